@@ -1,0 +1,52 @@
+//! Where a plan runs. Two devices behind one interface: [`cpu`] (the twin of every kernel) and
+//! [`gpu`] (wgpu: Vulkan, Metal, DX12).
+
+pub mod cpu;
+pub mod gpu;
+
+use crate::{plan::Plan, tape::Var};
+
+/// A place that can run plans.
+pub trait Device: Send + Sync {
+    /// Allocates the plan's buffers, uploads its literals, prepares its kernels.
+    fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError>;
+    fn info(&self) -> DeviceInfo;
+}
+
+/// A compiled plan and its buffers. Inputs are zero until written; state lives here between runs.
+pub trait Executable: Send {
+    /// Fills the buffer of an input or state. `data` is row-major, of the input's length.
+    fn write(&mut self, input: Var, data: &[f32]) -> Result<(), DeviceError>;
+    /// Replays the plan `iterations` times.
+    fn run(&mut self, iterations: usize) -> Result<(), DeviceError>;
+    /// Reads an input, a state or a kept output, row-major.
+    fn read(&mut self, output: Var) -> Result<Vec<f32>, DeviceError>;
+}
+
+/// What a report says about the device.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DeviceInfo {
+    /// `cpu` or `gpu`.
+    pub kind: String,
+    /// The adapter's or processor's name.
+    pub name: String,
+    /// Graphics API, `native` for the CPU.
+    pub backend: String,
+    pub driver: String,
+    /// True for a software driver such as lavapipe.
+    pub software: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    #[error("no usable GPU adapter: {0}")]
+    NoAdapter(String),
+    #[error("{what} needs {needed} bytes, more than the device's {limit_name} of {limit} bytes")]
+    TooLarge { what: String, needed: u64, limit_name: &'static str, limit: u64 },
+    #[error("{0:?} is neither an input nor a kept output of this plan")]
+    UnknownVar(Var),
+    #[error("{var:?} holds {expected} elements, {found} given")]
+    WrongLength { var: Var, expected: usize, found: usize },
+    #[error("the device failed: {0}")]
+    Failed(String),
+}

@@ -1,0 +1,189 @@
+//! What a plan asks a device to do: one [`Step`] is one kernel over whole buffers.
+//!
+//! Every tensor in a buffer is row-major and starts at element 0. A step never reads the buffer it
+//! writes, except a [`MapKernel`] through [`Source::Output`].
+
+use crate::tape::{
+    op::{Binary, Reduce, Unary},
+    spec::{ConvSpec, WindowSpec},
+};
+
+/// Index into [`super::Plan::buffers`].
+pub type BufferId = usize;
+
+/// Distinct buffers that a fused kernel may read; one more is written.
+pub const MAX_MAP_READS: usize = 6;
+
+/// Most loop trips that one invocation may be asked for (drivers may cut longer loops short).
+pub const MAX_TRIPS: usize = 60_000;
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub kernel: Kernel,
+    /// Distinct for `Map` and `MapReduce`; the two operands in order for everything else.
+    pub reads: Vec<BufferId>,
+    pub write: BufferId,
+}
+
+#[derive(Clone, Debug)]
+pub enum Kernel {
+    Map(MapKernel),
+    MapReduce(MapReduceKernel),
+    /// reads a, b
+    Matmul(MatmulKernel),
+    /// reads x, w
+    Conv2d(ConvKernel),
+    /// reads g, w
+    Conv2dGradInput(ConvKernel),
+    /// reads x, g
+    Conv2dGradWeight(ConvKernel),
+    /// reads x
+    WindowArgmax(WindowKernel),
+    /// reads x, index
+    WindowGather(WindowKernel),
+    /// reads g, index
+    WindowScatter(WindowKernel),
+    /// reads x
+    WindowSum(WindowKernel),
+    /// reads g
+    WindowSpread(WindowKernel),
+    /// reads table, index
+    Gather(GatherKernel),
+    /// reads values, index
+    ScatterAdd(GatherKernel),
+}
+
+/// A fused pointwise expression, evaluated at every point of an index space.
+/// The output is row-major over `dims`.
+#[derive(Clone, Debug)]
+pub struct MapKernel {
+    pub dims: Vec<usize>,
+    pub program: Program,
+}
+
+/// A fused expression reduced over the trailing axes of its index space.
+/// The output is row-major over `dims[..outer]`.
+#[derive(Clone, Debug)]
+pub struct MapReduceKernel {
+    pub dims: Vec<usize>,
+    /// How many leading axes are kept.
+    pub outer: usize,
+    pub reduce: Reduce,
+    pub program: Program,
+}
+
+/// Straight-line code: instruction `i` defines value `i`, operands are earlier values, the last
+/// value is the result. `Instr::Load(l)` reads `leaves[l]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    pub leaves: Vec<Leaf>,
+    pub code: Vec<Instr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Instr {
+    Load(usize),
+    Const(f64),
+    Unary(Unary, usize),
+    Binary(Binary, usize, usize),
+    /// mask, where ≠ 0, where 0
+    Select(usize, usize, usize),
+}
+
+/// One operand of a fused expression: where it is stored and how the index space maps onto it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaf {
+    pub source: Source,
+    pub view: View,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Index into [`Step::reads`].
+    Read(usize),
+    /// The constant 1: with a view's bounds, the mask of a padded region.
+    Ones,
+    /// The buffer being written, updated in place. Only in a `Map`, only through the identity view.
+    Output,
+}
+
+/// Affine map from an index space to a buffer: the element at coordinates `c` is
+/// `offset + Σ c[d]·strides[d]`, or 0 if some `c[d]` lies outside `valid[d]`.
+/// Addresses are in range wherever all coordinates are valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    pub offset: isize,
+    pub strides: Vec<isize>,
+    /// Half-open interval of each coordinate; the full axis where nothing is padded.
+    pub valid: Vec<[usize; 2]>,
+}
+
+impl View {
+    /// The row-major view of a tensor of shape `dims`.
+    pub fn contiguous(dims: &[usize]) -> Self {
+        let mut strides = vec![0isize; dims.len()];
+        let mut step = 1isize;
+        for d in (0..dims.len()).rev() {
+            strides[d] = if dims[d] == 1 { 0 } else { step };
+            step *= dims[d] as isize;
+        }
+        View { offset: 0, strides, valid: dims.iter().map(|&n| [0, n]).collect() }
+    }
+
+    /// True if no coordinate of `dims` falls outside the valid region.
+    pub fn is_unpadded(&self, dims: &[usize]) -> bool {
+        self.valid.iter().zip(dims).all(|(v, &n)| v[0] == 0 && v[1] == n)
+    }
+
+    /// True if element `i` of the index space (row-major) is element `i` of the buffer.
+    pub fn is_identity(&self, dims: &[usize]) -> bool {
+        *self == View::contiguous(dims)
+    }
+}
+
+/// `c[t,i,j] = Σ_k a[t,i,k]·b[t,k,j]`, c row-major `(T,M,N)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatmulKernel {
+    pub trials: usize,
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    /// `(T,M,K)`
+    pub a: MatrixView,
+    /// `(T,K,N)`
+    pub b: MatrixView,
+}
+
+/// Element `(t,row,col)` is `offset + t·trial + row·row + col·col`; a stride is 0 where shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatrixView {
+    pub offset: usize,
+    pub trial: usize,
+    pub row: usize,
+    pub col: usize,
+}
+
+/// One of the three convolutions for `trials` problems. `shared[i]`: operand `i` is stored once
+/// and used by every trial (stride 0 on the trial axis).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvKernel {
+    pub spec: ConvSpec,
+    pub trials: usize,
+    pub shared: [bool; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowKernel {
+    pub spec: WindowSpec,
+    /// Product of all axes before the last two.
+    pub planes: usize,
+}
+
+/// `table (rows, width)`, `index (count)`, `values (count, width)`.
+/// Indices are whole numbers stored as floats; one outside the table reads zeros and adds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GatherKernel {
+    pub rows: usize,
+    pub width: usize,
+    pub count: usize,
+}

@@ -1,0 +1,97 @@
+//! The closed op set: every derivative rule in [`super::rules`] stays inside it.
+
+use std::sync::Arc;
+
+use super::spec::{ConvSpec, WindowSpec};
+
+/// Pointwise function of one tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unary {
+    Neg,
+    Exp,
+    Log,
+    Sqrt,
+    Rsqrt,
+    Tanh,
+    Sigmoid,
+    Erf,
+    Abs,
+    Powi(i32),
+    /// 1 where x > 0, else 0. Its gradient is zero.
+    Step,
+    /// −1, 0 or 1. Its gradient is zero.
+    Sign,
+}
+
+/// Pointwise function of two tensors of one shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Max,
+    Min,
+    /// 1 where a < b, else 0; 0 where either is NaN. Its gradient is zero.
+    Less,
+    /// 1 where a = b, else 0. Its gradient is zero.
+    Equal,
+}
+
+/// How a reduction combines elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reduce {
+    Sum,
+    /// A constant to differentiation: used to stabilise softmax, where its gradient cancels.
+    Max,
+}
+
+/// What a tape node computes. Shapes are the node's own; operands are [`super::Node::inputs`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// A device buffer that the host writes; also the home of state that a plan updates.
+    Input,
+    /// A tensor fixed when the tape is built, row-major.
+    Literal(Arc<Vec<f64>>),
+    /// A rank-0 constant.
+    Scalar(f64),
+    Unary(Unary),
+    Binary(Binary),
+    /// `select(mask, a, b)`: a where mask ≠ 0, else b.
+    Select,
+    Reshape,
+    /// Output axis `d` is input axis `axes[d]`.
+    Permute(Vec<usize>),
+    /// Same rank; axes of size 1 grow.
+    Broadcast,
+    /// Output `[0, len)` on axis `d` is input `[start[d], start[d] + len)`.
+    Slice(Vec<usize>),
+    /// Zeros before each axis; the zeros after follow from the shape.
+    Pad(Vec<usize>),
+    /// Reverses the axes marked true.
+    Flip(Vec<bool>),
+    /// Reduces the listed axes to size 1 (rank is kept).
+    Reduce(Reduce, Vec<usize>),
+    /// `(T, M, K) × (T, K, N) → (T, M, N)`.
+    Matmul,
+    /// `x (T,B,C,H,W), w (T,O,C/g,kh,kw) → (T,B,O,OH,OW)`.
+    Conv2d(ConvSpec),
+    /// `g (T,B,O,OH,OW), w → (T,B,C,H,W)`.
+    Conv2dGradInput(ConvSpec),
+    /// `x (T,B,C,H,W), g (T,B,O,OH,OW) → (T,O,C/g,kh,kw)`.
+    Conv2dGradWeight(ConvSpec),
+    /// Position of the largest element in each window, row-major in the window: `(…,H,W) → (…,OH,OW)`.
+    WindowArgmax(WindowSpec),
+    /// `x (…,H,W), index (…,OH,OW) → (…,OH,OW)`: the indexed element of each window.
+    WindowGather(WindowSpec),
+    /// `g (…,OH,OW), index (…,OH,OW) → (…,H,W)`: adjoint of `WindowGather`.
+    WindowScatter(WindowSpec),
+    /// Sum over each window, padding counted as zero: `(…,H,W) → (…,OH,OW)`.
+    WindowSum(WindowSpec),
+    /// `g (…,OH,OW) → (…,H,W)`: adjoint of `WindowSum`.
+    WindowSpread(WindowSpec),
+    /// `table (N,D), index (M) → (M,D)`. An index outside `[0, N)` reads zeros.
+    Gather,
+    /// `values (M,D), index (M) → (N,D)`: adjoint of `Gather`.
+    ScatterAdd,
+}
