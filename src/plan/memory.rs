@@ -33,7 +33,7 @@ pub fn assign(
 
     let mut last_use: HashMap<Var, usize> = HashMap::new();
     for (i, step) in steps.iter().enumerate() {
-        step.reads.iter().for_each(|&v| drop(last_use.insert(v, i)));
+        last_use.extend(step.reads.iter().map(|&v| (v, i)));
     }
     let mut free: Vec<BufferId> = Vec::new();
     let mut owned: HashMap<Var, BufferId> = HashMap::new();
