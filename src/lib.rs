@@ -1,5 +1,6 @@
 //! Engine and attacks of `gia-gpu`: what a federated update gives away.
 
+pub mod attack;
 pub mod device;
 pub mod nn;
 pub mod plan;

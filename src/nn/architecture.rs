@@ -16,7 +16,7 @@ pub const NAMES: [&str; 2] = ["lenet-zhu", "convnet<width>, e.g. convnet64"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ArchitectureError {
-    #[error("unknown architecture '{0}'; known are: {}", NAMES.join("; "))]
+    #[error("unknown architecture '{0}'; known are: {known}", known = NAMES.join("; "))]
     Unknown(String),
     #[error("architecture '{name}': {reason}")]
     Invalid { name: String, reason: String },
