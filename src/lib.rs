@@ -3,3 +3,4 @@
 pub mod device;
 pub mod plan;
 pub mod tape;
+pub mod tensor_file;
