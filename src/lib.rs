@@ -6,3 +6,4 @@ pub mod nn;
 pub mod plan;
 pub mod random;
 pub mod tape;
+pub mod tensor_file;
