@@ -57,9 +57,8 @@ fn transparency_is_dropped_and_sixteen_bits_become_eight() {
 /// Pillow: `im = Image.new("P", (2, 1)); im.putpalette([255, 0, 51, 0, 102, 204]); im.putpixel((1, 0), 1)`
 #[test]
 fn palette_pictures_become_colour() {
-    const PALETTE_PNG: &[u8] = &PALETTE;
     let folder = tempfile::tempdir().unwrap();
-    put(folder.path(), "palette.png", PALETTE_PNG);
+    put(folder.path(), "palette.png", &PALETTE);
     let picture = Picture::read(&folder.path().join("palette.png")).unwrap();
     assert_eq!(picture.shape(), [3, 1, 2]);
     assert_eq!(picture.pixels, [1.0, 0.0, 0.0, 0.4, 0.2, 0.8]);
