@@ -99,41 +99,37 @@ fn a_reversed_batch_scores_the_same_one_to_one() {
     }
 }
 
-/// The largest sum over all permutations of the columns that are left.
-fn brute_force(count: usize, weights: &[f64], row: usize, used: u32) -> f64 {
-    let free = (0..count).filter(|column| used & (1_u32 << column) == 0);
-    let rest = |column| {
-        weights[row * count + column] + brute_force(count, weights, row + 1, used | (1_u32 << column))
-    };
-    if row == count { 0.0 } else { free.map(rest).fold(f64::NEG_INFINITY, f64::max) }
+/// The largest sum over all ways to give the rows from `row` on columns that are not in `used`.
+fn brute_force(columns: usize, weights: &[f64], row: usize, used: u32) -> f64 {
+    let Some(row_weights) = weights.chunks_exact(columns).nth(row) else { return 0.0 };
+    let free = (0..columns).filter(|column| used & (1_u32 << column) == 0);
+    free.map(|column| row_weights[column] + brute_force(columns, weights, row + 1, used | (1_u32 << column)))
+        .fold(f64::NEG_INFINITY, f64::max)
 }
 
 #[test]
 fn assignments_equal_brute_force() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
-    for count in (1..=6).flat_map(|count| [count; 50]) {
-        let weights: Vec<f64> = (0..count * count).map(|_| f64::from(rng.next_u32()) / 4e9 - 0.5).collect();
+    let square = (1..=6).map(|count| (count, count));
+    for (rows, columns) in square.chain([(1, 5), (2, 6), (5, 6)]).flat_map(|shape| [shape; 50]) {
+        let weights: Vec<f64> = (0..rows * columns).map(|_| f64::from(rng.next_u32()) / 4e9 - 0.5).collect();
         let sum = |assignment: Vec<usize>| -> f64 {
-            let mut seen = assignment.clone();
-            seen.sort_unstable();
-            assert!(seen.into_iter().eq(0..count));
-            assignment.iter().enumerate().map(|(row, column)| weights[row * count + column]).sum()
+            let distinct: std::collections::BTreeSet<_> = assignment.iter().collect();
+            assert_eq!((assignment.len(), distinct.len()), (rows, rows));
+            assignment.iter().enumerate().map(|(row, column)| weights[row * columns + column]).sum()
         };
         let negated: Vec<f64> = weights.iter().map(|weight| -weight).collect();
-        assert_close(
-            sum(assign::largest_sum(count, &weights)),
-            brute_force(count, &weights, 0, 0),
-            "largest",
-        );
-        let smallest = -brute_force(count, &negated, 0, 0);
-        assert_close(sum(assign::smallest_sum(count, &weights)), smallest, "smallest");
+        let largest = sum(assign::largest_sum(rows, columns, &weights));
+        assert_close(largest, brute_force(columns, &weights, 0, 0), "largest");
+        let smallest = sum(assign::smallest_sum(rows, columns, &weights));
+        assert_close(smallest, -brute_force(columns, &negated, 0, 0), "smallest");
     }
 }
 
 #[test]
 fn equal_scores_and_zeros_are_assigned_too() {
     for weights in [[0.0; 9], [1.0; 9], [-1e-300; 9], [1e300; 9]] {
-        let mut assignment = assign::largest_sum(3, &weights);
+        let mut assignment = assign::largest_sum(3, 3, &weights);
         assignment.sort_unstable();
         assert_eq!(assignment, [0, 1, 2]);
     }

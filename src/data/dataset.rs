@@ -44,7 +44,7 @@ impl Dataset {
                 return cifar::open(path, &[path.to_owned()]);
             }
             if idx::is_images_file(path) {
-                return idx::open(path);
+                return idx::open(path, path);
             }
             let expected = "a .bin file (CIFAR-10), an *images-idx3-ubyte file (IDX) or a folder";
             return Err(DataError::malformed(path, expected, "another file"));
@@ -58,7 +58,7 @@ impl Dataset {
         let idx_files = || entries.iter().filter(|entry| idx::is_images_file(entry));
         let train = idx_files().find(|file| folder::name(file).starts_with("train"));
         if let Some(images) = train.or_else(|| idx_files().next()) {
-            return idx::open(images);
+            return idx::open(path, images);
         }
         class_folder::open(path, &entries)
     }

@@ -30,20 +30,21 @@ pub(super) fn is_images_file(path: &Path) -> bool {
     name.contains("images") && name.contains("idx3")
 }
 
-/// Opens an images file and the labels file beside it. Classes are Fashion-MNIST's if the file or
+/// Opens an images file, found at or under `path`, and the labels file beside it. Classes are Fashion-MNIST's if the file or
 /// its folder is named `fashion` something, else "0", "1", ….
-pub(super) fn open(images: &Path) -> Result<Dataset, DataError> {
+pub(super) fn open(path: &Path, images: &Path) -> Result<Dataset, DataError> {
     let labels = labels_file(images)?;
     let real = images.canonicalize().unwrap_or_else(|_| images.to_owned());
     let fashion = [Some(real.as_path()), real.parent()]
         .into_iter()
         .flatten()
         .any(|path| folder::name(path).to_lowercase().contains("fashion"));
-    parse((images, open_maybe_gzip(images)?), (&labels, open_maybe_gzip(&labels)?), fashion)
+    parse(path, (images, open_maybe_gzip(images)?), (&labels, open_maybe_gzip(&labels)?), fashion)
 }
 
-/// `images` and `labels`: plain IDX streams with the paths that errors name.
+/// `path` names the data set; `images` and `labels` are plain IDX streams with the paths that errors name.
 pub(super) fn parse(
+    path: &Path,
     (images_path, images): (&Path, impl Read),
     (labels_path, labels): (&Path, impl Read),
     fashion: bool,
@@ -64,7 +65,7 @@ pub(super) fn parse(
     };
     let labels = labels.into_iter().map(usize::from).collect();
     let pictures = Pictures::Bytes { shape: [1, height, width], planes };
-    Ok(Dataset::new(images_path, class_names, labels, pictures))
+    Ok(Dataset::new(path, class_names, labels, pictures))
 }
 
 /// `train-images-idx3-ubyte.gz` → `train-labels-idx1-ubyte[.gz]`, whichever is there.

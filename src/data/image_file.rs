@@ -8,13 +8,16 @@ use std::{
 
 use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, Pixel, Rgb, RgbImage};
 
-use super::{DataError, Picture, atomic, folder};
+use super::{DataError, Picture, atomic, folder, jpeg_end};
 
 impl Picture {
     /// Reads a PNG or JPEG file, told apart by content. Grey stays one channel; palettes become colour;
     /// transparency is dropped, as Pillow's `convert("RGB")` does; sixteen bits are rounded to eight.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let bytes = read_bytes(path)?;
+        if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_end::is_complete(&bytes) {
+            return Err(DataError::malformed(path, "a whole JPEG picture", "a file cut short"));
+        }
         decode(path, "a PNG or JPEG picture", || image::load_from_memory(&bytes))
     }
 

@@ -10,6 +10,7 @@ mod dataset;
 mod folder;
 mod idx;
 mod image_file;
+mod jpeg_end;
 mod normalisation;
 mod picture;
 mod samples;

@@ -59,6 +59,7 @@ impl Picture {
 
     /// Grey is repeated over three channels; colour becomes Rec. 601 luma, 0.299 R + 0.587 G + 0.114 B.
     pub fn with_channels(self, channels: usize) -> Result<Self, DataError> {
+        self.check()?;
         let pixels = match (self.channels, channels) {
             (have, wanted) if have == wanted => return Ok(self),
             (1, 3) => self.pixels.repeat(3),
@@ -85,6 +86,7 @@ impl Picture {
             let found = format!("{}×{}", self.height, self.width);
             return Err(DataError::mismatch("size of a picture to pad", expected, found));
         }
+        self.check()?;
         let mut padded = Self::flat(self.channels, height, width, 0.0)?;
         let (top, left) = ((height - self.height) / 2, (width - self.width) / 2);
         for (from, to) in self.planes().zip(padded.pixels.chunks_exact_mut(height * width)) {

@@ -14,7 +14,6 @@ const LABELS: &[u8] = include_bytes!("../../samples/fashion-samples-labels-idx1-
 pub fn samples() -> Dataset {
     let images = (Path::new("embedded images"), GzDecoder::new(IMAGES));
     let labels = (Path::new("embedded labels"), GzDecoder::new(LABELS));
-    let mut samples = idx::parse(images, labels, true).expect("the embedded files are part of the program");
-    samples.name = "fashion-mnist samples".to_owned();
-    samples.framed(3, 32, 32)
+    let samples = idx::parse(Path::new("fashion-mnist samples"), images, labels, true);
+    samples.expect("the embedded files are part of the program").framed(3, 32, 32)
 }

@@ -51,8 +51,8 @@ pub struct PerImage {
 impl Comparison {
     /// `mse`, `ssim`: `(count, count)`; row: reconstruction, column: reference; `count` above 0.
     pub(super) fn new(count: usize, mse: &[f64], ssim: &[f64]) -> Self {
-        let assignment_mse = assign::smallest_sum(count, mse);
-        let assignment_ssim = assign::largest_sum(count, ssim);
+        let assignment_mse = assign::smallest_sum(count, count, mse);
+        let assignment_ssim = assign::largest_sum(count, count, ssim);
         let mse = PerImage::new(count, mse, &assignment_mse, f64::min);
         let ssim = PerImage::new(count, ssim, &assignment_ssim, f64::max);
         let psnr = mse.map(psnr);

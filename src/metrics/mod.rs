@@ -7,8 +7,8 @@
 pub mod assign;
 mod comparison;
 mod folders;
-pub mod psnr;
-pub mod ssim;
+mod psnr;
+mod ssim;
 
 use rayon::prelude::*;
 
@@ -16,6 +16,8 @@ use crate::data::{DataError, Picture};
 
 pub use comparison::{Comparison, PerImage, Score};
 pub use folders::{FolderComparison, Pair, compare_folders};
+pub use psnr::{mse, psnr};
+pub use ssim::WINDOW as SSIM_WINDOW;
 
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
@@ -70,8 +72,8 @@ fn check(picture: &Picture, shape: [usize; 3], which: impl Fn() -> String) -> Re
     if picture.shape() != shape {
         return fail(show(shape), show(picture.shape()));
     }
-    if picture.height.min(picture.width) < ssim::WINDOW {
-        return fail(format!("sides of at least {} pixels for SSIM", ssim::WINDOW), show(shape));
+    if picture.height.min(picture.width) < SSIM_WINDOW {
+        return fail(format!("sides of at least {} pixels for SSIM", SSIM_WINDOW), show(shape));
     }
     match picture.pixels.iter().find(|value| !value.is_finite()) {
         Some(value) => fail("finite pixels".to_owned(), value.to_string()),

@@ -24,7 +24,7 @@ static TAPS: LazyLock<[f64; WINDOW]> = LazyLock::new(|| {
 
 /// What every pair that a picture takes part in shares: its values and its local moments. `H'` and `W'` are
 /// `H − 10` and `W − 10`.
-pub struct Moments {
+pub(super) struct Moments {
     height: usize,
     width: usize,
     /// Pixels, `(C, H, W)`.

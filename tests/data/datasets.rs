@@ -62,6 +62,7 @@ fn idx_pairs_are_read_plain_and_gzipped() {
     for name in ["plain", "fashion", "mixed", "plain/train-images-idx3-ubyte"] {
         let dataset = Dataset::open(&folder.path().join(name)).unwrap();
         assert_eq!(dataset.labels(), [7, 2]);
+        assert!(name.ends_with(&dataset.name), "{}", dataset.name);
         assert_eq!(dataset.picture(0).unwrap(), Picture::flat(1, 28, 28, 0.2).unwrap());
         let fashion = name == "fashion";
         assert_eq!(dataset.class_names[7], if fashion { "Sneaker" } else { "7" });

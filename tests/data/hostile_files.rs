@@ -93,8 +93,8 @@ fn picture_files_cut_short_or_full_of_noise_never_panic() {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         for length in 0..good.len() {
             put(folder.path(), "bad.png", &good[..length]);
-            // Decoders may make a picture of a file that lacks its last bytes.
-            if Picture::read(&path).is_err() || length < good.len() / 2 {
+            // Only the checksum of a PNG's closing chunk may be missing.
+            if format == ImageFormat::Jpeg || length < good.len() - 12 {
                 message(Picture::read(&path), "bad.png");
             }
             let mut flipped = good.clone();

@@ -127,6 +127,8 @@ fn inconsistent_pictures_are_refused() {
     message(Picture::new(3, 4, 4, vec![0.0; 47]), "48");
     let by_hand = Picture { channels: 3, height: 4, width: 4, pixels: vec![0.0; 5] };
     message(by_hand.to_png(), "48");
+    message(by_hand.clone().with_channels(1), "48");
+    message(by_hand.clone().padded(8, 8), "48");
     message(by_hand.resized(2, 2), "48");
 }
 
