@@ -32,7 +32,7 @@ pub enum MetricsError {
 }
 
 /// Compares the pictures of one batch. Both slices are as long, all pictures have one shape with sides of at
-/// least [`ssim::WINDOW`] pixels, and all values are finite; anything else is an error that says which.
+/// least [`SSIM_WINDOW`] pixels, and all values are finite; anything else is an error that says which.
 pub fn compare(reference: &[Picture], reconstruction: &[Picture]) -> Result<Comparison, MetricsError> {
     let expected = reference.first().ok_or(MetricsError::Empty)?.shape();
     if reference.len() != reconstruction.len() {
