@@ -1,5 +1,8 @@
 //! The PyTorch reference fixtures, in full precision. `tests/fixtures/make_*.py` say what each tensor means.
 
+// Each test binary takes what it needs.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -16,7 +19,6 @@ pub fn fixture_path(name: &str) -> PathBuf {
 }
 
 /// All tensors of a fixture: F64, F32 and I64 (labels) alike as f64.
-#[allow(dead_code)] // Each test binary takes what it needs.
 pub fn fixture(name: &str) -> BTreeMap<String, Reference> {
     let bytes = std::fs::read(fixture_path(name)).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
