@@ -33,10 +33,8 @@ pub fn exp(x: f32) -> f32 {
     let rounded = x * std::f32::consts::LOG2_E + ROUNDER;
     let n = rounded - ROUNDER;
     let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    let p = polynomial(
-        [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1],
-        r,
-    );
+    let p =
+        polynomial([1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1], r);
     let mantissa = p * (r * r) + r + 1.0;
     // 2ⁿ in two factors, so that tiny results become denormals and huge ones infinite.
     let n = (rounded.to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32);
@@ -65,7 +63,7 @@ pub fn log(x: f32) -> f32 {
             -1.666_805_8e-1,
             2.000_071_5e-1,
             -2.499_999_4e-1,
-            3.333_333_1e-1,
+            3.333_333e-1,
         ],
         f,
     );
@@ -79,7 +77,7 @@ pub fn log(x: f32) -> f32 {
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let z = x * x;
-    let p = polynomial([-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1], z);
+    let p = polynomial([-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1], z);
     let near = p * z * x + x;
     let far = (1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0)).copysign(x);
     // NaN compares false and takes `far`, which is NaN.

@@ -40,7 +40,7 @@ impl Space {
         let kept: Vec<usize> = order.iter().copied().filter(|&d| dims[d] != 1).collect();
         let mut space = Space {
             dims: kept.iter().map(|&d| dims[d]).collect(),
-            leaves: leaves.iter().map(|leaf| SpaceLeaf::new(leaf, dims, &kept)).collect(),
+            leaves: leaves.iter().map(|leaf| SpaceLeaf::new(leaf, &kept)).collect(),
         };
         for d in (1..space.dims.len()).rev() {
             if space.leaves.iter().all(|leaf| leaf.merges(&space.dims, d)) {
@@ -109,7 +109,7 @@ impl Space {
 }
 
 impl SpaceLeaf {
-    fn new(leaf: &Leaf, dims: &[usize], kept: &[usize]) -> Self {
+    fn new(leaf: &Leaf, kept: &[usize]) -> Self {
         let View { offset, strides, valid } = &leaf.view;
         let empty = valid.iter().any(|v| v[0] >= v[1]);
         SpaceLeaf {
