@@ -1,1 +1,84 @@
 //! The CPU device: the twin of every kernel, generic over `f32` and `f64`.
+//!
+//! In `f64` it is the oracle that derivatives and shaders are checked against. In `f32` it is the device
+//! of a machine without a GPU. Threads come from the rayon pool that the caller is in; results do
+//! not depend on how many there are.
+
+mod conv2d;
+mod conv2d_grad_input;
+mod conv2d_grad_weight;
+mod elementary;
+mod executable;
+mod gather;
+mod gemm;
+mod im2col;
+mod kernel;
+mod lanes;
+mod map;
+mod map_reduce;
+mod matmul;
+mod memory;
+mod program;
+mod real;
+mod scatter_add;
+mod space;
+mod validate;
+mod window;
+mod window_argmax;
+mod window_gather;
+mod window_scatter;
+mod window_spread;
+mod window_sum;
+mod workers;
+
+use std::marker::PhantomData;
+
+pub use executable::CpuExecutable;
+pub use real::Real;
+
+use super::{Device, DeviceError, DeviceInfo, Executable};
+use crate::plan::Plan;
+
+/// The processor, computing in `R`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu<R> {
+    real: PhantomData<R>,
+}
+
+impl<R: Real> Cpu<R> {
+    pub fn new() -> Self {
+        Cpu { real: PhantomData }
+    }
+
+    /// Allocates the plan's buffers and everything else that a run needs.
+    ///
+    /// # Errors
+    /// [`DeviceError::TooLarge`] if memory does not suffice, [`DeviceError::Failed`] for a plan that
+    /// addresses elements outside its buffers.
+    pub fn compile_typed(&self, plan: &Plan) -> Result<CpuExecutable<R>, DeviceError> {
+        CpuExecutable::new(plan)
+    }
+}
+
+impl<R: Real> Device for Cpu<R> {
+    fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError> {
+        Ok(Box::new(self.compile_typed(plan)?))
+    }
+
+    fn info(&self) -> DeviceInfo {
+        DeviceInfo {
+            kind: "cpu".into(),
+            name: processor().unwrap_or_else(|| std::env::consts::ARCH.into()),
+            backend: "native".into(),
+            driver: String::new(),
+            software: false,
+        }
+    }
+}
+
+/// The processor's model name, where the system says it (Linux).
+fn processor() -> Option<String> {
+    let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = info.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}

@@ -1,0 +1,173 @@
+//! A plan and its buffers.
+
+use std::collections::HashMap;
+
+use super::{
+    kernel::{self, Prepared},
+    memory,
+    real::Real,
+    workers::{Workers, Workspace},
+};
+use crate::{
+    device::{DeviceError, Executable},
+    plan::{
+        Plan,
+        kernel::{BufferId, Kernel, MAX_MAP_READS},
+    },
+    tape::Var,
+};
+
+use super::program::BLOCK;
+
+/// A compiled plan. Everything that a run touches is allocated here, before it.
+pub struct CpuExecutable<R> {
+    steps: Vec<Step<R>>,
+    buffers: Vec<Vec<R>>,
+    bound: HashMap<Var, (BufferId, usize)>,
+    workers: Workers<R>,
+}
+
+struct Step<R> {
+    kernel: Box<dyn Prepared<R>>,
+    reads: Vec<BufferId>,
+    write: BufferId,
+    len: usize,
+}
+
+impl<R: Real> CpuExecutable<R> {
+    pub(super) fn new(plan: &Plan) -> Result<Self, DeviceError> {
+        let mut steps = Vec::with_capacity(plan.steps.len());
+        let mut workspace = Workspace { registers: Vec::new(), scratch: Vec::new() };
+        let (mut registers, mut scratch, mut shared) = (0, 0, 0);
+        for (index, step) in plan.steps.iter().enumerate() {
+            let broken = |problem: String| DeviceError::Failed(format!("step {index}: {problem}"));
+            let kernel = kernel::prepare::<R>(&step.kernel).map_err(broken)?;
+            let needs = kernel.needs();
+            check_buffers(plan, step, &needs).map_err(broken)?;
+            registers = needs.registers.max(registers);
+            scratch = needs.scratch.max(scratch);
+            shared = needs.shared.max(shared);
+            steps.push(Step { kernel, reads: step.reads.clone(), write: step.write, len: needs.write });
+        }
+        let per_thread = registers * BLOCK + scratch;
+        let threads = rayon::current_num_threads();
+        memory::check::<R>(plan.buffers.iter().copied().chain([shared, per_thread.saturating_mul(threads)]))?;
+
+        let mut buffers: Vec<Vec<R>> = plan.buffers.iter().map(|&len| vec![R::zero(); len]).collect();
+        for (buffer, values) in &plan.literals {
+            let target = buffers.get_mut(*buffer).and_then(|b| b.get_mut(..values.len()));
+            let Some(target) = target else {
+                return Err(DeviceError::Failed(format!("a literal does not fit into buffer {buffer}")));
+            };
+            for (to, &value) in target.iter_mut().zip(values.iter()) {
+                *to = R::of(value);
+            }
+        }
+        for (var, (buffer, len)) in &plan.bound {
+            if plan.buffers.get(*buffer).is_none_or(|have| have < len) {
+                return Err(DeviceError::Failed(format!("{var:?} does not fit into buffer {buffer}")));
+            }
+        }
+        workspace.registers = vec![vec![R::zero(); BLOCK]; registers];
+        workspace.scratch = vec![R::zero(); scratch];
+        Ok(CpuExecutable {
+            steps,
+            buffers,
+            bound: plan.bound.clone(),
+            workers: Workers::new(workspace, shared),
+        })
+    }
+
+    /// Fills the buffer of an input or state, row-major.
+    pub fn write_typed(&mut self, input: Var, data: &[R]) -> Result<(), DeviceError> {
+        let slice = self.slice_mut(input, data.len())?;
+        slice.copy_from_slice(data);
+        Ok(())
+    }
+
+    /// Replays the plan. Values that are not finite are carried along.
+    pub fn run(&mut self, iterations: usize) -> Result<(), DeviceError> {
+        self.workers.fit_pool();
+        if rayon::current_thread_index().is_some() {
+            self.replay(iterations);
+        } else {
+            // Moves the whole run onto a thread of the pool: entering it costs more than a small step.
+            rayon::join(|| self.replay(iterations), || ());
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, iterations: usize) {
+        for _ in 0..iterations {
+            for step in &self.steps {
+                // No step reads the buffer it writes, so the buffer can be taken out meanwhile.
+                let mut out = std::mem::take(&mut self.buffers[step.write]);
+                let mut reads: [&[R]; MAX_MAP_READS] = [&[]; MAX_MAP_READS];
+                for (slice, &buffer) in reads.iter_mut().zip(&step.reads) {
+                    *slice = &self.buffers[buffer];
+                }
+                step.kernel.run(&reads[..step.reads.len()], &mut out[..step.len], &mut self.workers);
+                self.buffers[step.write] = out;
+            }
+        }
+    }
+
+    /// Reads an input, a state or a kept output, row-major.
+    pub fn read_typed(&self, output: Var) -> Result<Vec<R>, DeviceError> {
+        let &(buffer, len) = self.bound.get(&output).ok_or(DeviceError::UnknownVar(output))?;
+        Ok(self.buffers[buffer][..len].to_vec())
+    }
+
+    fn slice_mut(&mut self, var: Var, found: usize) -> Result<&mut [R], DeviceError> {
+        let &(buffer, expected) = self.bound.get(&var).ok_or(DeviceError::UnknownVar(var))?;
+        if found != expected {
+            return Err(DeviceError::WrongLength { var, expected, found });
+        }
+        Ok(&mut self.buffers[buffer][..expected])
+    }
+}
+
+impl<R: Real> Executable for CpuExecutable<R> {
+    fn write(&mut self, input: Var, data: &[f32]) -> Result<(), DeviceError> {
+        let slice = self.slice_mut(input, data.len())?;
+        for (to, &value) in slice.iter_mut().zip(data) {
+            *to = R::of_f32(value);
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, iterations: usize) -> Result<(), DeviceError> {
+        CpuExecutable::run(self, iterations)
+    }
+
+    fn read(&mut self, output: Var) -> Result<Vec<f32>, DeviceError> {
+        Ok(self.read_typed(output)?.into_iter().map(R::into_f32).collect())
+    }
+}
+
+/// That the step's buffers exist, are large enough, and that it does not read what it writes.
+fn check_buffers(plan: &Plan, step: &crate::plan::kernel::Step, needs: &kernel::Needs) -> Result<(), String> {
+    let fused = matches!(step.kernel, Kernel::Map(_) | Kernel::MapReduce(_));
+    let expected = needs.reads.len();
+    if step.reads.len() < expected
+        || (!fused && step.reads.len() > expected)
+        || step.reads.len() > MAX_MAP_READS
+    {
+        return Err(format!("{} buffers read, {expected} expected", step.reads.len()));
+    }
+    if step.reads.contains(&step.write) {
+        return Err(format!("reads buffer {}, which it writes", step.write));
+    }
+    let unused = std::iter::repeat(&0);
+    let reads = step.reads.iter().zip(needs.reads.iter().chain(unused));
+    for (&buffer, &needed) in reads.chain([(&step.write, &needs.write)]) {
+        match plan.buffers.get(buffer) {
+            None => return Err(format!("there is no buffer {buffer}")),
+            Some(&len) if len < needed => {
+                return Err(format!("buffer {buffer} has {len} elements, {needed} are used"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}

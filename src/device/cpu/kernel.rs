@@ -1,0 +1,51 @@
+//! What the executable asks of every kernel.
+
+use super::{
+    conv2d::Conv2d, conv2d_grad_input::Conv2dGradInput, conv2d_grad_weight::Conv2dGradWeight, gather::Gather,
+    map::Map, map_reduce::MapReduce, matmul::Matmul, real::Real, scatter_add::ScatterAdd,
+    window_argmax::WindowArgmax, window_gather::WindowGather, window_scatter::WindowScatter,
+    window_spread::WindowSpread, window_sum::WindowSum, workers::Workers,
+};
+use crate::plan::kernel::Kernel;
+
+/// A kernel prepared for its shapes.
+pub trait Prepared<R>: Send + Sync {
+    fn needs(&self) -> Needs;
+
+    /// Computes `out` (exactly [`Needs::write`] elements) from `reads` (at least [`Needs::reads`]).
+    /// Allocates nothing.
+    fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>);
+}
+
+/// Elements that a kernel uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Length that each buffer read must at least have.
+    pub reads: Vec<usize>,
+    pub write: usize,
+    /// Registers for each thread.
+    pub registers: usize,
+    /// Scratch for each thread.
+    pub scratch: usize,
+    /// Scratch of the whole step.
+    pub shared: usize,
+}
+
+/// The kernel of a step, or what is wrong with it.
+pub fn prepare<R: Real>(kernel: &Kernel) -> Result<Box<dyn Prepared<R>>, String> {
+    Ok(match kernel {
+        Kernel::Map(k) => Box::new(Map::new(k)?),
+        Kernel::MapReduce(k) => Box::new(MapReduce::new(k)?),
+        Kernel::Matmul(k) => Box::new(Matmul::new(k)),
+        Kernel::Conv2d(k) => Box::new(Conv2d::new(k)),
+        Kernel::Conv2dGradInput(k) => Box::new(Conv2dGradInput::new(k)),
+        Kernel::Conv2dGradWeight(k) => Box::new(Conv2dGradWeight::new(k)),
+        Kernel::WindowArgmax(k) => Box::new(WindowArgmax(*k)),
+        Kernel::WindowGather(k) => Box::new(WindowGather(*k)),
+        Kernel::WindowScatter(k) => Box::new(WindowScatter(*k)),
+        Kernel::WindowSum(k) => Box::new(WindowSum(*k)),
+        Kernel::WindowSpread(k) => Box::new(WindowSpread(*k)),
+        Kernel::Gather(k) => Box::new(Gather(*k)),
+        Kernel::ScatterAdd(k) => Box::new(ScatterAdd(*k)),
+    })
+}

@@ -1,0 +1,214 @@
+//! A fused expression, reduced over the trailing axes of its index space.
+//!
+//! Two orders of evaluation: *rows* runs along the reduced axes and folds each row; *columns* runs
+//! along the kept axes and adds up whole blocks. The one whose leaves lie side by side is taken.
+//! Long reductions are cut into parts of fixed length, which threads share; the order of additions
+//! depends on the shapes alone.
+
+use super::{
+    kernel::{Needs, Prepared},
+    lanes,
+    program::{BLOCK, Compiled},
+    real::Real,
+    space::Space,
+    validate,
+    workers::{Workers, Workspace},
+};
+use crate::{plan::kernel::MapReduceKernel, tape::op::Reduce};
+
+/// Points of one part of a long row.
+const ROW_PART: usize = 32 * BLOCK;
+/// Points of one part of a long column.
+const COLUMN_PART: usize = 64;
+/// Points that a task evaluates at least.
+const TASK: usize = 16 * BLOCK;
+
+pub struct MapReduce<R> {
+    program: Compiled<R>,
+    reduce: Reduce,
+    order: Order,
+    /// Elements kept.
+    outer: usize,
+    /// Points folded into each.
+    inner: usize,
+    /// Parts that each fold is cut into.
+    parts: usize,
+    reads: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Rows,
+    Columns,
+}
+
+impl<R: Real> MapReduce<R> {
+    pub fn new(kernel: &MapReduceKernel) -> Result<Self, String> {
+        let MapReduceKernel { dims, outer, reduce, program } = kernel;
+        let reads = validate::program(program, dims, false)?;
+        if *outer > dims.len() {
+            return Err(format!("{outer} axes kept of {}", dims.len()));
+        }
+        let rows: Vec<usize> = (0..dims.len()).collect();
+        let columns: Vec<usize> = (*outer..dims.len()).chain(0..*outer).collect();
+        let rows = Space::new(dims, &program.leaves, &rows)?;
+        let columns = Space::new(dims, &program.leaves, &columns)?;
+        let [outer, inner]: [usize; 2] = [&dims[..*outer], &dims[*outer..]].map(|axes| axes.iter().product());
+        let order = if columns.contiguity() > rows.contiguity() { Order::Columns } else { Order::Rows };
+        let (space, parts) = match order {
+            Order::Rows if outer < 64 => (rows, inner.div_ceil(ROW_PART)),
+            Order::Rows => (rows, 1),
+            Order::Columns if outer <= BLOCK => (columns, inner.div_ceil(COLUMN_PART)),
+            Order::Columns => (columns, 1),
+        };
+        let program = Compiled::new(program, space);
+        Ok(MapReduce { program, reduce: *reduce, order, outer, inner, parts: parts.max(1), reads })
+    }
+
+    fn neutral(&self) -> R {
+        match self.reduce {
+            Reduce::Sum => R::zero(),
+            Reduce::Max => R::neg_infinity(),
+        }
+    }
+
+    fn combine(&self, a: R, b: R) -> R {
+        match self.reduce {
+            Reduce::Sum => a + b,
+            Reduce::Max => lanes::larger(a, b),
+        }
+    }
+
+    fn fold(&self, x: &[R]) -> R {
+        match self.reduce {
+            Reduce::Sum => R::sum(x),
+            Reduce::Max => R::max_of(x),
+        }
+    }
+
+    /// Folds points `from..to` of row `row`.
+    fn row(&self, reads: &[&[R]], row: usize, from: usize, to: usize, workspace: &mut Workspace<R>) -> R {
+        let mut total = self.neutral();
+        let mut at = from;
+        while at < to {
+            let block = &mut workspace.scratch[..BLOCK.min(to - at)];
+            self.program.block(reads, row * self.inner + at, &mut workspace.registers, block);
+            total = self.combine(total, self.fold(block));
+            at += block.len();
+        }
+        total
+    }
+
+    /// Folds whole rows from `first` on, as many as fit into a block at a time.
+    fn short_rows(&self, reads: &[&[R]], first: usize, out: &mut [R], workspace: &mut Workspace<R>) {
+        let rows = BLOCK / self.inner;
+        for (i, out) in out.chunks_mut(rows).enumerate() {
+            let block = &mut workspace.scratch[..out.len() * self.inner];
+            self.program.block(reads, (first + i * rows) * self.inner, &mut workspace.registers, block);
+            for (out, row) in out.iter_mut().zip(block.chunks(self.inner)) {
+                *out = self.fold(row);
+            }
+        }
+    }
+
+    /// Folds points `from..to` of the columns that start at `first`.
+    fn columns(
+        &self,
+        reads: &[&[R]],
+        first: usize,
+        [from, to]: [usize; 2],
+        out: &mut [R],
+        workspace: &mut Workspace<R>,
+    ) {
+        let block = &mut workspace.scratch[..out.len()];
+        out.fill(self.neutral());
+        for point in from..to {
+            self.program.block(reads, point * self.outer + first, &mut workspace.registers, block);
+            for (total, &value) in out.iter_mut().zip(&*block) {
+                *total = self.combine(*total, value);
+            }
+        }
+    }
+
+    /// Outputs `first..first + out.len()`, undivided.
+    fn whole(&self, reads: &[&[R]], first: usize, out: &mut [R], workspace: &mut Workspace<R>) {
+        self.program.begin(reads, &mut workspace.registers);
+        match self.order {
+            Order::Rows if self.inner <= BLOCK => self.short_rows(reads, first, out, workspace),
+            Order::Rows => {
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = self.row(reads, first + i, 0, self.inner, workspace);
+                }
+            }
+            Order::Columns => {
+                for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+                    self.columns(reads, first + i * BLOCK, [0, self.inner], out, workspace);
+                }
+            }
+        }
+    }
+
+    /// Part `index` of a fold that is cut: rows give `(outer, parts)`, columns `(parts, outer)`.
+    fn part(&self, reads: &[&[R]], index: usize, out: &mut [R], workspace: &mut Workspace<R>) {
+        self.program.begin(reads, &mut workspace.registers);
+        match self.order {
+            Order::Rows => {
+                let from = index % self.parts * ROW_PART;
+                let to = self.inner.min(from + ROW_PART);
+                out[0] = self.row(reads, index / self.parts, from, to, workspace);
+            }
+            Order::Columns => {
+                let from = index * COLUMN_PART;
+                let to = self.inner.min(from + COLUMN_PART);
+                self.columns(reads, 0, [from, to], out, workspace);
+            }
+        }
+    }
+}
+
+impl<R: Real> Prepared<R> for MapReduce<R> {
+    fn needs(&self) -> Needs {
+        Needs {
+            reads: self.reads.clone(),
+            write: self.outer,
+            registers: self.program.registers(),
+            scratch: BLOCK,
+            shared: if self.parts > 1 { self.outer * self.parts } else { 0 },
+        }
+    }
+
+    fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        if self.inner == 0 {
+            return out.fill(self.neutral());
+        }
+        let work = self.outer * self.inner * (self.program.cost() + 1);
+        if self.parts == 1 {
+            let length = (TASK / self.inner).clamp(1, TASK);
+            // Columns are taken in whole blocks.
+            let length = if self.order == Order::Columns { length.next_multiple_of(BLOCK) } else { length };
+            return workers.for_each(out, length, work, |workspace, task, out| {
+                self.whole(reads, task * length, out, workspace)
+            });
+        }
+        let mut shared = workers.take_shared();
+        let parts = &mut shared[..self.outer * self.parts];
+        let length = if self.order == Order::Rows { 1 } else { self.outer };
+        workers.for_each(parts, length, work, |workspace, task, out| self.part(reads, task, out, workspace));
+        match self.order {
+            Order::Rows => {
+                for (out, parts) in out.iter_mut().zip(parts.chunks(self.parts)) {
+                    *out = self.fold(parts);
+                }
+            }
+            Order::Columns => {
+                out.fill(self.neutral());
+                for part in parts.chunks(self.outer) {
+                    for (out, &part) in out.iter_mut().zip(part) {
+                        *out = self.combine(*out, part);
+                    }
+                }
+            }
+        }
+        workers.give_shared(shared);
+    }
+}

@@ -1,0 +1,211 @@
+//! Evaluates fused expressions, one block of elements at a time.
+//!
+//! A value of the program is a register of [`BLOCK`] elements that stays in the first-level cache, and
+//! every instruction is one tight loop over it.
+
+use super::{real::Real, space::Space};
+use crate::{
+    plan::kernel::{Instr, Program, Source},
+    tape::op::{Binary, Unary},
+};
+
+/// Elements of a register.
+pub const BLOCK: usize = 512;
+
+/// A program with registers assigned, over a given index space.
+#[derive(Clone, Debug)]
+pub struct Compiled<R> {
+    space: Space,
+    lines: Vec<Line>,
+    /// Registers that hold one value throughout.
+    pinned: Vec<(usize, Pinned<R>)>,
+    registers: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    op: Op,
+    /// A register; none for the result.
+    to: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Load(usize),
+    Copy(Operand),
+    Unary(Unary, Operand),
+    Binary(Binary, Operand, Operand),
+    Select(Operand, Operand, Operand),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operand {
+    Register(usize),
+    /// A leaf's elements where they are stored.
+    Direct(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pinned<R> {
+    Constant(R),
+    Leaf(usize),
+}
+
+impl<R: Real> Compiled<R> {
+    pub fn new(program: &Program, space: Space) -> Self {
+        let count = program.code.len();
+        let mut last_use = vec![None; count];
+        for (i, instr) in program.code.iter().enumerate() {
+            for operand in operands(instr) {
+                last_use[operand] = Some(i);
+            }
+        }
+        let mut compiled = Compiled { space, lines: Vec::new(), pinned: Vec::new(), registers: 0 };
+        let mut places: Vec<Option<Operand>> = vec![None; count];
+        let mut free = Vec::new();
+        for (i, instr) in program.code.iter().enumerate() {
+            let result = i + 1 == count;
+            if last_use[i].is_none() && !result {
+                continue;
+            }
+            let place = |value: usize| places[value].expect("operands come earlier");
+            let op = match *instr {
+                Instr::Const(c) => {
+                    let register = compiled.pin(Pinned::Constant(R::of(c)));
+                    places[i] = Some(Operand::Register(register));
+                    Op::Copy(Operand::Register(register))
+                }
+                Instr::Load(leaf) if compiled.space.leaves[leaf].is_uniform() => {
+                    let register = compiled.pin(Pinned::Leaf(leaf));
+                    places[i] = Some(Operand::Register(register));
+                    Op::Copy(Operand::Register(register))
+                }
+                Instr::Load(leaf) if compiled.space.leaves[leaf].is_direct() => {
+                    places[i] = Some(Operand::Direct(leaf));
+                    Op::Copy(Operand::Direct(leaf))
+                }
+                Instr::Load(leaf) => Op::Load(leaf),
+                Instr::Unary(op, a) => Op::Unary(op, place(a)),
+                Instr::Binary(op, a, b) => Op::Binary(op, place(a), place(b)),
+                Instr::Select(mask, a, b) => Op::Select(place(mask), place(a), place(b)),
+            };
+            if result {
+                compiled.lines.push(Line { op, to: None });
+                break;
+            }
+            if places[i].is_some() {
+                continue;
+            }
+            let register = free.pop().unwrap_or_else(|| compiled.new_register());
+            places[i] = Some(Operand::Register(register));
+            compiled.lines.push(Line { op, to: Some(register) });
+            // Freed after the result has its register: a line never writes what it reads.
+            let mut dead: Vec<usize> = operands(instr).filter(|&v| last_use[v] == Some(i)).collect();
+            dead.sort_unstable();
+            dead.dedup();
+            for value in dead {
+                if let Some(Operand::Register(r)) = places[value]
+                    && compiled.pinned.iter().all(|(pinned, _)| *pinned != r)
+                {
+                    free.push(r);
+                }
+            }
+        }
+        compiled
+    }
+
+    fn pin(&mut self, value: Pinned<R>) -> usize {
+        let register = self.new_register();
+        self.pinned.push((register, value));
+        register
+    }
+
+    fn new_register(&mut self) -> usize {
+        self.registers += 1;
+        self.registers - 1
+    }
+
+    /// Registers that [`Compiled::block`] needs.
+    pub fn registers(&self) -> usize {
+        self.registers
+    }
+
+    /// Operations per element, for deciding how many threads to use.
+    pub fn cost(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Fills the registers that keep one value. Call before the first block of a task.
+    pub fn begin(&self, reads: &[&[R]], registers: &mut [Vec<R>]) {
+        for &(register, value) in &self.pinned {
+            let value = match value {
+                Pinned::Constant(c) => c,
+                Pinned::Leaf(leaf) => {
+                    let leaf = &self.space.leaves[leaf];
+                    leaf.uniform(data(leaf.source, reads)).expect("pinned leaves are uniform")
+                }
+            };
+            registers[register].fill(value);
+        }
+    }
+
+    /// Evaluates points `start..start + out.len()` (at most [`BLOCK`]) into `out`, which holds the
+    /// elements that [`Source::Output`] reads.
+    pub fn block(&self, reads: &[&[R]], start: usize, registers: &mut [Vec<R>], out: &mut [R]) {
+        let len = out.len();
+        for line in &self.lines {
+            match line.to {
+                None => self.apply(line.op, reads, start, registers, out),
+                Some(register) => {
+                    let mut to = std::mem::take(&mut registers[register]);
+                    match line.op {
+                        Op::Load(leaf) if self.space.leaves[leaf].source == Source::Output => {
+                            to[..len].copy_from_slice(out)
+                        }
+                        op => self.apply(op, reads, start, registers, &mut to[..len]),
+                    }
+                    registers[register] = to;
+                }
+            }
+        }
+    }
+
+    fn apply(&self, op: Op, reads: &[&[R]], start: usize, registers: &[Vec<R>], to: &mut [R]) {
+        let len = to.len();
+        let get = |operand: Operand| match operand {
+            Operand::Register(r) => &registers[r][..len],
+            Operand::Direct(leaf) => {
+                let leaf = &self.space.leaves[leaf];
+                leaf.direct(data(leaf.source, reads).expect("direct leaves are stored"), start, len)
+            }
+        };
+        match op {
+            Op::Load(leaf) => match self.space.leaves[leaf].source {
+                // The result is the element that is already there.
+                Source::Output => {}
+                source => self.space.load(leaf, data(source, reads), start, to),
+            },
+            Op::Copy(a) => to.copy_from_slice(get(a)),
+            Op::Unary(op, a) => R::unary(op, get(a), to),
+            Op::Binary(op, a, b) => R::binary(op, get(a), get(b), to),
+            Op::Select(mask, a, b) => R::select(get(mask), get(a), get(b), to),
+        }
+    }
+}
+
+fn data<'a, R>(source: Source, reads: &[&'a [R]]) -> Option<&'a [R]> {
+    match source {
+        Source::Read(i) => Some(reads[i]),
+        Source::Ones | Source::Output => None,
+    }
+}
+
+fn operands(instr: &Instr) -> impl Iterator<Item = usize> {
+    let list = match *instr {
+        Instr::Load(_) | Instr::Const(_) => [None; 3],
+        Instr::Unary(_, a) => [Some(a), None, None],
+        Instr::Binary(_, a, b) => [Some(a), Some(b), None],
+        Instr::Select(mask, a, b) => [Some(mask), Some(a), Some(b)],
+    };
+    list.into_iter().flatten()
+}

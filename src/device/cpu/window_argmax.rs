@@ -1,0 +1,41 @@
+//! Position of the largest element in each window: `x (…,H,W) → (…,OH,OW)`
+//!
+//! The first of equal elements; a NaN counts as the largest, as in PyTorch.
+
+use super::{
+    kernel::{Needs, Prepared},
+    real::Real,
+    window,
+    workers::Workers,
+};
+use crate::plan::kernel::WindowKernel;
+
+pub struct WindowArgmax(pub WindowKernel);
+
+impl<R: Real> Prepared<R> for WindowArgmax {
+    fn needs(&self) -> Needs {
+        let [input, output] = window::lens(&self.0);
+        Needs { reads: vec![input], write: output, ..Needs::default() }
+    }
+
+    fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        let spec = &self.0.spec;
+        let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
+        let work = out.len() * spec.kernel[0] * spec.kernel[1];
+        workers.for_each(out, output, work, |_, plane, out| {
+            let x = &reads[0][plane * input..][..input];
+            for (out, window) in out.iter_mut().zip(window::windows(spec)) {
+                let mut best = (R::neg_infinity(), None);
+                for row in window.rows.clone() {
+                    for col in window.cols.clone() {
+                        let value = x[row * spec.size[1] + col];
+                        if best.1.is_none() || value > best.0 || (value.is_nan() && !best.0.is_nan()) {
+                            best = (value, Some(window.index(row, col)));
+                        }
+                    }
+                }
+                *out = R::of(best.1.unwrap_or(0) as f64);
+            }
+        });
+    }
+}

@@ -1,0 +1,33 @@
+//! The adjoint of `window_gather`: `g (…,OH,OW), index (…,OH,OW) → (…,H,W)`
+
+use super::{
+    kernel::{Needs, Prepared},
+    real::Real,
+    window,
+    workers::Workers,
+};
+use crate::plan::kernel::WindowKernel;
+
+pub struct WindowScatter(pub WindowKernel);
+
+impl<R: Real> Prepared<R> for WindowScatter {
+    fn needs(&self) -> Needs {
+        let [input, output] = window::lens(&self.0);
+        Needs { reads: vec![output, output], write: input, ..Needs::default() }
+    }
+
+    fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
+        let work = out.len() + 4 * self.0.planes * output;
+        workers.for_each(out, input, work, |_, plane, out| {
+            let g = &reads[0][plane * output..][..output];
+            let index = &reads[1][plane * output..][..output];
+            out.fill(R::zero());
+            for ((&g, &index), window) in g.iter().zip(index).zip(window::windows(&self.0.spec)) {
+                if let Some(element) = window.element(index.into_f64()) {
+                    out[element] = out[element] + g;
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,35 @@
+//! The adjoint of `window_sum`: `g (…,OH,OW) → (…,H,W)`
+
+use super::{
+    kernel::{Needs, Prepared},
+    real::Real,
+    window,
+    workers::Workers,
+};
+use crate::plan::kernel::WindowKernel;
+
+pub struct WindowSpread(pub WindowKernel);
+
+impl<R: Real> Prepared<R> for WindowSpread {
+    fn needs(&self) -> Needs {
+        let [input, output] = window::lens(&self.0);
+        Needs { reads: vec![output], write: input, ..Needs::default() }
+    }
+
+    fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        let spec = &self.0.spec;
+        let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
+        let work = out.len() + self.0.planes * output * spec.kernel[0] * spec.kernel[1];
+        workers.for_each(out, input, work, |_, plane, out| {
+            let g = &reads[0][plane * output..][..output];
+            out.fill(R::zero());
+            for (&g, window) in g.iter().zip(window::windows(spec)) {
+                for row in window.rows.clone() {
+                    for value in &mut out[row * spec.size[1]..][window.cols.clone()] {
+                        *value = *value + g;
+                    }
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,33 @@
+//! Sum over each window, padding counted as zero: `x (…,H,W) → (…,OH,OW)`
+
+use super::{
+    kernel::{Needs, Prepared},
+    real::Real,
+    window,
+    workers::Workers,
+};
+use crate::plan::kernel::WindowKernel;
+
+pub struct WindowSum(pub WindowKernel);
+
+impl<R: Real> Prepared<R> for WindowSum {
+    fn needs(&self) -> Needs {
+        let [input, output] = window::lens(&self.0);
+        Needs { reads: vec![input], write: output, ..Needs::default() }
+    }
+
+    fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        let spec = &self.0.spec;
+        let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
+        let work = out.len() * spec.kernel[0] * spec.kernel[1];
+        workers.for_each(out, output, work, |_, plane, out| {
+            let x = &reads[0][plane * input..][..input];
+            for (out, window) in out.iter_mut().zip(window::windows(spec)) {
+                let row_sum = |row: usize| {
+                    x[row * spec.size[1]..][window.cols.clone()].iter().fold(R::zero(), |sum, &x| sum + x)
+                };
+                *out = window.rows.clone().map(row_sum).fold(R::zero(), |sum, row| sum + row);
+            }
+        });
+    }
+}

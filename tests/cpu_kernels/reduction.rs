@@ -1,0 +1,128 @@
+//! Fused expressions that end in a sum or a maximum.
+
+use gia_gpu::{
+    device::cpu::Real,
+    plan::kernel::{Instr, Kernel, Leaf, MapReduceKernel, Program, Source, View},
+    tape::op::{Binary, Reduce, Unary},
+};
+
+use crate::{
+    naive,
+    pointwise::{random_dims, random_program, whole_numbers},
+    support::{Random, assert_close, run},
+};
+
+/// `Σ a·b` (or the largest product) over the trailing axes, and `Σ |a·b|`.
+fn naive_reduce(kernel: &MapReduceKernel, reads: &[&[f64]]) -> (Vec<f64>, Vec<f64>) {
+    let points = naive::map(&kernel.program, &kernel.dims, reads, &[]);
+    let outer: usize = kernel.dims[..kernel.outer].iter().product();
+    let inner: usize = kernel.dims[kernel.outer..].iter().product();
+    let rows = (0..outer).map(|o| &points[o * inner..][..inner]);
+    let value = |row: &[f64]| match kernel.reduce {
+        Reduce::Sum => row.iter().sum(),
+        Reduce::Max => row.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    };
+    (rows.clone().map(value).collect(), rows.map(|row| row.iter().map(|v| v.abs()).sum()).collect())
+}
+
+fn check<R: Real>(kernel: &MapReduceKernel, reads: &[&[f64]]) {
+    let (expected, magnitude) = naive_reduce(kernel, reads);
+    let inner: usize = kernel.dims[kernel.outer..].iter().product();
+    let found = run::<R>(Kernel::MapReduce(kernel.clone()), reads, expected.len());
+    let magnitude = if kernel.reduce == Reduce::Max { absolute_of(&expected) } else { magnitude };
+    assert_close::<R>(&format!("{kernel:?}"), &found, &expected, &magnitude, inner);
+}
+
+fn absolute_of(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|v| v.abs()).collect()
+}
+
+#[test]
+fn reductions_of_random_programs_over_random_views_are_exact_on_whole_numbers() {
+    let mut random = Random::new(11);
+    for _ in 0..400 {
+        let dims = random_dims(&mut random);
+        let (program, lens) = random_program(&mut random, &dims, false);
+        let reads: Vec<Vec<f64>> = lens.iter().map(|&len| whole_numbers(&mut random, len)).collect();
+        let reads: Vec<&[f64]> = reads.iter().map(Vec::as_slice).collect();
+        let outer = random.below(dims.len() + 1);
+        let reduce = random.one_of(&[Reduce::Sum, Reduce::Max]);
+        let kernel = MapReduceKernel { dims, outer, reduce, program };
+        check::<f64>(&kernel, &reads);
+        check::<f32>(&kernel, &reads);
+    }
+}
+
+/// `a·b` where b's axes are stored in the reverse order if `transposed`.
+fn product(dims: &[usize], transposed: [bool; 2]) -> Program {
+    let view = |transposed| {
+        let mut view = View::contiguous(dims);
+        if transposed {
+            let mut step = 1;
+            for (stride, &n) in view.strides.iter_mut().zip(dims) {
+                *stride = step;
+                step *= n as isize;
+            }
+        }
+        view
+    };
+    let leaf = |read: usize| Leaf { source: Source::Read(read), view: view(transposed[read]) };
+    Program {
+        leaves: vec![leaf(0), leaf(1)],
+        code: vec![Instr::Load(0), Instr::Load(1), Instr::Binary(Binary::Mul, 0, 1)],
+    }
+}
+
+#[test]
+fn sums_of_products_stay_within_the_rounding_of_a_good_summation() {
+    let mut random = Random::new(12);
+    for (dims, outer) in [
+        (vec![200_001], 0),
+        (vec![3, 70_001], 1),
+        (vec![70_001, 3], 1),
+        (vec![2, 3, 517, 5], 2),
+        (vec![1031, 10], 1),
+        (vec![10, 1031], 1),
+        (vec![65, 700], 1),
+        (vec![700, 129], 1),
+        (vec![4, 7, 9, 33], 1),
+        (vec![5, 1], 1),
+    ] {
+        for transposed in [[false; 2], [true; 2], [false, true]] {
+            let len = dims.iter().product();
+            let (a, b) = (random.values(len), random.values(len));
+            let program = product(&dims, transposed);
+            for reduce in [Reduce::Sum, Reduce::Max] {
+                let kernel = MapReduceKernel { dims: dims.clone(), outer, reduce, program: program.clone() };
+                check::<f64>(&kernel, &[&a, &b]);
+                check::<f32>(&kernel, &[&a, &b]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reduction_of_nothing_is_neutral() {
+    let dims = vec![2, 0];
+    let program = product(&dims, [false; 2]);
+    let sum = MapReduceKernel { dims, outer: 1, reduce: Reduce::Sum, program };
+    let max = MapReduceKernel { reduce: Reduce::Max, ..sum.clone() };
+    assert_eq!(run::<f32>(Kernel::MapReduce(sum), &[&[], &[]], 2), [0.0; 2]);
+    assert_eq!(run::<f32>(Kernel::MapReduce(max), &[&[], &[]], 2), [f64::NEG_INFINITY; 2]);
+}
+
+#[test]
+fn nan_reaches_sums_and_maxima_from_any_position() {
+    for at in [0, 3, 64, 700, 999] {
+        let mut x = vec![1.0; 1000];
+        x[at] = f64::NAN;
+        for reduce in [Reduce::Sum, Reduce::Max] {
+            let program = Program {
+                leaves: vec![Leaf { source: Source::Read(0), view: View::contiguous(&[1000]) }],
+                code: vec![Instr::Load(0), Instr::Unary(Unary::Neg, 0)],
+            };
+            let kernel = MapReduceKernel { dims: vec![1000], outer: 0, reduce, program };
+            assert!(run::<f32>(Kernel::MapReduce(kernel), &[&x], 1)[0].is_nan(), "{reduce:?} at {at}");
+        }
+    }
+}

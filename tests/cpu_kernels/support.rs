@@ -1,0 +1,97 @@
+//! Plans of one step, seeded random numbers and error bounds.
+
+use std::collections::HashMap;
+
+use gia_gpu::{
+    device::cpu::{Cpu, Real},
+    plan::{
+        Plan,
+        kernel::{Kernel, Step},
+    },
+    tape::Var,
+};
+
+/// SplitMix64: enough for test data, and the same everywhere.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Random(seed)
+    }
+
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// In `0..n`.
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.bits() % n as u64) as usize
+    }
+
+    pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+
+    /// In [−1, 1), exact in `f32`.
+    pub fn value(&mut self) -> f64 {
+        (self.bits() >> 40) as f64 / (1u64 << 23) as f64 - 1.0
+    }
+
+    pub fn values(&mut self, n: usize) -> Vec<f64> {
+        (0..n).map(|_| self.value()).collect()
+    }
+}
+
+/// A plan of one step: buffers `0..` are read, the next is written. Buffer `i` is bound to
+/// variable `i`.
+pub fn plan(kernel: Kernel, reads: &[usize], written: usize) -> Plan {
+    let buffers: Vec<usize> = reads.iter().copied().chain([written]).collect();
+    let bound: HashMap<Var, (usize, usize)> =
+        buffers.iter().enumerate().map(|(i, &len)| (Var::from_index(i), (i, len))).collect();
+    let step = Step { kernel, reads: (0..reads.len()).collect(), write: reads.len() };
+    Plan { steps: vec![step], buffers, literals: Vec::new(), bound }
+}
+
+/// Runs `kernel` once. The output starts as `before`.
+pub fn run_in_place<R: Real>(kernel: Kernel, reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
+    let lens: Vec<usize> = reads.iter().map(|read| read.len()).collect();
+    let plan = plan(kernel, &lens, before.len());
+    let mut executable = Cpu::<R>::new().compile_typed(&plan).expect("the plan is sound");
+    for (i, values) in reads.iter().chain([&before]).enumerate() {
+        let typed: Vec<R> = values.iter().map(|&v| R::of(v)).collect();
+        executable.write_typed(Var::from_index(i), &typed).expect("the lengths agree");
+    }
+    executable.run(1).expect("the plan runs");
+    let out = executable.read_typed(Var::from_index(reads.len())).expect("the output is bound");
+    out.into_iter().map(|v| v.into_f64()).collect()
+}
+
+/// Runs `kernel` once into a buffer that holds something else before: kernels must overwrite it.
+pub fn run<R: Real>(kernel: Kernel, reads: &[&[f64]], written: usize) -> Vec<f64> {
+    run_in_place::<R>(kernel, reads, &vec![7.5; written])
+}
+
+/// Asserts that `found` is within `√terms · ε · magnitude` of `expected` everywhere. `magnitude` is the sum of
+/// the absolute values of the `terms` numbers that were added up.
+pub fn assert_close<R: Real>(what: &str, found: &[f64], expected: &[f64], magnitude: &[f64], terms: usize) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let epsilon = R::epsilon().into_f64() * (terms.max(1) as f64).sqrt();
+    for (i, ((&found, &expected), &magnitude)) in found.iter().zip(expected).zip(magnitude).enumerate() {
+        let bound = epsilon * magnitude;
+        let error = (found - expected).abs();
+        assert!(error <= bound, "{what}, element {i}: {found} for {expected}, off by {error:e} > {bound:e}");
+    }
+}
+
+pub fn absolute(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|v| v.abs()).collect()
+}
+
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
