@@ -23,12 +23,12 @@ fn find_class(first: u32, size: u32, kernel: u32, stride: u32, padding: u32, dil
     while (tap < step && (first + padding + stride * dilation - tap * dilation) % stride != 0u) {
         tap++;
     }
-    var class = Class(first, (size - first + stride - 1u) / stride, tap, 0u, 0u);
+    var found = Class(first, (size - first + stride - 1u) / stride, tap, 0u, 0u);
     if (tap < step && tap < kernel) {
-        class.taps = (kernel - tap + step - 1u) / step;
-        class.origin = bitcast<u32>((i32(first + padding) - i32(tap * dilation)) / i32(stride));
+        found.taps = (kernel - tap + step - 1u) / step;
+        found.origin = bitcast<u32>((i32(first + padding) - i32(tap * dilation)) / i32(stride));
     }
-    return class;
+    return found;
 }
 
 // Four inputs of the class: offset of their image in g, and the output position that tap 0 meets.

@@ -1,5 +1,12 @@
 //! Engine and attacks of `gia-gpu`: what a federated update gives away.
 
+pub mod attack;
+pub mod data;
 pub mod device;
+pub mod metrics;
+pub mod nn;
 pub mod plan;
+pub mod random;
+pub mod report;
 pub mod tape;
+pub mod tensor_file;

@@ -1,10 +1,10 @@
 //! ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ on the GPU device, for every kernel that has an adjoint among the kernels.
 
-mod common;
+mod step_cases;
 
-use common::{
+use step_cases::{
     Case, EPSILON,
-    cases::{self, Conv, Window},
+    shapes::{self, Conv, Window},
     dot, gpu, magnitudes, random, rng,
 };
 
@@ -20,11 +20,11 @@ fn assert_equal(name: &str, values: &[f64], terms: usize, scale: f64) {
 
 #[test]
 fn the_three_convolutions_are_derivatives_of_one_trilinear_form() {
-    for (seed, spec) in cases::conv_specs().into_iter().enumerate() {
+    for (seed, spec) in shapes::conv_specs().into_iter().enumerate() {
         let rng = &mut rng(seed as u64);
         let trials = 2;
         let [forward, grad_input, grad_weight] = [Conv::Forward, Conv::GradInput, Conv::GradWeight]
-            .map(|which| cases::conv(which, spec, trials, [false, false]));
+            .map(|which| shapes::conv(which, spec, trials, [false, false]));
         let x = random(rng, trials * spec.input_len());
         let w = random(rng, trials * spec.weight_len());
         let g = random(rng, trials * spec.output_len());
@@ -55,16 +55,16 @@ fn check_pair(forward: &Case, backward: &Case, seed: u64) {
 
 #[test]
 fn window_scatter_is_the_adjoint_of_window_gather() {
-    for (seed, spec) in cases::window_specs().into_iter().enumerate() {
-        let pair = [Window::Gather, Window::Scatter].map(|which| cases::window(which, spec, 3));
+    for (seed, spec) in shapes::window_specs().into_iter().enumerate() {
+        let pair = [Window::Gather, Window::Scatter].map(|which| shapes::window(which, spec, 3));
         check_pair(&pair[0], &pair[1], seed as u64);
     }
 }
 
 #[test]
 fn window_spread_is_the_adjoint_of_window_sum() {
-    for (seed, spec) in cases::window_specs().into_iter().enumerate() {
-        let pair = [Window::Sum, Window::Spread].map(|which| cases::window(which, spec, 3));
+    for (seed, spec) in shapes::window_specs().into_iter().enumerate() {
+        let pair = [Window::Sum, Window::Spread].map(|which| shapes::window(which, spec, 3));
         check_pair(&pair[0], &pair[1], seed as u64);
     }
 }
@@ -74,7 +74,7 @@ fn scatter_add_is_the_adjoint_of_gather() {
     for (seed, [rows, width, count]) in
         [[1, 1, 1], [7, 5, 13], [100, 64, 33], [5, 3, 2000]].into_iter().enumerate()
     {
-        check_pair(&cases::gather(rows, width, count), &cases::scatter_add(rows, width, count), seed as u64);
+        check_pair(&shapes::gather(rows, width, count), &shapes::scatter_add(rows, width, count), seed as u64);
     }
 }
 
@@ -85,8 +85,8 @@ fn the_transposed_product_is_the_adjoint_of_matmul() {
         let [a, b, c] = [t * m * k, t * k * n, t * m * n].map(|len| random(&mut rng, len));
         // The second operand starts at element 1.
         let shifted = |b: &[f32]| [&[0.0], b].concat();
-        let forward = cases::matmul([t, m, n, k], [false, false], [false, false]);
-        let by_b = cases::matmul([t, k, n, m], [true, false], [false, false]);
+        let forward = shapes::matmul([t, m, n, k], [false, false], [false, false]);
+        let by_b = shapes::matmul([t, k, n, m], [true, false], [false, false]);
         let values = |a: &[f32], b: &[f32], c: &[f32]| {
             [
                 dot(&forward.run(gpu(false), &[a.to_vec(), shifted(b)]), c),

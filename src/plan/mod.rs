@@ -1,14 +1,24 @@
 //! How a tape is computed: the steps, in order, and the buffers they use.
+//!
+//! A plan is made once and replayed thousands of times. One replay is one iteration: it reads inputs
+//! and state, computes everything, and leaves new state for the next replay on the device.
 
+mod access;
+mod dump;
+mod fuse;
 pub mod kernel;
+mod lower;
+mod memory;
+mod simplify;
+mod update;
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::tape::Var;
+use crate::tape::{Tape, Var, op::Op};
 use kernel::{BufferId, Step};
 
 /// A compiled schedule, replayed as one iteration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     pub steps: Vec<Step>,
     /// Length of each buffer in elements. Two tensors that never live together may share one.
@@ -17,4 +27,77 @@ pub struct Plan {
     pub literals: Vec<(BufferId, Arc<Vec<f64>>)>,
     /// Buffer and length of every input, state and kept output.
     pub bound: HashMap<Var, (BufferId, usize)>,
+}
+
+/// Choices that tests compare against their plain counterparts.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanOptions {
+    /// Evaluate pointwise chains in one kernel; without it every operation stores its result.
+    pub fuse: bool,
+    /// Let tensors that never live together share a buffer.
+    pub share_buffers: bool,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        PlanOptions { fuse: true, share_buffers: true }
+    }
+}
+
+impl Plan {
+    /// Plans one iteration that computes `keep` and then sets each state to its new value.
+    ///
+    /// `updates` are pairs of a state (an input of the tape) and its next value of the same shape.
+    /// All new values are computed from the old state.
+    pub fn new(tape: &Tape, keep: &[Var], updates: &[(Var, Var)]) -> Plan {
+        Plan::with_options(tape, keep, updates, PlanOptions::default())
+    }
+
+    pub fn with_options(tape: &Tape, keep: &[Var], updates: &[(Var, Var)], options: PlanOptions) -> Plan {
+        let inputs: Vec<Var> =
+            (0..tape.nodes().len()).map(Var::from_index).filter(|&v| tape.node(v).op == Op::Input).collect();
+        let roots: Vec<Var> = keep
+            .iter()
+            .copied()
+            .chain(updates.iter().flat_map(|&(state, value)| [state, value]))
+            .chain(inputs.iter().copied())
+            .collect();
+        let mut simple = simplify::simplify(tape, &roots);
+        let renamed = |v: &Var| simple.renamed[v];
+        let kept: Vec<Var> = keep.iter().map(renamed).collect();
+        let pairs: Vec<(Var, Var)> = updates.iter().map(|(s, v)| (renamed(s), renamed(v))).collect();
+        for &(state, value) in &pairs {
+            assert_eq!(
+                simple.tape.shape(state),
+                simple.tape.shape(value),
+                "an update keeps its state's shape"
+            );
+        }
+        let updates = update::separate(&mut simple.tape, &kept, pairs);
+
+        let mut required = kept.clone();
+        required.extend(updates.iter().map(|u| u.1));
+        let mut steps = lower::lower(&simple.tape, &required, options.fuse);
+        let in_place = update::write_in_place(&simple.tape, &mut steps, &updates);
+
+        let mut persistent: Vec<Var> = inputs.iter().map(|v| simple.renamed[v]).collect();
+        persistent.extend(&kept);
+        let (steps, buffers, home) =
+            memory::assign(&simple.tape, steps, &persistent, &in_place, options.share_buffers);
+
+        let mut bound = HashMap::new();
+        for &v in inputs.iter().chain(keep) {
+            if let Some(&buffer) = home.get(&simple.renamed[&v]) {
+                bound.insert(v, (buffer, tape.len_of(v)));
+            }
+        }
+        let literals = home
+            .iter()
+            .filter_map(|(v, &buffer)| match &simple.tape.node(*v).op {
+                Op::Literal(data) => Some((buffer, data.0.clone())),
+                _ => None,
+            })
+            .collect();
+        Plan { steps, buffers, literals, bound }
+    }
 }

@@ -1,7 +1,17 @@
 //! What to compute: a static graph in single-assignment form, differentiable to any order.
+//!
+//! Builder methods append nodes and work out shapes; [`Tape::grad`] appends the derivative with the
+//! same methods, so calling it on its own result is double backprop. A shape that does not fit is a
+//! bug in the caller and panics; what a user can get wrong is checked before a tape is built.
 
+mod build;
+mod grad;
 pub mod op;
+mod pointwise;
+mod rules;
 pub mod spec;
+
+use op::Op;
 
 /// A node of one tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,5 +26,49 @@ impl Var {
     /// The node at this position; plans written by hand name their buffers so.
     pub fn from_index(index: usize) -> Self {
         Var(index as u32)
+    }
+}
+
+/// One operation, its operands and the shape of its result.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub op: Op,
+    pub inputs: Vec<Var>,
+    pub shape: Vec<usize>,
+}
+
+/// A graph of [`Node`]s; operands always stand before their users.
+#[derive(Clone, Debug, Default)]
+pub struct Tape {
+    nodes: Vec<Node>,
+}
+
+impl Tape {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    pub fn node(&self, var: Var) -> &Node {
+        &self.nodes[var.index()]
+    }
+
+    pub fn shape(&self, var: Var) -> &[usize] {
+        &self.node(var).shape
+    }
+
+    /// Number of elements.
+    pub fn len_of(&self, var: Var) -> usize {
+        self.shape(var).iter().product()
+    }
+
+    /// Appends a node whose shape the caller has worked out.
+    pub(crate) fn push(&mut self, op: Op, inputs: Vec<Var>, shape: Vec<usize>) -> Var {
+        debug_assert!(inputs.iter().all(|v| v.index() < self.nodes.len()));
+        self.nodes.push(Node { op, inputs, shape });
+        Var(self.nodes.len() as u32 - 1)
     }
 }

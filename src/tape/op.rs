@@ -1,6 +1,11 @@
 //! The closed op set: every derivative rule in [`super::rules`] stays inside it.
 
-use std::sync::Arc;
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use ordered_float::OrderedFloat;
 
 use super::spec::{ConvSpec, WindowSpec};
 
@@ -30,7 +35,9 @@ pub enum Binary {
     Sub,
     Mul,
     Div,
+    /// The larger; NaN if either is NaN, so that a broken value is never hidden by a ReLU or a clamp.
     Max,
+    /// The smaller; NaN if either is NaN.
     Min,
     /// 1 where a < b, else 0; 0 where either is NaN. Its gradient is zero.
     Less,
@@ -47,14 +54,14 @@ pub enum Reduce {
 }
 
 /// What a tape node computes. Shapes are the node's own; operands are [`super::Node::inputs`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
     /// A device buffer that the host writes; also the home of state that a plan updates.
     Input,
     /// A tensor fixed when the tape is built, row-major.
-    Literal(Arc<Vec<f64>>),
+    Literal(Literal),
     /// A rank-0 constant.
-    Scalar(f64),
+    Scalar(OrderedFloat<f64>),
     Unary(Unary),
     Binary(Binary),
     /// `select(mask, a, b)`: a where mask ≠ 0, else b.
@@ -94,4 +101,22 @@ pub enum Op {
     Gather,
     /// `values (M,D), index (M) → (N,D)`: adjoint of `Gather`.
     ScatterAdd,
+}
+
+/// Constant data, compared by identity: two literals are equal if they share storage.
+#[derive(Clone, Debug)]
+pub struct Literal(pub Arc<Vec<f64>>);
+
+impl PartialEq for Literal {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Literal {}
+
+impl Hash for Literal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state)
+    }
 }

@@ -1,0 +1,19 @@
+//! Forty Fashion-MNIST pictures inside the program, so that it can be tried without a download.
+//! Origin, picks and licence: `samples/README.md`.
+
+use std::path::Path;
+
+use flate2::bufread::GzDecoder;
+
+use super::{Dataset, idx};
+
+const IMAGES: &[u8] = include_bytes!("../../samples/fashion-samples-images-idx3-ubyte.gz");
+const LABELS: &[u8] = include_bytes!("../../samples/fashion-samples-labels-idx1-ubyte.gz");
+
+/// Four pictures of each of Fashion-MNIST's ten classes, classes taking turns, as 3×32×32.
+pub fn samples() -> Dataset {
+    let images = (Path::new("embedded images"), GzDecoder::new(IMAGES));
+    let labels = (Path::new("embedded labels"), GzDecoder::new(LABELS));
+    let samples = idx::parse(Path::new("fashion-mnist samples"), images, labels, true);
+    samples.expect("the embedded files are part of the program").framed(3, 32, 32)
+}

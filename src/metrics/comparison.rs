@@ -1,0 +1,117 @@
+//! The figures of one batch, three pairings each.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{assign, psnr::psnr};
+
+/// MSE, PSNR and SSIM of a batch. In JSON an infinite PSNR (MSE 0) is `null`, since JSON knows no infinity,
+/// and `note` says so.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Number of pictures B.
+    pub count: usize,
+    /// dB. The mean of pictures' PSNR, not the PSNR of the mean MSE; infinite if one of them is.
+    pub psnr: Score,
+    /// In [−1, 1].
+    pub ssim: Score,
+    /// Of pixels in [0, 1].
+    pub mse: Score,
+    /// `assignment_mse[i]`: index of the reference assigned to reconstruction `i` for the smallest sum of MSE.
+    /// It pairs the one-to-one MSE and PSNR.
+    pub assignment_mse: Vec<usize>,
+    /// `assignment_ssim[i]`: the same for the largest sum of SSIM. It pairs the one-to-one SSIM.
+    pub assignment_ssim: Vec<usize>,
+    /// Present where a PSNR is infinite.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
+}
+
+/// One figure under three pairings: means over the batch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// Reconstruction `i` with reference `i`.
+    pub aligned: f64,
+    /// Reconstruction `i` with reference `assignment[i]`.
+    pub one_to_one: f64,
+    /// Each reconstruction with the reference it scores best with; a reference may serve several times.
+    pub best_reference: f64,
+    pub per_image: PerImage,
+}
+
+/// What the means of a [`Score`] are of; index `i` belongs to reconstruction `i`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PerImage {
+    pub aligned: Vec<f64>,
+    pub one_to_one: Vec<f64>,
+    pub best_reference: Vec<f64>,
+}
+
+impl Comparison {
+    /// `mse`, `ssim`: `(count, count)`; row: reconstruction, column: reference; `count` above 0.
+    pub(super) fn new(count: usize, mse: &[f64], ssim: &[f64]) -> Self {
+        let assignment_mse = assign::smallest_sum(count, count, mse);
+        let assignment_ssim = assign::largest_sum(count, count, ssim);
+        let mse = PerImage::new(count, mse, &assignment_mse, f64::min);
+        let ssim = PerImage::new(count, ssim, &assignment_ssim, f64::max);
+        let psnr = mse.map(psnr);
+        let infinite = psnr.best_reference.iter().any(|value| value.is_infinite());
+        Self {
+            count,
+            psnr: psnr.into(),
+            ssim: ssim.into(),
+            mse: mse.into(),
+            assignment_mse,
+            assignment_ssim,
+            note: infinite.then_some("PSNR null: infinite, reconstruction and reference are identical"),
+        }
+    }
+}
+
+impl PerImage {
+    fn new(count: usize, scores: &[f64], assignment: &[usize], better: fn(f64, f64) -> f64) -> Self {
+        let rows = || scores.chunks_exact(count);
+        Self {
+            aligned: rows().enumerate().map(|(index, row)| row[index]).collect(),
+            one_to_one: rows().zip(assignment).map(|(row, &column)| row[column]).collect(),
+            best_reference: rows().map(|row| row.iter().copied().fold(row[0], better)).collect(),
+        }
+    }
+
+    fn map(&self, score: fn(f64) -> f64) -> Self {
+        let map = |values: &[f64]| values.iter().copied().map(score).collect();
+        Self {
+            aligned: map(&self.aligned),
+            one_to_one: map(&self.one_to_one),
+            best_reference: map(&self.best_reference),
+        }
+    }
+}
+
+impl From<PerImage> for Score {
+    fn from(per_image: PerImage) -> Self {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        Self {
+            aligned: mean(&per_image.aligned),
+            one_to_one: mean(&per_image.one_to_one),
+            best_reference: mean(&per_image.best_reference),
+            per_image,
+        }
+    }
+}
+
+/// A table of the means, one figure a line.
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<10}{:>12}{:>12}{:>16}", "", "aligned", "one-to-one", "best reference")?;
+        for (name, score, decimals) in
+            [("PSNR (dB)", &self.psnr, 2), ("SSIM", &self.ssim, 4), ("MSE", &self.mse, 6)]
+        {
+            let Score { aligned, one_to_one, best_reference, .. } = score;
+            write!(f, "\n{name:<10}{aligned:>12.decimals$}{one_to_one:>12.decimals$}")?;
+            write!(f, "{best_reference:>16.decimals$}")?;
+        }
+        Ok(())
+    }
+}

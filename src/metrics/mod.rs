@@ -1,0 +1,82 @@
+//! How well a reconstruction resembles its reference: MSE, PSNR and SSIM of whole batches.
+//!
+//! The order of pictures inside a batch is not identifiable from its gradient, so every figure comes three
+//! times: pictures paired by position, by the best one-to-one assignment, and each reconstruction with
+//! whatever reference it resembles most.
+
+pub mod assign;
+mod comparison;
+mod folders;
+mod psnr;
+mod ssim;
+
+use rayon::prelude::*;
+
+use crate::data::{DataError, Picture};
+
+pub use comparison::{Comparison, PerImage, Score};
+pub use folders::{FolderComparison, Pair, compare_folders};
+pub use psnr::{mse, psnr};
+pub use ssim::WINDOW as SSIM_WINDOW;
+
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    #[error("there is nothing to compare: no pictures")]
+    Empty,
+    #[error("expected as many reconstructions as references ({reference}), found {reconstruction}")]
+    Count { reference: usize, reconstruction: usize },
+    #[error("{which}: expected {expected}, found {found}")]
+    Picture { which: String, expected: String, found: String },
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
+
+/// Compares the pictures of one batch. Both slices are as long, all pictures have one shape with sides of at
+/// least [`SSIM_WINDOW`] pixels, and all values are finite; anything else is an error that says which.
+pub fn compare(reference: &[Picture], reconstruction: &[Picture]) -> Result<Comparison, MetricsError> {
+    let expected = reference.first().ok_or(MetricsError::Empty)?.shape();
+    if reference.len() != reconstruction.len() {
+        return Err(MetricsError::Count { reference: reference.len(), reconstruction: reconstruction.len() });
+    }
+    let check = |role, pictures: &[Picture]| {
+        let mut numbered = pictures.iter().enumerate();
+        numbered.try_for_each(|(index, picture)| check(picture, expected, || format!("{role} {index}")))
+    };
+    check("reference", reference)?;
+    check("reconstruction", reconstruction)?;
+
+    let moments = |pictures: &[Picture]| pictures.par_iter().map(ssim::Moments::new).collect();
+    let (reference_moments, reconstruction_moments): (Vec<_>, Vec<_>) =
+        (moments(reference), moments(reconstruction));
+    // Row i, column j: reconstruction i beside reference j.
+    let count = reference.len();
+    let pair = |at: usize| {
+        let (row, column) = (at / count, at % count);
+        let mse = psnr::mse(&reconstruction[row].pixels, &reference[column].pixels);
+        (mse, ssim::mean_ssim(&reconstruction_moments[row], &reference_moments[column]))
+    };
+    let (mse, ssim): (Vec<f64>, Vec<f64>) = (0..count * count).into_par_iter().map(pair).unzip();
+    Ok(Comparison::new(count, &mse, &ssim))
+}
+
+/// The floor under every reconstruction: what a flat grey picture (0.5) scores against `reference`.
+pub fn flat_grey_floor(reference: &[Picture]) -> Result<Comparison, MetricsError> {
+    let grey = |picture: &Picture| Picture::flat(picture.channels, picture.height, picture.width, 0.5);
+    compare(reference, &reference.iter().map(grey).collect::<Result<Vec<_>, _>>()?)
+}
+
+fn check(picture: &Picture, shape: [usize; 3], which: impl Fn() -> String) -> Result<(), MetricsError> {
+    picture.check()?;
+    let show = |[channels, height, width]: [usize; 3]| format!("{channels}×{height}×{width} (C×H×W)");
+    let fail = |expected, found| Err(MetricsError::Picture { which: which(), expected, found });
+    if picture.shape() != shape {
+        return fail(show(shape), show(picture.shape()));
+    }
+    if picture.height.min(picture.width) < SSIM_WINDOW {
+        return fail(format!("sides of at least {} pixels for SSIM", SSIM_WINDOW), show(shape));
+    }
+    match picture.pixels.iter().find(|value| !value.is_finite()) {
+        Some(value) => fail("finite pixels".to_owned(), value.to_string()),
+        None => Ok(()),
+    }
+}

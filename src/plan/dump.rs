@@ -1,0 +1,217 @@
+//! A plan in words: one line a step, and totals.
+
+use std::fmt::Write;
+
+use super::{
+    Plan,
+    kernel::{Kernel, Source, Step},
+};
+
+/// Bytes of one element on the device.
+const ELEMENT: u64 = 4;
+
+/// Sums over the steps of one iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    pub steps: usize,
+    /// Floating-point operations of matmuls and convolutions.
+    pub contraction_flops: u64,
+    /// All floating-point operations; a function counts as one.
+    pub flops: u64,
+    /// Bytes read and written, every operand counted once a step.
+    pub bytes: u64,
+    /// Bytes of all buffers.
+    pub memory: u64,
+    /// Maps whose one reader, another fused kernel over as many elements, could have evaluated them.
+    pub unfused: usize,
+}
+
+impl Step {
+    /// Name, as in the files of the kernel.
+    pub fn name(&self) -> &'static str {
+        match self.kernel {
+            Kernel::Map(_) => "map",
+            Kernel::MapReduce(_) => "map_reduce",
+            Kernel::Matmul(_) => "matmul",
+            Kernel::Conv2d(_) => "conv2d",
+            Kernel::Conv2dGradInput(_) => "conv2d_grad_input",
+            Kernel::Conv2dGradWeight(_) => "conv2d_grad_weight",
+            Kernel::WindowArgmax(_) => "window_argmax",
+            Kernel::WindowGather(_) => "window_gather",
+            Kernel::WindowScatter(_) => "window_scatter",
+            Kernel::WindowSum(_) => "window_sum",
+            Kernel::WindowSpread(_) => "window_spread",
+            Kernel::Gather(_) => "gather",
+            Kernel::ScatterAdd(_) => "scatter_add",
+        }
+    }
+
+    /// True for matmul and the convolutions.
+    pub fn is_contraction(&self) -> bool {
+        matches!(
+            self.kernel,
+            Kernel::Matmul(_) | Kernel::Conv2d(_) | Kernel::Conv2dGradInput(_) | Kernel::Conv2dGradWeight(_)
+        )
+    }
+
+    /// Floating-point operations.
+    pub fn flops(&self) -> u64 {
+        let window = |k: &super::kernel::WindowKernel| {
+            let [oh, ow] = k.spec.output_size();
+            (k.planes * oh * ow * k.spec.kernel[0] * k.spec.kernel[1]) as u64
+        };
+        match &self.kernel {
+            Kernel::Map(k) => elements(&k.dims) * operations(&k.program),
+            Kernel::MapReduce(k) => elements(&k.dims) * (operations(&k.program) + 1),
+            Kernel::Matmul(k) => 2 * (k.trials * k.m * k.n * k.k) as u64,
+            Kernel::Conv2d(k) | Kernel::Conv2dGradInput(k) | Kernel::Conv2dGradWeight(k) => {
+                k.trials as u64 * k.spec.flops()
+            }
+            Kernel::WindowArgmax(k) | Kernel::WindowSum(k) | Kernel::WindowSpread(k) => window(k),
+            Kernel::WindowGather(_) | Kernel::WindowScatter(_) | Kernel::Gather(_) => 0,
+            Kernel::ScatterAdd(k) => (k.count * k.width) as u64,
+        }
+    }
+
+    fn bytes(&self, plan: &Plan) -> u64 {
+        let touched: usize = self.reads.iter().chain([&self.write]).map(|&b| plan.buffers[b]).sum();
+        touched as u64 * ELEMENT
+    }
+
+    fn detail(&self) -> String {
+        match &self.kernel {
+            Kernel::Map(k) => format!("{:?} {}", k.dims, fused(&k.program)),
+            Kernel::MapReduce(k) => {
+                let (kept, gone) = k.dims.split_at(k.outer);
+                format!("{kept:?} ← {:?} over {gone:?} {}", k.reduce, fused(&k.program))
+            }
+            Kernel::Matmul(k) => format!("T={} M={} N={} K={}", k.trials, k.m, k.n, k.k),
+            Kernel::Conv2d(k) | Kernel::Conv2dGradInput(k) | Kernel::Conv2dGradWeight(k) => {
+                let s = &k.spec;
+                let [oh, ow] = s.output_size();
+                format!(
+                    "T={} B={} C={} {}×{} → O={} {oh}×{ow} kernel {}×{} stride {:?} padding {:?} dilation {:?} \
+                     groups {} shared {:?}",
+                    k.trials,
+                    s.batch,
+                    s.channels,
+                    s.size[0],
+                    s.size[1],
+                    s.outputs,
+                    s.kernel[0],
+                    s.kernel[1],
+                    s.stride,
+                    s.padding,
+                    s.dilation,
+                    s.groups,
+                    k.shared
+                )
+            }
+            Kernel::WindowArgmax(k)
+            | Kernel::WindowGather(k)
+            | Kernel::WindowScatter(k)
+            | Kernel::WindowSum(k)
+            | Kernel::WindowSpread(k) => {
+                let s = &k.spec;
+                format!("planes {} {:?} window {:?} stride {:?}", k.planes, s.size, s.kernel, s.stride)
+            }
+            Kernel::Gather(k) | Kernel::ScatterAdd(k) => {
+                format!("table {}×{} count {}", k.rows, k.width, k.count)
+            }
+        }
+    }
+}
+
+fn elements(dims: &[usize]) -> u64 {
+    dims.iter().product::<usize>() as u64
+}
+
+fn operations(program: &super::kernel::Program) -> u64 {
+    use super::kernel::Instr;
+    program.code.iter().filter(|i| !matches!(i, Instr::Load(_) | Instr::Const(_))).count() as u64
+}
+
+fn fused(program: &super::kernel::Program) -> String {
+    let in_place = program.leaves.iter().any(|l| l.source == Source::Output);
+    format!(
+        "{} ops of {} leaves{}",
+        operations(program),
+        program.leaves.len(),
+        if in_place { ", in place" } else { "" }
+    )
+}
+
+impl Plan {
+    pub fn totals(&self) -> Totals {
+        let mut totals =
+            Totals { steps: self.steps.len(), unfused: self.unfused().len(), ..Totals::default() };
+        for step in &self.steps {
+            totals.flops += step.flops();
+            totals.bytes += step.bytes(self);
+            if step.is_contraction() {
+                totals.contraction_flops += step.flops();
+            }
+        }
+        totals.memory = self.buffers.iter().map(|&n| n as u64 * ELEMENT).sum();
+        totals
+    }
+
+    /// Maps that should have been part of the one kernel that reads them.
+    pub fn unfused(&self) -> Vec<usize> {
+        let bound: Vec<_> = self.bound.values().map(|b| b.0).collect();
+        let is_fused = |s: &Step| matches!(s.kernel, Kernel::Map(_) | Kernel::MapReduce(_));
+        let size = |s: &Step| match &s.kernel {
+            Kernel::Map(k) => elements(&k.dims),
+            Kernel::MapReduce(k) => elements(&k.dims),
+            _ => 0,
+        };
+        (0..self.steps.len())
+            .filter(|&i| {
+                let step = &self.steps[i];
+                if !matches!(step.kernel, Kernel::Map(_)) || bound.contains(&step.write) {
+                    return false;
+                }
+                let end = self.steps[i + 1..].iter().position(|s| s.write == step.write);
+                let life = &self.steps[i + 1..end.map_or(self.steps.len(), |e| i + 2 + e)];
+                let readers: Vec<&Step> = life.iter().filter(|s| s.reads.contains(&step.write)).collect();
+                let &[reader] = readers.as_slice() else { return false };
+                let mut reads: Vec<_> = reader.reads.iter().chain(&step.reads).collect();
+                reads.sort_unstable();
+                reads.dedup();
+                is_fused(reader)
+                    && size(reader) == size(step)
+                    && reads.len() - 1 <= super::kernel::MAX_MAP_READS
+            })
+            .collect()
+    }
+
+    /// One line a step: kernel, shapes, FLOPs, bytes, buffers; then the totals.
+    pub fn dump(&self) -> String {
+        let mut text = String::new();
+        for (i, step) in self.steps.iter().enumerate() {
+            let _ = writeln!(
+                text,
+                "{i:4} {:18} {:>12} FLOP {:>11} B  b{:?} → b{}  {}",
+                step.name(),
+                step.flops(),
+                step.bytes(self),
+                step.reads,
+                step.write,
+                step.detail()
+            );
+        }
+        let t = self.totals();
+        let _ = writeln!(
+            text,
+            "{} steps, {:.3} MFLOP in contractions, {:.3} MFLOP in all, {:.3} MB moved, {:.3} MB of buffers, \
+             unfused pointwise chains: {}",
+            t.steps,
+            t.contraction_flops as f64 / 1e6,
+            t.flops as f64 / 1e6,
+            t.bytes as f64 / 1e6,
+            t.memory as f64 / 1e6,
+            t.unfused
+        );
+        text
+    }
+}

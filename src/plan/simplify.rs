@@ -1,0 +1,226 @@
+//! Prunes a tape, folds constants and merges common subexpressions.
+//!
+//! Double backprop repeats a lot: the same masks, squares and broadcasts appear once per pass.
+//! `0 · x` folds to 0 whatever `x` is; these zeros come from derivatives that vanish by structure.
+
+use std::collections::HashMap;
+
+use crate::tape::{
+    Tape, Var,
+    op::{Binary, Op, Reduce, Unary},
+};
+
+/// The simplified tape. A node `Op::Scalar` may have any shape there: a tensor of one value.
+pub struct Simplified {
+    pub tape: Tape,
+    /// New name of every old node that is still needed.
+    pub renamed: HashMap<Var, Var>,
+}
+
+/// Rebuilds what `roots` need. Inputs among the roots are always kept.
+pub fn simplify(tape: &Tape, roots: &[Var]) -> Simplified {
+    let mut needed = vec![false; tape.nodes().len()];
+    roots.iter().for_each(|r| needed[r.index()] = true);
+    for i in (0..needed.len()).rev() {
+        if needed[i] {
+            tape.nodes()[i].inputs.iter().for_each(|v| needed[v.index()] = true);
+        }
+    }
+    let mut rebuild = Rebuild { tape: Tape::new(), known: HashMap::new() };
+    let mut renamed = HashMap::new();
+    for (i, node) in tape.nodes().iter().enumerate().filter(|(i, _)| needed[*i]) {
+        let inputs: Vec<Var> = node.inputs.iter().map(|v| renamed[v]).collect();
+        let new = match node.op {
+            Op::Input => rebuild.tape.push(Op::Input, vec![], node.shape.clone()),
+            _ => rebuild.node(node.op.clone(), inputs, node.shape.clone()),
+        };
+        renamed.insert(Var::from_index(i), new);
+    }
+    Simplified { tape: rebuild.tape, renamed }
+}
+
+struct Rebuild {
+    tape: Tape,
+    known: HashMap<(Op, Vec<Var>, Vec<usize>), Var>,
+}
+
+impl Rebuild {
+    fn node(&mut self, op: Op, mut inputs: Vec<Var>, shape: Vec<usize>) -> Var {
+        if let Some(value) = self.fold(&op, &inputs) {
+            return self.unique(Op::Scalar(value.into()), vec![], shape);
+        }
+        if let Some(var) = self.rewrite(&op, &inputs, &shape) {
+            return var;
+        }
+        if matches!(op, Op::Binary(Binary::Add | Binary::Mul | Binary::Equal)) {
+            inputs.sort_unstable();
+        }
+        self.unique(op, inputs, shape)
+    }
+
+    fn unique(&mut self, op: Op, inputs: Vec<Var>, shape: Vec<usize>) -> Var {
+        let key = (op, inputs, shape);
+        if let Some(&var) = self.known.get(&key) {
+            return var;
+        }
+        let (op, inputs, shape) = key.clone();
+        let var = self.tape.push(op, inputs, shape);
+        self.known.insert(key, var);
+        var
+    }
+
+    fn constant(&self, var: Var) -> Option<f64> {
+        match self.tape.node(var).op {
+            Op::Scalar(value) => Some(value.0),
+            _ => None,
+        }
+    }
+
+    /// The one value of a node's every element, if its operands already tell.
+    fn fold(&self, op: &Op, inputs: &[Var]) -> Option<f64> {
+        let c = |i: usize| self.constant(inputs[i]);
+        Some(match op {
+            Op::Scalar(value) => value.0,
+            Op::Unary(f) => unary(*f, c(0)?),
+            Op::Binary(Binary::Mul) if c(0) == Some(0.0) || c(1) == Some(0.0) => 0.0,
+            Op::Binary(f) => binary(*f, c(0)?, c(1)?),
+            Op::Reshape | Op::Permute(_) | Op::Broadcast | Op::Slice(_) | Op::Flip(_) => c(0)?,
+            Op::Pad(_) if c(0)? == 0.0 => 0.0,
+            Op::Reduce(Reduce::Max, _) => c(0)?,
+            Op::Reduce(Reduce::Sum, axes) => {
+                let shape = self.tape.shape(inputs[0]);
+                c(0)? * axes.iter().map(|&a| shape[a] as f64).product::<f64>()
+            }
+            Op::Matmul | Op::Conv2d(_) | Op::Conv2dGradInput(_) | Op::Conv2dGradWeight(_)
+                if c(0) == Some(0.0) || c(1) == Some(0.0) =>
+            {
+                0.0
+            }
+            Op::WindowGather(_) | Op::WindowScatter(_) | Op::WindowSum(_) | Op::WindowSpread(_)
+                if c(0) == Some(0.0) =>
+            {
+                0.0
+            }
+            _ => return None,
+        })
+    }
+
+    fn rewrite(&mut self, op: &Op, inputs: &[Var], shape: &[usize]) -> Option<Var> {
+        let c = |i: usize| self.constant(inputs[i]);
+        let input = |i: usize| self.tape.node(inputs[i]);
+        match op {
+            Op::Unary(Unary::Neg) => match input(0).op {
+                Op::Unary(Unary::Neg) => Some(input(0).inputs[0]),
+                _ => None,
+            },
+            Op::Unary(Unary::Powi(1)) => Some(inputs[0]),
+            Op::Binary(Binary::Add) => match (c(0), c(1)) {
+                (Some(0.0), _) => Some(inputs[1]),
+                (_, Some(0.0)) => Some(inputs[0]),
+                _ => match input(1).op {
+                    Op::Unary(Unary::Neg) => {
+                        let negated = input(1).inputs[0];
+                        Some(self.node(Op::Binary(Binary::Sub), vec![inputs[0], negated], shape.to_vec()))
+                    }
+                    _ => None,
+                },
+            },
+            Op::Binary(Binary::Sub) if c(1) == Some(0.0) => Some(inputs[0]),
+            Op::Binary(Binary::Sub) if c(0) == Some(0.0) => {
+                Some(self.node(Op::Unary(Unary::Neg), vec![inputs[1]], shape.to_vec()))
+            }
+            Op::Binary(Binary::Div) if c(1) == Some(1.0) => Some(inputs[0]),
+            Op::Binary(Binary::Mul) => {
+                let (x, k) = match (c(0), c(1)) {
+                    (Some(k), _) => (inputs[1], k),
+                    (_, Some(k)) => (inputs[0], k),
+                    _ => return None,
+                };
+                self.scaled(x, k, shape)
+            }
+            Op::Select => match c(0) {
+                Some(mask) => Some(inputs[if mask != 0.0 { 1 } else { 2 }]),
+                None if inputs[1] == inputs[2] => Some(inputs[1]),
+                None => None,
+            },
+            Op::Reshape if self.tape.shape(inputs[0]) == shape => Some(inputs[0]),
+            Op::Reshape => match input(0).op {
+                Op::Reshape => {
+                    let origin = input(0).inputs[0];
+                    Some(self.node(Op::Reshape, vec![origin], shape.to_vec()))
+                }
+                _ => None,
+            },
+            Op::Permute(outer) => match &input(0).op {
+                Op::Permute(inner) => {
+                    let axes: Vec<_> = outer.iter().map(|&a| inner[a]).collect();
+                    let origin = input(0).inputs[0];
+                    if axes.iter().enumerate().all(|(i, &a)| i == a) {
+                        return Some(origin);
+                    }
+                    Some(self.node(Op::Permute(axes), vec![origin], shape.to_vec()))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// `k · x` where `x` is itself scaled or negated, or `k` is ±1.
+    fn scaled(&mut self, x: Var, k: f64, shape: &[usize]) -> Option<Var> {
+        if k == 1.0 {
+            return Some(x);
+        }
+        let node = self.tape.node(x).clone();
+        match node.op {
+            Op::Unary(Unary::Neg) => self.product(node.inputs[0], -k, shape),
+            Op::Binary(Binary::Mul) => {
+                let (inner, factor) = match (self.constant(node.inputs[0]), self.constant(node.inputs[1])) {
+                    (Some(f), _) => (node.inputs[1], f),
+                    (_, Some(f)) => (node.inputs[0], f),
+                    _ => return None,
+                };
+                self.product(inner, k * factor, shape)
+            }
+            _ if k == -1.0 => Some(self.node(Op::Unary(Unary::Neg), vec![x], shape.to_vec())),
+            _ => None,
+        }
+    }
+
+    fn product(&mut self, x: Var, k: f64, shape: &[usize]) -> Option<Var> {
+        let factor = self.unique(Op::Scalar(k.into()), vec![], shape.to_vec());
+        Some(self.node(Op::Binary(Binary::Mul), vec![x, factor], shape.to_vec()))
+    }
+}
+
+fn unary(f: Unary, x: f64) -> f64 {
+    match f {
+        Unary::Neg => -x,
+        Unary::Exp => x.exp(),
+        Unary::Log => x.ln(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Rsqrt => 1.0 / x.sqrt(),
+        Unary::Tanh => x.tanh(),
+        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Unary::Erf => libm::erf(x),
+        Unary::Abs => x.abs(),
+        Unary::Powi(n) => x.powi(n),
+        Unary::Step => f64::from(x > 0.0),
+        Unary::Sign => f64::from(x > 0.0) - f64::from(x < 0.0),
+    }
+}
+
+fn binary(f: Binary, a: f64, b: f64) -> f64 {
+    match f {
+        Binary::Add => a + b,
+        Binary::Sub => a - b,
+        Binary::Mul => a * b,
+        Binary::Div => a / b,
+        Binary::Max if a.is_nan() || b.is_nan() => f64::NAN,
+        Binary::Min if a.is_nan() || b.is_nan() => f64::NAN,
+        Binary::Max => a.max(b),
+        Binary::Min => a.min(b),
+        Binary::Less => f64::from(a < b),
+        Binary::Equal => f64::from(a == b),
+    }
+}

@@ -1,0 +1,57 @@
+//! What can be wrong with a tensor file.
+
+use std::path::PathBuf;
+
+/// Each message is complete: it carries its cause in its text, not as a `source`.
+#[derive(Debug, thiserror::Error)]
+pub enum TensorFileError {
+    #[error("{path}: cannot be read: {cause}")]
+    Read { path: PathBuf, cause: std::io::Error },
+
+    #[error("{path}: expected a file, found {found}")]
+    NotAFile { path: PathBuf, found: &'static str },
+
+    #[error("{path}: the file is empty")]
+    Empty { path: PathBuf },
+
+    #[error("{path}: not a safetensors file, it looks like {looks_like}{advice}")]
+    NotSafetensors { path: PathBuf, looks_like: &'static str, advice: &'static str },
+
+    #[error(
+        "{path}: the header claims a length of {length} bytes, expected at most {limit}: not a safetensors file, or a truncated one"
+    )]
+    HeaderLength { path: PathBuf, length: u64, limit: u64 },
+
+    #[error("{path}: the safetensors header is not JSON: {cause}")]
+    HeaderNotJson { path: PathBuf, cause: serde_json::Error },
+
+    #[error("{path}: the safetensors header is invalid: {cause}")]
+    Header { path: PathBuf, cause: serde_json::Error },
+
+    #[error("{path}: the header describes {expected} bytes, the file has {found}{}", if found < expected { ": it is truncated" } else { "" })]
+    Length { path: PathBuf, expected: u64, found: u64 },
+
+    /// `first` is the first missing name in the order asked for, `unknown` the first name in the file that
+    /// was not asked for: most often the same tensor under another name.
+    #[error("{path}: tensor '{first}' is missing ({missing} of {expected} expected tensors are){}",
+            unknown.as_ref().map(|name| format!("; the file has '{name}', which was not expected")).unwrap_or_default())]
+    Missing { path: PathBuf, first: String, missing: usize, expected: usize, unknown: Option<String> },
+
+    #[error("{path}: tensor '{first}' was not expected ({extra} such tensors, {expected} expected ones)")]
+    Extra { path: PathBuf, first: String, extra: usize, expected: usize },
+
+    #[error("{path}: tensor '{name}' has shape {found:?}, expected {expected:?}")]
+    Shape { path: PathBuf, name: String, expected: Vec<usize>, found: Vec<usize> },
+
+    #[error("{path}: tensor '{name}' has type {found}, expected F32, F64, F16 or BF16")]
+    NotFloat { path: PathBuf, name: String, found: String },
+
+    #[error("{path}: tensor '{name}' is not finite as f32: element {index} is {value}")]
+    NotFinite { path: PathBuf, name: String, index: usize, value: f32 },
+
+    #[error("{path}: metadata '{key}' is '{found}', expected {expected}")]
+    Metadata { path: PathBuf, key: &'static str, expected: String, found: String },
+
+    #[error("{path}: cannot be written: {cause}")]
+    Write { path: PathBuf, cause: String },
+}

@@ -1,0 +1,146 @@
+//! The gradient file: what a client's update looks like on disk.
+//!
+//! Tensors carry the names of the parameters that they are the gradients of. The metadata says what the
+//! eavesdropper is told beside the numbers, as strings; every field may be missing, because a gradient
+//! saved from someone's training loop has none and the user can give the values otherwise.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::{Extra, ParameterSpec, Tensor, TensorFile, TensorFileError};
+
+const FORMAT: &str = "gia-gpu gradient";
+const VERSION: &str = "1";
+const LOSS: &str = "mean cross entropy";
+
+/// So that a batch's element count fits any integer: images beyond it are a mistake in the file.
+const MAX_IMAGE: usize = 1 << 28;
+const MAX_COUNT: usize = 1 << 24;
+
+/// What a gradient file's metadata says; `None` where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GradientInfo {
+    pub architecture: Option<String>,
+    /// `B`
+    pub batch_size: Option<usize>,
+    /// `[C, H, W]`
+    pub image_shape: Option<[usize; 3]>,
+    /// `K`
+    pub classes: Option<usize>,
+    /// `(C)`: subtracted from pixels in [0, 1] before the network sees them.
+    pub mean: Option<Vec<f32>>,
+    /// `(C)`: then divided by.
+    pub std: Option<Vec<f32>>,
+}
+
+/// A gradient and what is known about it.
+#[derive(Clone, Debug)]
+pub struct GradientFile {
+    pub file: TensorFile,
+    pub info: GradientInfo,
+}
+
+impl GradientFile {
+    /// Reads a gradient of ours, or any safetensors file whose metadata does not contradict that it is the
+    /// gradient of a mean cross entropy.
+    pub fn read(path: &Path) -> Result<GradientFile, TensorFileError> {
+        let file = TensorFile::read(path)?;
+        let info = info(&file)?;
+        Ok(GradientFile { file, info })
+    }
+
+    /// Writes `gradients`, by parameter name. Whole or not at all, like [`TensorFile::write`].
+    pub fn write(
+        path: &Path,
+        gradients: &BTreeMap<String, Tensor>,
+        info: &GradientInfo,
+    ) -> Result<(), TensorFileError> {
+        let fields = [
+            ("format", Some(FORMAT.to_string())),
+            ("version", Some(VERSION.to_string())),
+            ("loss", Some(LOSS.to_string())),
+            ("architecture", info.architecture.clone()),
+            ("batch_size", info.batch_size.map(|n| n.to_string())),
+            ("image_shape", info.image_shape.map(|shape| join(&shape))),
+            ("classes", info.classes.map(|n| n.to_string())),
+            ("mean", info.mean.as_deref().map(join)),
+            ("std", info.std.as_deref().map(join)),
+        ];
+        let metadata =
+            fields.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect();
+        TensorFile::write(path, gradients, &metadata)
+    }
+
+    /// One gradient for each parameter of the victim, in its order, and no others.
+    pub fn gradients(&self, parameters: &[ParameterSpec]) -> Result<Vec<Tensor>, TensorFileError> {
+        self.file.parameters(parameters, Extra::Reject)
+    }
+}
+
+fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
+    let known = |key, values: &[&str]| {
+        let one_of = values.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(" or ");
+        field(file, key, &one_of, |text| values.contains(&text).then_some(()))
+    };
+    // "pt" is what PyTorch users' own save_file calls write.
+    known("format", &[FORMAT, "pt"])?;
+    known("loss", &[LOSS])?;
+    if file.metadata.get("format").is_some_and(|format| format == FORMAT) {
+        known("version", &[VERSION])?;
+    }
+    let count = |key| {
+        let expected = format!("a whole number from 1 to {MAX_COUNT}");
+        field(file, key, &expected, |text| text.parse().ok().filter(|n| (1..=MAX_COUNT).contains(n)))
+    };
+    let image_shape = field(file, "image_shape", "three sizes such as '3,32,32'", |text| {
+        let shape: [usize; 3] = list(text)?.try_into().ok()?;
+        let size = shape.iter().try_fold(1usize, |size, &n| size.checked_mul(n))?;
+        (1..=MAX_IMAGE).contains(&size).then_some(shape)
+    })?;
+    let per_channel = |key, expected: &str, valid: fn(&f32) -> bool| {
+        let channels = image_shape.map(|shape| shape[0]);
+        let expected = match channels {
+            Some(n) => format!("{n} {expected}, one a channel of 'image_shape'"),
+            None => format!("{expected}, one a channel"),
+        };
+        field(file, key, &expected, |text| {
+            list(text).filter(|v: &Vec<f32>| v.iter().all(valid) && channels.is_none_or(|n| n == v.len()))
+        })
+    };
+    Ok(GradientInfo {
+        architecture: file.metadata.get("architecture").cloned(),
+        batch_size: count("batch_size")?,
+        image_shape,
+        classes: count("classes")?,
+        mean: per_channel("mean", "numbers", |v| v.is_finite())?,
+        std: per_channel("std", "numbers above 0", |v| v.is_finite() && *v > 0.0)?,
+    })
+}
+
+/// `None` where the file has no such key, an error where `parse` refuses its value.
+fn field<T>(
+    file: &TensorFile,
+    key: &'static str,
+    expected: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, TensorFileError> {
+    let Some(text) = file.metadata.get(key) else { return Ok(None) };
+    match parse(text) {
+        Some(value) => Ok(Some(value)),
+        None => Err(TensorFileError::Metadata {
+            path: file.path.clone(),
+            key,
+            expected: expected.to_string(),
+            found: text.clone(),
+        }),
+    }
+}
+
+fn list<T: FromStr>(text: &str) -> Option<Vec<T>> {
+    text.split(',').map(|part| part.trim().parse().ok()).collect()
+}
+
+fn join<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(",")
+}

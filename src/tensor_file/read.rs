@@ -1,0 +1,138 @@
+//! Reading: every size is checked against the file's own length before anything is allocated.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use half::{bf16, f16};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
+
+use super::{Tensor, TensorFile, TensorFileError};
+
+/// Bytes of the little-endian header length that a file starts with.
+pub(super) const PREFIX: u64 = 8;
+
+/// The format's own limit on its JSON header.
+const HEADER_LIMIT: u64 = 100_000_000;
+
+impl TensorFile {
+    /// Reads a whole safetensors file; floats of any supported width become f32.
+    pub fn read(path: &Path) -> Result<TensorFile, TensorFileError> {
+        regular_file(path)?;
+        let io = |cause| TensorFileError::Read { path: path.into(), cause };
+        let mut file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        let (start, header) = read_header(path, &mut file, length)?;
+
+        let mut tensors = BTreeMap::new();
+        let mut non_float = BTreeMap::new();
+        for (name, info) in header.tensors() {
+            let Some(decode) = decoder(info.dtype) else {
+                non_float.insert(name, info.dtype.to_string());
+                continue;
+            };
+            let (from, to) = info.data_offsets;
+            let mut bytes = vec![0; to - from];
+            file.seek(SeekFrom::Start(start + from as u64)).map_err(io)?;
+            file.read_exact(&mut bytes).map_err(io)?;
+            tensors.insert(name, Tensor { shape: info.shape.clone(), data: decode(&bytes) });
+        }
+        let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        Ok(TensorFile { path: path.into(), tensors, non_float, metadata })
+    }
+}
+
+/// An error if something that is not a regular file is at `path`: opening a pipe would block, and a device
+/// may never end.
+pub(super) fn regular_file(path: &Path) -> Result<(), TensorFileError> {
+    let kind = match fs::metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(cause) => return Err(TensorFileError::Read { path: path.into(), cause }),
+    };
+    if kind.is_file() {
+        return Ok(());
+    }
+    let found = if kind.is_dir() { "a directory" } else { "a pipe, socket or device" };
+    Err(TensorFileError::NotAFile { path: path.into(), found })
+}
+
+/// The checked header and the position of the first tensor's bytes. `length` is the file's.
+fn read_header(path: &Path, file: &mut File, length: u64) -> Result<(u64, Metadata), TensorFileError> {
+    if length == 0 {
+        return Err(TensorFileError::Empty { path: path.into() });
+    }
+    let io = |cause| TensorFileError::Read { path: path.into(), cause };
+    let mut start = Vec::with_capacity(MAGIC_LEN as usize);
+    file.take(MAGIC_LEN).read_to_end(&mut start).map_err(io)?;
+    let Some(prefix) = start.first_chunk() else {
+        return Err(TensorFileError::Length { path: path.into(), expected: PREFIX, found: length });
+    };
+    let header_length = u64::from_le_bytes(*prefix);
+    let limit = HEADER_LIMIT.min(length - PREFIX);
+    if header_length > limit {
+        // A length that safetensors allows is a cut file's, whatever its bytes look like.
+        let foreign = if header_length > HEADER_LIMIT { foreign_format(path, &start) } else { None };
+        let error = TensorFileError::HeaderLength { path: path.into(), length: header_length, limit };
+        return Err(foreign.unwrap_or(error));
+    }
+
+    let mut text = vec![0; header_length as usize];
+    file.seek(SeekFrom::Start(PREFIX)).map_err(io)?;
+    file.read_exact(&mut text).map_err(io)?;
+    // Deserialising also checks that the tensors' offsets are in order, without gaps, and fit their shapes.
+    let header: Metadata = serde_json::from_slice(&text).map_err(|cause| {
+        let path = path.into();
+        if cause.is_data() {
+            TensorFileError::Header { path, cause }
+        } else {
+            TensorFileError::HeaderNotJson { path, cause }
+        }
+    })?;
+    let data = PREFIX + header_length;
+    let expected = data.saturating_add(header.data_len() as u64);
+    if expected != length {
+        return Err(TensorFileError::Length { path: path.into(), expected, found: length });
+    }
+    Ok((data, header))
+}
+
+const MAGIC_LEN: u64 = 16;
+
+const FROM_PYTORCH: &str = "; convert it in Python: import torch, safetensors.torch; \
+    safetensors.torch.save_file(torch.load('FILE', weights_only=True), 'FILE.safetensors')";
+
+/// What a file that does not start like safetensors is instead, where its first bytes say so.
+fn foreign_format(path: &Path, start: &[u8]) -> Option<TensorFileError> {
+    let known: [(&[u8], &str, &str); 9] = [
+        (b"PK\x03\x04", "a zip archive, which is what torch.save writes (.pt, .pth)", FROM_PYTORCH),
+        (b"\x80\x02", "a Python pickle, which is what old versions of torch.save write", FROM_PYTORCH),
+        (b"\x80\x03", "a Python pickle", FROM_PYTORCH),
+        (b"\x80\x04", "a Python pickle", FROM_PYTORCH),
+        (b"\x80\x05", "a Python pickle", FROM_PYTORCH),
+        (b"\x89HDF", "HDF5, which is what Keras writes", ""),
+        (b"\x93NUMPY", "a NumPy array", ""),
+        (b"version https:/", "a Git LFS pointer", "; fetch the file itself with git lfs pull"),
+        (b"<", "a web page", "; the download may have failed"),
+    ];
+    let (_, looks_like, advice) = known.into_iter().find(|(magic, ..)| start.starts_with(magic))?;
+    Some(TensorFileError::NotSafetensors { path: path.into(), looks_like, advice })
+}
+
+/// Little-endian bytes of one type to f32.
+type Decode = fn(&[u8]) -> Vec<f32>;
+
+/// `None` for types that are not floats, and for floats of 8 bits and fewer.
+fn decoder(dtype: Dtype) -> Option<Decode> {
+    fn each<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect()
+    }
+    match dtype {
+        Dtype::F32 => Some(|bytes| each(bytes, f32::from_le_bytes)),
+        Dtype::F64 => Some(|bytes| each(bytes, |b| f64::from_le_bytes(b) as f32)),
+        Dtype::F16 => Some(|bytes| each(bytes, |b| f16::from_le_bytes(b).to_f32())),
+        Dtype::BF16 => Some(|bytes| each(bytes, |b| bf16::from_le_bytes(b).to_f32())),
+        _ => None,
+    }
+}
