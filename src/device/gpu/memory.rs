@@ -25,7 +25,7 @@ impl Memory {
     pub fn new(context: &Context, plan: &Plan, launches: &[Launch]) -> Result<Self, DeviceError> {
         check_sizes(&context.limits, plan, launches)?;
         let alignment = u64::from(context.limits.min_uniform_buffer_offset_alignment);
-        let longest = launches.iter().map(|l| l.params.len()).max().unwrap_or(0);
+        let longest = launches.iter().map(|l| l.params.len()).max().unwrap_or(1);
         let params_stride = (longest as u64 * WORD).next_multiple_of(alignment.max(16));
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let memory = context.guard(|| {
