@@ -45,68 +45,53 @@ fn spread(low: f64, high: f64, both_signs: bool) -> Vec<f32> {
     values
 }
 
-/// Relative accuracy in roundings, and the relative change of the result for a relative change of x.
-fn check(op: Unary, values: Vec<f32>, roundings: f64, condition: impl Fn(f64) -> f64) {
+/// Largest error over `values`, in roundings of the result.
+fn check(op: Unary, values: Vec<f32>, roundings: f64) {
     let operands = [values];
     let case = pointwise(&operands, Instr::Unary(op, 0));
     let expected = twin(&case, &operands);
     for checked in [false, true] {
         let found = case.run(gpu(checked), &operands);
-        let mut worst = 0f64;
         for ((&x, &found), &expected) in operands[0].iter().zip(&found).zip(&expected) {
-            let x = f64::from(x);
             let error = (f64::from(found) - expected).abs();
-            let allowed = roundings + condition(x);
             // Results below the smallest normal number may be flushed to zero.
-            let bound = allowed * EPSILON * expected.abs() + 4.0 * f64::from(f32::MIN_POSITIVE);
-            worst = worst.max(error / (EPSILON * expected.abs() + f64::from(f32::MIN_POSITIVE)));
+            let bound = roundings * EPSILON * expected.abs() + 2.0 * f64::from(f32::MIN_POSITIVE);
             assert!(
                 error <= bound,
                 "{op:?}({x:e}) is {found:e}, not {expected:e}, off by {error:e} > {bound:e}"
             );
         }
-        println!("{op:?}: at most {worst:.1} roundings off");
     }
 }
 
-#[test]
-fn exp_is_accurate_relative_to_its_result() {
-    check(Unary::Exp, spread(-8.0, 1.9, true), 8.0, |x| 2.0 * x.abs());
+/// Normal numbers: subnormal ones may be flushed to zero.
+fn positive() -> Vec<f32> {
+    spread(-37.0, 38.0, false).into_iter().filter(|&x| x >= f32::MIN_POSITIVE).collect()
 }
 
 #[test]
-fn log_is_accurate_away_from_one_and_absolutely_near_it() {
-    // Vulkan asks for an absolute error below 2⁻²¹ in [0.5, 2] only.
-    let absolute = |x: f64| if (0.4..2.1).contains(&x) { 8.0 / x.ln().abs().max(1e-9) } else { 0.0 };
-    let values = spread(-37.0, 38.0, false).into_iter().filter(|&x| x > 1e-37).collect();
-    check(Unary::Log, values, 8.0, absolute);
+fn exp_and_log_are_accurate_relative_to_their_result() {
+    check(Unary::Exp, spread(-8.0, 1.9, true), 4.0);
+    check(Unary::Log, positive(), 4.0);
 }
 
 #[test]
 fn roots_are_accurate() {
-    let values: Vec<_> = spread(-37.0, 38.0, false).into_iter().filter(|&x| x > 1e-37).collect();
-    check(Unary::Sqrt, values.clone(), 8.0, |_| 0.0);
-    check(Unary::Rsqrt, values, 8.0, |_| 0.0);
+    check(Unary::Sqrt, positive(), 8.0);
+    check(Unary::Rsqrt, positive(), 8.0);
 }
 
 #[test]
 fn tanh_sigmoid_and_erf_are_accurate_relative_to_their_result_and_never_overflow() {
-    check(Unary::Tanh, spread(-30.0, 38.0, true), 16.0, |_| 0.0);
-    check(Unary::Erf, spread(-30.0, 38.0, true), 8.0, |_| 0.0);
-    let moderate = spread(-30.0, 1.9, true);
-    check(Unary::Sigmoid, moderate, 8.0, |x| 2.0 * x.abs());
-    check(
-        Unary::Sigmoid,
-        spread(2.1, 38.0, true).into_iter().filter(|x| x.abs() > 120.0).collect(),
-        8.0,
-        |_| 0.0,
-    );
+    check(Unary::Tanh, spread(-30.0, 38.0, true), 8.0);
+    check(Unary::Erf, spread(-30.0, 38.0, true), 8.0);
+    check(Unary::Sigmoid, spread(-30.0, 38.0, true), 8.0);
 }
 
 #[test]
 fn powers_are_repeated_multiplication() {
     for n in [-7, -2, -1, 0, 1, 2, 3, 4, 5, 11] {
-        check(Unary::Powi(n), spread(-3.0, 3.0, true), 8.0 + 2.0 * f64::from(n.abs()), |_| 0.0);
+        check(Unary::Powi(n), spread(-3.0, 3.0, true), 8.0 + 2.0 * f64::from(n.abs()));
     }
 }
 
