@@ -3,6 +3,7 @@
 pub mod attack;
 pub mod data;
 pub mod device;
+pub mod federated;
 pub mod metrics;
 pub mod nn;
 pub mod plan;

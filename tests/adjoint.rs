@@ -3,9 +3,8 @@
 mod step_cases;
 
 use step_cases::{
-    Case, EPSILON,
+    Case, EPSILON, dot, gpu, magnitudes, random, rng,
     shapes::{self, Conv, Window},
-    dot, gpu, magnitudes, random, rng,
 };
 
 /// Checks that numbers agree which are one sum of `terms` products in different orders. `scale` is the
@@ -74,7 +73,11 @@ fn scatter_add_is_the_adjoint_of_gather() {
     for (seed, [rows, width, count]) in
         [[1, 1, 1], [7, 5, 13], [100, 64, 33], [5, 3, 2000]].into_iter().enumerate()
     {
-        check_pair(&shapes::gather(rows, width, count), &shapes::scatter_add(rows, width, count), seed as u64);
+        check_pair(
+            &shapes::gather(rows, width, count),
+            &shapes::scatter_add(rows, width, count),
+            seed as u64,
+        );
     }
 }
 

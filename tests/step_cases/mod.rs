@@ -3,6 +3,8 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
+pub mod fused;
+pub mod fuzz;
 pub mod shapes;
 
 use std::{collections::HashMap, sync::OnceLock};

@@ -9,7 +9,7 @@ use wgpu::{
 
 use super::{context::Context, kernels, launch::Launch, memory::Memory, pace::Pace};
 use crate::{
-    device::{DeviceError, Executable},
+    device::{DeviceError, Executable, cpu},
     plan::{Plan, kernel::BufferId},
     tape::Var,
 };
@@ -35,6 +35,7 @@ struct Dispatch {
 
 impl GpuExecutable {
     pub fn new(context: Arc<Context>, plan: &Plan) -> Result<Self, DeviceError> {
+        cpu::check(plan)?;
         let mut launches = kernels::launches(plan)?;
         launches.retain(|launch| launch.groups.iter().all(|&n| n > 0));
         let memory = Memory::new(&context, plan, &launches)?;

@@ -10,6 +10,8 @@ const SHADER: &str = include_str!("../../../../shaders/scatter_add.wgsl");
 
 /// Values that one invocation looks through at most, well under the trips it may make.
 const LONGEST: usize = 32_768;
+/// Rows are compared as floats.
+const MOST_ROWS: usize = 1 << 24;
 /// Workgroups that keep a large GPU busy.
 const BUSY: usize = 256;
 
@@ -18,6 +20,9 @@ pub fn launches(
     reads: Vec<Slot>,
     write: Slot,
 ) -> Result<Vec<Launch>, DeviceError> {
+    if rows > MOST_ROWS {
+        return Err(DeviceError::Failed(format!("{rows} rows are more than an f32 can tell apart")));
+    }
     let size = rows * width;
     let worthwhile = BUSY.div_ceil(size.div_ceil(256).max(1)).min(count / 64);
     let splits = worthwhile.max(count.div_ceil(LONGEST)).max(1);
