@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let row = index[at / p.width];
     var value = 0.0;
-    if (row >= 0.0 && row < f32(p.rows)) {
+    if (row >= 0.0 && u32(row) < p.rows) {
         value = table[u32(row) * p.width + at % p.width];
     }
     result[at] = value;

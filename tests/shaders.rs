@@ -7,7 +7,7 @@ mod step_cases;
 
 use gia_gpu::{device::cpu::Cpu, tape::Var};
 use step_cases::{
-    Case, EPSILON, Operand, fused, gpu, magnitudes,
+    Case, EPSILON, Operand, fused, fuzz, gpu, magnitudes,
     shapes::{self, Conv},
 };
 
@@ -59,26 +59,31 @@ fn check_all(cases: Vec<Case>) {
 #[test]
 fn matmul_matches_its_twin() {
     check_all(shapes::matmuls());
+    check_all(fuzz::matmuls(40));
 }
 
 #[test]
 fn conv2d_matches_its_twin() {
     check_all(shapes::convs(Conv::Forward));
+    check_all(fuzz::convs(Conv::Forward, 40));
 }
 
 #[test]
 fn conv2d_grad_input_matches_its_twin() {
     check_all(shapes::convs(Conv::GradInput));
+    check_all(fuzz::convs(Conv::GradInput, 40));
 }
 
 #[test]
 fn conv2d_grad_weight_matches_its_twin() {
     check_all(shapes::convs(Conv::GradWeight));
+    check_all(fuzz::convs(Conv::GradWeight, 40));
 }
 
 #[test]
 fn window_kernels_match_their_twins() {
     check_all(shapes::windows());
+    check_all(fuzz::windows(60));
 }
 
 #[test]
@@ -89,11 +94,13 @@ fn gather_and_scatter_add_match_their_twins() {
 #[test]
 fn map_matches_its_twin_for_every_kind_of_view() {
     check_all(fused::maps());
+    check_all(fuzz::maps(60));
 }
 
 #[test]
 fn map_reduce_matches_its_twin() {
     check_all(fused::map_reduces());
+    check_all(fuzz::map_reduces(40));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod fused;
+pub mod fuzz;
 pub mod shapes;
 
 use std::{collections::HashMap, sync::OnceLock};

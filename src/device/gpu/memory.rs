@@ -83,11 +83,12 @@ fn partials_len(launches: &[Launch]) -> usize {
 
 /// Refuses a plan with a buffer that this device cannot bind, before anything is allocated.
 fn check_sizes(limits: &Limits, plan: &Plan, launches: &[Launch]) -> Result<(), DeviceError> {
-    let (limit_name, limit) = if limits.max_buffer_size < limits.max_storage_buffer_binding_size {
-        ("max_buffer_size", limits.max_buffer_size)
-    } else {
-        ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size)
-    };
+    let limits = [
+        ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size),
+        ("max_buffer_size", limits.max_buffer_size),
+        ("reach of 32-bit element indices", WORD << 32),
+    ];
+    let (limit_name, limit) = limits.into_iter().min_by_key(|&(_, limit)| limit).unwrap_or(limits[0]);
     let check = |what: String, len: usize| {
         let needed = (len as u64).saturating_mul(WORD);
         if needed > limit {

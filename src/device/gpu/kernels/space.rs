@@ -65,13 +65,22 @@ impl Space {
         [&self.dims[..self.outer], &self.dims[self.outer..]].map(|axes| axes.iter().product())
     }
 
-    /// True if more views are contiguous along the last kept axis than along the last reduced one.
+    /// True if more elements are read contiguously along the last kept axis than along the last reduced one.
     pub fn runs_along_kept(&self) -> bool {
-        let contiguous = |axis: Option<usize>| {
+        let contiguous = |axis: Option<usize>| -> usize {
             let Some(axis) = axis else { return 0 };
-            self.views.iter().filter(|view| view.strides[axis].abs() == 1).count()
+            self.views
+                .iter()
+                .filter(|view| view.strides[axis].abs() == 1)
+                .map(|view| self.elements(view))
+                .sum()
         };
         let reduced = (self.dims.len() > self.outer).then(|| self.dims.len() - 1);
         contiguous(self.outer.checked_sub(1)) > contiguous(reduced)
+    }
+
+    /// Distinct elements that a view reads, roughly: broadcast axes do not count.
+    fn elements(&self, view: &View) -> usize {
+        self.dims.iter().zip(&view.strides).filter(|&(_, &stride)| stride != 0).map(|(n, _)| n).product()
     }
 }
