@@ -20,8 +20,11 @@ fn check_graph(
     let xs: Vec<Var> = shapes.iter().map(|s| tape.input(s)).collect();
     let (keep, updates) = build(&mut tape, &xs);
     let value = |i: usize, j: usize| ((i * 7 + j) as f64 * 0.83).sin();
-    let inputs =
-        xs.iter().enumerate().map(|(i, &x)| (x, (0..tape.len_of(x)).map(|j| value(i, j)).collect())).collect();
+    let inputs = xs
+        .iter()
+        .enumerate()
+        .map(|(i, &x)| (x, (0..tape.len_of(x)).map(|j| value(i, j)).collect()))
+        .collect();
     let graph = Graph { tape, inputs, keep, updates };
     check(name, &graph, PlanOptions::default());
     check(name, &graph, PLAIN);
