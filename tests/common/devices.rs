@@ -24,8 +24,8 @@ pub fn targets() -> Vec<Target> {
         panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
     });
     vec![
-        Target { name: "cpu f64", tolerance: 1e-9, device: None },
-        Target { name: "cpu f32", tolerance: 1e-4, device: Some(Box::new(Cpu::<f32>::new())) },
+        Target { name: "cpu f64", tolerance: 1e-12, device: None },
+        Target { name: "cpu f32", tolerance: 1e-5, device: Some(Box::new(Cpu::<f32>::new())) },
         Target { name: "gpu", tolerance: 1e-4, device: Some(Box::new(gpu)) },
     ]
 }

@@ -49,8 +49,7 @@ impl Case {
             total_variation: self.total_variation,
             ..AttackConfig::preset("ig", victim.name).unwrap()
         };
-        let sizes =
-            Sizes { trials, batch: BATCH, classes: CLASSES, shared_target, joint_labels: self.soft };
+        let sizes = Sizes { trials, batch: BATCH, classes: CLASSES, shared_target, joint_labels: self.soft };
         Problem::new(&*victim.architecture, &config, sizes)
     }
 

@@ -12,7 +12,11 @@ fn neighbours(victim: &Victim, middle: &Trial) -> [Trial; 3] {
     let classes = middle.labels.len() / BATCH;
     let moved = |image: &str, shift: usize, scale: f64| Trial {
         x: victim.inputs[image].data.clone(),
-        labels: middle.labels.chunks(classes).flat_map(|row| [&row[shift..], &row[..shift]].concat()).collect(),
+        labels: middle
+            .labels
+            .chunks(classes)
+            .flat_map(|row| [&row[shift..], &row[..shift]].concat())
+            .collect(),
         observed: middle.observed.iter().map(|g| g.iter().map(|v| v * scale).collect()).collect(),
     };
     [moved("x", 1, 0.5), middle.clone(), moved("x_hat", 4, -1.25)]
@@ -48,7 +52,8 @@ fn three_trials_of_one_target_get_what_each_gets_alone() {
         for case in CASES {
             let problem = case.problem(&victim, 3, true);
             let middle = case.trial(&victim, &problem);
-            let trials = neighbours(&victim, &middle).map(|t| Trial { observed: middle.observed.clone(), ..t });
+            let trials =
+                neighbours(&victim, &middle).map(|t| Trial { observed: middle.observed.clone(), ..t });
             for target in targets() {
                 let found = run(&target, &victim, &problem, &trials, &results(&problem));
                 let what = format!("{}, {}, shared target", victim.name, case.name);
