@@ -10,7 +10,7 @@ use super::{
 use crate::tape::{Tape, Var, op::Op};
 
 /// Longest program of one kernel; a larger expression is cut.
-const MAX_CODE: usize = 96;
+pub const MAX_CODE: usize = 96;
 
 /// The program of a kernel and the index space it runs over.
 pub struct Fused {

@@ -52,3 +52,15 @@ fn an_output_that_simplifies_to_a_state_holds_the_value_before_the_update() {
         (vec![same], vec![(x[0], next)])
     });
 }
+
+#[test]
+fn a_chain_of_thousands_of_operations_is_cut_into_kernels() {
+    check_graph("long chain", &[&[3]], |t, x| {
+        let mut y = x[0];
+        for _ in 0..3000 {
+            let wave = t.tanh(y);
+            y = t.add(wave, x[0]);
+        }
+        (vec![y], vec![])
+    });
+}
