@@ -70,14 +70,13 @@ fn check_placed(
     }
     let second = tape.grad(slope, &xs);
 
-    let point: Vec<Vec<f64>> = xs
-        .iter()
-        .map(|&x| normal(&mut rng, tape.len_of(x)).into_iter().map(&place).collect())
-        .collect();
+    let point: Vec<Vec<f64>> =
+        xs.iter().map(|&x| normal(&mut rng, tape.len_of(x)).into_iter().map(&place).collect()).collect();
     let along = |h: f64| -> Vec<(Var, Vec<f64>)> {
-        let moved = point.iter().zip(&directions).map(|(p, d)| {
-            p.iter().zip(d).map(|(p, d)| p + h * d).collect::<Vec<f64>>()
-        });
+        let moved = point
+            .iter()
+            .zip(&directions)
+            .map(|(p, d)| p.iter().zip(d).map(|(p, d)| p + h * d).collect::<Vec<f64>>());
         xs.iter().copied().zip(moved).collect()
     };
     let keep: Vec<Var> = first.iter().chain(&second).copied().collect();
@@ -86,7 +85,8 @@ fn check_placed(
         gs.iter().zip(&directions).map(|(g, d)| g.iter().zip(d).map(|(g, d)| g * d).sum::<f64>()).sum()
     };
     let h = 1e-5;
-    let (up, down) = (evaluate(&tape, &[value, slope], &along(h)), evaluate(&tape, &[value, slope], &along(-h)));
+    let (up, down) =
+        (evaluate(&tape, &[value, slope], &along(h)), evaluate(&tape, &[value, slope], &along(-h)));
     for (order, analytic, at) in [(1, dot(&grads[..xs.len()]), 0), (2, dot(&grads[xs.len()..]), 1)] {
         let numeric = (up[at][0] - down[at][0]) / (2.0 * h);
         // Truncation h²·f''' and cancellation ε/h are both near 1e-10 here, times the scale of the values.
@@ -167,7 +167,8 @@ fn operations_with_kinks_away_from_them() {
 
 #[test]
 fn binary_operations_broadcast() {
-    for (a, b) in [(&[3usize, 4][..], &[3usize, 4][..]), (&[3, 1], &[1, 4]), (&[2, 3, 4], &[4]), (&[1], &[5])] {
+    for (a, b) in [(&[3usize, 4][..], &[3usize, 4][..]), (&[3, 1], &[1, 4]), (&[2, 3, 4], &[4]), (&[1], &[5])]
+    {
         check("add", &[a, b], |t, x| t.add(x[0], x[1]));
         check("sub", &[a, b], |t, x| t.sub(x[0], x[1]));
         check("mul", &[a, b], |t, x| t.mul(x[0], x[1]));
@@ -237,9 +238,12 @@ fn contractions() {
         let (a, b) = (t.transpose(x[0]), t.transpose(b));
         t.matmul(a, b)
     });
-    for (stride, padding, dilation, groups) in
-        [([1, 1], [0, 0], [1, 1], 1), ([2, 1], [1, 2], [1, 1], 1), ([2, 3], [2, 0], [2, 1], 1), ([1, 2], [1, 1], [1, 2], 2)]
-    {
+    for (stride, padding, dilation, groups) in [
+        ([1, 1], [0, 0], [1, 1], 1),
+        ([2, 1], [1, 2], [1, 1], 1),
+        ([2, 3], [2, 0], [2, 1], 1),
+        ([1, 2], [1, 1], [1, 2], 2),
+    ] {
         let spec = ConvSpec {
             batch: 2,
             channels: 4,

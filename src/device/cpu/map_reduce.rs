@@ -181,7 +181,7 @@ impl<R: Real> Prepared<R> for MapReduce<R> {
         if self.inner == 0 {
             return out.fill(self.neutral());
         }
-        let work = self.outer * self.inner * (self.program.cost() + 1);
+        let work = self.program.work(self.outer * self.inner);
         if self.parts == 1 {
             let length = (TASK / self.inner).clamp(1, TASK);
             // Columns are taken in whole blocks.

@@ -19,7 +19,7 @@ impl<R: Real> Prepared<R> for WindowSum {
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let spec = &self.0.spec;
         let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
-        let work = out.len() * spec.kernel[0] * spec.kernel[1];
+        let work = 2 * out.len() * spec.kernel[0] * spec.kernel[1];
         workers.for_each(out, output, work, |_, plane, out| {
             let x = &reads[0][plane * input..][..input];
             for (out, window) in out.iter_mut().zip(window::windows(spec)) {
