@@ -106,7 +106,7 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
     let [mr, nr] = R::tile_shape();
     let (a_scratch, b_scratch) = scratch.split_at_mut(a_len(rows.len(), k));
     let mut tile = [R::zero(); tile::MAX_TILE];
-    for depth in chunks(0..k, KC) {
+    for (cols, depth) in chunks(cols, NC).flat_map(|cols| chunks(0..k, KC).map(move |d| (cols.clone(), d))) {
         let panel_len = depth.len() * nr;
         for (cols, panel) in chunks(cols.clone(), nr).zip(b_scratch.chunks_mut(panel_len)) {
             b.copy(depth.clone(), cols, panel, nr);
