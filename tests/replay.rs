@@ -89,8 +89,8 @@ fn leaf(source: Source, dims: &[usize]) -> Leaf {
 /// Every kernel, at a size that one thread runs and at a size that is spread over several.
 fn every_kernel() -> Plan {
     let mut builder = Builder::default();
-    for size in [6, 40] {
-        let planes = 3 * size;
+    for size in [6, 30] {
+        let planes = 24;
         let spec = ConvSpec {
             batch: 1,
             channels: planes,

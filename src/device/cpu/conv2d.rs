@@ -6,6 +6,7 @@
 use super::{
     gemm::{self, Layout, Problem, Strided},
     kernel::{Needs, Prepared},
+    pad::{self, padded},
     patches::Patches,
     real::Real,
     workers::Workers,
@@ -51,9 +52,33 @@ impl Sizes {
         if self.kernel.shared[operand] { len } else { self.kernel.trials * len }
     }
 
+    /// Images that x holds.
+    pub fn input_images(&self) -> usize {
+        self.operand_len(0, self.kernel.spec.batch)
+    }
+
     /// An operand of `len` a trial from trial `trial` on.
     pub fn trial<'a, R>(&self, operand: usize, data: &'a [R], trial: usize, len: usize) -> &'a [R] {
         if self.kernel.shared[operand] { data } else { &data[trial * len..] }
+    }
+}
+
+impl Sizes {
+    /// Calls `body` with x (operand 0) as [`padded`] images.
+    pub fn with_padding<R: Real>(
+        &self,
+        x: &[R],
+        workers: &mut Workers<R>,
+        body: impl FnOnce(&[R], &mut Workers<R>),
+    ) {
+        let len = pad::padded_len(&self.kernel.spec, self.input_images());
+        if len == 0 {
+            return body(x, workers);
+        }
+        let mut shared = workers.take_shared();
+        pad::pad(&self.kernel.spec, x, &mut shared[..len], workers);
+        body(&shared, workers);
+        workers.give_shared(shared);
     }
 }
 
@@ -75,6 +100,7 @@ impl<R: Real> Prepared<R> for Conv2d {
             reads: vec![self.0.operand_len(0, spec.input_len()), self.0.operand_len(1, spec.weight_len())],
             write: trials * spec.output_len(),
             scratch: gemm::scratch_len(self.product()),
+            shared: pad::padded_len(spec, self.0.input_images()),
             ..Needs::default()
         }
     }
@@ -82,16 +108,18 @@ impl<R: Real> Prepared<R> for Conv2d {
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let Sizes { kernel, trials, positions, patch, outputs, .. } = self.0;
         let spec = &kernel.spec;
-        gemm::multiply(workers, trials * spec.groups, self.product(), out, |problem| {
-            let (t, group) = (problem / spec.groups, problem % spec.groups);
-            let x = self.0.trial(0, reads[0], t, spec.input_len());
-            let w = self.0.trial(1, reads[1], t, spec.weight_len());
-            let first = t * spec.output_len() + group * outputs * positions;
-            Problem {
-                a: Strided::matrix(&w[group * outputs * patch..], patch, 1),
-                b: Patches::new(spec, x, group),
-                c: Layout::planes(first, positions, spec.outputs * positions),
-            }
+        self.0.with_padding(reads[0], workers, |x, workers| {
+            gemm::multiply(workers, trials * spec.groups, self.product(), out, |problem| {
+                let (t, group) = (problem / spec.groups, problem % spec.groups);
+                let x = self.0.trial(0, x, t, padded(spec).input_len());
+                let w = self.0.trial(1, reads[1], t, spec.weight_len());
+                let first = t * spec.output_len() + group * outputs * positions;
+                Problem {
+                    a: Strided::matrix(&w[group * outputs * patch..], patch, 1),
+                    b: Patches::new(&padded(spec), x, group),
+                    c: Layout::planes(first, positions, spec.outputs * positions),
+                }
+            });
         });
     }
 }

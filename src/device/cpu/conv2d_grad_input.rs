@@ -8,6 +8,7 @@ use super::{
     conv2d::Sizes,
     gemm::{self, Layout, Output, Problem, Strided, Transposed},
     kernel::{Needs, Prepared},
+    pad::{self, padded},
     real::Real,
     workers::Workers,
 };
@@ -39,6 +40,12 @@ impl Conv2dGradInput {
         Conv2dGradInput { sizes, images, channels }
     }
 
+    /// Elements of a task's channels of one padded image; 0 if there is no padding.
+    fn padded_len(&self) -> usize {
+        let spec = &self.sizes.kernel.spec;
+        pad::padded_len(spec, 1) / spec.channels.max(1) * self.channels
+    }
+
     /// `[M, K, N]` of a task.
     fn product(&self) -> [usize; 3] {
         let [kh, kw] = self.sizes.kernel.spec.kernel;
@@ -56,7 +63,7 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
                 self.sizes.operand_len(1, spec.weight_len()),
             ],
             write: trials * spec.input_len(),
-            scratch: m * n + gemm::scratch_len([m, k, n]),
+            scratch: self.padded_len() + m * n + gemm::scratch_len([m, k, n]),
             ..Needs::default()
         }
     }
@@ -83,7 +90,8 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
             let w = &self.sizes.trial(1, reads[1], t, spec.weight_len())
                 [group * outputs * patch + first_channel * taps..];
             let (rows, cols) = (task_channels * taps, task_images * positions);
-            let (columns, scratch) = workspace.scratch.split_at_mut(rows * cols);
+            let (padded_image, scratch) = workspace.scratch.split_at_mut(self.padded_len());
+            let (columns, scratch) = scratch.split_at_mut(rows * cols);
             let problem = Problem {
                 a: Transposed(Strided::matrix(w, patch, 1)),
                 b: Strided::planes(g, positions, spec.outputs * positions),
@@ -100,8 +108,16 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
                 let first = (image * spec.channels + group * group_channels + first_channel) * plane;
                 // SAFETY: a task owns its channels of its images.
                 let to = unsafe { out.slice(first..first + task_channels * plane) };
-                to.fill(R::zero());
-                col2im::add(spec, &columns[i * positions..], cols, to);
+                let columns = &columns[i * positions..];
+                if padded_image.is_empty() {
+                    to.fill(R::zero());
+                    col2im::add(spec, columns, cols, to);
+                } else {
+                    let image = &mut padded_image[..self.padded_len() / self.channels * task_channels];
+                    image.fill(R::zero());
+                    col2im::add(&padded(spec), columns, cols, image);
+                    pad::crop(spec, image, to);
+                }
             }
         });
     }

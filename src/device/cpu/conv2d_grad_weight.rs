@@ -1,13 +1,15 @@
 //! The adjoint of the convolution in w: `x (T,B,C,H,W), g (T,B,O,OH,OW) → (T,O,C/g,kh,kw)`
 //!
 //! For each trial and group a product over all images and output positions: `g (O/g, B·OH·OW)` times the transposed
-//! patches. The transposed product writes the same numbers and packs the patches row by row, so it
-//! is taken unless few output channels would leave most of a tile's columns empty.
+//! patches. The transposed product writes the same numbers and packs the patches in long runs, so it is taken
+//! unless few output channels would leave tiles empty, or so few positions are summed that writing
+//! C the wrong way round costs more than packing.
 
 use super::{
     conv2d::Sizes,
     gemm::{self, Layout, Problem, Strided, Transposed},
     kernel::{Needs, Prepared},
+    pad::{self, padded},
     patches::Patches,
     real::Real,
     workers::Workers,
@@ -31,7 +33,7 @@ impl Conv2dGradWeight {
 /// Multiplications of a product in whole tiles.
 fn tiled<R: Real>([m, _, n]: [usize; 3]) -> usize {
     let [mr, nr] = R::tile_shape();
-    m.next_multiple_of(mr) * n.next_multiple_of(nr)
+    m.next_multiple_of(mr) * n.next_multiple_of(nr / 2)
 }
 
 impl<R: Real> Prepared<R> for Conv2dGradWeight {
@@ -42,6 +44,7 @@ impl<R: Real> Prepared<R> for Conv2dGradWeight {
             reads: vec![self.0.operand_len(0, spec.input_len()), self.0.operand_len(1, spec.output_len())],
             write: trials * spec.weight_len(),
             scratch: gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m])),
+            shared: pad::padded_len(spec, self.0.input_images()),
             ..Needs::default()
         }
     }
@@ -49,26 +52,29 @@ impl<R: Real> Prepared<R> for Conv2dGradWeight {
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let Sizes { kernel, trials, positions, patch, outputs, .. } = self.0;
         let spec = &kernel.spec;
-        let operands = |problem: usize| {
-            let (t, group) = (problem / spec.groups, problem % spec.groups);
-            let x = self.0.trial(0, reads[0], t, spec.input_len());
-            let g = &self.0.trial(1, reads[1], t, spec.output_len())[group * outputs * positions..];
-            (Patches::new(spec, x, group), Strided::planes(g, positions, spec.outputs * positions))
-        };
         let [m, k, n] = self.product();
         let count = trials * spec.groups;
-        if tiled::<R>([m, k, n]) <= tiled::<R>([n, k, m]) * 5 / 4 {
-            gemm::multiply(workers, count, [m, k, n], out, |problem| {
-                let (patches, g) = operands(problem);
-                let c = Layout::transposed(problem * outputs * patch, patch);
-                Problem { a: patches, b: Transposed(g), c }
-            });
-        } else {
-            gemm::multiply(workers, count, [n, k, m], out, |problem| {
-                let (patches, g) = operands(problem);
-                let c = Layout::row_major(problem * outputs * patch, patch);
-                Problem { a: g, b: Transposed(patches), c }
-            });
-        }
+        self.0.with_padding(reads[0], workers, |x, workers| {
+            let operands = |problem: usize| {
+                let (t, group) = (problem / spec.groups, problem % spec.groups);
+                let x = self.0.trial(0, x, t, padded(spec).input_len());
+                let g = &self.0.trial(1, reads[1], t, spec.output_len())[group * outputs * positions..];
+                let g = Strided::planes(g, positions, spec.outputs * positions);
+                (Patches::new(&padded(spec), x, group), g)
+            };
+            if tiled::<R>([m, k, n]) <= tiled::<R>([n, k, m]) * 5 / 4 && k > n / 4 {
+                gemm::multiply(workers, count, [m, k, n], out, |problem| {
+                    let (patches, g) = operands(problem);
+                    let c = Layout::transposed(problem * outputs * patch, patch);
+                    Problem { a: patches, b: Transposed(g), c }
+                });
+            } else {
+                gemm::multiply(workers, count, [n, k, m], out, |problem| {
+                    let (patches, g) = operands(problem);
+                    let c = Layout::row_major(problem * outputs * patch, patch);
+                    Problem { a: g, b: Transposed(patches), c }
+                });
+            }
+        });
     }
 }

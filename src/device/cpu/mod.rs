@@ -19,6 +19,7 @@ mod map_reduce;
 mod matmul;
 mod matvec;
 mod memory;
+mod pad;
 mod patches;
 mod program;
 mod real;

@@ -16,58 +16,25 @@ pub struct Patches<'a, R> {
     outputs: [usize; 2],
 }
 
-/// Neighbouring output positions of one row of one image.
+/// Neighbouring output positions in one row of one image.
 struct Run {
     /// Their number before this run in the block.
     at: usize,
-    image: usize,
-    y: usize,
-    x: Range<usize>,
+    len: usize,
+    /// Address of the first element of the first patch.
+    from: usize,
 }
 
 impl<'a, R: Real> Patches<'a, R> {
+    /// `spec` must be without padding, see [`super::pad`].
     pub fn new(spec: &ConvSpec, images: &'a [R], group: usize) -> Self {
+        debug_assert_eq!(spec.padding, [0; 2]);
         let first = group * (spec.channels / spec.groups) * spec.size[0] * spec.size[1];
         Patches { spec: *spec, images: &images[first..], outputs: spec.output_size() }
     }
 
-    /// Cuts every row of the block into runs of output positions that lie side by side.
-    fn for_each_piece(&self, rows: Range<usize>, cols: Range<usize>, mut piece: impl FnMut(Piece<R>)) {
-        let ConvSpec { channels, size: [height, width], kernel, stride, padding, dilation, .. } = self.spec;
-        let taps = kernel[0] * kernel[1];
-        for run in self.runs(cols) {
-            let image = run.image * channels * height * width;
-            for tap in 0..taps.min(rows.end) {
-                // Channels c with rows.start ≤ c·taps + tap < rows.end.
-                let channels = rows.start.saturating_sub(tap).div_ceil(taps)..(rows.end - tap).div_ceil(taps);
-                if channels.is_empty() {
-                    continue;
-                }
-                let (ky, kx) = (tap / kernel[1], tap % kernel[1]);
-                let y = (run.y * stride[0] + ky * dilation[0]).wrapping_sub(padding[0]);
-                let valid =
-                    if y < height { inside(&self.spec, 1, kx, &run.x) } else { run.x.start..run.x.start };
-                let x = (valid.start * stride[1] + kx * dilation[1]).wrapping_sub(padding[1]);
-                for c in channels {
-                    let values = if valid.is_empty() {
-                        &[]
-                    } else {
-                        let span = (valid.len() - 1) * stride[1] + 1;
-                        &self.images[image + (c * height + y) * width + x..][..span]
-                    };
-                    piece(Piece {
-                        row: c * taps + tap - rows.start,
-                        col: run.at,
-                        before: valid.start - run.x.start,
-                        values,
-                        after: run.x.end - valid.end,
-                    });
-                }
-            }
-        }
-    }
-
     fn runs(&self, cols: Range<usize>) -> impl Iterator<Item = Run> + use<R> {
+        let ConvSpec { channels, size: [height, width], stride, .. } = self.spec;
         let [oh, ow] = self.outputs;
         let mut next = cols.start;
         std::iter::from_fn(move || {
@@ -75,59 +42,95 @@ impl<'a, R: Real> Patches<'a, R> {
                 return None;
             }
             let (line, x) = (next / ow, next % ow);
+            let (image, y) = (line / oh, line % oh);
             let len = (ow - x).min(cols.end - next);
-            let run = Run { at: next - cols.start, image: line / oh, y: line % oh, x: x..x + len };
+            let from = (image * channels * height + y * stride[0]) * width + x * stride[1];
+            let run = Run { at: next - cols.start, len, from };
             next += len;
             Some(run)
         })
     }
+
+    /// Rows `c·kh·kw + tap` of the block for one run, element `i` of each from `i·stride` on.
+    fn copy_run(
+        &self,
+        tap: usize,
+        channels: Range<usize>,
+        from: usize,
+        len: usize,
+        out: &mut [R],
+        step: usize,
+    ) {
+        let plane = self.spec.size[0] * self.spec.size[1];
+        let (ky, kx) = (tap / self.spec.kernel[1], tap % self.spec.kernel[1]);
+        let tap = (ky * self.spec.dilation[0]) * self.spec.size[1] + kx * self.spec.dilation[1];
+        let images = &self.images[from + tap + channels.start * plane..];
+        let stride = self.spec.stride[1];
+        // Lengths known to the compiler become a few vector moves.
+        match (stride, len) {
+            (1, 4) => copy_rows::<R, 4>(channels.len(), images, plane, out, step),
+            (1, 8) => copy_rows::<R, 8>(channels.len(), images, plane, out, step),
+            (1, 16) => copy_rows::<R, 16>(channels.len(), images, plane, out, step),
+            (1, 32) => copy_rows::<R, 32>(channels.len(), images, plane, out, step),
+            (1, _) => {
+                for i in 0..channels.len() {
+                    out[i * step..][..len].copy_from_slice(&images[i * plane..][..len]);
+                }
+            }
+            _ => {
+                for i in 0..channels.len() {
+                    let from = &images[i * plane..][..(len - 1) * stride + 1];
+                    for (j, to) in out[i * step..][..len].iter_mut().enumerate() {
+                        *to = from[j * stride];
+                    }
+                }
+            }
+        }
+    }
 }
 
-/// One run of one row of patches.
-struct Piece<'a, R> {
-    row: usize,
-    col: usize,
-    /// Zeros before the first value.
-    before: usize,
-    /// Every `stride[1]`-th of them.
-    values: &'a [R],
-    /// Zeros after the last value.
-    after: usize,
-}
-
-/// The output positions among `positions` at which kernel element `k` lies in the input along `axis`.
-pub fn inside(spec: &ConvSpec, axis: usize, k: usize, positions: &Range<usize>) -> Range<usize> {
-    let (padding, stride, reach) = (spec.padding[axis], spec.stride[axis], k * spec.dilation[axis]);
-    let from = padding.saturating_sub(reach).div_ceil(stride);
-    let to = (spec.size[axis] + padding).saturating_sub(reach).div_ceil(stride);
-    let from = from.clamp(positions.start, positions.end);
-    from..to.clamp(from, positions.end)
+/// Copies `rows` rows of N elements.
+fn copy_rows<R: Real, const N: usize>(rows: usize, from: &[R], plane: usize, to: &mut [R], step: usize) {
+    for i in 0..rows {
+        let from: &[R; N] = from[i * plane..].first_chunk().expect("a run lies in its image");
+        *to[i * step..].first_chunk_mut().expect("a run lies in its block") = *from;
+    }
 }
 
 impl<R: Real> Operand<R> for Patches<'_, R> {
     fn copy(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize) {
-        let stride = self.spec.stride[1];
-        self.for_each_piece(rows, cols, |Piece { row, col, before, values, after }| {
-            let count = values.len().div_ceil(stride);
-            let out = &mut out[row * ld + col..][..before + count + after];
-            out[..before].fill(R::zero());
-            out[before + count..].fill(R::zero());
-            let out = &mut out[before..before + count];
-            if stride == 1 {
-                out.copy_from_slice(values);
-            } else {
-                out.iter_mut().zip(values.iter().step_by(stride)).for_each(|(to, &value)| *to = value);
+        let taps = self.spec.kernel[0] * self.spec.kernel[1];
+        for run in self.runs(cols) {
+            for tap in 0..taps.min(rows.end) {
+                // Channels c with rows.start ≤ c·taps + tap < rows.end.
+                let channels = rows.start.saturating_sub(tap).div_ceil(taps)..(rows.end - tap).div_ceil(taps);
+                if !channels.is_empty() {
+                    let to = &mut out[(channels.start * taps + tap - rows.start) * ld + run.at..];
+                    self.copy_run(tap, channels, run.from, run.len, to, taps * ld);
+                }
             }
-        });
+        }
     }
 
     fn copy_transposed(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize) {
-        let stride = self.spec.stride[1];
-        self.for_each_piece(rows, cols, |Piece { row, col, before, values, after }| {
-            let mut to = out[col * ld + row..].iter_mut().step_by(ld);
-            to.by_ref().take(before).for_each(|to| *to = R::zero());
-            values.iter().step_by(stride).zip(to.by_ref()).for_each(|(&value, to)| *to = value);
-            to.take(after).for_each(|to| *to = R::zero());
-        });
+        let ConvSpec { size: [height, width], kernel, stride, dilation, .. } = self.spec;
+        for run in self.runs(cols) {
+            // Elements of a patch that differ in kx alone lie side by side.
+            let mut row = rows.start;
+            while row < rows.end {
+                let (line, kx) = (row / kernel[1], row % kernel[1]);
+                let (c, ky) = (line / kernel[0], line % kernel[0]);
+                let len = (kernel[1] - kx).min(rows.end - row);
+                let from = run.from + (c * height + ky * dilation[0]) * width + kx * dilation[1];
+                for i in 0..run.len {
+                    let from = &self.images[from + i * stride[1]..][..(len - 1) * dilation[1] + 1];
+                    let to = &mut out[(run.at + i) * ld + row - rows.start..][..len];
+                    for (j, to) in to.iter_mut().enumerate() {
+                        *to = from[j * dilation[1]];
+                    }
+                }
+                row += len;
+            }
+        }
     }
 }

@@ -2,7 +2,11 @@
 
 use multiversion::multiversion;
 
-use super::{elementary, gemm::tile, lanes};
+use super::{
+    elementary,
+    gemm::tile::{self, Rows},
+    lanes,
+};
 use crate::tape::op::{Binary, Unary};
 
 /// `f32`, the product's type, or `f64`, the oracle of every test.
@@ -40,8 +44,8 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
 
     /// Rows and columns of a tile, see [`super::gemm::tile`].
     fn tile_shape() -> [usize; 2];
-    /// `out (MR,NR) = a (rows,K) · b (K,NR)`, rows of a `lda` apart.
-    fn multiply_tile(a: &[Self], lda: usize, rows: usize, b: &[Self], out: &mut [Self]);
+    /// `out (MR,NR) = a (rows,K) · b (K,NR)`, with NR/2 for NR if not `wide`.
+    fn multiply_tile(a: &[Self], rows: Rows, b: &[Self], out: &mut [Self], wide: bool);
 }
 
 macro_rules! real {
@@ -110,8 +114,8 @@ macro_rules! real {
             fn tile_shape() -> [usize; 2] {
                 tile::$real::tile_shape()
             }
-            fn multiply_tile(a: &[Self], lda: usize, rows: usize, b: &[Self], out: &mut [Self]) {
-                tile::$real::multiply_tile(a, lda, rows, b, out);
+            fn multiply_tile(a: &[Self], rows: Rows, b: &[Self], out: &mut [Self], wide: bool) {
+                tile::$real::multiply_tile(a, rows, b, out, wide);
             }
         }
 

@@ -17,6 +17,7 @@ pub use operand::{Operand, Strided, Transposed};
 pub use output::{Layout, Output};
 
 use super::{real::Real, workers::Workers};
+use tile::Rows;
 
 /// Depth of a packed block: a panel of B takes half of the first-level cache.
 const KC: usize = 256;
@@ -41,7 +42,8 @@ pub fn scratch_len([m, k, n]: [usize; 3]) -> usize {
 }
 
 fn a_len(m: usize, k: usize) -> usize {
-    m.min(MC) * k.min(KC)
+    // Whole tiles of any instruction set.
+    m.min(MC).next_multiple_of(12) * k.min(KC)
 }
 
 /// `C = A·B` for `count` problems of one size `[M, K, N]`, into disjoint elements of `out`. Elements of `out` that belong to
@@ -109,24 +111,60 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
     for (cols, depth) in chunks(cols, NC).flat_map(|cols| chunks(0..k, KC).map(move |d| (cols.clone(), d))) {
         let panel_len = depth.len() * nr;
         for (cols, panel) in chunks(cols.clone(), nr).zip(b_scratch.chunks_mut(panel_len)) {
-            b.copy(depth.clone(), cols, panel, nr);
+            b.copy(depth.clone(), cols.clone(), panel, panel_width(nr, cols.len()));
         }
         for block in chunks(rows.clone(), MC) {
-            let (a, lda) = match a.borrow(block.clone(), depth.clone()) {
-                Some(stored) => stored,
-                None => {
-                    a.copy(block.clone(), depth.clone(), a_scratch, depth.len());
-                    (&*a_scratch, depth.len())
-                }
-            };
+            let left = left_block(a, block.clone(), depth.clone(), cols.len() <= nr, a_scratch);
             for (cols, panel) in chunks(cols.clone(), nr).zip(b_scratch.chunks(panel_len)) {
-                for rows in chunks(block.clone(), mr) {
-                    let a = &a[(rows.start - block.start) * lda..];
-                    R::multiply_tile(a, lda, rows.len(), &panel[..panel_len], &mut tile);
+                let width = panel_width(nr, cols.len());
+                let panel = &panel[..depth.len() * width];
+                for (i, rows) in chunks(block.clone(), mr).enumerate() {
+                    let strides = Rows { count: rows.len(), row: left.row, depth: left.depth };
+                    R::multiply_tile(&left.data[i * left.tile..], strides, panel, &mut tile, width == nr);
                     // SAFETY: the caller's promise.
-                    unsafe { c.store(out, rows, cols.clone(), &tile, nr, depth.start > 0) };
+                    unsafe { c.store(out, rows, cols.clone(), &tile, width, depth.start > 0) };
                 }
             }
+        }
+    }
+}
+
+/// Columns of a panel that holds `cols`: a half one wastes less.
+fn panel_width(nr: usize, cols: usize) -> usize {
+    if cols <= nr / 2 { nr / 2 } else { nr }
+}
+
+/// A block of A: element `(i, k)` of the tile at row `t·MR` is at `t·tile + i·row + k·depth`.
+struct Left<'a, R> {
+    data: &'a [R],
+    tile: usize,
+    row: usize,
+    depth: usize,
+}
+
+/// The block where it is stored if it is read along its rows, or `once`; else a copy that is read from front to back.
+fn left_block<'a, R: Real>(
+    a: &'a impl Operand<R>,
+    rows: Range<usize>,
+    depth: Range<usize>,
+    once: bool,
+    scratch: &'a mut [R],
+) -> Left<'a, R> {
+    let [mr, _] = R::tile_shape();
+    match a.borrow(rows.clone(), depth.clone()) {
+        Some((data, [row, step])) if step == 1 || (row == 1 && once) => {
+            Left { data, tile: mr * row, row, depth: step }
+        }
+        _ if a.is_column_major() => {
+            let tile = mr * depth.len();
+            for (rows, panel) in chunks(rows, mr).zip(scratch.chunks_mut(tile)) {
+                a.copy_transposed(rows, depth.clone(), panel, mr);
+            }
+            Left { data: scratch, tile, row: 1, depth: mr }
+        }
+        _ => {
+            a.copy(rows, depth.clone(), scratch, depth.len());
+            Left { data: scratch, tile: mr * depth.len(), row: depth.len(), depth: 1 }
         }
     }
 }

@@ -12,10 +12,15 @@ pub trait Operand<R>: Sync {
     /// Writes element `(r, c)` of the block to `out[(c − cols.start)·ld + r − rows.start]`.
     fn copy_transposed(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize);
 
-    /// The block where it is stored, if each of its rows is contiguous: from its first element on, and
-    /// the distance between rows.
-    fn borrow(&self, _rows: Range<usize>, _cols: Range<usize>) -> Option<(&[R], usize)> {
+    /// The block where it is stored, if it can be read there: from its first element on, and the distances between
+    /// its rows and between its columns.
+    fn borrow(&self, _rows: Range<usize>, _cols: Range<usize>) -> Option<(&[R], [usize; 2])> {
         None
+    }
+
+    /// True if the elements of a column lie side by side.
+    fn is_column_major(&self) -> bool {
+        false
     }
 }
 
@@ -29,6 +34,14 @@ impl<R, S: Operand<R>> Operand<R> for Transposed<S> {
 
     fn copy_transposed(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize) {
         self.0.copy(cols, rows, out, ld);
+    }
+
+    fn borrow(&self, rows: Range<usize>, cols: Range<usize>) -> Option<(&[R], [usize; 2])> {
+        self.0.borrow(cols, rows).map(|(data, [row, col])| (data, [col, row]))
+    }
+
+    fn is_column_major(&self) -> bool {
+        !self.0.is_column_major()
     }
 }
 
@@ -105,10 +118,13 @@ impl<R: Real> Operand<R> for Strided<'_, R> {
         }
     }
 
-    fn borrow(&self, rows: Range<usize>, cols: Range<usize>) -> Option<(&[R], usize)> {
+    fn borrow(&self, rows: Range<usize>, cols: Range<usize>) -> Option<(&[R], [usize; 2])> {
         let (image, within) = (cols.start / self.period, cols.start % self.period);
-        let whole = self.period - within >= cols.len();
-        (self.col == 1 && whole)
-            .then(|| (&self.data[image * self.image + within + rows.start * self.row..], self.row))
+        let first = image * self.image + within * self.col + rows.start * self.row;
+        (self.period - within >= cols.len()).then(|| (&self.data[first..], [self.row, self.col]))
+    }
+
+    fn is_column_major(&self) -> bool {
+        self.row == 1 && self.col != 1
     }
 }

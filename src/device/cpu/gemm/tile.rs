@@ -10,25 +10,33 @@ use crate::device::cpu::real::Real;
 /// Elements of the largest tile.
 pub const MAX_TILE: usize = 12 * 32;
 
-/// `out[i·NR + j] = Σ_k a[i·lda + k]·b[k·NR + j]` for `i < rows ≤ MR`.
+/// Rows of A in memory: element `(i, k)` is at `i·row + k·depth`.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows {
+    pub count: usize,
+    pub row: usize,
+    pub depth: usize,
+}
+
+/// `out[i·NR + j] = Σ_k a[i,k]·b[k·NR + j]` for `i < rows.count ≤ MR`.
 #[inline(always)]
 fn tile<R: Real, const MR: usize, const NR: usize, const FMA: bool>(
     a: &[R],
-    lda: usize,
-    rows: usize,
+    rows: Rows,
     b: &[R],
     out: &mut [R],
 ) {
     let (b, _) = b.as_chunks::<NR>();
-    assert!(0 < rows && (rows - 1) * lda + b.len() <= a.len(), "{rows} rows of {} in {}", b.len(), a.len());
+    let (last_row, last_depth) = (rows.count - 1, b.len() - 1);
+    assert!(last_row * rows.row + last_depth * rows.depth < a.len(), "{rows:?} reach past {}", a.len());
     // Rows past the last repeat it; their results are not used.
-    let starts: [usize; MR] = std::array::from_fn(|i| i.min(rows - 1) * lda);
+    let starts: [usize; MR] = std::array::from_fn(|i| i.min(last_row) * rows.row);
     let mut sums = [[R::zero(); NR]; MR];
     for (k, b) in b.iter().enumerate() {
         for i in 0..MR {
-            // SAFETY: the start is at most (rows − 1)·lda and k < b.len(), so the assertion covers the sum. A check
+            // SAFETY: the start is at most last_row·row and k at most last_depth, so the assertion covers the sum. A check
             // in this loop would keep the sums in memory, at less than half the speed.
-            let a = unsafe { *a.get_unchecked(starts[i] + k) };
+            let a = unsafe { *a.get_unchecked(starts[i] + k * rows.depth) };
             for j in 0..NR {
                 sums[i][j] = if FMA { a.mul_add(b[j], sums[i][j]) } else { a * b[j] + sums[i][j] };
             }
@@ -54,17 +62,27 @@ macro_rules! tiles {
                 }
             }
 
-            /// One tile of `rows ≤ MR` rows; b is `(K,NR)`.
+            /// One tile `(rows, width)`: b and out have rows of NR elements if `wide`, of NR/2 if not.
             #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-            pub fn multiply_tile(a: &[$real], lda: usize, rows: usize, b: &[$real], out: &mut [$real]) {
-                const WIDE: usize = 128 / size_of::<$real>();
-                const NARROW: usize = 64 / size_of::<$real>();
+            pub fn multiply_tile(a: &[$real], rows: Rows, b: &[$real], out: &mut [$real], wide: bool) {
+                const FULL: usize = 128 / size_of::<$real>();
+                const HALF: usize = FULL / 2;
+                const QUARTER: usize = FULL / 4;
                 if target_cfg_f!(target_feature = "avx512f") {
-                    tile::<$real, 12, WIDE, true>(a, lda, rows, b, out)
+                    match wide {
+                        true => tile::<$real, 12, FULL, true>(a, rows, b, out),
+                        false => tile::<$real, 12, HALF, true>(a, rows, b, out),
+                    }
                 } else if target_cfg_f!(target_feature = "fma") || cfg!(target_arch = "aarch64") {
-                    tile::<$real, 6, NARROW, true>(a, lda, rows, b, out)
+                    match wide {
+                        true => tile::<$real, 6, HALF, true>(a, rows, b, out),
+                        false => tile::<$real, 6, QUARTER, true>(a, rows, b, out),
+                    }
                 } else {
-                    tile::<$real, 6, NARROW, false>(a, lda, rows, b, out)
+                    match wide {
+                        true => tile::<$real, 6, HALF, false>(a, rows, b, out),
+                        false => tile::<$real, 6, QUARTER, false>(a, rows, b, out),
+                    }
                 }
             }
         }
