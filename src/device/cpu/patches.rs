@@ -77,12 +77,18 @@ impl<'a, R: Real> Patches<'a, R> {
                     out[i * step..][..len].copy_from_slice(&images[i * plane..][..len]);
                 }
             }
+            (2, _) => {
+                for i in 0..channels.len() {
+                    let (pairs, last) = images[i * plane..][..2 * len - 1].as_chunks::<2>();
+                    let (to, to_last) = out[i * step..][..len].split_at_mut(len - 1);
+                    to.iter_mut().zip(pairs).for_each(|(to, pair)| *to = pair[0]);
+                    to_last[0] = last[0];
+                }
+            }
             _ => {
                 for i in 0..channels.len() {
-                    let from = &images[i * plane..][..(len - 1) * stride + 1];
-                    for (j, to) in out[i * step..][..len].iter_mut().enumerate() {
-                        *to = from[j * stride];
-                    }
+                    let from = images[i * plane..].iter().step_by(stride);
+                    out[i * step..][..len].iter_mut().zip(from).for_each(|(to, &value)| *to = value);
                 }
             }
         }
