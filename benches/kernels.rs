@@ -12,13 +12,13 @@ use gia_gpu::{
         Plan,
         kernel::{
             ConvKernel, Instr, Kernel, Leaf, MapKernel, MapReduceKernel, MatmulKernel, MatrixView, Program,
-            Source, Step, View,
+            Source, Step, View, WindowKernel,
         },
     },
     tape::{
         Var,
         op::{Binary, Reduce, Unary},
-        spec::ConvSpec,
+        spec::{ConvSpec, WindowSpec},
     },
 };
 
@@ -139,9 +139,66 @@ fn maps(c: &mut Criterion) {
     }
 }
 
+/// Reductions down columns and over short rows, and a transposed read.
+fn layouts(c: &mut Criterion) {
+    for (rows, cols) in [(64, 3072), (1024, 1024), (100_000, 10)] {
+        let n = rows * cols;
+        let transposed =
+            |dims: &[usize]| View { strides: vec![1, dims[0] as isize], ..View::contiguous(dims) };
+        let square = |view: View| Program {
+            leaves: vec![Leaf { source: Source::Read(0), view }],
+            code: vec![Instr::Load(0), Instr::Binary(Binary::Mul, 0, 0)],
+        };
+        let bytes = || Throughput::Bytes(4 * n as u64);
+        let sum = |dims: Vec<usize>, view| MapReduceKernel {
+            outer: 1,
+            reduce: Reduce::Sum,
+            program: square(view),
+            dims,
+        };
+        let kernel = sum(vec![cols, rows], transposed(&[cols, rows]));
+        let run = executable(Kernel::MapReduce(kernel), &[n], cols);
+        measure(c, "map_reduce", &format!("columns of {rows}×{cols}"), bytes(), run);
+        let kernel = sum(vec![rows, cols], View::contiguous(&[rows, cols]));
+        let run = executable(Kernel::MapReduce(kernel), &[n], rows);
+        measure(c, "map_reduce", &format!("rows of {rows}×{cols}"), bytes(), run);
+        let dims = vec![rows, cols];
+        let kernel = MapKernel { program: square(transposed(&dims)), dims };
+        let bytes = Throughput::Bytes(8 * n as u64);
+        measure(
+            c,
+            "map",
+            &format!("transpose {rows}×{cols}"),
+            bytes,
+            executable(Kernel::Map(kernel), &[n], n),
+        );
+    }
+}
+
+fn windows(c: &mut Criterion) {
+    for (size, kernel, stride, padding) in [(32, 2, 2, 0), (32, 3, 2, 1), (8, 8, 8, 0)] {
+        let spec =
+            WindowSpec { size: [size; 2], kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 2] };
+        let window = WindowKernel { spec, planes: 64 };
+        let [oh, ow] = spec.output_size();
+        let (input, output) = (64 * size * size, 64 * oh * ow);
+        let bytes = || Throughput::Bytes(4 * (input + output) as u64);
+        let name = format!("64 planes {size}² {kernel}×{kernel}/{stride}");
+        for (group, kernel, reads, written) in [
+            ("window_argmax", Kernel::WindowArgmax(window), vec![input], output),
+            ("window_gather", Kernel::WindowGather(window), vec![input, output], output),
+            ("window_scatter", Kernel::WindowScatter(window), vec![output, output], input),
+            ("window_sum", Kernel::WindowSum(window), vec![input], output),
+            ("window_spread", Kernel::WindowSpread(window), vec![output], input),
+        ] {
+            measure(c, group, &name, bytes(), executable(kernel, &reads, written));
+        }
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(std::time::Duration::from_millis(200)).measurement_time(std::time::Duration::from_secs(1)).sample_size(20);
-    targets = matmuls, convolutions, maps
+    targets = matmuls, convolutions, maps, layouts, windows
 }
 criterion_main!(benches);

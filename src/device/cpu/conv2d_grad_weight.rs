@@ -62,7 +62,7 @@ impl<R: Real> Prepared<R> for Conv2dGradWeight {
                 let g = Strided::planes(g, positions, spec.outputs * positions);
                 (Patches::new(&padded(spec), x, group), g)
             };
-            if tiled::<R>([m, k, n]) <= tiled::<R>([n, k, m]) * 5 / 4 && k > n / 4 {
+            if tiled::<R>([m, k, n]) <= tiled::<R>([n, k, m]) * 3 / 2 && k > n / 4 {
                 gemm::multiply(workers, count, [m, k, n], out, |problem| {
                     let (patches, g) = operands(problem);
                     let c = Layout::transposed(problem * outputs * patch, patch);

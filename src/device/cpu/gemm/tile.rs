@@ -91,3 +91,35 @@ macro_rules! tiles {
 
 tiles!(f32);
 tiles!(f64);
+
+#[cfg(test)]
+mod tests {
+    use super::{Rows, tile};
+
+    fn check<const MR: usize, const NR: usize, const FMA: bool>() {
+        let depth = 7;
+        let b: Vec<f64> = (0..depth * NR).map(|i| (i % 11) as f64 - 5.0).collect();
+        for count in 1..=MR {
+            for rows in [Rows { count, row: depth, depth: 1 }, Rows { count, row: 1, depth: MR }] {
+                let a: Vec<f64> = (0..MR * depth).map(|i| (i % 5) as f64 - 2.0).collect();
+                let mut out = vec![0.0; MR * NR];
+                tile::<f64, MR, NR, FMA>(&a, rows, &b, &mut out);
+                for (i, j) in (0..count).flat_map(|i| (0..NR).map(move |j| (i, j))) {
+                    let product = |k: usize| a[i * rows.row + k * rows.depth] * b[k * NR + j];
+                    assert_eq!(out[i * NR + j], (0..depth).map(product).sum::<f64>(), "{rows:?} ({i},{j})");
+                }
+            }
+        }
+    }
+
+    /// A machine runs one of them: the others must be right too.
+    #[test]
+    fn tiles_of_every_instruction_set_are_products() {
+        check::<12, 32, true>();
+        check::<12, 16, true>();
+        check::<12, 8, true>();
+        check::<6, 16, true>();
+        check::<6, 8, false>();
+        check::<6, 4, false>();
+    }
+}
