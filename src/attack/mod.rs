@@ -1,6 +1,52 @@
 //! The eavesdropper: from an observed gradient to labels and pictures.
 
+pub mod adam;
 pub mod config;
+pub mod invert;
+pub mod labels;
+pub mod lbfgs;
+pub mod minimise;
 pub mod objective;
 pub mod prior;
 pub mod problem;
+
+use crate::device::DeviceError;
+
+/// What one trial came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Best iterate, normalised, `(B,C,H,W)`.
+    pub images: Vec<f32>,
+    /// Its label logits `(B,K)` where they were optimised.
+    pub label_logits: Option<Vec<f32>>,
+    /// Its objective; infinite if no iterate had a finite one.
+    pub objective: f32,
+    /// Its ‖g‖/‖g*‖: cosine matching does not see a wrong scale, this shows it.
+    pub norm_ratio: f32,
+    /// The iteration at which the objective stopped being finite.
+    pub stopped: Option<usize>,
+    /// Objective at every iteration (Adam) or evaluation (L-BFGS).
+    pub history: Vec<f32>,
+}
+
+/// What a caller may watch while an attack runs.
+pub struct Hooks<'a> {
+    /// Called with iterations done, iterations in all and every trial's latest objective.
+    pub progress: &'a mut dyn FnMut(usize, usize, &[f32]),
+}
+
+impl Hooks<'_> {
+    fn iteration(&mut self, done: usize, of: usize, latest: &[f32]) {
+        (self.progress)(done, of, latest);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AttackError {
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("no trial of target {target} had a finite objective, from the first iteration on")]
+    NotFinite { target: usize },
+}

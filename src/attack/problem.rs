@@ -1,15 +1,13 @@
 //! The matching problem on a tape: from a trial batch to the value that the optimiser lowers.
 
 use super::{
-    config::{AttackConfig, Objective},
+    config::AttackConfig,
     objective::{Match, matching},
     prior::total_variation,
 };
 use crate::{
-    nn::{
-        Architecture, Network, Parameter,
-        loss::{cross_entropy, softmax},
-    },
+    federated::client,
+    nn::{Architecture, Parameter, loss::softmax},
     tape::{Tape, Var},
 };
 
@@ -57,7 +55,7 @@ impl Problem {
         let labels = tape.input(&[sizes.trials, sizes.batch, sizes.classes]);
         let targets = if sizes.joint_labels { softmax(&mut tape, labels) } else { labels };
 
-        let (parameters, gradient) = gradient(&mut tape, architecture, x, targets, sizes);
+        let client::Step { parameters, gradient, .. } = client::step(&mut tape, architecture, x, targets);
         let leading = if sizes.shared_target { 1 } else { sizes.trials };
         let (mut observed, mut seen) = (vec![], vec![]);
         for &g in &gradient {
@@ -86,33 +84,6 @@ impl Problem {
             norm_ratio,
             total,
             gradients,
-        }
-    }
-}
-
-/// The victim's parameters and its gradient of mean cross entropy, `(T,…)` each.
-pub fn gradient(
-    tape: &mut Tape,
-    architecture: &dyn Architecture,
-    x: Var,
-    targets: Var,
-    sizes: Sizes,
-) -> (Vec<Parameter>, Vec<Var>) {
-    let mut net = Network::new(tape, sizes.trials);
-    let logits = architecture.forward(&mut net, x, sizes.classes);
-    let parameters = net.parameters;
-    let loss = cross_entropy(tape, logits, targets);
-    let weights: Vec<Var> = parameters.iter().filter(|p| p.declaration.trainable).map(|p| p.value).collect();
-    let gradient = tape.grad(loss, &weights);
-    (parameters, gradient)
-}
-
-impl Objective {
-    /// The name in files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Objective::L2 => "l2",
-            Objective::Cosine => "cosine",
         }
     }
 }

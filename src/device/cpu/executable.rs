@@ -36,6 +36,7 @@ struct Step<R> {
 
 impl<R: Real> CpuExecutable<R> {
     pub(super) fn new(plan: &Plan) -> Result<Self, DeviceError> {
+        check_bindings(plan)?;
         let mut steps = Vec::with_capacity(plan.steps.len());
         let mut workspace = Workspace { registers: Vec::new(), scratch: Vec::new() };
         let (mut registers, mut scratch, mut shared) = (0, 0, 0);
@@ -55,17 +56,8 @@ impl<R: Real> CpuExecutable<R> {
 
         let mut buffers: Vec<Vec<R>> = plan.buffers.iter().map(|&len| vec![R::zero(); len]).collect();
         for (buffer, values) in &plan.literals {
-            let target = buffers.get_mut(*buffer).and_then(|b| b.get_mut(..values.len()));
-            let Some(target) = target else {
-                return Err(DeviceError::Failed(format!("a literal does not fit into buffer {buffer}")));
-            };
-            for (to, &value) in target.iter_mut().zip(values.iter()) {
+            for (to, &value) in buffers[*buffer].iter_mut().zip(values.iter()) {
                 *to = R::of(value);
-            }
-        }
-        for (var, (buffer, len)) in &plan.bound {
-            if plan.buffers.get(*buffer).is_none_or(|have| have < len) {
-                return Err(DeviceError::Failed(format!("{var:?} does not fit into buffer {buffer}")));
             }
         }
         workspace.registers = vec![vec![R::zero(); BLOCK]; registers];
@@ -142,6 +134,30 @@ impl<R: Real> Executable for CpuExecutable<R> {
 
     fn read(&mut self, output: Var) -> Result<Vec<f32>, DeviceError> {
         Ok(self.read_typed(output)?.into_iter().map(R::into_f32).collect())
+    }
+}
+
+/// That no step, literal or bound variable reaches beyond the plan's buffers, on any device.
+pub fn check(plan: &Plan) -> Result<(), DeviceError> {
+    check_bindings(plan)?;
+    for (index, step) in plan.steps.iter().enumerate() {
+        kernel::prepare::<f32>(&step.kernel)
+            .and_then(|kernel| check_buffers(plan, step, &kernel.needs()))
+            .map_err(|problem| DeviceError::Failed(format!("step {index}: {problem}")))?;
+    }
+    Ok(())
+}
+
+/// That literals and bound variables fit into their buffers.
+fn check_bindings(plan: &Plan) -> Result<(), DeviceError> {
+    let fits = |buffer: BufferId, len: usize| plan.buffers.get(buffer).is_some_and(|&have| have >= len);
+    let broken = |what: String| Err(DeviceError::Failed(what));
+    if let Some((buffer, _)) = plan.literals.iter().find(|(buffer, values)| !fits(*buffer, values.len())) {
+        return broken(format!("a literal does not fit into buffer {buffer}"));
+    }
+    match plan.bound.iter().find(|&(_, &(buffer, len))| !fits(buffer, len)) {
+        Some((var, (buffer, _))) => broken(format!("{var:?} does not fit into buffer {buffer}")),
+        None => Ok(()),
     }
 }
 

@@ -37,6 +37,7 @@ mod workers;
 use std::marker::PhantomData;
 
 pub use executable::CpuExecutable;
+pub(super) use executable::check;
 pub use real::Real;
 
 use super::{Device, DeviceError, DeviceInfo, Executable};

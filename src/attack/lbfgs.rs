@@ -1,0 +1,128 @@
+//! An attack by L-BFGS: the plan gives values and gradients, the library decides where to look next.
+
+use super::{
+    AttackError, Hooks, Outcome,
+    minimise::{Lbfgs, minimise},
+    problem::Problem,
+};
+use crate::{
+    device::{Device, DeviceError, Executable},
+    plan::Plan,
+    tape::Var,
+};
+
+/// One evaluation of value and gradients.
+pub fn plan(problem: &Problem) -> Plan {
+    let mut keep = vec![problem.total, problem.objective, problem.norm_ratio];
+    keep.extend(&problem.gradients);
+    Plan::new(&problem.tape, &keep, &[])
+}
+
+/// Compiles the evaluation; inputs still to be written.
+pub fn compile(device: &dyn Device, problem: &Problem) -> Result<Box<dyn Executable>, AttackError> {
+    Ok(device.compile(&plan(problem))?)
+}
+
+/// Minimises every trial. `starts[t]` are the images of trial `t`, followed by its label logits where
+/// they are optimised.
+pub fn run(
+    problem: &Problem,
+    exe: &mut dyn Executable,
+    starts: Vec<Vec<f32>>,
+    iterations: usize,
+    settings: Lbfgs,
+    hooks: &mut Hooks,
+) -> Result<Vec<Outcome>, AttackError> {
+    let mut variables = vec![problem.x];
+    if problem.sizes.joint_labels {
+        variables.push(problem.labels);
+    }
+    let lengths: Vec<usize> =
+        variables.iter().map(|&v| problem.tape.len_of(v) / problem.sizes.trials).collect();
+    let mut trials: Vec<Outcome> = starts
+        .iter()
+        .map(|start| Outcome {
+            images: start[..lengths[0]].to_vec(),
+            label_logits: lengths.get(1).map(|_| start[lengths[0]..].to_vec()),
+            objective: f32::INFINITY,
+            norm_ratio: f32::NAN,
+            stopped: None,
+            history: vec![],
+        })
+        .collect();
+    let mut points: Vec<Vec<f64>> =
+        starts.iter().map(|s| s.iter().map(|&v| f64::from(v)).collect()).collect();
+
+    let mut evaluate = |asked: &[Option<Vec<f64>>]| {
+        for (point, new) in points.iter_mut().zip(asked) {
+            if let Some(new) = new {
+                point.clone_from(new);
+            }
+        }
+        let seen = look(problem, exe, &variables, &lengths, &points).map_err(|e| e.to_string())?;
+        for (t, outcome) in trials.iter_mut().enumerate().filter(|(t, _)| asked[*t].is_some()) {
+            outcome.record(&points[t], &lengths, seen.objectives[t], seen.ratios[t]);
+        }
+        // An iteration takes a little more than one look; the bar shows looks against that.
+        let latest: Vec<f32> = trials.iter().map(|o| *o.history.last().unwrap_or(&f32::NAN)).collect();
+        let done = trials.iter().map(|o| o.history.len()).max().unwrap_or(0) * iterations
+            / settings.iterations.max(1) as usize;
+        hooks.iteration(done.min(iterations), iterations, &latest);
+        Ok(seen.values)
+    };
+    let points = starts.iter().map(|s| s.iter().map(|&v| f64::from(v)).collect()).collect();
+    minimise(points, settings, &mut evaluate).map_err(DeviceError::Failed)?;
+    Ok(trials)
+}
+
+/// One replay at every trial's point.
+struct Seen {
+    /// Total and its gradient.
+    values: Vec<(f64, Vec<f64>)>,
+    objectives: Vec<f32>,
+    ratios: Vec<f32>,
+}
+
+fn look(
+    problem: &Problem,
+    exe: &mut dyn Executable,
+    variables: &[Var],
+    lengths: &[usize],
+    points: &[Vec<f64>],
+) -> Result<Seen, AttackError> {
+    let mut start = 0;
+    for (&variable, &len) in variables.iter().zip(lengths) {
+        let values: Vec<f32> =
+            points.iter().flat_map(|p| p[start..start + len].iter().map(|&v| v as f32)).collect();
+        exe.write(variable, &values)?;
+        start += len;
+    }
+    exe.run(1)?;
+    let totals = exe.read(problem.total)?;
+    let gradients = problem.gradients.iter().map(|&g| exe.read(g)).collect::<Result<Vec<_>, _>>()?;
+    let values = totals.iter().enumerate().map(|(t, &total)| {
+        let parts = gradients.iter().zip(lengths).flat_map(|(g, &len)| &g[t * len..(t + 1) * len]);
+        (f64::from(total), parts.map(|&v| f64::from(v)).collect())
+    });
+    Ok(Seen {
+        values: values.collect(),
+        objectives: exe.read(problem.objective)?,
+        ratios: exe.read(problem.norm_ratio)?,
+    })
+}
+
+impl Outcome {
+    /// Notes one evaluation, and keeps its point if it is the best so far.
+    fn record(&mut self, point: &[f64], lengths: &[usize], objective: f32, ratio: f32) {
+        if !objective.is_finite() {
+            self.stopped.get_or_insert(self.history.len());
+        }
+        self.history.push(objective);
+        if objective < self.objective {
+            (self.objective, self.norm_ratio) = (objective, ratio);
+            let values: Vec<f32> = point.iter().map(|&v| v as f32).collect();
+            self.images = values[..lengths[0]].to_vec();
+            self.label_logits = lengths.get(1).map(|_| values[lengths[0]..].to_vec());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Which adapters there are, and which one is taken.
+
+use wgpu::{Adapter, AdapterInfo, DeviceType, DownlevelFlags, Instance, InstanceDescriptor, InstanceFlags};
+
+use crate::device::{DeviceError, DeviceInfo};
+
+/// What every kernel is written for.
+pub const STORAGE_BUFFERS: u32 = 7;
+pub const INVOCATIONS: u32 = 256;
+pub const WORKGROUP_BYTES: u32 = 16 << 10;
+
+const BACKENDS: wgpu::Backends =
+    wgpu::Backends::VULKAN.union(wgpu::Backends::METAL).union(wgpu::Backends::DX12);
+
+/// Every adapter of every driver.
+pub fn all() -> Vec<Adapter> {
+    let instance = Instance::new(InstanceDescriptor {
+        backends: BACKENDS,
+        flags: InstanceFlags::empty(),
+        ..InstanceDescriptor::new_without_display_handle()
+    });
+    pollster::block_on(instance.enumerate_adapters(BACKENDS))
+}
+
+/// The best adapter that can run every kernel.
+pub fn choose(allow_software: bool) -> Result<Adapter, DeviceError> {
+    let mut refused = Vec::new();
+    let mut usable: Vec<_> = all()
+        .into_iter()
+        .filter(|adapter| match refusal(adapter, allow_software) {
+            None => true,
+            Some(reason) => {
+                refused.push(format!("{}: {reason}", adapter.get_info().name));
+                false
+            }
+        })
+        .collect();
+    usable.sort_by_key(|adapter| rank(adapter.get_info().device_type));
+    usable.into_iter().next().ok_or_else(|| {
+        let found = if refused.is_empty() { "none was found".into() } else { refused.join("; ") };
+        DeviceError::NoAdapter(format!("{found}. {}", driver_advice()))
+    })
+}
+
+fn refusal(adapter: &Adapter, allow_software: bool) -> Option<String> {
+    let limits = adapter.limits();
+    let needs = [
+        ("storage buffers", limits.max_storage_buffers_per_shader_stage, STORAGE_BUFFERS),
+        ("invocations a workgroup", limits.max_compute_invocations_per_workgroup, INVOCATIONS),
+        ("bytes of workgroup memory", limits.max_compute_workgroup_storage_size, WORKGROUP_BYTES),
+    ];
+    if adapter.get_info().device_type == DeviceType::Cpu && !allow_software {
+        return Some("a software driver, taken only when asked for".into());
+    }
+    if !adapter.get_downlevel_capabilities().flags.contains(DownlevelFlags::COMPUTE_SHADERS) {
+        return Some("has no compute shaders".into());
+    }
+    let lacking = needs.into_iter().find(|(_, has, needed)| has < needed);
+    lacking.map(|(what, has, needed)| format!("offers {has} {what}, {needed} are needed"))
+}
+
+fn rank(kind: DeviceType) -> u8 {
+    match kind {
+        DeviceType::DiscreteGpu => 0,
+        DeviceType::IntegratedGpu => 1,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other => 3,
+        DeviceType::Cpu => 4,
+    }
+}
+
+pub fn info(adapter: &AdapterInfo) -> DeviceInfo {
+    DeviceInfo {
+        kind: "gpu".into(),
+        name: adapter.name.clone(),
+        backend: adapter.backend.to_string(),
+        driver: format!("{} {}", adapter.driver, adapter.driver_info).trim().into(),
+        software: adapter.device_type == DeviceType::Cpu,
+    }
+}
+
+fn driver_advice() -> &'static str {
+    if cfg!(target_os = "macos") {
+        "Every Mac since 2012 has Metal: update macOS, or use the CPU device"
+    } else if cfg!(windows) {
+        "Install the GPU vendor's driver, which brings DX12 and Vulkan, or use the CPU device"
+    } else {
+        "Install the GPU's Vulkan driver: NVIDIA's own (Debian: nvidia-driver), for AMD and Intel \
+         mesa-vulkan-drivers (Fedora: mesa-vulkan-drivers, Arch: vulkan-radeon or vulkan-intel). \
+         mesa-vulkan-drivers also brings lavapipe, which runs on any processor and is taken when \
+         software drivers are allowed"
+    }
+}

@@ -1,0 +1,92 @@
+//! An open device: its queue, limits, pipelines, and the errors that it reports.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wgpu::{Adapter, ErrorFilter, Limits, PollType, SubmissionIndex};
+
+use super::{adapter, pipeline::Pipelines};
+use crate::device::{DeviceError, DeviceInfo};
+
+pub struct Context {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub limits: Limits,
+    pub info: DeviceInfo,
+    pub pipelines: Pipelines,
+    /// The first error that no scope caught.
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+impl Context {
+    pub fn open(adapter: &Adapter, checked: bool) -> Result<Self, DeviceError> {
+        let offered = adapter.limits();
+        let limits = Limits {
+            max_buffer_size: offered.max_buffer_size,
+            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+            ..Limits::default().or_worse_values_from(&offered)
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("gia-gpu"),
+            required_limits: limits.clone(),
+            ..Default::default()
+        }))
+        .map_err(|error| DeviceError::Failed(describe(&error)))?;
+
+        let failure = Arc::new(Mutex::new(None));
+        let note = |failure: &Arc<Mutex<Option<String>>>, message: String| {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+        };
+        let noted = failure.clone();
+        device.on_uncaptured_error(Arc::new(move |error| note(&noted, describe(&error))));
+        let noted = failure.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                note(&noted, format!("the device was lost: {message}"));
+            }
+        });
+        let pipelines = Pipelines::new(device.clone(), checked);
+        Ok(Context { device, queue, limits, info: adapter::info(&adapter.get_info()), pipelines, failure })
+    }
+
+    /// Runs `make` and returns what it made, or the first error that the device reported meanwhile.
+    pub fn guard<T>(&self, make: impl FnOnce() -> T) -> Result<T, DeviceError> {
+        let scopes = [ErrorFilter::Internal, ErrorFilter::Validation, ErrorFilter::OutOfMemory]
+            .map(|filter| self.device.push_error_scope(filter));
+        let made = make();
+        let errors: Vec<_> = scopes.into_iter().rev().filter_map(|s| pollster::block_on(s.pop())).collect();
+        match errors.first() {
+            None => self.check().map(|()| made),
+            Some(error) => Err(DeviceError::Failed(describe(error))),
+        }
+    }
+
+    /// The error that the device reported outside every [`Context::guard`], if any.
+    pub fn check(&self) -> Result<(), DeviceError> {
+        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(message) => Err(DeviceError::Failed(message.clone())),
+        }
+    }
+
+    /// Blocks until a submission has run.
+    pub fn wait(&self, submission: SubmissionIndex) -> Result<(), DeviceError> {
+        let until = PollType::Wait { submission_index: Some(submission), timeout: None };
+        let polled = self.device.poll(until);
+        self.check()?;
+        polled.map(|_| ()).map_err(|error| DeviceError::Failed(error.to_string()))
+    }
+}
+
+/// An error with everything that caused it, in one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

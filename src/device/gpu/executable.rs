@@ -1,0 +1,169 @@
+//! A compiled plan on the GPU.
+
+use std::{collections::HashMap, sync::Arc};
+
+use wgpu::{
+    BindGroup, BindGroupEntry, BindingResource, Buffer, BufferDescriptor, BufferUsages, ComputePipeline,
+    MapMode, SubmissionIndex,
+};
+
+use super::{context::Context, kernels, launch::Launch, memory::Memory, pace::Pace};
+use crate::{
+    device::{DeviceError, Executable, cpu},
+    plan::{Plan, kernel::BufferId},
+    tape::Var,
+};
+
+/// Bytes that are read back at a time.
+const STAGING: u64 = 16 << 20;
+
+pub struct GpuExecutable {
+    context: Arc<Context>,
+    memory: Memory,
+    dispatches: Vec<Dispatch>,
+    bound: HashMap<Var, (BufferId, usize)>,
+    staging: Buffer,
+    pace: Pace,
+}
+
+/// All that a replay encodes for one launch.
+struct Dispatch {
+    pipeline: ComputePipeline,
+    bindings: BindGroup,
+    groups: [u32; 3],
+}
+
+impl GpuExecutable {
+    pub fn new(context: Arc<Context>, plan: &Plan) -> Result<Self, DeviceError> {
+        cpu::check(plan)?;
+        let mut launches = kernels::launches(plan)?;
+        launches.retain(|launch| launch.groups.iter().all(|&n| n > 0));
+        let memory = Memory::new(&context, plan, &launches)?;
+        let dispatches = launches
+            .iter()
+            .enumerate()
+            .map(|(at, launch)| dispatch(&context, &memory, at, launch))
+            .collect::<Result<_, _>>()?;
+        let longest = plan.bound.values().map(|&(_, len)| len).max().unwrap_or(0);
+        let staging = context.guard(|| {
+            context.device.create_buffer(&BufferDescriptor {
+                label: Some("staging"),
+                size: (4 * longest as u64).clamp(16, STAGING),
+                usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })?;
+        Ok(GpuExecutable {
+            context,
+            memory,
+            dispatches,
+            bound: plan.bound.clone(),
+            staging,
+            pace: Pace::new(),
+        })
+    }
+
+    fn find(&self, var: Var) -> Result<(&Buffer, usize), DeviceError> {
+        let &(id, len) = self.bound.get(&var).ok_or(DeviceError::UnknownVar(var))?;
+        Ok((&self.memory.buffers[id], len))
+    }
+
+    /// Encodes and submits dispatches `from..to` of the endless replay in one compute pass.
+    fn submit(&self, from: usize, to: usize) -> SubmissionIndex {
+        let mut encoder = self.context.device.create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        let mut current = None;
+        for at in from..to {
+            let dispatch = &self.dispatches[at % self.dispatches.len()];
+            if current != Some(&dispatch.pipeline) {
+                pass.set_pipeline(&dispatch.pipeline);
+                current = Some(&dispatch.pipeline);
+            }
+            pass.set_bind_group(0, &dispatch.bindings, &[]);
+            let [x, y, z] = dispatch.groups;
+            pass.dispatch_workgroups(x, y, z);
+        }
+        drop(pass);
+        self.context.queue.submit([encoder.finish()])
+    }
+
+    /// Copies `out.len()` elements of `buffer` from element `first` on through the staging buffer.
+    fn read_part(&self, buffer: &Buffer, first: u64, out: &mut [f32]) -> Result<(), DeviceError> {
+        let bytes = size_of_val(out) as u64;
+        let mut encoder = self.context.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 4 * first, &self.staging, 0, bytes);
+        let submission = self.context.queue.submit([encoder.finish()]);
+        let (send, mapped) = std::sync::mpsc::channel();
+        self.staging.map_async(MapMode::Read, 0..bytes, move |result| {
+            // The receiver is gone only if waiting failed, which is reported.
+            let _ = send.send(result);
+        });
+        self.context.wait(submission)?;
+        let failed = |error: &dyn std::fmt::Display| DeviceError::Failed(format!("reading back: {error}"));
+        mapped.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+        let view = self.staging.get_mapped_range(0..bytes).map_err(|e| failed(&e))?;
+        bytemuck::cast_slice_mut(out).copy_from_slice(&view);
+        drop(view);
+        self.staging.unmap();
+        Ok(())
+    }
+}
+
+fn dispatch(context: &Context, memory: &Memory, at: usize, launch: &Launch) -> Result<Dispatch, DeviceError> {
+    let reads = launch.reads.len();
+    let pipeline = context.pipelines.pipeline(context, launch.kernel, &launch.source, reads)?;
+    let storage =
+        launch.reads.iter().chain([&launch.write]).map(|&slot| memory.slot(slot).as_entire_binding());
+    let entries: Vec<_> = [BindingResource::Buffer(memory.params(at))]
+        .into_iter()
+        .chain(storage)
+        .enumerate()
+        .map(|(binding, resource)| BindGroupEntry { binding: binding as u32, resource })
+        .collect();
+    let bindings = context.guard(|| {
+        context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(launch.kernel),
+            layout: &context.pipelines.layout(reads),
+            entries: &entries,
+        })
+    })?;
+    Ok(Dispatch { pipeline, bindings, groups: launch.groups })
+}
+
+impl Executable for GpuExecutable {
+    fn write(&mut self, input: Var, data: &[f32]) -> Result<(), DeviceError> {
+        let (buffer, expected) = self.find(input)?;
+        if data.len() != expected {
+            return Err(DeviceError::WrongLength { var: input, expected, found: data.len() });
+        }
+        self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(data));
+        self.context.check()
+    }
+
+    fn run(&mut self, iterations: usize) -> Result<(), DeviceError> {
+        let total = iterations * self.dispatches.len();
+        let mut at = 0;
+        while at < total {
+            if let Some(due) = self.pace.due() {
+                self.context.wait(due)?;
+                self.pace.finished();
+            }
+            let next = total.min(at + self.pace.size());
+            let submission = self.submit(at, next);
+            self.pace.submitted(submission, next - at);
+            at = next;
+        }
+        self.pace.pause();
+        self.context.check()
+    }
+
+    fn read(&mut self, output: Var) -> Result<Vec<f32>, DeviceError> {
+        let (buffer, len) = self.find(output)?;
+        let mut values = vec![0.0; len];
+        let part = (self.staging.size() / 4) as usize;
+        for (at, out) in values.chunks_mut(part).enumerate() {
+            self.read_part(buffer, (at * part) as u64, out)?;
+        }
+        Ok(values)
+    }
+}

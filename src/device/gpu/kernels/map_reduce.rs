@@ -1,0 +1,116 @@
+//! A fused expression reduced over trailing axes, in one launch or, for few long reductions, in two.
+
+use super::{
+    super::launch::{Launch, Slot, fill, fold, word},
+    expression::Expression,
+};
+use crate::{
+    device::DeviceError,
+    plan::kernel::{Instr, Leaf, MAX_TRIPS, MapReduceKernel, Program, Source, View},
+    tape::op::Reduce,
+};
+
+const SHADER: &str = concat!(
+    include_str!("../../../../shaders/map_reduce.wgsl"),
+    include_str!("../../../../shaders/parts/numeric.wgsl")
+);
+
+/// Invocations of a workgroup.
+const WORKGROUP: usize = 256;
+/// Workgroups that keep a large GPU busy.
+const BUSY: usize = 256;
+
+pub fn launches(kernel: &MapReduceKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+    let expression = Expression::new(&kernel.dims, kernel.outer, &kernel.program);
+    let [outputs, length] = expression.space.lens();
+    let cut = Cut::new(outputs, length, expression.space.runs_along_kept());
+    let groups = fold(outputs.div_ceil(WORKGROUP / cut.lanes) * cut.splits)?;
+    let (identity, combine) = match kernel.reduce {
+        Reduce::Sum => ("0u", "sum"),
+        Reduce::Max => ("0xff800000u", "maximum"),
+    };
+    let [lane_step, output_step] = if cut.along_kept { [WORKGROUP / cut.lanes, 1] } else { [1, cut.lanes] };
+    let source = fill(
+        SHADER,
+        &[
+            ("FIELDS", &expression.field_text()),
+            ("READS", &Expression::read_text(reads.len())),
+            ("RESULT", &(reads.len() + 1).to_string()),
+            ("LANES", &cut.lanes.to_string()),
+            ("LANE_STEP", &lane_step.to_string()),
+            ("OUTPUT_STEP", &output_step.to_string()),
+            ("IDENTITY", identity),
+            ("COMBINE", combine),
+            ("PREPARE", &expression.prepare("o", "        ")),
+            ("EVALUATE", &expression.evaluate("r", "            ")),
+            ("VALUE", &expression.value()),
+        ],
+    );
+    let sizes = [word(outputs)?, word(length)?, word(cut.splits)?, word(cut.chunk)?, groups[0]];
+    let params = sizes.into_iter().chain(expression.field_values()).collect();
+    let launch = |write| Launch { kernel: "map_reduce", source, params, reads, write, groups };
+    if cut.splits == 1 {
+        return Ok(vec![launch(write)]);
+    }
+    let partials = Slot::Partials(outputs * cut.splits);
+    let mut launches = vec![launch(partials)];
+    launches.extend(join(kernel.reduce, [outputs, cut.splits], [cut.splits, 1], partials, write)?);
+    Ok(launches)
+}
+
+/// Sums partial results `(splits, count)` of another kernel.
+pub fn sum_partials(count: usize, splits: usize, write: Slot) -> Result<(Slot, Vec<Launch>), DeviceError> {
+    let partials = Slot::Partials(splits * count);
+    let launches = join(Reduce::Sum, [count, splits], [1, count], partials, write)?;
+    Ok((partials, launches))
+}
+
+/// Reduces a strided matrix `(kept, reduced)`.
+fn join(
+    reduce: Reduce,
+    dims: [usize; 2],
+    strides: [usize; 2],
+    read: Slot,
+    write: Slot,
+) -> Result<Vec<Launch>, DeviceError> {
+    let strides = strides.map(|s| s as isize).to_vec();
+    let view = View { offset: 0, strides, valid: dims.map(|n| [0, n]).to_vec() };
+    let leaves = vec![Leaf { source: Source::Read(0), view }];
+    let program = Program { leaves, code: vec![Instr::Load(0)] };
+    let kernel = MapReduceKernel { dims: dims.to_vec(), outer: 1, reduce, program };
+    launches(&kernel, vec![read], write)
+}
+
+/// How a reduction of `length` elements into each of `outputs` is spread over invocations.
+struct Cut {
+    /// Invocations per output, a power of two.
+    lanes: usize,
+    /// True if neighbouring invocations work on neighbouring outputs.
+    along_kept: bool,
+    /// Workgroups per output.
+    splits: usize,
+    /// Elements of one split.
+    chunk: usize,
+}
+
+impl Cut {
+    fn new(outputs: usize, length: usize, along_kept: bool) -> Self {
+        let lanes = match along_kept {
+            // At least 32 neighbouring outputs, to read whole cache lines; more if there are plenty.
+            true => {
+                let fewest = outputs.next_power_of_two().clamp(1, 32);
+                let plenty = (outputs / BUSY).clamp(1, WORKGROUP);
+                let neighbours = fewest.max((plenty + 1).next_power_of_two() / 2);
+                (WORKGROUP / neighbours).min(length.next_power_of_two())
+            }
+            // At least four elements a lane.
+            false => (length / 4).max(1).next_power_of_two().min(WORKGROUP),
+        };
+        let groups = outputs.div_ceil(WORKGROUP / lanes).max(1);
+        let worthwhile = BUSY.div_ceil(groups).min(length / (16 * lanes));
+        let required = length.div_ceil(lanes * MAX_TRIPS / 2);
+        let splits = worthwhile.max(required).max(1);
+        let chunk = length.div_ceil(splits).next_multiple_of(lanes).max(1);
+        Cut { lanes, along_kept, splits: length.div_ceil(chunk).max(1), chunk }
+    }
+}

@@ -1,0 +1,82 @@
+//! The Rust side of every kernel: its parameters, its variant, its dispatch size.
+
+mod conv;
+mod conv2d;
+mod conv2d_grad_input;
+mod conv2d_grad_weight;
+mod expression;
+mod gather;
+mod map;
+mod map_reduce;
+mod matmul;
+mod scatter_add;
+mod space;
+mod tile;
+mod window;
+mod window_argmax;
+mod window_gather;
+mod window_scatter;
+mod window_spread;
+mod window_sum;
+
+use super::launch::{Launch, Slot};
+use crate::{
+    device::DeviceError,
+    plan::{
+        Plan,
+        kernel::{Kernel, Step},
+    },
+};
+
+/// Everything that one replay of a plan dispatches, in order.
+pub fn launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
+    let mut launches = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        launches.extend(step_launches(step).map_err(|error| match error {
+            DeviceError::Failed(why) => {
+                DeviceError::Failed(format!("step {at}, {}: {why}", name(&step.kernel)))
+            }
+            other => other,
+        })?);
+    }
+    Ok(launches)
+}
+
+fn step_launches(step: &Step) -> Result<Vec<Launch>, DeviceError> {
+    let reads: Vec<_> = step.reads.iter().map(|&id| Slot::Buffer(id)).collect();
+    let write = Slot::Buffer(step.write);
+    match &step.kernel {
+        Kernel::Map(kernel) => map::launches(kernel, reads, write),
+        Kernel::MapReduce(kernel) => map_reduce::launches(kernel, reads, write),
+        Kernel::Matmul(kernel) => matmul::launches(kernel, reads, write),
+        Kernel::Conv2d(kernel) => conv2d::launches(kernel, reads, write),
+        Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::launches(kernel, reads, write),
+        Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::launches(kernel, reads, write),
+        Kernel::WindowArgmax(kernel) => window_argmax::launches(kernel, reads, write),
+        Kernel::WindowGather(kernel) => window_gather::launches(kernel, reads, write),
+        Kernel::WindowScatter(kernel) => window_scatter::launches(kernel, reads, write),
+        Kernel::WindowSum(kernel) => window_sum::launches(kernel, reads, write),
+        Kernel::WindowSpread(kernel) => window_spread::launches(kernel, reads, write),
+        Kernel::Gather(kernel) => gather::launches(kernel, reads, write),
+        Kernel::ScatterAdd(kernel) => scatter_add::launches(kernel, reads, write),
+    }
+}
+
+/// The name of the kernel's file.
+pub fn name(kernel: &Kernel) -> &'static str {
+    match kernel {
+        Kernel::Map(_) => "map",
+        Kernel::MapReduce(_) => "map_reduce",
+        Kernel::Matmul(_) => "matmul",
+        Kernel::Conv2d(_) => "conv2d",
+        Kernel::Conv2dGradInput(_) => "conv2d_grad_input",
+        Kernel::Conv2dGradWeight(_) => "conv2d_grad_weight",
+        Kernel::WindowArgmax(_) => "window_argmax",
+        Kernel::WindowGather(_) => "window_gather",
+        Kernel::WindowScatter(_) => "window_scatter",
+        Kernel::WindowSum(_) => "window_sum",
+        Kernel::WindowSpread(_) => "window_spread",
+        Kernel::Gather(_) => "gather",
+        Kernel::ScatterAdd(_) => "scatter_add",
+    }
+}

@@ -1,0 +1,16 @@
+//! The indexed element of each window.
+
+use super::{
+    super::launch::{Launch, Slot},
+    window::{self, Side},
+};
+use crate::{device::DeviceError, plan::kernel::WindowKernel};
+
+const SHADER: &str = concat!(
+    include_str!("../../../../shaders/window_gather.wgsl"),
+    include_str!("../../../../shaders/parts/window.wgsl")
+);
+
+pub fn launches(kernel: &WindowKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+    window::launches("window_gather", SHADER.into(), Side::Output, kernel, reads, write)
+}

@@ -1,0 +1,55 @@
+//! One dispatch of one finished shader.
+
+use crate::{device::DeviceError, plan::kernel::BufferId};
+
+/// Most workgroups along one dimension of a dispatch.
+const MAX_GROUPS: usize = 65_535;
+
+pub struct Launch {
+    /// Name of the kernel's file.
+    pub kernel: &'static str,
+    pub source: String,
+    /// The shader's `Params`, word by word.
+    pub params: Vec<u32>,
+    pub reads: Vec<Slot>,
+    pub write: Slot,
+    /// Workgroups of the dispatch; none where the result is empty.
+    pub groups: [u32; 3],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    Buffer(BufferId),
+    /// This many elements of the buffer of partial results, which lives from one launch to the next.
+    Partials(usize),
+}
+
+/// A dispatch of `groups` workgroups, wrapped into rows; a shader finds its number as
+/// `id.y · x + id.x`, where x is this dispatch's first extent.
+pub fn fold(groups: usize) -> Result<[u32; 3], DeviceError> {
+    let rows = groups.div_ceil(MAX_GROUPS).max(1);
+    if rows > MAX_GROUPS || groups > u32::MAX as usize {
+        return Err(DeviceError::Failed(format!("a kernel of {groups} workgroups cannot be dispatched")));
+    }
+    let columns = groups.div_ceil(rows);
+    Ok([columns as u32, if groups == 0 { 0 } else { rows as u32 }, 1])
+}
+
+/// Sizes as the words of a `Params` struct.
+pub fn words<const N: usize>(sizes: [usize; N]) -> Result<Vec<u32>, DeviceError> {
+    sizes.into_iter().map(word).collect()
+}
+
+pub fn word(size: usize) -> Result<u32, DeviceError> {
+    u32::try_from(size)
+        .map_err(|_| DeviceError::Failed(format!("a size of {size} is beyond 32-bit addresses")))
+}
+
+/// Replaces every `{{NAME}}` of a template.
+pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut text = template.to_string();
+    for (name, value) in values {
+        text = text.replace(&format!("{{{{{name}}}}}"), value);
+    }
+    text
+}

@@ -1,0 +1,103 @@
+//! Compute pipelines by the text of their shader, with explicit bind group layouts.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use wgpu::{
+    BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ComputePipeline, ShaderModule,
+    ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
+};
+
+use super::context::Context;
+use crate::device::DeviceError;
+
+/// Pipelines are kept as long as the device, so that plans of equal structure compile once.
+pub struct Pipelines {
+    device: wgpu::Device,
+    checked: bool,
+    /// By the number of buffers read.
+    layouts: Mutex<HashMap<usize, BindGroupLayout>>,
+    pipelines: Mutex<HashMap<String, ComputePipeline>>,
+}
+
+impl Pipelines {
+    pub fn new(device: wgpu::Device, checked: bool) -> Self {
+        Pipelines { device, checked, layouts: Default::default(), pipelines: Default::default() }
+    }
+
+    /// Binding 0: parameters (uniform); 1..=reads: read-only storage; reads + 1: the result.
+    pub fn layout(&self, reads: usize) -> BindGroupLayout {
+        let make = || {
+            let entries: Vec<_> = (0..reads + 2)
+                .map(|binding| BindGroupLayoutEntry {
+                    binding: binding as u32,
+                    visibility: ShaderStages::COMPUTE,
+                    ty: BindingType::Buffer {
+                        ty: match binding {
+                            0 => BufferBindingType::Uniform,
+                            _ => BufferBindingType::Storage { read_only: binding <= reads },
+                        },
+                        has_dynamic_offset: false,
+                        min_binding_size: None,
+                    },
+                    count: None,
+                })
+                .collect();
+            let descriptor = wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries };
+            self.device.create_bind_group_layout(&descriptor)
+        };
+        lock(&self.layouts).entry(reads).or_insert_with(make).clone()
+    }
+
+    /// The pipeline of a shader whose entry point is `main`.
+    pub fn pipeline(
+        &self,
+        context: &Context,
+        label: &str,
+        source: &str,
+        reads: usize,
+    ) -> Result<ComputePipeline, DeviceError> {
+        if let Some(pipeline) = lock(&self.pipelines).get(source) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = context.guard(|| self.create(label, source, reads))?;
+        lock(&self.pipelines).insert(source.to_string(), pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn create(&self, label: &str, source: &str, reads: usize) -> ComputePipeline {
+        let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(label),
+            bind_group_layouts: &[Some(&self.layout(reads))],
+            immediate_size: 0,
+        });
+        self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(label),
+            layout: Some(&layout),
+            module: &self.module(label, source),
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &[],
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        })
+    }
+
+    fn module(&self, label: &str, source: &str) -> ShaderModule {
+        let descriptor =
+            ShaderModuleDescriptor { label: Some(label), source: ShaderSource::Wgsl(source.into()) };
+        if self.checked {
+            return self.device.create_shader_module(descriptor);
+        }
+        // SAFETY: the shaders are this crate's. They address only elements that a valid plan's views reach
+        // (checked when the plan is compiled), all their loops end, and no divisor is 0.
+        unsafe { self.device.create_shader_module_trusted(descriptor, ShaderRuntimeChecks::unchecked()) }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,6 @@
+//! The client's side: a victim model and the update that its training step gives away.
+
+pub mod client;
+mod victim;
+
+pub use victim::{DEFAULT_CLASSES, Victim, VictimError};

@@ -1,0 +1,109 @@
+//! Every shader against its `f64` twin on the CPU device, compiled with and without runtime checks.
+//!
+//! Bounds follow the error of a sum of `K` rounded products, `c·√K·ε·Σ|a||b|`; the twin on the operands'
+//! magnitudes gives `Σ|a||b|`.
+
+mod step_cases;
+
+use gia_gpu::{device::cpu::Cpu, tape::Var};
+use step_cases::{
+    Case, EPSILON, Operand, fused, fuzz, gpu, magnitudes,
+    shapes::{self, Conv},
+};
+
+/// The result in `f64`.
+fn twin(case: &Case, operands: &[Vec<f32>]) -> Vec<f64> {
+    let fail = |error| -> ! { panic!("{}: {error}", case.name) };
+    let mut executable = Cpu::<f64>::new().compile_typed(&case.plan()).unwrap_or_else(|e| fail(e));
+    for (i, values) in operands.iter().enumerate() {
+        let values: Vec<_> = values.iter().map(|&v| f64::from(v)).collect();
+        executable.write_typed(Var::from_index(i), &values).unwrap_or_else(|e| fail(e));
+    }
+    executable.run(1).unwrap_or_else(|e| fail(e));
+    executable.read_typed(case.result()).unwrap_or_else(|e| fail(e))
+}
+
+fn check(case: &Case, seed: u64) {
+    let operands = case.operands(seed);
+    let expected = twin(case, &operands);
+    let absolute: Vec<_> = operands
+        .iter()
+        .enumerate()
+        .map(|(i, values)| match case.reads.get(i) {
+            Some(Operand::Index { .. }) => values.clone(),
+            _ => magnitudes(values),
+        })
+        .collect();
+    let scale = if case.depth > 0 { twin(case, &absolute) } else { vec![0.0; expected.len()] };
+    for checked in [false, true] {
+        let found = case.run(gpu(checked), &operands);
+        assert_eq!(found.len(), expected.len());
+        for (i, (&found, (&expected, &scale))) in found.iter().zip(expected.iter().zip(&scale)).enumerate() {
+            let bound = 4.0 * (case.depth as f64).sqrt() * EPSILON * scale;
+            let error = (f64::from(found) - expected).abs();
+            assert!(
+                error <= bound,
+                "{}: element {i} is {found}, not {expected} (off by {error:e}, bound {bound:e}, checked {checked})",
+                case.name,
+            );
+        }
+    }
+}
+
+fn check_all(cases: Vec<Case>) {
+    for (seed, case) in cases.iter().enumerate() {
+        check(case, seed as u64);
+    }
+}
+
+#[test]
+fn matmul_matches_its_twin() {
+    check_all(shapes::matmuls());
+    check_all(fuzz::matmuls(40));
+}
+
+#[test]
+fn conv2d_matches_its_twin() {
+    check_all(shapes::convs(Conv::Forward));
+    check_all(fuzz::convs(Conv::Forward, 40));
+}
+
+#[test]
+fn conv2d_grad_input_matches_its_twin() {
+    check_all(shapes::convs(Conv::GradInput));
+    check_all(fuzz::convs(Conv::GradInput, 40));
+}
+
+#[test]
+fn conv2d_grad_weight_matches_its_twin() {
+    check_all(shapes::convs(Conv::GradWeight));
+    check_all(fuzz::convs(Conv::GradWeight, 40));
+}
+
+#[test]
+fn window_kernels_match_their_twins() {
+    check_all(shapes::windows());
+    check_all(fuzz::windows(60));
+}
+
+#[test]
+fn gather_and_scatter_add_match_their_twins() {
+    check_all(shapes::gathers());
+}
+
+#[test]
+fn map_matches_its_twin_for_every_kind_of_view() {
+    check_all(fused::maps());
+    check_all(fuzz::maps(60));
+}
+
+#[test]
+fn map_reduce_matches_its_twin() {
+    check_all(fused::map_reduces());
+    check_all(fuzz::map_reduces(40));
+}
+
+#[test]
+fn a_map_may_have_more_workgroups_than_one_dimension_takes() {
+    check(&fused::wide_map(), 0);
+}

@@ -1,0 +1,141 @@
+//! Plans of one step with seeded random operands, and the devices they run on.
+
+// Each test file uses its own part of this.
+#![allow(dead_code)]
+
+pub mod fused;
+pub mod fuzz;
+pub mod shapes;
+
+use std::{collections::HashMap, sync::OnceLock};
+
+use gia_gpu::{
+    device::{
+        Device, DeviceError,
+        gpu::{Gpu, GpuOptions},
+    },
+    plan::{
+        Plan,
+        kernel::{Kernel, Step},
+    },
+    tape::Var,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Relative spacing of `f32` around 1, halved: the error of one rounding.
+pub const EPSILON: f64 = f32::EPSILON as f64 / 2.0;
+
+/// The GPU that tests run on, or lavapipe where there is none.
+pub fn gpu(checked: bool) -> &'static Gpu {
+    static GPUS: [OnceLock<Gpu>; 2] = [OnceLock::new(), OnceLock::new()];
+    GPUS[usize::from(checked)].get_or_init(|| {
+        Gpu::new(GpuOptions { allow_software: true, checked }).unwrap_or_else(|error| {
+            panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
+        })
+    })
+}
+
+/// One kernel and the operands that it is tried on.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub name: String,
+    pub kernel: Kernel,
+    pub reads: Vec<Operand>,
+    /// Elements of the result.
+    pub out: usize,
+    /// Products or terms added up in one element of the result; 0 where it must be exact.
+    pub depth: usize,
+    /// The result is filled beforehand, for a map in place.
+    pub in_place: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Operand {
+    /// Uniform in [−1, 1).
+    Random(usize),
+    /// Whole numbers in [−1, end]: both ends lie outside `[0, end)`.
+    Index {
+        len: usize,
+        end: usize,
+    },
+    Values(Vec<f32>),
+}
+
+impl Operand {
+    pub fn values(&self, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        match *self {
+            Operand::Random(len) => random(rng, len),
+            Operand::Index { len, end } => {
+                (0..len).map(|_| rng.random_range(0..end + 2) as f32 - 1.0).collect()
+            }
+            Operand::Values(ref values) => values.clone(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match *self {
+            Operand::Random(len) | Operand::Index { len, .. } => len,
+            Operand::Values(ref values) => values.len(),
+        }
+    }
+}
+
+pub fn rng(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+pub fn random(rng: &mut ChaCha8Rng, len: usize) -> Vec<f32> {
+    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+impl Case {
+    /// Operand `i` is `Var` i, the result the one after.
+    pub fn plan(&self) -> Plan {
+        let mut buffers: Vec<_> = self.reads.iter().map(Operand::len).collect();
+        buffers.push(self.out);
+        let bound: HashMap<_, _> =
+            buffers.iter().enumerate().map(|(i, &len)| (Var::from_index(i), (i, len))).collect();
+        let reads: Vec<_> = (0..self.reads.len()).collect();
+        let step = Step { kernel: self.kernel.clone(), reads, write: self.reads.len() };
+        Plan { steps: vec![step], buffers, literals: Vec::new(), bound }
+    }
+
+    pub fn result(&self) -> Var {
+        Var::from_index(self.reads.len())
+    }
+
+    /// What is written before the run: the operands, and the result's former content if it is used.
+    pub fn operands(&self, seed: u64) -> Vec<Vec<f32>> {
+        let mut rng = rng(seed);
+        let mut operands: Vec<_> = self.reads.iter().map(|operand| operand.values(&mut rng)).collect();
+        if self.in_place {
+            operands.push(random(&mut rng, self.out));
+        }
+        operands
+    }
+
+    /// The result on a device.
+    pub fn run(&self, device: &dyn Device, operands: &[Vec<f32>]) -> Vec<f32> {
+        self.try_run(device, operands).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    fn try_run(&self, device: &dyn Device, operands: &[Vec<f32>]) -> Result<Vec<f32>, DeviceError> {
+        let mut executable = device.compile(&self.plan())?;
+        for (i, values) in operands.iter().enumerate() {
+            executable.write(Var::from_index(i), values)?;
+        }
+        executable.run(1)?;
+        executable.read(self.result())
+    }
+}
+
+/// `Σ a·b`
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+}
+
+pub fn magnitudes(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|v| v.abs()).collect()
+}

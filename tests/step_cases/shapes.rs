@@ -1,0 +1,233 @@
+//! The shapes that every kernel is tried on.
+
+use gia_gpu::{
+    plan::kernel::{ConvKernel, GatherKernel, Kernel, MatmulKernel, MatrixView, WindowKernel},
+    tape::spec::{ConvSpec, WindowSpec},
+};
+
+use super::{Case, Operand};
+
+/// Trials, M, N, K, whether a and b are transposed in memory, whether each is shared by all trials.
+pub fn matmul([trials, m, n, k]: [usize; 4], transposed: [bool; 2], shared: [bool; 2]) -> Case {
+    let view = |rows: usize, cols: usize, which: usize| MatrixView {
+        // An offset, so that it is tried too.
+        offset: which,
+        trial: if shared[which] { 0 } else { rows * cols },
+        row: if transposed[which] { 1 } else { cols },
+        col: if transposed[which] { rows } else { 1 },
+    };
+    let len = |elements: usize, which: usize| which + elements * if shared[which] { 1 } else { trials };
+    Case {
+        name: format!("matmul {trials}×{m}×{n}×{k} transposed {transposed:?} shared {shared:?}"),
+        kernel: Kernel::Matmul(MatmulKernel { trials, m, n, k, a: view(m, k, 0), b: view(k, n, 1) }),
+        reads: vec![Operand::Random(len(m * k, 0)), Operand::Random(len(k * n, 1))],
+        out: trials * m * n,
+        depth: k,
+        in_place: false,
+    }
+}
+
+pub fn matmuls() -> Vec<Case> {
+    let no = [false, false];
+    vec![
+        matmul([1, 1, 1, 1], no, no),
+        matmul([1, 64, 64, 64], no, no),
+        matmul([1, 67, 131, 37], no, no),
+        matmul([1, 67, 131, 37], [true, false], no),
+        matmul([1, 67, 131, 37], [false, true], no),
+        matmul([1, 130, 65, 17], [true, true], no),
+        matmul([3, 33, 29, 70], no, [false, true]),
+        matmul([3, 33, 29, 70], no, [true, false]),
+        matmul([2, 5, 200, 19], [false, true], no),
+        matmul([2, 200, 5, 19], [true, false], no),
+        matmul([2, 3, 130, 40], no, no),
+        matmul([2, 130, 3, 40], no, no),
+        // Long contractions, split: over tiles, and as matrix times vector both ways.
+        matmul([1, 9, 7, 70_001], no, no),
+        matmul([1, 1, 37, 70_001], no, no),
+        matmul([1, 1, 37, 70_001], [false, true], no),
+        matmul([1, 41, 1, 66_000], no, no),
+        matmul([1, 1, 1, 2_100_007], no, no),
+        // An outer product, and more workgroups than one dimension of a dispatch takes.
+        matmul([2, 131, 67, 1], no, no),
+        matmul([65_537, 3, 5, 6], no, [true, false]),
+        matmul([1, 5, 7, 0], no, no),
+    ]
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Conv {
+    Forward,
+    GradInput,
+    GradWeight,
+}
+
+pub fn conv(which: Conv, spec: ConvSpec, trials: usize, shared: [bool; 2]) -> Case {
+    let [oh, ow] = spec.output_size();
+    let kernel = ConvKernel { spec, trials, shared };
+    let (kernel, lens, out, depth) = match which {
+        Conv::Forward => (
+            Kernel::Conv2d(kernel),
+            [spec.input_len(), spec.weight_len()],
+            spec.output_len(),
+            spec.patch_len(),
+        ),
+        Conv::GradInput => (
+            Kernel::Conv2dGradInput(kernel),
+            [spec.output_len(), spec.weight_len()],
+            spec.input_len(),
+            spec.outputs / spec.groups * spec.kernel[0] * spec.kernel[1],
+        ),
+        Conv::GradWeight => (
+            Kernel::Conv2dGradWeight(kernel),
+            [spec.input_len(), spec.output_len()],
+            spec.weight_len(),
+            spec.batch * oh * ow,
+        ),
+    };
+    let read = |i: usize| Operand::Random(lens[i] * if shared[i] { 1 } else { trials });
+    Case {
+        name: format!("{which:?} {spec:?} trials {trials} shared {shared:?}"),
+        kernel,
+        reads: vec![read(0), read(1)],
+        out: trials * out,
+        depth,
+        in_place: false,
+    }
+}
+
+/// Batch, channels, outputs; size; kernel; stride; padding; dilation; groups.
+pub fn spec(
+    [batch, channels, outputs]: [usize; 3],
+    size: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+    dilation: [usize; 2],
+    groups: usize,
+) -> ConvSpec {
+    ConvSpec { batch, channels, outputs, size, kernel, stride, padding, dilation, groups }
+}
+
+pub fn conv_specs() -> Vec<ConvSpec> {
+    let one = [1, 1];
+    vec![
+        spec([1, 1, 1], [1, 1], [1, 1], one, [0, 0], one, 1),
+        spec([2, 3, 12], [13, 11], [5, 5], [2, 2], [2, 2], one, 1),
+        spec([1, 64, 70], [9, 9], [3, 3], one, [1, 1], one, 1),
+        spec([3, 5, 7], [7, 17], [3, 2], [3, 2], [1, 0], [2, 3], 1),
+        spec([2, 6, 4], [10, 8], [3, 3], [2, 4], [2, 1], [2, 2], 2),
+        spec([2, 24, 24], [6, 7], [3, 3], [2, 1], [1, 1], one, 24),
+        spec([2, 8, 40], [8, 8], [1, 1], [2, 2], [0, 0], one, 4),
+        // Stride beyond the kernel: some inputs meet no tap.
+        spec([1, 4, 6], [11, 12], [2, 3], [4, 5], [1, 0], one, 1),
+        // Kernel over the whole image, and patches side by side.
+        spec([4, 3, 10], [6, 6], [6, 6], one, [0, 0], one, 1),
+        spec([2, 3, 32], [16, 16], [4, 4], [4, 4], [0, 0], one, 1),
+    ]
+}
+
+pub fn convs(which: Conv) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for spec in conv_specs() {
+        cases.push(conv(which, spec, 1, [false, false]));
+        cases.push(conv(which, spec, 3, [false, true]));
+        cases.push(conv(which, spec, 2, [true, false]));
+    }
+    let one = [1, 1];
+    match which {
+        // Few results of a long contraction, split.
+        Conv::Forward => {
+            cases.push(conv(which, spec([1, 512, 9], [3, 3], [3, 3], one, one, one, 1), 2, [false, true]))
+        }
+        Conv::GradInput => {
+            cases.push(conv(which, spec([1, 9, 512], [3, 3], [3, 3], one, one, one, 1), 2, [false, true]))
+        }
+        Conv::GradWeight => {
+            cases.push(conv(which, spec([2, 3, 5], [190, 190], [3, 3], one, one, one, 1), 1, [false, false]));
+            cases.push(conv(which, spec([2, 4, 4], [190, 190], [3, 3], one, one, one, 4), 1, [false, false]));
+        }
+    }
+    cases
+}
+
+pub fn window_specs() -> Vec<WindowSpec> {
+    let spec = |size, kernel, stride, padding| WindowSpec { size, kernel, stride, padding };
+    vec![
+        spec([1, 1], [1, 1], [1, 1], [0, 0]),
+        spec([8, 8], [2, 2], [2, 2], [0, 0]),
+        spec([13, 7], [3, 3], [2, 2], [1, 1]),
+        spec([9, 11], [4, 3], [1, 2], [2, 1]),
+        spec([10, 6], [2, 2], [3, 4], [0, 1]),
+        spec([5, 5], [5, 5], [5, 5], [0, 0]),
+    ]
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Window {
+    Argmax,
+    Gather,
+    Scatter,
+    Sum,
+    Spread,
+}
+
+pub fn window(which: Window, spec: WindowSpec, planes: usize) -> Case {
+    let kernel = WindowKernel { spec, planes };
+    let [oh, ow] = spec.output_size();
+    let [input, output] = [planes * spec.size[0] * spec.size[1], planes * oh * ow];
+    let area = spec.kernel[0] * spec.kernel[1];
+    let index = Operand::Index { len: output, end: area };
+    let (kernel, reads, out, depth) = match which {
+        Window::Argmax => (Kernel::WindowArgmax(kernel), vec![Operand::Random(input)], output, 0),
+        Window::Gather => (Kernel::WindowGather(kernel), vec![Operand::Random(input), index], output, 0),
+        Window::Scatter => (Kernel::WindowScatter(kernel), vec![Operand::Random(output), index], input, area),
+        Window::Sum => (Kernel::WindowSum(kernel), vec![Operand::Random(input)], output, area),
+        Window::Spread => (Kernel::WindowSpread(kernel), vec![Operand::Random(output)], input, area),
+    };
+    Case {
+        name: format!("{which:?} {spec:?} of {planes} planes"),
+        kernel,
+        reads,
+        out,
+        depth,
+        in_place: false,
+    }
+}
+
+pub fn windows() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for which in [Window::Argmax, Window::Gather, Window::Scatter, Window::Sum, Window::Spread] {
+        for spec in window_specs() {
+            cases.push(window(which, spec, 3));
+        }
+    }
+    cases
+}
+
+pub fn gather(rows: usize, width: usize, count: usize) -> Case {
+    Case {
+        name: format!("gather {count} of {rows} rows of {width}"),
+        kernel: Kernel::Gather(GatherKernel { rows, width, count }),
+        reads: vec![Operand::Random(rows * width), Operand::Index { len: count, end: rows }],
+        out: count * width,
+        depth: 0,
+        in_place: false,
+    }
+}
+
+pub fn scatter_add(rows: usize, width: usize, count: usize) -> Case {
+    Case {
+        name: format!("scatter_add {count} into {rows} rows of {width}"),
+        kernel: Kernel::ScatterAdd(GatherKernel { rows, width, count }),
+        reads: vec![Operand::Random(count * width), Operand::Index { len: count, end: rows }],
+        out: rows * width,
+        depth: count,
+        in_place: false,
+    }
+}
+
+pub fn gathers() -> Vec<Case> {
+    let sizes = [[1, 1, 1], [7, 5, 13], [100, 64, 3], [3, 2, 70_001], [11, 1, 1000]];
+    sizes.iter().flat_map(|&[r, w, c]| [gather(r, w, c), scatter_add(r, w, c)]).collect()
+}
