@@ -12,7 +12,6 @@ use crate::{
     device::{Device, Executable},
     federated::Victim,
     nn::loss::one_hot,
-    plan::Plan,
     random,
 };
 
@@ -155,7 +154,7 @@ fn trials_at_once(setting: &Setting, joint: bool, wanted: usize) -> usize {
             let adam = adam::Adam { learning_rate, sign, schedule };
             adam::Iteration::new(&mut problem, adam, 1, None).plan
         }
-        Optimiser::Lbfgs { .. } => Plan::new(&problem.tape, &problem.gradients, &[]),
+        Optimiser::Lbfgs { .. } => lbfgs::plan(&problem),
     };
     let fit = (MAX_BYTES / plan.totals().memory.max(1)) as usize;
     fit.clamp(1, MAX_TRIALS).min(wanted)

@@ -11,11 +11,16 @@ use crate::{
     tape::Var,
 };
 
-/// Compiles the evaluation; inputs still to be written.
-pub fn compile(device: &dyn Device, problem: &Problem) -> Result<Box<dyn Executable>, AttackError> {
+/// One evaluation of value and gradients.
+pub fn plan(problem: &Problem) -> Plan {
     let mut keep = vec![problem.total, problem.objective, problem.norm_ratio];
     keep.extend(&problem.gradients);
-    Ok(device.compile(&Plan::new(&problem.tape, &keep, &[]))?)
+    Plan::new(&problem.tape, &keep, &[])
+}
+
+/// Compiles the evaluation; inputs still to be written.
+pub fn compile(device: &dyn Device, problem: &Problem) -> Result<Box<dyn Executable>, AttackError> {
+    Ok(device.compile(&plan(problem))?)
 }
 
 /// Minimises every trial. `starts[t]` are the images of trial `t`, followed by its label logits where

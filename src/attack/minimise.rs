@@ -97,23 +97,29 @@ struct Remote {
     trial: usize,
     to_centre: Sender<Request>,
     answers: Receiver<(f64, Vec<f64>)>,
-    known: Mutex<Option<(Vec<f64>, f64, Vec<f64>)>>,
+    known: Mutex<Option<Known>>,
+}
+
+struct Known {
+    point: Vec<f64>,
+    value: f64,
+    gradient: Vec<f64>,
 }
 
 impl Remote {
     fn at(&self, point: &[f64]) -> Result<(f64, Vec<f64>), Error> {
         let mut known = self.known.lock().map_err(|_| Error::msg("a trial's thread failed"))?;
-        if let Some((at, value, gradient)) = &*known
-            && at == point
+        if let Some(known) = &*known
+            && known.point == point
         {
-            return Ok((*value, gradient.clone()));
+            return Ok((known.value, known.gradient.clone()));
         }
         self.to_centre.send((self.trial, Some(point.to_vec())))?;
         let (value, gradient) = self.answers.recv()?;
         if !value.is_finite() {
             return Err(Error::msg("the objective is not finite"));
         }
-        *known = Some((point.to_vec(), value, gradient.clone()));
+        *known = Some(Known { point: point.to_vec(), value, gradient: gradient.clone() });
         Ok((value, gradient))
     }
 }

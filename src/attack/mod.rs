@@ -4,7 +4,7 @@ pub mod adam;
 pub mod config;
 pub mod invert;
 pub mod labels;
-mod lbfgs;
+pub mod lbfgs;
 pub mod minimise;
 pub mod objective;
 pub mod prior;

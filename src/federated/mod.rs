@@ -3,4 +3,4 @@
 pub mod client;
 mod victim;
 
-pub use victim::{Victim, VictimError};
+pub use victim::{DEFAULT_CLASSES, Victim, VictimError};

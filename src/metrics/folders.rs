@@ -12,6 +12,7 @@ use crate::data::{Picture, read_png_folder};
 pub struct FolderComparison {
     /// Picture `i` of both folders; every index in the comparisons counts along this list.
     pub pairs: Vec<Pair>,
+    #[serde(flatten)]
     pub comparison: Comparison,
     /// A flat grey picture in place of every reconstruction.
     pub flat_grey: Comparison,

@@ -46,6 +46,7 @@ pub fn fuse(
         let mut builder = Builder {
             tape,
             stored,
+            dims: &dims,
             root: (!load_root).then_some(root),
             program: Program { leaves: vec![], code: vec![] },
             reads: vec![],
@@ -103,6 +104,8 @@ enum Stop {
 struct Builder<'a> {
     tape: &'a Tape,
     stored: &'a [bool],
+    /// Of the index space.
+    dims: &'a [usize],
     /// Computed here although it is stored.
     root: Option<Var>,
     program: Program,
@@ -152,9 +155,10 @@ impl Builder<'_> {
         let node = self.tape.node(v);
         let (x, from) = (node.inputs[0], self.tape.shape(node.inputs[0]));
         let inner = access.through(op, from, &node.shape).map_err(|obstacle| match obstacle {
-            Obstacle::Split { dim, inner } => Stop::Split { dim, inner },
-            Obstacle::Opaque if matches!(op, Op::Pad(_)) => Stop::Store(v),
-            Obstacle::Opaque => Stop::Store(x),
+            Obstacle::Split { dim, inner } if self.dims[dim].is_multiple_of(inner) => Stop::Split { dim, inner },
+            // A root is what is being stored: then the split that it cannot pass came from its operand.
+            Obstacle::Opaque if matches!(op, Op::Pad(_)) && self.root != Some(v) => Stop::Store(v),
+            Obstacle::Split { .. } | Obstacle::Opaque => Stop::Store(x),
         })?;
         let padded = inner.valid != access.valid;
         let mask = View { offset: 0, strides: vec![0; inner.valid.len()], valid: inner.valid.clone() };

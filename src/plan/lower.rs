@@ -69,15 +69,15 @@ fn choose_stored(tape: &Tape, required: &[Var]) -> Vec<bool> {
     let count = tape.nodes().len();
     let mut stored: Vec<bool> = tape.nodes().iter().map(|n| !is_fusible(&n.op)).collect();
     required.iter().for_each(|v| stored[v.index()] = true);
+    for node in tape.nodes().iter().filter(|n| !is_fusible(&n.op) && !matches!(n.op, Op::Reduce(..))) {
+        node.inputs.iter().for_each(|&v| stored[operand_source(tape, v, &node.op).index()] = true);
+    }
     // Kernels that would evaluate the node, told apart by the shifting view they see it through.
     let mut users: Vec<HashSet<(usize, usize)>> = vec![HashSet::new(); count];
     let mut repeated = vec![false; count];
-    let costs = costs(tape);
+    let costs = costs(tape, &stored);
     for i in (0..count).rev() {
         let node = &tape.nodes()[i];
-        if !is_fusible(&node.op) && !matches!(node.op, Op::Reduce(..)) {
-            node.inputs.iter().for_each(|&v| stored[operand_source(tape, v, &node.op).index()] = true);
-        }
         let crowded = users[i].len() > 1 && !costs[i].cheap_twice();
         if is_pointwise(&node.op) && (crowded || repeated[i] && !costs[i].cheap_always()) {
             stored[i] = true;
@@ -129,11 +129,11 @@ impl Cost {
     }
 }
 
-fn costs(tape: &Tape) -> Vec<Cost> {
+fn costs(tape: &Tape, stored: &[bool]) -> Vec<Cost> {
     let mut costs: Vec<Cost> = Vec::with_capacity(tape.nodes().len());
-    for node in tape.nodes() {
+    for (node, &stored) in tape.nodes().iter().zip(stored) {
         let mut cost = Cost::default();
-        if !is_fusible(&node.op) {
+        if stored {
             cost.leaves = 1;
         } else {
             for input in &node.inputs {

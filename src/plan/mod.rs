@@ -63,8 +63,14 @@ impl Plan {
             .chain(inputs.iter().copied())
             .collect();
         let mut simple = simplify::simplify(tape, &roots);
+        let kept: Vec<Var> = keep
+            .iter()
+            .map(|&v| match tape.node(v).op {
+                Op::Input => simple.renamed[&v],
+                _ => update::detach(&mut simple.tape, simple.renamed[&v]),
+            })
+            .collect();
         let renamed = |v: &Var| simple.renamed[v];
-        let kept: Vec<Var> = keep.iter().map(renamed).collect();
         let pairs: Vec<(Var, Var)> = updates.iter().map(|(s, v)| (renamed(s), renamed(v))).collect();
         for &(state, value) in &pairs {
             assert_eq!(
@@ -86,10 +92,8 @@ impl Plan {
             memory::assign(&simple.tape, steps, &persistent, &in_place, options.share_buffers);
 
         let mut bound = HashMap::new();
-        for &v in inputs.iter().chain(keep) {
-            if let Some(&buffer) = home.get(&simple.renamed[&v]) {
-                bound.insert(v, (buffer, tape.len_of(v)));
-            }
+        for (&v, held) in inputs.iter().chain(keep).zip(&persistent) {
+            bound.insert(v, (home[held], tape.len_of(v)));
         }
         let literals = home
             .iter()

@@ -23,10 +23,20 @@ pub fn separate(tape: &mut Tape, kept: &[Var], updates: Vec<(Var, Var)>) -> Vec<
             if computed && taken.insert(value) {
                 return (state, value);
             }
-            let shape = tape.shape(value).to_vec();
-            (state, tape.push(Op::Unary(Unary::Powi(1)), vec![value], shape))
+            (state, duplicate(tape, value))
         })
         .collect()
+}
+
+/// A kept output that simplified to an input gets a value of its own: it must hold what the iteration
+/// computed, not what the input has become since.
+pub fn detach(tape: &mut Tape, kept: Var) -> Var {
+    if tape.node(kept).op == Op::Input { duplicate(tape, kept) } else { kept }
+}
+
+fn duplicate(tape: &mut Tape, value: Var) -> Var {
+    let shape = tape.shape(value).to_vec();
+    tape.push(Op::Unary(Unary::Powi(1)), vec![value], shape)
 }
 
 /// Rewrites steps so that each update ends in its state. Returns the tensors that live in a state's

@@ -1,10 +1,16 @@
 //! What a run leaves behind for people to look at.
 
 mod caption;
+mod folder;
 mod picture_grid;
+mod run;
+mod statistics;
 
 pub use crate::data::atomic;
+pub use folder::OutputFolder;
 pub use picture_grid::{picture_grid, write_picture_grid};
+pub use run::{Batch, Figures, Floors, Restart, RunReport, ThreatModel, Timing, figures, noise_like};
+pub use statistics::Estimate;
 
 use crate::data::DataError;
 

@@ -1,0 +1,34 @@
+//! `--device`
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::device::{
+    Device,
+    cpu::Cpu,
+    gpu::{Gpu, GpuOptions},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceChoice {
+    /// A real GPU if there is one, else the CPU
+    Auto,
+    Cpu,
+    /// A GPU, or a software driver where there is nothing else
+    Gpu,
+}
+
+impl DeviceChoice {
+    pub fn open(self) -> anyhow::Result<Box<dyn Device>> {
+        let gpu = |allow_software| Gpu::new(GpuOptions { allow_software, ..GpuOptions::default() });
+        Ok(match self {
+            DeviceChoice::Cpu => Box::new(Cpu::<f32>::new()),
+            DeviceChoice::Gpu => Box::new(gpu(true)?),
+            DeviceChoice::Auto => match gpu(false) {
+                Ok(gpu) => Box::new(gpu),
+                Err(_) => Box::new(Cpu::<f32>::new()),
+            },
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! `gia-gpu metrics`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Compare two folders of PNG files, paired by sorted name.
+#[derive(Args)]
+#[command(after_help = "Example: gia-gpu metrics --reference originals --reconstruction out/images --json")]
+pub struct Metrics {
+    /// Folder of the originals
+    #[arg(long, value_name = "DIR")]
+    reference: PathBuf,
+    /// Folder of the reconstructions
+    #[arg(long, value_name = "DIR")]
+    reconstruction: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Metrics {
+    pub fn run(self) -> anyhow::Result<()> {
+        let result = crate::metrics::compare_folders(&self.reference, &self.reconstruction)?;
+        if self.json {
+            return super::print_json(&result);
+        }
+        println!(
+            "{}\nA flat grey picture in place of every reconstruction:\n{}",
+            result.comparison, result.flat_grey
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! The command line: reads arguments, calls the library, prints.
+//!
+//! Exit code 0: done; 1: it failed; 2: the command was misused.
+
+mod capture;
+mod config;
+mod device;
+mod devices;
+mod invert;
+mod metrics;
+mod options;
+mod plan;
+mod progress;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Shows what a federated client's update gives away: restores labels and reconstructs pictures from the
+/// gradients of your own training step.
+#[derive(Parser)]
+#[command(name = "gia-gpu", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Capture the gradients of training steps, attack them, and report what was found
+    Run(run::Run),
+    /// Compute a client's gradient for given pictures and write it to a file
+    Capture(capture::Capture),
+    /// Attack a gradient file
+    Invert(invert::Invert),
+    /// Compare two folders of PNG files: MSE, PSNR, SSIM
+    Metrics(metrics::Metrics),
+    /// List the devices this machine has
+    Devices(devices::Devices),
+    /// Show the steps of one attack iteration: kernels, shapes, bytes, FLOPs
+    Plan(plan::PlanCommand),
+}
+
+/// A mistake in how the command was called, as opposed to a failure of what it does.
+#[derive(Debug)]
+struct Misuse(String);
+
+impl std::fmt::Display for Misuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+/// An error of exit code 2.
+fn misuse(message: impl std::fmt::Display) -> anyhow::Error {
+    Misuse(message.to_string()).into()
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(command) => command.run(),
+        Command::Capture(command) => command.run(),
+        Command::Invert(command) => command.run(),
+        Command::Metrics(command) => command.run(),
+        Command::Devices(command) => command.run(),
+        Command::Plan(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if error.downcast_ref::<Misuse>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// Prints a value as JSON on standard output.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}

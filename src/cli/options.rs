@@ -1,0 +1,184 @@
+//! Options that several commands share.
+
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use super::{device::DeviceChoice, misuse, progress::Progress};
+use crate::{
+    attack::{
+        Hooks,
+        config::{AttackConfig, Objective, Optimiser},
+        invert::{Reconstruction, Setting, Target, invert},
+    },
+    data::{Normalisation, Picture},
+    device::Device,
+    federated::{Victim, VictimError},
+    report::Timing,
+};
+
+/// The victim and its data.
+#[derive(Args, Clone, Debug)]
+pub struct VictimOptions {
+    /// Architecture: lenet-zhu, or convnet with a width (convnet64)
+    #[arg(long, value_name = "A", default_value = "lenet-zhu")]
+    pub arch: String,
+    /// Weights: a safetensors file with PyTorch's state_dict names; without it they are initialised by seed
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<std::path::PathBuf>,
+    /// Number of classes; taken from the weights or the data set if not given
+    #[arg(long, value_name = "K")]
+    pub classes: Option<usize>,
+}
+
+impl VictimOptions {
+    /// `classes`: what the data set has, for a victim without weights.
+    pub fn open(&self, seed: u64, classes: usize) -> anyhow::Result<Victim> {
+        let victim = match &self.weights {
+            Some(path) => Victim::from_file(path, &self.arch, self.classes),
+            None => Victim::from_seed(&self.arch, self.classes.unwrap_or(classes), seed),
+        };
+        victim.map_err(|error| match error {
+            VictimError::Architecture(_) | VictimError::NoClasses => misuse(error),
+            error => error.into(),
+        })
+    }
+}
+
+/// How pixels become the network's input.
+#[derive(Args, Clone, Debug)]
+pub struct NormalisationOptions {
+    /// Mean of each channel, subtracted from pixels in [0,1] (default CIFAR-10's: 0.4914,0.4822,0.4465)
+    #[arg(long, value_name = "M,M,M", requires = "std")]
+    pub mean: Option<String>,
+    /// Standard deviation of each channel, divided by (default CIFAR-10's: 0.2470,0.2435,0.2616)
+    #[arg(long, value_name = "S,S,S", requires = "mean")]
+    pub std: Option<String>,
+}
+
+impl NormalisationOptions {
+    /// The options; else `known`, from a file; else CIFAR-10's.
+    pub fn open(&self, channels: usize, known: Option<Normalisation>) -> anyhow::Result<Normalisation> {
+        let normalisation = match (&self.mean, &self.std) {
+            (Some(mean), Some(std)) => Normalisation::parse(mean, std).map_err(misuse)?,
+            _ => known.unwrap_or_default(),
+        };
+        normalisation.check_channels(channels).map_err(misuse)?;
+        Ok(normalisation)
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ObjectiveChoice {
+    L2,
+    Cosine,
+}
+
+/// The attack.
+#[derive(Args, Clone, Debug)]
+pub struct AttackOptions {
+    /// Attack settings: ig (Geiping 2020), dlg (Zhu 2019) or idlg (Zhao 2020)
+    #[arg(long, value_name = "P", default_value = "ig")]
+    pub preset: String,
+    /// Iterations, in place of the preset's
+    #[arg(long, value_name = "N")]
+    pub iterations: Option<usize>,
+    /// Objective, in place of the preset's
+    #[arg(long, value_enum)]
+    objective: Option<ObjectiveChoice>,
+    /// Weight of total variation, in place of the preset's
+    #[arg(long, value_name = "W")]
+    tv: Option<f64>,
+    /// Restarts of each attack, run side by side; the one with the lowest objective is kept
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub trials: usize,
+}
+
+impl AttackOptions {
+    pub fn config(&self, architecture: &str) -> anyhow::Result<AttackConfig> {
+        let mut config = AttackConfig::preset(&self.preset, architecture).map_err(misuse)?;
+        match self.iterations {
+            Some(0) => return Err(misuse("--iterations: expected 1 or more, found 0")),
+            Some(n) if n > 10_000_000 => {
+                return Err(misuse(format!("--iterations: expected at most 10,000,000, found {n}")));
+            }
+            Some(n) => config.iterations = n,
+            None => {}
+        }
+        if let Some(objective) = self.objective {
+            config.objective = match objective {
+                ObjectiveChoice::L2 => Objective::L2,
+                ObjectiveChoice::Cosine => Objective::Cosine,
+            };
+        }
+        if let Some(weight) = self.tv {
+            if !weight.is_finite() || weight < 0.0 {
+                return Err(misuse(format!("--tv: expected a weight ≥ 0, found {weight}")));
+            }
+            config.total_variation = weight;
+        }
+        if !(1..=4096).contains(&self.trials) {
+            return Err(misuse(format!("--trials: expected 1 to 4096, found {}", self.trials)));
+        }
+        Ok(config)
+    }
+}
+
+/// Where and from which seed.
+#[derive(Args, Clone, Debug)]
+pub struct DeviceOptions {
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: DeviceChoice,
+}
+
+/// Runs the attack with a progress bar; the reconstructions and how long they took.
+pub fn attack(
+    device: &dyn Device,
+    setting: &Setting,
+    targets: &[Target],
+) -> anyhow::Result<(Vec<Reconstruction>, Timing)> {
+    let bar = Progress::new("reconstructing");
+    let started = Instant::now();
+    let mut progress = |done: usize, of: usize, latest: &[f32]| bar.update(done, of, latest);
+    let result = invert(device, setting, targets, &mut Hooks { progress: &mut progress });
+    bar.finish();
+    let reconstructions = result?;
+    let evaluations: usize =
+        reconstructions.iter().flat_map(|r| &r.trials).map(|t| t.history.len()).max().unwrap_or(0);
+    let iterations = match setting.config.optimiser {
+        Optimiser::Adam { .. } => setting.config.iterations,
+        Optimiser::Lbfgs { .. } => evaluations,
+    };
+    let trials = targets.len() * setting.restarts;
+    Ok((reconstructions, Timing::new(started.elapsed().as_secs_f64(), iterations, trials)))
+}
+
+/// `3,5` → class indices below `classes`, `batch` of them.
+pub fn parse_labels(text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
+    let labels: Vec<usize> = text
+        .split(',')
+        .map(|part| {
+            let part = part.trim();
+            part.parse()
+                .map_err(|_| misuse(format!("--labels: expected class indices as in 3,5, found '{part}'")))
+        })
+        .collect::<Result<_, _>>()?;
+    if labels.len() != batch {
+        return Err(misuse(format!("--labels: expected {batch}, one a picture, found {}", labels.len())));
+    }
+    match labels.iter().find(|&&label| label >= classes) {
+        Some(label) => {
+            Err(misuse(format!("--labels: expected class indices from 0 to {}, found {label}", classes - 1)))
+        }
+        None => Ok(labels),
+    }
+}
+
+/// A picture as the network's input: channels converted, a smaller one padded with zeros, any other size
+/// cropped and resized.
+pub fn fit_picture(picture: Picture, [channels, height, width]: [usize; 3]) -> anyhow::Result<Picture> {
+    let picture = picture.with_channels(channels)?;
+    let smaller = picture.height <= height && picture.width <= width;
+    Ok(if smaller { picture.padded(height, width)? } else { picture.resized(height, width)? })
+}

@@ -1,0 +1,193 @@
+//! `report.json`: everything that is needed to judge a run and to repeat it.
+
+use rand::RngExt;
+use serde::Serialize;
+
+use super::Estimate;
+use crate::{
+    attack::{
+        Outcome,
+        config::AttackConfig,
+        invert::{LabelSource, Reconstruction},
+    },
+    data::{Normalisation, Picture},
+    device::DeviceInfo,
+    metrics::Comparison,
+    random,
+};
+
+/// Points of a loss history that a report keeps.
+const HISTORY_POINTS: usize = 400;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RunReport {
+    pub tool: &'static str,
+    pub version: &'static str,
+    /// As called.
+    pub command: Vec<String>,
+    pub seed: u64,
+    pub device: DeviceInfo,
+    pub threat_model: ThreatModel,
+    pub attack: AttackConfig,
+    pub architecture: String,
+    pub classes: usize,
+    /// `B`
+    pub batch: usize,
+    pub restarts: usize,
+    pub data: String,
+    pub normalisation: Normalisation,
+    pub timing: Timing,
+    /// Over all pictures of all batches; absent where the originals are not known.
+    pub metrics: Option<Figures>,
+    /// What pictures that know nothing score.
+    pub floors: Option<Floors>,
+    /// Share of labels restored right, counted with repetition; absent where they were given or are unknown.
+    pub labels_right: Option<f64>,
+    pub batches: Vec<Batch>,
+}
+
+/// What the eavesdropper is given.
+#[derive(Clone, Debug, Serialize)]
+pub struct ThreatModel {
+    pub observes: &'static str,
+    pub weights: String,
+    pub batch_size: bool,
+    pub labels: LabelSource,
+    pub batch_norm_statistics: &'static str,
+    pub data_statistics: &'static str,
+    pub generative_prior: Option<String>,
+}
+
+impl ThreatModel {
+    /// Gradient, model, batch size and normalisation are known; labels as said.
+    pub fn honest_but_curious_server(weights: &str, labels: LabelSource) -> ThreatModel {
+        ThreatModel {
+            observes: "the gradient of mean cross entropy over one batch",
+            weights: weights.into(),
+            batch_size: true,
+            labels,
+            batch_norm_statistics: "running statistics, part of the weights",
+            data_statistics: "mean and standard deviation of the pixels",
+            generative_prior: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Timing {
+    /// Of the attack, planning and compiling included.
+    pub seconds: f64,
+    pub iterations: usize,
+    /// Independent attacks, restarts included.
+    pub trials: usize,
+    /// Wall time of one iteration of one trial.
+    pub milliseconds_per_iteration_and_trial: f64,
+}
+
+impl Timing {
+    pub fn new(seconds: f64, iterations: usize, trials: usize) -> Timing {
+        let milliseconds_per_iteration_and_trial = seconds * 1e3 / (iterations * trials).max(1) as f64;
+        Timing { seconds, iterations, trials, milliseconds_per_iteration_and_trial }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Pairings {
+    pub aligned: Estimate,
+    pub one_to_one: Estimate,
+    pub best_reference: Estimate,
+}
+
+/// Estimates over all pictures.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Figures {
+    pub psnr: Pairings,
+    pub ssim: Pairings,
+    pub mse: Pairings,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Floors {
+    pub flat_grey: Figures,
+    pub noise: Figures,
+}
+
+/// One batch and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Batch {
+    /// Index of its pictures in the data set, and of the files in `images/`.
+    pub pictures: Vec<usize>,
+    pub true_labels: Option<Vec<usize>>,
+    pub labels: Vec<usize>,
+    pub label_source: LabelSource,
+    pub class_names: Option<Vec<String>>,
+    /// Mean cross entropy of the client's step.
+    pub client_loss: Option<f32>,
+    pub best_restart: usize,
+    pub restarts: Vec<Restart>,
+    pub metrics: Option<Comparison>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Restart {
+    /// Lowest gradient-matching objective, `null` if never finite.
+    pub objective: f32,
+    /// ‖g‖/‖g*‖ there.
+    pub norm_ratio: f32,
+    /// Where the objective stopped being finite.
+    pub stopped_at: Option<usize>,
+    /// Iterations (Adam) or evaluations (L-BFGS) made.
+    pub evaluations: usize,
+    /// `(evaluation, objective)`, thinned.
+    pub history: Vec<(usize, f32)>,
+}
+
+impl Restart {
+    pub fn of(outcome: &Outcome) -> Restart {
+        let count = outcome.history.len();
+        let every = count.div_ceil(HISTORY_POINTS).max(1);
+        let kept = (0..count).filter(|i| i % every == 0 || i + 1 == count);
+        Restart {
+            objective: outcome.objective,
+            norm_ratio: outcome.norm_ratio,
+            stopped_at: outcome.stopped,
+            evaluations: count,
+            history: kept.map(|i| (i, outcome.history[i])).collect(),
+        }
+    }
+
+    pub fn all(reconstruction: &Reconstruction) -> Vec<Restart> {
+        reconstruction.trials.iter().map(Restart::of).collect()
+    }
+}
+
+/// Figures over all pictures of these batches; `None` without any.
+pub fn figures(comparisons: &[Comparison]) -> Option<Figures> {
+    use crate::metrics::Score;
+    if comparisons.is_empty() {
+        return None;
+    }
+    let pairings = |score: fn(&Comparison) -> &Score| {
+        let over = |values: fn(&crate::metrics::PerImage) -> &Vec<f64>| {
+            let all: Vec<f64> =
+                comparisons.iter().flat_map(|c| values(&score(c).per_image).iter().copied()).collect();
+            Estimate::of(&all)
+        };
+        Pairings {
+            aligned: over(|p| &p.aligned),
+            one_to_one: over(|p| &p.one_to_one),
+            best_reference: over(|p| &p.best_reference),
+        }
+    };
+    Some(Figures { psnr: pairings(|c| &c.psnr), ssim: pairings(|c| &c.ssim), mse: pairings(|c| &c.mse) })
+}
+
+/// Uniform noise of the same shape: a floor.
+pub fn noise_like(pictures: &[Picture], seed: u64) -> Vec<Picture> {
+    let mut generator = random::generator(seed, "noise floor");
+    let noise = |p: &Picture| {
+        let pixels = (0..p.pixels.len()).map(|_| generator.random()).collect();
+        Picture { pixels, ..p.clone() }
+    };
+    pictures.iter().map(noise).collect()
+}

@@ -1,0 +1,13 @@
+//! Plans mean what their tapes mean: random graphs against a plain interpreter, buffers that are never
+//! overwritten too early, state over many replays, and the plans of whole attacks.
+
+mod attacks;
+mod equivalence;
+mod graph_contractions;
+mod graph_ops;
+mod graph_states;
+mod interpreter;
+mod liveness;
+mod random_graph;
+mod regressions;
+mod replay;
