@@ -24,7 +24,7 @@ fn find_class(first: u32, size: u32, kernel: u32, stride: u32, padding: u32, dil
         tap++;
     }
     var found = Class(first, (size - first + stride - 1u) / stride, tap, 0u, 0u);
-    if (tap < step && tap < kernel) {
+    if (tap < step) {
         found.taps = (kernel - tap + step - 1u) / step;
         found.origin = bitcast<u32>((i32(first + padding) - i32(tap * dilation)) / i32(stride));
     }

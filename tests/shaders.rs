@@ -80,6 +80,25 @@ fn conv2d_grad_weight_matches_its_twin() {
     check_all(fuzz::convs(Conv::GradWeight, 40));
 }
 
+/// The zeros that fill up a tile never meet an infinity. (Those of a convolution's own padding may meet an
+/// infinite weight, here as in other engines.)
+#[test]
+fn contractions_carry_infinities_no_further_than_they_reach() {
+    let convs = [Conv::Forward, Conv::GradInput, Conv::GradWeight].map(|which| fuzz::convs(which, 8));
+    let convs = convs.into_iter().flatten().map(|case| (case, 0));
+    let matmuls = [0, 1].map(|operand| fuzz::matmuls(12).into_iter().map(move |case| (case, operand)));
+    for (seed, (case, operand)) in convs.chain(matmuls.into_iter().flatten()).enumerate() {
+        let mut operands = case.operands(seed as u64);
+        let last = operands[operand].len() - 1;
+        operands[operand][last] = f32::INFINITY;
+        let found = case.run(gpu(false), &operands);
+        for (found, expected) in found.iter().zip(twin(&case, &operands)) {
+            let same = found.is_nan() == expected.is_nan() && found.is_finite() == expected.is_finite();
+            assert!(same, "{}: {found}, not {expected}", case.name);
+        }
+    }
+}
+
 #[test]
 fn window_kernels_match_their_twins() {
     check_all(shapes::windows());
