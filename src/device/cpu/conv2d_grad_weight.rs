@@ -2,7 +2,7 @@
 //!
 //! For each trial and group a product over all images and output positions: `g (O/g, B·OH·OW)` times the transposed
 //! patches. The transposed product writes the same numbers and packs the patches in long runs, so it is taken
-//! unless few output channels would leave tiles empty, or so few positions are summed that writing
+//! unless few output channels would leave vectors empty, or so few positions are summed that writing
 //! C the wrong way round costs more than packing.
 
 use super::{
@@ -30,10 +30,9 @@ impl Conv2dGradWeight {
     }
 }
 
-/// Multiplications of a product in whole tiles.
-fn tiled<R: Real>([m, _, n]: [usize; 3]) -> usize {
-    let [mr, nr] = R::tile_shape();
-    m.next_multiple_of(mr) * n.next_multiple_of(nr / 2)
+/// Multiplications of a product in whole vectors of columns.
+fn vectors([m, _, n]: [usize; 3]) -> usize {
+    m * n.next_multiple_of(16)
 }
 
 impl<R: Real> Prepared<R> for Conv2dGradWeight {
@@ -62,7 +61,7 @@ impl<R: Real> Prepared<R> for Conv2dGradWeight {
                 let g = Strided::planes(g, positions, spec.outputs * positions);
                 (Patches::new(&padded(spec), x, group), g)
             };
-            if tiled::<R>([m, k, n]) <= tiled::<R>([n, k, m]) * 3 / 2 && k > n / 4 {
+            if vectors([m, k, n]) <= vectors([n, k, m]) * 3 / 2 && k > n / 4 {
                 gemm::multiply(workers, count, [m, k, n], out, |problem| {
                     let (patches, g) = operands(problem);
                     let c = Layout::transposed(problem * outputs * patch, patch);

@@ -3,7 +3,6 @@
 use super::{
     gemm::{self, Layout, Problem, Strided},
     kernel::{Needs, Prepared},
-    matvec::Matvec,
     real::Real,
     workers::Workers,
 };
@@ -12,7 +11,6 @@ use crate::plan::kernel::{MatmulKernel, MatrixView};
 pub struct Matmul {
     kernel: MatmulKernel,
     fold: Fold,
-    matvec: Option<Matvec>,
 }
 
 /// How trials that share an operand become one product.
@@ -35,7 +33,7 @@ impl Matmul {
         } else {
             Fold::None
         };
-        Matmul { kernel: *kernel, fold, matvec: Matvec::new(kernel) }
+        Matmul { kernel: *kernel, fold }
     }
 
     /// `[M, K, N]` of one product, and how many there are.
@@ -67,7 +65,7 @@ impl<R: Real> Prepared<R> for Matmul {
         Needs {
             reads: vec![extent(a, *trials, *m, *k), extent(b, *trials, *k, *n)],
             write: trials * m * n,
-            scratch: gemm::scratch_len(self.product().0).max(*k),
+            scratch: gemm::scratch_len(self.product().0),
             ..Needs::default()
         }
     }
@@ -76,9 +74,6 @@ impl<R: Real> Prepared<R> for Matmul {
         let MatmulKernel { m, n, k, a, b, .. } = self.kernel;
         if k == 0 || out.is_empty() {
             return out.fill(R::zero());
-        }
-        if let Some(matvec) = &self.matvec {
-            return matvec.run(reads, out, workers);
         }
         let (sizes, count) = self.product();
         gemm::multiply(workers, count, sizes, out, |t| {

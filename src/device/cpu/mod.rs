@@ -17,7 +17,6 @@ mod lanes;
 mod map;
 mod map_reduce;
 mod matmul;
-mod matvec;
 mod memory;
 mod pad;
 mod patches;

@@ -2,11 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::{
-    elementary,
-    gemm::tile::{self, Rows},
-    lanes,
-};
+use super::{elementary, gemm::Block, lanes};
 use crate::tape::op::{Binary, Unary};
 
 /// `f32`, the product's type, or `f64`, the oracle of every test.
@@ -37,19 +33,15 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
     /// Largest element, −∞ of none; NaN if there is one.
     fn max_of(x: &[Self]) -> Self;
 
-    /// `Σ a[i]·b[i]` in a fixed order.
-    fn dot(a: &[Self], b: &[Self]) -> Self;
     /// `y[i] += factor·x[i]`
     fn add_multiple(factor: Self, x: &[Self], y: &mut [Self]);
 
-    /// Rows and columns of a tile, see [`super::gemm::tile`].
-    fn tile_shape() -> [usize; 2];
-    /// `out (MR,NR) = a (rows,K) · b (K,NR)`, with NR/2 for NR if not `wide`.
-    fn multiply_tile(a: &[Self], rows: Rows, b: &[Self], out: &mut [Self], wide: bool);
+    /// `c (M,N) = a (M,K) · b (K,N)`, c row-major; sizes are `[M, K, N]`.
+    fn multiply(sizes: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]);
 }
 
 macro_rules! real {
-    ($real:ident, $blocks:ident, $exp:expr, $log:expr, $tanh:expr, $logistic:expr, $erf:expr) => {
+    ($real:ident, $blocks:ident, $execute:ident, $exp:expr, $log:expr, $tanh:expr, $logistic:expr, $erf:expr) => {
         impl Real for $real {
             #[inline(always)]
             fn of(value: f64) -> Self {
@@ -104,18 +96,37 @@ macro_rules! real {
                 $blocks::max_of(x)
             }
 
-            fn dot(a: &[Self], b: &[Self]) -> Self {
-                $blocks::dot(a, b)
-            }
             fn add_multiple(factor: Self, x: &[Self], y: &mut [Self]) {
                 $blocks::add_multiple(factor, x, y);
             }
-
-            fn tile_shape() -> [usize; 2] {
-                tile::$real::tile_shape()
-            }
-            fn multiply_tile(a: &[Self], rows: Rows, b: &[Self], out: &mut [Self], wide: bool) {
-                tile::$real::multiply_tile(a, rows, b, out, wide);
+            fn multiply([m, k, n]: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]) {
+                if m * n * k == 0 {
+                    return c[..m * n].fill(0.0);
+                }
+                let last = |block: Block<Self>, i: usize, j: usize| (i - 1) * block.row + (j - 1) * block.col;
+                assert!(last(a, m, k) < a.data.len() && last(b, k, n) < b.data.len() && m * n <= c.len());
+                let stride = |n: usize| n as isize;
+                // SAFETY: the assertion covers the last element of each block, and so every other.
+                unsafe {
+                    nano_gemm::planless::$execute(
+                        m,
+                        n,
+                        k,
+                        c.as_mut_ptr(),
+                        stride(n),
+                        1,
+                        a.data.as_ptr(),
+                        stride(a.row),
+                        stride(a.col),
+                        b.data.as_ptr(),
+                        stride(b.row),
+                        stride(b.col),
+                        0.0,
+                        1.0,
+                        false,
+                        false,
+                    );
+                }
             }
         }
 
@@ -148,11 +159,6 @@ macro_rules! real {
             }
 
             #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-            pub fn dot(a: &[$real], b: &[$real]) -> $real {
-                lanes::dot(a, b)
-            }
-
-            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
             pub fn add_multiple(factor: $real, x: &[$real], y: &mut [$real]) {
                 lanes::add_multiple(factor, x, y)
             }
@@ -163,6 +169,7 @@ macro_rules! real {
 real!(
     f32,
     f32_blocks,
+    execute_f32,
     elementary::exp,
     elementary::log,
     elementary::tanh,
@@ -172,6 +179,7 @@ real!(
 real!(
     f64,
     f64_blocks,
+    execute_f64,
     f64::exp,
     f64::ln,
     f64::tanh,

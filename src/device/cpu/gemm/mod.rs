@@ -1,15 +1,14 @@
 //! Matrix products whose operands may be computed while they are packed.
 //!
-//! The scheme of GotoBLAS and BLIS (Van Zee & van de Geijn, 2015): B is packed in panels of NR columns that
-//! stay in the first-level cache, a block of A stays in the second, and a tile of C in registers. A convolution packs its
-//! patches straight into the panels, so its matrix of columns is never stored.
+//! Blocks of A and B are brought into the caches and multiplied there by `nano-gemm`, which works in place and
+//! allocates nothing, unlike the crates that pack by themselves. A convolution packs its patches straight into the
+//! blocks, so its matrix of columns is never stored.
 //!
 //! Every element of C adds its products in one order, given by K alone: neither the cut into tasks nor the number of
 //! threads changes a bit. All memory comes from the workspace.
 
 mod operand;
 mod output;
-pub mod tile;
 
 use std::ops::Range;
 
@@ -17,14 +16,15 @@ pub use operand::{Operand, Strided, Transposed};
 pub use output::{Layout, Output};
 
 use super::{real::Real, workers::Workers};
-use tile::Rows;
 
-/// Depth of a packed block: a panel of B takes half of the first-level cache.
+/// Depth of a block.
 const KC: usize = 256;
-/// Rows of a block of A; a multiple of every tile's rows.
+/// Rows of a block of A, which stays in the second-level cache.
 const MC: usize = 96;
-/// Columns of a packed block of B; a multiple of every tile's columns.
-const NC: usize = 512;
+/// Columns of a block of B.
+const NC: usize = 64;
+/// Most columns of a task.
+const TASK_COLS: usize = 512;
 
 /// One product of `count` equal ones.
 pub struct Problem<A, B> {
@@ -36,14 +36,10 @@ pub struct Problem<A, B> {
     pub c: Layout,
 }
 
-/// Elements of scratch that a thread needs for products of these sizes.
+/// Elements of scratch that a thread needs for products of these sizes: blocks of A, B and C.
 pub fn scratch_len([m, k, n]: [usize; 3]) -> usize {
-    a_len(m, k) + k.min(KC) * n.min(NC).next_multiple_of(128)
-}
-
-fn a_len(m: usize, k: usize) -> usize {
-    // Whole tiles of any instruction set.
-    m.min(MC).next_multiple_of(12) * k.min(KC)
+    let [m, k, n] = [m.min(MC), k.min(KC), n.min(NC)];
+    m * k + k * n + m * n
 }
 
 /// `C = A·B` for `count` problems of one size `[M, K, N]`, into disjoint elements of `out`. Elements of `out` that belong to
@@ -79,7 +75,7 @@ pub fn work(multiplications: usize) -> usize {
 
 /// Rows and columns of a task: as large as packing likes them, unless threads would go without.
 fn grid([m, n]: [usize; 2], count: usize, threads: usize) -> [usize; 2] {
-    let (mut rows, mut cols) = (m.max(1), n.clamp(1, NC));
+    let (mut rows, mut cols) = (m.max(1), n.clamp(1, TASK_COLS));
     if threads > 1 {
         // Four tasks a thread keep all of them busy to the end.
         let tasks = |rows: usize, cols: usize| count * m.div_ceil(rows) * n.div_ceil(cols);
@@ -105,66 +101,44 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
     out: &Output<R>,
     scratch: &mut [R],
 ) {
-    let [mr, nr] = R::tile_shape();
-    let (a_scratch, b_scratch) = scratch.split_at_mut(a_len(rows.len(), k));
-    let mut tile = [R::zero(); tile::MAX_TILE];
+    let [m, n, depth] = [rows.len().min(MC), cols.len().min(NC), k.min(KC)];
+    let (a_scratch, rest) = scratch.split_at_mut(m * depth);
+    let (b_scratch, c_scratch) = rest.split_at_mut(n * depth);
     for (cols, depth) in chunks(cols, NC).flat_map(|cols| chunks(0..k, KC).map(move |d| (cols.clone(), d))) {
-        let panel_len = depth.len() * nr;
-        for (cols, panel) in chunks(cols.clone(), nr).zip(b_scratch.chunks_mut(panel_len)) {
-            b.copy(depth.clone(), cols.clone(), panel, panel_width(nr, cols.len()));
-        }
-        for block in chunks(rows.clone(), MC) {
-            let left = left_block(a, block.clone(), depth.clone(), cols.len() <= nr, a_scratch);
-            for (cols, panel) in chunks(cols.clone(), nr).zip(b_scratch.chunks(panel_len)) {
-                let width = panel_width(nr, cols.len());
-                let panel = &panel[..depth.len() * width];
-                for (i, rows) in chunks(block.clone(), mr).enumerate() {
-                    let strides = Rows { count: rows.len(), row: left.row, depth: left.depth };
-                    R::multiply_tile(&left.data[i * left.tile..], strides, panel, &mut tile, width == nr);
-                    // SAFETY: the caller's promise.
-                    unsafe { c.store(out, rows, cols.clone(), &tile, width, depth.start > 0) };
-                }
-            }
+        let width = cols.len();
+        b.copy(depth.clone(), cols.clone(), b_scratch, width);
+        let right = Block { data: b_scratch, row: width, col: 1 };
+        for rows in chunks(rows.clone(), MC) {
+            let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
+            let sizes = [rows.len(), depth.len(), width];
+            R::multiply(sizes, left, right, &mut c_scratch[..rows.len() * width]);
+            // SAFETY: the caller's promise.
+            unsafe { c.store(out, rows, cols.clone(), c_scratch, width, depth.start > 0) };
         }
     }
 }
 
-/// Columns of a panel that holds `cols`: a half one wastes less.
-fn panel_width(nr: usize, cols: usize) -> usize {
-    if cols <= nr / 2 { nr / 2 } else { nr }
+/// A block of a matrix in memory: element `(i, j)` is at `i·row + j·col`.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a, R> {
+    pub data: &'a [R],
+    pub row: usize,
+    pub col: usize,
 }
 
-/// A block of A: element `(i, k)` of the tile at row `t·MR` is at `t·tile + i·row + k·depth`.
-struct Left<'a, R> {
-    data: &'a [R],
-    tile: usize,
-    row: usize,
-    depth: usize,
-}
-
-/// The block where it is stored if it is read along its rows, or `once`; else a copy that is read from front to back.
+/// The block where it is stored if it is read along its rows; else a copy.
 fn left_block<'a, R: Real>(
     a: &'a impl Operand<R>,
     rows: Range<usize>,
     depth: Range<usize>,
-    once: bool,
     scratch: &'a mut [R],
-) -> Left<'a, R> {
-    let [mr, _] = R::tile_shape();
+) -> Block<'a, R> {
     match a.borrow(rows.clone(), depth.clone()) {
-        Some((data, [row, step])) if step == 1 || (row == 1 && once) => {
-            Left { data, tile: mr * row, row, depth: step }
-        }
-        _ if a.is_column_major() => {
-            let tile = mr * depth.len();
-            for (rows, panel) in chunks(rows, mr).zip(scratch.chunks_mut(tile)) {
-                a.copy_transposed(rows, depth.clone(), panel, mr);
-            }
-            Left { data: scratch, tile, row: 1, depth: mr }
-        }
+        Some((data, [row, 1])) => Block { data, row, col: 1 },
         _ => {
-            a.copy(rows, depth.clone(), scratch, depth.len());
-            Left { data: scratch, tile: mr * depth.len(), row: depth.len(), depth: 1 }
+            let row = depth.len();
+            a.copy(rows, depth, scratch, row);
+            Block { data: scratch, row, col: 1 }
         }
     }
 }

@@ -17,11 +17,6 @@ pub trait Operand<R>: Sync {
     fn borrow(&self, _rows: Range<usize>, _cols: Range<usize>) -> Option<(&[R], [usize; 2])> {
         None
     }
-
-    /// True if the elements of a column lie side by side.
-    fn is_column_major(&self) -> bool {
-        false
-    }
 }
 
 /// The transpose of an operand.
@@ -38,10 +33,6 @@ impl<R, S: Operand<R>> Operand<R> for Transposed<S> {
 
     fn borrow(&self, rows: Range<usize>, cols: Range<usize>) -> Option<(&[R], [usize; 2])> {
         self.0.borrow(cols, rows).map(|(data, [row, col])| (data, [col, row]))
-    }
-
-    fn is_column_major(&self) -> bool {
-        !self.0.is_column_major()
     }
 }
 
@@ -122,9 +113,5 @@ impl<R: Real> Operand<R> for Strided<'_, R> {
         let (image, within) = (cols.start / self.period, cols.start % self.period);
         let first = image * self.image + within * self.col + rows.start * self.row;
         (self.period - within >= cols.len()).then(|| (&self.data[first..], [self.row, self.col]))
-    }
-
-    fn is_column_major(&self) -> bool {
-        self.row == 1 && self.col != 1
     }
 }
