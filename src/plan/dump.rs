@@ -1,10 +1,10 @@
 //! A plan in words: one line a step, and totals.
 
-use std::fmt::Write;
+use std::{collections::HashMap, fmt::Write};
 
 use super::{
     Plan,
-    kernel::{Kernel, Source, Step},
+    kernel::{ConvKernel, Kernel, Source, Step},
 };
 
 /// Bytes of one element on the device.
@@ -73,8 +73,38 @@ impl Step {
         }
     }
 
-    fn bytes(&self, plan: &Plan) -> u64 {
-        let touched: usize = self.reads.iter().chain([&self.write]).map(|&b| plan.buffers[b]).sum();
+    /// Bytes read and written, each operand counted once.
+    pub fn bytes(&self) -> u64 {
+        let window = |k: &super::kernel::WindowKernel, large: usize, small: usize| {
+            let (size, output) = (k.spec.size, k.spec.output_size());
+            k.planes * (large * size[0] * size[1] + small * output[0] * output[1])
+        };
+        let operand = |k: &ConvKernel, i: usize, len: usize| if k.shared[i] { len } else { k.trials * len };
+        let touched = match &self.kernel {
+            Kernel::Map(k) => leaves(&k.program, &k.dims) + k.dims.iter().product::<usize>(),
+            Kernel::MapReduce(k) => leaves(&k.program, &k.dims) + k.dims[..k.outer].iter().product::<usize>(),
+            Kernel::Matmul(k) => {
+                let copies = |stride: usize| if stride == 0 { 1 } else { k.trials };
+                copies(k.a.trial) * k.m * k.k + copies(k.b.trial) * k.k * k.n + k.trials * k.m * k.n
+            }
+            Kernel::Conv2d(k) => {
+                let s = &k.spec;
+                operand(k, 0, s.input_len()) + operand(k, 1, s.weight_len()) + k.trials * s.output_len()
+            }
+            Kernel::Conv2dGradInput(k) => {
+                let s = &k.spec;
+                operand(k, 0, s.output_len()) + operand(k, 1, s.weight_len()) + k.trials * s.input_len()
+            }
+            Kernel::Conv2dGradWeight(k) => {
+                let s = &k.spec;
+                operand(k, 0, s.input_len()) + operand(k, 1, s.output_len()) + k.trials * s.weight_len()
+            }
+            Kernel::WindowArgmax(k) | Kernel::WindowSum(k) | Kernel::WindowSpread(k) => window(k, 1, 1),
+            Kernel::WindowGather(k) => window(k, 0, 3),
+            Kernel::WindowScatter(k) => window(k, 1, 2),
+            Kernel::Gather(k) => k.count * (1 + 2 * k.width),
+            Kernel::ScatterAdd(k) => k.count * (1 + k.width) + k.rows * k.width,
+        };
         touched as u64 * ELEMENT
     }
 
@@ -122,6 +152,17 @@ impl Step {
     }
 }
 
+/// Elements that a fused kernel reads: per buffer, those of its largest view.
+fn leaves(program: &super::kernel::Program, dims: &[usize]) -> usize {
+    let mut largest: HashMap<Source, usize> = HashMap::new();
+    for leaf in program.leaves.iter().filter(|l| l.source != Source::Ones) {
+        let walked = dims.iter().zip(&leaf.view.strides).filter(|(_, stride)| **stride != 0);
+        let seen = largest.entry(leaf.source).or_default();
+        *seen = (*seen).max(walked.map(|(n, _)| n).product());
+    }
+    largest.values().sum()
+}
+
 fn elements(dims: &[usize]) -> u64 {
     dims.iter().product::<usize>() as u64
 }
@@ -147,7 +188,7 @@ impl Plan {
             Totals { steps: self.steps.len(), unfused: self.unfused().len(), ..Totals::default() };
         for step in &self.steps {
             totals.flops += step.flops();
-            totals.bytes += step.bytes(self);
+            totals.bytes += step.bytes();
             if step.is_contraction() {
                 totals.contraction_flops += step.flops();
             }
@@ -194,7 +235,7 @@ impl Plan {
                 "{i:4} {:18} {:>12} FLOP {:>11} B  b{:?} → b{}  {}",
                 step.name(),
                 step.flops(),
-                step.bytes(self),
+                step.bytes(),
                 step.reads,
                 step.write,
                 step.detail()

@@ -10,7 +10,7 @@ use super::{
 use crate::tape::{Tape, Var, op::Op};
 
 /// Longest program of one kernel; a larger expression is cut.
-const MAX_CODE: usize = 96;
+pub const MAX_CODE: usize = 96;
 
 /// The program of a kernel and the index space it runs over.
 pub struct Fused {
@@ -155,7 +155,9 @@ impl Builder<'_> {
         let node = self.tape.node(v);
         let (x, from) = (node.inputs[0], self.tape.shape(node.inputs[0]));
         let inner = access.through(op, from, &node.shape).map_err(|obstacle| match obstacle {
-            Obstacle::Split { dim, inner } if self.dims[dim].is_multiple_of(inner) => Stop::Split { dim, inner },
+            Obstacle::Split { dim, inner } if self.dims[dim].is_multiple_of(inner) => {
+                Stop::Split { dim, inner }
+            }
             // A root is what is being stored: then the split that it cannot pass came from its operand.
             Obstacle::Opaque if matches!(op, Op::Pad(_)) && self.root != Some(v) => Stop::Store(v),
             Obstacle::Split { .. } | Obstacle::Opaque => Stop::Store(x),

@@ -97,7 +97,7 @@ pub struct Leaf {
     pub view: View,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// Index into [`Step::reads`].
     Read(usize),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     access::{Access, Coordinate},
-    fuse::fuse,
+    fuse::{MAX_CODE, fuse},
     kernel::*,
 };
 use crate::tape::{
@@ -94,7 +94,21 @@ fn choose_stored(tape: &Tape, required: &[Var]) -> Vec<bool> {
             repeated[input.index()] |= repeats;
         }
     }
+    cut_deep(tape, &mut stored);
     stored
+}
+
+/// Stores a part of every expression that is too deep for one program, so that nothing recurses deeper.
+fn cut_deep(tape: &Tape, stored: &mut [bool]) {
+    let mut depth = vec![0; stored.len()];
+    for (i, node) in tape.nodes().iter().enumerate() {
+        let below = node.inputs.iter().map(|v| depth[v.index()]).max().unwrap_or(0);
+        depth[i] = below + usize::from(is_pointwise(&node.op));
+        stored[i] |= depth[i] >= MAX_CODE;
+        if stored[i] {
+            depth[i] = 0;
+        }
+    }
 }
 
 /// What a kernel's operand stands for once the shape operations that the kernel reads through are gone.

@@ -47,8 +47,7 @@ impl Grower {
             return;
         }
         let trials = self.one_of(&[1, 2, 3]);
-        let [x, w, g] =
-            [spec.input_shape(trials), spec.weight_shape(trials), spec.output_shape(trials)];
+        let [x, w, g] = [spec.input_shape(trials), spec.weight_shape(trials), spec.output_shape(trials)];
         match self.below(3) {
             0 => {
                 let (a, b) = (self.pick_as(&x), self.pick_as(&w));

@@ -74,7 +74,8 @@ impl Grower {
             }
             _ => {
                 let c = self.one_of(&[-1.0, 0.0, 0.5, 1.0, -2.5]);
-                let f: fn(&mut Tape, Var, f64) -> Var = self.one_of(&[Tape::mul_scalar as _, Tape::add_scalar as _]);
+                let f: fn(&mut Tape, Var, f64) -> Var =
+                    self.one_of(&[Tape::mul_scalar as _, Tape::add_scalar as _]);
                 let var = f(&mut self.tape, x.var, c);
                 self.put(var, x.bound * 2.5 + 2.5, false)
             }
@@ -153,7 +154,8 @@ impl Grower {
                 }
                 3 => {
                     let to: Vec<usize> = shape.iter().map(|&n| self.below(n) + 1).collect();
-                    let start: Vec<usize> = to.iter().zip(&shape).map(|(m, n)| self.below(n - m + 1)).collect();
+                    let start: Vec<usize> =
+                        to.iter().zip(&shape).map(|(m, n)| self.below(n - m + 1)).collect();
                     self.tape.slice(x.var, &start, &to)
                 }
                 4 if self.tape.len_of(x.var) < 200 => {

@@ -74,7 +74,9 @@ fn compute(node: &Node, x: &[&[f64]], shapes: &[&[usize]]) -> Vec<f64> {
         Op::Matmul => {
             let k = shapes[0][2];
             each(&|c| {
-                let term = |i| x[0][address(&[c[0], c[1], i], shapes[0])] * x[1][address(&[c[0], i, c[2]], shapes[1])];
+                let term = |i| {
+                    x[0][address(&[c[0], c[1], i], shapes[0])] * x[1][address(&[c[0], i, c[2]], shapes[1])]
+                };
                 (0..k).map(term).sum()
             })
         }

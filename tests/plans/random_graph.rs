@@ -89,8 +89,10 @@ impl Grower {
         (0..rank).map(|_| self.one_of(&[1, 2, 2, 3, 3, 4, 5, 6])).collect()
     }
 
+    /// Exact in `f32`, too.
     fn values(&mut self, shape: &[usize]) -> Vec<f64> {
-        (0..shape.iter().product()).map(|_| self.rng.random_range(-START..START)).collect()
+        let mut value = || f64::from(self.rng.random_range(-START..START) as f32);
+        (0..shape.iter().product()).map(|_| value()).collect()
     }
 
     pub fn input(&mut self, shape: &[usize]) -> Known {

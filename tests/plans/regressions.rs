@@ -20,8 +20,11 @@ fn check_graph(
     let xs: Vec<Var> = shapes.iter().map(|s| tape.input(s)).collect();
     let (keep, updates) = build(&mut tape, &xs);
     let value = |i: usize, j: usize| ((i * 7 + j) as f64 * 0.83).sin();
-    let inputs =
-        xs.iter().enumerate().map(|(i, &x)| (x, (0..tape.len_of(x)).map(|j| value(i, j)).collect())).collect();
+    let inputs = xs
+        .iter()
+        .enumerate()
+        .map(|(i, &x)| (x, (0..tape.len_of(x)).map(|j| value(i, j)).collect()))
+        .collect();
     let graph = Graph { tape, inputs, keep, updates };
     check(name, &graph, PlanOptions::default());
     check(name, &graph, PLAIN);
@@ -47,5 +50,17 @@ fn an_output_that_simplifies_to_a_state_holds_the_value_before_the_update() {
         let same = t.mul_scalar(x[0], 1.0);
         let next = t.tanh(x[0]);
         (vec![same], vec![(x[0], next)])
+    });
+}
+
+#[test]
+fn a_chain_of_thousands_of_operations_is_cut_into_kernels() {
+    check_graph("long chain", &[&[3]], |t, x| {
+        let mut y = x[0];
+        for _ in 0..3000 {
+            let wave = t.tanh(y);
+            y = t.add(wave, x[0]);
+        }
+        (vec![y], vec![])
     });
 }

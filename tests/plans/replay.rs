@@ -111,7 +111,10 @@ fn check_thousand_replays(options: PlanOptions) {
         let on_device = updates.iter().map(|u| u.0).chain([loss]).map(|v| exe.read_typed(v).unwrap());
         for (i, (found, expected)) in on_device.zip(states.iter().chain([&vec![last]])).enumerate() {
             for (f, e) in found.iter().zip(expected) {
-                assert!((f - e).abs() <= 1e-12 * e.abs().max(1.0), "value {i} after {until} steps: {f} for {e}");
+                assert!(
+                    (f - e).abs() <= 1e-12 * e.abs().max(1.0),
+                    "value {i} after {until} steps: {f} for {e}"
+                );
             }
         }
     }

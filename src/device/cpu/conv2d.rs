@@ -1,75 +1,125 @@
 //! `x (T,B,C,H,W) * w (T,O,C/g,kh,kw) → (T,B,O,OH,OW)`
+//!
+//! One product for each trial and group: weights `(O/g, C/g·kh·kw)` times patches. Where all trials share the weights, their
+//! images are one batch.
 
 use super::{
-    gemm::{self, Matrix},
-    im2col,
+    gemm::{self, Layout, Problem, Strided},
     kernel::{Needs, Prepared},
+    pad::{self, padded},
+    patches::Patches,
     real::Real,
     workers::Workers,
 };
 use crate::plan::kernel::ConvKernel;
 
-pub struct Conv2d(ConvKernel);
+pub struct Conv2d(Sizes);
 
-impl Conv2d {
+/// A convolution as products: `trials × groups` of them, each over all of a trial's images.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub kernel: ConvKernel,
+    /// Trials whose weights differ.
+    pub trials: usize,
+    /// Images that share weights.
+    pub images: usize,
+    /// `OH·OW`
+    pub positions: usize,
+    /// `C/g·kh·kw`
+    pub patch: usize,
+    /// `O/g`
+    pub outputs: usize,
+}
+
+impl Sizes {
+    /// Trials are folded into the batch if operand 1 (the weights) is shared and operand 0 is not.
     pub fn new(kernel: &ConvKernel) -> Self {
-        Conv2d(*kernel)
+        let spec = &kernel.spec;
+        let fold = kernel.shared == [false, true];
+        let [oh, ow] = spec.output_size();
+        Sizes {
+            kernel: *kernel,
+            trials: if fold { 1 } else { kernel.trials },
+            images: if fold { kernel.trials * spec.batch } else { spec.batch },
+            positions: oh * ow,
+            patch: spec.patch_len(),
+            outputs: spec.outputs / spec.groups,
+        }
+    }
+
+    /// Elements of an operand of `len` a trial.
+    pub fn operand_len(&self, operand: usize, len: usize) -> usize {
+        if self.kernel.shared[operand] { len } else { self.kernel.trials * len }
+    }
+
+    /// Images that x holds.
+    pub fn input_images(&self) -> usize {
+        self.operand_len(0, self.kernel.spec.batch)
+    }
+
+    /// An operand of `len` a trial from trial `trial` on.
+    pub fn trial<'a, R>(&self, operand: usize, data: &'a [R], trial: usize, len: usize) -> &'a [R] {
+        if self.kernel.shared[operand] { data } else { &data[trial * len..] }
     }
 }
 
-/// Elements of an operand of `len` a trial.
-pub(super) fn operand_len(kernel: &ConvKernel, operand: usize, len: usize) -> usize {
-    if kernel.shared[operand] { len } else { kernel.trials * len }
+impl Sizes {
+    /// Calls `body` with x (operand 0) as [`padded`] images.
+    pub fn with_padding<R: Real>(
+        &self,
+        x: &[R],
+        workers: &mut Workers<R>,
+        body: impl FnOnce(&[R], &mut Workers<R>),
+    ) {
+        let len = pad::padded_len(&self.kernel.spec, self.input_images());
+        if len == 0 {
+            return body(x, workers);
+        }
+        let mut shared = workers.take_shared();
+        pad::pad(&self.kernel.spec, x, &mut shared[..len], workers);
+        body(&shared, workers);
+        workers.give_shared(shared);
+    }
 }
 
-/// Trial `trial` of an operand of `len` a trial.
-pub(super) fn trial<'a, R>(
-    kernel: &ConvKernel,
-    operand: usize,
-    data: &'a [R],
-    trial: usize,
-    len: usize,
-) -> &'a [R] {
-    let trial = if kernel.shared[operand] { 0 } else { trial };
-    &data[trial * len..][..len]
+impl Conv2d {
+    pub fn new(kernel: &ConvKernel) -> Self {
+        Conv2d(Sizes::new(kernel))
+    }
+
+    /// `[M, K, N]`
+    fn product(&self) -> [usize; 3] {
+        [self.0.outputs, self.0.patch, self.0.images * self.0.positions]
+    }
 }
 
 impl<R: Real> Prepared<R> for Conv2d {
     fn needs(&self) -> Needs {
-        let spec = &self.0.spec;
+        let ConvKernel { spec, trials, .. } = &self.0.kernel;
         Needs {
-            reads: vec![
-                operand_len(&self.0, 0, spec.input_len()),
-                operand_len(&self.0, 1, spec.weight_len()),
-            ],
-            write: self.0.trials * spec.output_len(),
-            scratch: im2col::columns_len(spec),
+            reads: vec![self.0.operand_len(0, spec.input_len()), self.0.operand_len(1, spec.weight_len())],
+            write: trials * spec.output_len(),
+            scratch: gemm::scratch_len(self.product()),
+            shared: pad::padded_len(spec, self.0.input_images()),
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        let spec = &self.0.spec;
-        let [oh, ow] = spec.output_size();
-        let (positions, patch, groups) = (oh * ow, spec.patch_len(), spec.groups);
-        let image_len = spec.channels * spec.size[0] * spec.size[1];
-        let work = self.0.trials * spec.flops() as usize;
-        workers.for_each(out, spec.outputs * positions, work, |workspace, item, out| {
-            let (t, b) = (item / spec.batch, item % spec.batch);
-            let x = &trial(&self.0, 0, reads[0], t, spec.input_len())[b * image_len..][..image_len];
-            let w = trial(&self.0, 1, reads[1], t, spec.weight_len());
-            let columns = &mut workspace.scratch[..patch * positions];
-            for g in 0..groups {
-                im2col::gather(spec, &x[g * image_len / groups..][..image_len / groups], columns);
-                let rows = spec.outputs / groups;
-                gemm::multiply(
-                    [rows, patch, positions],
-                    Matrix::row_major(&w[g * rows * patch..], patch),
-                    Matrix::row_major(columns, positions),
-                    R::zero(),
-                    &mut out[g * rows * positions..][..rows * positions],
-                );
-            }
+        let Sizes { kernel, trials, positions, patch, outputs, .. } = self.0;
+        let spec = &kernel.spec;
+        self.0.with_padding(reads[0], workers, |x, workers| {
+            gemm::multiply(workers, trials * spec.groups, self.product(), out, |problem| {
+                let (t, group) = (problem / spec.groups, problem % spec.groups);
+                let x = self.0.trial(0, x, t, padded(spec).input_len());
+                let w = self.0.trial(1, reads[1], t, spec.weight_len());
+                let first = t * spec.output_len() + group * outputs * positions;
+                Problem {
+                    a: Strided::matrix(&w[group * outputs * patch..], patch, 1),
+                    b: Patches::new(&padded(spec), x, group),
+                    c: Layout::planes(first, positions, spec.outputs * positions),
+                }
+            });
         });
     }
 }

@@ -1,60 +1,123 @@
 //! The adjoint of the convolution in x: `g (T,B,O,OH,OW), w (T,O,C/g,kh,kw) → (T,B,C,H,W)`
+//!
+//! A few channels at a time, transposed weights times g give the gradient of every patch, which is added into the
+//! image while it is still in the cache.
 
 use super::{
-    conv2d::{operand_len, trial},
-    gemm::{self, Matrix},
-    im2col,
+    col2im,
+    conv2d::Sizes,
+    gemm::{self, Layout, Output, Problem, Strided, Transposed},
     kernel::{Needs, Prepared},
+    pad::{self, padded},
     real::Real,
     workers::Workers,
 };
 use crate::plan::kernel::ConvKernel;
 
-pub struct Conv2dGradInput(ConvKernel);
+/// Columns that a task aims at, so that packing the weights pays.
+const COLS: usize = 128;
+/// Patch elements (rows) of a task.
+const ROWS: usize = 96;
+/// Elements of a task's columns, at most unless one channel needs more.
+const COLUMNS: usize = 1 << 17;
+
+pub struct Conv2dGradInput {
+    sizes: Sizes,
+    /// Images of a task.
+    images: usize,
+    /// Channels of a task.
+    channels: usize,
+}
 
 impl Conv2dGradInput {
     pub fn new(kernel: &ConvKernel) -> Self {
-        Conv2dGradInput(*kernel)
+        let sizes = Sizes::new(kernel);
+        let spec = &kernel.spec;
+        let taps = spec.kernel[0] * spec.kernel[1];
+        let images = (COLS / sizes.positions.max(1)).clamp(1, sizes.images.max(1));
+        let rows = ROWS.min(COLUMNS / (images * sizes.positions).max(1));
+        let channels = (rows / taps).clamp(1, (spec.channels / spec.groups).max(1));
+        Conv2dGradInput { sizes, images, channels }
+    }
+
+    /// Elements of a task's channels of one padded image; 0 if there is no padding.
+    fn padded_len(&self) -> usize {
+        let spec = &self.sizes.kernel.spec;
+        pad::padded_len(spec, 1) / spec.channels.max(1) * self.channels
+    }
+
+    /// `[M, K, N]` of a task.
+    fn product(&self) -> [usize; 3] {
+        let [kh, kw] = self.sizes.kernel.spec.kernel;
+        [self.channels * kh * kw, self.sizes.outputs, self.images * self.sizes.positions]
     }
 }
 
 impl<R: Real> Prepared<R> for Conv2dGradInput {
     fn needs(&self) -> Needs {
-        let spec = &self.0.spec;
+        let ConvKernel { spec, trials, .. } = &self.sizes.kernel;
+        let [m, k, n] = self.product();
         Needs {
             reads: vec![
-                operand_len(&self.0, 0, spec.output_len()),
-                operand_len(&self.0, 1, spec.weight_len()),
+                self.sizes.operand_len(0, spec.output_len()),
+                self.sizes.operand_len(1, spec.weight_len()),
             ],
-            write: self.0.trials * spec.input_len(),
-            scratch: im2col::columns_len(spec),
+            write: trials * spec.input_len(),
+            scratch: self.padded_len() + m * n + gemm::scratch_len([m, k, n]),
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        let spec = &self.0.spec;
-        let [oh, ow] = spec.output_size();
-        let (positions, patch, groups) = (oh * ow, spec.patch_len(), spec.groups);
-        let image_len = spec.channels * spec.size[0] * spec.size[1];
-        let output_len = spec.outputs * positions;
-        let work = self.0.trials * spec.flops() as usize;
-        workers.for_each(out, image_len, work, |workspace, item, out| {
-            let (t, b) = (item / spec.batch, item % spec.batch);
-            let g = &trial(&self.0, 0, reads[0], t, spec.output_len())[b * output_len..][..output_len];
-            let w = trial(&self.0, 1, reads[1], t, spec.weight_len());
-            let columns = &mut workspace.scratch[..patch * positions];
-            out.fill(R::zero());
-            for group in 0..groups {
-                let rows = spec.outputs / groups;
-                gemm::multiply(
-                    [patch, rows, positions],
-                    Matrix::row_major(&w[group * rows * patch..], patch).transposed(),
-                    Matrix::row_major(&g[group * rows * positions..], positions),
-                    R::zero(),
-                    columns,
-                );
-                im2col::scatter(spec, columns, &mut out[group * image_len / groups..][..image_len / groups]);
+        let Sizes { kernel, trials, images, positions, patch, outputs } = self.sizes;
+        let spec = &kernel.spec;
+        let taps = spec.kernel[0] * spec.kernel[1];
+        let plane = spec.size[0] * spec.size[1];
+        let group_channels = spec.channels / spec.groups;
+        let channel_tasks = group_channels.div_ceil(self.channels);
+        let image_tasks = images.div_ceil(self.images);
+        let work = gemm::work(kernel.trials * spec.flops() as usize / 2);
+        let out = Output::new(out);
+        workers.each_task(trials * spec.groups * image_tasks * channel_tasks, work, |workspace, task| {
+            let (task, first_channel) = (task / channel_tasks, task % channel_tasks * self.channels);
+            let (task, first_image) = (task / image_tasks, task % image_tasks * self.images);
+            let (t, group) = (task / spec.groups, task % spec.groups);
+            let task_channels = self.channels.min(group_channels - first_channel);
+            let task_images = self.images.min(images - first_image);
+
+            let g = &self.sizes.trial(0, reads[0], t, spec.output_len())
+                [(first_image * spec.outputs + group * outputs) * positions..];
+            let w = &self.sizes.trial(1, reads[1], t, spec.weight_len())
+                [group * outputs * patch + first_channel * taps..];
+            let (rows, cols) = (task_channels * taps, task_images * positions);
+            let (padded_image, scratch) = workspace.scratch.split_at_mut(self.padded_len());
+            let (columns, scratch) = scratch.split_at_mut(rows * cols);
+            let problem = Problem {
+                a: Transposed(Strided::matrix(w, patch, 1)),
+                b: Strided::planes(g, positions, spec.outputs * positions),
+                c: Layout::row_major(0, cols),
+            };
+            if outputs == 0 {
+                columns.fill(R::zero());
+            }
+            // SAFETY: the columns are this thread's own.
+            unsafe { gemm::block(&problem, outputs, 0..rows, 0..cols, &Output::new(columns), scratch) };
+
+            for i in 0..task_images {
+                let image = t * images + first_image + i;
+                let first = (image * spec.channels + group * group_channels + first_channel) * plane;
+                // SAFETY: a task owns its channels of its images.
+                let to = unsafe { out.slice(first..first + task_channels * plane) };
+                let columns = &columns[i * positions..];
+                if padded_image.is_empty() {
+                    to.fill(R::zero());
+                    col2im::add(spec, columns, cols, to);
+                } else {
+                    let image = &mut padded_image[..self.padded_len() / self.channels * task_channels];
+                    image.fill(R::zero());
+                    col2im::add(&padded(spec), columns, cols, image);
+                    pad::crop(spec, image, to);
+                }
             }
         });
     }

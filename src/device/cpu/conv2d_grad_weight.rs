@@ -1,60 +1,79 @@
 //! The adjoint of the convolution in w: `x (T,B,C,H,W), g (T,B,O,OH,OW) → (T,O,C/g,kh,kw)`
+//!
+//! For each trial and group a product over all images and output positions: `g (O/g, B·OH·OW)` times the transposed
+//! patches. The transposed product writes the same numbers and packs the patches in long runs, so it is taken
+//! unless few output channels would leave tiles empty, or so few positions are summed that writing
+//! C the wrong way round costs more than packing.
 
 use super::{
-    conv2d::{operand_len, trial},
-    gemm::{self, Matrix},
-    im2col,
+    conv2d::Sizes,
+    gemm::{self, Layout, Problem, Strided, Transposed},
     kernel::{Needs, Prepared},
+    pad::{self, padded},
+    patches::Patches,
     real::Real,
     workers::Workers,
 };
 use crate::plan::kernel::ConvKernel;
 
-pub struct Conv2dGradWeight(ConvKernel);
+pub struct Conv2dGradWeight(Sizes);
 
 impl Conv2dGradWeight {
     pub fn new(kernel: &ConvKernel) -> Self {
-        Conv2dGradWeight(*kernel)
+        // Every trial has its own gradient, whatever is shared.
+        Conv2dGradWeight(Sizes { trials: kernel.trials, images: kernel.spec.batch, ..Sizes::new(kernel) })
     }
+
+    /// `[M, K, N]` of the product that writes patches down the rows.
+    fn product(&self) -> [usize; 3] {
+        [self.0.patch, self.0.images * self.0.positions, self.0.outputs]
+    }
+}
+
+/// Multiplications of a product in whole tiles.
+fn tiled<R: Real>([m, _, n]: [usize; 3]) -> usize {
+    let [mr, nr] = R::tile_shape();
+    m.next_multiple_of(mr) * n.next_multiple_of(nr / 2)
 }
 
 impl<R: Real> Prepared<R> for Conv2dGradWeight {
     fn needs(&self) -> Needs {
-        let spec = &self.0.spec;
+        let ConvKernel { spec, trials, .. } = &self.0.kernel;
+        let [m, k, n] = self.product();
         Needs {
-            reads: vec![
-                operand_len(&self.0, 0, spec.input_len()),
-                operand_len(&self.0, 1, spec.output_len()),
-            ],
-            write: self.0.trials * spec.weight_len(),
-            scratch: im2col::columns_len(spec),
+            reads: vec![self.0.operand_len(0, spec.input_len()), self.0.operand_len(1, spec.output_len())],
+            write: trials * spec.weight_len(),
+            scratch: gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m])),
+            shared: pad::padded_len(spec, self.0.input_images()),
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        let spec = &self.0.spec;
-        let [oh, ow] = spec.output_size();
-        let (positions, patch, groups) = (oh * ow, spec.patch_len(), spec.groups);
-        let group_len = spec.channels / groups * spec.size[0] * spec.size[1];
-        let rows = spec.outputs / groups;
-        let work = self.0.trials * spec.flops() as usize;
-        workers.for_each(out, rows * patch, work, |workspace, item, out| {
-            let (t, group) = (item / groups, item % groups);
-            let x = trial(&self.0, 0, reads[0], t, spec.input_len());
-            let g = trial(&self.0, 1, reads[1], t, spec.output_len());
-            let columns = &mut workspace.scratch[..patch * positions];
-            out.fill(R::zero());
-            for b in 0..spec.batch {
-                im2col::gather(spec, &x[(b * groups + group) * group_len..][..group_len], columns);
-                let g = &g[(b * groups + group) * rows * positions..][..rows * positions];
-                gemm::multiply(
-                    [rows, positions, patch],
-                    Matrix::row_major(g, positions),
-                    Matrix::row_major(columns, positions).transposed(),
-                    R::one(),
-                    out,
-                );
+        let Sizes { kernel, trials, positions, patch, outputs, .. } = self.0;
+        let spec = &kernel.spec;
+        let [m, k, n] = self.product();
+        let count = trials * spec.groups;
+        self.0.with_padding(reads[0], workers, |x, workers| {
+            let operands = |problem: usize| {
+                let (t, group) = (problem / spec.groups, problem % spec.groups);
+                let x = self.0.trial(0, x, t, padded(spec).input_len());
+                let g = &self.0.trial(1, reads[1], t, spec.output_len())[group * outputs * positions..];
+                let g = Strided::planes(g, positions, spec.outputs * positions);
+                (Patches::new(&padded(spec), x, group), g)
+            };
+            if tiled::<R>([m, k, n]) <= tiled::<R>([n, k, m]) * 3 / 2 && k > n / 4 {
+                gemm::multiply(workers, count, [m, k, n], out, |problem| {
+                    let (patches, g) = operands(problem);
+                    let c = Layout::transposed(problem * outputs * patch, patch);
+                    Problem { a: patches, b: Transposed(g), c }
+                });
+            } else {
+                gemm::multiply(workers, count, [n, k, m], out, |problem| {
+                    let (patches, g) = operands(problem);
+                    let c = Layout::row_major(problem * outputs * patch, patch);
+                    Problem { a: g, b: Transposed(patches), c }
+                });
             }
         });
     }

@@ -128,3 +128,25 @@ pub fn sum<R: Real>(x: &[R]) -> R {
 pub fn max_of<R: Real>(x: &[R]) -> R {
     fold(x, R::neg_infinity(), larger)
 }
+
+#[inline(always)]
+pub fn dot<R: Real>(a: &[R], b: &[R]) -> R {
+    let mut lanes = [R::zero(); LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane = *lane + a * b;
+        }
+    }
+    for ((lane, &a), &b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
+        *lane = *lane + a * b;
+    }
+    sum(&lanes)
+}
+
+#[inline(always)]
+pub fn add_multiple<R: Real>(factor: R, x: &[R], y: &mut [R]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = *y + factor * x;
+    }
+}

@@ -39,7 +39,7 @@ impl<R: Real> Prepared<R> for Map<R> {
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        workers.for_each(out, BLOCKS * BLOCK, self.len * self.program.cost(), |workspace, task, out| {
+        workers.for_each(out, BLOCKS * BLOCK, self.program.work(self.len), |workspace, task, out| {
             let registers = &mut workspace.registers;
             self.program.begin(reads, registers);
             for (i, block) in out.chunks_mut(BLOCK).enumerate() {

@@ -79,6 +79,17 @@ impl<R: Real> MapReduce<R> {
         }
     }
 
+    /// Combines each total with its value.
+    fn combine_all(&self, values: &[R], totals: &mut [R]) {
+        match self.reduce {
+            Reduce::Sum => R::add_multiple(R::one(), values, totals),
+            Reduce::Max => totals
+                .iter_mut()
+                .zip(values)
+                .for_each(|(total, &value)| *total = lanes::larger(*total, value)),
+        }
+    }
+
     fn fold(&self, x: &[R]) -> R {
         match self.reduce {
             Reduce::Sum => R::sum(x),
@@ -124,9 +135,7 @@ impl<R: Real> MapReduce<R> {
         out.fill(self.neutral());
         for point in from..to {
             self.program.block(reads, point * self.outer + first, &mut workspace.registers, block);
-            for (total, &value) in out.iter_mut().zip(&*block) {
-                *total = self.combine(*total, value);
-            }
+            self.combine_all(block, out);
         }
     }
 
@@ -181,7 +190,7 @@ impl<R: Real> Prepared<R> for MapReduce<R> {
         if self.inner == 0 {
             return out.fill(self.neutral());
         }
-        let work = self.outer * self.inner * (self.program.cost() + 1);
+        let work = self.program.work(self.outer * self.inner);
         if self.parts == 1 {
             let length = (TASK / self.inner).clamp(1, TASK);
             // Columns are taken in whole blocks.
@@ -203,9 +212,7 @@ impl<R: Real> Prepared<R> for MapReduce<R> {
             Order::Columns => {
                 out.fill(self.neutral());
                 for part in parts.chunks(self.outer) {
-                    for (out, &part) in out.iter_mut().zip(part) {
-                        *out = self.combine(*out, part);
-                    }
+                    self.combine_all(part, out);
                 }
             }
         }

@@ -4,6 +4,7 @@
 //! of a machine without a GPU. Threads come from the rayon pool that the caller is in; results do
 //! not depend on how many there are.
 
+mod col2im;
 mod conv2d;
 mod conv2d_grad_input;
 mod conv2d_grad_weight;
@@ -11,13 +12,15 @@ mod elementary;
 mod executable;
 mod gather;
 mod gemm;
-mod im2col;
 mod kernel;
 mod lanes;
 mod map;
 mod map_reduce;
 mod matmul;
+mod matvec;
 mod memory;
+mod pad;
+mod patches;
 mod program;
 mod real;
 mod scatter_add;

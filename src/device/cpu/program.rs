@@ -130,9 +130,9 @@ impl<R: Real> Compiled<R> {
         self.registers
     }
 
-    /// Operations per element, for deciding how many threads to use.
-    pub fn cost(&self) -> usize {
-        self.lines.len()
+    /// Estimated nanoseconds for so many elements, on one thread.
+    pub fn work(&self, elements: usize) -> usize {
+        elements * (1 + self.lines.len()) / 8
     }
 
     /// Fills the registers that keep one value. Call before the first block of a task.

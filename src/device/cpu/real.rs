@@ -2,7 +2,11 @@
 
 use multiversion::multiversion;
 
-use super::{elementary, lanes};
+use super::{
+    elementary,
+    gemm::tile::{self, Rows},
+    lanes,
+};
 use crate::tape::op::{Binary, Unary};
 
 /// `f32`, the product's type, or `f64`, the oracle of every test.
@@ -33,28 +37,19 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
     /// Largest element, −∞ of none; NaN if there is one.
     fn max_of(x: &[Self]) -> Self;
 
-    /// `C = A·B + beta·C` on strided matrices.
-    ///
-    /// # Safety
-    /// As for `matrixmultiply::sgemm`: every addressed element lies in its allocation, and C
-    /// overlaps neither A nor B nor itself.
-    #[allow(clippy::too_many_arguments)]
-    unsafe fn gemm(
-        m: usize,
-        k: usize,
-        n: usize,
-        a: *const Self,
-        a_strides: [isize; 2],
-        b: *const Self,
-        b_strides: [isize; 2],
-        beta: Self,
-        c: *mut Self,
-        c_strides: [isize; 2],
-    );
+    /// `Σ a[i]·b[i]` in a fixed order.
+    fn dot(a: &[Self], b: &[Self]) -> Self;
+    /// `y[i] += factor·x[i]`
+    fn add_multiple(factor: Self, x: &[Self], y: &mut [Self]);
+
+    /// Rows and columns of a tile, see [`super::gemm::tile`].
+    fn tile_shape() -> [usize; 2];
+    /// `out (MR,NR) = a (rows,K) · b (K,NR)`, with NR/2 for NR if not `wide`.
+    fn multiply_tile(a: &[Self], rows: Rows, b: &[Self], out: &mut [Self], wide: bool);
 }
 
 macro_rules! real {
-    ($real:ident, $blocks:ident, $gemm:path, $exp:expr, $log:expr, $tanh:expr, $logistic:expr, $erf:expr) => {
+    ($real:ident, $blocks:ident, $exp:expr, $log:expr, $tanh:expr, $logistic:expr, $erf:expr) => {
         impl Real for $real {
             #[inline(always)]
             fn of(value: f64) -> Self {
@@ -109,37 +104,18 @@ macro_rules! real {
                 $blocks::max_of(x)
             }
 
-            unsafe fn gemm(
-                m: usize,
-                k: usize,
-                n: usize,
-                a: *const Self,
-                a_strides: [isize; 2],
-                b: *const Self,
-                b_strides: [isize; 2],
-                beta: Self,
-                c: *mut Self,
-                c_strides: [isize; 2],
-            ) {
-                // SAFETY: the caller's promise is the callee's.
-                unsafe {
-                    $gemm(
-                        m,
-                        k,
-                        n,
-                        1.0,
-                        a,
-                        a_strides[0],
-                        a_strides[1],
-                        b,
-                        b_strides[0],
-                        b_strides[1],
-                        beta,
-                        c,
-                        c_strides[0],
-                        c_strides[1],
-                    )
-                }
+            fn dot(a: &[Self], b: &[Self]) -> Self {
+                $blocks::dot(a, b)
+            }
+            fn add_multiple(factor: Self, x: &[Self], y: &mut [Self]) {
+                $blocks::add_multiple(factor, x, y);
+            }
+
+            fn tile_shape() -> [usize; 2] {
+                tile::$real::tile_shape()
+            }
+            fn multiply_tile(a: &[Self], rows: Rows, b: &[Self], out: &mut [Self], wide: bool) {
+                tile::$real::multiply_tile(a, rows, b, out, wide);
             }
         }
 
@@ -170,6 +146,16 @@ macro_rules! real {
             pub fn max_of(x: &[$real]) -> $real {
                 lanes::max_of(x)
             }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn dot(a: &[$real], b: &[$real]) -> $real {
+                lanes::dot(a, b)
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn add_multiple(factor: $real, x: &[$real], y: &mut [$real]) {
+                lanes::add_multiple(factor, x, y)
+            }
         }
     };
 }
@@ -177,7 +163,6 @@ macro_rules! real {
 real!(
     f32,
     f32_blocks,
-    matrixmultiply::sgemm,
     elementary::exp,
     elementary::log,
     elementary::tanh,
@@ -187,7 +172,6 @@ real!(
 real!(
     f64,
     f64_blocks,
-    matrixmultiply::dgemm,
     f64::exp,
     f64::ln,
     f64::tanh,

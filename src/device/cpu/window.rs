@@ -4,49 +4,67 @@ use std::ops::Range;
 
 use crate::{plan::kernel::WindowKernel, tape::spec::WindowSpec};
 
-/// The part of a window that lies in the input.
-pub struct Window {
-    pub rows: Range<usize>,
-    pub cols: Range<usize>,
-    spec: WindowSpec,
-    /// The output position that the window belongs to.
-    at: [usize; 2],
+/// One window of a plane `(H,W)`.
+pub struct Window<'a> {
+    spec: &'a WindowSpec,
+    /// Coordinates of its first element, in the padding where negative.
+    origin: [isize; 2],
 }
 
-impl Window {
-    pub fn new(spec: &WindowSpec, oy: usize, ox: usize) -> Self {
-        let range = |axis: usize, o: usize| {
-            let from = o * spec.stride[axis];
-            let end = (from + spec.kernel[axis]).saturating_sub(spec.padding[axis]).min(spec.size[axis]);
-            from.saturating_sub(spec.padding[axis]).min(end)..end
-        };
-        Window { rows: range(0, oy), cols: range(1, ox), spec: *spec, at: [oy, ox] }
+impl Window<'_> {
+    /// The rows that lie in the input.
+    #[inline]
+    pub fn rows(&self) -> Range<usize> {
+        self.inside(0)
+    }
+
+    /// The columns that lie in the input.
+    #[inline]
+    pub fn cols(&self) -> Range<usize> {
+        self.inside(1)
+    }
+
+    #[inline]
+    fn inside(&self, axis: usize) -> Range<usize> {
+        let (from, size) = (self.origin[axis], self.spec.size[axis]);
+        let end = (from + self.spec.kernel[axis] as isize).clamp(0, size as isize) as usize;
+        (from.max(0) as usize).min(end)..end
     }
 
     /// Position of input element `(y, x)` in the window, row-major.
+    #[inline]
     pub fn index(&self, y: usize, x: usize) -> usize {
-        let within =
-            |axis: usize, i: usize| i + self.spec.padding[axis] - self.at[axis] * self.spec.stride[axis];
+        let within = |axis: usize, i: usize| (i as isize - self.origin[axis]) as usize;
         within(0, y) * self.spec.kernel[1] + within(1, x)
     }
 
-    /// The element of a plane `(H,W)` at position `index`; none in the padding or outside the window.
+    /// The element of a plane at position `index`; none in the padding or outside the window.
+    #[inline]
     pub fn element(&self, index: f64) -> Option<usize> {
-        let WindowSpec { kernel, stride, padding, size } = &self.spec;
+        let WindowSpec { kernel, size, .. } = self.spec;
         if !(index >= 0.0 && index < (kernel[0] * kernel[1]) as f64) {
             return None;
         }
-        let index = index as usize;
-        let y = (self.at[0] * stride[0] + index / kernel[1]).checked_sub(padding[0])?;
-        let x = (self.at[1] * stride[1] + index % kernel[1]).checked_sub(padding[1])?;
-        (y < size[0] && x < size[1]).then_some(y * size[1] + x)
+        // Half the width divides in a third of the time.
+        let (index, width) = (index as u32, kernel[1] as u32);
+        // Negative coordinates become too large.
+        let y = (self.origin[0] + (index / width) as isize) as usize;
+        let x = (self.origin[1] + (index % width) as isize) as usize;
+        (y < size[0] && x < size[1]).then(|| y * size[1] + x)
     }
 }
 
-/// Every output position of a plane, in order, with its window.
-pub fn windows(spec: &WindowSpec) -> impl Iterator<Item = Window> {
+/// Calls `body(output position, window)` for every window of a plane, in order.
+#[inline]
+pub fn for_each_window(spec: &WindowSpec, mut body: impl FnMut(usize, Window)) {
     let [oh, ow] = spec.output_size();
-    (0..oh).flat_map(move |oy| (0..ow).map(move |ox| Window::new(spec, oy, ox)))
+    let start = |axis: usize, o: usize| (o * spec.stride[axis]) as isize - spec.padding[axis] as isize;
+    for oy in 0..oh {
+        let y = start(0, oy);
+        for ox in 0..ow {
+            body(oy * ow + ox, Window { spec, origin: [y, start(1, ox)] });
+        }
+    }
 }
 
 /// Elements of the input and the output of all planes.

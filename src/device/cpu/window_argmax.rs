@@ -21,21 +21,21 @@ impl<R: Real> Prepared<R> for WindowArgmax {
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let spec = &self.0.spec;
         let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
-        let work = out.len() * spec.kernel[0] * spec.kernel[1];
+        let work = 2 * out.len() * spec.kernel[0] * spec.kernel[1];
         workers.for_each(out, output, work, |_, plane, out| {
             let x = &reads[0][plane * input..][..input];
-            for (out, window) in out.iter_mut().zip(window::windows(spec)) {
-                let mut best = (R::neg_infinity(), None);
-                for row in window.rows.clone() {
-                    for col in window.cols.clone() {
+            window::for_each_window(spec, |i, window| {
+                let (mut best, mut at) = (R::neg_infinity(), None);
+                for row in window.rows() {
+                    for col in window.cols() {
                         let value = x[row * spec.size[1] + col];
-                        if best.1.is_none() || value > best.0 || (value.is_nan() && !best.0.is_nan()) {
-                            best = (value, Some(window.index(row, col)));
+                        if at.is_none() || value > best || (value.is_nan() && !best.is_nan()) {
+                            (best, at) = (value, Some((row, col)));
                         }
                     }
                 }
-                *out = R::of(best.1.unwrap_or(0) as f64);
-            }
+                out[i] = R::of(at.map_or(0, |(row, col)| window.index(row, col)) as f64);
+            });
         });
     }
 }

@@ -22,9 +22,9 @@ impl<R: Real> Prepared<R> for WindowGather {
         workers.for_each(out, output, work, |_, plane, out| {
             let x = &reads[0][plane * input..][..input];
             let index = &reads[1][plane * output..][..output];
-            for ((out, &index), window) in out.iter_mut().zip(index).zip(window::windows(&self.0.spec)) {
-                *out = window.element(index.into_f64()).map_or(R::zero(), |element| x[element]);
-            }
+            window::for_each_window(&self.0.spec, |i, window| {
+                out[i] = window.element(index[i].into_f64()).map_or(R::zero(), |element| x[element]);
+            });
         });
     }
 }

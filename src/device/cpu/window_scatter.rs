@@ -23,11 +23,11 @@ impl<R: Real> Prepared<R> for WindowScatter {
             let g = &reads[0][plane * output..][..output];
             let index = &reads[1][plane * output..][..output];
             out.fill(R::zero());
-            for ((&g, &index), window) in g.iter().zip(index).zip(window::windows(&self.0.spec)) {
-                if let Some(element) = window.element(index.into_f64()) {
-                    out[element] = out[element] + g;
+            window::for_each_window(&self.0.spec, |i, window| {
+                if let Some(element) = window.element(index[i].into_f64()) {
+                    out[element] = out[element] + g[i];
                 }
-            }
+            });
         });
     }
 }

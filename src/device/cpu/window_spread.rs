@@ -23,13 +23,13 @@ impl<R: Real> Prepared<R> for WindowSpread {
         workers.for_each(out, input, work, |_, plane, out| {
             let g = &reads[0][plane * output..][..output];
             out.fill(R::zero());
-            for (&g, window) in g.iter().zip(window::windows(spec)) {
-                for row in window.rows.clone() {
-                    for value in &mut out[row * spec.size[1]..][window.cols.clone()] {
-                        *value = *value + g;
+            window::for_each_window(spec, |i, window| {
+                for row in window.rows() {
+                    for value in &mut out[row * spec.size[1]..][window.cols()] {
+                        *value = *value + g[i];
                     }
                 }
-            }
+            });
         });
     }
 }

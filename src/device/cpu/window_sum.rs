@@ -19,15 +19,17 @@ impl<R: Real> Prepared<R> for WindowSum {
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let spec = &self.0.spec;
         let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
-        let work = out.len() * spec.kernel[0] * spec.kernel[1];
+        let work = 2 * out.len() * spec.kernel[0] * spec.kernel[1];
         workers.for_each(out, output, work, |_, plane, out| {
             let x = &reads[0][plane * input..][..input];
-            for (out, window) in out.iter_mut().zip(window::windows(spec)) {
-                let row_sum = |row: usize| {
-                    x[row * spec.size[1]..][window.cols.clone()].iter().fold(R::zero(), |sum, &x| sum + x)
-                };
-                *out = window.rows.clone().map(row_sum).fold(R::zero(), |sum, row| sum + row);
-            }
+            window::for_each_window(spec, |i, window| {
+                let mut sum = R::zero();
+                for row in window.rows() {
+                    let row = &x[row * spec.size[1]..][window.cols()];
+                    sum = sum + row.iter().fold(R::zero(), |sum, &x| sum + x);
+                }
+                out[i] = sum;
+            });
         });
     }
 }

@@ -1,18 +1,21 @@
 //! Threads and the memory that each of them works in.
 
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use super::real::Real;
 
-/// Operations in a step below which waking another thread costs more than it saves.
-pub const PARALLEL_WORK: usize = 100_000;
+/// Estimated nanoseconds of a step below which waking another thread costs more than it saves.
+const PARALLEL_WORK: usize = 20_000;
 
 /// What one thread needs to run any step of a plan.
 #[derive(Clone, Default)]
 pub struct Workspace<R> {
     /// Values of a fused program, one block of elements each.
     pub registers: Vec<Vec<R>>,
-    /// Columns of a convolution and the like.
+    /// Packed operands and the like.
     pub scratch: Vec<R>,
 }
 
@@ -49,11 +52,16 @@ impl<R: Real> Workers<R> {
         self.shared = shared;
     }
 
+    /// Threads that a step of about `work` nanoseconds is worth.
+    pub fn threads_for(&self, work: usize) -> usize {
+        if work < PARALLEL_WORK { 1 } else { self.workspaces.len() }
+    }
+
     /// Cuts `out` into blocks of `length` and calls `body(workspace, index of the block, block)` for each.
-    /// `work` is the number of operations in all of it: large steps are spread over the threads.
+    /// `work` is the estimated time of all of them in nanoseconds: long steps are spread over the threads.
     ///
-    /// A block's values must not depend on the workspace's contents; so they do not depend on
-    /// the thread either.
+    /// A block's values must not depend on what the workspace held before; so they do not depend
+    /// on the thread either.
     pub fn for_each(
         &mut self,
         out: &mut [R],
@@ -61,20 +69,30 @@ impl<R: Real> Workers<R> {
         work: usize,
         body: impl Fn(&mut Workspace<R>, usize, &mut [R]) + Sync,
     ) {
-        if work < PARALLEL_WORK || out.len() <= length || self.workspaces.len() == 1 {
-            for (index, block) in out.chunks_mut(length.max(1)).enumerate() {
-                body(&mut self.workspaces[0], index, block);
-            }
-            return;
-        }
-        let blocks = out.len().div_ceil(length);
+        let length = length.max(1);
+        let threads = self.threads_for(work).min(out.len().div_ceil(length));
         let queue = Mutex::new(out.chunks_mut(length).enumerate());
-        let threads = self.workspaces.len().min(blocks);
         fork(&mut self.workspaces[..threads], &|workspace| {
             loop {
-                let next = queue.lock().expect("no body panics").next();
+                // The lock is released before the block is computed.
+                let next = queue.lock().expect("taking a block does not panic").next();
                 let Some((index, block)) = next else { return };
                 body(workspace, index, block);
+            }
+        });
+    }
+
+    /// Calls `body(workspace, task)` for each task below `tasks`, as [`Workers::for_each`] does.
+    pub fn each_task(&mut self, tasks: usize, work: usize, body: impl Fn(&mut Workspace<R>, usize) + Sync) {
+        let threads = self.threads_for(work).min(tasks);
+        let next = AtomicUsize::new(0);
+        fork(&mut self.workspaces[..threads], &|workspace| {
+            loop {
+                let task = next.fetch_add(1, Ordering::Relaxed);
+                if task >= tasks {
+                    return;
+                }
+                body(workspace, task);
             }
         });
     }

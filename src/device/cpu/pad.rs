@@ -1,0 +1,46 @@
+//! Images with their zeros around them, so that no convolution has to look for edges.
+
+use super::{real::Real, workers::Workers};
+use crate::tape::spec::ConvSpec;
+
+/// The same convolution on images that bring their padding along.
+pub fn padded(spec: &ConvSpec) -> ConvSpec {
+    let size = [0, 1].map(|d| spec.size[d] + 2 * spec.padding[d]);
+    ConvSpec { size, padding: [0; 2], ..*spec }
+}
+
+/// Elements of `images` padded images; 0 if the convolution has no padding.
+pub fn padded_len(spec: &ConvSpec, images: usize) -> usize {
+    if spec.padding == [0; 2] { 0 } else { images * padded(spec).input_len() / spec.batch.max(1) }
+}
+
+/// Copies planes `(n,H,W)` into planes with zeros around them.
+pub fn pad<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], workers: &mut Workers<R>) {
+    let ([height, width], [_, padded_width]) = (spec.size, padded(spec).size);
+    let plane_len = padded(spec).size.iter().product();
+    let work = to.len() / 4;
+    workers.for_each(to, plane_len, work, |_, index, to| {
+        let from = &planes[index * height * width..][..height * width];
+        let (above, rest) = to.split_at_mut(spec.padding[0] * padded_width);
+        let (rows, below) = rest.split_at_mut(height * padded_width);
+        above.fill(R::zero());
+        below.fill(R::zero());
+        for (to, from) in rows.chunks_mut(padded_width).zip(from.chunks(width)) {
+            to[..spec.padding[1]].fill(R::zero());
+            to[spec.padding[1]..][..width].copy_from_slice(from);
+            to[spec.padding[1] + width..].fill(R::zero());
+        }
+    });
+}
+
+/// Copies the planes inside the padding into `to (n,H,W)`: the adjoint of [`pad`].
+pub fn crop<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R]) {
+    let ([height, width], size) = (spec.size, padded(spec).size);
+    let planes = planes.chunks(size[0] * size[1]);
+    for (to, from) in to.chunks_mut(height * width).zip(planes) {
+        let rows = from.chunks(size[1]).skip(spec.padding[0]);
+        for (to, from) in to.chunks_mut(width).zip(rows) {
+            to.copy_from_slice(&from[spec.padding[1]..][..width]);
+        }
+    }
+}

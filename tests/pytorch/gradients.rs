@@ -1,0 +1,53 @@
+//! The victim's forward pass and its training gradient.
+
+use gia_gpu::{
+    nn::{Network, loss::cross_entropy},
+    tape::Tape,
+};
+
+use crate::{
+    devices::targets,
+    victim::{BATCH, CLASSES, Victim, victims},
+};
+
+/// Logits, loss and every parameter's gradient, on `trials` equal trials.
+fn check(victim: &Victim, trials: usize) {
+    let mut tape = Tape::new();
+    let [c, h, w] = victim.architecture.image_shape();
+    let x = tape.input(&[trials, BATCH, c, h, w]);
+    let labels = tape.input(&[trials, BATCH, CLASSES]);
+    let mut net = Network::new(&mut tape, trials);
+    let logits = victim.architecture.forward(&mut net, x, CLASSES);
+    let parameters = net.parameters;
+    let loss = cross_entropy(&mut tape, logits, labels);
+    let trainable: Vec<_> = parameters.iter().filter(|p| p.declaration.trainable).collect();
+    let gradient = tape.grad(loss, &trainable.iter().map(|p| p.value).collect::<Vec<_>>());
+
+    let mut inputs = victim.weights(&parameters);
+    inputs.push((x, victim.inputs["x"].data.repeat(trials)));
+    inputs.push((labels, victim.hard_labels().repeat(trials)));
+    let keep: Vec<_> = [logits, loss].into_iter().chain(gradient).collect();
+    let names = ["logits".into(), "loss".into()]
+        .into_iter()
+        .chain(trainable.iter().map(|p| format!("grad.{}", p.declaration.name)));
+    for target in targets() {
+        let values = target.evaluate(&tape, &keep, &inputs);
+        for (name, found) in names.clone().zip(values) {
+            let expected = &victim.grad[&name];
+            for (t, found) in found.chunks(expected.data.len()).enumerate() {
+                let what = format!("{}, {name}, trial {t} of {trials}", victim.name);
+                target.assert_close(&what, found, &expected.data);
+            }
+        }
+    }
+}
+
+#[test]
+fn logits_loss_and_parameter_gradients_equal_those_of_pytorch() {
+    victims().iter().for_each(|victim| check(victim, 1));
+}
+
+#[test]
+fn every_one_of_three_equal_trials_has_the_gradients_of_pytorch() {
+    victims().iter().for_each(|victim| check(victim, 3));
+}
