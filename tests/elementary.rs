@@ -4,12 +4,8 @@
 mod step_cases;
 
 use gia_gpu::{
-    device::cpu::Cpu,
     plan::kernel::{Instr, Leaf, Program, Source, View},
-    tape::{
-        Var,
-        op::{Binary, Unary},
-    },
+    tape::op::{Binary, Unary},
 };
 use step_cases::{Case, EPSILON, Operand, fused, gpu, random, rng};
 
@@ -22,16 +18,6 @@ fn pointwise(operands: &[Vec<f32>], op: Instr) -> Case {
     code.push(op);
     let case = fused::map(&format!("of {op:?}"), &[len], Program { leaves, code }, vec![]);
     Case { reads: operands.iter().map(|values| Operand::Values(values.clone())).collect(), ..case }
-}
-
-fn twin(case: &Case, operands: &[Vec<f32>]) -> Vec<f64> {
-    let mut executable = Cpu::<f64>::new().compile_typed(&case.plan()).unwrap();
-    for (i, values) in operands.iter().enumerate() {
-        let values: Vec<_> = values.iter().map(|&v| f64::from(v)).collect();
-        executable.write_typed(Var::from_index(i), &values).unwrap();
-    }
-    executable.run(1).unwrap();
-    executable.read_typed(case.result()).unwrap()
 }
 
 /// Magnitudes from 10^low to 10^high, of both signs if asked for, and a random crowd around 1.
@@ -49,7 +35,7 @@ fn spread(low: f64, high: f64, both_signs: bool) -> Vec<f32> {
 fn check(op: Unary, values: Vec<f32>, roundings: f64) {
     let operands = [values];
     let case = pointwise(&operands, Instr::Unary(op, 0));
-    let expected = twin(&case, &operands);
+    let expected = case.twin(&operands);
     for checked in [false, true] {
         let found = case.run(gpu(checked), &operands);
         for ((&x, &found), &expected) in operands[0].iter().zip(&found).zip(&expected) {
@@ -124,7 +110,7 @@ const SPECIAL: [f32; 15] = [
 
 fn check_special(operands: &[Vec<f32>], op: Instr) {
     let case = pointwise(operands, op);
-    let expected = twin(&case, operands);
+    let expected = case.twin(operands);
     for checked in [false, true] {
         let found = case.run(gpu(checked), operands);
         for i in 0..found.len() {

@@ -5,27 +5,14 @@
 
 mod step_cases;
 
-use gia_gpu::{device::cpu::Cpu, tape::Var};
 use step_cases::{
     Case, EPSILON, Operand, fused, fuzz, gpu, magnitudes,
     shapes::{self, Conv},
 };
 
-/// The result in `f64`.
-fn twin(case: &Case, operands: &[Vec<f32>]) -> Vec<f64> {
-    let fail = |error| -> ! { panic!("{}: {error}", case.name) };
-    let mut executable = Cpu::<f64>::new().compile_typed(&case.plan()).unwrap_or_else(|e| fail(e));
-    for (i, values) in operands.iter().enumerate() {
-        let values: Vec<_> = values.iter().map(|&v| f64::from(v)).collect();
-        executable.write_typed(Var::from_index(i), &values).unwrap_or_else(|e| fail(e));
-    }
-    executable.run(1).unwrap_or_else(|e| fail(e));
-    executable.read_typed(case.result()).unwrap_or_else(|e| fail(e))
-}
-
 fn check(case: &Case, seed: u64) {
     let operands = case.operands(seed);
-    let expected = twin(case, &operands);
+    let expected = case.twin(&operands);
     let absolute: Vec<_> = operands
         .iter()
         .enumerate()
@@ -34,7 +21,7 @@ fn check(case: &Case, seed: u64) {
             _ => magnitudes(values),
         })
         .collect();
-    let scale = if case.depth > 0 { twin(case, &absolute) } else { vec![0.0; expected.len()] };
+    let scale = if case.depth > 0 { case.twin(&absolute) } else { vec![0.0; expected.len()] };
     for checked in [false, true] {
         let found = case.run(gpu(checked), &operands);
         assert_eq!(found.len(), expected.len());
@@ -92,7 +79,7 @@ fn contractions_carry_infinities_no_further_than_they_reach() {
         let last = operands[operand].len() - 1;
         operands[operand][last] = f32::INFINITY;
         let found = case.run(gpu(false), &operands);
-        for (found, expected) in found.iter().zip(twin(&case, &operands)) {
+        for (found, expected) in found.iter().zip(case.twin(&operands)) {
             let same = found.is_nan() == expected.is_nan() && found.is_finite() == expected.is_finite();
             assert!(same, "{}: {found}, not {expected}", case.name);
         }

@@ -12,6 +12,7 @@ use std::{collections::HashMap, sync::OnceLock};
 use gia_gpu::{
     device::{
         Device, DeviceError,
+        cpu::Cpu,
         gpu::{Gpu, GpuOptions},
     },
     plan::{
@@ -118,6 +119,20 @@ impl Case {
     /// The result on a device.
     pub fn run(&self, device: &dyn Device, operands: &[Vec<f32>]) -> Vec<f32> {
         self.try_run(device, operands).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    /// The result of the CPU's kernel of the same name, in `f64`.
+    pub fn twin(&self, operands: &[Vec<f32>]) -> Vec<f64> {
+        let compute = || -> Result<Vec<f64>, DeviceError> {
+            let mut executable = Cpu::<f64>::new().compile_typed(&self.plan())?;
+            for (i, values) in operands.iter().enumerate() {
+                let values: Vec<_> = values.iter().map(|&v| f64::from(v)).collect();
+                executable.write_typed(Var::from_index(i), &values)?;
+            }
+            executable.run(1)?;
+            executable.read_typed(self.result())
+        };
+        compute().unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     fn try_run(&self, device: &dyn Device, operands: &[Vec<f32>]) -> Result<Vec<f32>, DeviceError> {
