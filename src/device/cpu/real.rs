@@ -42,7 +42,7 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
     /// `y[i] += factor·x[i]`
     fn add_multiple(factor: Self, x: &[Self], y: &mut [Self]);
 
-    /// Rows and columns of a tile, see [`super::gemm::tile`].
+    /// Rows and columns of a tile, see `gemm::tile`.
     fn tile_shape() -> [usize; 2];
     /// `out (MR,NR) = a (rows,K) · b (K,NR)`, with NR/2 for NR if not `wide`.
     fn multiply_tile(a: &[Self], rows: Rows, b: &[Self], out: &mut [Self], wide: bool);
