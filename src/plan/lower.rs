@@ -69,15 +69,15 @@ fn choose_stored(tape: &Tape, required: &[Var]) -> Vec<bool> {
     let count = tape.nodes().len();
     let mut stored: Vec<bool> = tape.nodes().iter().map(|n| !is_fusible(&n.op)).collect();
     required.iter().for_each(|v| stored[v.index()] = true);
+    for node in tape.nodes().iter().filter(|n| !is_fusible(&n.op) && !matches!(n.op, Op::Reduce(..))) {
+        node.inputs.iter().for_each(|&v| stored[operand_source(tape, v, &node.op).index()] = true);
+    }
     // Kernels that would evaluate the node, told apart by the shifting view they see it through.
     let mut users: Vec<HashSet<(usize, usize)>> = vec![HashSet::new(); count];
     let mut repeated = vec![false; count];
-    let costs = costs(tape);
+    let costs = costs(tape, &stored);
     for i in (0..count).rev() {
         let node = &tape.nodes()[i];
-        if !is_fusible(&node.op) && !matches!(node.op, Op::Reduce(..)) {
-            node.inputs.iter().for_each(|&v| stored[operand_source(tape, v, &node.op).index()] = true);
-        }
         let crowded = users[i].len() > 1 && !costs[i].cheap_twice();
         if is_pointwise(&node.op) && (crowded || repeated[i] && !costs[i].cheap_always()) {
             stored[i] = true;
@@ -128,32 +128,37 @@ fn operand_source(tape: &Tape, mut v: Var, kernel: &Op) -> Var {
 #[derive(Clone, Copy, Default)]
 struct Cost {
     ops: usize,
-    leaves: usize,
+    /// The stored tensor that it reads, if there is but one.
+    leaf: Option<Var>,
+    several_leaves: bool,
     transcendental: bool,
 }
 
 impl Cost {
     /// One operand and a few operations: reading a stored copy would cost as much.
     fn cheap_twice(&self) -> bool {
-        self.leaves <= 1 && self.ops <= 3 && !self.transcendental
+        !self.several_leaves && self.ops <= 3 && !self.transcendental
     }
 
     fn cheap_always(&self) -> bool {
-        self.leaves <= 1 && self.ops <= 1 && !self.transcendental
+        !self.several_leaves && self.ops <= 1 && !self.transcendental
     }
 }
 
-fn costs(tape: &Tape) -> Vec<Cost> {
+/// Costs, given what is sure to be stored.
+fn costs(tape: &Tape, stored: &[bool]) -> Vec<Cost> {
     let mut costs: Vec<Cost> = Vec::with_capacity(tape.nodes().len());
-    for node in tape.nodes() {
+    for (i, node) in tape.nodes().iter().enumerate() {
         let mut cost = Cost::default();
-        if !is_fusible(&node.op) {
-            cost.leaves = 1;
+        if stored[i] {
+            cost.leaf = Some(Var::from_index(i));
         } else {
             for input in &node.inputs {
                 let part = costs[input.index()];
                 cost.ops = (cost.ops + part.ops).min(1000);
-                cost.leaves = (cost.leaves + part.leaves).min(1000);
+                cost.several_leaves |= part.several_leaves
+                    || cost.leaf.is_some() && part.leaf.is_some() && cost.leaf != part.leaf;
+                cost.leaf = cost.leaf.or(part.leaf);
                 cost.transcendental |= part.transcendental;
             }
             cost.ops += usize::from(is_pointwise(&node.op));
