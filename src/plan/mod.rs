@@ -10,6 +10,7 @@ pub mod kernel;
 mod lower;
 mod memory;
 mod simplify;
+mod stored;
 mod update;
 
 use std::{collections::HashMap, sync::Arc};

@@ -168,8 +168,12 @@ impl Grower {
             return x;
         }
         if shape[0] > 1 && self.chance(30) {
-            // The same for every trial.
-            let one = [&[1], &shape[1..]].concat();
+            // The same for every trial, and sometimes for more.
+            let mut one = [&[1], &shape[1..]].concat();
+            if self.chance(30) {
+                let axis = self.below(shape.len());
+                one[axis] = 1;
+            }
             x = self.coerce(x, &one);
             x.var = self.tape.broadcast_to(x.var, shape);
             return x;
