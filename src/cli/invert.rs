@@ -6,8 +6,9 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{
+    attack_options::AttackOptions,
     misuse,
-    options::{AttackOptions, DeviceOptions, NormalisationOptions, attack, parse_labels},
+    options::{DeviceOptions, NormalisationOptions, attack, parse_labels},
     print_json,
 };
 use crate::{

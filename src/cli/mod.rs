@@ -2,6 +2,7 @@
 //!
 //! Exit code 0: done; 1: it failed; 2: the command was misused.
 
+mod attack_options;
 mod capture;
 mod config;
 mod device;

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{device::DeviceChoice, misuse, progress::Progress};
 use crate::{
     attack::{
         Hooks,
-        config::{AttackConfig, Objective, Optimiser},
+        config::Optimiser,
         invert::{Reconstruction, Setting, Target, invert},
     },
     data::{Normalisation, Picture},
@@ -65,62 +65,6 @@ impl NormalisationOptions {
         };
         normalisation.check_channels(channels).map_err(misuse)?;
         Ok(normalisation)
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ObjectiveChoice {
-    L2,
-    Cosine,
-}
-
-/// The attack.
-#[derive(Args, Clone, Debug)]
-pub struct AttackOptions {
-    /// Attack settings: ig (Geiping 2020), dlg (Zhu 2019) or idlg (Zhao 2020)
-    #[arg(long, value_name = "P", default_value = "ig")]
-    pub preset: String,
-    /// Iterations, in place of the preset's
-    #[arg(long, value_name = "N")]
-    pub iterations: Option<usize>,
-    /// Objective, in place of the preset's
-    #[arg(long, value_enum)]
-    objective: Option<ObjectiveChoice>,
-    /// Weight of total variation, in place of the preset's
-    #[arg(long, value_name = "W")]
-    tv: Option<f64>,
-    /// Restarts of each attack, run side by side; the one with the lowest objective is kept
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub trials: usize,
-}
-
-impl AttackOptions {
-    pub fn config(&self, architecture: &str) -> anyhow::Result<AttackConfig> {
-        let mut config = AttackConfig::preset(&self.preset, architecture).map_err(misuse)?;
-        match self.iterations {
-            Some(0) => return Err(misuse("--iterations: expected 1 or more, found 0")),
-            Some(n) if n > 10_000_000 => {
-                return Err(misuse(format!("--iterations: expected at most 10,000,000, found {n}")));
-            }
-            Some(n) => config.iterations = n,
-            None => {}
-        }
-        if let Some(objective) = self.objective {
-            config.objective = match objective {
-                ObjectiveChoice::L2 => Objective::L2,
-                ObjectiveChoice::Cosine => Objective::Cosine,
-            };
-        }
-        if let Some(weight) = self.tv {
-            if !weight.is_finite() || weight < 0.0 {
-                return Err(misuse(format!("--tv: expected a weight ≥ 0, found {weight}")));
-            }
-            config.total_variation = weight;
-        }
-        if !(1..=4096).contains(&self.trials) {
-            return Err(misuse(format!("--trials: expected 1 to 4096, found {}", self.trials)));
-        }
-        Ok(config)
     }
 }
 

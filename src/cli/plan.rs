@@ -2,10 +2,7 @@
 
 use clap::Args;
 
-use super::{
-    misuse,
-    options::{AttackOptions, VictimOptions},
-};
+use super::{attack_options::AttackOptions, misuse, options::VictimOptions};
 use crate::{
     attack::{
         adam,

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, FromArgMatches, ValueEnum};
 
 use super::{
+    attack_options::AttackOptions,
     config, misuse,
-    options::{AttackOptions, DeviceOptions, NormalisationOptions, VictimOptions, attack, fit_picture},
+    options::{DeviceOptions, NormalisationOptions, VictimOptions, attack, fit_picture},
     print_json,
 };
 use crate::{
