@@ -55,7 +55,7 @@ pub struct AttackOptions {
     preset: String,
     /// Iterations, in place of the preset's
     #[arg(long, value_name = "N")]
-    iterations: Option<usize>,
+    pub iterations: Option<usize>,
     /// Distance between gradients
     #[arg(long, value_enum)]
     objective: Option<ObjectiveChoice>,

@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// Most iterations of an attack on the embedded samples, unless told otherwise: a first try is short.
+const DEMONSTRATION: usize = 2_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LabelKnowledge {
     /// Restored or learned where the attack can; given where it cannot (ig at batches above 1)
@@ -45,7 +48,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Pictures: a folder with a folder per class, CIFAR-10's binary batches or IDX files; without it, the
-    /// embedded samples (Fashion-MNIST)
+    /// embedded samples (Fashion-MNIST), with at most 2,000 iterations unless --iterations says more
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -104,7 +107,10 @@ impl Run {
     }
 
     fn study(self) -> anyhow::Result<()> {
-        let config = self.attack.config(&self.victim.arch)?;
+        let mut config = self.attack.config(&self.victim.arch)?;
+        if self.data.is_none() && self.attack.iterations.is_none() {
+            config.iterations = config.iterations.min(DEMONSTRATION);
+        }
         let dataset = match &self.data {
             Some(path) => Dataset::open(path)?,
             None => samples(),

@@ -10,7 +10,7 @@ use super::{Dataset, idx};
 const IMAGES: &[u8] = include_bytes!("../../samples/fashion-samples-images-idx3-ubyte.gz");
 const LABELS: &[u8] = include_bytes!("../../samples/fashion-samples-labels-idx1-ubyte.gz");
 
-/// Four pictures of each of Fashion-MNIST's ten classes, classes taking turns, as 3×32×32.
+/// Four pictures of each of Fashion-MNIST's ten classes, classes taking turns from the pullover on, as 3×32×32.
 pub fn samples() -> Dataset {
     let images = (Path::new("embedded images"), GzDecoder::new(IMAGES));
     let labels = (Path::new("embedded labels"), GzDecoder::new(LABELS));
