@@ -22,7 +22,8 @@ impl Devices {
         }
         for DeviceInfo { kind, name, backend, driver, software } in devices {
             let note = if software { " (software: taken only with --device gpu)" } else { "" };
-            println!("{kind:4} {name}, {backend} {driver}{note}");
+            let driver = format!("{backend} {driver}");
+            super::print_line(format!("{kind:4} {name}, {}{note}", driver.trim_end()))?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use clap::Args;
 
 /// Compare two folders of PNG files, paired by sorted name.
 #[derive(Args)]
-#[command(after_help = "Example: gia-gpu metrics --reference originals --reconstruction out/images --json")]
+#[command(after_help = "Example: gia-gpu metrics --reference originals --reconstruction found/images --json")]
 pub struct Metrics {
     /// Folder of the originals
     #[arg(long, value_name = "DIR")]
@@ -25,10 +25,9 @@ impl Metrics {
         if self.json {
             return super::print_json(&result);
         }
-        println!(
+        super::print_line(format!(
             "{}\nA flat grey picture in place of every reconstruction:\n{}",
             result.comparison, result.flat_grey
-        );
-        Ok(())
+        ))
     }
 }

@@ -13,9 +13,15 @@ mod options;
 mod plan;
 mod progress;
 mod run;
+mod summary;
 
-use std::process::ExitCode;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 /// Shows what a federated client's update gives away: restores labels and reconstructs pictures from the
@@ -47,7 +53,7 @@ enum Command {
 #[derive(Debug)]
 struct Misuse(String);
 
-impl std::fmt::Display for Misuse {
+impl Display for Misuse {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         f.write_str(&self.0)
     }
@@ -56,7 +62,7 @@ impl std::fmt::Display for Misuse {
 impl std::error::Error for Misuse {}
 
 /// An error of exit code 2.
-fn misuse(message: impl std::fmt::Display) -> anyhow::Error {
+fn misuse(message: impl Display) -> anyhow::Error {
     Misuse(message.to_string()).into()
 }
 
@@ -74,7 +80,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Where nobody reads standard error, the exit code still tells.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             if error.downcast_ref::<Misuse>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
@@ -82,6 +89,19 @@ pub fn main() -> ExitCode {
 
 /// Prints a value as JSON on standard output.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
+    print_line(serde_json::to_string_pretty(value)?)
+}
+
+/// Prints a line on standard output. A reader that has seen enough (`| head`) is no failure.
+fn print_line(text: impl Display) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("standard output cannot be written"),
+    }
+}
+
+/// The command as called, for reports.
+fn command_line() -> Vec<String> {
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
 }

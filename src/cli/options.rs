@@ -39,7 +39,7 @@ impl VictimOptions {
             None => Victim::from_seed(&self.arch, self.classes.unwrap_or(classes), seed),
         };
         victim.map_err(|error| match error {
-            VictimError::Architecture(_) | VictimError::NoClasses => misuse(error),
+            VictimError::Architecture(_) | VictimError::ClassCount(_) => misuse(error),
             error => error.into(),
         })
     }

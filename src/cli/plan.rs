@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{attack_options::AttackOptions, misuse, options::VictimOptions};
+use super::{attack_options::AttackOptions, misuse, options::{MAX_BATCH, check_batch}, print_line};
 use crate::{
     attack::{
         adam,
@@ -11,6 +11,7 @@ use crate::{
         problem::{Problem, Sizes},
     },
     data::Normalisation,
+    federated::{DEFAULT_CLASSES, check_classes},
     nn::architecture::architecture,
 };
 
@@ -18,8 +19,12 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = "Example: gia-gpu plan --arch convnet64 --preset ig --batch 1")]
 pub struct PlanCommand {
-    #[command(flatten)]
-    victim: VictimOptions,
+    /// Architecture: lenet-zhu, or convnet with a width (convnet64)
+    #[arg(long, value_name = "A", default_value = "lenet-zhu")]
+    arch: String,
+    /// Number of classes
+    #[arg(long, value_name = "K", default_value_t = DEFAULT_CLASSES)]
+    classes: usize,
     #[command(flatten)]
     attack: AttackOptions,
     /// Pictures in the batch
@@ -29,15 +34,20 @@ pub struct PlanCommand {
 
 impl PlanCommand {
     pub fn run(self) -> anyhow::Result<()> {
-        if !(1..=4096).contains(&self.batch) {
-            return Err(misuse(format!("--batch: expected 1 to 4096, found {}", self.batch)));
+        check_batch(self.batch)?;
+        let config = self.attack.config(&self.arch)?;
+        let (batch, trials) = (self.batch, self.attack.trials);
+        if batch * trials > MAX_BATCH {
+            return Err(misuse(format!(
+                "--batch {batch} × --trials {trials}: expected at most {MAX_BATCH} pictures"
+            )));
         }
-        let victim = architecture(&self.victim.arch).map_err(misuse)?;
-        let config = self.attack.config(&self.victim.arch)?;
+        let victim = architecture(&self.arch).map_err(misuse)?;
+        check_classes(self.classes).map_err(misuse)?;
         let sizes = Sizes {
-            trials: self.attack.trials,
-            batch: self.batch,
-            classes: self.victim.classes.unwrap_or(crate::federated::DEFAULT_CLASSES),
+            trials,
+            batch,
+            classes: self.classes,
             shared_target: true,
             joint_labels: config.labels == LabelStrategy::Joint,
         };
@@ -51,7 +61,6 @@ impl PlanCommand {
             }
             Optimiser::Lbfgs { .. } => lbfgs::plan(&problem),
         };
-        print!("{}", plan.dump());
-        Ok(())
+        print_line(plan.dump().trim_end())
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod cpu;
 pub mod gpu;
+pub mod host;
 
 use crate::{plan::Plan, tape::Var};
 

@@ -3,4 +3,5 @@
 pub mod client;
 mod victim;
 
-pub use victim::{DEFAULT_CLASSES, Victim, VictimError};
+pub use client::ClientError;
+pub use victim::{DEFAULT_CLASSES, Victim, VictimError, check_classes};

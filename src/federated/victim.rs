@@ -3,15 +3,19 @@
 use std::path::Path;
 
 use crate::{
+    device::{DeviceError, host},
     nn::{
         self, Architecture, ArchitectureError, Declaration,
         architecture::{architecture, declarations},
     },
-    tensor_file::{Extra, ParameterSpec, TensorFile, TensorFileError},
+    tensor_file::{Extra, GRADIENT_FORMAT, ParameterSpec, TensorFile, TensorFileError},
 };
 
 /// Classes of a victim that is initialised by seed and told nothing else.
 pub const DEFAULT_CLASSES: usize = 10;
+
+/// Beyond every public data set; a larger count is a mistake.
+const MAX_CLASSES: usize = 1 << 20;
 
 /// The model that client and eavesdropper share.
 pub struct Victim {
@@ -35,18 +39,31 @@ pub enum VictimError {
     File(#[from] TensorFileError),
     #[error("{path}: tensor {tensor} gives {found} classes, expected {expected}")]
     Classes { path: String, tensor: String, expected: usize, found: usize },
-    #[error("the number of classes must be at least 1, found 0")]
-    NoClasses,
+    #[error(
+        "expected 2 to {MAX_CLASSES} classes, found {0}{}",
+        if *.0 == 1 { ": the cross entropy of one class is always 0, and so is its gradient" } else { "" }
+    )]
+    ClassCount(usize),
+    #[error("{path} holds a gradient, expected weights")]
+    Gradient { path: String },
+    #[error(transparent)]
+    Memory(DeviceError),
+}
+
+/// A class count that a victim can have.
+pub fn check_classes(classes: usize) -> Result<(), VictimError> {
+    if (2..=MAX_CLASSES).contains(&classes) { Ok(()) } else { Err(VictimError::ClassCount(classes)) }
 }
 
 impl Victim {
     /// An untrained victim.
     pub fn from_seed(name: &str, classes: usize, seed: u64) -> Result<Victim, VictimError> {
-        if classes == 0 {
-            return Err(VictimError::NoClasses);
-        }
         let architecture = architecture(name)?;
+        check_classes(classes)?;
         let declarations = declarations(&*architecture, classes);
+        let elements: usize = declarations.iter().map(|d| d.shape.iter().product::<usize>()).sum();
+        host::check(|| format!("the weights of {name}"), (elements * size_of::<f32>()) as u64)
+            .map_err(VictimError::Memory)?;
         let tensors = nn::initialise(&declarations, seed);
         let weights = format!("initialised by seed {seed}");
         Ok(Victim { name: name.into(), architecture, classes, declarations, tensors, weights })
@@ -57,6 +74,9 @@ impl Victim {
     pub fn from_file(path: &Path, name: &str, classes: Option<usize>) -> Result<Victim, VictimError> {
         let architecture = architecture(name)?;
         let file = TensorFile::read(path)?;
+        if file.metadata.get("format").is_some_and(|format| format == GRADIENT_FORMAT) {
+            return Err(VictimError::Gradient { path: path.display().to_string() });
+        }
         let found = last_layer_outputs(&file, &declarations(&*architecture, 1));
         if let (Some((tensor, found)), Some(expected)) = (&found, classes)
             && *found != expected
@@ -64,10 +84,12 @@ impl Victim {
             let (tensor, found, path) = (tensor.clone(), *found, path.display().to_string());
             return Err(VictimError::Classes { path, tensor, expected, found });
         }
-        let classes = found.map(|f| f.1).or(classes).unwrap_or(DEFAULT_CLASSES).max(1);
-        let declarations = declarations(&*architecture, classes);
+        let classes = found.map(|f| f.1).or(classes).unwrap_or(DEFAULT_CLASSES);
+        // A file whose last layer has no outputs fails by its shapes.
+        let declarations = declarations(&*architecture, classes.max(1));
         let specs: Vec<ParameterSpec> = declarations.iter().map(spec).collect();
         let tensors = file.parameters(&specs, Extra::Reject)?;
+        check_classes(classes)?;
         Ok(Victim {
             name: name.into(),
             architecture,

@@ -10,7 +10,8 @@ use std::str::FromStr;
 
 use super::{Extra, ParameterSpec, Tensor, TensorFile, TensorFileError};
 
-const FORMAT: &str = "gia-gpu gradient";
+/// What the metadata of our gradient files says under `format`.
+pub const FORMAT: &str = "gia-gpu gradient";
 const VERSION: &str = "1";
 const LOSS: &str = "mean cross entropy";
 

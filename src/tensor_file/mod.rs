@@ -14,7 +14,7 @@ mod read;
 mod write;
 
 pub use error::TensorFileError;
-pub use gradient::{GradientFile, GradientInfo};
+pub use gradient::{FORMAT as GRADIENT_FORMAT, GradientFile, GradientInfo};
 pub use parameters::{Extra, ParameterSpec};
 
 /// A row-major tensor: `data.len()` is the product of `shape`; a scalar has shape `[]`.
