@@ -85,9 +85,9 @@ impl Grower {
     /// `x` and another operand that broadcasts against it.
     fn binary(&mut self, x: Known) -> Known {
         let mut shape = self.tape.shape(x.var).to_vec();
-        for d in 0..shape.len() {
+        for n in &mut shape {
             if self.chance(15) {
-                shape[d] = 1;
+                *n = 1;
             }
         }
         if shape.len() > 1 && self.chance(15) {
