@@ -178,20 +178,21 @@ fn attack(
     let shared = trials.iter().all(|t| t.0 == trials[0].0);
     let joint = known[trials[0].0].is_none();
     let mut problem = problem(setting, joint, trials.len(), shared);
-    let starts: Vec<Vec<f32>> = trials.iter().map(|&t| start(setting, t)).collect();
-    let logits: Vec<Vec<f32>> = trials.iter().map(|&t| start_logits(setting, t)).collect();
     let observed: Vec<&Target> =
         if shared { vec![&targets[trials[0].0]] } else { trials.iter().map(|t| &targets[t.0]).collect() };
-    let rows: Vec<Vec<f32>> = match joint {
-        true => logits.clone(),
-        false => trials
-            .iter()
-            .map(|t| one_hot(known[t.0].as_deref().unwrap_or_default(), setting.victim.classes))
-            .collect(),
+    let logits = || trials.iter().map(|&t| start_logits(setting, t));
+    let label_rows = || -> Vec<f32> {
+        let known = |t: &(usize, usize)| known[t.0].as_deref().unwrap_or_default();
+        match joint {
+            true => logits().flatten().collect(),
+            false => trials.iter().flat_map(|t| one_hot(known(t), setting.victim.classes)).collect(),
+        }
     };
+    // Called when the device has taken the plan: what does not fit is refused before anything is drawn.
     let fill = |problem: &Problem, exe: &mut dyn Executable| -> Result<(), AttackError> {
-        exe.write(problem.x, &starts.concat())?;
-        exe.write(problem.labels, &rows.concat())?;
+        let starts: Vec<f32> = trials.iter().flat_map(|&t| start(setting, t)).collect();
+        exe.write(problem.x, &starts)?;
+        exe.write(problem.labels, &label_rows())?;
         for (i, &input) in problem.observed.iter().enumerate() {
             let values: Vec<f32> = observed.iter().flat_map(|t| t.gradient[i].iter().copied()).collect();
             exe.write(input, &values)?;
@@ -214,9 +215,10 @@ fn attack(
             let mut exe = lbfgs::compile(device, &problem)?;
             fill(&problem, &mut *exe)?;
             let settings = Lbfgs { iterations: (config.iterations * inner) as u64, history, stop };
+            let starts = trials.iter().map(|&t| start(setting, t));
             let starts = match joint {
-                true => starts.into_iter().zip(logits).map(|(s, l)| [s, l].concat()).collect(),
-                false => starts,
+                true => starts.zip(logits()).map(|(s, l)| [s, l].concat()).collect(),
+                false => starts.collect(),
             };
             lbfgs::run(&problem, &mut *exe, starts, config.iterations, settings, hooks)
         }

@@ -1,5 +1,7 @@
 //! The devices that results are compared on, behind one interface in `f64`.
 
+use std::sync::OnceLock;
+
 use gia_gpu::{
     device::{
         Device,
@@ -18,16 +20,19 @@ pub struct Target {
     device: Option<Box<dyn Device>>,
 }
 
-/// Every device that the tests run on.
-pub fn targets() -> Vec<Target> {
-    let gpu = Gpu::new(GpuOptions { allow_software: true, checked: true }).unwrap_or_else(|error| {
-        panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
-    });
-    vec![
-        Target { name: "cpu f64", tolerance: 1e-12, device: None },
-        Target { name: "cpu f32", tolerance: 1e-5, device: Some(Box::new(Cpu::<f32>::new())) },
-        Target { name: "gpu", tolerance: 1e-4, device: Some(Box::new(gpu)) },
-    ]
+/// Every device that the tests run on, opened once.
+pub fn targets() -> &'static [Target] {
+    static TARGETS: OnceLock<Vec<Target>> = OnceLock::new();
+    TARGETS.get_or_init(|| {
+        let gpu = Gpu::new(GpuOptions { allow_software: true, checked: true }).unwrap_or_else(|error| {
+            panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
+        });
+        vec![
+            Target { name: "cpu f64", tolerance: 1e-12, device: None },
+            Target { name: "cpu f32", tolerance: 1e-5, device: Some(Box::new(Cpu::<f32>::new())) },
+            Target { name: "gpu", tolerance: 1e-4, device: Some(Box::new(gpu)) },
+        ]
+    })
 }
 
 impl Target {

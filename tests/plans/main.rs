@@ -11,3 +11,4 @@ mod liveness;
 mod random_graph;
 mod regressions;
 mod replay;
+mod single_precision;

@@ -118,9 +118,9 @@ fn matching_losses_and_their_gradients_equal_those_of_pytorch() {
             let problem = case.problem(&victim, 1, true);
             let trial = case.trial(&victim, &problem);
             for target in targets() {
-                let found = run(&target, &victim, &problem, std::slice::from_ref(&trial), &results(&problem));
+                let found = run(target, &victim, &problem, std::slice::from_ref(&trial), &results(&problem));
                 let what = format!("{}, {}", victim.name, case.name);
-                assert_results(&target, &what, &found[0], &expected(&case, &victim));
+                assert_results(target, &what, &found[0], &expected(&case, &victim));
             }
         }
     }
@@ -136,7 +136,7 @@ fn norm_ratios_equal_those_of_pytorch() {
                 ["trial.norm", "observed.norm"].map(|name| victim.matching[name].data[0]);
             for target in targets() {
                 let found =
-                    run(&target, &victim, &problem, std::slice::from_ref(&trial), &[problem.norm_ratio]);
+                    run(target, &victim, &problem, std::slice::from_ref(&trial), &[problem.norm_ratio]);
                 let what = format!("{}, {}, norm ratio", victim.name, case.name);
                 target.assert_close(&what, &found[0][0], &[trial_norm / observed_norm]);
             }

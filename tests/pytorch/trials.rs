@@ -34,12 +34,12 @@ fn three_trials_with_targets_of_their_own_get_what_each_gets_alone() {
             let problem = case.problem(&victim, 3, false);
             let trials = neighbours(&victim, &case.trial(&victim, &problem));
             for target in targets() {
-                let found = run(&target, &victim, &problem, &trials, &results(&problem));
+                let found = run(target, &victim, &problem, &trials, &results(&problem));
                 let what = format!("{}, {}, unshared target", victim.name, case.name);
-                assert_results(&target, &what, &found[1], &expected(&case, &victim));
+                assert_results(target, &what, &found[1], &expected(&case, &victim));
                 for t in [0, 2] {
-                    let expected = alone(&target, &victim, &case, &trials[t]);
-                    assert_results(&target, &format!("{what}, trial {t}"), &found[t], &expected);
+                    let expected = alone(target, &victim, &case, &trials[t]);
+                    assert_results(target, &format!("{what}, trial {t}"), &found[t], &expected);
                 }
             }
         }
@@ -55,12 +55,12 @@ fn three_trials_of_one_target_get_what_each_gets_alone() {
             let trials =
                 neighbours(&victim, &middle).map(|t| Trial { observed: middle.observed.clone(), ..t });
             for target in targets() {
-                let found = run(&target, &victim, &problem, &trials, &results(&problem));
+                let found = run(target, &victim, &problem, &trials, &results(&problem));
                 let what = format!("{}, {}, shared target", victim.name, case.name);
-                assert_results(&target, &what, &found[1], &expected(&case, &victim));
+                assert_results(target, &what, &found[1], &expected(&case, &victim));
                 for t in [0, 2] {
-                    let expected = alone(&target, &victim, &case, &trials[t]);
-                    assert_results(&target, &format!("{what}, trial {t}"), &found[t], &expected);
+                    let expected = alone(target, &victim, &case, &trials[t]);
+                    assert_results(target, &format!("{what}, trial {t}"), &found[t], &expected);
                 }
             }
         }

@@ -1,0 +1,191 @@
+//! Wrong options, pictures and folders: the exit code, and a message that says what was expected and found.
+
+use std::fs;
+
+use crate::support::*;
+
+#[test]
+fn wrong_options_are_misuse() {
+    let out = folder();
+    let dir = out.path().join("out");
+    let run = |options: &str, words: &[&str]| {
+        fail(2, &format!("run {options} --iterations 1 --out {}", dir.display()), words);
+        assert!(!dir.exists(), "{options} made {}", dir.display());
+    };
+    run("--arch resnet0", &["unknown architecture 'resnet0'", "lenet-zhu"]);
+    run("--arch convnet0", &["convnet0", "width"]);
+    run("--arch convnetx", &["convnetx", "width"]);
+    run("--preset igg", &["unknown preset 'igg'", "ig, dlg, idlg"]);
+    run("--device tpu", &["tpu", "auto"]);
+    run("--batch 0", &["--batch", "0"]);
+    run("--batches 0", &["--batches", "0"]);
+    run("--batch 41", &["--batch 41", "41", "has 40"]);
+    run("--trials 0", &["--trials", "0"]);
+    run("--trials many", &["--trials", "many"]);
+    run("--classes 2", &["label 2", "2 classes"]);
+    run("--classes 0", &["classes", "0"]);
+    run("--tv -1", &["--tv"]);
+    run("--tv nan", &["--tv", "NaN"]);
+    run("--mean 0,0,0", &["--std"]);
+    run("--mean 0,0,0 --std 1,0,1", &["0"]);
+    run("--mean 0,x,0 --std 1,1,1", &["x"]);
+    run("--mean 0 --std 1", &["3"]);
+    run("--preset dlg --sign hard", &["--sign", "L-BFGS"]);
+    fail(2, &format!("run --iterations 0 --out {}", dir.display()), &["--iterations", "0"]);
+}
+
+#[test]
+fn wrong_labels_are_misuse() {
+    let Captured { folder, picture, gradient, weights } = captured();
+    let out = folder.path().join("new.safetensors").display().to_string();
+    for (labels, words) in [
+        ("10", ["0 to 9", "10"]),
+        ("1,2", ["expected 1", "found 2"]),
+        ("cat", ["3,5", "'cat'"]),
+        ("", ["3,5", "''"]),
+    ] {
+        let options = format!("capture --arch lenet-zhu --images {picture} --labels={labels} --out {out}");
+        fail(2, &options, &words);
+        let options = format!(
+            "invert --arch lenet-zhu --weights {weights} --gradient {gradient} --labels={labels} --out {out}"
+        );
+        fail(2, &options, &words);
+    }
+    assert!(!folder.path().join("new.safetensors").exists());
+}
+
+#[test]
+fn a_gradient_must_fit_the_options() {
+    let Captured { folder, gradient, weights, .. } = captured();
+    let out = folder.path().join("out");
+    let dir = out.display();
+    let common = format!("--weights {weights} --gradient {gradient} --out {dir}");
+    fail(2, &format!("invert --arch convnet8 {common}"), &[&gradient, "lenet-zhu", "convnet8"]);
+    fail(2, &format!("invert --arch lenet-zhu --batch 3 {common}"), &["--batch", "expected 1", "found 3"]);
+    let weights_as_gradient = format!("--weights {weights} --gradient {weights} --out {dir}");
+    fail(
+        2,
+        &format!("invert --arch lenet-zhu {weights_as_gradient}"),
+        &["batch size", "--batch or --labels"],
+    );
+    fail(
+        1,
+        &format!("invert --arch lenet-zhu --batch 2 {weights_as_gradient} --device cpu"),
+        &["iDLG", "batch of 1", "give the labels"],
+    );
+    assert!(!out.exists());
+}
+
+#[test]
+fn unreadable_pictures_are_named() {
+    let out = folder();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = out.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    };
+    let gradient = out.path().join("g.safetensors");
+    let capture = |picture: &str, words: &[&str]| {
+        let options = format!(
+            "capture --arch lenet-zhu --images {picture} --labels 1 --device cpu --out {}",
+            gradient.display()
+        );
+        fail(1, &options, words);
+        assert!(!gradient.exists());
+    };
+    for (name, bytes) in
+        [("empty.png", &b""[..]), ("text.png", b"hello"), ("cut.png", b"\x89PNG\r\n\x1a\n\0\0")]
+    {
+        capture(&write(name, bytes), &[name]);
+    }
+    capture(&out.path().display().to_string(), &[]);
+    capture("/nowhere/x.png", &["/nowhere/x.png"]);
+}
+
+#[test]
+fn unreadable_data_is_named() {
+    let out = folder();
+    let empty = out.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let cut = out.path().join("data_batch_1.bin");
+    fs::write(&cut, [0; 100]).unwrap();
+    for path in [&empty, &cut, &out.path().join("missing")] {
+        let path = path.display().to_string();
+        fail(1, &format!("run --data {path} --out {}/o", out.path().display()), &[&path]);
+    }
+}
+
+#[test]
+fn metrics_names_folders_that_do_not_fit() {
+    let out = folder();
+    let [a, b] = ["a", "b"].map(|name| out.path().join(name));
+    fs::create_dir(&a).unwrap();
+    let (x, y) = (a.display(), b.display());
+    fail(1, &format!("metrics --reference {x} --reconstruction {y}"), &["a"]);
+    fs::create_dir(&b).unwrap();
+    let samples = gia_gpu::data::samples();
+    samples.picture(0).unwrap().write_png(&a.join("0.png")).unwrap();
+    samples.picture(0).unwrap().write_png(&b.join("0.png")).unwrap();
+    samples.picture(1).unwrap().write_png(&b.join("1.png")).unwrap();
+    fail(1, &format!("metrics --reference {x} --reconstruction {y}"), &["expected 1", "found 2"]);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_fails_before_any_computing() {
+    let out = folder();
+    let file = out.path().join("file");
+    fs::write(&file, "in the way").unwrap();
+    for dir in [file.clone(), file.join("below")] {
+        let dir = dir.display().to_string();
+        fail(1, &format!("run --iterations 10000000 --device cpu --out {dir}"), &[&dir]);
+    }
+    let Captured { picture, .. } = &captured();
+    let target = file.join("g.safetensors").display().to_string();
+    let capture = format!("capture --arch lenet-zhu --images {picture} --labels 1 --device cpu");
+    fail(1, &format!("{capture} --out {target}"), &[&target]);
+    fail(2, &format!("{capture} --out /tmp/same --save-weights /tmp/same"), &["same file"]);
+}
+
+#[test]
+fn config_files_are_checked() {
+    let out = folder();
+    let config = out.path().join("c.toml");
+    let path = config.display().to_string();
+    let check = |text: &str, code: i32, words: &[&str]| {
+        fs::write(&config, text).unwrap();
+        fail(code, &format!("run --config {path} --out {}/o", out.path().display()), words);
+    };
+    check("iteratons = 3", 2, &[&path, "unknown option 'iteratons'", "iterations"]);
+    check("iterations = \"three\"", 2, &[&path, "iterations", "three"]);
+    check("iterations = { a = 1 }", 2, &[&path, "iterations", "table"]);
+    check("iterations = = 3", 1, &[&path, "not TOML"]);
+    fail(1, "run --config /nowhere.toml", &["/nowhere.toml"]);
+}
+
+#[test]
+fn without_an_adapter_the_gpu_device_says_which_driver_to_install() {
+    let output = program()
+        .args(["run", "--device", "gpu", "--iterations", "1", "--out"])
+        .arg(folder().path().join("out"))
+        .env("VK_DRIVER_FILES", "/nowhere.json")
+        .env("VK_ICD_FILENAMES", "/nowhere.json")
+        .output()
+        .unwrap();
+    if cfg!(target_os = "linux") {
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains("mesa-vulkan-drivers"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_plan_larger_than_memory_is_refused_with_its_size() {
+    let Captured { folder, weights, .. } = captured();
+    let dir = folder.path().join("o");
+    for device in ["cpu", "gpu"] {
+        // A gradient without metadata: the batch size is the user's claim.
+        let claim = format!("--weights {weights} --gradient {weights} --batch 400000 --preset dlg");
+        let options = format!("invert --arch lenet-zhu {claim} --device {device} --out {}", dir.display());
+        fail(1, &options, &["needs", "bytes"]);
+        assert!(!dir.exists());
+    }
+}

@@ -1,0 +1,52 @@
+//! A run that dies or fails leaves no half-written output and spoils no earlier one.
+
+use std::{fs, thread::sleep, time::Duration};
+
+use crate::support::*;
+
+#[test]
+fn a_killed_run_leaves_the_earlier_output_as_it_was() {
+    let out = folder();
+    let dir = out.path().join("out");
+    succeed(&format!("run --iterations 5 --device cpu --out {}", dir.display()));
+    let before = files(&dir);
+    let mut child = program()
+        .args(["run", "--iterations", "1000000", "--device", "cpu", "--out"])
+        .arg(&dir)
+        .spawn()
+        .unwrap();
+    sleep(Duration::from_millis(700));
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+    assert_eq!(files(&dir), before);
+}
+
+#[test]
+fn a_killed_first_run_leaves_no_files() {
+    let out = folder();
+    let dir = out.path().join("new");
+    let mut child = program()
+        .args(["run", "--iterations", "1000000", "--device", "cpu", "--out"])
+        .arg(&dir)
+        .spawn()
+        .unwrap();
+    sleep(Duration::from_millis(700));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!dir.exists() || files(&dir).is_empty());
+}
+
+#[test]
+fn a_failed_run_takes_its_new_folder_away_and_keeps_an_old_one() {
+    let Captured { folder, weights, .. } = captured();
+    let dir = folder.path().join("a/b");
+    // Refused when the output folder has been made: the plan is larger than any memory.
+    let claim = format!("--weights {weights} --gradient {weights} --batch 400000 --preset dlg");
+    let options = format!("invert --arch lenet-zhu {claim} --device cpu --out {}", dir.display());
+    fail(1, &options, &["bytes"]);
+    assert!(!folder.path().join("a").exists());
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("mine.txt"), "kept").unwrap();
+    fail(1, &options, &["bytes"]);
+    assert_eq!(files(&dir).len(), 1);
+}

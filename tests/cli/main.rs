@@ -1,0 +1,8 @@
+//! The program, run as a user runs it: small attacks on the embedded samples, files read back.
+
+mod bad_input;
+mod bad_weights;
+mod contract;
+mod determinism;
+mod interrupted;
+mod support;

@@ -1,0 +1,94 @@
+//! Running the program and looking at what it left.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gia-gpu"));
+    // Mesa complains on standard error where no desktop has set it.
+    command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    command
+}
+
+/// Splits at spaces; arguments with spaces go through [`program`].
+pub fn run(arguments: &str) -> Output {
+    program().args(arguments.split_whitespace()).output().unwrap()
+}
+
+pub fn succeed(arguments: &str) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments}\n{}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs, and expects this exit code and these words on standard error, nothing on standard output, no panic.
+pub fn fail(code: i32, arguments: &str, words: &[&str]) {
+    let output = run(arguments);
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments}\n{message}");
+    assert!(output.stdout.is_empty(), "{arguments}: {}", String::from_utf8_lossy(&output.stdout));
+    assert!(!message.contains("panicked"), "{arguments}\n{message}");
+    for word in words {
+        assert!(message.contains(word), "{arguments}: no '{word}' in\n{message}");
+    }
+}
+
+pub fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+pub fn report(folder: &Path) -> Value {
+    serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap()
+}
+
+/// Every file below a folder, by relative path.
+pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.insert(path.strip_prefix(folder).unwrap().to_owned(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+pub fn fixture(name: &str) -> String {
+    format!("{}/tests/fixtures/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A captured gradient of one sample picture (class 2), and the weights it belongs to.
+pub struct Captured {
+    pub folder: TempDir,
+    pub picture: String,
+    pub gradient: String,
+    pub weights: String,
+}
+
+pub fn captured() -> Captured {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (picture, gradient, weights) = (path("picture.png"), path("g.safetensors"), path("w.safetensors"));
+    gia_gpu::data::samples().picture(0).unwrap().write_png(Path::new(&picture)).unwrap();
+    succeed(&format!(
+        "capture --arch lenet-zhu --seed 5 --images {picture} --labels 2 --device cpu --out {gradient} \
+         --save-weights {weights}"
+    ));
+    Captured { folder, picture, gradient, weights }
+}
