@@ -77,6 +77,10 @@ pub fn invert(
     if targets.iter().any(|t| t.labels.is_some() != targets[0].labels.is_some()) {
         return Err(AttackError::Invalid("labels are given for some targets and not for others".into()));
     }
+    let zero = |t: &Target| t.gradient.iter().flatten().all(|&v| v == 0.0);
+    if let Some(target) = targets.iter().position(zero) {
+        return Err(AttackError::ZeroGradient { target });
+    }
     let known = targets.iter().map(|t| restore_labels(setting, t)).collect::<Result<Vec<_>, _>>()?;
     // (target, restart)
     let trials: Vec<(usize, usize)> =

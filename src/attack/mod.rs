@@ -47,6 +47,8 @@ pub enum AttackError {
     Device(#[from] DeviceError),
     #[error("{0}")]
     Invalid(String),
-    #[error("no trial of target {target} had a finite objective, from the first iteration on")]
+    #[error("gradient {target} is 0 in every element: there is nothing in it to attack")]
+    ZeroGradient { target: usize },
+    #[error("no trial of gradient {target} had a finite objective, from the first iteration on")]
     NotFinite { target: usize },
 }

@@ -60,10 +60,10 @@ pub struct AttackOptions {
     #[arg(long, value_enum)]
     objective: Option<ObjectiveChoice>,
     /// Weight of total variation
-    #[arg(long, value_name = "W")]
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
     tv: Option<f64>,
     /// Adam's learning rate
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
     /// What Adam is given in place of the gradient
     #[arg(long, value_enum)]

@@ -11,21 +11,23 @@ use super::misuse;
 pub fn arguments(path: &Path, command: &clap::Command) -> anyhow::Result<Vec<OsString>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let table: Table = text.parse().with_context(|| format!("{} is not TOML", path.display()))?;
-    let known: Vec<&str> =
-        command.get_arguments().filter_map(|a| a.get_long()).filter(|l| *l != "config").collect();
+    let known =
+        || command.get_arguments().filter_map(|a| Some((a.get_long()?, a))).filter(|o| o.0 != "config");
     let mut arguments = Vec::new();
     for (key, value) in &table {
-        if !known.contains(&key.as_str()) {
+        let Some((_, option)) = known().find(|o| o.0 == key) else {
+            let names: Vec<&str> = known().map(|o| o.0).collect();
             return Err(misuse(format!(
                 "{}: unknown option '{key}'; known are: {}",
                 path.display(),
-                known.join(", ")
+                names.join(", ")
             )));
-        }
-        match value {
-            Value::Boolean(true) => arguments.push(format!("--{key}").into()),
-            Value::Boolean(false) => {}
-            value => arguments.push(format!("--{key}={}", plain(value, key, path)?).into()),
+        };
+        match (value, option.get_action().takes_values()) {
+            (Value::Boolean(true), false) => arguments.push(format!("--{key}").into()),
+            (Value::Boolean(false), false) => {}
+            (value, true) => arguments.push(format!("--{key}={}", plain(value, key, path)?).into()),
+            (other, false) => return Err(unexpected(path, key, "true or false", other)),
         }
     }
     Ok(arguments)
@@ -39,12 +41,11 @@ fn plain(value: &Value, key: &str, path: &Path) -> anyhow::Result<String> {
         Value::Array(items) => {
             items.iter().map(|i| plain(i, key, path)).collect::<Result<Vec<_>, _>>()?.join(",")
         }
-        other => {
-            return Err(misuse(format!(
-                "{}: option '{key}': expected text, a number, true, false or a list of these, found {}",
-                path.display(),
-                other.type_str()
-            )));
-        }
+        other => return Err(unexpected(path, key, "text, a number or a list of these", other)),
     })
+}
+
+fn unexpected(path: &Path, key: &str, expected: &str, found: &Value) -> anyhow::Error {
+    let (path, kind) = (path.display(), found.type_str());
+    misuse(format!("{path}: option '{key}': expected {expected}, found {kind} {found}"))
 }

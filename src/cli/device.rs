@@ -1,10 +1,12 @@
 //! `--device`
 
+use std::io::{self, Write};
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::device::{
-    Device,
+    Device, DeviceError,
     cpu::Cpu,
     gpu::{Gpu, GpuOptions},
 };
@@ -27,7 +29,12 @@ impl DeviceChoice {
             DeviceChoice::Gpu => Box::new(gpu(true)?),
             DeviceChoice::Auto => match gpu(false) {
                 Ok(gpu) => Box::new(gpu),
-                Err(_) => Box::new(Cpu::<f32>::new()),
+                Err(error) => {
+                    if !matches!(error, DeviceError::NoAdapter(_)) {
+                        let _ = writeln!(io::stderr(), "the CPU computes: {error}");
+                    }
+                    Box::new(Cpu::<f32>::new())
+                }
             },
         })
     }

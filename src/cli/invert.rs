@@ -7,12 +7,15 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
-    misuse,
-    options::{DeviceOptions, NormalisationOptions, attack, parse_labels},
-    print_json,
+    command_line, misuse,
+    options::{DeviceOptions, NormalisationOptions, attack, check_batch, parse_labels, same_file},
+    print_json, print_line, summary,
 };
 use crate::{
-    attack::invert::{Setting, Target},
+    attack::{
+        config::{AttackConfig, LabelStrategy},
+        invert::{Setting, Target},
+    },
     data::Normalisation,
     federated::{Victim, VictimError},
     report::{Batch, OutputFolder, Restart, RunReport, ThreatModel},
@@ -34,7 +37,7 @@ pub struct Invert {
     #[arg(long, value_name = "FILE")]
     gradient: PathBuf,
     /// Class indices of the pictures, as in 3,5, if the eavesdropper knows them
-    #[arg(long, value_name = "L,L")]
+    #[arg(long, value_name = "L,L", allow_hyphen_values = true)]
     labels: Option<String>,
     /// Pictures in the batch, where neither the gradient file nor --labels say
     #[arg(long, value_name = "N")]
@@ -62,14 +65,23 @@ impl Invert {
         crate::nn::architecture::architecture(&self.arch).map_err(misuse)?;
         let observed = GradientFile::read(&self.gradient)?;
         self.check(&observed.info)?;
+        let batch = self.batch_size(observed.info.batch_size)?;
+        self.check_labels(batch, &config)?;
         let victim = Victim::from_file(&self.weights, &self.arch, observed.info.classes).map_err(
             |error| match error {
-                VictimError::Architecture(_) => misuse(error),
+                VictimError::Architecture(_) | VictimError::ClassCount { .. } => misuse(error),
                 error => error.into(),
             },
         )?;
         let gradient = observed.gradients(&victim.gradient_specs())?;
         let shape = victim.image_shape();
+        if let Some(found) = observed.info.image_shape.filter(|found| *found != shape) {
+            anyhow::bail!(
+                "{}: images of {found:?} (C, H, W), {} takes {shape:?}",
+                self.gradient.display(),
+                self.arch
+            );
+        }
         let known = match (&observed.info.mean, &observed.info.std) {
             (Some(mean), Some(std)) => Some(
                 Normalisation::new(mean.clone(), std.clone())
@@ -78,7 +90,6 @@ impl Invert {
             _ => None,
         };
         let normalisation = self.normalisation.open(shape[0], known)?;
-        let batch = self.batch_size(observed.info.batch_size)?;
         let labels = self.labels.as_ref().map(|l| parse_labels(l, batch, victim.classes)).transpose()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.device.open()?;
@@ -98,7 +109,7 @@ impl Invert {
         let report = RunReport {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
-            command: std::env::args().collect(),
+            command: command_line(),
             seed: self.seed,
             device: device.info(),
             threat_model: ThreatModel::honest_but_curious_server(&victim.weights, found.label_source),
@@ -130,33 +141,40 @@ impl Invert {
         if self.json {
             return print_json(&report);
         }
-        println!(
-            "labels {:?} ({:?}), objective {:.3e}, norm ratio {:.3}, {:.1} s on {}\nwrote {}",
-            found.labels,
-            found.label_source,
-            found.best().objective,
-            found.best().norm_ratio,
-            timing.seconds,
-            report.device.name,
-            self.out.join("grid.png").display()
-        );
-        Ok(())
+        print_line(format!("{}\nwrote {}", summary::of(&report), self.out.join("grid.png").display()))
     }
 
     /// The gradient file must not contradict the options.
     fn check(&self, info: &GradientInfo) -> anyhow::Result<()> {
+        let file = self.gradient.display();
+        if same_file(&self.weights, &self.gradient) {
+            return Err(misuse(format!("--weights and --gradient name the same file, {file}")));
+        }
         match &info.architecture {
             Some(found) if *found != self.arch => Err(misuse(format!(
-                "{}: the gradient is of architecture '{found}', --arch says '{}'",
-                self.gradient.display(),
+                "{file}: the gradient is of architecture '{found}', --arch says '{}'",
                 self.arch
             ))),
             _ => Ok(()),
         }
     }
 
+    fn check_labels(&self, batch: usize, config: &AttackConfig) -> anyhow::Result<()> {
+        if self.labels.is_none() && batch > 1 && config.labels == LabelStrategy::Idlg {
+            return Err(misuse(format!(
+                "iDLG restores the label of a batch of 1, this batch has {batch} pictures: give --labels, or \
+                 learn them with --restore-labels joint or --preset dlg"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Of the gradient file, of `--batch`, or the number of labels.
     fn batch_size(&self, in_file: Option<usize>) -> anyhow::Result<usize> {
         let from_labels = self.labels.as_ref().map(|l| l.split(',').count());
+        if let Some(batch) = self.batch {
+            check_batch(batch)?;
+        }
         if let (Some(file), Some(option)) = (in_file, self.batch)
             && file != option
         {
@@ -166,7 +184,6 @@ impl Invert {
             )));
         }
         match in_file.or(self.batch).or(from_labels) {
-            Some(0) => Err(misuse("the batch size must be 1 or more, found 0")),
             Some(n) => Ok(n),
             None => Err(misuse(format!(
                 "{} does not say its batch size: give --batch or --labels",

@@ -1,6 +1,9 @@
 //! Options that several commands share.
 
-use std::time::Instant;
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clap::Args;
 
@@ -17,6 +20,9 @@ use crate::{
     report::Timing,
 };
 
+/// Most pictures that one option may ask for.
+pub const MAX_BATCH: usize = 65_536;
+
 /// The victim and its data.
 #[derive(Args, Clone, Debug)]
 pub struct VictimOptions {
@@ -25,7 +31,7 @@ pub struct VictimOptions {
     pub arch: String,
     /// Weights: a safetensors file with PyTorch's state_dict names; without it they are initialised by seed
     #[arg(long, value_name = "FILE")]
-    pub weights: Option<std::path::PathBuf>,
+    pub weights: Option<PathBuf>,
     /// Number of classes; taken from the weights or the data set if not given
     #[arg(long, value_name = "K")]
     pub classes: Option<usize>,
@@ -39,7 +45,7 @@ impl VictimOptions {
             None => Victim::from_seed(&self.arch, self.classes.unwrap_or(classes), seed),
         };
         victim.map_err(|error| match error {
-            VictimError::Architecture(_) | VictimError::ClassCount(_) => misuse(error),
+            VictimError::Architecture(_) | VictimError::ClassCount { .. } => misuse(error),
             error => error.into(),
         })
     }
@@ -49,10 +55,10 @@ impl VictimOptions {
 #[derive(Args, Clone, Debug)]
 pub struct NormalisationOptions {
     /// Mean of each channel, subtracted from pixels in [0,1] (default CIFAR-10's: 0.4914,0.4822,0.4465)
-    #[arg(long, value_name = "M,M,M", requires = "std")]
+    #[arg(long, value_name = "M,M,M", allow_hyphen_values = true, requires = "std")]
     pub mean: Option<String>,
     /// Standard deviation of each channel, divided by (default CIFAR-10's: 0.2470,0.2435,0.2616)
-    #[arg(long, value_name = "S,S,S", requires = "mean")]
+    #[arg(long, value_name = "S,S,S", allow_hyphen_values = true, requires = "mean")]
     pub std: Option<String>,
 }
 
@@ -96,6 +102,26 @@ pub fn attack(
     };
     let trials = targets.len() * setting.restarts;
     Ok((reconstructions, Timing::new(started.elapsed().as_secs_f64(), iterations, trials)))
+}
+
+/// The value of `--batch`.
+pub fn check_batch(batch: usize) -> anyhow::Result<()> {
+    match batch {
+        1..=MAX_BATCH => Ok(()),
+        _ => Err(misuse(format!("--batch: expected 1 to {MAX_BATCH}, found {batch}"))),
+    }
+}
+
+/// Whether two paths lead to one file, which need not exist yet.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    let resolved = |path: &Path| {
+        path.canonicalize().unwrap_or_else(|_| {
+            let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+            let name = path.file_name().unwrap_or_default();
+            folder.map_or_else(|| path.to_owned(), |folder| folder.join(name))
+        })
+    };
+    resolved(a) == resolved(b)
 }
 
 /// `3,5` → class indices below `classes`, `batch` of them.

@@ -2,7 +2,12 @@
 
 use clap::Args;
 
-use super::{attack_options::AttackOptions, misuse, options::{MAX_BATCH, check_batch}, print_line};
+use super::{
+    attack_options::AttackOptions,
+    misuse,
+    options::{MAX_BATCH, check_batch},
+    print_line,
+};
 use crate::{
     attack::{
         adam,

@@ -6,9 +6,12 @@ use clap::{Args, FromArgMatches, ValueEnum};
 
 use super::{
     attack_options::AttackOptions,
-    config, misuse,
-    options::{DeviceOptions, NormalisationOptions, VictimOptions, attack, fit_picture},
-    print_json,
+    command_line, config, misuse,
+    options::{
+        DeviceOptions, MAX_BATCH, NormalisationOptions, VictimOptions, attack, check_batch, fit_picture,
+        same_file,
+    },
+    print_json, print_line, summary,
 };
 use crate::{
     attack::{
@@ -16,13 +19,10 @@ use crate::{
         invert::{LabelSource, Reconstruction, Setting, Target},
     },
     data::{Dataset, Picture, samples},
-    device::DeviceInfo,
+    device::{DeviceInfo, host},
     federated::{Victim, client},
     metrics::{Comparison, MetricsError, compare, flat_grey_floor},
-    report::{
-        Batch, Estimate, Figures, Floors, OutputFolder, Restart, RunReport, ThreatModel, Timing, figures,
-        noise_like,
-    },
+    report::{Batch, Floors, OutputFolder, Restart, RunReport, ThreatModel, Timing, figures, noise_like},
 };
 
 /// Most iterations of an attack on the embedded samples, unless told otherwise: a first try is short.
@@ -99,7 +99,7 @@ impl Run {
         let command = Run::augment_args(clap::Command::new("gia-gpu run"));
         let mut arguments = config::arguments(path, &command)?;
         arguments.insert(0, "gia-gpu run".into());
-        arguments.extend(std::env::args_os().skip_while(|a| a != "run").skip(1));
+        arguments.extend(std::env::args_os().skip(1).skip_while(|a| a != "run").skip(1));
         let matches = command
             .try_get_matches_from(arguments)
             .map_err(|error| misuse(format!("with the options of {}: {error}", path.display())))?;
@@ -115,9 +115,17 @@ impl Run {
             Some(path) => Dataset::open(path)?,
             None => samples(),
         };
+        if self.data.as_ref().is_some_and(|data| same_file(data, &self.out)) {
+            let folder = self.out.display();
+            return Err(misuse(format!(
+                "--out {folder} is the data set: its report would become part of it"
+            )));
+        }
         let victim = self.victim.open(self.seed, dataset.class_names.len())?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
         let batches = self.read_batches(&dataset, &victim)?;
+        let bytes = victim.gradient_bytes().saturating_mul(batches.len() as u64);
+        host::check(|| format!("holding the gradients of {} batches", batches.len()), bytes)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.device.open()?;
 
@@ -149,17 +157,14 @@ impl Run {
         if self.json {
             return print_json(&report);
         }
-        print_summary(&report);
-        println!("wrote {}", self.out.join("grid.png").display());
-        Ok(())
+        print_line(format!("{}\nwrote {}", summary::of(&report), self.out.join("grid.png").display()))
     }
 
     /// The first `batches × batch` pictures, fitted to the victim's input.
     fn read_batches(&self, dataset: &Dataset, victim: &Victim) -> anyhow::Result<Vec<ClientBatch>> {
-        for (option, value) in [("--batch", self.batch), ("--batches", self.batches)] {
-            if !(1..=65_536).contains(&value) {
-                return Err(misuse(format!("{option}: expected 1 to 65536, found {value}")));
-            }
+        check_batch(self.batch)?;
+        if !(1..=MAX_BATCH).contains(&self.batches) {
+            return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches)));
         }
         let wanted = self.batch * self.batches;
         if wanted > dataset.len() {
@@ -242,7 +247,7 @@ impl Study<'_> {
         Ok(RunReport {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
-            command: std::env::args().collect(),
+            command: command_line(),
             seed: *seed,
             device,
             threat_model: ThreatModel::honest_but_curious_server(&victim.weights, source),
@@ -285,64 +290,4 @@ fn captions(report: &RunReport) -> Vec<String> {
         psnr.iter().zip(ssim).map(|(p, s)| format!("{p:.1} dB {s:.2}")).collect::<Vec<_>>()
     })
     .collect()
-}
-
-fn print_summary(report: &RunReport) {
-    let device = &report.device;
-    println!(
-        "{} on {}: {} batch{} of {}, {} trial{} each, {} ({})",
-        report.attack.preset,
-        report.architecture,
-        report.batches.len(),
-        if report.batches.len() == 1 { "" } else { "es" },
-        report.batch,
-        report.restarts,
-        if report.restarts == 1 { "" } else { "s" },
-        device.name,
-        device.backend
-    );
-    for (i, batch) in report.batches.iter().enumerate().take(8) {
-        let names = batch.class_names.as_deref().unwrap_or_default().join(", ");
-        let best = &batch.restarts[batch.best_restart];
-        println!(
-            "  batch {i}: labels {:?} ({:?}; true {:?}: {names}), objective {:.3e}, norm ratio {:.3}",
-            batch.labels,
-            batch.label_source,
-            batch.true_labels.as_deref().unwrap_or_default(),
-            best.objective,
-            best.norm_ratio
-        );
-    }
-    if report.batches.len() > 8 {
-        println!("  … {} more in report.json", report.batches.len() - 8);
-    }
-    if let (Some(found), Some(floors)) = (&report.metrics, &report.floors) {
-        println!("{:16} {:>28} {:>28} {:>10}", "", "PSNR dB, one-to-one", "SSIM, one-to-one", "PSNR median");
-        for (name, f) in
-            [("reconstruction", found), ("flat grey", &floors.flat_grey), ("noise", &floors.noise)]
-        {
-            println!(
-                "{name:16} {:>28} {:>28} {:>10.2}",
-                cell(f, |f| f.psnr.one_to_one),
-                cell(f, |f| f.ssim.one_to_one),
-                f.psnr.one_to_one.median
-            );
-        }
-    }
-    if let Some(right) = report.labels_right {
-        println!("labels restored: {:.1} %", 100.0 * right);
-    }
-    println!(
-        "{} iterations in {:.1} s, {:.3} ms per iteration and trial",
-        report.timing.iterations, report.timing.seconds, report.timing.milliseconds_per_iteration_and_trial
-    );
-}
-
-/// `mean [low, high]`
-fn cell(figures: &Figures, pick: fn(&Figures) -> Estimate) -> String {
-    let estimate = pick(figures);
-    match estimate.interval_95 {
-        Some([low, high]) => format!("{:.3} [{low:.3}, {high:.3}]", estimate.mean),
-        None => format!("{:.3}", estimate.mean),
-    }
 }

@@ -11,6 +11,17 @@ use crate::{
     tape::{Tape, Var},
 };
 
+/// Why a training step gives nothing to send.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error("the gradient of tensor '{tensor}' is not finite (loss {loss}): the training step overflows")]
+    NotFinite { tensor: String, loss: f32 },
+    #[error("the gradient is 0 in every element (loss {loss}): there is nothing in it to attack")]
+    Zero { loss: f32 },
+}
+
 /// What the client sends after one step on one batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
@@ -46,7 +57,7 @@ pub fn update(
     victim: &Victim,
     images: &[f32],
     labels: &[usize],
-) -> Result<Update, DeviceError> {
+) -> Result<Update, ClientError> {
     let mut tape = Tape::new();
     let [c, h, w] = victim.image_shape();
     let x = tape.input(&[1, labels.len(), c, h, w]);
@@ -60,6 +71,14 @@ pub fn update(
         exe.write(parameter.stored, tensor)?;
     }
     exe.run(1)?;
-    let gradient = step.gradient.iter().map(|&g| exe.read(g)).collect::<Result<_, _>>()?;
-    Ok(Update { gradient, loss: exe.read(step.loss)?[0] })
+    let gradient = step.gradient.iter().map(|&g| exe.read(g)).collect::<Result<Vec<_>, _>>()?;
+    let loss = exe.read(step.loss)?[0];
+    if let Some(broken) = gradient.iter().position(|g| g.iter().any(|v| !v.is_finite())) {
+        let tensor = victim.gradient_specs().swap_remove(broken).name;
+        return Err(ClientError::NotFinite { tensor, loss });
+    }
+    if gradient.iter().flatten().all(|&v| v == 0.0) {
+        return Err(ClientError::Zero { loss });
+    }
+    Ok(Update { gradient, loss })
 }

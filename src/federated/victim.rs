@@ -40,10 +40,10 @@ pub enum VictimError {
     #[error("{path}: tensor {tensor} gives {found} classes, expected {expected}")]
     Classes { path: String, tensor: String, expected: usize, found: usize },
     #[error(
-        "expected 2 to {MAX_CLASSES} classes, found {0}{}",
-        if *.0 == 1 { ": the cross entropy of one class is always 0, and so is its gradient" } else { "" }
+        "expected 2 to {MAX_CLASSES} classes, found {found}{}",
+        if *found == 1 { ": the cross entropy of one class is always 0, and so is its gradient" } else { "" }
     )]
-    ClassCount(usize),
+    ClassCount { found: usize },
     #[error("{path} holds a gradient, expected weights")]
     Gradient { path: String },
     #[error(transparent)]
@@ -52,7 +52,11 @@ pub enum VictimError {
 
 /// A class count that a victim can have.
 pub fn check_classes(classes: usize) -> Result<(), VictimError> {
-    if (2..=MAX_CLASSES).contains(&classes) { Ok(()) } else { Err(VictimError::ClassCount(classes)) }
+    if (2..=MAX_CLASSES).contains(&classes) {
+        Ok(())
+    } else {
+        Err(VictimError::ClassCount { found: classes })
+    }
 }
 
 impl Victim {
@@ -62,7 +66,7 @@ impl Victim {
         check_classes(classes)?;
         let declarations = declarations(&*architecture, classes);
         let elements: usize = declarations.iter().map(|d| d.shape.iter().product::<usize>()).sum();
-        host::check(|| format!("the weights of {name}"), (elements * size_of::<f32>()) as u64)
+        host::check(|| format!("a victim of architecture {name}"), (elements * size_of::<f32>()) as u64)
             .map_err(VictimError::Memory)?;
         let tensors = nn::initialise(&declarations, seed);
         let weights = format!("initialised by seed {seed}");
@@ -103,6 +107,12 @@ impl Victim {
     /// Names and shapes of the tensors that a gradient has, in order.
     pub fn gradient_specs(&self) -> Vec<ParameterSpec> {
         self.declarations.iter().filter(|d| d.trainable).map(spec).collect()
+    }
+
+    /// Size of one gradient in memory.
+    pub fn gradient_bytes(&self) -> u64 {
+        let elements: usize = self.gradient_specs().iter().map(|s| s.shape.iter().product::<usize>()).sum();
+        (elements * size_of::<f32>()) as u64
     }
 
     /// `[C, H, W]` of one image.

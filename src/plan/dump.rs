@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Write};
 
 use super::{
     Plan,
-    kernel::{ConvKernel, Kernel, Source, Step},
+    kernel::{BufferId, ConvKernel, Kernel, Source, Step},
 };
 
 /// Bytes of one element on the device.
@@ -195,6 +195,14 @@ impl Plan {
         }
         totals.memory = self.buffers.iter().map(|&n| n as u64 * ELEMENT).sum();
         totals
+    }
+
+    /// A buffer as messages name it: its number, and the step that writes it.
+    pub fn describe_buffer(&self, id: BufferId) -> String {
+        match self.steps.iter().enumerate().find(|(_, step)| step.write == id) {
+            Some((at, step)) => format!("buffer {id} (written by step {at}, {})", step.name()),
+            None => format!("buffer {id} (an input or a literal)"),
+        }
     }
 
     /// Maps that should have been part of the one kernel that reads them.

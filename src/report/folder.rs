@@ -1,14 +1,17 @@
 //! The folder a run writes: it appears complete, `report.json` last, or not at all.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
 
-use super::{ReportError, atomic, write_picture_grid};
+use super::{ReportError, atomic, picture_grid::MOST_PICTURES, write_picture_grid};
 use crate::data::{DataError, Picture};
+
+/// Begins the name of the folder in which a report is put together.
+const STAGE: &str = ".gia-gpu-partial-";
 
 /// A folder that has been found writable, before anything is computed.
 pub struct OutputFolder {
@@ -20,16 +23,27 @@ pub struct OutputFolder {
 impl OutputFolder {
     /// Makes the folder if needed and tries to write to it.
     pub fn open(path: &Path) -> Result<OutputFolder, ReportError> {
-        let unwritable = |cause| ReportError::Data(DataError::Unwritable { path: path.to_owned(), cause });
         let missing = path.ancestors().filter(|a| !a.as_os_str().is_empty() && !a.exists()).last();
         let folder = OutputFolder { path: path.to_owned(), made: missing.map(Path::to_owned) };
-        fs::create_dir_all(path).map_err(unwritable)?;
-        tempfile::tempfile_in(path).map_err(unwritable)?;
+        for (entry, is_folder) in [
+            (path, true),
+            (&folder.images(), true),
+            (&path.join("grid.png"), false),
+            (&folder.report(), false),
+        ] {
+            if entry.exists() && entry.is_dir() != is_folder {
+                let kind = |is_folder| String::from(if is_folder { "a folder" } else { "a file" });
+                let (expected, found) = (kind(is_folder), kind(!is_folder));
+                return Err(DataError::Malformed { path: entry.to_owned(), expected, found }.into());
+            }
+        }
+        fs::create_dir_all(path).map_err(unwritable(path))?;
+        tempfile::tempfile_in(path).map_err(unwritable(path))?;
         Ok(folder)
     }
 
-    /// Writes `images/original_NN.png`, `images/reconstruction_NN.png`, `grid.png` and `report.json`,
-    /// replacing those of an earlier run.
+    /// Writes `images/original_NN.png`, `images/reconstruction_NN.png`, `grid.png` (of the first 1024
+    /// pictures) and `report.json`, replacing those of an earlier run. Other files stay.
     pub fn write(
         mut self,
         originals: Option<&[Picture]>,
@@ -37,42 +51,78 @@ impl OutputFolder {
         captions: &[String],
         report: &impl Serialize,
     ) -> Result<(), ReportError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |cause| ReportError::Data(DataError::Unwritable { path, cause })
-        };
-        let stage = tempfile::Builder::new()
-            .prefix(".partial-")
-            .tempdir_in(&self.path)
-            .map_err(failed(&self.path))?;
+        for leftover in names(&self.path)?.iter().filter(|name| name.starts_with(STAGE)) {
+            let leftover = self.path.join(leftover);
+            fs::remove_dir_all(&leftover).map_err(unwritable(&leftover))?;
+        }
+        let stage =
+            tempfile::Builder::new().prefix(STAGE).tempdir_in(&self.path).map_err(unwritable(&self.path))?;
         let images = stage.path().join("images");
-        fs::create_dir(&images).map_err(failed(&images))?;
+        fs::create_dir(&images).map_err(unwritable(&images))?;
+        // As many digits as the last one needs: sorted names are then in the pictures' order.
+        let digits = reconstructions.len().saturating_sub(1).to_string().len().max(2);
         let mut rows = vec![];
         for (name, pictures) in [("original", originals), ("reconstruction", Some(reconstructions))] {
             let Some(pictures) = pictures else { continue };
             for (i, picture) in pictures.iter().enumerate() {
-                picture.write_png(&images.join(format!("{name}_{i:02}.png")))?;
+                picture.write_png(&images.join(format!("{name}_{i:0digits$}.png")))?;
             }
-            rows.push((name, pictures));
+            rows.push((name, &pictures[..pictures.len().min(MOST_PICTURES)]));
         }
+        let captions = &captions[..captions.len().min(MOST_PICTURES)];
         write_picture_grid(&stage.path().join("grid.png"), &rows, captions)?;
         atomic::write_json(&stage.path().join("report.json"), report)?;
-
-        // A report.json beside pictures of another run would be a lie: it goes first and comes last.
-        let (old_report, old_images) = (self.path.join("report.json"), self.path.join("images"));
-        if old_report.exists() {
-            fs::remove_file(&old_report).map_err(failed(&old_report))?;
-        }
-        if old_images.exists() {
-            fs::remove_dir_all(&old_images).map_err(failed(&old_images))?;
-        }
-        for name in ["images", "grid.png", "report.json"] {
-            let target = self.path.join(name);
-            fs::rename(stage.path().join(name), &target).map_err(failed(&target))?;
-        }
+        self.replace(stage.path())?;
         self.made = None;
         Ok(())
     }
+
+    /// Moves what is in `stage` to its place.
+    fn replace(&self, stage: &Path) -> Result<(), ReportError> {
+        // A report.json beside pictures of another run would be a lie: it goes first and comes last.
+        let images = self.images();
+        if self.report().exists() {
+            fs::remove_file(self.report()).map_err(unwritable(&self.report()))?;
+        }
+        fs::create_dir_all(&images).map_err(unwritable(&images))?;
+        for old in names(&images)?.iter().filter(|name| is_ours(name)) {
+            let old = images.join(old);
+            fs::remove_file(&old).map_err(unwritable(&old))?;
+        }
+        let pictures = names(&stage.join("images"))?.into_iter().map(|name| format!("images/{name}"));
+        for name in pictures.chain(["grid.png".into(), "report.json".into()]) {
+            let target = self.path.join(&name);
+            fs::rename(stage.join(&name), &target).map_err(unwritable(&target))?;
+        }
+        Ok(())
+    }
+
+    fn images(&self) -> PathBuf {
+        self.path.join("images")
+    }
+
+    fn report(&self) -> PathBuf {
+        self.path.join("report.json")
+    }
+}
+
+/// Whether a picture of this name comes from an earlier run, not from the user.
+fn is_ours(name: &str) -> bool {
+    let number = ["original_", "reconstruction_"].iter().find_map(|start| name.strip_prefix(start));
+    let number = number.and_then(|rest| rest.strip_suffix(".png"));
+    number.is_some_and(|number| number.len() >= 2 && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Names of what a folder holds; those that are not Unicode are not ours.
+fn names(folder: &Path) -> Result<Vec<String>, ReportError> {
+    let entries: io::Result<Vec<_>> = fs::read_dir(folder).and_then(Iterator::collect);
+    let entries = entries.map_err(unwritable(folder))?;
+    Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+fn unwritable(path: &Path) -> impl Fn(io::Error) -> ReportError + use<> {
+    let path = path.to_owned();
+    move |cause| DataError::Unwritable { path: path.clone(), cause }.into()
 }
 
 impl Drop for OutputFolder {

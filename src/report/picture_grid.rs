@@ -15,7 +15,7 @@ const COLUMNS: usize = 8;
 /// Pictures are enlarged to at least this many pixels on their longer side.
 const SMALLEST: usize = 96;
 /// Nobody looks at a grid beyond these, and memory has to hold it.
-const MOST_PICTURES: usize = 1024;
+pub(super) const MOST_PICTURES: usize = 1024;
 const MOST_PIXELS: u64 = 1 << 27;
 const MARGIN: u32 = 16;
 const GAP: u32 = 8;

@@ -109,6 +109,13 @@ fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
             list(text).filter(|v: &Vec<f32>| v.iter().all(valid) && channels.is_none_or(|n| n == v.len()))
         })
     };
+    for (key, other) in [("mean", "std"), ("std", "mean")] {
+        if file.metadata.contains_key(key) && !file.metadata.contains_key(other) {
+            let expected = format!("together with '{other}', or neither");
+            let found = file.metadata[key].clone();
+            return Err(TensorFileError::Metadata { path: file.path.clone(), key, expected, found });
+        }
+    }
     Ok(GradientInfo {
         architecture: file.metadata.get("architecture").cloned(),
         batch_size: count("batch_size")?,

@@ -20,23 +20,16 @@ impl TensorFile {
     ) -> Result<(), TensorFileError> {
         let fail = |cause: String| TensorFileError::Write { path: path.into(), cause };
         let header = header(tensors, metadata).map_err(fail)?;
-        if path.exists() {
-            // A rename would replace a device such as /dev/null by a file.
-            regular_file(path)?;
-        }
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        if !folder.is_dir() {
-            return Err(fail(format!("the folder {} does not exist", folder.display())));
-        }
-        // Their own text names the temporary file.
+        let file = temporary_beside(path)?;
         let io = |error: io::Error| fail(error.kind().to_string());
-        let file = temporary_in(folder).map_err(io)?;
         write_content(file.as_file(), &header, tensors).map_err(io)?;
         file.persist(path).map_err(|error| io(error.error))?;
         Ok(())
+    }
+
+    /// Whether [`TensorFile::write`] could write to `path`, for asking before a long computation.
+    pub fn check_writable(path: &Path) -> Result<(), TensorFileError> {
+        temporary_beside(path).map(drop)
     }
 }
 
@@ -80,6 +73,24 @@ fn write_content(file: &std::fs::File, header: &[u8], tensors: &BTreeMap<String,
     }
     out.flush()?;
     file.sync_all()
+}
+
+/// A temporary file in the folder of `path`, which must be free or a regular file.
+fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, TensorFileError> {
+    let fail = |cause: String| TensorFileError::Write { path: path.into(), cause };
+    if path.exists() {
+        // A rename would replace a device such as /dev/null by a file.
+        regular_file(path)?;
+    }
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(fail(format!("the folder {} does not exist", folder.display())));
+    }
+    // The error's own text would name the temporary file.
+    temporary_in(folder).map_err(|error| fail(error.kind().to_string()))
 }
 
 /// Deleted when dropped. Readable by whom the user's umask says; `tempfile`'s own default is the owner alone.

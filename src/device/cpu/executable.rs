@@ -52,7 +52,7 @@ impl<R: Real> CpuExecutable<R> {
         }
         let per_thread = registers * BLOCK + scratch;
         let threads = rayon::current_num_threads();
-        memory::check::<R>(plan.buffers.iter().copied().chain([shared, per_thread.saturating_mul(threads)]))?;
+        memory::check::<R>(plan, per_thread.saturating_mul(threads).saturating_add(shared))?;
 
         let mut buffers: Vec<Vec<R>> = plan.buffers.iter().map(|&len| vec![R::zero(); len]).collect();
         for (buffer, values) in &plan.literals {

@@ -1,28 +1,23 @@
 //! Whether a plan fits into memory, where that can be known.
 
 use super::real::Real;
-use crate::device::DeviceError;
+use crate::{
+    device::{DeviceError, host},
+    plan::Plan,
+};
 
-/// Refuses vectors of these lengths if together they need more memory than is free.
-pub fn check<R: Real>(lens: impl Iterator<Item = usize>) -> Result<(), DeviceError> {
-    let elements = lens.fold(0u64, |sum, len| sum.saturating_add(len as u64));
-    let needed = elements.saturating_mul(size_of::<R>() as u64);
-    let limit = available().unwrap_or(isize::MAX as u64);
-    if needed > limit {
-        return Err(DeviceError::TooLarge {
-            what: "the plan".into(),
-            needed,
-            limit_name: "free memory",
-            limit,
-        });
-    }
-    Ok(())
-}
-
-/// Bytes that can be allocated without swapping, where the system says so (Linux).
-fn available() -> Option<u64> {
-    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
+/// Refuses a plan whose buffers and `extra` elements beside them need more memory than is free.
+pub fn check<R: Real>(plan: &Plan, extra: usize) -> Result<(), DeviceError> {
+    let bytes = |len: usize| (len as u64).saturating_mul(size_of::<R>() as u64);
+    let needed = plan.buffers.iter().fold(bytes(extra), |sum, &len| sum.saturating_add(bytes(len)));
+    let what = || match (0..plan.buffers.len()).max_by_key(|&id| plan.buffers[id]) {
+        Some(id) => format!(
+            "the plan of {} buffers, of which the largest is {} of {} bytes,",
+            plan.buffers.len(),
+            plan.describe_buffer(id),
+            bytes(plan.buffers[id])
+        ),
+        None => "the plan".into(),
+    };
+    host::check(what, needed)
 }

@@ -85,9 +85,8 @@ fn driver_advice() -> &'static str {
     } else if cfg!(windows) {
         "Install the GPU vendor's driver, which brings DX12 and Vulkan, or use the CPU device"
     } else {
-        "Install the GPU's Vulkan driver: NVIDIA's own (Debian: nvidia-driver), for AMD and Intel \
-         mesa-vulkan-drivers (Fedora: mesa-vulkan-drivers, Arch: vulkan-radeon or vulkan-intel). \
-         mesa-vulkan-drivers also brings lavapipe, which runs on any processor and is taken when \
-         software drivers are allowed"
+        "Install the GPU's Vulkan driver: NVIDIA's own (Debian: nvidia-driver), for AMD and Intel Mesa's \
+         (Debian, Ubuntu and Fedora: mesa-vulkan-drivers; Arch: vulkan-radeon or vulkan-intel). Mesa's package \
+         also brings lavapipe, a software driver for any processor. Or use the CPU device"
     }
 }

@@ -4,10 +4,12 @@ use wgpu::{Buffer, BufferBinding, BufferDescriptor, BufferUsages, Limits};
 
 use super::{
     context::Context,
-    kernels,
     launch::{Launch, Slot},
 };
-use crate::{device::DeviceError, plan::Plan};
+use crate::{
+    device::{DeviceError, host},
+    plan::Plan,
+};
 
 const WORD: u64 = 4;
 
@@ -24,6 +26,10 @@ impl Memory {
     /// Allocates everything, zeroed, and uploads literals and parameters.
     pub fn new(context: &Context, plan: &Plan, launches: &[Launch]) -> Result<Self, DeviceError> {
         check_sizes(&context.limits, plan, launches)?;
+        if context.info.software {
+            // Its memory is the machine's.
+            host::check(|| format!("the plan of {} buffers", plan.buffers.len()), plan.totals().memory)?;
+        }
         let alignment = u64::from(context.limits.min_uniform_buffer_offset_alignment);
         let longest = launches.iter().map(|l| l.params.len()).max().unwrap_or(1);
         let params_stride = (longest as u64 * WORD).next_multiple_of(alignment.max(16));
@@ -97,12 +103,7 @@ fn check_sizes(limits: &Limits, plan: &Plan, launches: &[Launch]) -> Result<(), 
         Ok(())
     };
     for (id, &len) in plan.buffers.iter().enumerate() {
-        let writer = plan.steps.iter().enumerate().find(|(_, step)| step.write == id);
-        let origin = match writer {
-            Some((at, step)) => format!("written by step {at}, {}", kernels::name(&step.kernel)),
-            None => "an input or a literal".into(),
-        };
-        check(format!("buffer {id} ({origin})"), len)?;
+        check(plan.describe_buffer(id), len)?;
     }
     check("the buffer of partial results".into(), partials_len(launches))
 }

@@ -1,0 +1,117 @@
+//! A report in a few lines.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::{
+    attack::invert::LabelSource,
+    report::{Batch, Estimate, Figures, RunReport},
+};
+
+/// Batches that are listed one by one.
+const LISTED: usize = 8;
+
+/// What the report found, for a person at a terminal.
+pub fn of(report: &RunReport) -> impl Display + '_ {
+    struct Summary<'a>(&'a RunReport);
+    impl Display for Summary<'_> {
+        fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+            write_summary(self.0, f)
+        }
+    }
+    Summary(report)
+}
+
+fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
+    let (device, timing) = (&report.device, &report.timing);
+    writeln!(
+        f,
+        "{} on {}: {} of {}, {} each, on {} ({})",
+        report.attack.preset,
+        report.architecture,
+        count(report.batches.len(), "batch", "batches"),
+        count(report.batch, "picture", "pictures"),
+        count(report.restarts, "trial", "trials"),
+        device.name,
+        device.backend
+    )?;
+    for (i, batch) in report.batches.iter().enumerate().take(LISTED) {
+        write_batch(i, batch, f)?;
+    }
+    if report.batches.len() > LISTED {
+        writeln!(f, "  … {} more in report.json", report.batches.len() - LISTED)?;
+    }
+    let stopped = report.batches.iter().flat_map(|b| &b.restarts).filter(|r| r.stopped_at.is_some()).count();
+    if stopped > 0 {
+        let trials = count(stopped, "trial", "trials");
+        writeln!(
+            f,
+            "  {trials} stopped when the objective was no longer finite; their best pictures so far count"
+        )?;
+    }
+    if let (Some(found), Some(floors)) = (&report.metrics, &report.floors) {
+        writeln!(
+            f,
+            "{:16} {:>28} {:>28} {:>11}",
+            "", "PSNR dB, one-to-one", "SSIM, one-to-one", "PSNR median"
+        )?;
+        for (name, figures) in
+            [("reconstruction", found), ("flat grey", &floors.flat_grey), ("noise", &floors.noise)]
+        {
+            writeln!(
+                f,
+                "{name:16} {:>28} {:>28} {:>11.2}",
+                cell(figures, |figures| figures.psnr.one_to_one),
+                cell(figures, |figures| figures.ssim.one_to_one),
+                figures.psnr.one_to_one.median
+            )?;
+        }
+    }
+    if let Some(right) = report.labels_right {
+        writeln!(f, "labels restored: {:.1} %", 100.0 * right)?;
+    }
+    write!(
+        f,
+        "{} in {:.1} s, {:.3} ms per iteration and trial",
+        count(timing.iterations, "iteration", "iterations"),
+        timing.seconds,
+        timing.milliseconds_per_iteration_and_trial
+    )
+}
+
+fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
+    let best = &batch.restarts[batch.best_restart];
+    let source = match batch.label_source {
+        LabelSource::Given => "given",
+        LabelSource::Idlg => "restored by iDLG",
+        LabelSource::Joint => "learned",
+    };
+    let noun = if batch.labels.len() == 1 { "label" } else { "labels" };
+    write!(f, "  batch {index}: {noun} {} {source}", list(&batch.labels))?;
+    if let Some(labels) = batch.true_labels.as_ref().filter(|labels| **labels != batch.labels) {
+        write!(f, ", true {}", list(labels))?;
+    }
+    if let Some(names) = &batch.class_names {
+        write!(f, " ({})", list(names))?;
+    }
+    writeln!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)
+}
+
+/// The first few of them.
+fn list(items: &[impl Display]) -> String {
+    let shown: Vec<String> = items.iter().take(LISTED).map(ToString::to_string).collect();
+    let rest = if items.len() > LISTED { " …" } else { "" };
+    format!("{}{rest}", shown.join(", "))
+}
+
+fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// `mean [low, high]`
+fn cell(figures: &Figures, pick: fn(&Figures) -> Estimate) -> String {
+    let estimate = pick(figures);
+    match estimate.interval_95 {
+        Some([low, high]) => format!("{:.3} [{low:.3}, {high:.3}]", estimate.mean),
+        None => format!("{:.3}", estimate.mean),
+    }
+}
