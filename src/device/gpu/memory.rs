@@ -99,7 +99,7 @@ fn check_sizes(limits: &Limits, plan: &Plan, launches: &[Launch]) -> Result<(), 
     for (id, &len) in plan.buffers.iter().enumerate() {
         let writer = plan.steps.iter().enumerate().find(|(_, step)| step.write == id);
         let origin = match writer {
-            Some((at, step)) => format!("written by step {at}, {}", kernels::name(&step.kernel)),
+            Some((at, step)) => format!("written by step {at}, {}", step.name()),
             None => "an input or a literal".into(),
         };
         check(format!("buffer {id} ({origin})"), len)?;

@@ -34,7 +34,7 @@ pub fn launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
     for (at, step) in plan.steps.iter().enumerate() {
         launches.extend(step_launches(step).map_err(|error| match error {
             DeviceError::Failed(why) => {
-                DeviceError::Failed(format!("step {at}, {}: {why}", name(&step.kernel)))
+                DeviceError::Failed(format!("step {at}, {}: {why}", step.name()))
             }
             other => other,
         })?);
@@ -59,24 +59,5 @@ fn step_launches(step: &Step) -> Result<Vec<Launch>, DeviceError> {
         Kernel::WindowSpread(kernel) => window_spread::launches(kernel, reads, write),
         Kernel::Gather(kernel) => gather::launches(kernel, reads, write),
         Kernel::ScatterAdd(kernel) => scatter_add::launches(kernel, reads, write),
-    }
-}
-
-/// The name of the kernel's file.
-pub fn name(kernel: &Kernel) -> &'static str {
-    match kernel {
-        Kernel::Map(_) => "map",
-        Kernel::MapReduce(_) => "map_reduce",
-        Kernel::Matmul(_) => "matmul",
-        Kernel::Conv2d(_) => "conv2d",
-        Kernel::Conv2dGradInput(_) => "conv2d_grad_input",
-        Kernel::Conv2dGradWeight(_) => "conv2d_grad_weight",
-        Kernel::WindowArgmax(_) => "window_argmax",
-        Kernel::WindowGather(_) => "window_gather",
-        Kernel::WindowScatter(_) => "window_scatter",
-        Kernel::WindowSum(_) => "window_sum",
-        Kernel::WindowSpread(_) => "window_spread",
-        Kernel::Gather(_) => "gather",
-        Kernel::ScatterAdd(_) => "scatter_add",
     }
 }
