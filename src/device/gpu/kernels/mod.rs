@@ -33,9 +33,7 @@ pub fn launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
     let mut launches = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
         launches.extend(step_launches(step).map_err(|error| match error {
-            DeviceError::Failed(why) => {
-                DeviceError::Failed(format!("step {at}, {}: {why}", step.name()))
-            }
+            DeviceError::Failed(why) => DeviceError::Failed(format!("step {at}, {}: {why}", step.name())),
             other => other,
         })?);
     }
