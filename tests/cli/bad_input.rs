@@ -56,23 +56,25 @@ fn wrong_labels_are_misuse() {
 
 #[test]
 fn a_gradient_must_fit_the_options() {
-    let Captured { folder, gradient, weights, .. } = captured();
+    let captured = captured();
+    let Captured { folder, gradient, weights, .. } = &captured;
     let out = folder.path().join("out");
     let dir = out.display();
     let common = format!("--weights {weights} --gradient {gradient} --out {dir}");
-    fail(2, &format!("invert --arch convnet8 {common}"), &[&gradient, "lenet-zhu", "convnet8"]);
+    fail(2, &format!("invert --arch convnet8 {common}"), &[gradient, "lenet-zhu", "convnet8"]);
     fail(2, &format!("invert --arch lenet-zhu --batch 3 {common}"), &["--batch", "expected 1", "found 3"]);
-    let weights_as_gradient = format!("--weights {weights} --gradient {weights} --out {dir}");
+    let bare = format!("--weights {weights} --gradient {} --out {dir}", captured.claiming(None));
+    fail(2, &format!("invert --arch lenet-zhu {bare}"), &["batch size", "--batch or --labels"]);
+    fail(2, &format!("invert --arch lenet-zhu --batch 0 {bare}"), &["--batch", "found 0"]);
     fail(
         2,
-        &format!("invert --arch lenet-zhu {weights_as_gradient}"),
-        &["batch size", "--batch or --labels"],
+        &format!("invert --arch lenet-zhu --batch 2 {bare}"),
+        &["iDLG", "batch of 1", "give --labels", "--preset dlg"],
     );
-    fail(
-        1,
-        &format!("invert --arch lenet-zhu --batch 2 {weights_as_gradient} --device cpu"),
-        &["iDLG", "batch of 1", "give the labels"],
-    );
+    let swapped = format!("--weights {gradient} --gradient {weights} --out {dir}");
+    fail(1, &format!("invert --arch lenet-zhu {swapped}"), &[weights, "gia-gpu weights", "gia-gpu gradient"]);
+    let same = format!("--weights {gradient} --gradient {gradient} --out {dir}");
+    fail(2, &format!("invert --arch lenet-zhu {same}"), &["same file", gradient]);
     assert!(!out.exists());
 }
 
@@ -179,13 +181,15 @@ fn without_an_adapter_the_gpu_device_says_which_driver_to_install() {
 
 #[test]
 fn a_plan_larger_than_memory_is_refused_with_its_size() {
-    let Captured { folder, weights, .. } = captured();
+    let captured = captured();
+    let Captured { folder, weights, .. } = &captured;
     let dir = folder.path().join("o");
-    for device in ["cpu", "gpu"] {
-        // A gradient without metadata: the batch size is the user's claim.
-        let claim = format!("--weights {weights} --gradient {weights} --batch 400000 --preset dlg");
+    for (device, words) in [("cpu", ["largest is buffer", "free memory"]), ("gpu", ["buffer", "bytes"])] {
+        let gradient = captured.claiming(Some(400_000));
+        let claim = format!("--weights {weights} --gradient {gradient} --preset dlg");
         let options = format!("invert --arch lenet-zhu {claim} --device {device} --out {}", dir.display());
         fail(1, &options, &["needs", "bytes"]);
+        fail(1, &options, &words);
         assert!(!dir.exists());
     }
 }

@@ -38,10 +38,12 @@ fn a_killed_first_run_leaves_no_files() {
 
 #[test]
 fn a_failed_run_takes_its_new_folder_away_and_keeps_an_old_one() {
-    let Captured { folder, weights, .. } = captured();
+    let captured = captured();
+    let Captured { folder, weights, .. } = &captured;
     let dir = folder.path().join("a/b");
     // Refused when the output folder has been made: the plan is larger than any memory.
-    let claim = format!("--weights {weights} --gradient {weights} --batch 400000 --preset dlg");
+    let gradient = captured.claiming(Some(400_000));
+    let claim = format!("--weights {weights} --gradient {gradient} --preset dlg");
     let options = format!("invert --arch lenet-zhu {claim} --device cpu --out {}", dir.display());
     fail(1, &options, &["bytes"]);
     assert!(!folder.path().join("a").exists());

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
+use gia_gpu::tensor_file::{GradientFile, GradientInfo, TensorFile};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -79,6 +80,22 @@ pub struct Captured {
     pub picture: String,
     pub gradient: String,
     pub weights: String,
+}
+
+impl Captured {
+    /// The gradient once more, with this batch size in its metadata, or with no metadata at all.
+    pub fn claiming(&self, batch_size: Option<usize>) -> String {
+        let tensors = TensorFile::read(Path::new(&self.gradient)).unwrap().tensors;
+        let path = self.folder.path().join(format!("claims_{batch_size:?}.safetensors"));
+        match batch_size {
+            None => TensorFile::write(&path, &tensors, &BTreeMap::new()).unwrap(),
+            Some(_) => {
+                let info = GradientInfo { batch_size, ..GradientInfo::default() };
+                GradientFile::write(&path, &tensors, &info).unwrap();
+            }
+        }
+        path.display().to_string()
+    }
 }
 
 pub fn captured() -> Captured {

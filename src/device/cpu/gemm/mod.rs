@@ -104,18 +104,39 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
     let [m, n, depth] = [rows.len().min(MC), cols.len().min(NC), k.min(KC)];
     let (a_scratch, rest) = scratch.split_at_mut(m * depth);
     let (b_scratch, c_scratch) = rest.split_at_mut(n * depth);
-    for (cols, depth) in chunks(cols, NC).flat_map(|cols| chunks(0..k, KC).map(move |d| (cols.clone(), d))) {
-        let width = cols.len();
-        b.copy(depth.clone(), cols.clone(), b_scratch, width);
-        let right = Block { data: b_scratch, row: width, col: 1 };
-        for rows in chunks(rows.clone(), MC) {
-            let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
-            let sizes = [rows.len(), depth.len(), width];
-            R::multiply(sizes, left, right, &mut c_scratch[..rows.len() * width]);
+    let mut multiply =
+        |left: Block<R>, right: Block<R>, rows: Range<usize>, cols: Range<usize>, d: &Range<usize>| {
+            let sizes = [rows.len(), d.len(), cols.len()];
+            R::multiply(sizes, left, right, &mut c_scratch[..rows.len() * cols.len()]);
+            let width = cols.len();
             // SAFETY: the caller's promise.
-            unsafe { c.store(out, rows, cols.clone(), c_scratch, width, depth.start > 0) };
+            unsafe { c.store(out, rows, cols, c_scratch, width, d.start > 0) };
+        };
+    // What is packed in the outer loop is packed once, the other once for every outer block.
+    let stored = a.borrow(rows.start..rows.start + m, 0..depth).is_some_and(|(_, [_, col])| col == 1);
+    let a_outside = rows.len() <= MC || !stored && rows.len() / MC <= cols.len() / NC;
+    if a_outside {
+        for (rows, depth) in blocks(rows, MC, k) {
+            let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
+            for cols in chunks(cols.clone(), NC) {
+                let right = right_block(b, depth.clone(), cols.clone(), b_scratch);
+                multiply(left, right, rows.clone(), cols, &depth);
+            }
+        }
+    } else {
+        for (cols, depth) in blocks(cols, NC, k) {
+            let right = right_block(b, depth.clone(), cols.clone(), b_scratch);
+            for rows in chunks(rows.clone(), MC) {
+                let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
+                multiply(left, right, rows, cols.clone(), &depth);
+            }
         }
     }
+}
+
+/// Blocks of `len` of a range, each with all its depths in order.
+fn blocks(range: Range<usize>, len: usize, k: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    chunks(range, len).flat_map(move |block| chunks(0..k, KC).map(move |depth| (block.clone(), depth)))
 }
 
 /// A block of a matrix in memory: element `(i, j)` is at `i·row + j·col`.
@@ -141,6 +162,18 @@ fn left_block<'a, R: Real>(
             Block { data: scratch, row, col: 1 }
         }
     }
+}
+
+/// A copy of the block, row-major.
+fn right_block<'a, R: Real>(
+    b: &impl Operand<R>,
+    depth: Range<usize>,
+    cols: Range<usize>,
+    scratch: &'a mut [R],
+) -> Block<'a, R> {
+    let row = cols.len();
+    b.copy(depth, cols, scratch, row);
+    Block { data: scratch, row, col: 1 }
 }
 
 /// Cuts a range into pieces of `len`.
