@@ -160,6 +160,8 @@ fn config_files_are_checked() {
     check("iteratons = 3", 2, &[&path, "unknown option 'iteratons'", "iterations"]);
     check("iterations = \"three\"", 2, &[&path, "iterations", "three"]);
     check("iterations = { a = 1 }", 2, &[&path, "iterations", "table"]);
+    check("tv = false", 2, &[&path, "'tv'", "number", "boolean false"]);
+    check("json = 1", 2, &[&path, "'json'", "true or false", "integer 1"]);
     check("iterations = = 3", 1, &[&path, "not TOML"]);
     fail(1, "run --config /nowhere.toml", &["/nowhere.toml"]);
 }

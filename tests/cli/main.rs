@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_weights;
+mod careful;
 mod contract;
 mod determinism;
 mod interrupted;
