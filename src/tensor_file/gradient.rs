@@ -109,6 +109,14 @@ fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
             list(text).filter(|v: &Vec<f32>| v.iter().all(valid) && channels.is_none_or(|n| n == v.len()))
         })
     };
+    let info = GradientInfo {
+        architecture: file.metadata.get("architecture").cloned(),
+        batch_size: count("batch_size")?,
+        image_shape,
+        classes: count("classes")?,
+        mean: per_channel("mean", "numbers", |v| v.is_finite())?,
+        std: per_channel("std", "numbers above 0", |v| v.is_finite() && *v > 0.0)?,
+    };
     for (key, other) in [("mean", "std"), ("std", "mean")] {
         if file.metadata.contains_key(key) && !file.metadata.contains_key(other) {
             let expected = format!("together with '{other}', or neither");
@@ -116,14 +124,7 @@ fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
             return Err(TensorFileError::Metadata { path: file.path.clone(), key, expected, found });
         }
     }
-    Ok(GradientInfo {
-        architecture: file.metadata.get("architecture").cloned(),
-        batch_size: count("batch_size")?,
-        image_shape,
-        classes: count("classes")?,
-        mean: per_channel("mean", "numbers", |v| v.is_finite())?,
-        std: per_channel("std", "numbers above 0", |v| v.is_finite() && *v > 0.0)?,
-    })
+    Ok(info)
 }
 
 /// `None` where the file has no such key, an error where `parse` refuses its value.
