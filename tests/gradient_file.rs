@@ -78,6 +78,7 @@ fn wrong_metadata_is_an_error_that_names_file_key_expected_and_found() {
         ("mean", "0.5,0.5,NaN", "3 numbers"),
         ("mean", "0.5", "3 numbers, one a channel"),
         ("std", "0.5,0,0.5", "3 numbers above 0"),
+        ("mean", "0.5,0.5,0.5", "together with 'std'"),
         ("format", "gia-gpu weights", "'gia-gpu gradient' or 'pt'"),
         ("loss", "sum of squares", "'mean cross entropy'"),
         ("version", "2", "'1'"),
