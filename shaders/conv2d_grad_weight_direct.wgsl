@@ -1,5 +1,6 @@
 // conv2d_grad_weight for groups of few channels (depthwise), whose tiles would be nearly empty:
-// one workgroup per weight, its invocations stride through (b,i,j) and a tree joins them.
+// one workgroup per weight, its invocations stride through (b,i,j) and a tree joins them. A variant: it shares
+// the CPU twin of conv2d_grad_weight.
 // Uses parts/grid.wgsl and parts/conv.wgsl.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)

@@ -1,4 +1,4 @@
-//! The closed op set: every derivative rule in [`super::rules`] stays inside it.
+//! The closed op set: every derivative rule in `tape/rules.rs` stays inside it.
 
 use std::{
     hash::{Hash, Hasher},
@@ -53,7 +53,7 @@ pub enum Reduce {
     Max,
 }
 
-/// What a tape node computes. Shapes are the node's own; operands are [`super::Node::inputs`].
+/// What a tape node computes. Shapes are the node's own; operands are `Node::inputs`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
     /// A device buffer that the host writes; also the home of state that a plan updates.
