@@ -1,31 +1,35 @@
 //! The optimisers and the driver of an attack, on the CPU device.
 
+#[path = "common/scene.rs"]
+mod scene;
+
 use gia_gpu::{
     attack::{
         Hooks,
         adam::{Adam, Iteration},
         config::{AttackConfig, Optimiser, Schedule, Sign},
         invert::{LabelSource, Setting, Target, invert},
+        labels::Method,
         lbfgs,
         minimise::{Lbfgs, minimise},
         problem::{Problem, Sizes},
     },
     data::{Normalisation, samples},
     device::{Device, Executable, cpu::Cpu},
-    federated::{Victim, client},
-    nn::{architecture::architecture, loss::one_hot},
+    federated::{Protocol, Request, Victim, client},
+    nn::loss::one_hot,
     random,
 };
 
 const TRIALS: usize = 2;
 
 fn sizes() -> Sizes {
-    Sizes { trials: TRIALS, batch: 1, classes: 10, shared_target: true, joint_labels: false }
+    Sizes::one_target(TRIALS, 1, false)
 }
 
 /// The same victim, target and start for whatever plan `exe` runs.
 fn fill(problem: &Problem, exe: &mut dyn Executable, x: &[f32]) {
-    let victim = Victim::from_seed("lenet-zhu", 10, 1).unwrap();
+    let victim = Victim::from_seed(&Request::named("lenet-zhu"), 1).unwrap();
     exe.write(problem.x, x).unwrap();
     exe.write(problem.labels, &[one_hot(&[3], 10), one_hot(&[7], 10)].concat()).unwrap();
     let mut generator = random::generator(2, "observed");
@@ -49,10 +53,9 @@ fn adam_in_the_plan_takes_the_steps_of_adam_on_the_host() {
         [(Sign::None, Schedule::Constant), (Sign::Hard, Schedule::Steps), (Sign::Soft(50.0), Schedule::Steps)]
     {
         let device = Cpu::<f32>::new();
-        let victim = architecture("lenet-zhu").unwrap();
-        let mut problem = Problem::new(&*victim, &config, sizes());
+        let mut problem = scene::problem("lenet-zhu", &config, sizes());
         let mut gradients = device.compile(&lbfgs::plan(&problem)).unwrap();
-        let adam = Adam { learning_rate: 0.1, sign, schedule };
+        let adam = Adam { learning_rate: 0.1, sign, schedule, warm_up: 0, langevin: 0.0, seed: 0 };
         let iteration = Iteration::new(&mut problem, adam, iterations, Some(&bounds));
         let mut exe = device.compile(&iteration.plan).unwrap();
         fill(&problem, &mut *exe, &start);
@@ -92,10 +95,10 @@ fn adam_in_the_plan_takes_the_steps_of_adam_on_the_host() {
 #[test]
 fn the_best_iterate_is_kept_and_is_the_lowest_of_the_history() {
     let config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
-    let victim = architecture("lenet-zhu").unwrap();
-    let mut problem = Problem::new(&*victim, &config, sizes());
+    let mut problem = scene::problem("lenet-zhu", &config, sizes());
     // A rate at which the objective goes up and down.
-    let adam = Adam { learning_rate: 3.0, sign: Sign::Hard, schedule: Schedule::Constant };
+    let (sign, schedule) = (Sign::Hard, Schedule::Constant);
+    let adam = Adam { learning_rate: 3.0, sign, schedule, warm_up: 0, langevin: 0.0, seed: 0 };
     let iteration = Iteration::new(&mut problem, adam, 40, None);
     let mut exe = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
     let start = random::normal(&mut random::generator(3, "start"), TRIALS * 3072);
@@ -151,18 +154,22 @@ fn a_failing_evaluation_ends_the_minimisation_with_its_error() {
 /// One target per class of the samples; every label comes back, and so does every restart.
 #[test]
 fn idlg_names_the_label_of_every_class_and_restarts_are_recorded() {
-    let (victim, data) = (Victim::from_seed("lenet-zhu", 10, 4).unwrap(), samples());
+    let (victim, data) = (Victim::from_seed(&Request::named("lenet-zhu"), 4).unwrap(), samples());
     let normalisation = Normalisation::default();
     let device = Cpu::<f32>::new();
     let update = |i: usize| {
         let x = normalisation.normalise(&[data.picture(i).unwrap()]).unwrap();
-        client::update(&device, &victim, &x, &[data.label(i).unwrap()]).unwrap().gradient
+        client::update(&device, &victim, &Protocol::default(), &x, &[data.label(i).unwrap()])
+            .unwrap()
+            .gradient
     };
-    let targets: Vec<Target> = (0..10).map(|i| Target { gradient: update(i), labels: None }).collect();
+    let targets: Vec<Target> = (0..10).map(|i| Target { gradient: update(i), ..Target::default() }).collect();
     let mut config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
     config.iterations = 3;
     let setting = Setting {
         victim: &victim,
+        protocol: &Protocol::default(),
+        views: &[],
         batch: 1,
         normalisation: &normalisation,
         config: &config,
@@ -171,7 +178,10 @@ fn idlg_names_the_label_of_every_class_and_restarts_are_recorded() {
     };
     let mut hooks = Hooks { progress: &mut |_, _, _| {} };
     for (i, found) in invert(&device, &setting, &targets, &mut hooks).unwrap().iter().enumerate() {
-        assert_eq!((&found.labels, found.label_source), (&vec![data.label(i).unwrap()], LabelSource::Idlg));
+        assert_eq!(
+            (&found.labels, found.label_source),
+            (&vec![data.label(i).unwrap()], LabelSource::Restored(Method::Idlg))
+        );
         assert_eq!(found.trials.len(), 3);
         assert!(found.trials.iter().all(|t| t.objective >= found.best().objective));
         assert_ne!(found.trials[0].images, found.trials[1].images);
@@ -180,25 +190,32 @@ fn idlg_names_the_label_of_every_class_and_restarts_are_recorded() {
 
 #[test]
 fn a_trial_that_stops_being_finite_is_reported_with_its_best_iterate() {
-    let (victim, data) = (Victim::from_seed("convnet2", 10, 4).unwrap(), samples());
+    let (victim, data) = (Victim::from_seed(&Request::named("convnet2"), 4).unwrap(), samples());
     let normalisation = Normalisation::default();
     let device = Cpu::<f32>::new();
     let x = normalisation.normalise(&[data.picture(0).unwrap()]).unwrap();
-    let gradient = client::update(&device, &victim, &x, &[2]).unwrap().gradient;
+    let gradient = client::update(&device, &victim, &Protocol::default(), &x, &[2]).unwrap().gradient;
     let mut config = AttackConfig::preset("ig", "convnet2").unwrap();
     (config.iterations, config.clamp) = (30, false);
     // Steps so long that activations overflow.
-    config.optimiser =
-        Optimiser::Adam { learning_rate: 3e38, sign: Sign::Hard, schedule: Schedule::Constant };
+    config.optimiser = Optimiser::Adam {
+        learning_rate: 3e38,
+        sign: Sign::Hard,
+        schedule: Schedule::Constant,
+        warm_up: 0,
+        langevin: 0.0,
+    };
     let setting = Setting {
         victim: &victim,
+        protocol: &Protocol::default(),
+        views: &[],
         batch: 1,
         normalisation: &normalisation,
         config: &config,
         restarts: 1,
         seed: 1,
     };
-    let targets = [Target { gradient, labels: Some(vec![2]) }];
+    let targets = [Target { gradient, labels: Some(vec![2]), ..Target::default() }];
     let mut hooks = Hooks { progress: &mut |_, _, _| {} };
     let found = invert(&device, &setting, &targets, &mut hooks).unwrap();
     let outcome = found[0].best();

@@ -1,5 +1,8 @@
 //! Whole iterations of attacks, double backward included, on the GPU.
 
+#[path = "common/scene.rs"]
+mod scene;
+
 mod step_cases;
 
 use gia_gpu::{
@@ -8,7 +11,6 @@ use gia_gpu::{
         problem::{Problem, Sizes},
     },
     device::{Device, cpu::Cpu},
-    nn::architecture::architecture,
     plan::Plan,
     tape::{Var, op::Op},
 };
@@ -47,8 +49,7 @@ fn attack_iterations_are_as_accurate_as_on_the_cpu() {
     {
         let config = AttackConfig::preset(preset, victim).unwrap();
         let joint_labels = config.labels == LabelStrategy::Joint;
-        let sizes = Sizes { trials: 2, batch: 2, classes: 10, shared_target: true, joint_labels };
-        let problem = Problem::new(&*architecture(victim).unwrap(), &config, sizes);
+        let problem = scene::problem(victim, &config, Sizes::one_target(2, 2, joint_labels));
         let mut keep = problem.gradients.clone();
         keep.extend([problem.total, problem.objective, problem.norm_ratio]);
         let exact = iteration(&Cpu::<f64>::new(), &problem, &keep);

@@ -25,6 +25,13 @@ fn what_is_written_is_read_back() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("gradient.safetensors");
     let info = GradientInfo {
+        options: Some("stem=cifar".into()),
+        kind: Some("update".into()),
+        mode: Some("train".into()),
+        clients: Some(2),
+        local_steps: Some(4),
+        local_batch: Some(3),
+        local_lr: Some(0.05),
         architecture: Some("lenet-zhu".into()),
         batch_size: Some(4),
         image_shape: Some([3, 32, 32]),

@@ -2,8 +2,10 @@
 
 use super::{
     AttackError, Hooks, Outcome,
-    config::{AttackConfig, Schedule, Sign},
+    config::{AttackConfig, Optimiser, Schedule, Sign},
+    langevin,
     problem::Problem,
+    schedule::{BETA_1, BETA_2, rate},
 };
 use crate::{
     device::{Device, Executable},
@@ -11,8 +13,6 @@ use crate::{
     tape::{Tape, Var},
 };
 
-const BETA_1: f64 = 0.9;
-const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
 /// Replays between two looks at the losses.
@@ -24,6 +24,22 @@ pub struct Adam {
     pub learning_rate: f64,
     pub sign: Sign,
     pub schedule: Schedule,
+    pub warm_up: usize,
+    pub langevin: f64,
+    /// Of the Langevin noise.
+    pub seed: u64,
+}
+
+impl Adam {
+    /// `None` where the optimiser is another.
+    pub fn of(optimiser: Optimiser, seed: u64) -> Option<Adam> {
+        match optimiser {
+            Optimiser::Adam { learning_rate, sign, schedule, warm_up, langevin } => {
+                Some(Adam { learning_rate, sign, schedule, warm_up, langevin, seed })
+            }
+            Optimiser::Lbfgs { .. } => None,
+        }
+    }
 }
 
 /// One attack iteration as a plan with state.
@@ -57,9 +73,9 @@ impl Iteration {
         let counter = tape.input(&[1]);
         let next = tape.add_scalar(counter, 1.0);
         let rates = rates(adam, iterations);
-        let table = tape.literal(&[rates.len() / 3, 3], rates);
+        let table = tape.literal(&[rates.len() / COLUMNS, COLUMNS], rates);
         let row = tape.gather(table, counter);
-        let [step, root, slot] = [0, 1, 2].map(|i| {
+        let [step, root, slot, noise] = [0, 1, 2, 3].map(|i| {
             let cell = tape.narrow(row, 1, i, 1);
             tape.reshape(cell, &[])
         });
@@ -87,7 +103,15 @@ impl Iteration {
             updates.push((best_x, kept));
             best.push(best_x);
 
-            let gradient = if i == 0 { signed(tape, gradient, adam.sign) } else { gradient };
+            let mut gradient = gradient;
+            if i == 0 && adam.langevin != 0.0 {
+                let draws = langevin::noise(tape, &shape, counter, iterations, adam.seed);
+                let draws = tape.mul(draws, noise);
+                gradient = tape.add(gradient, draws);
+            }
+            if i == 0 {
+                gradient = signed(tape, gradient, adam.sign);
+            }
             let (m, v) = (tape.input(&shape), tape.input(&shape));
             let new_m = moment(tape, m, gradient, BETA_1);
             let square = tape.mul(gradient, gradient);
@@ -165,28 +189,25 @@ pub fn compile(
     problem: &mut Problem,
     config: &AttackConfig,
     adam: Adam,
+    iterations: usize,
     bounds: &[(f32, f32)],
 ) -> Result<(Iteration, Box<dyn Executable>), AttackError> {
     let bounds = config.clamp.then_some(bounds);
-    let iteration = Iteration::new(problem, adam, config.iterations, bounds);
+    let iteration = Iteration::new(problem, adam, iterations, bounds);
     let exe = device.compile(&iteration.plan)?;
     Ok((iteration, exe))
 }
 
-/// Rows of (learning rate / (1 − β₁ᵗ), 1/√(1 − β₂ᵗ), ring slot), one an iteration and a last one that
-/// only evaluates.
+/// Rows of (learning rate / (1 − β₁ᵗ), 1/√(1 − β₂ᵗ), ring slot, deviation of the noise), one an iteration
+/// and a last one that only evaluates.
+const COLUMNS: usize = 4;
+
 fn rates(adam: Adam, iterations: usize) -> Vec<f64> {
     let row = |i: usize| {
         let t = i as i32 + 1;
-        let rate = match adam.schedule {
-            Schedule::Constant => adam.learning_rate,
-            Schedule::Steps => {
-                let passed = [3, 5, 7].iter().filter(|&&eighths| i * 8 >= eighths * iterations).count();
-                adam.learning_rate * 0.1f64.powi(passed as i32)
-            }
-        };
+        let rate = rate(adam.schedule, adam.warm_up, adam.learning_rate, i, iterations);
         let step = if i < iterations { rate / (1.0 - BETA_1.powi(t)) } else { 0.0 };
-        [step, 1.0 / (1.0 - BETA_2.powi(t)).sqrt(), (i % RING) as f64]
+        [step, 1.0 / (1.0 - BETA_2.powi(t)).sqrt(), (i % RING) as f64, adam.langevin * rate]
     };
     (0..=iterations).flat_map(row).collect()
 }

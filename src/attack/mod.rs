@@ -4,11 +4,20 @@ pub mod adam;
 pub mod config;
 pub mod invert;
 pub mod labels;
+mod langevin;
+pub mod last_layer;
 pub mod lbfgs;
 pub mod minimise;
 pub mod objective;
+pub mod preset;
 pub mod prior;
 pub mod problem;
+mod round;
+pub mod scale;
+mod schedule;
+mod start;
+pub mod threat;
+pub mod view;
 
 use crate::device::DeviceError;
 
@@ -45,6 +54,8 @@ impl Hooks<'_> {
 pub enum AttackError {
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Labels(#[from] labels::LabelError),
     #[error("{0}")]
     Invalid(String),
     #[error("gradient {target} is 0 in every element: there is nothing in it to attack")]

@@ -1,42 +1,72 @@
 //! The matching problem on a tape: from a trial batch to the value that the optimiser lowers.
 
 use super::{
-    config::AttackConfig,
-    objective::{Match, matching},
-    prior::total_variation,
+    config::{AttackConfig, LayerWeights, Layers, Objective, StatisticsTarget},
+    objective::{Match, Weighting, matching},
+    prior,
+    scale::enlarge,
+    view::{View, view},
 };
 use crate::{
-    federated::client,
-    nn::{Architecture, Parameter, loss::softmax},
+    federated::{Protocol, Simulation, simulate},
+    nn::{Model, Parameter, Statistics, loss::softmax},
     tape::{Tape, Var},
 };
 
+/// What all trials of an attack share.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    pub model: &'a Model,
+    /// What the eavesdropper takes the client to do.
+    pub protocol: &'a Protocol,
+    pub config: &'a AttackConfig,
+    /// What it does to its trial gradient to match a defended one.
+    pub views: &'a [View],
+    /// Whether each target has weights of its own for the gradient's tensors.
+    pub weighted: bool,
+}
+
 /// Sizes of a problem.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sizes {
     /// `T`
     pub trials: usize,
     /// `B`
     pub batch: usize,
-    /// `K`
-    pub classes: usize,
     /// True if every trial matches the same observed gradient.
     pub shared_target: bool,
     /// True if label logits are optimised together with the images.
     pub joint_labels: bool,
+    /// How much smaller the optimised pictures are.
+    pub scale: usize,
+    /// The target of each trial, `(T)`; trials of one target make a group.
+    pub groups: Vec<usize>,
+}
+
+impl Sizes {
+    /// `trials` restarts of one target.
+    pub fn one_target(trials: usize, batch: usize, joint_labels: bool) -> Sizes {
+        Sizes { trials, batch, shared_target: true, joint_labels, scale: 1, groups: vec![0; trials] }
+    }
 }
 
 /// The problem's inputs and results on its tape.
 pub struct Problem {
     pub tape: Tape,
     pub sizes: Sizes,
-    /// Trial images `(T,B,C,H,W)`, normalised.
+    /// What is optimised: trial images `(T,B,C,H/s,W/s)`, normalised.
     pub x: Var,
     /// `(T,B,K)`: one-hot rows that the host writes, or logits that the attack optimises.
     pub labels: Var,
     pub parameters: Vec<Parameter>,
     /// The observed gradient, one input `(T|1,…)` a trainable parameter.
     pub observed: Vec<Var>,
+    /// Weights of the gradient's tensors that the host writes, `(T|1,tensors)`.
+    pub weights: Option<Var>,
+    /// Magnitude below which entries of g* are left out, `(T|1)`.
+    pub threshold: Option<Var>,
+    /// Mean and variance of the client's batch at each batch norm, `(T|1,C)` each.
+    pub statistics: Vec<(Var, Var)>,
     /// D(g, g*), `(T)`.
     pub objective: Var,
     /// ‖g‖/‖g*‖, `(T)`.
@@ -48,14 +78,18 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub fn new(architecture: &dyn Architecture, config: &AttackConfig, sizes: Sizes) -> Problem {
+    pub fn new(scene: &Scene, sizes: Sizes) -> Problem {
+        let Scene { model, protocol, config, .. } = *scene;
         let mut tape = Tape::new();
-        let [c, h, w] = architecture.image_shape();
-        let x = tape.input(&[sizes.trials, sizes.batch, c, h, w]);
-        let labels = tape.input(&[sizes.trials, sizes.batch, sizes.classes]);
+        let [c, h, w] = model.image;
+        let small = [h, w].map(|n| n.div_ceil(sizes.scale));
+        let x = tape.input(&[sizes.trials, sizes.batch, c, small[0], small[1]]);
+        let picture = enlarge(&mut tape, x, [h, w]);
+        let labels = tape.input(&[sizes.trials, sizes.batch, model.classes]);
         let targets = if sizes.joint_labels { softmax(&mut tape, labels) } else { labels };
 
-        let client::Step { parameters, gradient, .. } = client::step(&mut tape, architecture, x, targets);
+        let Simulation { parameters, gradient, statistics, .. } =
+            simulate(&mut tape, model, protocol, picture, targets);
         let leading = if sizes.shared_target { 1 } else { sizes.trials };
         let (mut observed, mut seen) = (vec![], vec![]);
         for &g in &gradient {
@@ -64,13 +98,25 @@ impl Problem {
             observed.push(input);
             seen.push(tape.broadcast_to(input, &shape));
         }
-        let Match { distance, norm_ratio } = matching(&mut tape, config.objective, &gradient, &seen);
-        let mut total = distance;
-        if config.total_variation != 0.0 {
-            let variation = total_variation(&mut tape, x);
-            let weighted = tape.mul_scalar(variation, config.total_variation);
-            total = tape.add(total, weighted);
-        }
+        let gradient = view(&mut tape, scene.views, gradient, &seen);
+        let first = match config.layers {
+            Layers::All => 0,
+            Layers::Last(n) => gradient.len().saturating_sub(n),
+        };
+        let weights = scene.weighted.then(|| tape.input(&[leading, gradient.len()]));
+        let threshold = matches!(config.objective, Objective::CosineTop(_)).then(|| tape.input(&[leading]));
+        let layers = layer_weights(&mut tape, config.layer_weights, weights, gradient.len())
+            .map(|all| tape.narrow(all, 1, first, gradient.len() - first));
+        let Match { distance, norm_ratio } = matching(
+            &mut tape,
+            config.objective,
+            &gradient[first..],
+            &seen[first..],
+            Weighting { layers, threshold },
+        );
+
+        let (goals, of_batch) = statistics_targets(&mut tape, config, &statistics, leading);
+        let total = add_priors(&mut tape, config, distance, picture, &sizes.groups, &statistics, &goals);
         let variables = if sizes.joint_labels { vec![x, labels] } else { vec![x] };
         let gradients = tape.grad(total, &variables);
         Problem {
@@ -80,10 +126,97 @@ impl Problem {
             labels,
             parameters,
             observed,
+            weights,
+            threshold,
+            statistics: of_batch,
             objective: distance,
             norm_ratio,
             total,
             gradients,
         }
     }
+}
+
+/// The product of the weights by depth and those of the target, `(T|1,tensors)`; `None` where all are 1.
+fn layer_weights(
+    tape: &mut Tape,
+    by_depth: LayerWeights,
+    of_target: Option<Var>,
+    count: usize,
+) -> Option<Var> {
+    match by_depth {
+        LayerWeights::Equal => of_target,
+        LayerWeights::Rising => {
+            let rising = (1..=count).map(|i| i as f64 / count as f64).collect();
+            let rising = tape.literal(&[1, count], rising);
+            Some(of_target.map_or(rising, |w| tape.mul(w, rising)))
+        }
+    }
+}
+
+/// Mean and variance for the batch-norm prior, and the inputs that the host fills, if they are the client's.
+type Targets = Vec<(Var, Var)>;
+
+fn statistics_targets(
+    tape: &mut Tape,
+    config: &AttackConfig,
+    seen: &[Statistics],
+    leading: usize,
+) -> (Targets, Targets) {
+    match (config.batch_norm != 0.0, config.batch_norm_target) {
+        (false, _) => (vec![], vec![]),
+        (true, StatisticsTarget::Running) => {
+            (seen.iter().map(|s| (s.running_mean, s.running_variance)).collect(), vec![])
+        }
+        (true, StatisticsTarget::Batch) => {
+            let inputs: Targets = seen
+                .iter()
+                .map(|s| {
+                    let shape = [leading, tape.shape(s.mean)[1]];
+                    (tape.input(&shape), tape.input(&shape))
+                })
+                .collect();
+            (inputs.clone(), inputs)
+        }
+    }
+}
+
+/// The objective and every prior that has a weight.
+fn add_priors(
+    tape: &mut Tape,
+    config: &AttackConfig,
+    distance: Var,
+    x: Var,
+    groups: &[usize],
+    seen: &[Statistics],
+    goals: &[(Var, Var)],
+) -> Var {
+    let mut total = match config.objective_weight {
+        1.0 => distance,
+        weight => tape.mul_scalar(distance, weight),
+    };
+    let mut parts = vec![];
+    if config.total_variation != 0.0 {
+        let variation =
+            if config.isotropic { prior::isotropic_total_variation } else { prior::total_variation };
+        parts.push((variation(tape, x), config.total_variation));
+        let opponents = config.colour_opponents.then(|| prior::colour_opponents(tape, x)).flatten();
+        if let Some(opponents) = opponents {
+            parts.push((variation(tape, opponents), config.total_variation));
+        }
+    }
+    if config.image_norm != 0.0 {
+        parts.push((prior::image_norm(tape, x), config.image_norm));
+    }
+    if let Some(distance) = prior::batch_norm(tape, seen, goals) {
+        parts.push((distance, config.batch_norm));
+    }
+    if config.group_consistency != 0.0 && groups.len() > 1 {
+        parts.push((prior::group_consistency(tape, x, groups), config.group_consistency));
+    }
+    for (part, weight) in parts {
+        let weighted = tape.mul_scalar(part, weight);
+        total = tape.add(total, weighted);
+    }
+    total
 }

@@ -1,67 +1,59 @@
 //! Options of the attack: a preset, and changes to it.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::misuse;
-use crate::attack::config::{AttackConfig, LabelStrategy, Objective, Optimiser, Schedule, Sign, Start};
+use super::{
+    attack_choices::{
+        LabelChoice, LayerWeightsChoice, ScheduleChoice, SignChoice, StartChoice, StatisticsChoice,
+    },
+    misuse,
+};
+use crate::attack::config::{AttackConfig, Layers, Objective, Optimiser};
 
-/// Slope of the soft sign tanh(s·∇)/s at its steepest, relative to which gradients saturate.
-const SOFT_SIGN: f64 = 100.0;
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ObjectiveChoice {
-    L2,
-    Cosine,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum SignChoice {
-    /// The gradient as it is
-    None,
-    /// Its sign
-    Hard,
-    /// tanh(100·∇)/100
-    Soft,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ScheduleChoice {
-    Constant,
-    /// ×0.1 at 3/8, 5/8 and 7/8 of the iterations
-    Steps,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum StartChoice {
-    /// N(0,1) in the normalised space the victim sees
-    Normal,
-    /// N(0,1) in pixel space, then normalised
-    NormalPixels,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LabelChoice {
-    /// From the last layer's gradient, batch of 1
-    Idlg,
-    /// Learned together with the pictures
-    Joint,
-}
+/// Most coarse scales, and the largest factor.
+const MAX_SCALES: usize = 8;
+const MAX_SCALE: usize = 64;
 
 /// The attack.
 #[derive(Args, Clone, Debug)]
 pub struct AttackOptions {
-    /// Attack settings: ig (Geiping 2020), dlg (Zhu 2019) or idlg (Zhao 2020); the options below change them
+    /// Attack settings: ig (Geiping 2020), dlg (Zhu 2019), idlg (Zhao 2020), yin (Yin 2021) or modern; the
+    /// options below change them
     #[arg(long, value_name = "P", default_value = "ig")]
     preset: String,
     /// Iterations, in place of the preset's
     #[arg(long, value_name = "N")]
     pub iterations: Option<usize>,
-    /// Distance between gradients
+    /// Distance between gradients: l2, l1, cosine, cosine-layerwise or cosine-top[:SHARE]
+    #[arg(long, value_name = "D")]
+    objective: Option<Objective>,
+    /// Tensors of the gradient that are matched: all or last:N
+    #[arg(long, value_name = "L")]
+    layers: Option<Layers>,
+    /// How much each of them counts
     #[arg(long, value_enum)]
-    objective: Option<ObjectiveChoice>,
+    layer_weights: Option<LayerWeightsChoice>,
     /// Weight of total variation
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     tv: Option<f64>,
+    /// Total variation of gradients' lengths: √(∂x² + ∂y²)
+    #[arg(long)]
+    tv_isotropic: bool,
+    /// Total variation of colour differences, too
+    #[arg(long)]
+    tv_opponents: bool,
+    /// Weight of mean x²
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    image_norm: Option<f64>,
+    /// Weight of the distance between batch-norm statistics
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    bn_prior: Option<f64>,
+    /// Whose batch-norm statistics
+    #[arg(long, value_enum)]
+    bn_target: Option<StatisticsChoice>,
+    /// Weight of the distance from the mean of a target's trials
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    group_consistency: Option<f64>,
     /// Adam's learning rate
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
@@ -71,9 +63,18 @@ pub struct AttackOptions {
     /// How Adam's learning rate falls
     #[arg(long, value_enum)]
     schedule: Option<ScheduleChoice>,
+    /// Iterations over which it rises first
+    #[arg(long, value_name = "N")]
+    warm_up: Option<usize>,
+    /// Noise on each gradient, in learning rates
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    langevin: Option<f64>,
     /// Where reconstructions start
     #[arg(long, value_enum)]
     start: Option<StartChoice>,
+    /// Begin with pictures smaller by these factors, as in 4,2; each is a quarter of the iterations
+    #[arg(long, value_name = "N,N")]
+    scales: Option<String>,
     /// How labels are found where they are not given
     #[arg(long, value_enum)]
     restore_labels: Option<LabelChoice>,
@@ -97,29 +98,20 @@ impl AttackOptions {
             Some(n) => config.iterations = n,
             None => {}
         }
-        if let Some(objective) = self.objective {
-            config.objective = match objective {
-                ObjectiveChoice::L2 => Objective::L2,
-                ObjectiveChoice::Cosine => Objective::Cosine,
-            };
-        }
-        if let Some(weight) = self.tv {
-            if !weight.is_finite() || weight < 0.0 {
-                return Err(misuse(format!("--tv: expected a weight ≥ 0, found {weight}")));
-            }
-            config.total_variation = weight;
-        }
-        if let Some(start) = self.start {
-            config.start = match start {
-                StartChoice::Normal => Start::Normal,
-                StartChoice::NormalPixels => Start::NormalPixels,
-            };
-        }
-        if let Some(labels) = self.restore_labels {
-            config.labels = match labels {
-                LabelChoice::Idlg => LabelStrategy::Idlg,
-                LabelChoice::Joint => LabelStrategy::Joint,
-            };
+        set(&mut config.objective, self.objective);
+        set(&mut config.layers, self.layers);
+        set(&mut config.layer_weights, self.layer_weights);
+        set(&mut config.batch_norm_target, self.bn_target);
+        set(&mut config.start, self.start);
+        set(&mut config.labels, self.restore_labels);
+        set_weight(&mut config.total_variation, "--tv", self.tv)?;
+        set_weight(&mut config.image_norm, "--image-norm", self.image_norm)?;
+        set_weight(&mut config.batch_norm, "--bn-prior", self.bn_prior)?;
+        set_weight(&mut config.group_consistency, "--group-consistency", self.group_consistency)?;
+        config.isotropic |= self.tv_isotropic;
+        config.colour_opponents |= self.tv_opponents;
+        if let Some(scales) = &self.scales {
+            config.scales = parse_scales(scales)?;
         }
         self.change_adam(&mut config)?;
         Ok(config)
@@ -130,8 +122,11 @@ impl AttackOptions {
             ("--learning-rate", self.learning_rate.is_some()),
             ("--sign", self.sign.is_some()),
             ("--schedule", self.schedule.is_some()),
+            ("--warm-up", self.warm_up.is_some()),
+            ("--langevin", self.langevin.is_some()),
         ];
-        let Optimiser::Adam { learning_rate, sign, schedule } = &mut config.optimiser else {
+        let Optimiser::Adam { learning_rate, sign, schedule, warm_up, langevin } = &mut config.optimiser
+        else {
             return match wanted.iter().find(|w| w.1) {
                 Some((option, _)) => {
                     Err(misuse(format!("{option} is Adam's, preset {} uses L-BFGS", self.preset)))
@@ -145,19 +140,39 @@ impl AttackOptions {
             }
             *learning_rate = rate;
         }
-        if let Some(choice) = self.sign {
-            *sign = match choice {
-                SignChoice::None => Sign::None,
-                SignChoice::Hard => Sign::Hard,
-                SignChoice::Soft => Sign::Soft(SOFT_SIGN),
-            };
-        }
-        if let Some(choice) = self.schedule {
-            *schedule = match choice {
-                ScheduleChoice::Constant => Schedule::Constant,
-                ScheduleChoice::Steps => Schedule::Steps,
-            };
-        }
-        Ok(())
+        set(sign, self.sign);
+        set(schedule, self.schedule);
+        set(warm_up, self.warm_up);
+        set_weight(langevin, "--langevin", self.langevin)
     }
+}
+
+/// Overrides a setting where an option says so.
+fn set<T>(setting: &mut T, option: Option<impl Into<T>>) {
+    if let Some(value) = option {
+        *setting = value.into();
+    }
+}
+
+fn set_weight(setting: &mut f64, name: &str, option: Option<f64>) -> anyhow::Result<()> {
+    match option {
+        Some(weight) if !weight.is_finite() || weight < 0.0 => {
+            Err(misuse(format!("{name}: expected a weight ≥ 0, found {weight}")))
+        }
+        Some(weight) => {
+            *setting = weight;
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// `4,2`: falling factors.
+fn parse_scales(text: &str) -> anyhow::Result<Vec<usize>> {
+    let factor = |part: &str| part.trim().parse().ok().filter(|n| (2..=MAX_SCALE).contains(n));
+    let scales: Option<Vec<usize>> = text.split(',').map(factor).collect();
+    let falling = |s: &Vec<usize>| s.len() <= MAX_SCALES && s.windows(2).all(|pair| pair[0] > pair[1]);
+    scales.filter(falling).ok_or_else(|| {
+        misuse(format!("--scales: expected up to {MAX_SCALES} falling factors from {MAX_SCALE} to 2 as in 4,2, found '{text}'"))
+    })
 }

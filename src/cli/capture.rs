@@ -6,19 +6,23 @@ use clap::Args;
 
 use super::{
     misuse,
-    options::{DeviceOptions, NormalisationOptions, VictimOptions, fit_picture, parse_labels, same_file},
+    model_options::{Known, VictimOptions},
+    options::{DeviceOptions, NormalisationOptions, fit_picture, parse_labels, same_file},
     print_line,
+    protocol_options::ProtocolOptions,
 };
 use crate::{
     data::Picture,
-    federated::client,
+    federated::{Kind, Protocol, Update, Victim, client, observed},
+    nn::Mode,
     tensor_file::{GradientFile, GradientInfo, ParameterSpec, Tensor, TensorFile},
 };
 
 /// What the metadata of weights says under `format`, so that they are not taken for a gradient.
 const WEIGHTS_FORMAT: &str = "gia-gpu weights";
 
-/// Compute the gradient of mean cross entropy that a client would send for these pictures.
+/// Compute what a client would send for these pictures: the gradient of mean cross entropy, or with
+/// --local-steps the update of its local training.
 #[derive(Args)]
 #[command(
     after_help = "Example: gia-gpu capture --arch lenet-zhu --seed 1 --images cat.png dog.png --labels 3,5 \
@@ -43,6 +47,11 @@ pub struct Capture {
     #[arg(long, value_name = "FILE")]
     save_weights: Option<PathBuf>,
     #[command(flatten)]
+    protocol: ProtocolOptions,
+    /// Send the running batch-norm statistics after training, too, as FedAvg's clients do (--mode train)
+    #[arg(long)]
+    send_buffers: bool,
+    #[command(flatten)]
     normalisation: NormalisationOptions,
     #[command(flatten)]
     device: DeviceOptions,
@@ -51,52 +60,66 @@ pub struct Capture {
 impl Capture {
     pub fn run(self) -> anyhow::Result<()> {
         self.check_outputs()?;
-        let victim = self.victim.open(self.seed, crate::federated::DEFAULT_CLASSES)?;
+        let pictures = self.images.iter().map(|path| Picture::read(path)).collect::<Result<Vec<_>, _>>()?;
+        let known = Known { pictures: pictures.first().map(Picture::shape), ..Known::default() };
+        let victim = self.victim.open(self.seed, &known)?;
         let batch = self.images.len();
-        let labels = parse_labels(&self.labels, batch, victim.classes)?;
+        let labels = parse_labels(&self.labels, batch, victim.model.classes)?;
+        let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
+        if self.send_buffers && protocol.mode != Mode::Train {
+            return Err(misuse("--send-buffers: in eval mode the buffers do not change; give --mode train"));
+        }
         let shape = victim.image_shape();
         let normalisation = self.normalisation.open(shape[0], None)?;
-        let pictures = self
-            .images
-            .iter()
-            .map(|path| fit_picture(Picture::read(path)?, shape))
-            .collect::<Result<Vec<_>, _>>()?;
+        let pictures = pictures.into_iter().map(|p| fit_picture(p, shape)).collect::<Result<Vec<_>, _>>()?;
         for path in self.outputs() {
             TensorFile::check_writable(path)?;
         }
         let device = self.device.device.open()?;
-        let update = client::update(&*device, &victim, &normalisation.normalise(&pictures)?, &labels)?;
+        let update =
+            client::update(&*device, &victim, &protocol, &normalisation.normalise(&pictures)?, &labels)?;
+        let loss = update.loss;
 
-        let named = |(spec, data): (ParameterSpec, Vec<f32>)| (spec.name, Tensor { shape: spec.shape, data });
-        let tensors: BTreeMap<String, Tensor> =
-            victim.gradient_specs().into_iter().zip(update.gradient).map(named).collect();
+        let kind = if protocol.local.is_some() { Kind::Update } else { Kind::Gradient };
         let info = GradientInfo {
-            architecture: Some(victim.name.clone()),
+            architecture: Some(victim.model.name.clone()),
+            options: Some(victim.model.options.to_string()).filter(|o| !o.is_empty()),
+            kind: Some(kind.name().into()),
+            mode: Some(if protocol.mode == Mode::Train { "train" } else { "eval" }.into()),
+            clients: Some(protocol.clients).filter(|&n| n > 1),
+            local_steps: protocol.local.map(|l| l.steps),
+            local_batch: protocol.local.map(|l| l.batch),
+            local_lr: protocol.local.map(|l| l.learning_rate),
             batch_size: Some(batch),
             image_shape: Some(shape),
-            classes: Some(victim.classes),
+            classes: Some(victim.model.classes),
             mean: Some(normalisation.mean().to_vec()),
             std: Some(normalisation.std().to_vec()),
         };
         if let Some(path) = &self.save_weights {
-            let weights = victim
-                .declarations
-                .iter()
-                .zip(&victim.tensors)
-                .map(|(d, data)| (d.name.clone(), Tensor { shape: d.shape.clone(), data: data.clone() }));
-            let metadata = [("format", WEIGHTS_FORMAT), ("architecture", &victim.name)];
+            let metadata = [("format", WEIGHTS_FORMAT), ("architecture", &victim.model.name)];
             let metadata = metadata.map(|(key, value)| (key.to_string(), value.to_string()));
-            TensorFile::write(path, &weights.collect(), &metadata.into())?;
+            TensorFile::write(path, &victim.state_dict(), &metadata.into())?;
         }
+        let tensors = self.sent(&victim, &protocol, update);
         GradientFile::write(&self.out, &tensors, &info)?;
         print_line(format!(
-            "{}: gradient of {} over {batch} picture{}, loss {:.4}, {} tensors",
+            "{}: {} of {} over {batch} picture{}, loss {loss:.4}, {} tensors",
             self.out.display(),
-            victim.name,
+            kind.name(),
+            victim.model.describe(),
             if batch == 1 { "" } else { "s" },
-            update.loss,
             tensors.len()
         ))
+    }
+
+    /// The tensors that leave the client.
+    fn sent(&self, victim: &Victim, protocol: &Protocol, update: Update) -> BTreeMap<String, Tensor> {
+        let named = |(spec, data): (ParameterSpec, Vec<f32>)| (spec.name, Tensor { shape: spec.shape, data });
+        let gradient = observed::sent(protocol, update.gradient);
+        let buffers = victim.buffer_specs().into_iter().zip(update.buffers);
+        let buffers = buffers.filter(|_| self.send_buffers);
+        victim.gradient_specs().into_iter().zip(gradient).chain(buffers).map(named).collect()
     }
 
     fn outputs(&self) -> impl Iterator<Item = &PathBuf> {

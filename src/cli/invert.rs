@@ -8,17 +8,22 @@ use clap::Args;
 use super::{
     attack_options::AttackOptions,
     command_line, misuse,
+    model_options::{Known, ModelOptions, victim_error},
+    observed::{ObservedOptions, check_kind, check_sign},
     options::{DeviceOptions, NormalisationOptions, attack, check_batch, parse_labels, same_file},
-    print_json, print_line, summary,
+    print_json, print_line,
+    protocol_options::ProtocolOptions,
+    summary,
+    threat_options::{Setup, ThreatOptions},
 };
 use crate::{
     attack::{
-        config::{AttackConfig, LabelStrategy},
+        config::StatisticsTarget,
         invert::{Setting, Target},
     },
     data::Normalisation,
-    federated::{Victim, VictimError},
-    report::{Batch, OutputFolder, Restart, RunReport, ThreatModel},
+    federated::{Victim, observed::batch_statistics},
+    report::{Batch, OutputFolder, Restart, RunReport},
     tensor_file::{GradientFile, GradientInfo},
 };
 
@@ -27,15 +32,20 @@ use crate::{
 #[command(after_help = "Example: gia-gpu invert --arch lenet-zhu --weights victim.safetensors \
                   --gradient gradient.safetensors --out found")]
 pub struct Invert {
-    /// Architecture: lenet-zhu, or convnet with a width (convnet64)
-    #[arg(long, value_name = "A")]
-    arch: String,
-    /// The victim's weights: a safetensors file with PyTorch's state_dict names
+    #[command(flatten)]
+    model: ModelOptions,
+    /// The victim's weights before training: a safetensors or .npz file with PyTorch's state_dict
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// The observed gradient: a safetensors file with the names of the parameters
+    /// What was observed: a safetensors or .npz file of gradients, an update, or a trained model
     #[arg(long, value_name = "FILE")]
     gradient: PathBuf,
+    #[command(flatten)]
+    observed: ObservedOptions,
+    #[command(flatten)]
+    protocol: ProtocolOptions,
+    #[command(flatten)]
+    threat: ThreatOptions,
     /// Class indices of the pictures, as in 3,5, if the eavesdropper knows them
     #[arg(long, value_name = "L,L", allow_hyphen_values = true)]
     labels: Option<String>,
@@ -61,27 +71,36 @@ pub struct Invert {
 
 impl Invert {
     pub fn run(self) -> anyhow::Result<()> {
-        let config = self.attack.config(&self.arch)?;
-        crate::nn::architecture::architecture(&self.arch).map_err(misuse)?;
         let observed = GradientFile::read(&self.gradient)?;
-        self.check(&observed.info)?;
-        let batch = self.batch_size(observed.info.batch_size)?;
-        self.check_labels(batch, &config)?;
-        let victim = Victim::from_file(&self.weights, &self.arch, observed.info.classes).map_err(
-            |error| match error {
-                VictimError::Architecture(_) | VictimError::ClassCount { .. } => misuse(error),
-                error => error.into(),
-            },
-        )?;
-        let gradient = observed.gradients(&victim.gradient_specs())?;
+        let info = &observed.info;
+        self.check(info)?;
+        let known = self.known(info)?;
+        let request = self.model.request(&known)?;
+        let config = self.attack.config(&request.name)?;
+        let batch = self.batch_size(info.batch_size)?;
+        let protocol = self.protocol.protocol(info, batch)?;
+        let kind = self.observed.kind(info, &self.gradient)?;
+        check_kind(kind, &protocol)?;
+        let victim = Victim::from_file(&self.weights, &request).map_err(victim_error)?;
+        let setup = Setup {
+            config: &config,
+            protocol: &protocol,
+            labels_given: self.labels.is_some(),
+            adaptive: false,
+            batch_norm: victim.has_batch_norm(),
+        };
+        let threat_model = self.threat.check(&setup)?;
+        let wants_statistics = setup.batch_norm
+            && config.batch_norm != 0.0
+            && config.batch_norm_target == StatisticsTarget::Batch;
+        let (gradient, buffers) =
+            self.observed.read(&observed, &victim, &protocol, kind, wants_statistics)?;
+        check_sign(&victim, &gradient, batch, &self.gradient)?;
+        let statistics = buffers.map(|returned| {
+            let counts = victim.model.statistics_counts(batch / protocol.clients);
+            batch_statistics(&victim, &protocol, &returned, &counts)
+        });
         let shape = victim.image_shape();
-        if let Some(found) = observed.info.image_shape.filter(|found| *found != shape) {
-            anyhow::bail!(
-                "{}: images of {found:?} (C, H, W), {} takes {shape:?}",
-                self.gradient.display(),
-                self.arch
-            );
-        }
         let known = match (&observed.info.mean, &observed.info.std) {
             (Some(mean), Some(std)) => Some(
                 Normalisation::new(mean.clone(), std.clone())
@@ -90,19 +109,22 @@ impl Invert {
             _ => None,
         };
         let normalisation = self.normalisation.open(shape[0], known)?;
-        let labels = self.labels.as_ref().map(|l| parse_labels(l, batch, victim.classes)).transpose()?;
+        let classes = victim.model.classes;
+        let labels = self.labels.as_ref().map(|l| parse_labels(l, batch, classes)).transpose()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.device.open()?;
 
         let setting = Setting {
             victim: &victim,
+            protocol: &protocol,
+            views: &[],
             batch,
             normalisation: &normalisation,
             config: &config,
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let target = Target { gradient: gradient.into_iter().map(|t| t.data).collect(), labels };
+        let target = Target { gradient, labels, weights: None, statistics };
         let (found, timing) = attack(&*device, &setting, &[target])?;
         let found = &found[0];
         let pictures = normalisation.denormalise(&found.best().images, shape[1], shape[2])?;
@@ -112,10 +134,13 @@ impl Invert {
             command: command_line(),
             seed: self.seed,
             device: device.info(),
-            threat_model: ThreatModel::honest_but_curious_server(&victim.weights, found.label_source),
+            threat_model,
+            protocol,
             attack: config.clone(),
-            architecture: victim.name.clone(),
-            classes: victim.classes,
+            architecture: victim.model.name.clone(),
+            architecture_options: victim.model.options.to_string(),
+            weights: victim.weights.clone(),
+            classes,
             batch,
             restarts: self.attack.trials,
             data: self.gradient.display().to_string(),
@@ -150,23 +175,35 @@ impl Invert {
         if same_file(&self.weights, &self.gradient) {
             return Err(misuse(format!("--weights and --gradient name the same file, {file}")));
         }
-        match &info.architecture {
-            Some(found) if *found != self.arch => Err(misuse(format!(
-                "{file}: the gradient is of architecture '{found}', --arch says '{}'",
-                self.arch
+        match (&info.architecture, &self.model.arch) {
+            (Some(found), Some(asked)) if found != asked => Err(misuse(format!(
+                "{file}: the gradient is of architecture '{found}', --arch says '{asked}'"
             ))),
+            (None, None) => Err(misuse(format!("{file} does not say its architecture: give --arch"))),
             _ => Ok(()),
         }
     }
 
-    fn check_labels(&self, batch: usize, config: &AttackConfig) -> anyhow::Result<()> {
-        if self.labels.is_none() && batch > 1 && config.labels == LabelStrategy::Idlg {
-            return Err(misuse(format!(
-                "iDLG restores the label of a batch of 1, this batch has {batch} pictures: give --labels, or \
-                 learn them with --restore-labels joint or --preset dlg"
-            )));
+    /// What the gradient file says of the network.
+    fn known(&self, info: &GradientInfo) -> anyhow::Result<Known> {
+        let options = info.options.as_deref().unwrap_or_default().parse();
+        let options = options.map_err(|e| misuse(format!("{}: 'options': {e}", self.gradient.display())))?;
+        let known = Known {
+            architecture: info.architecture.clone(),
+            options,
+            image: info.image_shape,
+            pictures: None,
+            classes: info.classes,
+        };
+        let asked = self.model.request(&known)?;
+        match info.image_shape {
+            Some(found) if asked.image != Some(found) => Err(misuse(format!(
+                "{}: images of {found:?} (C, H, W), the options say {:?}",
+                self.gradient.display(),
+                asked.image.unwrap_or_default()
+            ))),
+            _ => Ok(known),
         }
-        Ok(())
     }
 
     /// Of the gradient file, of `--batch`, or the number of labels.

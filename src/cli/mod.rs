@@ -2,6 +2,7 @@
 //!
 //! Exit code 0: done; 1: it failed; 2: the command was misused.
 
+mod attack_choices;
 mod attack_options;
 mod capture;
 mod config;
@@ -9,11 +10,16 @@ mod device;
 mod devices;
 mod invert;
 mod metrics;
+mod model_options;
+mod observed;
 mod options;
 mod plan;
 mod progress;
+mod protocol_options;
 mod run;
+mod study;
 mod summary;
+mod threat_options;
 
 use std::{
     fmt::Display,

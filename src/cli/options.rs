@@ -1,9 +1,6 @@
 //! Options that several commands share.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 
 use clap::Args;
 
@@ -16,40 +13,11 @@ use crate::{
     },
     data::{Normalisation, Picture},
     device::Device,
-    federated::{Victim, VictimError},
     report::Timing,
 };
 
 /// Most pictures that one option may ask for.
 pub const MAX_BATCH: usize = 65_536;
-
-/// The victim and its data.
-#[derive(Args, Clone, Debug)]
-pub struct VictimOptions {
-    /// Architecture: lenet-zhu, or convnet with a width (convnet64)
-    #[arg(long, value_name = "A", default_value = "lenet-zhu")]
-    pub arch: String,
-    /// Weights: a safetensors file with PyTorch's state_dict names; without it they are initialised by seed
-    #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
-    /// Number of classes; taken from the weights or the data set if not given
-    #[arg(long, value_name = "K")]
-    pub classes: Option<usize>,
-}
-
-impl VictimOptions {
-    /// `classes`: what the data set has, for a victim without weights.
-    pub fn open(&self, seed: u64, classes: usize) -> anyhow::Result<Victim> {
-        let victim = match &self.weights {
-            Some(path) => Victim::from_file(path, &self.arch, self.classes),
-            None => Victim::from_seed(&self.arch, self.classes.unwrap_or(classes), seed),
-        };
-        victim.map_err(|error| match error {
-            VictimError::Architecture(_) | VictimError::ClassCount { .. } => misuse(error),
-            error => error.into(),
-        })
-    }
-}
 
 /// How pixels become the network's input.
 #[derive(Args, Clone, Debug)]
@@ -63,11 +31,12 @@ pub struct NormalisationOptions {
 }
 
 impl NormalisationOptions {
-    /// The options; else `known`, from a file; else CIFAR-10's.
+    /// The options; else `known`, from a file; else CIFAR-10's, or its mean over the channels where there
+    /// are not three.
     pub fn open(&self, channels: usize, known: Option<Normalisation>) -> anyhow::Result<Normalisation> {
         let normalisation = match (&self.mean, &self.std) {
             (Some(mean), Some(std)) => Normalisation::parse(mean, std).map_err(misuse)?,
-            _ => known.unwrap_or_default(),
+            _ => known.unwrap_or_else(|| Normalisation::default().for_channels(channels)),
         };
         normalisation.check_channels(channels).map_err(misuse)?;
         Ok(normalisation)

@@ -5,31 +5,32 @@ use clap::Args;
 use super::{
     attack_options::AttackOptions,
     misuse,
+    model_options::{Known, ModelOptions},
     options::{MAX_BATCH, check_batch},
     print_line,
+    protocol_options::ProtocolOptions,
 };
 use crate::{
     attack::{
-        adam,
-        config::{LabelStrategy, Optimiser},
+        adam::{self, Adam},
+        config::LabelStrategy,
         lbfgs,
-        problem::{Problem, Sizes},
+        problem::{Problem, Scene, Sizes},
     },
     data::Normalisation,
     federated::{DEFAULT_CLASSES, check_classes},
-    nn::architecture::architecture,
+    nn::Model,
+    tensor_file::GradientInfo,
 };
 
 /// Show the steps of one attack iteration: kernel, shapes, FLOPs, bytes, and totals.
 #[derive(Args)]
 #[command(after_help = "Example: gia-gpu plan --arch convnet64 --preset ig --batch 1")]
 pub struct PlanCommand {
-    /// Architecture: lenet-zhu, or convnet with a width (convnet64)
-    #[arg(long, value_name = "A", default_value = "lenet-zhu")]
-    arch: String,
-    /// Number of classes
-    #[arg(long, value_name = "K", default_value_t = DEFAULT_CLASSES)]
-    classes: usize,
+    #[command(flatten)]
+    model: ModelOptions,
+    #[command(flatten)]
+    protocol: ProtocolOptions,
     #[command(flatten)]
     attack: AttackOptions,
     /// Pictures in the batch
@@ -40,31 +41,29 @@ pub struct PlanCommand {
 impl PlanCommand {
     pub fn run(self) -> anyhow::Result<()> {
         check_batch(self.batch)?;
-        let config = self.attack.config(&self.arch)?;
+        let request = self.model.request(&Known::default())?;
+        let config = self.attack.config(&request.name)?;
         let (batch, trials) = (self.batch, self.attack.trials);
         if batch * trials > MAX_BATCH {
             return Err(misuse(format!(
                 "--batch {batch} × --trials {trials}: expected at most {MAX_BATCH} pictures"
             )));
         }
-        let victim = architecture(&self.arch).map_err(misuse)?;
-        check_classes(self.classes).map_err(misuse)?;
-        let sizes = Sizes {
-            trials,
-            batch,
-            classes: self.classes,
-            shared_target: true,
-            joint_labels: config.labels == LabelStrategy::Joint,
-        };
-        let mut problem = Problem::new(&*victim, &config, sizes);
-        let plan = match config.optimiser {
-            Optimiser::Adam { learning_rate, sign, schedule } => {
-                let adam = adam::Adam { learning_rate, sign, schedule };
-                let bounds = Normalisation::default().bounds();
+        let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
+        let classes = request.classes.unwrap_or(DEFAULT_CLASSES);
+        check_classes(classes).map_err(misuse)?;
+        let model = Model::new(&request.name, &request.options, request.image, classes).map_err(misuse)?;
+        let scene =
+            Scene { model: &model, protocol: &protocol, config: &config, views: &[], weighted: false };
+        let joint = config.labels == LabelStrategy::Joint;
+        let mut problem = Problem::new(&scene, Sizes::one_target(trials, batch, joint));
+        let plan = match Adam::of(config.optimiser, 0) {
+            Some(adam) => {
+                let bounds = Normalisation::default().for_channels(model.image[0]).bounds();
                 let bounds = config.clamp.then_some(bounds.as_slice());
                 adam::Iteration::new(&mut problem, adam, config.iterations, bounds).plan
             }
-            Optimiser::Lbfgs { .. } => lbfgs::plan(&problem),
+            None => lbfgs::plan(&problem),
         };
         print_line(plan.dump().trim_end())
     }

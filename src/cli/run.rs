@@ -6,23 +6,26 @@ use clap::{Args, FromArgMatches, ValueEnum};
 
 use super::{
     attack_options::AttackOptions,
-    command_line, config, misuse,
-    options::{
-        DeviceOptions, MAX_BATCH, NormalisationOptions, VictimOptions, attack, check_batch, fit_picture,
-        same_file,
-    },
-    print_json, print_line, summary,
+    config, misuse,
+    model_options::{DEFAULT_ARCHITECTURE, Known, VictimOptions},
+    options::{DeviceOptions, MAX_BATCH, NormalisationOptions, attack, check_batch, fit_picture, same_file},
+    print_json, print_line,
+    protocol_options::ProtocolOptions,
+    study::{ClientBatch, Study, captions},
+    summary,
+    threat_options::{Setup, ThreatOptions},
 };
 use crate::{
     attack::{
-        config::LabelStrategy,
-        invert::{LabelSource, Reconstruction, Setting, Target},
+        config::{AttackConfig, StatisticsTarget},
+        invert::{Setting, Target},
     },
-    data::{Dataset, Picture, samples},
-    device::{DeviceInfo, host},
-    federated::{Victim, client},
-    metrics::{Comparison, MetricsError, compare, flat_grey_floor},
-    report::{Batch, Floors, OutputFolder, Restart, RunReport, ThreatModel, Timing, figures, noise_like},
+    data::{BatchRule, Dataset, Normalisation, Picture, samples},
+    device::{Device, host},
+    federated::{Client, Protocol, Victim, observed::batch_statistics},
+    nn::Mode,
+    report::OutputFolder,
+    tensor_file::GradientInfo,
 };
 
 /// Most iterations of an attack on the embedded samples, unless told otherwise: a first try is short.
@@ -30,7 +33,7 @@ const DEMONSTRATION: usize = 2_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LabelKnowledge {
-    /// Restored or learned where the attack can; given where it cannot (ig at batches above 1)
+    /// Nothing: they are restored, or learned
     Auto,
     /// The eavesdropper is told them
     Given,
@@ -59,6 +62,13 @@ pub struct Run {
     /// Independent batches, from the first picture on, attacked side by side
     #[arg(long, value_name = "N", default_value_t = 1)]
     batches: usize,
+    /// Labels of a batch: any, distinct, or equal:N for N of one class and the others distinct
+    #[arg(long, value_name = "R", default_value = "any")]
+    batch_labels: BatchRule,
+    #[command(flatten)]
+    protocol: ProtocolOptions,
+    #[command(flatten)]
+    threat: ThreatOptions,
     /// What the eavesdropper knows of the labels
     #[arg(long, value_enum, default_value = "auto")]
     labels: LabelKnowledge,
@@ -77,13 +87,6 @@ pub struct Run {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
-}
-
-/// One client's batch.
-struct ClientBatch {
-    indices: Vec<usize>,
-    pictures: Vec<Picture>,
-    labels: Vec<usize>,
 }
 
 impl Run {
@@ -107,10 +110,6 @@ impl Run {
     }
 
     fn study(self) -> anyhow::Result<()> {
-        let mut config = self.attack.config(&self.victim.arch)?;
-        if self.data.is_none() && self.attack.iterations.is_none() {
-            config.iterations = config.iterations.min(DEMONSTRATION);
-        }
         let dataset = match &self.data {
             Some(path) => Dataset::open(path)?,
             None => samples(),
@@ -121,7 +120,23 @@ impl Run {
                 "--out {folder} is the data set: its report would become part of it"
             )));
         }
-        let victim = self.victim.open(self.seed, dataset.class_names.len())?;
+        let config = self.config()?;
+        check_batch(self.batch)?;
+        let protocol = self.protocol.protocol(&GradientInfo::default(), self.batch)?;
+        let known = Known {
+            pictures: dataset.picture(0).ok().map(|p| p.shape()),
+            classes: Some(dataset.class_names.len()),
+            ..Known::default()
+        };
+        let victim = self.victim.open(self.seed, &known)?;
+        let setup = Setup {
+            config: &config,
+            protocol: &protocol,
+            labels_given: self.labels == LabelKnowledge::Given,
+            adaptive: false,
+            batch_norm: victim.has_batch_norm(),
+        };
+        let threat_model = self.threat.check(&setup)?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
         let batches = self.read_batches(&dataset, &victim)?;
         let bytes = victim.gradient_bytes().saturating_mul(batches.len() as u64);
@@ -129,18 +144,12 @@ impl Run {
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.device.open()?;
 
-        let given =
-            self.labels == LabelKnowledge::Given || self.batch > 1 && config.labels == LabelStrategy::Idlg;
-        let (mut losses, mut targets) = (vec![], vec![]);
-        for batch in &batches {
-            let images = normalisation.normalise(&batch.pictures)?;
-            let update = client::update(&*device, &victim, &images, &batch.labels)?;
-            losses.push(update.loss);
-            let labels = given.then(|| batch.labels.clone());
-            targets.push(Target { gradient: update.gradient, labels });
-        }
+        let (losses, targets) =
+            self.capture(&*device, &victim, &protocol, &config, &normalisation, &batches)?;
         let setting = Setting {
             victim: &victim,
+            protocol: &protocol,
+            views: &[],
             batch: self.batch,
             normalisation: &normalisation,
             config: &config,
@@ -149,7 +158,7 @@ impl Run {
         };
         let (found, timing) = attack(&*device, &setting, &targets)?;
 
-        let study = Study { setting, dataset: &dataset, batches, losses, found };
+        let study = Study { setting, threat_model, dataset: &dataset, batches, losses, found };
         let pictures = study.pictures()?;
         let report = study.report(device.info(), timing, &pictures)?;
         let originals: Vec<Picture> = study.batches.iter().flat_map(|b| b.pictures.clone()).collect();
@@ -160,134 +169,70 @@ impl Run {
         print_line(format!("{}\nwrote {}", summary::of(&report), self.out.join("grid.png").display()))
     }
 
-    /// The first `batches × batch` pictures, fitted to the victim's input.
+    fn config(&self) -> anyhow::Result<AttackConfig> {
+        let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
+        let mut config = self.attack.config(name)?;
+        if self.data.is_none() && self.attack.iterations.is_none() {
+            config.iterations = config.iterations.min(DEMONSTRATION);
+        }
+        Ok(config)
+    }
+
+    /// What the clients send: their losses, and what the eavesdropper works on.
+    fn capture(
+        &self,
+        device: &dyn Device,
+        victim: &Victim,
+        protocol: &Protocol,
+        config: &AttackConfig,
+        normalisation: &Normalisation,
+        batches: &[ClientBatch],
+    ) -> anyhow::Result<(Vec<f32>, Vec<Target>)> {
+        let wants_statistics = victim.has_batch_norm()
+            && config.batch_norm != 0.0
+            && config.batch_norm_target == StatisticsTarget::Batch;
+        if wants_statistics && protocol.mode != Mode::Train {
+            return Err(misuse(
+                "--bn-target batch: a client in eval mode returns no statistics of its batch: give --mode train",
+            ));
+        }
+        let mut client = Client::new(device, victim, protocol, self.batch)?;
+        let (mut losses, mut targets) = (vec![], vec![]);
+        for batch in batches {
+            let images = normalisation.normalise(&batch.pictures)?;
+            let update = client.update(victim, &images, &batch.labels)?;
+            losses.push(update.loss);
+            let statistics = wants_statistics.then(|| {
+                let counts = victim.model.statistics_counts(self.batch / protocol.clients);
+                batch_statistics(victim, protocol, &update.buffers, &counts)
+            });
+            let labels = (self.labels == LabelKnowledge::Given).then(|| batch.labels.clone());
+            targets.push(Target { gradient: update.gradient, labels, weights: None, statistics });
+        }
+        Ok((losses, targets))
+    }
+
+    /// Batches that keep the rule, fitted to the victim's input.
     fn read_batches(&self, dataset: &Dataset, victim: &Victim) -> anyhow::Result<Vec<ClientBatch>> {
-        check_batch(self.batch)?;
         if !(1..=MAX_BATCH).contains(&self.batches) {
             return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches)));
         }
-        let wanted = self.batch * self.batches;
-        if wanted > dataset.len() {
-            return Err(misuse(format!(
-                "--batch {} × --batches {}: {wanted} pictures, data set {} has {}",
-                self.batch,
-                self.batches,
-                dataset.name,
-                dataset.len()
-            )));
-        }
-        let all: Vec<usize> = (0..wanted).collect();
-        all.chunks(self.batch)
-            .map(|indices| {
-                let mut batch = ClientBatch { indices: indices.to_vec(), pictures: vec![], labels: vec![] };
-                for &i in indices {
-                    let label = dataset.label(i)?;
-                    if label >= victim.classes {
-                        return Err(misuse(format!(
-                            "picture {i} of {} has label {label}, the victim has {} classes",
-                            dataset.name, victim.classes
-                        )));
-                    }
-                    batch.labels.push(label);
-                    batch.pictures.push(fit_picture(dataset.picture(i)?, victim.image_shape())?);
+        let chosen = dataset.batches(self.batch, self.batches, self.batch_labels).map_err(misuse)?;
+        let read = |indices: Vec<usize>| {
+            let mut batch = ClientBatch { indices: indices.clone(), pictures: vec![], labels: vec![] };
+            for i in indices {
+                let (label, classes) = (dataset.label(i)?, victim.model.classes);
+                if label >= classes {
+                    return Err(misuse(format!(
+                        "picture {i} of {} has label {label}, the victim has {classes} classes",
+                        dataset.name
+                    )));
                 }
-                Ok(batch)
-            })
-            .collect()
-    }
-}
-
-/// All that a report is made of.
-struct Study<'a> {
-    setting: Setting<'a>,
-    dataset: &'a Dataset,
-    batches: Vec<ClientBatch>,
-    losses: Vec<f32>,
-    found: Vec<Reconstruction>,
-}
-
-impl Study<'_> {
-    /// The reconstructions, a list a batch.
-    fn pictures(&self) -> anyhow::Result<Vec<Vec<Picture>>> {
-        let [_, height, width] = self.setting.victim.image_shape();
-        let denormalise = |r: &Reconstruction| {
-            Ok(self.setting.normalisation.denormalise(&r.best().images, height, width)?)
-        };
-        self.found.iter().map(denormalise).collect()
-    }
-
-    fn report(
-        &self,
-        device: DeviceInfo,
-        timing: Timing,
-        pictures: &[Vec<Picture>],
-    ) -> anyhow::Result<RunReport> {
-        let Setting { victim, batch, normalisation, config, restarts, seed } = &self.setting;
-        let over_batches = |make: &dyn Fn(&ClientBatch, usize) -> Result<Comparison, MetricsError>| {
-            self.batches.iter().enumerate().map(|(i, b)| make(b, i)).collect::<Result<Vec<_>, _>>()
-        };
-        let comparisons = over_batches(&|b, i| compare(&b.pictures, &pictures[i]))?;
-        let grey = over_batches(&|b, _| flat_grey_floor(&b.pictures))?;
-        let noise = over_batches(&|b, i| compare(&b.pictures, &noise_like(&b.pictures, seed + i as u64)))?;
-        let source = self.found[0].label_source;
-        let batches = (0..self.batches.len()).map(|i| {
-            let (b, found) = (&self.batches[i], &self.found[i]);
-            Batch {
-                pictures: b.indices.clone(),
-                true_labels: Some(b.labels.clone()),
-                labels: found.labels.clone(),
-                label_source: found.label_source,
-                class_names: Some(b.labels.iter().map(|&l| self.dataset.class_names[l].clone()).collect()),
-                client_loss: Some(self.losses[i]),
-                best_restart: found.best,
-                restarts: Restart::all(found),
-                metrics: Some(comparisons[i].clone()),
+                batch.labels.push(label);
+                batch.pictures.push(fit_picture(dataset.picture(i)?, victim.image_shape())?);
             }
-        });
-        Ok(RunReport {
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-            command: command_line(),
-            seed: *seed,
-            device,
-            threat_model: ThreatModel::honest_but_curious_server(&victim.weights, source),
-            attack: (*config).clone(),
-            architecture: victim.name.clone(),
-            classes: victim.classes,
-            batch: *batch,
-            restarts: *restarts,
-            data: self.dataset.name.clone(),
-            normalisation: (*normalisation).clone(),
-            timing,
-            metrics: figures(&comparisons),
-            floors: figures(&grey).zip(figures(&noise)).map(|(flat_grey, noise)| Floors { flat_grey, noise }),
-            labels_right: (source != LabelSource::Given).then(|| self.labels_right()),
-            batches: batches.collect(),
-        })
+            Ok(batch)
+        };
+        chosen.into_iter().map(read).collect()
     }
-
-    /// Share of all labels restored, each counted as often as it occurs in its batch.
-    fn labels_right(&self) -> f64 {
-        let count = |labels: &[usize], class: usize| labels.iter().filter(|&&l| l == class).count();
-        let right: usize = self
-            .batches
-            .iter()
-            .zip(&self.found)
-            .map(|(b, f)| {
-                let classes = 0..self.setting.victim.classes;
-                classes.map(|c| count(&b.labels, c).min(count(&f.labels, c))).sum::<usize>()
-            })
-            .sum();
-        right as f64 / (self.batches.len() * self.setting.batch) as f64
-    }
-}
-
-/// What stands under each reconstruction.
-fn captions(report: &RunReport) -> Vec<String> {
-    let all = report.batches.iter().filter_map(|b| b.metrics.as_ref());
-    all.flat_map(|m| {
-        let (psnr, ssim) = (&m.psnr.per_image.aligned, &m.ssim.per_image.aligned);
-        psnr.iter().zip(ssim).map(|(p, s)| format!("{p:.1} dB {s:.2}")).collect::<Vec<_>>()
-    })
-    .collect()
 }

@@ -82,7 +82,7 @@ fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
     let best = &batch.restarts[batch.best_restart];
     let source = match batch.label_source {
         LabelSource::Given => "given",
-        LabelSource::Idlg => "restored by iDLG",
+        LabelSource::Restored(method) => &format!("restored by {method}"),
         LabelSource::Joint => "learned",
     };
     let noun = if batch.labels.len() == 1 { "label" } else { "labels" };

@@ -4,6 +4,7 @@
 //! [`DataError`] that names the file, what was expected and what was found.
 
 pub mod atomic;
+mod batches;
 mod cifar;
 mod class_folder;
 mod dataset;
@@ -20,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use batches::BatchRule;
 pub use dataset::Dataset;
 pub(crate) use image_file::encode_png;
 pub use image_file::read_png_folder;

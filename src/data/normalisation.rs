@@ -53,6 +53,15 @@ impl Normalisation {
         Ok(Self { mean, std })
     }
 
+    /// The same, or its mean over the channels where another number of them is needed.
+    pub fn for_channels(self, channels: usize) -> Self {
+        if self.mean.len() == channels {
+            return self;
+        }
+        let flat = |values: &[f32]| vec![values.iter().sum::<f32>() / values.len() as f32; channels];
+        Self { mean: flat(&self.mean), std: flat(&self.std) }
+    }
+
     /// From texts such as `0.49,0.48,0.45`.
     pub fn parse(mean: &str, std: &str) -> Result<Self, DataError> {
         let parse = |what, text: &str| {

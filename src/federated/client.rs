@@ -1,84 +1,112 @@
-//! The client's training step.
+//! The client's training, computed.
 
-use super::Victim;
+use super::{Protocol, Victim, simulate::simulate};
 use crate::{
     device::{Device, DeviceError},
-    nn::{
-        Architecture, Network, Parameter,
-        loss::{cross_entropy, one_hot},
-    },
+    nn::{ArchitectureError, Mode, loss::one_hot},
     plan::Plan,
     tape::{Tape, Var},
 };
 
-/// Why a training step gives nothing to send.
+/// Why a client's training gives nothing to send.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Model(#[from] ArchitectureError),
+    #[error("{0}")]
+    Protocol(String),
     #[error("the gradient of tensor '{tensor}' is not finite (loss {loss}): the training step overflows")]
     NotFinite { tensor: String, loss: f32 },
     #[error("the gradient is 0 in every element (loss {loss}): there is nothing in it to attack")]
     Zero { loss: f32 },
 }
 
-/// What the client sends after one step on one batch.
+/// What a client's training comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
-    /// ∇_θ of the mean cross entropy, one tensor a trainable parameter, row-major.
+    /// ∇_θ of the mean cross entropy, mean over all local steps, one tensor a trainable parameter, row-major.
     pub gradient: Vec<Vec<f32>>,
+    /// Buffers after training: running statistics, in `state_dict` order.
+    pub buffers: Vec<Vec<f32>>,
+    /// Of the first step.
     pub loss: f32,
 }
 
-/// A victim's loss on a tape.
-pub struct Step {
-    pub parameters: Vec<Parameter>,
-    /// Mean cross entropy `(T)`.
-    pub loss: Var,
-    /// Its gradient by every trainable parameter, `(T,…)` each.
-    pub gradient: Vec<Var>,
-}
-
-/// One training step of `x (T,B,C,H,W)` with targets `(T,B,K)`, up to the gradient.
-pub fn step(tape: &mut Tape, architecture: &dyn Architecture, x: Var, targets: Var) -> Step {
-    let (trials, classes) = (tape.shape(x)[0], tape.shape(targets)[2]);
-    let mut net = Network::new(tape, trials);
-    let logits = architecture.forward(&mut net, x, classes);
-    let parameters = net.parameters;
-    let loss = cross_entropy(tape, logits, targets);
-    let weights: Vec<Var> = parameters.iter().filter(|p| p.declaration.trainable).map(|p| p.value).collect();
-    let gradient = tape.grad(loss, &weights);
-    Step { parameters, loss, gradient }
-}
-
-/// The gradient of mean cross entropy for normalised images `(B,C,H,W)` and their labels, each below `K`.
+/// Trains on normalised images `(B,C,H,W)` and their labels, each below `K`; batch norm in train mode and
+/// batches of one value are refused.
 pub fn update(
     device: &dyn Device,
     victim: &Victim,
+    protocol: &Protocol,
     images: &[f32],
     labels: &[usize],
 ) -> Result<Update, ClientError> {
-    let mut tape = Tape::new();
-    let [c, h, w] = victim.image_shape();
-    let x = tape.input(&[1, labels.len(), c, h, w]);
-    let targets = tape.input(&[1, labels.len(), victim.classes]);
-    let step = step(&mut tape, &*victim.architecture, x, targets);
-    let keep: Vec<Var> = step.gradient.iter().copied().chain([step.loss]).collect();
-    let mut exe = device.compile(&Plan::new(&tape, &keep, &[]))?;
-    exe.write(x, images)?;
-    exe.write(targets, &one_hot(labels, victim.classes))?;
-    for (parameter, tensor) in step.parameters.iter().zip(&victim.tensors) {
-        exe.write(parameter.stored, tensor)?;
+    let mut client = Client::new(device, victim, protocol, labels.len())?;
+    client.update(victim, images, labels)
+}
+
+/// A client's training for batches of one size, compiled once.
+pub struct Client {
+    executable: Box<dyn crate::device::Executable>,
+    x: Var,
+    targets: Var,
+    gradient: Vec<Var>,
+    buffers: Vec<Var>,
+    loss: Var,
+}
+
+impl Client {
+    /// Compiles the training and writes the victim's weights.
+    pub fn new(
+        device: &dyn Device,
+        victim: &Victim,
+        protocol: &Protocol,
+        batch: usize,
+    ) -> Result<Client, ClientError> {
+        let model = &victim.model;
+        protocol.check(batch).map_err(ClientError::Protocol)?;
+        if protocol.mode == Mode::Train {
+            let each = batch / protocol.clients;
+            protocol.batches(each).iter().try_for_each(|&(_, count)| model.check_train(count))?;
+        }
+        let mut tape = Tape::new();
+        let [c, h, w] = model.image;
+        let x = tape.input(&[1, batch, c, h, w]);
+        let targets = tape.input(&[1, batch, model.classes]);
+        let training = simulate(&mut tape, model, protocol, x, targets);
+        let keep: Vec<Var> = [&training.gradient[..], &training.buffers[..], &[training.loss]].concat();
+        let mut executable = device.compile(&Plan::new(&tape, &keep, &[]))?;
+        for (parameter, tensor) in training.parameters.iter().zip(&victim.tensors) {
+            executable.write(parameter.stored, tensor)?;
+        }
+        let (gradient, buffers, loss) = (training.gradient, training.buffers, training.loss);
+        Ok(Client { executable, x, targets, gradient, buffers, loss })
     }
-    exe.run(1)?;
-    let gradient = step.gradient.iter().map(|&g| exe.read(g)).collect::<Result<Vec<_>, _>>()?;
-    let loss = exe.read(step.loss)?[0];
-    if let Some(broken) = gradient.iter().position(|g| g.iter().any(|v| !v.is_finite())) {
-        let tensor = victim.gradient_specs().swap_remove(broken).name;
-        return Err(ClientError::NotFinite { tensor, loss });
+
+    /// One training from the victim's weights.
+    pub fn update(
+        &mut self,
+        victim: &Victim,
+        images: &[f32],
+        labels: &[usize],
+    ) -> Result<Update, ClientError> {
+        let exe = &mut *self.executable;
+        exe.write(self.x, images)?;
+        exe.write(self.targets, &one_hot(labels, victim.model.classes))?;
+        exe.run(1)?;
+        let mut read = |vars: &[Var]| vars.iter().map(|&v| exe.read(v)).collect::<Result<Vec<_>, _>>();
+        let gradient = read(&self.gradient)?;
+        let buffers = read(&self.buffers)?;
+        let loss = read(&[self.loss])?[0][0];
+        if let Some(broken) = gradient.iter().position(|g| g.iter().any(|v| !v.is_finite())) {
+            let tensor = victim.gradient_specs().swap_remove(broken).name;
+            return Err(ClientError::NotFinite { tensor, loss });
+        }
+        if gradient.iter().flatten().all(|&v| v == 0.0) {
+            return Err(ClientError::Zero { loss });
+        }
+        Ok(Update { gradient, buffers, loss })
     }
-    if gradient.iter().flatten().all(|&v| v == 0.0) {
-        return Err(ClientError::Zero { loss });
-    }
-    Ok(Update { gradient, loss })
 }

@@ -1,7 +1,14 @@
-//! The client's side: a victim model and the update that its training step gives away.
+//! The client's side: a victim model and the update that its training gives away.
 
 pub mod client;
+mod nearest;
+pub mod observed;
+mod protocol;
+mod simulate;
 mod victim;
 
-pub use client::ClientError;
-pub use victim::{DEFAULT_CLASSES, Victim, VictimError, check_classes};
+pub use client::{Client, ClientError, Update};
+pub use observed::Kind;
+pub use protocol::{Local, Protocol};
+pub use simulate::{MOMENTUM, Simulation, clip, simulate};
+pub use victim::{DEFAULT_CLASSES, Request, Victim, VictimError, check_classes};

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
+use super::nearest::nearest;
 use crate::{
     device::{DeviceError, host},
-    nn::{
-        self, Architecture, ArchitectureError, Declaration,
-        architecture::{architecture, declarations},
-    },
-    tensor_file::{Extra, GRADIENT_FORMAT, ParameterSpec, TensorFile, TensorFileError},
+    nn::{ArchitectureError, Declaration, Model, Options, initialise},
+    tensor_file::{Extra, GRADIENT_FORMAT, ParameterSpec, Tensor, TensorFile, TensorFileError},
 };
 
 /// Classes of a victim that is initialised by seed and told nothing else.
@@ -17,13 +15,27 @@ pub const DEFAULT_CLASSES: usize = 10;
 /// Beyond every public data set; a larger count is a mistake.
 const MAX_CLASSES: usize = 1 << 20;
 
+/// Which model, before its weights are known.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub name: String,
+    pub options: Options,
+    /// `[C, H, W]`, where it is not the architecture's own.
+    pub image: Option<[usize; 3]>,
+    /// `K`, where it is known.
+    pub classes: Option<usize>,
+}
+
+impl Request {
+    /// An architecture with everything as it has it.
+    pub fn named(name: &str) -> Request {
+        Request { name: name.into(), ..Request::default() }
+    }
+}
+
 /// The model that client and eavesdropper share.
 pub struct Victim {
-    /// As the user named it, e.g. `convnet64`.
-    pub name: String,
-    pub architecture: Box<dyn Architecture>,
-    /// `K`
-    pub classes: usize,
+    pub model: Model,
     pub declarations: Vec<Declaration>,
     /// One tensor a declaration, row-major.
     pub tensors: Vec<Vec<f32>>,
@@ -37,6 +49,8 @@ pub enum VictimError {
     Architecture(#[from] ArchitectureError),
     #[error(transparent)]
     File(#[from] TensorFileError),
+    #[error("{cause}; the file fits '{nearest}' best ({fitting} of {of} tensors), --arch says '{asked}'")]
+    OtherArchitecture { cause: TensorFileError, asked: String, nearest: String, fitting: usize, of: usize },
     #[error("{path}: tensor {tensor} gives {found} classes, expected {expected}")]
     Classes { path: String, tensor: String, expected: usize, found: usize },
     #[error(
@@ -61,43 +75,45 @@ pub fn check_classes(classes: usize) -> Result<(), VictimError> {
 
 impl Victim {
     /// An untrained victim.
-    pub fn from_seed(name: &str, classes: usize, seed: u64) -> Result<Victim, VictimError> {
-        let architecture = architecture(name)?;
+    pub fn from_seed(request: &Request, seed: u64) -> Result<Victim, VictimError> {
+        let classes = request.classes.unwrap_or(DEFAULT_CLASSES);
         check_classes(classes)?;
-        let declarations = declarations(&*architecture, classes);
+        let model = Model::new(&request.name, &request.options, request.image, classes)?;
+        let declarations = model.declarations();
         let elements: usize = declarations.iter().map(|d| d.shape.iter().product::<usize>()).sum();
-        host::check(|| format!("a victim of architecture {name}"), (elements * size_of::<f32>()) as u64)
-            .map_err(VictimError::Memory)?;
-        let tensors = nn::initialise(&declarations, seed);
+        let what = || format!("a victim of architecture {}", request.name);
+        host::check(what, (elements * size_of::<f32>()) as u64).map_err(VictimError::Memory)?;
+        let tensors = initialise(&declarations, seed);
         let weights = format!("initialised by seed {seed}");
-        Ok(Victim { name: name.into(), architecture, classes, declarations, tensors, weights })
+        Ok(Victim { model, declarations, tensors, weights })
     }
 
-    /// A victim from a safetensors file with PyTorch's `state_dict` names. The class count is the last
-    /// layer's, and must be `classes` where that is given.
-    pub fn from_file(path: &Path, name: &str, classes: Option<usize>) -> Result<Victim, VictimError> {
-        let architecture = architecture(name)?;
+    /// A victim from a file with PyTorch's `state_dict` names. The class count is the last layer's, and
+    /// must be the request's where that says one.
+    pub fn from_file(path: &Path, request: &Request) -> Result<Victim, VictimError> {
+        let sketch = |classes| Model::new(&request.name, &request.options, request.image, classes);
+        let declared = sketch(1)?.declarations();
         let file = TensorFile::read(path)?;
         if file.metadata.get("format").is_some_and(|format| format == GRADIENT_FORMAT) {
             return Err(VictimError::Gradient { path: path.display().to_string() });
         }
-        let found = last_layer_outputs(&file, &declarations(&*architecture, 1));
-        if let (Some((tensor, found)), Some(expected)) = (&found, classes)
+        let found = last_layer_outputs(&file, &declared);
+        if let (Some((tensor, found)), Some(expected)) = (&found, request.classes)
             && *found != expected
         {
             let (tensor, found, path) = (tensor.clone(), *found, path.display().to_string());
             return Err(VictimError::Classes { path, tensor, expected, found });
         }
-        let classes = found.map(|f| f.1).or(classes).unwrap_or(DEFAULT_CLASSES);
+        let classes = found.map(|f| f.1).or(request.classes).unwrap_or(DEFAULT_CLASSES);
         // A file whose last layer has no outputs fails by its shapes.
-        let declarations = declarations(&*architecture, classes.max(1));
+        let model = sketch(classes.max(1))?;
+        let declarations = model.declarations();
         let specs: Vec<ParameterSpec> = declarations.iter().map(spec).collect();
-        let tensors = file.parameters(&specs, Extra::Reject)?;
+        let tensors =
+            file.parameters(&specs, Extra::Reject).map_err(|cause| mismatch(cause, &file, &model))?;
         check_classes(classes)?;
         Ok(Victim {
-            name: name.into(),
-            architecture,
-            classes,
+            model,
             declarations,
             tensors: tensors.into_iter().map(|t| t.data).collect(),
             weights: path.display().to_string(),
@@ -109,6 +125,28 @@ impl Victim {
         self.declarations.iter().filter(|d| d.trainable).map(spec).collect()
     }
 
+    /// Names and shapes of the buffers, in order.
+    pub fn buffer_specs(&self) -> Vec<ParameterSpec> {
+        self.declarations.iter().filter(|d| !d.trainable).map(spec).collect()
+    }
+
+    pub fn has_batch_norm(&self) -> bool {
+        self.declarations.iter().any(|d| !d.trainable)
+    }
+
+    /// Values of the buffers, in order.
+    pub fn buffers(&self) -> impl Iterator<Item = &Vec<f32>> {
+        self.declarations.iter().zip(&self.tensors).filter(|(d, _)| !d.trainable).map(|(_, t)| t)
+    }
+
+    /// All tensors by name.
+    pub fn state_dict(&self) -> std::collections::BTreeMap<String, Tensor> {
+        let tensor = |(d, data): (&Declaration, &Vec<f32>)| {
+            (d.name.clone(), Tensor { shape: d.shape.clone(), data: data.clone() })
+        };
+        self.declarations.iter().zip(&self.tensors).map(tensor).collect()
+    }
+
     /// Size of one gradient in memory.
     pub fn gradient_bytes(&self) -> u64 {
         let elements: usize = self.gradient_specs().iter().map(|s| s.shape.iter().product::<usize>()).sum();
@@ -117,12 +155,13 @@ impl Victim {
 
     /// `[C, H, W]` of one image.
     pub fn image_shape(&self) -> [usize; 3] {
-        self.architecture.image_shape()
+        self.model.image
     }
 
-    /// The position of the last layer's weight `(K, d)` among the gradient's tensors.
-    pub fn last_weight(&self) -> Option<usize> {
-        self.gradient_specs().iter().rposition(|s| s.shape.len() == 2)
+    /// The position of the last layer's weight `(K, d)` among the gradient's tensors; its bias comes next.
+    pub fn last_weight(&self) -> usize {
+        let last = self.gradient_specs().iter().rposition(|s| s.shape.len() == 2);
+        last.expect("every architecture ends in a linear layer")
     }
 }
 
@@ -135,4 +174,20 @@ fn last_layer_outputs(file: &TensorFile, declarations: &[Declaration]) -> Option
     let name = &declarations.iter().rfind(|d| d.trainable)?.name;
     let outputs = *file.tensors.get(name)?.shape.first()?;
     Some((name.clone(), outputs))
+}
+
+/// Names and shapes that differ may mean another architecture: says which.
+fn mismatch(cause: TensorFileError, file: &TensorFile, model: &Model) -> VictimError {
+    use TensorFileError::{Extra, Missing, Shape};
+    let asked = model.describe();
+    let found = match cause {
+        Missing { .. } | Extra { .. } | Shape { .. } => nearest(file, model.image, model.classes),
+        _ => None,
+    };
+    match found {
+        Some((nearest, fitting, of)) if nearest != asked => {
+            VictimError::OtherArchitecture { cause, asked, nearest, fitting, of }
+        }
+        _ => cause.into(),
+    }
 }

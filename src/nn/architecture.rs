@@ -1,18 +1,70 @@
 //! The registry of victims. A new architecture is one file and one line here.
 
-use super::{Declaration, Network, convnet::ConvNet, lenet_zhu::LeNetZhu};
-use crate::tape::{Tape, Var};
+use super::{
+    Network, Options,
+    cifar_resnet::CifarResNet,
+    convnet::ConvNet,
+    lenet_zhu::LeNetZhu,
+    lenet5::LeNet5,
+    mlp::Mlp,
+    options::{Activation, Stem},
+    resnet::ResNet,
+    vgg::Vgg,
+};
+use crate::tape::Var;
 
 /// A network that can be attacked.
 pub trait Architecture: Send + Sync {
     /// The forward pass: `x (T,B,C,H,W) → logits (T,B,K)`, declaring parameters in `state_dict` order.
     fn forward(&self, net: &mut Network, x: Var, classes: usize) -> Var;
-    /// `[C, H, W]` of one image.
-    fn image_shape(&self) -> [usize; 3];
+
+    /// `[C, H, W]` of one image, where nothing else says.
+    fn default_image(&self) -> [usize; 3] {
+        [3, 32, 32]
+    }
+
+    /// Whether the parameters fit images of every size.
+    fn any_size(&self) -> bool {
+        false
+    }
+
+    /// Smallest height and width.
+    fn smallest_side(&self) -> usize {
+        1
+    }
+
+    /// Names of the [`Options`] that this architecture takes.
+    fn options(&self) -> &'static [&'static str];
+
+    fn activation(&self) -> Activation {
+        Activation::Relu
+    }
 }
 
 /// Names as users write them.
-pub const NAMES: [&str; 2] = ["lenet-zhu", "convnet<width>, e.g. convnet64"];
+pub const NAMES: [&str; 18] = [
+    "lenet-zhu",
+    "convnet<width>, e.g. convnet64",
+    "lenet5",
+    "mlp",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet20",
+    "resnet32",
+    "resnet56",
+    "vgg11",
+    "vgg13",
+    "vgg16",
+    "vgg19",
+    "vgg11_bn",
+    "vgg13_bn",
+    "vgg16_bn",
+    "vgg19_bn",
+];
+
+/// Hidden widths of an MLP that is told nothing else.
+const DEFAULT_HIDDEN: [usize; 1] = [512];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ArchitectureError {
@@ -25,23 +77,35 @@ pub enum ArchitectureError {
 /// The architecture of this name.
 ///
 /// # Errors
-/// An unknown name, or a size in the name that makes no sense.
-pub fn architecture(name: &str) -> Result<Box<dyn Architecture>, ArchitectureError> {
-    if name == "lenet-zhu" {
-        return Ok(Box::new(LeNetZhu));
+/// An unknown name, a size in the name that makes no sense, or an option that the architecture does not take.
+pub fn architecture(name: &str, options: &Options) -> Result<Box<dyn Architecture>, ArchitectureError> {
+    let stem = options.stem.unwrap_or(Stem::Imagenet);
+    let resnet = |blocks, bottleneck| Box::new(ResNet { blocks, bottleneck, stem });
+    let vgg = |blocks| Box::new(Vgg { blocks, normalised: name.ends_with("_bn") });
+    let found: Box<dyn Architecture> = match name {
+        "lenet-zhu" => Box::new(LeNetZhu),
+        "lenet5" => Box::new(LeNet5),
+        "mlp" => Box::new(Mlp { hidden: options.hidden.clone().unwrap_or(DEFAULT_HIDDEN.to_vec()) }),
+        "resnet18" => resnet([2, 2, 2, 2], false),
+        "resnet34" => resnet([3, 4, 6, 3], false),
+        "resnet50" => resnet([3, 4, 6, 3], true),
+        "resnet20" => Box::new(CifarResNet { blocks: 3 }),
+        "resnet32" => Box::new(CifarResNet { blocks: 5 }),
+        "resnet56" => Box::new(CifarResNet { blocks: 9 }),
+        "vgg11" | "vgg11_bn" => vgg([1, 1, 2, 2, 2]),
+        "vgg13" | "vgg13_bn" => vgg([2, 2, 2, 2, 2]),
+        "vgg16" | "vgg16_bn" => vgg([2, 2, 3, 3, 3]),
+        "vgg19" | "vgg19_bn" => vgg([2, 2, 4, 4, 4]),
+        _ => match name.strip_prefix("convnet") {
+            Some(width) => Box::new(ConvNet::new(name, width)?),
+            None => return Err(ArchitectureError::Unknown(name.into())),
+        },
+    };
+    match options.set().iter().find(|option| !found.options().contains(option)) {
+        Some(option) => Err(ArchitectureError::Invalid {
+            name: name.into(),
+            reason: format!("it has no --{option}; it takes: --{}", found.options().join(", --")),
+        }),
+        None => Ok(found),
     }
-    if let Some(width) = name.strip_prefix("convnet") {
-        return Ok(Box::new(ConvNet::new(name, width)?));
-    }
-    Err(ArchitectureError::Unknown(name.into()))
-}
-
-/// All tensors of an architecture, in `state_dict` order.
-pub fn declarations(architecture: &dyn Architecture, classes: usize) -> Vec<Declaration> {
-    let mut tape = Tape::new();
-    let [c, h, w] = architecture.image_shape();
-    let x = tape.input(&[1, 1, c, h, w]);
-    let mut net = Network::new(&mut tape, 1);
-    architecture.forward(&mut net, x, classes);
-    net.parameters.into_iter().map(|p| p.declaration).collect()
 }

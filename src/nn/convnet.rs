@@ -1,8 +1,12 @@
 //! The ConvNet of "Inverting Gradients" (Geiping 2020): eight 3×3 convolutions with batch norm and ReLU,
 //! of widths w, 2w, 2w, 4w, 4w, 4w | 4w, 4w with 3×3 max pooling at the bars and the end, then a linear
-//! layer of 36w features.
+//! layer (36w features at 32×32).
 
-use super::{Architecture, ArchitectureError, Network, layers::Conv};
+use super::{
+    Architecture, ArchitectureError, Network,
+    layers::Conv,
+    options::{ACTIVATION, NORM},
+};
 use crate::tape::Var;
 
 /// Largest width accepted: its linear layer alone then has 36 × 4096 inputs.
@@ -32,17 +36,21 @@ impl Architecture for ConvNet {
         for (i, multiple) in [1, 2, 2, 4, 4, 4, 4, 4].into_iter().enumerate() {
             let conv = Conv { outputs: multiple * self.width, kernel: 3, stride: 1, padding: 1 };
             y = net.conv2d(&format!("model.conv{i}"), y, conv, None);
-            y = net.batch_norm(&format!("model.bn{i}"), y);
-            y = net.tape.relu(y);
+            y = net.normalise(&format!("model.bn{i}"), y);
+            y = net.activate(y);
             if i == 5 || i == 7 {
-                y = net.max_pool(y, 3);
+                y = net.max_pool(y, 3, 3, 0);
             }
         }
         let features = net.flatten(y);
         net.linear("model.linear", features, classes, None)
     }
 
-    fn image_shape(&self) -> [usize; 3] {
-        [3, 32, 32]
+    fn options(&self) -> &'static [&'static str] {
+        &[ACTIVATION, NORM]
+    }
+
+    fn smallest_side(&self) -> usize {
+        9
     }
 }

@@ -9,9 +9,11 @@ use crate::{
         Outcome,
         config::AttackConfig,
         invert::{LabelSource, Reconstruction},
+        threat::ThreatModel,
     },
     data::{Normalisation, Picture},
     device::DeviceInfo,
+    federated::Protocol,
     metrics::Comparison,
     random,
 };
@@ -27,7 +29,14 @@ pub struct RunReport {
     pub command: Vec<String>,
     pub seed: u64,
     pub device: DeviceInfo,
+    /// What the eavesdropper is granted.
     pub threat_model: ThreatModel,
+    /// What the client does before it sends.
+    pub protocol: Protocol,
+    /// Architecture options beside its name, as in `stem=cifar`; empty if none.
+    pub architecture_options: String,
+    /// Where the victim's weights come from: a file, or a seed.
+    pub weights: String,
     pub attack: AttackConfig,
     pub architecture: String,
     pub classes: usize,
@@ -44,33 +53,6 @@ pub struct RunReport {
     /// Share of labels restored right, counted with repetition; absent where they were given or are unknown.
     pub labels_right: Option<f64>,
     pub batches: Vec<Batch>,
-}
-
-/// What the eavesdropper is given.
-#[derive(Clone, Debug, Serialize)]
-pub struct ThreatModel {
-    pub observes: &'static str,
-    pub weights: String,
-    pub batch_size: bool,
-    pub labels: LabelSource,
-    pub batch_norm_statistics: &'static str,
-    pub data_statistics: &'static str,
-    pub generative_prior: Option<String>,
-}
-
-impl ThreatModel {
-    /// Gradient, model, batch size and normalisation are known; labels as said.
-    pub fn honest_but_curious_server(weights: &str, labels: LabelSource) -> ThreatModel {
-        ThreatModel {
-            observes: "the gradient of mean cross entropy over one batch",
-            weights: weights.into(),
-            batch_size: true,
-            labels,
-            batch_norm_statistics: "running statistics, part of the weights",
-            data_statistics: "mean and standard deviation of the pixels",
-            generative_prior: None,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]

@@ -23,6 +23,18 @@ const MAX_COUNT: usize = 1 << 24;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GradientInfo {
     pub architecture: Option<String>,
+    /// Choices beside the architecture's name, as in `stem=cifar norm=group:32`.
+    pub options: Option<String>,
+    /// What the tensors are: gradient, update or model.
+    pub kind: Option<String>,
+    /// Of the client's batch norm: eval or train.
+    pub mode: Option<String>,
+    /// Clients that the tensors are the mean of.
+    pub clients: Option<usize>,
+    /// Of the client's local training, for an update.
+    pub local_steps: Option<usize>,
+    pub local_batch: Option<usize>,
+    pub local_lr: Option<f64>,
     /// `B`
     pub batch_size: Option<usize>,
     /// `[C, H, W]`
@@ -62,6 +74,13 @@ impl GradientFile {
             ("version", Some(VERSION.to_string())),
             ("loss", Some(LOSS.to_string())),
             ("architecture", info.architecture.clone()),
+            ("options", info.options.clone()),
+            ("kind", info.kind.clone()),
+            ("mode", info.mode.clone()),
+            ("clients", info.clients.map(|n| n.to_string())),
+            ("local_steps", info.local_steps.map(|n| n.to_string())),
+            ("local_batch", info.local_batch.map(|n| n.to_string())),
+            ("local_lr", info.local_lr.map(|n| n.to_string())),
             ("batch_size", info.batch_size.map(|n| n.to_string())),
             ("image_shape", info.image_shape.map(|shape| join(&shape))),
             ("classes", info.classes.map(|n| n.to_string())),
@@ -109,8 +128,19 @@ fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
             list(text).filter(|v: &Vec<f32>| v.iter().all(valid) && channels.is_none_or(|n| n == v.len()))
         })
     };
+    known("kind", &["gradient", "update", "model"])?;
+    known("mode", &["eval", "train"])?;
     let info = GradientInfo {
         architecture: file.metadata.get("architecture").cloned(),
+        options: file.metadata.get("options").cloned(),
+        kind: file.metadata.get("kind").cloned(),
+        mode: file.metadata.get("mode").cloned(),
+        clients: count("clients")?,
+        local_steps: count("local_steps")?,
+        local_batch: count("local_batch")?,
+        local_lr: field(file, "local_lr", "a rate above 0", |text| {
+            text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
+        })?,
         batch_size: count("batch_size")?,
         image_shape,
         classes: count("classes")?,

@@ -3,19 +3,17 @@
 use gia_gpu::{
     attack::{
         config::{AttackConfig, LabelStrategy, Objective},
-        problem::{Problem, Sizes},
+        problem::Sizes,
     },
-    nn::architecture::architecture,
     plan::Plan,
 };
 
-use super::liveness::check_step;
+use super::{liveness::check_step, scene::problem};
 
 fn plan(victim: &str, preset: &str, batch: usize) -> Plan {
     let config = AttackConfig::preset(preset, victim).unwrap();
     let joint_labels = config.labels == LabelStrategy::Joint;
-    let sizes = Sizes { trials: 1, batch, classes: 10, shared_target: true, joint_labels };
-    let problem = Problem::new(&*architecture(victim).unwrap(), &config, sizes);
+    let problem = problem(victim, &config, Sizes::one_target(1, batch, joint_labels));
     let mut keep = problem.gradients.clone();
     keep.extend([problem.total, problem.objective, problem.norm_ratio]);
     Plan::new(&problem.tape, &keep, &[])

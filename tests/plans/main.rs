@@ -1,6 +1,9 @@
 //! Plans mean what their tapes mean: random graphs against a plain interpreter, buffers that are never
 //! overwritten too early, state over many replays, and the plans of whole attacks.
 
+#[path = "../common/scene.rs"]
+mod scene;
+
 mod attacks;
 mod equivalence;
 mod graph_contractions;

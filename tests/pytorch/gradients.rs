@@ -1,7 +1,7 @@
 //! The victim's forward pass and its training gradient.
 
 use gia_gpu::{
-    nn::{Network, loss::cross_entropy},
+    nn::{Mode, loss::cross_entropy},
     tape::Tape,
 };
 
@@ -13,12 +13,11 @@ use crate::{
 /// Logits, loss and every parameter's gradient, on `trials` equal trials.
 fn check(victim: &Victim, trials: usize) {
     let mut tape = Tape::new();
-    let [c, h, w] = victim.architecture.image_shape();
+    let [c, h, w] = victim.model.image;
     let x = tape.input(&[trials, BATCH, c, h, w]);
     let labels = tape.input(&[trials, BATCH, CLASSES]);
-    let mut net = Network::new(&mut tape, trials);
-    let logits = victim.architecture.forward(&mut net, x, CLASSES);
-    let parameters = net.parameters;
+    let pass = victim.model.apply(&mut tape, x, Mode::Eval);
+    let (logits, parameters) = (pass.logits, pass.parameters);
     let loss = cross_entropy(&mut tape, logits, labels);
     let trainable: Vec<_> = parameters.iter().filter(|p| p.declaration.trainable).collect();
     let gradient = tape.grad(loss, &trainable.iter().map(|p| p.value).collect::<Vec<_>>());

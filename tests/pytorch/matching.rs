@@ -6,14 +6,15 @@
 use gia_gpu::{
     attack::{
         config::{AttackConfig, Objective},
-        problem::{Problem, Sizes},
+        problem::{Problem, Scene, Sizes},
     },
+    federated::Protocol,
     tape::Var,
 };
 
 use crate::{
     devices::{Target, targets},
-    victim::{BATCH, CLASSES, Victim, victims},
+    victim::{BATCH, Victim, victims},
 };
 
 /// An objective of the fixtures.
@@ -49,8 +50,11 @@ impl Case {
             total_variation: self.total_variation,
             ..AttackConfig::preset("ig", victim.name).unwrap()
         };
-        let sizes = Sizes { trials, batch: BATCH, classes: CLASSES, shared_target, joint_labels: self.soft };
-        Problem::new(&*victim.architecture, &config, sizes)
+        let sizes = Sizes { shared_target, ..Sizes::one_target(trials, BATCH, self.soft) };
+        let protocol = Protocol::default();
+        let scene =
+            Scene { model: &victim.model, protocol: &protocol, config: &config, views: &[], weighted: false };
+        Problem::new(&scene, sizes)
     }
 
     /// The trial of the fixtures.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gia_gpu::{
-    nn::{Architecture, Parameter, architecture::architecture, loss::one_hot},
+    nn::{Model, Options, Parameter, loss::one_hot},
     tape::Var,
 };
 
@@ -14,7 +14,7 @@ pub const BATCH: usize = 2;
 
 pub struct Victim {
     pub name: &'static str,
-    pub architecture: Box<dyn Architecture>,
+    pub model: Model,
     pub weights: BTreeMap<String, Reference>,
     pub inputs: BTreeMap<String, Reference>,
     pub grad: BTreeMap<String, Reference>,
@@ -25,7 +25,7 @@ pub struct Victim {
 pub fn victims() -> [Victim; 2] {
     [("lenet-zhu", "lenet_zhu"), ("convnet4", "convnet")].map(|(name, file)| Victim {
         name,
-        architecture: architecture(name).unwrap(),
+        model: Model::new(name, &Options::default(), None, CLASSES).unwrap(),
         weights: fixture(&format!("{file}_weights")),
         inputs: fixture(&format!("{file}_inputs")),
         grad: fixture(&format!("{file}_grad")),

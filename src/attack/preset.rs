@@ -1,0 +1,101 @@
+//! Presets: published attacks as configurations that a user can read and change.
+
+use super::{
+    config::{
+        AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
+        StatisticsTarget,
+    },
+    labels::Method,
+};
+
+/// Names of the presets.
+pub const PRESETS: [&str; 5] = ["ig", "dlg", "idlg", "yin", "modern"];
+
+/// Slope at 0 of the soft sign tanh(s·∇)/s.
+pub const SOFT_SIGN: f64 = 100.0;
+
+#[derive(Debug, thiserror::Error)]
+#[error("unknown preset '{0}'; known are: {known}", known = PRESETS.join(", "))]
+pub struct UnknownPreset(pub String);
+
+impl AttackConfig {
+    /// A preset's settings for a victim.
+    pub fn preset(name: &str, architecture: &str) -> Result<Self, UnknownPreset> {
+        let dlg = AttackConfig {
+            preset: name.into(),
+            objective: Objective::L2,
+            objective_weight: 1.0,
+            layers: Layers::All,
+            layer_weights: LayerWeights::Equal,
+            optimiser: Optimiser::Lbfgs { inner: 20, history: 100, stop: 0.0 },
+            iterations: 300,
+            start: Start::NormalPixels,
+            scales: vec![],
+            total_variation: 0.0,
+            isotropic: false,
+            colour_opponents: false,
+            image_norm: 0.0,
+            batch_norm: 0.0,
+            batch_norm_target: StatisticsTarget::Running,
+            group_consistency: 0.0,
+            clamp: false,
+            labels: LabelStrategy::Joint,
+        };
+        let adam = |sign, schedule, warm_up, langevin| Optimiser::Adam {
+            learning_rate: 0.1,
+            sign,
+            schedule,
+            warm_up,
+            langevin,
+        };
+        Ok(match name {
+            // Zhu 2019
+            "dlg" => dlg,
+            // Zhao 2020
+            "idlg" => AttackConfig {
+                optimiser: Optimiser::Lbfgs { inner: 20, history: 100, stop: 1e-6 },
+                start: Start::Normal,
+                labels: LabelStrategy::Restore(Method::Idlg),
+                ..dlg
+            },
+            // Geiping 2020
+            "ig" => AttackConfig {
+                objective: Objective::Cosine,
+                optimiser: adam(Sign::Hard, Schedule::Steps, 0, 0.0),
+                iterations: 4_800,
+                start: Start::Normal,
+                total_variation: if architecture == "lenet-zhu" { 1e-2 } else { 1e-4 },
+                clamp: true,
+                labels: LabelStrategy::Auto,
+                ..dlg
+            },
+            // Yin 2021
+            "yin" => AttackConfig {
+                objective_weight: 1e-4,
+                optimiser: adam(Sign::None, Schedule::Cosine, 50, 0.01),
+                iterations: 20_000,
+                start: Start::Normal,
+                total_variation: 1e-4,
+                image_norm: 1e-6,
+                batch_norm: 0.1,
+                group_consistency: 0.01,
+                clamp: true,
+                labels: LabelStrategy::Auto,
+                ..dlg
+            },
+            // What later reproductions settled on (breaching's `modern`)
+            "modern" => AttackConfig {
+                objective: Objective::Cosine,
+                optimiser: adam(Sign::Soft(SOFT_SIGN), Schedule::Cosine, 50, 0.0),
+                iterations: 24_000,
+                start: Start::Pattern,
+                total_variation: 0.1,
+                colour_opponents: true,
+                clamp: true,
+                labels: LabelStrategy::Auto,
+                ..dlg
+            },
+            _ => return Err(UnknownPreset(name.into())),
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! One round: as many trials as fit, in one plan.
+
+use super::{
+    AttackError, Hooks, Outcome,
+    adam::{self, Adam},
+    config::{Objective, Optimiser},
+    invert::{Setting, Target},
+    lbfgs,
+    minimise::Lbfgs,
+    problem::{Problem, Scene, Sizes},
+    start::{self, Trial},
+};
+use crate::{
+    device::{Device, Executable},
+    nn::loss::one_hot,
+};
+
+/// Most trials of one plan, and the memory they may take together.
+const MAX_TRIALS: usize = 64;
+const MAX_BYTES: u64 = 4 << 30;
+
+/// A coarse scale takes this share of the iterations.
+const COARSE_SHARE: usize = 4;
+
+/// What a round attacks, and from which labels.
+pub struct Round<'a> {
+    pub setting: &'a Setting<'a>,
+    pub targets: &'a [Target],
+    /// Labels of each target; `None` where the attack is to learn them.
+    pub known: &'a [Option<Vec<usize>>],
+    pub trials: &'a [Trial],
+}
+
+/// Runs every scale, the coarsest first.
+pub fn attack(device: &dyn Device, round: &Round, hooks: &mut Hooks) -> Result<Vec<Outcome>, AttackError> {
+    let config = round.setting.config;
+    let coarse = (config.iterations / COARSE_SHARE).max(1);
+    let mut starts: Vec<Vec<f32>> = vec![];
+    let mut before = None;
+    for &scale in &config.scales {
+        starts = round.starts(&starts, before, scale);
+        let outcomes = round.at_scale(device, scale, coarse, &starts, hooks)?;
+        starts = outcomes.into_iter().map(|o| o.images).collect();
+        before = Some(scale);
+    }
+    starts = round.starts(&starts, before, 1);
+    round.at_scale(device, 1, config.iterations, &starts, hooks)
+}
+
+/// As many trials as memory allows, by the memory of a plan for one.
+pub fn trials_at_once(setting: &Setting, joint: bool, wanted: usize) -> usize {
+    if wanted == 1 {
+        return 1;
+    }
+    let sizes = Sizes { shared_target: false, ..Sizes::one_target(1, setting.batch, joint) };
+    let mut problem = Problem::new(&scene(setting, false), sizes);
+    let plan = match Adam::of(setting.config.optimiser, setting.seed) {
+        Some(adam) => adam::Iteration::new(&mut problem, adam, 1, None).plan,
+        None => lbfgs::plan(&problem),
+    };
+    let fit = (MAX_BYTES / plan.totals().memory.max(1)) as usize;
+    fit.clamp(1, MAX_TRIALS).min(wanted)
+}
+
+fn scene<'a>(setting: &Setting<'a>, weighted: bool) -> Scene<'a> {
+    Scene {
+        model: &setting.victim.model,
+        protocol: setting.protocol,
+        config: setting.config,
+        views: setting.views,
+        weighted,
+    }
+}
+
+impl Round<'_> {
+    /// The first of each trial at this scale.
+    fn starts(&self, coarse: &[Vec<f32>], before: Option<usize>, scale: usize) -> Vec<Vec<f32>> {
+        match before {
+            None => self.trials.iter().map(|&t| start::images(self.setting, t, scale)).collect(),
+            Some(before) => {
+                coarse.iter().map(|c| start::from_coarse(self.setting, c, before, scale)).collect()
+            }
+        }
+    }
+
+    fn at_scale(
+        &self,
+        device: &dyn Device,
+        scale: usize,
+        iterations: usize,
+        starts: &[Vec<f32>],
+        hooks: &mut Hooks,
+    ) -> Result<Vec<Outcome>, AttackError> {
+        let Round { setting, targets, known, trials } = *self;
+        let joint = known[trials[0].0].is_none();
+        let sizes = Sizes {
+            trials: trials.len(),
+            batch: setting.batch,
+            shared_target: trials.iter().all(|t| t.0 == trials[0].0),
+            joint_labels: joint,
+            scale,
+            groups: trials.iter().map(|t| t.0).collect(),
+        };
+        let weighted = targets[0].weights.is_some();
+        let mut problem = Problem::new(&scene(setting, weighted), sizes);
+        match setting.config.optimiser {
+            Optimiser::Adam { .. } => {
+                let adam = Adam::of(setting.config.optimiser, setting.seed).expect("it is Adam");
+                let bounds = setting.normalisation.bounds();
+                let (iteration, mut exe) =
+                    adam::compile(device, &mut problem, setting.config, adam, iterations, &bounds)?;
+                self.fill(&problem, &mut *exe, starts)?;
+                iteration.run(&problem, &mut *exe, iterations, hooks)
+            }
+            Optimiser::Lbfgs { inner, history, stop } => {
+                let mut exe = lbfgs::compile(device, &problem)?;
+                self.fill(&problem, &mut *exe, starts)?;
+                let settings = Lbfgs { iterations: (iterations * inner) as u64, history, stop };
+                let points = starts.iter().zip(trials).map(|(s, &t)| match joint {
+                    true => [s.clone(), start::logits(setting, t)].concat(),
+                    false => s.clone(),
+                });
+                lbfgs::run(&problem, &mut *exe, points.collect(), iterations, settings, hooks)
+            }
+        }
+    }
+
+    /// Called when the device has taken the plan: what does not fit is refused before anything is drawn.
+    fn fill(
+        &self,
+        problem: &Problem,
+        exe: &mut dyn Executable,
+        starts: &[Vec<f32>],
+    ) -> Result<(), AttackError> {
+        let Round { setting, targets, known, trials } = *self;
+        let classes = setting.victim.model.classes;
+        exe.write(problem.x, &starts.concat())?;
+        let labels: Vec<f32> = match problem.sizes.joint_labels {
+            true => trials.iter().flat_map(|&t| start::logits(setting, t)).collect(),
+            false => {
+                let rows = |t: &Trial| one_hot(known[t.0].as_deref().unwrap_or_default(), classes);
+                trials.iter().flat_map(rows).collect()
+            }
+        };
+        exe.write(problem.labels, &labels)?;
+        let observed: Vec<&Target> = match problem.sizes.shared_target {
+            true => vec![&targets[trials[0].0]],
+            false => trials.iter().map(|t| &targets[t.0]).collect(),
+        };
+        for (i, &input) in problem.observed.iter().enumerate() {
+            let values: Vec<f32> = observed.iter().flat_map(|t| t.gradient[i].iter().copied()).collect();
+            exe.write(input, &values)?;
+        }
+        if let Some(weights) = problem.weights {
+            let values: Vec<f32> =
+                observed.iter().flat_map(|t| t.weights.clone().unwrap_or_default()).collect();
+            exe.write(weights, &values)?;
+        }
+        if let (Some(threshold), Objective::CosineTop(share)) = (problem.threshold, setting.config.objective)
+        {
+            let values: Vec<f32> = observed.iter().map(|t| magnitude_above(&t.gradient, share)).collect();
+            exe.write(threshold, &values)?;
+        }
+        for (i, &(mean, variance)) in problem.statistics.iter().enumerate() {
+            let values = |which: usize| -> Vec<f32> {
+                let all =
+                    observed.iter().flat_map(|t| t.statistics.as_ref().map(|s| s[2 * i + which].clone()));
+                all.flatten().collect()
+            };
+            exe.write(mean, &values(0))?;
+            exe.write(variance, &values(1))?;
+        }
+        for (parameter, tensor) in problem.parameters.iter().zip(&setting.victim.tensors) {
+            exe.write(parameter.stored, tensor)?;
+        }
+        Ok(())
+    }
+}
+
+/// The magnitude that a share of all entries reaches.
+fn magnitude_above(gradient: &[Vec<f32>], share: f64) -> f32 {
+    let mut magnitudes: Vec<f32> = gradient.iter().flatten().map(|v| v.abs()).collect();
+    let kept = ((magnitudes.len() as f64 * share).ceil() as usize).clamp(1, magnitudes.len());
+    let (_, value, _) = magnitudes.select_nth_unstable_by(kept - 1, |a, b| b.total_cmp(a));
+    *value
+}

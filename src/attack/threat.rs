@@ -1,0 +1,146 @@
+//! What the eavesdropper knows, as data: an attack refuses to use what its threat model does not grant.
+
+use serde::{Deserialize, Serialize};
+
+/// A piece of knowledge that an attack can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Knowledge {
+    /// Architecture and weights that the client started from.
+    Weights,
+    /// What the client sent: gradient, update or model.
+    Update,
+    /// Number of pictures.
+    BatchSize,
+    /// Their labels.
+    Labels,
+    /// The model's running batch-norm statistics.
+    RunningStatistics,
+    /// The client's own batch-norm statistics, from the buffers that it returns.
+    BatchStatistics,
+    /// Steps, batch size and learning rate of local training.
+    LocalTraining,
+    /// Mean and standard deviation of the pixels.
+    DataStatistics,
+    /// The client's defence and its strength.
+    Defence,
+    /// A model of what pictures look like, trained elsewhere.
+    GenerativePrior,
+}
+
+impl Knowledge {
+    pub const ALL: [Knowledge; 10] = [
+        Knowledge::Weights,
+        Knowledge::Update,
+        Knowledge::BatchSize,
+        Knowledge::Labels,
+        Knowledge::RunningStatistics,
+        Knowledge::BatchStatistics,
+        Knowledge::LocalTraining,
+        Knowledge::DataStatistics,
+        Knowledge::Defence,
+        Knowledge::GenerativePrior,
+    ];
+
+    /// As in files: `batch-statistics`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Knowledge::Weights => "weights",
+            Knowledge::Update => "update",
+            Knowledge::BatchSize => "batch-size",
+            Knowledge::Labels => "labels",
+            Knowledge::RunningStatistics => "running-statistics",
+            Knowledge::BatchStatistics => "batch-statistics",
+            Knowledge::LocalTraining => "local-training",
+            Knowledge::DataStatistics => "data-statistics",
+            Knowledge::Defence => "defence",
+            Knowledge::GenerativePrior => "generative-prior",
+        }
+    }
+}
+
+/// Who is assumed to listen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThreatModel {
+    pub name: String,
+    pub grants: Vec<Knowledge>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ThreatError {
+    #[error(
+        "the threat model '{name}' does not grant {}, which {} needs; it grants: {}",
+        missing.name(), user, grants.iter().map(|g| g.name()).collect::<Vec<_>>().join(", ")
+    )]
+    NotGranted { name: String, missing: Knowledge, user: String, grants: Vec<Knowledge> },
+}
+
+/// Threat models with a name.
+pub const NAMES: [&str; 2] = ["server", "insider"];
+
+impl ThreatModel {
+    /// `server`: an honest but curious server, which knows all but labels, the client's batch statistics,
+    /// its defence and pictures like its own. `insider`: all of it.
+    pub fn named(name: &str) -> Option<ThreatModel> {
+        use Knowledge::{BatchStatistics, Defence, GenerativePrior, Labels};
+        let withheld: &[Knowledge] = match name {
+            "server" => &[Labels, BatchStatistics, Defence, GenerativePrior],
+            "insider" => &[],
+            _ => return None,
+        };
+        let grants = Knowledge::ALL.into_iter().filter(|k| !withheld.contains(k)).collect();
+        Some(ThreatModel { name: name.into(), grants })
+    }
+
+    /// What an attack uses and nothing else, where no threat model was chosen.
+    pub fn of_uses(uses: &[Use]) -> ThreatModel {
+        let mut grants: Vec<Knowledge> = uses.iter().map(|u| u.knowledge).collect();
+        grants.sort_unstable();
+        grants.dedup();
+        ThreatModel { name: "as used".into(), grants }
+    }
+
+    /// # Errors
+    /// The first use that is not granted.
+    pub fn allow(&self, uses: &[Use]) -> Result<(), ThreatError> {
+        match uses.iter().find(|u| !self.grants.contains(&u.knowledge)) {
+            Some(Use { knowledge, user }) => Err(ThreatError::NotGranted {
+                name: self.name.clone(),
+                missing: *knowledge,
+                user: user.clone(),
+                grants: self.grants.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is used, and by what part of the attack, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    pub knowledge: Knowledge,
+    pub user: String,
+}
+
+impl Use {
+    pub fn new(knowledge: Knowledge, user: &str) -> Use {
+        Use { knowledge, user: user.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_refused_the_labels_and_an_insider_is_not() {
+        let uses = [Use::new(Knowledge::Update, "the attack"), Use::new(Knowledge::Labels, "--labels")];
+        let refused = ThreatModel::named("server").unwrap().allow(&uses).unwrap_err().to_string();
+        assert!(refused.contains("does not grant labels, which --labels needs"), "{refused}");
+        ThreatModel::named("insider").unwrap().allow(&uses).unwrap();
+        let used = ThreatModel::of_uses(&uses);
+        assert_eq!(used.grants, [Knowledge::Update, Knowledge::Labels]);
+        used.allow(&uses).unwrap();
+    }
+}

@@ -1,0 +1,130 @@
+//! Which network.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::misuse;
+use crate::{
+    federated::{Request, Victim, VictimError},
+    nn::{
+        Options,
+        architecture::architecture,
+        options::{Activation, Norm, Stem, parse_hidden},
+    },
+};
+
+/// Architecture of commands that are told none.
+pub const DEFAULT_ARCHITECTURE: &str = "lenet-zhu";
+
+/// The network.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ModelOptions {
+    /// Architecture: lenet-zhu, lenet5, mlp, convnet<width>, torchvision's resnet18/34/50 and
+    /// vgg11/13/16/19[_bn], CIFAR's resnet20/32/56
+    #[arg(long, value_name = "A")]
+    pub arch: Option<String>,
+    /// How resnet18/34/50 begin: imagenet (torchvision's) or cifar (3×3, stride 1, no pooling)
+    #[arg(long, value_name = "S")]
+    stem: Option<Stem>,
+    /// Widths of an mlp's hidden layers, as in 512,256
+    #[arg(long, value_name = "N,N")]
+    hidden: Option<String>,
+    /// relu, sigmoid, tanh, silu or leaky-relu, in place of the architecture's
+    #[arg(long, value_name = "F")]
+    activation: Option<Activation>,
+    /// batch, or group:G for group norm of up to G groups in its place
+    #[arg(long, value_name = "N")]
+    norm: Option<Norm>,
+    /// Side of the images, as in 64, or height and width, as in 64x48
+    #[arg(long, value_name = "S")]
+    image_size: Option<String>,
+    /// Channels of the images
+    #[arg(long, value_name = "C")]
+    channels: Option<usize>,
+    /// Number of classes; taken from the weights or the data set if not given
+    #[arg(long, value_name = "K")]
+    pub classes: Option<usize>,
+}
+
+/// What something beside the options says of the network: a gradient file, a data set.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub architecture: Option<String>,
+    pub options: Options,
+    /// `[C, H, W]`, binding.
+    pub image: Option<[usize; 3]>,
+    /// `[C, H, W]` of the pictures, for architectures that take any size.
+    pub pictures: Option<[usize; 3]>,
+    pub classes: Option<usize>,
+}
+
+impl ModelOptions {
+    /// The options, then what is known, then the architecture's own.
+    pub fn request(&self, known: &Known) -> anyhow::Result<Request> {
+        let name = self.arch.clone().or(known.architecture.clone());
+        let name = name.unwrap_or_else(|| DEFAULT_ARCHITECTURE.into());
+        let hidden = self.hidden.as_deref().map(parse_hidden).transpose();
+        let hidden = hidden.map_err(|error| misuse(format!("--hidden: {error}")))?;
+        let asked = Options { stem: self.stem, hidden, activation: self.activation, norm: self.norm };
+        let options = asked.or(known.options.clone());
+        let architecture = architecture(&name, &options).map_err(misuse)?;
+        let own = match known.pictures.filter(|_| architecture.any_size()) {
+            // Colour or grey, a network sees colour unless told otherwise.
+            Some([_, h, w]) => {
+                let smallest = architecture.smallest_side();
+                [architecture.default_image()[0], h.max(smallest), w.max(smallest)]
+            }
+            None => architecture.default_image(),
+        };
+        let [c, h, w] = known.image.unwrap_or(own);
+        let [h, w] = match &self.image_size {
+            Some(text) => parse_size(text)?,
+            None => [h, w],
+        };
+        let image = Some([self.channels.unwrap_or(c), h, w]);
+        Ok(Request { name, options, image, classes: self.classes.or(known.classes) })
+    }
+}
+
+/// `64` or `64x48`.
+fn parse_size(text: &str) -> anyhow::Result<[usize; 2]> {
+    let parts = match text.split_once('x') {
+        Some((h, w)) => [h, w],
+        None => [text, text],
+    };
+    match parts.map(|part| part.trim().parse()) {
+        [Ok(h), Ok(w)] => Ok([h, w]),
+        _ => Err(misuse(format!("--image-size: expected a side as in 64, or 64x48, found '{text}'"))),
+    }
+}
+
+/// The network and its weights.
+#[derive(Args, Clone, Debug)]
+pub struct VictimOptions {
+    #[command(flatten)]
+    pub model: ModelOptions,
+    /// Weights: a safetensors or .npz file with PyTorch's state_dict; without it they are initialised by seed
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+}
+
+impl VictimOptions {
+    /// `known`: what the data set says, for a victim without weights.
+    pub fn open(&self, seed: u64, known: &Known) -> anyhow::Result<Victim> {
+        let request = self.model.request(known)?;
+        let victim = match &self.weights {
+            Some(path) => Victim::from_file(path, &Request { classes: self.model.classes, ..request }),
+            None => Victim::from_seed(&request, seed),
+        };
+        victim.map_err(victim_error)
+    }
+}
+
+/// What the options ask for is misuse where no file is to blame.
+pub fn victim_error(error: VictimError) -> anyhow::Error {
+    match error {
+        VictimError::Architecture(_) | VictimError::ClassCount { .. } => misuse(error),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,85 @@
+//! From what was sent to the mean gradient that all methods work on.
+
+use serde::{Deserialize, Serialize};
+
+use super::{MOMENTUM, Protocol, Victim};
+
+/// What a file or a message from a client holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// ∇_θ of one step.
+    Gradient,
+    /// Δ = θ_local − θ_server.
+    Update,
+    /// θ_local itself.
+    Model,
+}
+
+impl Kind {
+    pub const NAMES: [&str; 3] = ["gradient", "update", "model"];
+
+    pub fn name(self) -> &'static str {
+        Kind::NAMES[self as usize]
+    }
+
+    pub fn parse(text: &str) -> Option<Kind> {
+        let all = [Kind::Gradient, Kind::Update, Kind::Model];
+        all.into_iter().find(|k| k.name() == text)
+    }
+}
+
+/// The mean gradient of the client's steps from what it sent, one tensor a trainable parameter.
+pub fn mean_gradient(
+    victim: &Victim,
+    protocol: &Protocol,
+    kind: Kind,
+    mut sent: Vec<Vec<f32>>,
+) -> Vec<Vec<f32>> {
+    if kind == Kind::Model {
+        let trainable = victim.declarations.iter().zip(&victim.tensors).filter(|(d, _)| d.trainable);
+        for (local, (_, server)) in sent.iter_mut().zip(trainable) {
+            local.iter_mut().zip(server).for_each(|(l, s)| *l -= s);
+        }
+    }
+    if kind != Kind::Gradient {
+        // Δ = scale · mean gradient
+        let factor = 1.0 / protocol.scale();
+        sent.iter_mut().flatten().for_each(|v| *v = (f64::from(*v) * factor) as f32);
+    }
+    sent
+}
+
+/// What is sent, from the mean gradient of the client's steps: the gradient, or Δ = −η·Σg.
+pub fn sent(protocol: &Protocol, mut gradient: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+    if protocol.local.is_some() {
+        let factor = protocol.scale();
+        gradient.iter_mut().flatten().for_each(|v| *v = (f64::from(*v) * factor) as f32);
+    }
+    gradient
+}
+
+/// Mean and variance of the client's batch at every batch norm in turn, from the running statistics before
+/// and after its training: exact after one step, a mean weighted towards the last steps after more.
+/// `counts`: values of a channel at each batch norm, for the variance that the layer divides by.
+pub fn batch_statistics(
+    victim: &Victim,
+    protocol: &Protocol,
+    returned: &[Vec<f32>],
+    counts: &[usize],
+) -> Vec<Vec<f32>> {
+    let kept = (1.0 - MOMENTUM).powi(protocol.steps() as i32);
+    victim
+        .buffers()
+        .zip(returned)
+        .enumerate()
+        .map(|(i, (before, after))| {
+            let count = counts[i / 2].max(2) as f64;
+            let biased = if i % 2 == 1 { (count - 1.0) / count } else { 1.0 };
+            let value = |(b, a): (&f32, &f32)| {
+                ((f64::from(*a) - kept * f64::from(*b)) / (1.0 - kept) * biased) as f32
+            };
+            before.iter().zip(after).map(value).collect()
+        })
+        .collect()
+}

@@ -1,0 +1,92 @@
+//! What a client does with its pictures before it sends: one gradient, or FedAvg's local training
+//! (McMahan 2017).
+
+use serde::{Deserialize, Serialize};
+
+use crate::nn::Mode;
+
+/// Local training with plain SGD.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Local {
+    /// Steps in all, over the client's batches in turn: E epochs of n batches are E·n steps.
+    pub steps: usize,
+    /// Pictures of one step; the last batch of an epoch may be smaller.
+    pub batch: usize,
+    /// η
+    pub learning_rate: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Protocol {
+    /// Of the client's batch norm.
+    pub mode: Mode,
+    /// Clients with as many pictures each, whose mean is observed.
+    pub clients: usize,
+    /// `None`: the gradient of one step over all the client's pictures.
+    pub local: Option<Local>,
+    /// DP-SGD (Abadi 2016): every picture's gradient is clipped to this norm before the mean.
+    pub example_clip: Option<f64>,
+}
+
+impl Default for Protocol {
+    /// One client's gradient, batch norm in eval mode.
+    fn default() -> Self {
+        Protocol { mode: Mode::Eval, clients: 1, local: None, example_clip: None }
+    }
+}
+
+/// More local steps than this do not fit a plan.
+const MAX_STEPS: usize = 256;
+
+impl Protocol {
+    /// Local steps; 1 for a gradient.
+    pub fn steps(&self) -> usize {
+        self.local.map_or(1, |l| l.steps)
+    }
+
+    /// What the mean gradient of all steps is multiplied by in what is sent: −η·steps for an update
+    /// Δ = θ_local − θ_server, 1 for a gradient.
+    pub fn scale(&self) -> f64 {
+        self.local.map_or(1.0, |l| -l.learning_rate * l.steps as f64)
+    }
+
+    /// The pictures of each local step of a client that has `count`: first and number.
+    pub fn batches(&self, count: usize) -> Vec<(usize, usize)> {
+        let Some(local) = self.local else { return vec![(0, count)] };
+        let starts: Vec<usize> = (0..count).step_by(local.batch).collect();
+        let slice = |step: usize| {
+            let start = starts[step % starts.len()];
+            (start, local.batch.min(count - start))
+        };
+        (0..local.steps).map(slice).collect()
+    }
+
+    /// Whether `batch` pictures in all can be trained on so.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(&self, batch: usize) -> Result<(), String> {
+        if self.clients == 0 || !batch.is_multiple_of(self.clients) {
+            return Err(format!("{batch} pictures do not divide among {} clients", self.clients));
+        }
+        if let Some(Local { steps, batch, learning_rate }) = self.local {
+            if !(1..=MAX_STEPS).contains(&steps) {
+                return Err(format!("local steps: expected 1 to {MAX_STEPS}, found {steps}"));
+            }
+            if batch == 0 {
+                return Err("local batch: expected 1 or more, found 0".into());
+            }
+            if !learning_rate.is_finite() || learning_rate <= 0.0 {
+                return Err(format!("local learning rate: expected a rate > 0, found {learning_rate}"));
+            }
+        }
+        if self.example_clip.is_some() && self.mode == Mode::Train {
+            return Err(
+                "clipping per example needs batch norm in eval mode: in train mode a picture has no \
+                        gradient of its own"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+}

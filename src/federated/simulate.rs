@@ -1,0 +1,164 @@
+//! The client's training on a tape, for the client itself and for the eavesdropper who imitates it.
+
+use super::Protocol;
+use crate::{
+    nn::{Mode, Model, Parameter, Pass, Statistics, loss::cross_entropy},
+    tape::{Tape, Var},
+};
+
+/// PyTorch's momentum of running statistics.
+pub const MOMENTUM: f64 = 0.1;
+
+/// A client's training on a tape.
+pub struct Simulation {
+    /// The model's tensors before training, in `state_dict` order.
+    pub parameters: Vec<Parameter>,
+    /// Mean cross entropy of the first step, `(T)`.
+    pub loss: Var,
+    /// Mean over all steps of the gradient by every trainable parameter, `(T,…)` each: what is sent,
+    /// divided by [`Protocol::scale`].
+    pub gradient: Vec<Var>,
+    /// Buffers after training, `(T,…)` each, mean over the clients.
+    pub buffers: Vec<Var>,
+    /// What every batch norm sees of all the pictures at once, before training.
+    pub statistics: Vec<Statistics>,
+    /// What the last layer is given for each picture, before training, `(T,B,d)`.
+    pub features: Var,
+    pub logits: Var,
+}
+
+/// Trains on `x (T,B,C,H,W)` with targets `(T,B,K)` as the protocol says; `B` counts all clients' pictures.
+pub fn simulate(tape: &mut Tape, model: &Model, protocol: &Protocol, x: Var, targets: Var) -> Simulation {
+    let whole = model.apply(tape, x, protocol.mode);
+    let server: Vec<Var> = whole.parameters.iter().map(|p| p.value).collect();
+    let each = tape.shape(x)[1] / protocol.clients;
+
+    let (mut losses, mut gradients, mut buffers) = (vec![], vec![], vec![]);
+    for client in 0..protocol.clients {
+        let mut values = server.clone();
+        for (step, (start, count)) in protocol.batches(each).into_iter().enumerate() {
+            let start = client * each + start;
+            let [x, targets] = [x, targets].map(|v| tape.narrow(v, 1, start, count));
+            // The plan merges this pass with `whole` where they are the same.
+            let pass = model.apply_with(tape, x, protocol.mode, &values);
+            let loss = cross_entropy(tape, pass.logits, targets);
+            let gradient = match protocol.example_clip {
+                None => {
+                    let trainable = trainable(&whole.parameters, &values);
+                    tape.grad(loss, &trainable)
+                }
+                Some(limit) => {
+                    clipped(tape, model, protocol, x, targets, (&whole.parameters, &values), limit)
+                }
+            };
+            if step == 0 {
+                losses.push(loss);
+            }
+            values = advance(tape, protocol, &whole.parameters, &values, &gradient, &pass);
+            gradients.push(gradient);
+        }
+        let kept = whole.parameters.iter().zip(values).filter(|(p, _)| !p.declaration.trainable);
+        buffers.push(kept.map(|(_, value)| value).collect());
+    }
+    Simulation {
+        loss: mean(tape, &losses.into_iter().map(|l| vec![l]).collect::<Vec<_>>())[0],
+        gradient: mean(tape, &gradients),
+        buffers: mean(tape, &buffers),
+        parameters: whole.parameters,
+        statistics: whole.statistics,
+        features: whole.features,
+        logits: whole.logits,
+    }
+}
+
+fn trainable(parameters: &[Parameter], values: &[Var]) -> Vec<Var> {
+    let pairs = parameters.iter().zip(values);
+    pairs.filter(|(p, _)| p.declaration.trainable).map(|(_, &v)| v).collect()
+}
+
+/// One SGD step of the parameters, and batch norm's of the buffers.
+fn advance(
+    tape: &mut Tape,
+    protocol: &Protocol,
+    parameters: &[Parameter],
+    values: &[Var],
+    gradient: &[Var],
+    pass: &Pass,
+) -> Vec<Var> {
+    let rate = protocol.local.map_or(0.0, |l| l.learning_rate);
+    let mut gradients = gradient.iter();
+    let mut running = pass.statistics.iter().flat_map(|s| {
+        let unbiased = s.count as f64 / (s.count.max(2) - 1) as f64;
+        [(s.mean, 1.0), (s.variance, unbiased)]
+    });
+    let mut next = |(p, &value): (&Parameter, &Var)| {
+        if p.declaration.trainable {
+            let change = tape.mul_scalar(*gradients.next().expect("one a parameter"), -rate);
+            return tape.add(value, change);
+        }
+        let (new, factor) = running.next().expect("every buffer is a running statistic");
+        match protocol.mode {
+            Mode::Eval => value,
+            Mode::Train => {
+                let new = tape.mul_scalar(new, MOMENTUM * factor);
+                let old = tape.mul_scalar(value, 1.0 - MOMENTUM);
+                tape.add(old, new)
+            }
+        }
+    };
+    parameters.iter().zip(values).map(&mut next).collect()
+}
+
+/// Mean over the pictures of each one's gradient, scaled down to the norm `limit` where it is longer.
+fn clipped(
+    tape: &mut Tape,
+    model: &Model,
+    protocol: &Protocol,
+    x: Var,
+    targets: Var,
+    (parameters, values): (&[Parameter], &[Var]),
+    limit: f64,
+) -> Vec<Var> {
+    let examples: Vec<Vec<Var>> = (0..tape.shape(x)[1])
+        .map(|i| {
+            let [x, targets] = [x, targets].map(|v| tape.narrow(v, 1, i, 1));
+            let pass = model.apply_with(tape, x, protocol.mode, values);
+            let loss = cross_entropy(tape, pass.logits, targets);
+            let gradient = tape.grad(loss, &trainable(parameters, values));
+            clip(tape, &gradient, limit)
+        })
+        .collect();
+    mean(tape, &examples)
+}
+
+/// A gradient `(T,…)` scaled down to the norm `limit` where it is longer, each trial for itself.
+pub fn clip(tape: &mut Tape, gradient: &[Var], limit: f64) -> Vec<Var> {
+    let mut total = None;
+    for &g in gradient {
+        let square = tape.mul(g, g);
+        let sum = tape.sum_per_trial(square);
+        total = Some(total.map_or(sum, |t| tape.add(t, sum)));
+    }
+    let Some(total) = total else { return vec![] };
+    // limit / max(norm, limit)
+    let least = tape.scalar(limit * limit);
+    let square = tape.max(total, least);
+    let inverse = tape.rsqrt(square);
+    let factor = tape.mul_scalar(inverse, limit);
+    let scale = |&g: &Var| {
+        let rank = tape.shape(g).len();
+        let trials = tape.shape(g)[0];
+        let factor = tape.reshape(factor, &[&[trials], vec![1; rank - 1].as_slice()].concat());
+        tape.mul(g, factor)
+    };
+    gradient.iter().map(scale).collect()
+}
+
+/// Mean over lists of the same tensors.
+fn mean(tape: &mut Tape, lists: &[Vec<Var>]) -> Vec<Var> {
+    let total = |i: usize| {
+        let sum = lists[1..].iter().fold(lists[0][i], |sum, list| tape.add(sum, list[i]));
+        if lists.len() == 1 { sum } else { tape.mul_scalar(sum, 1.0 / lists.len() as f64) }
+    };
+    (0..lists[0].len()).map(total).collect()
+}

@@ -1,0 +1,128 @@
+//! A network under construction on a tape.
+
+use super::{
+    Init,
+    options::{Activation, Norm},
+};
+use crate::tape::{Tape, Var};
+
+/// Which statistics batch norm uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Running statistics, constants of the model.
+    #[default]
+    Eval,
+    /// Those of the batch; derivatives go through them.
+    Train,
+}
+
+/// A named tensor of a network, as its definition declares it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declaration {
+    /// PyTorch `state_dict` name.
+    pub name: String,
+    /// Without the trial axis.
+    pub shape: Vec<usize>,
+    pub init: Init,
+    /// False for buffers such as running statistics, which have no gradient.
+    pub trainable: bool,
+}
+
+/// A declared tensor on a tape.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    pub declaration: Declaration,
+    /// The input `(1, …)` that the host fills: one copy for all trials.
+    pub stored: Var,
+    /// The same, seen by every trial `(T, …)`: differentiate by this one to get each trial's gradient.
+    pub value: Var,
+}
+
+/// What one batch norm layer saw.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    /// Of the layer, e.g. `layer1.0.bn1`.
+    pub name: String,
+    /// Of the batch, `(T,C)`; the variance is the biased one that the layer divides by.
+    pub mean: Var,
+    pub variance: Var,
+    /// The model's, `(T,C)`.
+    pub running_mean: Var,
+    pub running_variance: Var,
+    /// Values of each channel that the batch's statistics are over.
+    pub count: usize,
+}
+
+/// Layers declare their parameters as they are used, so a network is written down once, as its forward
+/// pass. Applied again with values of its own, the same pass runs with those.
+pub struct Network<'t> {
+    pub tape: &'t mut Tape,
+    /// `T`
+    pub trials: usize,
+    pub mode: Mode,
+    pub activation: Activation,
+    pub norm: Norm,
+    /// In `state_dict` order.
+    pub parameters: Vec<Parameter>,
+    /// Of every batch norm, in order.
+    pub statistics: Vec<Statistics>,
+    /// Values `(T, …)` to take in place of new inputs, in `state_dict` order.
+    pub(super) given: Option<Vec<Var>>,
+    /// What the last linear layer was given.
+    pub(super) features: Option<Var>,
+}
+
+impl Network<'_> {
+    /// Declares a parameter with a gradient; returns it as `(T, …shape)`.
+    pub fn parameter(&mut self, name: &str, shape: &[usize], init: Init) -> Var {
+        self.declare(name, shape, init, true)
+    }
+
+    /// Declares a buffer without a gradient; returns it as `(T, …shape)`.
+    pub fn buffer(&mut self, name: &str, shape: &[usize], init: Init) -> Var {
+        self.declare(name, shape, init, false)
+    }
+
+    fn declare(&mut self, name: &str, shape: &[usize], init: Init, trainable: bool) -> Var {
+        let full = [&[self.trials], shape].concat();
+        let (stored, value) = match &self.given {
+            Some(given) => {
+                let value = given[self.parameters.len()];
+                assert_eq!(self.tape.shape(value), full, "value given for {name}");
+                (value, value)
+            }
+            None => {
+                let stored = self.tape.input(&[&[1], shape].concat());
+                (stored, self.tape.broadcast_to(stored, &full))
+            }
+        };
+        let declaration = Declaration { name: name.into(), shape: shape.to_vec(), init, trainable };
+        self.parameters.push(Parameter { declaration, stored, value });
+        value
+    }
+
+    /// The model's activation function.
+    pub fn activate(&mut self, x: Var) -> Var {
+        let t = &mut *self.tape;
+        match self.activation {
+            Activation::Relu => t.relu(x),
+            Activation::Sigmoid => t.sigmoid(x),
+            Activation::Tanh => t.tanh(x),
+            Activation::Silu => {
+                let gate = t.sigmoid(x);
+                t.mul(x, gate)
+            }
+            Activation::LeakyRelu => {
+                let small = t.mul_scalar(x, 0.01);
+                t.max(x, small)
+            }
+        }
+    }
+
+    /// `(T,C) → (T,1,C,1,1)`, to broadcast over activations.
+    pub(super) fn per_channel(&mut self, v: Var) -> Var {
+        let channels = self.tape.shape(v)[1];
+        self.tape.reshape(v, &[self.trials, 1, channels, 1, 1])
+    }
+}

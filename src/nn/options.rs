@@ -1,0 +1,196 @@
+//! Choices about an architecture that do not stand in its name.
+
+use std::{fmt, str::FromStr};
+
+/// How a ResNet or its like begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stem {
+    /// torchvision's: 7×7 convolution of stride 2, then 3×3 max pooling of stride 2.
+    Imagenet,
+    /// For small pictures: 3×3 convolution of stride 1, no pooling.
+    Cifar,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    Relu,
+    Sigmoid,
+    Tanh,
+    /// x·σ(x)
+    Silu,
+    /// max(x, 0.01x)
+    LeakyRelu,
+}
+
+/// What stands where an architecture normalises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Norm {
+    Batch,
+    /// Group norm (Wu 2018) of at most this many groups: the largest number up to it that divides both it
+    /// and the channels.
+    Group(usize),
+}
+
+/// `None`: as the architecture has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    pub stem: Option<Stem>,
+    /// Widths of an MLP's hidden layers.
+    pub hidden: Option<Vec<usize>>,
+    pub activation: Option<Activation>,
+    pub norm: Option<Norm>,
+}
+
+/// Names of the options, as in [`Options::fmt`].
+pub const STEM: &str = "stem";
+pub const HIDDEN: &str = "hidden";
+pub const ACTIVATION: &str = "activation";
+pub const NORM: &str = "norm";
+
+/// Groups of `--norm group`, as in the paper.
+const DEFAULT_GROUPS: usize = 32;
+/// Widest hidden layer.
+const MAX_HIDDEN: usize = 1 << 16;
+const MAX_GROUPS: usize = 4096;
+
+impl Options {
+    /// The names of the options that are set.
+    pub fn set(&self) -> Vec<&'static str> {
+        let set = [
+            (STEM, self.stem.is_some()),
+            (HIDDEN, self.hidden.is_some()),
+            (ACTIVATION, self.activation.is_some()),
+            (NORM, self.norm.is_some()),
+        ];
+        set.into_iter().filter(|s| s.1).map(|s| s.0).collect()
+    }
+
+    /// The options that `self` leaves open, from `other`.
+    pub fn or(self, other: Options) -> Options {
+        Options {
+            stem: self.stem.or(other.stem),
+            hidden: self.hidden.or(other.hidden),
+            activation: self.activation.or(other.activation),
+            norm: self.norm.or(other.norm),
+        }
+    }
+}
+
+impl fmt::Display for Stem {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Stem::Imagenet => "imagenet",
+            Stem::Cifar => "cifar",
+        })
+    }
+}
+
+impl FromStr for Stem {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Stem, String> {
+        match text {
+            "imagenet" => Ok(Stem::Imagenet),
+            "cifar" => Ok(Stem::Cifar),
+            _ => Err(format!("expected imagenet or cifar, found '{text}'")),
+        }
+    }
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Activation::Relu => "relu",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+            Activation::Silu => "silu",
+            Activation::LeakyRelu => "leaky-relu",
+        })
+    }
+}
+
+impl FromStr for Activation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Activation, String> {
+        Ok(match text {
+            "relu" => Activation::Relu,
+            "sigmoid" => Activation::Sigmoid,
+            "tanh" => Activation::Tanh,
+            "silu" => Activation::Silu,
+            "leaky-relu" => Activation::LeakyRelu,
+            _ => return Err(format!("expected relu, sigmoid, tanh, silu or leaky-relu, found '{text}'")),
+        })
+    }
+}
+
+impl fmt::Display for Norm {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Norm::Batch => f.write_str("batch"),
+            Norm::Group(groups) => write!(f, "group:{groups}"),
+        }
+    }
+}
+
+impl FromStr for Norm {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Norm, String> {
+        let groups = match text.split_once(':') {
+            None if text == "batch" => return Ok(Norm::Batch),
+            None if text == "group" => Some(DEFAULT_GROUPS),
+            Some(("group", n)) => n.parse().ok(),
+            _ => None,
+        };
+        match groups {
+            Some(groups) if (1..=MAX_GROUPS).contains(&groups) => Ok(Norm::Group(groups)),
+            _ => {
+                Err(format!("expected batch, group or group:G with G from 1 to {MAX_GROUPS}, found '{text}'"))
+            }
+        }
+    }
+}
+
+/// `512,256` → hidden widths.
+pub fn parse_hidden(text: &str) -> Result<Vec<usize>, String> {
+    let width = |part: &str| part.trim().parse().ok().filter(|n| (1..=MAX_HIDDEN).contains(n));
+    let widths: Option<Vec<usize>> = text.split(',').map(width).collect();
+    widths.ok_or_else(|| format!("expected widths from 1 to {MAX_HIDDEN} as in 512,256, found '{text}'"))
+}
+
+/// `stem=cifar norm=group:32`: what is set, for reports and files.
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let hidden =
+            self.hidden.as_ref().map(|h| h.iter().map(usize::to_string).collect::<Vec<_>>().join(","));
+        let parts = [
+            (STEM, self.stem.map(|s| s.to_string())),
+            (HIDDEN, hidden),
+            (ACTIVATION, self.activation.map(|a| a.to_string())),
+            (NORM, self.norm.map(|n| n.to_string())),
+        ];
+        let set: Vec<String> =
+            parts.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect();
+        f.write_str(&set.join(" "))
+    }
+}
+
+impl FromStr for Options {
+    type Err = String;
+
+    /// The inverse of `Display`.
+    fn from_str(text: &str) -> Result<Options, String> {
+        let mut options = Options::default();
+        for part in text.split_whitespace() {
+            match part.split_once('=') {
+                Some((STEM, value)) => options.stem = Some(value.parse()?),
+                Some((HIDDEN, value)) => options.hidden = Some(parse_hidden(value)?),
+                Some((ACTIVATION, value)) => options.activation = Some(value.parse()?),
+                Some((NORM, value)) => options.norm = Some(value.parse()?),
+                _ => return Err(format!("expected stem=, hidden=, activation= or norm=, found '{part}'")),
+            }
+        }
+        Ok(options)
+    }
+}

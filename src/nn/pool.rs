@@ -1,0 +1,70 @@
+//! Pooling, and other changes of an activation's size that own no parameters.
+
+use super::Network;
+use crate::tape::{Var, spec::WindowSpec};
+
+impl Network<'_> {
+    /// PyTorch's `MaxPool2d`.
+    pub fn max_pool(&mut self, x: Var, kernel: usize, stride: usize, padding: usize) -> Var {
+        let shape = self.tape.shape(x);
+        let spec = WindowSpec {
+            size: [shape[shape.len() - 2], shape[shape.len() - 1]],
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding: [padding; 2],
+        };
+        let index = self.tape.window_argmax(x, spec);
+        self.tape.window_gather(x, index, spec)
+    }
+
+    /// Mean over all pixels: `(T,B,C,H,W) → (T,B,C)`.
+    pub fn global_average_pool(&mut self, x: Var) -> Var {
+        let mean = self.tape.mean(x, &[3, 4]);
+        self.flatten(mean)
+    }
+
+    /// PyTorch's `AdaptiveAvgPool2d(side)`: output i is the mean of [⌊i·n/side⌋, ⌈(i+1)·n/side⌉).
+    pub fn adaptive_average_pool(&mut self, x: Var, side: usize) -> Var {
+        let [trials, batch, channels, h, w] = self.tape.shape(x)[..] else { panic!("(T,B,C,H,W)") };
+        let planes = trials * batch * channels;
+        let mut y = self.tape.reshape(x, &[planes, h, w]);
+        for n in [w, h] {
+            if n != side {
+                // (side, n)
+                let matrix = (0..side).flat_map(|i| {
+                    let (low, high) = (i * n / side, ((i + 1) * n).div_ceil(side));
+                    (0..n)
+                        .map(move |j| if (low..high).contains(&j) { 1.0 / (high - low) as f64 } else { 0.0 })
+                });
+                let matrix = matrix.collect();
+                let matrix = self.tape.literal(&[1, side, n], matrix);
+                let matrix = self.tape.broadcast_to(matrix, &[planes, side, n]);
+                let turned = self.tape.transpose(y);
+                y = self.tape.matmul(matrix, turned);
+            } else {
+                y = self.tape.transpose(y);
+            }
+        }
+        self.tape.reshape(y, &[trials, batch, channels, side, side])
+    }
+
+    /// Every second pixel of each axis, from the first: `x[:, :, ::2, ::2]`.
+    pub fn every_second(&mut self, x: Var) -> Var {
+        let [trials, batch, channels, h, w] = self.tape.shape(x)[..] else { panic!("(T,B,C,H,W)") };
+        let (oh, ow) = (h.div_ceil(2), w.div_ceil(2));
+        let t = &mut *self.tape;
+        let even = t.pad(x, &[0; 5], &[trials, batch, channels, 2 * oh, 2 * ow]);
+        let pairs = t.reshape(even, &[trials, batch, channels, oh, 2, ow, 2]);
+        let first = t.narrow(pairs, 4, 0, 1);
+        let first = t.narrow(first, 6, 0, 1);
+        t.reshape(first, &[trials, batch, channels, oh, ow])
+    }
+
+    /// `(T,B,C,H,W) → (T,B,C·H·W)`.
+    pub fn flatten(&mut self, x: Var) -> Var {
+        let shape = self.tape.shape(x);
+        let features = shape[2..].iter().product();
+        let flat = [shape[0], shape[1], features];
+        self.tape.reshape(x, &flat)
+    }
+}
