@@ -43,8 +43,8 @@ pub struct GradientFile {
 }
 
 impl GradientFile {
-    /// Reads a gradient of ours, or any safetensors file whose metadata does not contradict that it is the
-    /// gradient of a mean cross entropy.
+    /// Reads a gradient of ours, or any safetensors or `.npz` file whose metadata does not contradict that it
+    /// is the gradient of a mean cross entropy.
     pub fn read(path: &Path) -> Result<GradientFile, TensorFileError> {
         let file = TensorFile::read(path)?;
         let info = info(&file)?;
