@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::MemberError;
+use super::{MemberError, PositionMismatch};
 use crate::device::DeviceError;
 
 /// Each message is complete: it carries its cause in its text, not as a `source`.
@@ -78,6 +78,15 @@ pub enum TensorFileError {
          match them by position, or save them with their names, as np.savez(FILE, **state_dict) does"
     )]
     Unmatched { path: PathBuf, first: String, arrays: usize },
+
+    #[error("{path}: the tensors have names, expected the arrays 'arr_0', 'arr_1', ... to match by position")]
+    NotPositional { path: PathBuf },
+
+    #[error("{path}: {found} arrays without names, expected {expected}")]
+    PositionCount { path: PathBuf, expected: String, found: usize },
+
+    #[error("{path}: {mismatch}")]
+    Position { path: PathBuf, mismatch: Box<PositionMismatch> },
 
     #[error("{path}: cannot be written: {cause}")]
     Write { path: PathBuf, cause: String },

@@ -12,6 +12,7 @@ mod gradient;
 mod naming;
 mod npz;
 mod parameters;
+mod positions;
 mod read;
 mod write;
 
@@ -20,6 +21,7 @@ pub use gradient::{FORMAT as GRADIENT_FORMAT, GradientFile, GradientInfo};
 pub use naming::Naming;
 pub use npz::MemberError;
 pub use parameters::{Extra, ParameterSpec};
+pub use positions::{Candidate, Matching, PositionHint, PositionMismatch, PositionReport};
 
 /// A row-major tensor: `data.len()` is the product of `shape`; a scalar has shape `[]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +50,7 @@ pub struct TensorFile {
     pub non_float: BTreeMap<String, NonFloat>,
     /// The header's `__metadata__`; an `.npz` file has none.
     pub metadata: BTreeMap<String, String>,
-    /// [`Naming::Positional`] tensors cannot be asked for by name.
+    /// [`Naming::Positional`] tensors have to be matched ([`TensorFile::match_positions`]) before one can be
+    /// asked for by name.
     pub naming: Naming,
 }

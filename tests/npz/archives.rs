@@ -19,6 +19,8 @@ fn a_named_archive_is_read_as_safetensors_are() {
     assert_eq!(gradient.gradients(&specs).unwrap()[0].shape, [2, 3]);
     assert!(matches!(gradient.gradients(&specs[..1]), Err(Error::Extra { .. })));
     assert!(matches!(gradient.gradients(&[spec("x", &[2])]), Err(Error::Missing { .. })));
+    let (gradient, report) = gradient.by_name(&[]).unwrap();
+    assert!(report.is_none());
     assert_eq!(gradient.file.tensors.len(), 2);
 }
 

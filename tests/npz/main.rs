@@ -7,4 +7,5 @@ mod common;
 mod archives;
 mod arrays;
 mod damage;
+mod positions;
 mod support;
