@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::{MemberError, PositionMismatch};
+use crate::device::DeviceError;
+
 /// Each message is complete: it carries its cause in its text, not as a `source`.
 #[derive(Debug, thiserror::Error)]
 pub enum TensorFileError {
@@ -14,8 +17,8 @@ pub enum TensorFileError {
     #[error("{path}: the file is empty")]
     Empty { path: PathBuf },
 
-    #[error("{path}: not a safetensors file, it looks like {looks_like}{advice}")]
-    NotSafetensors { path: PathBuf, looks_like: &'static str, advice: &'static str },
+    #[error("{path}: neither a safetensors nor an .npz file, it looks like {looks_like}{advice}")]
+    NotTensors { path: PathBuf, looks_like: &'static str, advice: &'static str },
 
     #[error(
         "{path}: the header claims a length of {length} bytes, expected at most {limit}: not a safetensors file, or a truncated one"
@@ -51,6 +54,39 @@ pub enum TensorFileError {
 
     #[error("{path}: metadata '{key}' is '{found}', expected {expected}")]
     Metadata { path: PathBuf, key: &'static str, expected: String, found: String },
+
+    #[error("{path}: a damaged .npz archive: {cause}")]
+    Archive { path: PathBuf, cause: String },
+
+    #[error("{path}: the .npz archive has no arrays")]
+    NoArrays { path: PathBuf },
+
+    #[error("{path}: member '{name}' {error}")]
+    Member { path: PathBuf, name: String, error: MemberError },
+
+    #[error("{path}: {cause}")]
+    Memory { path: PathBuf, cause: DeviceError },
+
+    #[error(
+        "{path}: the {arrays} arrays are not consecutive: 'arr_{missing}' is missing before 'arr_{next}'"
+    )]
+    Gap { path: PathBuf, missing: usize, next: usize, arrays: usize },
+
+    /// To be matched before tensors are asked for by name.
+    #[error(
+        "{path}: tensor '{first}' is missing, the {arrays} arrays have no names but 'arr_0' and so on: \
+         match them by position, or save them with their names, as np.savez(FILE, **state_dict) does"
+    )]
+    Unmatched { path: PathBuf, first: String, arrays: usize },
+
+    #[error("{path}: the tensors have names, expected the arrays 'arr_0', 'arr_1', ... to match by position")]
+    NotPositional { path: PathBuf },
+
+    #[error("{path}: {found} arrays without names, expected {expected}")]
+    PositionCount { path: PathBuf, expected: String, found: usize },
+
+    #[error("{path}: {mismatch}")]
+    Position { path: PathBuf, mismatch: Box<PositionMismatch> },
 
     #[error("{path}: cannot be written: {cause}")]
     Write { path: PathBuf, cause: String },

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{Extra, ParameterSpec, Tensor, TensorFile, TensorFileError};
+use super::{Candidate, Extra, ParameterSpec, PositionReport, Tensor, TensorFile, TensorFileError};
 
 /// What the metadata of our gradient files says under `format`.
 pub const FORMAT: &str = "gia-gpu gradient";
@@ -55,8 +55,8 @@ pub struct GradientFile {
 }
 
 impl GradientFile {
-    /// Reads a gradient of ours, or any safetensors file whose metadata does not contradict that it is the
-    /// gradient of a mean cross entropy.
+    /// Reads a gradient of ours, or any safetensors or `.npz` file whose metadata does not contradict that it
+    /// is the gradient of a mean cross entropy.
     pub fn read(path: &Path) -> Result<GradientFile, TensorFileError> {
         let file = TensorFile::read(path)?;
         let info = info(&file)?;
@@ -92,7 +92,17 @@ impl GradientFile {
         TensorFile::write(path, gradients, &metadata)
     }
 
-    /// One gradient for each parameter of the victim, in its order, and no others.
+    /// The gradient with names, and how it came to them; see [`TensorFile::by_name`].
+    pub fn by_name(
+        self,
+        candidates: &[Candidate],
+    ) -> Result<(GradientFile, Option<PositionReport>), TensorFileError> {
+        let (file, report) = self.file.by_name(candidates)?;
+        Ok((GradientFile { file, info: self.info }, report))
+    }
+
+    /// One gradient for each parameter of the victim, in its order, and no others. A positional file has to
+    /// go through [`GradientFile::by_name`] first.
     pub fn gradients(&self, parameters: &[ParameterSpec]) -> Result<Vec<Tensor>, TensorFileError> {
         self.file.parameters(parameters, Extra::Reject)
     }

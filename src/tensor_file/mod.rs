@@ -1,4 +1,4 @@
-//! Weights and gradients on disk: safetensors in, safetensors out.
+//! Weights and gradients on disk: safetensors or `.npz` in, safetensors out.
 //!
 //! These files come from other people's training code, so everything here is about what can be wrong with
 //! them: the wrong format, a cut download, another architecture's names, a NaN. Each of these is a
@@ -9,13 +9,19 @@ use std::path::PathBuf;
 
 mod error;
 mod gradient;
+mod naming;
+mod npz;
 mod parameters;
+mod positions;
 mod read;
 mod write;
 
 pub use error::TensorFileError;
 pub use gradient::{FORMAT as GRADIENT_FORMAT, GradientFile, GradientInfo};
+pub use naming::Naming;
+pub use npz::MemberError;
 pub use parameters::{Extra, ParameterSpec};
+pub use positions::{Candidate, Matching, PositionHint, PositionMismatch, PositionReport};
 
 /// A row-major tensor: `data.len()` is the product of `shape`; a scalar has shape `[]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,16 +30,27 @@ pub struct Tensor {
     pub data: Vec<f32>,
 }
 
-/// A safetensors file in memory; see [`TensorFile::read`] and [`TensorFile::write`].
+/// A tensor whose elements are not floats, and are not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NonFloat {
+    /// As safetensors calls it: `I64`, `BOOL`, …
+    pub dtype: String,
+    pub shape: Vec<usize>,
+}
+
+/// A safetensors or `.npz` file in memory; see [`TensorFile::read`] and [`TensorFile::write`].
 #[derive(Clone, Debug)]
 pub struct TensorFile {
     /// Where it was read, for messages.
     pub path: PathBuf,
     /// F32, F64, F16 and BF16 tensors as f32, by name.
     pub tensors: BTreeMap<String, Tensor>,
-    /// Names of all other tensors with their type, such as PyTorch's `num_batches_tracked` (I64): kept
-    /// aside, and an error only where one is asked for as a parameter.
-    pub non_float: BTreeMap<String, String>,
-    /// The header's `__metadata__`.
+    /// All other tensors by name, such as PyTorch's `num_batches_tracked` (I64): kept aside, and an error only
+    /// where one is asked for as a parameter.
+    pub non_float: BTreeMap<String, NonFloat>,
+    /// The header's `__metadata__`; an `.npz` file has none.
     pub metadata: BTreeMap<String, String>,
+    /// [`Naming::Positional`] tensors have to be matched ([`TensorFile::match_positions`]) before one can be
+    /// asked for by name.
+    pub naming: Naming,
 }

@@ -1,6 +1,6 @@
 //! From a file's names to an architecture's parameter list.
 
-use super::{Tensor, TensorFile, TensorFileError};
+use super::{Naming, Tensor, TensorFile, TensorFileError};
 
 /// A parameter that an architecture has: its `state_dict` name and shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +42,12 @@ impl TensorFile {
     fn check_names(&self, specs: &[ParameterSpec], extra: Extra) -> Result<(), TensorFileError> {
         let asked: std::collections::BTreeSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
         let mut unknown = self.tensors.keys().filter(|name| !asked.contains(name.as_str()));
-        let has = |name: &str| self.tensors.contains_key(name) || self.non_float.contains_key(name);
-        let mut missing = specs.iter().filter(|spec| !has(&spec.name));
+        let mut missing = specs.iter().filter(|spec| self.shape(&spec.name).is_none());
         if let Some(first) = missing.next() {
+            if self.naming == Naming::Positional {
+                let (path, first) = (self.path.clone(), first.name.clone());
+                return Err(TensorFileError::Unmatched { path, first, arrays: self.count() });
+            }
             return Err(TensorFileError::Missing {
                 path: self.path.clone(),
                 first: first.name.clone(),
@@ -70,7 +73,7 @@ impl TensorFile {
         let path = || self.path.clone();
         let name = || spec.name.clone();
         let Some(tensor) = self.tensors.get(&spec.name) else {
-            let found = self.non_float[&spec.name].clone();
+            let found = self.non_float[&spec.name].dtype.clone();
             return Err(TensorFileError::NotFloat { path: path(), name: name(), found });
         };
         if tensor.shape != spec.shape {

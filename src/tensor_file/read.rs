@@ -9,7 +9,7 @@ use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use super::{Tensor, TensorFile, TensorFileError};
+use super::{Naming, NonFloat, Tensor, TensorFile, TensorFileError, npz};
 
 /// Bytes of the little-endian header length that a file starts with.
 pub(super) const PREFIX: u64 = 8;
@@ -18,19 +18,29 @@ pub(super) const PREFIX: u64 = 8;
 const HEADER_LIMIT: u64 = 100_000_000;
 
 impl TensorFile {
-    /// Reads a whole safetensors file; floats of any supported width become f32.
+    /// Reads a whole safetensors or `.npz` file, whatever its extension says; floats of any supported width
+    /// become f32.
     pub fn read(path: &Path) -> Result<TensorFile, TensorFileError> {
         regular_file(path)?;
         let io = |cause| TensorFileError::Read { path: path.into(), cause };
         let mut file = File::open(path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
-        let (start, header) = read_header(path, &mut file, length)?;
+        if length == 0 {
+            return Err(TensorFileError::Empty { path: path.into() });
+        }
+        let mut magic = Vec::new();
+        Read::by_ref(&mut file).take(MAGIC_LEN).read_to_end(&mut magic).map_err(io)?;
+        if npz::is_zip(&magic) && !magic.windows(npz::PICKLE.len()).any(|part| part == npz::PICKLE) {
+            return npz::read(path, file, length);
+        }
+        let (start, header) = read_header(path, &mut file, &magic, length)?;
 
         let mut tensors = BTreeMap::new();
         let mut non_float = BTreeMap::new();
         for (name, info) in header.tensors() {
             let Some(decode) = decoder(info.dtype) else {
-                non_float.insert(name, info.dtype.to_string());
+                let aside = NonFloat { dtype: info.dtype.to_string(), shape: info.shape.clone() };
+                non_float.insert(name, aside);
                 continue;
             };
             let (from, to) = info.data_offsets;
@@ -40,7 +50,7 @@ impl TensorFile {
             tensors.insert(name, Tensor { shape: info.shape.clone(), data: decode(&bytes) });
         }
         let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-        Ok(TensorFile { path: path.into(), tensors, non_float, metadata })
+        Ok(TensorFile { path: path.into(), tensors, non_float, metadata, naming: Naming::Named })
     }
 }
 
@@ -58,14 +68,15 @@ pub(super) fn regular_file(path: &Path) -> Result<(), TensorFileError> {
     Err(TensorFileError::NotAFile { path: path.into(), found })
 }
 
-/// The checked header and the position of the first tensor's bytes. `length` is the file's.
-fn read_header(path: &Path, file: &mut File, length: u64) -> Result<(u64, Metadata), TensorFileError> {
-    if length == 0 {
-        return Err(TensorFileError::Empty { path: path.into() });
-    }
+/// The checked header and the position of the first tensor's bytes. `start` is the file's first bytes,
+/// `length` its length.
+fn read_header(
+    path: &Path,
+    file: &mut File,
+    start: &[u8],
+    length: u64,
+) -> Result<(u64, Metadata), TensorFileError> {
     let io = |cause| TensorFileError::Read { path: path.into(), cause };
-    let mut start = Vec::with_capacity(MAGIC_LEN as usize);
-    file.take(MAGIC_LEN).read_to_end(&mut start).map_err(io)?;
     let Some(prefix) = start.first_chunk() else {
         return Err(TensorFileError::Length { path: path.into(), expected: PREFIX, found: length });
     };
@@ -73,7 +84,7 @@ fn read_header(path: &Path, file: &mut File, length: u64) -> Result<(u64, Metada
     let limit = HEADER_LIMIT.min(length - PREFIX);
     if header_length > limit {
         // A length that safetensors allows is a cut file's, whatever its bytes look like.
-        let foreign = if header_length > HEADER_LIMIT { foreign_format(path, &start) } else { None };
+        let foreign = if header_length > HEADER_LIMIT { foreign_format(path, start) } else { None };
         let error = TensorFileError::HeaderLength { path: path.into(), length: header_length, limit };
         return Err(foreign.unwrap_or(error));
     }
@@ -98,33 +109,46 @@ fn read_header(path: &Path, file: &mut File, length: u64) -> Result<(u64, Metada
     Ok((data, header))
 }
 
-const MAGIC_LEN: u64 = 16;
+/// Enough to see the first name in a zip archive.
+const MAGIC_LEN: u64 = 64;
 
 const FROM_PYTORCH: &str = "; convert it in Python: import torch, safetensors.torch; \
     safetensors.torch.save_file(torch.load('FILE', weights_only=True), 'FILE.safetensors')";
 
+const FROM_NUMPY: &str = "; save all arrays in one file with np.savez(FILE, *arrays) or \
+    np.savez(FILE, **state_dict)";
+
 /// What a file that does not start like safetensors is instead, where its first bytes say so.
 fn foreign_format(path: &Path, start: &[u8]) -> Option<TensorFileError> {
-    let known: [(&[u8], &str, &str); 9] = [
-        (b"PK\x03\x04", "a zip archive, which is what torch.save writes (.pt, .pth)", FROM_PYTORCH),
+    if npz::is_zip(start) {
+        return Some(TensorFileError::saved_by_torch(path));
+    }
+    let known: [(&[u8], &str, &str); 8] = [
         (b"\x80\x02", "a Python pickle, which is what old versions of torch.save write", FROM_PYTORCH),
         (b"\x80\x03", "a Python pickle", FROM_PYTORCH),
         (b"\x80\x04", "a Python pickle", FROM_PYTORCH),
         (b"\x80\x05", "a Python pickle", FROM_PYTORCH),
         (b"\x89HDF", "HDF5, which is what Keras writes", ""),
-        (b"\x93NUMPY", "a NumPy array", ""),
+        (b"\x93NUMPY", "one NumPy array, which is what np.save writes", FROM_NUMPY),
         (b"version https:/", "a Git LFS pointer", "; fetch the file itself with git lfs pull"),
         (b"<", "a web page", "; the download may have failed"),
     ];
     let (_, looks_like, advice) = known.into_iter().find(|(magic, ..)| start.starts_with(magic))?;
-    Some(TensorFileError::NotSafetensors { path: path.into(), looks_like, advice })
+    Some(TensorFileError::NotTensors { path: path.into(), looks_like, advice })
+}
+
+impl TensorFileError {
+    pub(super) fn saved_by_torch(path: &Path) -> TensorFileError {
+        let looks_like = "a zip archive as torch.save writes it (.pt, .pth)";
+        TensorFileError::NotTensors { path: path.into(), looks_like, advice: FROM_PYTORCH }
+    }
 }
 
 /// Little-endian bytes of one type to f32.
-type Decode = fn(&[u8]) -> Vec<f32>;
+pub(super) type Decode = fn(&[u8]) -> Vec<f32>;
 
 /// `None` for types that are not floats, and for floats of 8 bits and fewer.
-fn decoder(dtype: Dtype) -> Option<Decode> {
+pub(super) fn decoder(dtype: Dtype) -> Option<Decode> {
     fn each<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
         bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect()
     }
