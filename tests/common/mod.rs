@@ -3,7 +3,7 @@
 // Each test binary takes what it needs.
 #![allow(dead_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use safetensors::{Dtype, SafeTensors};
@@ -32,4 +32,11 @@ pub fn fixture(name: &str) -> BTreeMap<String, Reference> {
         (name.to_string(), Reference { shape: view.shape().to_vec(), data })
     };
     file.iter().map(read).collect()
+}
+
+/// What a fixture says about itself.
+pub fn metadata(name: &str) -> HashMap<String, String> {
+    let bytes = std::fs::read(fixture_path(name)).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    header.metadata().clone().unwrap()
 }

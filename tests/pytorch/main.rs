@@ -5,9 +5,14 @@ mod common;
 #[path = "../common/devices.rs"]
 mod devices;
 
+mod families;
+mod family;
+mod formula;
 mod gradients;
 mod layers;
 mod matching;
 mod operations;
+mod sketched;
+mod state_dicts;
 mod trials;
 mod victim;

@@ -2,14 +2,13 @@
 //!
 //! The fixture holds y = f(inputs), gᵢ = ∂s/∂inputᵢ with s = Σ v·y², and ∂h/∂inputᵢ with h = Σᵢ Σ gᵢ².
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use gia_gpu::tape::{Tape, Var};
-use safetensors::SafeTensors;
 use serde_json::Value;
 
 use crate::{
-    common::{Reference, fixture, fixture_path},
+    common::{Reference, fixture, metadata},
     devices::targets,
     layers,
 };
@@ -34,12 +33,6 @@ impl Case {
     pub fn number(&self, name: &str) -> Option<f64> {
         self.sizes.get(name)?.as_f64()
     }
-}
-
-fn metadata() -> HashMap<String, String> {
-    let bytes = std::fs::read(fixture_path("ops")).unwrap();
-    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-    header.metadata().clone().unwrap()
 }
 
 fn total(tape: &mut Tape, x: Var) -> Var {
@@ -109,7 +102,7 @@ fn check(name: &str, sizes: &str, ops: &BTreeMap<String, Reference>) {
 
 #[test]
 fn values_and_first_and_second_derivatives_of_every_operation_equal_those_of_pytorch() {
-    let (ops, metadata) = (fixture("ops"), metadata());
+    let (ops, metadata) = (fixture("ops"), metadata("ops"));
     let names: BTreeSet<&str> = ops.keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
     assert!(names.len() >= 20, "{names:?}");
     for name in names {
