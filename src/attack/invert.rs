@@ -7,12 +7,11 @@ use super::{
     last_layer::of_gradient,
     round::{self, Round},
     start::Trial,
-    view::View,
 };
 use crate::{
     data::Normalisation,
     device::Device,
-    federated::{Protocol, Victim},
+    federated::{Protocol, Victim, defence::adapt::View},
 };
 
 /// An observed gradient and what is known of its batch.

@@ -9,7 +9,7 @@ use super::{
     attack_options::AttackOptions,
     command_line, misuse,
     model_options::{Known, ModelOptions, victim_error},
-    observed::{ObservedOptions, check_kind, check_sign},
+    observed::{ObservedOptions, check_kind, check_sign, say_positions},
     options::{DeviceOptions, NormalisationOptions, attack, check_batch, parse_labels, same_file},
     print_json, print_line,
     protocol_options::ProtocolOptions,
@@ -23,7 +23,7 @@ use crate::{
     },
     data::Normalisation,
     federated::{Victim, observed::batch_statistics},
-    report::{Batch, OutputFolder, Restart, RunReport},
+    report::{Batch, Defences, OutputFolder, Restart, RunReport},
     tensor_file::{GradientFile, GradientInfo},
 };
 
@@ -72,7 +72,7 @@ pub struct Invert {
 impl Invert {
     pub fn run(self) -> anyhow::Result<()> {
         let observed = GradientFile::read(&self.gradient)?;
-        let info = &observed.info;
+        let info = &observed.info.clone();
         self.check(info)?;
         let known = self.known(info)?;
         let request = self.model.request(&known)?;
@@ -82,6 +82,7 @@ impl Invert {
         let kind = self.observed.kind(info, &self.gradient)?;
         check_kind(kind, &protocol)?;
         let victim = Victim::from_file(&self.weights, &request).map_err(victim_error)?;
+        say_positions(&self.weights, victim.positions.as_ref());
         let setup = Setup {
             config: &config,
             protocol: &protocol,
@@ -93,15 +94,14 @@ impl Invert {
         let wants_statistics = setup.batch_norm
             && config.batch_norm != 0.0
             && config.batch_norm_target == StatisticsTarget::Batch;
-        let (gradient, buffers) =
-            self.observed.read(&observed, &victim, &protocol, kind, wants_statistics)?;
+        let (gradient, buffers) = self.observed.read(observed, &victim, &protocol, kind, wants_statistics)?;
         check_sign(&victim, &gradient, batch, &self.gradient)?;
         let statistics = buffers.map(|returned| {
             let counts = victim.model.statistics_counts(batch / protocol.clients);
             batch_statistics(&victim, &protocol, &returned, &counts)
         });
         let shape = victim.image_shape();
-        let known = match (&observed.info.mean, &observed.info.std) {
+        let known = match (&info.mean, &info.std) {
             (Some(mean), Some(std)) => Some(
                 Normalisation::new(mean.clone(), std.clone())
                     .with_context(|| self.gradient.display().to_string())?,
@@ -145,10 +145,11 @@ impl Invert {
             restarts: self.attack.trials,
             data: self.gradient.display().to_string(),
             normalisation: normalisation.clone(),
+            defences: Defences::default(),
             timing,
             metrics: None,
             floors: None,
-            labels_right: None,
+            labels: None,
             batches: vec![Batch {
                 pictures: (0..batch).collect(),
                 true_labels: None,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::misuse;
+use super::{misuse, observed::say_positions};
 use crate::{
     federated::{Request, Victim, VictimError},
     nn::{
@@ -117,7 +117,11 @@ impl VictimOptions {
             Some(path) => Victim::from_file(path, &Request { classes: self.model.classes, ..request }),
             None => Victim::from_seed(&request, seed),
         };
-        victim.map_err(victim_error)
+        let victim = victim.map_err(victim_error)?;
+        if let Some(path) = &self.weights {
+            say_positions(path, victim.positions.as_ref());
+        }
+        Ok(victim)
     }
 }
 

@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 use super::misuse;
 use crate::{
     attack::labels::{Suspicion, check_gradient},
-    federated::{Kind, Protocol, Victim, observed::mean_gradient},
-    tensor_file::{Extra, GradientFile, GradientInfo},
+    federated::{Kind, Protocol, Victim, observed::mean_gradient, state_dict_lists},
+    tensor_file::{Extra, GradientFile, GradientInfo, PositionReport},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,12 +63,16 @@ impl ObservedOptions {
     /// The file's tensors as the mean gradient; and its buffers, which must be there if they are `wanted`.
     pub fn read(
         &self,
-        file: &GradientFile,
+        file: GradientFile,
         victim: &Victim,
         protocol: &Protocol,
         kind: Kind,
         wanted: bool,
     ) -> anyhow::Result<Observed> {
+        let lists = state_dict_lists(&victim.declarations);
+        let of_kind = if kind == Kind::Gradient { &lists[2..] } else { &lists[..] };
+        let (file, positions) = file.by_name(of_kind)?;
+        say_positions(&file.file.path, positions.as_ref());
         let sent = file.file.parameters(&victim.gradient_specs(), Extra::Allow(&BUFFERS))?;
         let buffers = match wanted {
             true => Some(
@@ -81,6 +85,13 @@ impl ObservedOptions {
         let sent = sent.into_iter().map(|t| t.data).collect();
         let gradient = mean_gradient(victim, protocol, kind, sent);
         Ok((gradient, buffers.map(|b| b.into_iter().map(|t| t.data).collect())))
+    }
+}
+
+/// Arrays without names were taken in order: says for what.
+pub fn say_positions(path: &Path, positions: Option<&PositionReport>) {
+    if let Some(report) = positions {
+        let _ = writeln!(io::stderr(), "{}: {report}", path.display());
     }
 }
 

@@ -1,67 +1,45 @@
 //! From batches and what became of them to a report.
 
-use super::command_line;
-use crate::{
-    attack::{
-        invert::{LabelSource, Reconstruction, Setting},
-        threat::ThreatModel,
-    },
-    data::{Dataset, Picture},
-    device::DeviceInfo,
-    metrics::{Comparison, MetricsError, compare, flat_grey_floor},
-    report::{Batch, Floors, Restart, RunReport, Timing, figures, noise_like},
+use super::{
+    command_line,
+    experiment::{ClientBatch, Experiment, Outcome},
 };
-
-/// One client's batch.
-pub struct ClientBatch {
-    pub indices: Vec<usize>,
-    pub pictures: Vec<Picture>,
-    pub labels: Vec<usize>,
-}
+use crate::{
+    attack::{invert::LabelSource, labels::LabelMetrics, threat::ThreatModel},
+    data::{Dataset, Picture},
+    federated::defence::{Defence, accountant},
+    metrics::{Comparison, MetricsError, compare, flat_grey_floor},
+    report::{Batch, Defences, Floors, Restart, RunReport, figures, noise_like},
+};
 
 /// All that a report is made of.
 pub struct Study<'a> {
-    pub setting: Setting<'a>,
+    pub experiment: Experiment<'a>,
     pub threat_model: ThreatModel,
     pub dataset: &'a Dataset,
-    pub batches: Vec<ClientBatch>,
-    pub losses: Vec<f32>,
-    pub found: Vec<Reconstruction>,
+    pub outcome: Outcome,
 }
 
 impl Study<'_> {
-    /// The reconstructions, a list a batch.
-    pub fn pictures(&self) -> anyhow::Result<Vec<Vec<Picture>>> {
-        let [_, height, width] = self.setting.victim.image_shape();
-        let denormalise = |r: &Reconstruction| {
-            Ok(self.setting.normalisation.denormalise(&r.best().images, height, width)?)
-        };
-        self.found.iter().map(denormalise).collect()
-    }
-
-    pub fn report(
-        &self,
-        device: DeviceInfo,
-        timing: Timing,
-        pictures: &[Vec<Picture>],
-    ) -> anyhow::Result<RunReport> {
-        let Setting { victim, protocol, batch, normalisation, config, restarts, seed, .. } = &self.setting;
+    pub fn report(&self, pictures: &[Vec<Picture>]) -> anyhow::Result<RunReport> {
+        let Experiment { victim, protocol, normalisation, config, restarts, seed, .. } = self.experiment;
+        let Outcome { losses, found, timing } = &self.outcome;
         let over_batches = |make: &dyn Fn(&ClientBatch, usize) -> Result<Comparison, MetricsError>| {
-            self.batches.iter().enumerate().map(|(i, b)| make(b, i)).collect::<Result<Vec<_>, _>>()
+            self.experiment.batches.iter().enumerate().map(|(i, b)| make(b, i)).collect::<Result<Vec<_>, _>>()
         };
         let comparisons = over_batches(&|b, i| compare(&b.pictures, &pictures[i]))?;
         let grey = over_batches(&|b, _| flat_grey_floor(&b.pictures))?;
         let noise = over_batches(&|b, i| compare(&b.pictures, &noise_like(&b.pictures, seed + i as u64)))?;
-        let source = self.found[0].label_source;
-        let batches = (0..self.batches.len()).map(|i| {
-            let (b, found) = (&self.batches[i], &self.found[i]);
+        let source = found[0].label_source;
+        let batches = (0..found.len()).map(|i| {
+            let (b, found) = (&self.experiment.batches[i], &found[i]);
             Batch {
                 pictures: b.indices.clone(),
                 true_labels: Some(b.labels.clone()),
                 labels: found.labels.clone(),
                 label_source: found.label_source,
                 class_names: Some(b.labels.iter().map(|&l| self.dataset.class_names[l].clone()).collect()),
-                client_loss: Some(self.losses[i]),
+                client_loss: Some(losses[i]),
                 best_restart: found.best,
                 restarts: Restart::all(found),
                 metrics: Some(comparisons[i].clone()),
@@ -71,41 +49,60 @@ impl Study<'_> {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
             command: command_line(),
-            seed: *seed,
-            device,
+            seed,
+            device: self.experiment.device.info(),
             threat_model: self.threat_model.clone(),
-            protocol: **protocol,
-            attack: (*config).clone(),
+            protocol: *protocol,
+            attack: config.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),
             weights: victim.weights.clone(),
             classes: victim.model.classes,
-            batch: *batch,
-            restarts: *restarts,
+            batch: self.experiment.batch(),
+            restarts,
             data: self.dataset.name.clone(),
-            normalisation: (*normalisation).clone(),
-            timing,
+            normalisation: normalisation.clone(),
+            defences: self.defences(),
+            timing: *timing,
             metrics: figures(&comparisons),
             floors: figures(&grey).zip(figures(&noise)).map(|(flat_grey, noise)| Floors { flat_grey, noise }),
-            labels_right: (source != LabelSource::Given).then(|| self.labels_right()),
+            labels: (source != LabelSource::Given).then(|| self.label_metrics()),
             batches: batches.collect(),
         })
     }
 
-    /// Share of all labels restored, each counted as often as it occurs in its batch.
-    fn labels_right(&self) -> f64 {
-        let count = |labels: &[usize], class: usize| labels.iter().filter(|&&l| l == class).count();
-        let right: usize = self
-            .batches
-            .iter()
-            .zip(&self.found)
-            .map(|(b, f)| {
-                let classes = 0..self.setting.victim.model.classes;
-                classes.map(|c| count(&b.labels, c).min(count(&f.labels, c))).sum::<usize>()
-            })
-            .sum();
-        right as f64 / (self.batches.len() * self.setting.batch) as f64
+    fn defences(&self) -> Defences {
+        let defences = self.experiment.defences;
+        let epsilon = defences.iter().find_map(|d| match d {
+            Defence::DpSgd { multiplier, .. } => Some(accountant::epsilon(*multiplier)),
+            _ => None,
+        });
+        Defences {
+            client: defences.iter().map(ToString::to_string).collect(),
+            adaptive_eavesdropper: self.experiment.adaptive,
+            epsilon,
+            delta: epsilon.map(|_| accountant::DELTA),
+        }
     }
+
+    /// Mean over the batches.
+    fn label_metrics(&self) -> LabelMetrics {
+        label_metrics(&self.experiment, &self.outcome)
+    }
+}
+
+/// How well labels were restored, mean over the batches.
+pub fn label_metrics(experiment: &Experiment, outcome: &Outcome) -> LabelMetrics {
+    let classes = experiment.victim.model.classes;
+    let counts = |labels: &[usize]| {
+        let mut counts = vec![0; classes];
+        labels.iter().for_each(|&l| counts[l] += 1);
+        counts
+    };
+    let pairs = experiment.batches.iter().zip(&outcome.found);
+    let all: Vec<LabelMetrics> =
+        pairs.map(|(b, f)| LabelMetrics::of(&counts(&f.labels), &counts(&b.labels))).collect();
+    LabelMetrics::mean(&all)
 }
 
 /// What stands under each reconstruction.

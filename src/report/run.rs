@@ -9,6 +9,7 @@ use crate::{
         Outcome,
         config::AttackConfig,
         invert::{LabelSource, Reconstruction},
+        labels::LabelMetrics,
         threat::ThreatModel,
     },
     data::{Normalisation, Picture},
@@ -45,14 +46,26 @@ pub struct RunReport {
     pub restarts: usize,
     pub data: String,
     pub normalisation: Normalisation,
+    pub defences: Defences,
     pub timing: Timing,
     /// Over all pictures of all batches; absent where the originals are not known.
     pub metrics: Option<Figures>,
     /// What pictures that know nothing score.
     pub floors: Option<Floors>,
-    /// Share of labels restored right, counted with repetition; absent where they were given or are unknown.
-    pub labels_right: Option<f64>,
+    /// How well labels were restored, mean over the batches; absent where they were given or are unknown.
+    pub labels: Option<LabelMetrics>,
     pub batches: Vec<Batch>,
+}
+
+/// What protected the client, and whether the eavesdropper knew.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Defences {
+    /// In the order in which they were applied.
+    pub client: Vec<String>,
+    pub adaptive_eavesdropper: bool,
+    /// ε of the step at `delta`, for DP-SGD.
+    pub epsilon: Option<f64>,
+    pub delta: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
