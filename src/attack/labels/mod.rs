@@ -1,0 +1,131 @@
+//! Labels from the gradient of the last linear layer.
+//!
+//! All methods rest on one identity. With the batch mean of the cross entropy over B samples, of which n_c
+//! are of class c, and p_s the softmax of sample s:
+//!
+//! ∇b_c = (1/B)·(Σ_s p_s[c] − n_c), and ∇W_c is the same sum with each sample weighted by its features.
+
+mod bias_corrected;
+mod error;
+mod features;
+mod idlg;
+mod ilrg;
+mod layer;
+mod lowest;
+mod metrics;
+mod predictions;
+mod rounding;
+mod sign;
+mod suspicion;
+#[cfg(test)]
+mod synthetic;
+mod update;
+mod warnings;
+mod yin;
+
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::LabelError;
+pub use idlg::idlg;
+pub use layer::LastLayer;
+pub use metrics::LabelMetrics;
+pub use rounding::{apportion, largest_remainder};
+pub use suspicion::{Suspicion, check_gradient};
+pub use update::from_update;
+
+/// How labels are read from the last layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Counts from a linear system (Ma 2023)
+    Ilrg,
+    /// The row of ∇W with the lowest sum (Zhao 2020)
+    Idlg,
+    /// The classes with ∇b < 0
+    Sign,
+    /// The rows of ∇W with the lowest minima (Yin 2021)
+    Yin,
+    /// The classes with ∇b < 0, then by how much of ∇b is left
+    BiasCorrected,
+}
+
+impl Method {
+    pub const ALL: [Method; 5] =
+        [Method::Ilrg, Method::Idlg, Method::Sign, Method::Yin, Method::BiasCorrected];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Ilrg => "ilrg",
+            Method::Idlg => "idlg",
+            Method::Sign => "sign",
+            Method::Yin => "yin",
+            Method::BiasCorrected => "bias-corrected",
+        }
+    }
+
+    /// Whether the method reads W and b beside their gradients.
+    pub fn needs_weights(self) -> bool {
+        self == Method::Ilrg
+    }
+}
+
+impl Display for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a method made of a gradient.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Restored {
+    pub method: Method,
+    /// `(K)`: samples of each class, `B` together.
+    pub counts: Vec<usize>,
+    /// `(K)`: what `counts` were read from. iLRG: the solution before rounding. Bias-corrected: the counts
+    /// if every class had one and the same prediction to subtract. Sign: −B·∇b, which no count is below.
+    /// iDLG: Σ_j ∇W_cj. Yin: min_j ∇W_cj.
+    pub real: Vec<f64>,
+    /// In [0, 1], of the methods that can tell; see [`ilrg`](Method::Ilrg).
+    pub confidence: Option<f64>,
+    /// Where the gradient or the batch is not what the method assumes.
+    pub warnings: Vec<String>,
+}
+
+impl Restored {
+    /// A class index for each sample, in the order of the classes.
+    pub fn labels(&self) -> Vec<usize> {
+        self.counts.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class, n)).collect()
+    }
+
+    /// In place of a result, where the method cannot be run: no counts, and the reason as a warning.
+    pub fn not_run(method: Method, classes: usize, reason: &LabelError) -> Restored {
+        let warnings = vec![format!("not run: {reason}")];
+        Restored { method, counts: vec![0; classes], real: vec![0.0; classes], confidence: None, warnings }
+    }
+}
+
+/// Restores the labels of a batch of `batch`.
+///
+/// Where an assumption of the method fails there still is an answer, and a warning with it.
+///
+/// # Errors
+/// A tensor that the method needs is missing, or the gradient holds nothing to read.
+pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
+    if batch == 0 {
+        return Err(LabelError::EmptyBatch);
+    }
+    if layer.is_zero() {
+        return Err(LabelError::ZeroGradient);
+    }
+    let mut restored = match method {
+        Method::Ilrg => ilrg::restore(layer, batch)?,
+        Method::Idlg => idlg::restore(layer, batch),
+        Method::Sign => sign::restore(layer, batch)?,
+        Method::Yin => yin::restore(layer, batch),
+        Method::BiasCorrected => bias_corrected::restore(layer, batch)?,
+    };
+    restored.warnings.extend(warnings::general(method, layer, batch));
+    Ok(restored)
+}
