@@ -8,6 +8,7 @@ mod config;
 mod device;
 mod devices;
 mod invert;
+mod labels;
 mod metrics;
 mod options;
 mod plan;
@@ -41,6 +42,8 @@ enum Command {
     Capture(capture::Capture),
     /// Attack a gradient file
     Invert(invert::Invert),
+    /// Restore the labels of a batch from the last layer's gradient
+    Labels(labels::Labels),
     /// Compare two folders of PNG files: MSE, PSNR, SSIM
     Metrics(metrics::Metrics),
     /// List the devices this machine has
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
+        Command::Labels(command) => command.run(),
         Command::Metrics(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Plan(command) => command.run(),
