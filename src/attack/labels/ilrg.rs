@@ -1,10 +1,10 @@
 //! iLRG (Ma 2023): label counts, duplicates included, from a linear system.
 //!
-//! By the identity of this module's parent, B·∇b_i = Σ_j n_j·p̄_j[i] − n_i with p̄_j the mean softmax of class
-//! j's samples. p̄_j is estimated as P_j = softmax(W·ê_j + b), with ê_j = ∇W_j/∇b_j. That leaves C+1 equations
-//! for C counts:
+//! By the identity of this module's parent, `B·∇b_i = Σ_j n_j·p̄_j[i] − n_i` with p̄_j the mean softmax of
+//! class j's samples. p̄_j is estimated as P_j = softmax(W·ê_j + b), with ê_j = ∇W_j/∇b_j. That leaves C+1
+//! equations for C counts:
 //!
-//! Σ_j n_j = B, and for every class i: Σ_j n_j·P_j[i] − n_i = B·∇b_i.
+//! `Σ_j n_j = B`, and for every class i: `Σ_j n_j·P_j[i] − n_i = B·∇b_i`.
 //!
 //! On a trained victim the method is wrong by design: where P_j[j] → 1, column j of the system goes to 0.
 
@@ -21,8 +21,8 @@ const MAX_CLASSES: usize = 4096;
 /// Singular values below this share of the largest are noise: the gradient is in f32.
 const RANK_TOLERANCE: f64 = f32::EPSILON as f64;
 
-/// A solution this far from its counts might as well have been rounded otherwise.
-const FAR: f64 = 0.4;
+/// A solution is far from its counts when it is half-way to where it could as well be rounded otherwise.
+const FAR: f64 = 0.25;
 
 pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
     let method = Method::Ilrg;
@@ -43,14 +43,14 @@ pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> 
     let mut warnings = vec![];
     if agreement > trained(layer.classes) {
         warnings.push(format!(
-            "the victim is trained on such samples: it gives their true classes {agreement:.2} on average. \
-             iLRG is wrong by design on a saturated softmax"
+            "the victim gives the classes that are in the batch {agreement:.2} on average, as a trained one \
+             does: iLRG is wrong by design on a saturated softmax"
         ));
     }
     if distance > FAR {
         warnings.push(format!(
-            "the solution is up to {distance:.2} away from its counts: classes too alike in ∇b, or samples of \
-             a class too different for their mean to stand for them. Some counts are likely wrong"
+            "the solution is up to {distance:.2} away from its counts, so some of them may be wrong: the \
+             victim's predictions for the samples of a class differ too much for one to stand for all"
         ));
     }
     Ok(Restored { method, counts, real, confidence: Some(confidence), warnings })
@@ -129,8 +129,8 @@ mod tests {
                 let synthetic = batch(classes, d, size, 0.1, seed);
                 let restored = restore(&synthetic.layer(), size).unwrap();
                 assert_eq!(restored.counts, synthetic.counts, "K {classes}, B {size}, seed {seed}");
-                assert!(restored.warnings.is_empty(), "{:?}", restored.warnings);
                 assert!(restored.confidence > Some(0.3), "{:?}", restored.confidence);
+                assert!(size > classes || restored.warnings.is_empty(), "{:?}", restored.warnings);
             }
         }
     }

@@ -27,8 +27,8 @@ impl Names {
                 Ok(Names { weight: weight.into(), bias: Some(bias.into()) })
             }
             _ => Err(misuse(format!(
-                "--last-layer: expected two tensor names as in fc.weight,fc.bias, or the weight's alone, found \
-                 '{text}'"
+                "--last-layer: expected two tensor names as in fc.weight,fc.bias, or the weight's alone, \
+                 found '{text}'"
             ))),
         }
     }

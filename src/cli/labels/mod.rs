@@ -23,8 +23,8 @@ use layer_files::{LayerFiles, Names};
 /// Restore the labels of a batch from the gradient of the last linear layer, duplicates included.
 #[derive(Args)]
 #[command(
-    after_help = "Example: gia-gpu labels --weights victim.safetensors --gradient gradient.safetensors --batch 8 \
-                  --last-layer fc.weight,fc.bias\n\n\
+    after_help = "Example: gia-gpu labels --weights victim.safetensors --gradient gradient.safetensors \
+                  --batch 8 --last-layer fc.weight,fc.bias\n\n\
                   The files need to hold no more than these two tensors; others are ignored."
 )]
 pub struct Labels {
@@ -186,8 +186,8 @@ impl Labels {
     fn with_update_warning(&self, mut restored: Restored) -> Restored {
         if let Some(steps @ 2..) = self.local_steps {
             restored.warnings.push(format!(
-                "of {steps} local steps only the first was taken from the server's weights: the mean of their \
-                 gradients is no gradient of one loss, and the counts are approximate"
+                "of {steps} local steps only the first was taken from the server's weights: the mean of \
+                 their gradients is no gradient of one loss, and the counts are approximate"
             ));
         }
         restored
