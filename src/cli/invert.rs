@@ -8,7 +8,7 @@ use clap::Args;
 use super::{
     attack_options::AttackOptions,
     command_line, misuse,
-    model_options::{Known, ModelOptions, victim_error},
+    model_options::{ModelOptions, known_from, victim_error},
     observed::{ObservedOptions, check_kind, check_sign, say_positions},
     options::{DeviceOptions, NormalisationOptions, attack, check_batch, parse_labels, same_file},
     print_json, print_line,
@@ -24,7 +24,7 @@ use crate::{
     data::Normalisation,
     federated::{Victim, observed::batch_statistics},
     report::{Batch, Defences, OutputFolder, Restart, RunReport},
-    tensor_file::{GradientFile, GradientInfo},
+    tensor_file::GradientFile,
 };
 
 /// Attack a gradient file: restore labels where they are not given, and reconstruct the pictures.
@@ -73,13 +73,13 @@ impl Invert {
     pub fn run(self) -> anyhow::Result<()> {
         let observed = GradientFile::read(&self.gradient)?;
         let info = &observed.info.clone();
-        self.check(info)?;
-        let known = self.known(info)?;
+        self.check()?;
+        let known = known_from(info, &self.model, &self.gradient)?;
         let request = self.model.request(&known)?;
         let config = self.attack.config(&request.name)?;
         let batch = self.batch_size(info.batch_size)?;
         let protocol = self.protocol.protocol(info, batch)?;
-        let kind = self.observed.kind(info, &self.gradient)?;
+        let kind = self.observed.kind(info, &self.gradient, &protocol)?;
         check_kind(kind, &protocol)?;
         let victim = Victim::from_file(&self.weights, &request).map_err(victim_error)?;
         say_positions(&self.weights, victim.positions.as_ref());
@@ -170,41 +170,12 @@ impl Invert {
         print_line(format!("{}\nwrote {}", summary::of(&report), self.out.join("grid.png").display()))
     }
 
-    /// The gradient file must not contradict the options.
-    fn check(&self, info: &GradientInfo) -> anyhow::Result<()> {
+    fn check(&self) -> anyhow::Result<()> {
         let file = self.gradient.display();
         if same_file(&self.weights, &self.gradient) {
             return Err(misuse(format!("--weights and --gradient name the same file, {file}")));
         }
-        match (&info.architecture, &self.model.arch) {
-            (Some(found), Some(asked)) if found != asked => Err(misuse(format!(
-                "{file}: the gradient is of architecture '{found}', --arch says '{asked}'"
-            ))),
-            (None, None) => Err(misuse(format!("{file} does not say its architecture: give --arch"))),
-            _ => Ok(()),
-        }
-    }
-
-    /// What the gradient file says of the network.
-    fn known(&self, info: &GradientInfo) -> anyhow::Result<Known> {
-        let options = info.options.as_deref().unwrap_or_default().parse();
-        let options = options.map_err(|e| misuse(format!("{}: 'options': {e}", self.gradient.display())))?;
-        let known = Known {
-            architecture: info.architecture.clone(),
-            options,
-            image: info.image_shape,
-            pictures: None,
-            classes: info.classes,
-        };
-        let asked = self.model.request(&known)?;
-        match info.image_shape {
-            Some(found) if asked.image != Some(found) => Err(misuse(format!(
-                "{}: images of {found:?} (C, H, W), the options say {:?}",
-                self.gradient.display(),
-                asked.image.unwrap_or_default()
-            ))),
-            _ => Ok(known),
-        }
+        Ok(())
     }
 
     /// Of the gradient file, of `--batch`, or the number of labels.

@@ -12,6 +12,7 @@ mod device;
 mod devices;
 mod experiment;
 mod invert;
+mod labels;
 mod metrics;
 mod model_options;
 mod observed;
@@ -50,6 +51,8 @@ enum Command {
     Capture(capture::Capture),
     /// Attack a gradient file
     Invert(invert::Invert),
+    /// Restore the labels of a batch from the last layer's gradient
+    Labels(labels::Labels),
     /// Compare two folders of PNG files: MSE, PSNR, SSIM
     Metrics(metrics::Metrics),
     /// List the devices this machine has
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
+        Command::Labels(command) => command.run(),
         Command::Metrics(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Plan(command) => command.run(),

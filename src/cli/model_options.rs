@@ -1,6 +1,6 @@
 //! Which network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -12,6 +12,7 @@ use crate::{
         architecture::architecture,
         options::{Activation, Norm, Stem, parse_hidden},
     },
+    tensor_file::GradientInfo,
 };
 
 /// Architecture of commands that are told none.
@@ -84,6 +85,50 @@ impl ModelOptions {
         };
         let image = Some([self.channels.unwrap_or(c), h, w]);
         Ok(Request { name, options, image, classes: self.classes.or(known.classes) })
+    }
+}
+
+/// What a gradient file says of the network.
+///
+/// # Errors
+/// The options contradict it, or neither says which architecture.
+pub fn known_from(info: &GradientInfo, options: &ModelOptions, path: &Path) -> anyhow::Result<Known> {
+    let file = path.display();
+    match (&info.architecture, &options.arch) {
+        (Some(found), Some(asked)) if found != asked => {
+            return Err(misuse(format!(
+                "{file}: the gradient is of architecture '{found}', --arch says '{asked}'"
+            )));
+        }
+        (None, None) => return Err(misuse(format!("{file} does not say its architecture: give --arch"))),
+        _ => {}
+    }
+    let in_file: Options = info
+        .options
+        .as_deref()
+        .unwrap_or_default()
+        .parse()
+        .map_err(|error| misuse(format!("{file}: metadata 'options': {error}")))?;
+    let known = Known {
+        architecture: info.architecture.clone(),
+        options: in_file.clone(),
+        image: info.image_shape,
+        pictures: None,
+        classes: info.classes,
+    };
+    let request = options.request(&known)?;
+    if request.options != in_file && info.architecture.is_some() {
+        return Err(misuse(format!(
+            "{file}: the gradient is of '{} {in_file}', the options say '{} {}'",
+            request.name, request.name, request.options
+        )));
+    }
+    match info.image_shape {
+        Some(found) if request.image != Some(found) => Err(misuse(format!(
+            "{file}: images of {found:?} (C, H, W), the options say {:?}",
+            request.image.unwrap_or_default()
+        ))),
+        _ => Ok(known),
     }
 }
 

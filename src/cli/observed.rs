@@ -28,7 +28,7 @@ enum KindChoice {
 /// What the file holds.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ObservedOptions {
-    /// What the file holds, where it does not say itself (default: gradient)
+    /// What the file holds, where it does not say itself (default: an update with --local-lr, else a gradient)
     #[arg(long, value_enum)]
     kind: Option<KindChoice>,
 }
@@ -42,7 +42,7 @@ const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
 impl ObservedOptions {
     /// # Errors
     /// The option contradicts the file.
-    pub fn kind(&self, info: &GradientInfo, path: &Path) -> anyhow::Result<Kind> {
+    pub fn kind(&self, info: &GradientInfo, path: &Path, protocol: &Protocol) -> anyhow::Result<Kind> {
         let said = info.kind.as_deref().and_then(Kind::parse);
         let asked = self.kind.map(|kind| match kind {
             KindChoice::Gradient => Kind::Gradient,
@@ -56,7 +56,11 @@ impl ObservedOptions {
                 said.name(),
                 asked.name()
             ))),
-            _ => Ok(said.or(asked).unwrap_or(Kind::Gradient)),
+            _ => Ok(said.or(asked).unwrap_or(if protocol.local.is_some() {
+                Kind::Update
+            } else {
+                Kind::Gradient
+            })),
         }
     }
 

@@ -94,14 +94,9 @@ impl Study<'_> {
 /// How well labels were restored, mean over the batches.
 pub fn label_metrics(experiment: &Experiment, outcome: &Outcome) -> LabelMetrics {
     let classes = experiment.victim.model.classes;
-    let counts = |labels: &[usize]| {
-        let mut counts = vec![0; classes];
-        labels.iter().for_each(|&l| counts[l] += 1);
-        counts
-    };
     let pairs = experiment.batches.iter().zip(&outcome.found);
     let all: Vec<LabelMetrics> =
-        pairs.map(|(b, f)| LabelMetrics::of(&counts(&f.labels), &counts(&b.labels))).collect();
+        pairs.map(|(b, f)| LabelMetrics::of(&f.labels, &b.labels, classes)).collect();
     LabelMetrics::mean(&all)
 }
 

@@ -6,4 +6,5 @@ mod careful;
 mod contract;
 mod determinism;
 mod interrupted;
+mod labels;
 mod support;
