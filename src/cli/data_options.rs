@@ -56,7 +56,10 @@ impl DataOptions {
 
     /// Batches that keep the rule, fitted to the victim's input.
     pub fn read(&self, dataset: &Dataset, victim: &Victim) -> anyhow::Result<Vec<ClientBatch>> {
-        let chosen = dataset.batches(self.batch, self.batches, self.batch_labels).map_err(misuse)?;
+        let (batch, batches) = (self.batch, self.batches);
+        let chosen = dataset
+            .batches(batch, batches, self.batch_labels)
+            .map_err(|error| misuse(format!("--batch {batch} × --batches {batches}: {error}")))?;
         read_batches(dataset, victim, chosen)
     }
 }

@@ -120,26 +120,28 @@ impl Experiment<'_> {
     }
 }
 
-/// The pictures of these indices, fitted to the victim's input.
+/// Batches of these indices, with the data set's own labels.
 pub fn read_batches(
     dataset: &Dataset,
     victim: &Victim,
     chosen: Vec<Vec<usize>>,
 ) -> anyhow::Result<Vec<ClientBatch>> {
+    let label = |&i: &usize| match (dataset.label(i)?, victim.model.classes) {
+        (label, classes) if label >= classes => Err(misuse(format!(
+            "picture {i} of {} has label {label}, the victim has {classes} classes",
+            dataset.name
+        ))),
+        (label, _) => Ok(label),
+    };
     let read = |indices: Vec<usize>| {
-        let mut batch = ClientBatch { indices: indices.clone(), pictures: vec![], labels: vec![] };
-        for i in indices {
-            let (label, classes) = (dataset.label(i)?, victim.model.classes);
-            if label >= classes {
-                return Err(misuse(format!(
-                    "picture {i} of {} has label {label}, the victim has {classes} classes",
-                    dataset.name
-                )));
-            }
-            batch.labels.push(label);
-            batch.pictures.push(fit_picture(dataset.picture(i)?, victim.image_shape())?);
-        }
-        Ok(batch)
+        let labels = indices.iter().map(label).collect::<Result<Vec<_>, _>>()?;
+        let pictures = read_pictures(dataset, victim, &indices)?;
+        Ok(ClientBatch { indices, pictures, labels })
     };
     chosen.into_iter().map(read).collect()
+}
+
+/// The pictures of these indices, fitted to the victim's input.
+pub fn read_pictures(dataset: &Dataset, victim: &Victim, indices: &[usize]) -> anyhow::Result<Vec<Picture>> {
+    indices.iter().map(|&i| fit_picture(dataset.picture(i)?, victim.image_shape())).collect()
 }

@@ -23,7 +23,7 @@ use crate::{
     },
     data::Normalisation,
     federated::{Victim, observed::batch_statistics},
-    report::{Batch, Defences, OutputFolder, Restart, RunReport},
+    report::{Batch, Defences, OutputFolder, Restart, RunReport, ThreatRecord},
     tensor_file::GradientFile,
 };
 
@@ -134,12 +134,11 @@ impl Invert {
             command: command_line(),
             seed: self.seed,
             device: device.info(),
-            threat_model,
+            threat_model: ThreatRecord::new(threat_model, &victim, &protocol, &config, found.label_source),
             protocol,
             attack: config.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),
-            weights: victim.weights.clone(),
             classes,
             batch,
             restarts: self.attack.trials,

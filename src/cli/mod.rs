@@ -21,6 +21,7 @@ mod plan;
 mod progress;
 mod protocol_options;
 mod run;
+mod run_report;
 mod study;
 mod summary;
 mod threat_options;
@@ -55,6 +56,8 @@ enum Command {
     Labels(labels::Labels),
     /// Compare two folders of PNG files: MSE, PSNR, SSIM
     Metrics(metrics::Metrics),
+    /// Measure over many batches: label restoration, defences
+    Study(study::StudyCommand),
     /// List the devices this machine has
     Devices(devices::Devices),
     /// Show the steps of one attack iteration: kernels, shapes, bytes, FLOPs
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Invert(command) => command.run(),
         Command::Labels(command) => command.run(),
         Command::Metrics(command) => command.run(),
+        Command::Study(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Plan(command) => command.run(),
     };

@@ -15,7 +15,7 @@ use super::{
     options::{DeviceOptions, NormalisationOptions, same_file},
     print_json, print_line,
     protocol_options::ProtocolOptions,
-    study::{Study, captions},
+    run_report::{Study, captions},
     summary,
     threat_options::{Setup, ThreatOptions},
 };

@@ -83,8 +83,8 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
             _ => writeln!(f)?,
         }
     }
-    let grants: Vec<&str> = report.threat_model.grants.iter().map(|g| g.name()).collect();
-    writeln!(f, "eavesdropper ({}) knows: {}", report.threat_model.name, grants.join(", "))?;
+    let grants: Vec<&str> = report.threat_model.model.grants.iter().map(|g| g.name()).collect();
+    writeln!(f, "eavesdropper ({}) knows: {}", report.threat_model.model.name, grants.join(", "))?;
     write!(
         f,
         "{} in {:.1} s, {:.3} ms per iteration and trial",

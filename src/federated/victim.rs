@@ -139,6 +139,19 @@ impl Victim {
         self.declarations.iter().filter(|d| !d.trainable).map(spec).collect()
     }
 
+    /// Weight `(K, d)` and bias `(K)` of the last layer.
+    pub fn last_layer(&self) -> (&[f32], Option<&[f32]>) {
+        let trainable: Vec<&Vec<f32>> = self
+            .declarations
+            .iter()
+            .zip(&self.tensors)
+            .filter(|(d, _)| d.trainable)
+            .map(|(_, t)| t)
+            .collect();
+        let weight = self.last_weight();
+        (trainable[weight], trainable.get(weight + 1).map(|b| &b[..]))
+    }
+
     pub fn has_batch_norm(&self) -> bool {
         self.declarations.iter().any(|d| !d.trainable)
     }

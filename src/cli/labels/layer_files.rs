@@ -51,11 +51,7 @@ impl LayerFiles {
     pub fn of_victim(victim: &Victim, path: &Path, gradient: &[Vec<f32>]) -> LayerFiles {
         let weight = victim.last_weight();
         let specs = victim.gradient_specs();
-        let has_bias = specs.get(weight + 1).is_some();
-        let own = |i: usize| {
-            let position = victim.declarations.iter().position(|d| d.name == specs[i].name).expect("its own");
-            victim.tensors[position].clone()
-        };
+        let (own_weight, own_bias) = victim.last_layer();
         LayerFiles {
             names: Names {
                 weight: specs[weight].name.clone(),
@@ -64,8 +60,8 @@ impl LayerFiles {
             gradient_path: path.into(),
             classes: victim.model.classes,
             weight_gradient: gradient[weight].clone(),
-            bias_gradient: has_bias.then(|| gradient[weight + 1].clone()),
-            weights: Some((own(weight), has_bias.then(|| own(weight + 1)))),
+            bias_gradient: gradient.get(weight + 1).cloned(),
+            weights: Some((own_weight.to_vec(), own_bias.map(<[f32]>::to_vec))),
         }
     }
 

@@ -169,6 +169,9 @@ impl Labels {
         protocol: &Protocol,
     ) -> anyhow::Result<LayerFiles> {
         let names = Names::parse(names)?;
+        if self.model.arch.is_some() {
+            known_from(&gradient.info, &self.model, &self.gradient)?;
+        }
         let mut files = LayerFiles::read(gradient, self.weights.as_deref(), names)?;
         if kind == Kind::Model {
             files.subtract_weights()?;
@@ -186,6 +189,12 @@ impl Labels {
         kind: Kind,
         protocol: &Protocol,
     ) -> anyhow::Result<LayerFiles> {
+        if self.model.arch.is_none() && gradient.info.architecture.is_none() {
+            let file = self.gradient.display();
+            return Err(misuse(format!(
+                "{file} does not say its architecture: give --last-layer WEIGHT,BIAS, or --arch"
+            )));
+        }
         let Some(weights) = &self.weights else {
             return Err(misuse("without --weights, the last layer is found by --last-layer WEIGHT,BIAS"));
         };

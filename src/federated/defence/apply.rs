@@ -70,17 +70,10 @@ impl<'a> Defended<'a> {
         generator: &mut ChaCha8Rng,
     ) -> Result<(), ClientError> {
         match defence {
-            Defence::Noise(_) | Defence::DpSgd { .. } => {
-                let deviation = noise_deviation(&[defence], self.batch) as f32;
-                for tensor in sent {
-                    let noise = random::normal(generator, tensor.len());
-                    tensor.iter_mut().zip(noise).for_each(|(v, n)| *v += n * deviation);
-                }
-            }
-            Defence::Laplace(scale) => {
-                let mut draw = || -> f32 { Exp1.sample(generator) };
-                // The difference of two exponential draws.
-                sent.iter_mut().flatten().for_each(|v| *v += (draw() - draw()) * scale as f32);
+            Defence::Noise(_) | Defence::Laplace(_) => add_noise(defence, 1.0, sent, generator),
+            Defence::DpSgd { .. } => {
+                let deviation = noise_deviation(&[defence], self.batch);
+                add_noise(Defence::Noise(deviation), 1.0, sent, generator);
             }
             Defence::Clip(limit) => {
                 let square: f64 = sent.iter().flatten().map(|v| f64::from(*v).powi(2)).sum();
@@ -104,6 +97,26 @@ impl<'a> Defended<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// The noise of a noise defence, `relative` times as strong.
+pub fn add_noise(defence: Defence, relative: f64, sent: &mut [Vec<f32>], generator: &mut ChaCha8Rng) {
+    match defence {
+        Defence::Noise(deviation) => {
+            for tensor in sent {
+                let noise = random::normal(generator, tensor.len());
+                let deviation = (deviation * relative) as f32;
+                tensor.iter_mut().zip(noise).for_each(|(v, n)| *v += n * deviation);
+            }
+        }
+        Defence::Laplace(scale) => {
+            // The difference of two exponential draws.
+            let mut draw = || -> f32 { Exp1.sample(generator) };
+            let scale = (scale * relative) as f32;
+            sent.iter_mut().flatten().for_each(|v| *v += (draw() - draw()) * scale);
+        }
+        _ => {}
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod accountant;
 pub mod adapt;
 mod apply;
+mod last_layer;
 mod soteria;
 
 use std::{fmt, str::FromStr};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use super::Protocol;
 
 pub use apply::Defended;
+pub use last_layer::LastLayerClient;
 
 /// One defence and its strength. All act on what is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

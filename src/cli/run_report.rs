@@ -9,7 +9,7 @@ use crate::{
     data::{Dataset, Picture},
     federated::defence::{Defence, accountant},
     metrics::{Comparison, MetricsError, compare, flat_grey_floor},
-    report::{Batch, Defences, Floors, Restart, RunReport, figures, noise_like},
+    report::{Batch, Defences, Floors, Restart, RunReport, ThreatRecord, figures, noise_like},
 };
 
 /// All that a report is made of.
@@ -51,12 +51,11 @@ impl Study<'_> {
             command: command_line(),
             seed,
             device: self.experiment.device.info(),
-            threat_model: self.threat_model.clone(),
+            threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, config, source),
             protocol: *protocol,
             attack: config.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),
-            weights: victim.weights.clone(),
             classes: victim.model.classes,
             batch: self.experiment.batch(),
             restarts,
