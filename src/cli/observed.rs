@@ -117,8 +117,10 @@ pub fn check_kind(kind: Kind, protocol: &Protocol) -> anyhow::Result<()> {
 /// Noise makes the bias gradient's sum differ from 0: then its signs prove nothing, and there is a warning.
 pub fn check_sign(victim: &Victim, gradient: &[Vec<f32>], batch: usize, path: &Path) -> anyhow::Result<()> {
     let Some(bias) = gradient.get(victim.last_weight() + 1) else { return Ok(()) };
-    let found = check_gradient(bias, batch);
+    let mut found = check_gradient(bias, batch);
     let noisy = found.iter().any(|s| matches!(s, Suspicion::SumNotZero { .. }));
+    // The plainest first.
+    found.sort_by_key(|s| !matches!(s, Suspicion::Reversed { .. }));
     for suspicion in found {
         match suspicion {
             Suspicion::Reversed { .. } | Suspicion::Scale { .. } if !noisy => {

@@ -9,9 +9,8 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(stage: &'static str) -> Progress {
-        let style = ProgressStyle::with_template(
-            "{prefix} {wide_bar} {pos}/{len} {msg}{elapsed} gone, {eta} left",
-        );
+        let style =
+            ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}{elapsed} gone, {eta} left");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         Progress { bar: ProgressBar::new(0).with_style(style).with_prefix(stage) }
     }

@@ -19,7 +19,7 @@ fn wrong_options_are_misuse() {
     run("--device tpu", &["tpu", "auto"]);
     run("--batch 0", &["--batch", "0"]);
     run("--batches 0", &["--batches", "0"]);
-    run("--batch 41", &["--batch 41", "41", "has 40"]);
+    run("--batch 41", &["--batch 41", "41", "found 40"]);
     run("--trials 0", &["--trials", "0"]);
     run("--trials many", &["--trials", "many"]);
     run("--classes 2", &["label 2", "2 classes"]);
