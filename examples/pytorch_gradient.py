@@ -23,9 +23,9 @@ MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
 
 def main(out):
     os.makedirs(out, exist_ok=True)
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     model = resnet18(num_classes=CLASSES).eval()  # .train() for batch statistics: then give --mode train
-    pixels = np.random.default_rng(0).integers(0, 256, (BATCH, SIDE, SIDE, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(1).integers(0, 256, (BATCH, SIDE, SIDE, 3), dtype=np.uint8)
     labels = torch.tensor([3, 5, 5, 0, 9, 2, 2, 2])
 
     x = torch.tensor(pixels).permute(0, 3, 1, 2) / 255
