@@ -154,6 +154,7 @@ impl Invert {
                 true_labels: None,
                 labels: found.labels.clone(),
                 label_source: found.label_source,
+                label_warnings: found.label_warnings.clone(),
                 class_names: None,
                 client_loss: None,
                 best_restart: found.best,

@@ -38,6 +38,7 @@ impl Study<'_> {
                 true_labels: Some(b.labels.clone()),
                 labels: found.labels.clone(),
                 label_source: found.label_source,
+                label_warnings: found.label_warnings.clone(),
                 class_names: Some(b.labels.iter().map(|&l| self.dataset.class_names[l].clone()).collect()),
                 client_loss: Some(losses[i]),
                 best_restart: found.best,

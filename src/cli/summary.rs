@@ -109,7 +109,8 @@ fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
     if let Some(names) = &batch.class_names {
         write!(f, " ({})", list(names))?;
     }
-    writeln!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)
+    writeln!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)?;
+    batch.label_warnings.iter().try_for_each(|warning| writeln!(f, "    warning: {warning}"))
 }
 
 /// The first few of them.

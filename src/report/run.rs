@@ -162,6 +162,8 @@ pub struct Batch {
     pub true_labels: Option<Vec<usize>>,
     pub labels: Vec<usize>,
     pub label_source: LabelSource,
+    /// Where the method that restored the labels finds its assumptions broken.
+    pub label_warnings: Vec<String>,
     pub class_names: Option<Vec<String>>,
     /// Mean cross entropy of the client's step.
     pub client_loss: Option<f32>,
