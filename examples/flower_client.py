@@ -4,8 +4,8 @@
 
 The client trains a torchvision ResNet-18 for four local steps. `fit` is called with the messages that Flower's
 server sends, and writes OUTDIR/server.npz (the parameters it was sent) and OUTDIR/update.npz (what its training
-changed them by): ordered arrays without names, in the order of `state_dict`, as they travel. In your own client,
-the two np.savez lines are all you need.
+changed them by): ordered arrays without names, in the order of `state_dict`, as they travel. What it answers is
+kept as OUTDIR/local.npz. In your own client, the np.savez lines are all you need; local.npz does instead of update.npz.
 """
 
 import os
@@ -46,6 +46,7 @@ class Client(NumPyClient):
         # These lines are what your own client needs.
         np.savez(f"{self.out}/server.npz", *parameters)
         np.savez(f"{self.out}/update.npz", *[new - old for new, old in zip(trained, parameters)])
+        np.savez(f"{self.out}/local.npz", *trained)
         return trained, len(self.x), {}
 
 

@@ -36,6 +36,10 @@ echo "== an update that a Flower client saved"
     --gradient "$out/flower/update.npz" --batch 8 --local-steps 4 --local-batch 2 --local-lr 0.01 --json \
     > "$out/flower/found.json"
 check_labels "$out/flower/labels.txt" "$out/flower/found.json"
+"$gia" labels --arch resnet18 --image-size 32 --weights "$out/flower/server.npz" --kind model \
+    --gradient "$out/flower/local.npz" --batch 8 --local-steps 4 --local-batch 2 --local-lr 0.01 --json \
+    > "$out/flower/found.json"
+check_labels "$out/flower/labels.txt" "$out/flower/found.json"
 "$gia" invert --arch resnet18 --image-size 32 --weights "$out/flower/server.npz" \
     --gradient "$out/flower/update.npz" --batch 8 --local-steps 4 --local-batch 2 --local-lr 0.01 --iterations 3 \
     --out "$out/flower/report"
