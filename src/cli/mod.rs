@@ -8,6 +8,7 @@ mod capture;
 mod config;
 mod device;
 mod devices;
+mod evaluate;
 mod invert;
 mod metrics;
 mod model_options;
@@ -20,6 +21,8 @@ mod run;
 mod study;
 mod summary;
 mod threat_options;
+mod train;
+mod train_victim;
 
 use std::{
     fmt::Display,
@@ -47,6 +50,10 @@ enum Command {
     Capture(capture::Capture),
     /// Attack a gradient file
     Invert(invert::Invert),
+    /// Train a victim
+    Train(train::Train),
+    /// Classify a data set: accuracy and cross entropy
+    Evaluate(evaluate::Evaluate),
     /// Compare two folders of PNG files: MSE, PSNR, SSIM
     Metrics(metrics::Metrics),
     /// List the devices this machine has
@@ -79,6 +86,8 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Evaluate(command) => command.run(),
         Command::Metrics(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Plan(command) => command.run(),
