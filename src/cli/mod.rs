@@ -10,6 +10,7 @@ mod data_options;
 mod defence_options;
 mod device;
 mod devices;
+mod evaluate;
 mod experiment;
 mod invert;
 mod labels;
@@ -25,6 +26,8 @@ mod run_report;
 mod study;
 mod summary;
 mod threat_options;
+mod train;
+mod train_victim;
 
 use std::{
     fmt::Display,
@@ -54,6 +57,10 @@ enum Command {
     Invert(invert::Invert),
     /// Restore the labels of a batch from the last layer's gradient
     Labels(labels::Labels),
+    /// Train a victim
+    Train(train::Train),
+    /// Classify a data set: accuracy and cross entropy
+    Evaluate(evaluate::Evaluate),
     /// Compare two folders of PNG files: MSE, PSNR, SSIM
     Metrics(metrics::Metrics),
     /// Measure over many batches: label restoration, defences
@@ -89,6 +96,8 @@ pub fn main() -> ExitCode {
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
         Command::Labels(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Evaluate(command) => command.run(),
         Command::Metrics(command) => command.run(),
         Command::Study(command) => command.run(),
         Command::Devices(command) => command.run(),

@@ -81,6 +81,14 @@ pub fn check_batch(batch: usize) -> anyhow::Result<()> {
     }
 }
 
+/// The value of `--limit`.
+pub fn check_limit(limit: Option<usize>) -> anyhow::Result<()> {
+    match limit {
+        Some(0) => Err(misuse("--limit: expected 1 or more, found 0")),
+        _ => Ok(()),
+    }
+}
+
 /// Whether two paths lead to one file, which need not exist yet.
 pub fn same_file(a: &Path, b: &Path) -> bool {
     let resolved = |path: &Path| {
@@ -119,10 +127,7 @@ pub fn parse_classes(option: &str, text: &str, batch: usize, classes: usize) -> 
     }
 }
 
-/// A picture as the network's input: channels converted, a smaller one padded with zeros, any other size
-/// cropped and resized.
-pub fn fit_picture(picture: Picture, [channels, height, width]: [usize; 3]) -> anyhow::Result<Picture> {
-    let picture = picture.with_channels(channels)?;
-    let smaller = picture.height <= height && picture.width <= width;
-    Ok(if smaller { picture.padded(height, width)? } else { picture.resized(height, width)? })
+/// A picture as the network's input, see [`Picture::fitted`].
+pub fn fit_picture(picture: Picture, shape: [usize; 3]) -> anyhow::Result<Picture> {
+    Ok(picture.fitted(shape)?)
 }

@@ -9,22 +9,38 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(stage: &'static str) -> Progress {
-        let style =
-            ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}{elapsed} gone, {eta} left");
+        let template = "{prefix} {wide_bar} {pos}/{len} objective {msg}, {elapsed} gone, {eta} left";
+        Progress::with_template(stage, template)
+    }
+
+    /// A bar without a loss.
+    pub fn counting(stage: &'static str) -> Progress {
+        Progress::with_template(stage, "{prefix} {wide_bar} {pos}/{len}, {elapsed} gone, {eta} left")
+    }
+
+    fn with_template(stage: &'static str, template: &str) -> Progress {
+        let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         Progress { bar: ProgressBar::new(0).with_style(style).with_prefix(stage) }
     }
 
-    /// Iterations done and in all, and the latest objective of every trial, if there is one.
-    pub fn update(&self, done: usize, of: usize, latest: &[f32]) {
+    pub fn count(&self, done: usize, of: usize) {
         self.bar.set_length(of as u64);
         self.bar.set_position(done as u64);
-        if latest.is_empty() {
-            return;
-        }
+    }
+
+    /// Iterations done and in all, and the latest objective of every trial.
+    pub fn update(&self, done: usize, of: usize, latest: &[f32]) {
         let finite: Vec<f32> = latest.iter().copied().filter(|l| l.is_finite()).collect();
         let mean = finite.iter().sum::<f32>() / finite.len().max(1) as f32;
-        self.bar.set_message(format!("objective {mean:.3e}, "));
+        self.bar.set_length(of as u64);
+        self.bar.set_position(done as u64);
+        self.bar.set_message(format!("{mean:.3e}"));
+    }
+
+    /// Prints above the bar.
+    pub fn above(&self, print: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+        self.bar.suspend(print)
     }
 
     pub fn finish(self) {

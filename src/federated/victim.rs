@@ -163,10 +163,15 @@ impl Victim {
 
     /// All tensors by name.
     pub fn state_dict(&self) -> std::collections::BTreeMap<String, Tensor> {
+        self.state_dict_of(&self.tensors)
+    }
+
+    /// Other values of the same tensors by name.
+    pub fn state_dict_of(&self, tensors: &[Vec<f32>]) -> std::collections::BTreeMap<String, Tensor> {
         let tensor = |(d, data): (&Declaration, &Vec<f32>)| {
             (d.name.clone(), Tensor { shape: d.shape.clone(), data: data.clone() })
         };
-        self.declarations.iter().zip(&self.tensors).map(tensor).collect()
+        self.declarations.iter().zip(tensors).map(tensor).collect()
     }
 
     /// Size of one gradient in memory.

@@ -118,7 +118,7 @@ impl LabelStudy {
         let device = self.device.device.open()?;
         let mut client = LastLayerClient::new(&*device, &victim, &protocol, &defences, self.batch)?;
 
-        let bar = Progress::new("restoring labels");
+        let bar = Progress::counting("restoring labels");
         let mut results: Vec<(Vec<usize>, Vec<Restored>)> = vec![];
         for number in 0..self.batches {
             let batch = self.random_batch(&dataset, &victim, number)?;
@@ -130,7 +130,7 @@ impl LabelStudy {
                     .unwrap_or_else(|reason| Restored::not_run(method, layer.classes(), &reason))
             });
             results.push((batch.labels, restored.to_vec()));
-            bar.update(number + 1, self.batches, &[]);
+            bar.count(number + 1, self.batches);
         }
         bar.finish();
         let report = Report {
