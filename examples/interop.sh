@@ -45,8 +45,13 @@ check_labels "$out/flower/labels.txt" "$out/flower/found.json"
     --out "$out/flower/report"
 
 echo "== a model that gia-gpu trained, in torchvision"
-"$gia" train victim --arch resnet18 --image-size 32 --epochs 1 --batch 8 --limit 32 --out "$out/trained.safetensors"
-"$gia" evaluate --arch resnet18 --image-size 32 --weights "$out/trained.safetensors" --limit 8 \
-    --logits "$out/logits.safetensors"
-"$python" "$here/check_trained.py" "$out/trained.safetensors" "$out/logits.safetensors"
+for i in 0 1 2 3 4 5 6 7; do
+    class=$out/data/class$((i % 2))
+    mkdir -p "$class"
+    cp "$out/torch/$i.png" "$class/"
+done
+"$gia" train victim --arch resnet18 --image-size 32 --data "$out/data" --epochs 2 --batch 4 \
+    --out "$out/trained.safetensors"
+"$gia" evaluate --weights "$out/trained.safetensors" --data "$out/data" --logits "$out/logits.safetensors"
+"$python" "$here/check_trained.py" "$out/trained.safetensors" "$out/logits.safetensors" "$out/data"
 echo "interoperates"
