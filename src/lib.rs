@@ -12,3 +12,4 @@ pub mod random;
 pub mod report;
 pub mod tape;
 pub mod tensor_file;
+pub mod train;

@@ -15,11 +15,8 @@ use crate::{
     data::Picture,
     federated::{Kind, Protocol, Update, Victim, client, observed},
     nn::Mode,
-    tensor_file::{GradientFile, GradientInfo, ParameterSpec, Tensor, TensorFile},
+    tensor_file::{GradientFile, GradientInfo, ParameterSpec, Tensor, TensorFile, WeightsInfo},
 };
-
-/// What the metadata of weights says under `format`, so that they are not taken for a gradient.
-const WEIGHTS_FORMAT: &str = "gia-gpu weights";
 
 /// Compute what a client would send for these pictures: the gradient of mean cross entropy, or with
 /// --local-steps the update of its local training.
@@ -97,9 +94,8 @@ impl Capture {
             std: Some(normalisation.std().to_vec()),
         };
         if let Some(path) = &self.save_weights {
-            let metadata = [("format", WEIGHTS_FORMAT), ("architecture", &victim.model.name)];
-            let metadata = metadata.map(|(key, value)| (key.to_string(), value.to_string()));
-            TensorFile::write(path, &victim.state_dict(), &metadata.into())?;
+            let architecture = Some(victim.model.name.clone());
+            WeightsInfo { architecture, ..WeightsInfo::default() }.write(path, &victim.state_dict())?;
         }
         let tensors = self.sent(&victim, &protocol, update);
         GradientFile::write(&self.out, &tensors, &info)?;

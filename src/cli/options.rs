@@ -81,6 +81,14 @@ pub fn check_batch(batch: usize) -> anyhow::Result<()> {
     }
 }
 
+/// The value of `--limit`.
+pub fn check_limit(limit: Option<usize>) -> anyhow::Result<()> {
+    match limit {
+        Some(0) => Err(misuse("--limit: expected 1 or more, found 0")),
+        _ => Ok(()),
+    }
+}
+
 /// Whether two paths lead to one file, which need not exist yet.
 pub fn same_file(a: &Path, b: &Path) -> bool {
     let resolved = |path: &Path| {
@@ -93,31 +101,33 @@ pub fn same_file(a: &Path, b: &Path) -> bool {
     resolved(a) == resolved(b)
 }
 
-/// `3,5` → class indices below `classes`, `batch` of them.
+/// `--labels 3,5` → class indices below `classes`, `batch` of them.
 pub fn parse_labels(text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
+    parse_classes("--labels", text, batch, classes)
+}
+
+/// The same of the option of this name.
+pub fn parse_classes(option: &str, text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
     let labels: Vec<usize> = text
         .split(',')
         .map(|part| {
             let part = part.trim();
             part.parse()
-                .map_err(|_| misuse(format!("--labels: expected class indices as in 3,5, found '{part}'")))
+                .map_err(|_| misuse(format!("{option}: expected class indices as in 3,5, found '{part}'")))
         })
         .collect::<Result<_, _>>()?;
     if labels.len() != batch {
-        return Err(misuse(format!("--labels: expected {batch}, one a picture, found {}", labels.len())));
+        return Err(misuse(format!("{option}: expected {batch}, one a picture, found {}", labels.len())));
     }
     match labels.iter().find(|&&label| label >= classes) {
         Some(label) => {
-            Err(misuse(format!("--labels: expected class indices from 0 to {}, found {label}", classes - 1)))
+            Err(misuse(format!("{option}: expected class indices from 0 to {}, found {label}", classes - 1)))
         }
         None => Ok(labels),
     }
 }
 
-/// A picture as the network's input: channels converted, a smaller one padded with zeros, any other size
-/// cropped and resized.
-pub fn fit_picture(picture: Picture, [channels, height, width]: [usize; 3]) -> anyhow::Result<Picture> {
-    let picture = picture.with_channels(channels)?;
-    let smaller = picture.height <= height && picture.width <= width;
-    Ok(if smaller { picture.padded(height, width)? } else { picture.resized(height, width)? })
+/// A picture as the network's input, see [`Picture::fitted`].
+pub fn fit_picture(picture: Picture, shape: [usize; 3]) -> anyhow::Result<Picture> {
+    Ok(picture.fitted(shape)?)
 }

@@ -9,11 +9,24 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(stage: &'static str) -> Progress {
-        let style = ProgressStyle::with_template(
-            "{prefix} {wide_bar} {pos}/{len} objective {msg}, {elapsed} gone, {eta} left",
-        );
+        let template = "{prefix} {wide_bar} {pos}/{len} objective {msg}, {elapsed} gone, {eta} left";
+        Progress::with_template(stage, template)
+    }
+
+    /// A bar without a loss.
+    pub fn counting(stage: &'static str) -> Progress {
+        Progress::with_template(stage, "{prefix} {wide_bar} {pos}/{len}, {elapsed} gone, {eta} left")
+    }
+
+    fn with_template(stage: &'static str, template: &str) -> Progress {
+        let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         Progress { bar: ProgressBar::new(0).with_style(style).with_prefix(stage) }
+    }
+
+    pub fn count(&self, done: usize, of: usize) {
+        self.bar.set_length(of as u64);
+        self.bar.set_position(done as u64);
     }
 
     /// Iterations done and in all, and the latest objective of every trial.
@@ -23,6 +36,11 @@ impl Progress {
         self.bar.set_length(of as u64);
         self.bar.set_position(done as u64);
         self.bar.set_message(format!("{mean:.3e}"));
+    }
+
+    /// Prints above the bar.
+    pub fn above(&self, print: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+        self.bar.suspend(print)
     }
 
     pub fn finish(self) {

@@ -121,6 +121,14 @@ impl Picture {
         }
         Self::new(self.channels, height, width, pixels)
     }
+
+    /// As a network's input `[C, H, W]`: channels converted, a smaller picture padded with zeros, any other size
+    /// cropped and resized.
+    pub fn fitted(self, [channels, height, width]: [usize; 3]) -> Result<Self, DataError> {
+        let picture = self.with_channels(channels)?;
+        let smaller = picture.height <= height && picture.width <= width;
+        if smaller { picture.padded(height, width) } else { picture.resized(height, width) }
+    }
 }
 
 fn check_shape(channels: usize, height: usize, width: usize) -> Result<(), DataError> {

@@ -48,16 +48,12 @@ impl Network<'_> {
         self.tape.reshape(y, &[trials, batch, channels, side, side])
     }
 
-    /// Every second pixel of each axis, from the first: `x[:, :, ::2, ::2]`.
+    /// Every second pixel of each axis, from the first: `x[:, :, ::2, ::2]`, a sum over windows of one pixel.
     pub fn every_second(&mut self, x: Var) -> Var {
-        let [trials, batch, channels, h, w] = self.tape.shape(x)[..] else { panic!("(T,B,C,H,W)") };
-        let (oh, ow) = (h.div_ceil(2), w.div_ceil(2));
-        let t = &mut *self.tape;
-        let even = t.pad(x, &[0; 5], &[trials, batch, channels, 2 * oh, 2 * ow]);
-        let pairs = t.reshape(even, &[trials, batch, channels, oh, 2, ow, 2]);
-        let first = t.narrow(pairs, 4, 0, 1);
-        let first = t.narrow(first, 6, 0, 1);
-        t.reshape(first, &[trials, batch, channels, oh, ow])
+        let shape = self.tape.shape(x);
+        let size = [shape[shape.len() - 2], shape[shape.len() - 1]];
+        let spec = WindowSpec { size, kernel: [1; 2], stride: [2; 2], padding: [0; 2] };
+        self.tape.window_sum(x, spec)
     }
 
     /// `(T,B,C,H,W) → (T,B,C·H·W)`.

@@ -168,7 +168,7 @@ fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
 }
 
 /// `None` where the file has no such key, an error where `parse` refuses its value.
-fn field<T>(
+pub(super) fn field<T>(
     file: &TensorFile,
     key: &'static str,
     expected: &str,
@@ -186,10 +186,10 @@ fn field<T>(
     }
 }
 
-fn list<T: FromStr>(text: &str) -> Option<Vec<T>> {
+pub(super) fn list<T: FromStr>(text: &str) -> Option<Vec<T>> {
     text.split(',').map(|part| part.trim().parse().ok()).collect()
 }
 
-fn join<T: ToString>(values: &[T]) -> String {
+pub(super) fn join<T: ToString>(values: &[T]) -> String {
     values.iter().map(T::to_string).collect::<Vec<_>>().join(",")
 }

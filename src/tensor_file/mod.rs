@@ -14,6 +14,7 @@ mod npz;
 mod parameters;
 mod positions;
 mod read;
+mod weights;
 mod write;
 
 pub use error::TensorFileError;
@@ -22,6 +23,7 @@ pub use naming::Naming;
 pub use npz::MemberError;
 pub use parameters::{Extra, ParameterSpec};
 pub use positions::{Candidate, Matching, PositionHint, PositionMismatch, PositionReport};
+pub use weights::WeightsInfo;
 
 /// A row-major tensor: `data.len()` is the product of `shape`; a scalar has shape `[]`.
 #[derive(Clone, Debug, PartialEq)]

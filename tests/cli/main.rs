@@ -6,4 +6,7 @@ mod careful;
 mod contract;
 mod determinism;
 mod interrupted;
+mod knowledge;
+mod labels;
+mod pairings;
 mod support;

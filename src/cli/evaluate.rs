@@ -1,0 +1,157 @@
+//! `gia-gpu evaluate`
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    misuse,
+    model_options::{Known, ModelOptions, victim_error},
+    options::{DeviceOptions, NormalisationOptions, check_batch, check_limit, same_file},
+    print_json, print_line,
+    progress::Progress,
+    train_victim::pictures_error,
+};
+use crate::{
+    data::{Dataset, Normalisation},
+    federated::{Request, Victim},
+    tensor_file::{Tensor, TensorFile, WeightsInfo},
+    train::{Evaluation, Evaluator, Pictures},
+};
+
+/// Classify a data set with batch norm in eval mode: share of pictures whose own class comes first, and mean cross
+/// entropy.
+#[derive(Args)]
+#[command(
+    after_help = "Example: gia-gpu evaluate --arch resnet20 --weights resnet20.safetensors --data cifar/test\n\n\
+                  Weights of `train victim` say their architecture and normalisation themselves."
+)]
+pub struct Evaluate {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Weights: a safetensors or .npz file with PyTorch's state_dict
+    #[arg(long, value_name = "FILE")]
+    weights: PathBuf,
+    /// Pictures: a folder with a folder per class, CIFAR-10's binary batches or IDX files
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// Classify N pictures only, evenly spaced over the data set
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Pictures at once
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    batch: usize,
+    #[command(flatten)]
+    normalisation: NormalisationOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    /// Also write logits (N,K) and labels (N) to this safetensors file
+    #[arg(long, value_name = "FILE")]
+    logits: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Evaluate {
+    pub fn run(self) -> anyhow::Result<()> {
+        check_batch(self.batch)?;
+        check_limit(self.limit)?;
+        if let Some(logits) = &self.logits {
+            if [&self.weights, &self.data].into_iter().any(|input| same_file(input, logits)) {
+                return Err(misuse(format!("{} is an input: it cannot be written to", logits.display())));
+            }
+            TensorFile::check_writable(logits)?;
+        }
+        let info = WeightsInfo::of(&TensorFile::read(&self.weights)?)?;
+        let dataset = Dataset::open(&self.data)?;
+        let victim = self.victim(&info, &dataset)?;
+        let normalisation = self.normalisation(&info, victim.image_shape()[0])?;
+        if let Some(names) = info.class_names.as_ref().filter(|names| **names != dataset.class_names) {
+            let _ = writeln!(
+                io::stderr(),
+                "warning: the weights' classes are {names:?}, the data set's {:?}: labels go by position",
+                dataset.class_names
+            );
+        }
+        let pictures = Pictures::read(&dataset, victim.image_shape(), victim.model.classes, self.limit);
+        let pictures = pictures.map_err(pictures_error)?;
+
+        let device = self.device.device.open()?;
+        let mut evaluator = Evaluator::new(&*device, &victim.model, self.batch.min(pictures.len().max(1)))?;
+        let bar = Progress::counting("classifying");
+        let mut progress = |done| bar.count(done, pictures.len());
+        let result = evaluator.run(&victim.tensors, &pictures, &normalisation, &mut progress);
+        bar.finish();
+        let evaluation = result?;
+        if let Some(path) = &self.logits {
+            write_logits(path, &evaluation, &pictures)?;
+        }
+        self.print(&victim, &dataset, &evaluation)
+    }
+
+    fn victim(&self, info: &WeightsInfo, dataset: &Dataset) -> anyhow::Result<Victim> {
+        let mut known = Known {
+            architecture: info.architecture.clone(),
+            image: info.image_shape,
+            pictures: dataset.picture(0).ok().map(|p| p.shape()),
+            ..Known::default()
+        };
+        // The options belong to the architecture that the file names.
+        if self.model.arch.is_none() || self.model.arch == info.architecture {
+            let options = info.options.as_deref().map(str::parse).transpose();
+            known.options = options
+                .map_err(|error| anyhow::anyhow!("{}: metadata 'options': {error}", self.weights.display()))?
+                .unwrap_or_default();
+        }
+        let request = self.model.request(&known)?;
+        let request = Request { classes: self.model.classes, ..request };
+        Victim::from_file(&self.weights, &request).map_err(victim_error)
+    }
+
+    fn normalisation(&self, info: &WeightsInfo, channels: usize) -> anyhow::Result<Normalisation> {
+        let known = match (&info.mean, &info.std) {
+            (Some(mean), Some(std)) => Some(Normalisation::new(mean.clone(), std.clone())?),
+            _ => None,
+        };
+        self.normalisation.open(channels, known)
+    }
+
+    fn print(&self, victim: &Victim, dataset: &Dataset, evaluation: &Evaluation) -> anyhow::Result<()> {
+        let (accuracy, [low, high]) = (evaluation.accuracy(), evaluation.interval());
+        if self.json {
+            return print_json(&json!({
+                "architecture": victim.model.name,
+                "options": victim.model.options.to_string(),
+                "weights": self.weights,
+                "data": dataset.name,
+                "pictures": evaluation.pictures,
+                "right": evaluation.right,
+                "accuracy": accuracy,
+                "accuracy_interval_95": [low, high],
+                "cross_entropy": evaluation.cross_entropy,
+            }));
+        }
+        let [accuracy, low, high] = [accuracy, low, high].map(|share| 100.0 * share);
+        print_line(format!(
+            "{} of {} pictures right: {accuracy:.2} % [{low:.2}, {high:.2}], cross entropy {:.4}",
+            evaluation.right, evaluation.pictures, evaluation.cross_entropy
+        ))
+    }
+}
+
+fn write_logits(path: &std::path::Path, evaluation: &Evaluation, pictures: &Pictures) -> anyhow::Result<()> {
+    let count = pictures.len();
+    let logits = Tensor {
+        shape: vec![count, evaluation.logits.len() / count.max(1)],
+        data: evaluation.logits.clone(),
+    };
+    let labels =
+        Tensor { shape: vec![count], data: pictures.labels.iter().map(|&label| label as f32).collect() };
+    let tensors = [("logits".to_string(), logits), ("labels".to_string(), labels)];
+    Ok(TensorFile::write(path, &tensors.into(), &Default::default())?)
+}

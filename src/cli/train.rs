@@ -1,0 +1,26 @@
+//! `gia-gpu train`
+
+use clap::{Args, Subcommand};
+
+use super::train_victim::TrainVictim;
+
+/// Train a network on this device.
+#[derive(Args)]
+pub struct Train {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Train a victim on labelled pictures
+    Victim(TrainVictim),
+}
+
+impl Train {
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.what {
+            What::Victim(command) => command.run(),
+        }
+    }
+}

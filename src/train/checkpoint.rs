@@ -1,0 +1,121 @@
+//! A training on disk, as far as it has come.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{EpochReport, State};
+use crate::{
+    nn::Declaration,
+    tensor_file::{Extra, ParameterSpec, Tensor, TensorFile, TensorFileError},
+};
+
+/// What the metadata says under `format`.
+const FORMAT: &str = "gia-gpu checkpoint";
+/// Before the names of momenta.
+const MOMENTUM: &str = "momentum:";
+
+/// How far a training has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Epochs that are complete.
+    pub epoch: usize,
+    /// Steps of the next one that are done.
+    pub step: usize,
+    /// Over these steps: sum of the losses, pictures that were classified right, seconds.
+    pub loss: f64,
+    pub right: usize,
+    pub seconds: f64,
+    /// Of the complete epochs.
+    pub reports: Vec<EpochReport>,
+}
+
+/// Everything that a training needs to go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    pub progress: Progress,
+    pub state: State,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    #[error(transparent)]
+    File(#[from] TensorFileError),
+    #[error("{path} is no checkpoint of a training: metadata '{key}' {problem}")]
+    Metadata { path: PathBuf, key: &'static str, problem: String },
+    #[error("{path} is the checkpoint of another training: {option} was {found}, is {expected}")]
+    Other { path: PathBuf, option: String, expected: String, found: String },
+}
+
+impl Checkpoint {
+    /// `identity`: what must be the same for a training to go on.
+    pub fn write(
+        &self,
+        path: &Path,
+        declarations: &[Declaration],
+        identity: &BTreeMap<String, Value>,
+    ) -> Result<(), TensorFileError> {
+        let momenta = momenta(declarations).zip(&self.state.momenta);
+        let all = declarations.iter().map(spec).zip(&self.state.tensors).chain(momenta);
+        let tensors = all.map(|(spec, data)| (spec.name, Tensor { shape: spec.shape, data: data.clone() }));
+        let metadata = [
+            ("format", FORMAT.to_string()),
+            ("training", json(identity)),
+            ("progress", json(&self.progress)),
+        ];
+        let metadata = metadata.map(|(key, value)| (key.to_string(), value));
+        TensorFile::write(path, &tensors.collect(), &metadata.into())
+    }
+
+    pub fn read(
+        path: &Path,
+        declarations: &[Declaration],
+        identity: &BTreeMap<String, Value>,
+    ) -> Result<Checkpoint, CheckpointError> {
+        let file = TensorFile::read(path)?;
+        if file.metadata.get("format").is_none_or(|format| format != FORMAT) {
+            let problem = format!("is {:?}, expected '{FORMAT}'", file.metadata.get("format"));
+            return Err(CheckpointError::Metadata { path: path.into(), key: "format", problem });
+        }
+        let found: BTreeMap<String, Value> = field(&file, "training")?;
+        let options: std::collections::BTreeSet<&String> = identity.keys().chain(found.keys()).collect();
+        if let Some(option) = options.into_iter().find(|&key| identity.get(key) != found.get(key)) {
+            let text =
+                |values: &BTreeMap<String, Value>| values.get(option).unwrap_or(&Value::Null).to_string();
+            return Err(CheckpointError::Other {
+                path: path.into(),
+                option: option.clone(),
+                expected: text(identity),
+                found: text(&found),
+            });
+        }
+        let specs: Vec<ParameterSpec> = declarations.iter().map(spec).chain(momenta(declarations)).collect();
+        let mut tensors: Vec<Vec<f32>> =
+            file.parameters(&specs, Extra::Reject)?.into_iter().map(|tensor| tensor.data).collect();
+        let momenta = tensors.split_off(declarations.len());
+        Ok(Checkpoint { progress: field(&file, "progress")?, state: State { tensors, momenta } })
+    }
+}
+
+fn spec(declaration: &Declaration) -> ParameterSpec {
+    ParameterSpec { name: declaration.name.clone(), shape: declaration.shape.clone() }
+}
+
+fn momenta(declarations: &[Declaration]) -> impl Iterator<Item = ParameterSpec> {
+    let trainable = declarations.iter().filter(|d| d.trainable);
+    trainable.map(|d| ParameterSpec { name: format!("{MOMENTUM}{}", d.name), ..spec(d) })
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain data")
+}
+
+fn field<T: DeserializeOwned>(file: &TensorFile, key: &'static str) -> Result<T, CheckpointError> {
+    let bad = |problem| CheckpointError::Metadata { path: file.path.clone(), key, problem };
+    let text = file.metadata.get(key).ok_or_else(|| bad("is missing".into()))?;
+    serde_json::from_str(text).map_err(|cause| bad(format!("is damaged: {cause}")))
+}

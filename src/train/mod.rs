@@ -1,0 +1,18 @@
+//! Training a victim from labelled pictures, on the same engine that attacks it.
+
+mod checkpoint;
+mod evaluate;
+mod pictures;
+mod recipe;
+mod schedule;
+mod step;
+mod training;
+mod views;
+
+pub use checkpoint::{Checkpoint, CheckpointError, Progress};
+pub use evaluate::{Evaluation, EvaluationError, Evaluator};
+pub use pictures::{Pictures, PicturesError};
+pub use recipe::{Recipe, RecipeError};
+pub use schedule::one_cycle;
+pub use step::{Seen, State, Step};
+pub use training::{EpochReport, Observer, TrainError, Training};

@@ -1,0 +1,110 @@
+//! A data set decoded once, eight bits a value.
+
+use rayon::prelude::*;
+
+use crate::{
+    data::{DataError, Dataset, Normalisation},
+    device::{DeviceError, host},
+};
+
+/// Labelled pictures of one shape in memory.
+#[derive(Clone, Debug)]
+pub struct Pictures {
+    /// `[C, H, W]`
+    pub shape: [usize; 3],
+    /// `(N,C,H,W)`
+    pub bytes: Vec<u8>,
+    /// `(N)`, each below the class count.
+    pub labels: Vec<usize>,
+    pub class_names: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PicturesError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Memory(#[from] DeviceError),
+    #[error("data set {dataset}: picture {index} has label {label}, the network has {classes} classes")]
+    Label { dataset: String, index: usize, label: usize, classes: usize },
+}
+
+impl Pictures {
+    /// Decodes a data set for a network of this input and class count. With a limit, so many pictures evenly
+    /// spaced over the data set, so that class folders stay balanced.
+    pub fn read(
+        dataset: &Dataset,
+        shape: [usize; 3],
+        classes: usize,
+        limit: Option<usize>,
+    ) -> Result<Pictures, PicturesError> {
+        let count = limit.map_or(dataset.len(), |limit| limit.min(dataset.len()));
+        let length: usize = shape.iter().product();
+        let what = || format!("{count} pictures of data set {} as {shape:?} (C, H, W)", dataset.name);
+        host::check(what, (count as u64).saturating_mul(length as u64))?;
+        let chosen: Vec<usize> = (0..count).map(|i| i * dataset.len() / count).collect();
+        let labels: Vec<usize> = chosen.iter().map(|&i| dataset.labels()[i]).collect();
+        if let Some(at) = labels.iter().position(|&label| label >= classes) {
+            let (index, label, dataset) = (chosen[at], labels[at], dataset.name.clone());
+            return Err(PicturesError::Label { dataset, index, label, classes });
+        }
+        let mut bytes = vec![0; count * length];
+        let pictures = bytes.par_chunks_mut(length).zip(&chosen);
+        pictures.try_for_each(|(to, &index)| -> Result<(), DataError> {
+            let picture = dataset.picture(index)?.fitted(shape)?;
+            to.iter_mut().zip(picture.pixels).for_each(|(to, value)| *to = to_byte(value));
+            Ok(())
+        })?;
+        Ok(Pictures { shape, bytes, labels, class_names: dataset.class_names.clone() })
+    }
+
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Picture `index` `(C,H,W)`.
+    pub fn picture(&self, index: usize) -> &[u8] {
+        let length = self.shape.iter().product::<usize>();
+        &self.bytes[index * length..][..length]
+    }
+
+    /// A number that another data set is unlikely to have.
+    pub fn checksum(&self) -> u32 {
+        let mut crc = flate2::Crc::new();
+        crc.update(&self.bytes);
+        self.labels.iter().for_each(|label| crc.update(&(*label as u64).to_le_bytes()));
+        crc.sum()
+    }
+}
+
+fn to_byte(value: f32) -> u8 {
+    (value * 255.0).round() as u8
+}
+
+/// What each byte becomes in each channel.
+pub struct Levels(Vec<[f32; 256]>);
+
+impl Levels {
+    pub fn new(normalisation: &Normalisation) -> Levels {
+        let channel =
+            |(&mean, &std): (&f32, &f32)| std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std);
+        Levels(normalisation.mean().iter().zip(normalisation.std()).map(channel).collect())
+    }
+
+    /// Of channel `channel`.
+    pub fn channel(&self, channel: usize) -> &[f32; 256] {
+        &self.0[channel]
+    }
+
+    /// A picture `(C,H,W)` as the network sees it.
+    pub fn write(&self, picture: &[u8], to: &mut [f32]) {
+        let plane = picture.len() / self.0.len();
+        for ((from, to), levels) in picture.chunks(plane).zip(to.chunks_mut(plane)).zip(&self.0) {
+            from.iter().zip(to).for_each(|(&byte, to)| *to = levels[usize::from(byte)]);
+        }
+    }
+}

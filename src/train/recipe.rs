@@ -1,0 +1,84 @@
+//! How to train.
+
+use serde::{Deserialize, Serialize};
+
+/// SGD with a one-cycle schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    pub epochs: usize,
+    /// Pictures of a step. Those that an epoch has left at its end are not enough for one and wait for the next.
+    pub batch: usize,
+    /// The largest, which the schedule reaches after its warm-up.
+    pub learning_rate: f64,
+    pub momentum: f64,
+    pub nesterov: bool,
+    /// λ of λ/2·‖θ‖², over weights alone.
+    pub weight_decay: f64,
+    /// Share of a label's probability that is spread over all classes.
+    pub label_smoothing: f64,
+    /// Random flips and shifts.
+    pub augment: bool,
+    pub seed: u64,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Recipe {
+            epochs: 10,
+            batch: 128,
+            learning_rate: 0.1,
+            momentum: 0.9,
+            nesterov: false,
+            weight_decay: 5e-4,
+            label_smoothing: 0.0,
+            augment: true,
+            seed: 42,
+        }
+    }
+}
+
+/// A value that no training can have.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: expected {expected}, found {found}")]
+pub struct RecipeError {
+    /// As in `learning-rate`.
+    pub name: &'static str,
+    pub expected: String,
+    pub found: String,
+}
+
+impl Recipe {
+    /// Whether a training on `pictures` pictures can follow it.
+    pub fn check(&self, pictures: usize) -> Result<(), RecipeError> {
+        let error = |name, expected: &str, found: &dyn ToString| {
+            Err(RecipeError { name, expected: expected.into(), found: found.to_string() })
+        };
+        if !(1..=MOST_EPOCHS).contains(&self.epochs) {
+            return error("epochs", &format!("1 to {MOST_EPOCHS}"), &self.epochs);
+        }
+        if !(1..=pictures).contains(&self.batch) {
+            let expected = format!("1 to {pictures}, the number of pictures");
+            return error("batch", &expected, &self.batch);
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return error("learning-rate", "a finite number above 0", &self.learning_rate);
+        }
+        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
+            return error("weight-decay", "a finite number of 0 or more", &self.weight_decay);
+        }
+        for (name, value) in [("momentum", self.momentum), ("label-smoothing", self.label_smoothing)] {
+            if !(0.0..1.0).contains(&value) {
+                return error(name, "0 or more and below 1", &value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps of an epoch over so many pictures.
+    pub fn steps(&self, pictures: usize) -> usize {
+        pictures / self.batch
+    }
+}
+
+/// Beyond it is a mistake.
+const MOST_EPOCHS: usize = 100_000;

@@ -1,0 +1,214 @@
+//! The loop over epochs.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    Checkpoint, CheckpointError, Evaluation, EvaluationError, Evaluator, Pictures, Progress, Recipe,
+    RecipeError, Seen, State, Step, one_cycle, pictures::Levels, views::Epoch,
+};
+use crate::{
+    data::Normalisation,
+    device::{Device, DeviceError},
+    federated::Victim,
+    nn::ArchitectureError,
+    tensor_file::TensorFileError,
+};
+
+/// Between two checkpoints inside an epoch.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
+/// Pictures that are evaluated at once.
+const EVALUATION_BATCH: usize = 256;
+
+/// A victim, what it learns from, and how.
+pub struct Training<'a> {
+    /// With its initial values.
+    pub victim: &'a Victim,
+    pub recipe: &'a Recipe,
+    pub pictures: &'a Pictures,
+    /// To be evaluated after every epoch.
+    pub test: Option<&'a Pictures>,
+    pub normalisation: &'a Normalisation,
+    /// File to write after every epoch and every two minutes.
+    pub checkpoint: &'a Path,
+}
+
+/// What an epoch came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochReport {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Mean over its steps.
+    pub loss: f64,
+    /// Of pictures as they were shown, while the network learned.
+    pub train_accuracy: f64,
+    pub test_accuracy: Option<f64>,
+    pub test_cross_entropy: Option<f64>,
+    pub seconds: f64,
+}
+
+/// Who watches.
+pub trait Observer {
+    /// Steps done of all, and the latest loss.
+    fn step(&mut self, _done: usize, _of: usize, _loss: f32) {}
+    fn epoch(&mut self, _report: &EpochReport) {}
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Model(#[from] ArchitectureError),
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    File(#[from] TensorFileError),
+    #[error(
+        "the loss is {loss} at step {step} of epoch {epoch}: the training diverges; try a smaller learning rate"
+    )]
+    NotFinite { loss: f32, epoch: usize, step: usize },
+}
+
+impl Training<'_> {
+    /// What must be the same for a training to go on from a checkpoint.
+    pub fn identity(&self) -> BTreeMap<String, Value> {
+        let Value::Object(recipe) = json!(self.recipe) else { unreachable!("a recipe has fields") };
+        let model = &self.victim.model;
+        let more = [
+            ("architecture", json!(model.name)),
+            ("options", json!(model.options.to_string())),
+            ("image", json!(model.image)),
+            ("classes", json!(model.classes)),
+            ("normalisation", json!(self.normalisation)),
+            ("pictures", json!(self.pictures.len())),
+            ("pictures-crc32", json!(self.pictures.checksum())),
+        ];
+        let more = more.into_iter().map(|(key, value)| (key.to_string(), value));
+        recipe.into_iter().map(|(key, value)| (key.replace('_', "-"), value)).chain(more).collect()
+    }
+
+    /// The checkpoint that an earlier run of this training left.
+    pub fn resume(&self) -> Result<Checkpoint, TrainError> {
+        Ok(Checkpoint::read(self.checkpoint, &self.victim.declarations, &self.identity())?)
+    }
+
+    /// A training that has not begun.
+    pub fn start(&self) -> Checkpoint {
+        let declared = self.victim.declarations.iter().zip(&self.victim.tensors);
+        let momenta = declared.filter(|(d, _)| d.trainable).map(|(_, tensor)| vec![0.0; tensor.len()]);
+        let state = State { tensors: self.victim.tensors.clone(), momenta: momenta.collect() };
+        Checkpoint { progress: Progress::default(), state }
+    }
+
+    /// Trains from a checkpoint to the end; parameters and buffers in `state_dict` order, and what each epoch
+    /// came to.
+    ///
+    /// # Errors
+    /// A loss that is not finite, among others; the last checkpoint stays.
+    pub fn run(
+        &self,
+        device: &dyn Device,
+        from: Checkpoint,
+        observer: &mut dyn Observer,
+    ) -> Result<(Vec<Vec<f32>>, Vec<EpochReport>), TrainError> {
+        let (recipe, model) = (self.recipe, &self.victim.model);
+        recipe.check(self.pictures.len())?;
+        model.check_train(recipe.batch)?;
+        let mut step = Step::new(device, model, recipe)?;
+        let mut evaluator = match self.test {
+            Some(test) => Some(Evaluator::new(device, model, EVALUATION_BATCH.min(test.len().max(1)))?),
+            None => None,
+        };
+        step.write(&from.state)?;
+        let mut progress = from.progress;
+        let identity = self.identity();
+        while progress.epoch < recipe.epochs {
+            self.epoch(&mut step, &mut progress, &identity, observer)?;
+            let started = Instant::now();
+            let evaluation = match (&mut evaluator, self.test) {
+                (Some(evaluator), Some(test)) => {
+                    Some(evaluator.run(&step.tensors()?, test, self.normalisation, &mut |_| ())?)
+                }
+                _ => None,
+            };
+            progress.seconds += started.elapsed().as_secs_f64();
+            progress = self.next(progress, evaluation);
+            self.save(&mut step, &progress, &identity)?;
+            observer.epoch(progress.reports.last().expect("an epoch is complete"));
+        }
+        Ok((step.tensors()?, progress.reports))
+    }
+
+    /// The steps that are left of an epoch.
+    fn epoch(
+        &self,
+        step: &mut Step,
+        progress: &mut Progress,
+        identity: &BTreeMap<String, Value>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        let steps = self.recipe.steps(self.pictures.len());
+        let epoch = Epoch::draw(self.recipe, self.pictures, progress.epoch);
+        let levels = Levels::new(self.normalisation);
+        let length: usize = self.pictures.shape.iter().product();
+        let mut images = vec![0.0; self.recipe.batch * length];
+        let (mut saved, mut started) = (Instant::now(), Instant::now());
+        while progress.step < steps {
+            let labels = epoch.batch(self.pictures, &levels, progress.step, self.recipe.batch, &mut images);
+            let all = steps * self.recipe.epochs;
+            let done = progress.epoch * steps + progress.step;
+            let rate = one_cycle(self.recipe.learning_rate, done, all);
+            let Seen { loss, right } = step.run(&images, &labels, rate)?;
+            if !loss.is_finite() {
+                let (epoch, step) = (progress.epoch + 1, progress.step + 1);
+                return Err(TrainError::NotFinite { loss, epoch, step });
+            }
+            progress.step += 1;
+            progress.loss += f64::from(loss);
+            progress.right += right;
+            progress.seconds += started.elapsed().as_secs_f64();
+            started = Instant::now();
+            observer.step(done + 1, all, loss);
+            if saved.elapsed() > CHECKPOINT_EVERY && progress.step < steps {
+                self.save(step, progress, identity)?;
+                saved = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// The beginning of the next epoch.
+    fn next(&self, progress: Progress, test: Option<Evaluation>) -> Progress {
+        let Progress { epoch, step, loss, right, seconds, mut reports } = progress;
+        reports.push(EpochReport {
+            epoch: epoch + 1,
+            loss: loss / step as f64,
+            train_accuracy: right as f64 / (step * self.recipe.batch) as f64,
+            test_accuracy: test.as_ref().map(Evaluation::accuracy),
+            test_cross_entropy: test.map(|test| test.cross_entropy),
+            seconds,
+        });
+        Progress { epoch: epoch + 1, reports, ..Progress::default() }
+    }
+
+    fn save(
+        &self,
+        step: &mut Step,
+        progress: &Progress,
+        identity: &BTreeMap<String, Value>,
+    ) -> Result<(), TrainError> {
+        let checkpoint = Checkpoint { progress: progress.clone(), state: step.read()? };
+        Ok(checkpoint.write(self.checkpoint, &self.victim.declarations, identity)?)
+    }
+}

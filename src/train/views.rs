@@ -1,0 +1,119 @@
+//! What one epoch shows: every picture once, in an order and from a view drawn for this epoch alone, so that
+//! a resumed training sees what an uninterrupted one does.
+
+use rand::{RngExt, seq::SliceRandom};
+
+use super::{Pictures, Recipe, pictures::Levels};
+use crate::random;
+
+/// An epoch's order and views.
+pub struct Epoch {
+    order: Vec<usize>,
+    views: Vec<View>,
+}
+
+/// A picture cut out of its surroundings of black pixels, perhaps mirrored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct View {
+    /// Rows and columns that the picture moves down and to the right.
+    shift: [isize; 2],
+    mirrored: bool,
+}
+
+/// A picture moves by up to this part of its side: 4 pixels of 32, as is usual for CIFAR-10.
+const LARGEST_SHIFT: usize = 8;
+
+impl Epoch {
+    /// Draws epoch `epoch`, counted from 0.
+    pub fn draw(recipe: &Recipe, pictures: &Pictures, epoch: usize) -> Epoch {
+        let mut order: Vec<usize> = (0..pictures.len()).collect();
+        order.shuffle(&mut random::generator(recipe.seed, &format!("order of epoch {epoch}")));
+        let mut generator = random::generator(recipe.seed, &format!("views of epoch {epoch}"));
+        let [_, height, width] = pictures.shape;
+        let mut view = || {
+            let mut shift = |side: usize| {
+                let most = (side / LARGEST_SHIFT) as i32;
+                generator.random_range(-most..=most) as isize
+            };
+            View { shift: [shift(height), shift(width)], mirrored: generator.random() }
+        };
+        let views = match recipe.augment {
+            true => order.iter().map(|_| view()).collect(),
+            false => vec![View::default(); order.len()],
+        };
+        Epoch { order, views }
+    }
+
+    /// Batch `index` as the network sees it: images `(B,C,H,W)` into `images`, and their labels.
+    pub fn batch(
+        &self,
+        pictures: &Pictures,
+        levels: &Levels,
+        index: usize,
+        batch: usize,
+        images: &mut [f32],
+    ) -> Vec<usize> {
+        let range = index * batch..(index + 1) * batch;
+        let shown = self.order[range.clone()].iter().zip(&self.views[range]);
+        for ((&picture, view), to) in shown.clone().zip(images.chunks_mut(images.len() / batch)) {
+            view.write(pictures.picture(picture), pictures.shape, levels, to);
+        }
+        shown.map(|(&picture, _)| pictures.labels[picture]).collect()
+    }
+}
+
+impl View {
+    /// `from (C,H,W)` → `to (C,H,W)`
+    fn write(self, from: &[u8], [_, height, width]: [usize; 3], levels: &Levels, to: &mut [f32]) {
+        let plane = height * width;
+        for (channel, (from, to)) in from.chunks(plane).zip(to.chunks_mut(plane)).enumerate() {
+            let levels = levels.channel(channel);
+            for (y, to) in to.chunks_mut(width).enumerate() {
+                let row = y.checked_add_signed(-self.shift[0]).filter(|&row| row < height);
+                let row = row.map(|row| &from[row * width..][..width]);
+                for (x, to) in to.iter_mut().enumerate() {
+                    let x = if self.mirrored { width - 1 - x } else { x };
+                    let column = x.checked_add_signed(-self.shift[1]);
+                    let byte = row.and_then(|row| row.get(column?)).copied().unwrap_or(0);
+                    *to = levels[usize::from(byte)];
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Normalisation;
+
+    /// Normalised so that bytes stay as they are.
+    fn seen(view: View) -> Vec<u8> {
+        let levels = Levels::new(&Normalisation::new(vec![0.0], vec![1.0 / 255.0]).unwrap());
+        let mut to = [0.0; 9];
+        view.write(&[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3], &levels, &mut to);
+        to.iter().map(|v| v.round() as u8).collect()
+    }
+
+    #[test]
+    fn views_shift_in_black_and_mirror() {
+        assert_eq!(seen(View::default()), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(seen(View { shift: [1, -1], mirrored: false }), [0, 0, 0, 2, 3, 0, 5, 6, 0]);
+        assert_eq!(seen(View { shift: [0, 1], mirrored: true }), [2, 1, 0, 5, 4, 0, 8, 7, 0]);
+    }
+
+    #[test]
+    fn every_epoch_shows_every_picture_once_in_its_own_order_and_views() {
+        let recipe = Recipe { augment: true, ..Recipe::default() };
+        let pictures =
+            Pictures { shape: [1, 16, 16], bytes: vec![], labels: vec![0; 100], class_names: vec![] };
+        let [a, again, b] = [0, 0, 1].map(|epoch| Epoch::draw(&recipe, &pictures, epoch));
+        assert!(a.order == again.order && a.views == again.views);
+        assert!(a.order != b.order && a.views != b.views);
+        let mut sorted = b.order;
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..100));
+        let shifts = a.views.iter().flat_map(|v| v.shift);
+        assert!(shifts.clone().min() == Some(-2) && shifts.max() == Some(2));
+    }
+}
