@@ -5,9 +5,8 @@ use gia_gpu::{
     attack::{
         config::{AttackConfig, LayerWeights, Layers, Objective, StatisticsTarget},
         problem::{Problem, Scene, Sizes},
-        view::View,
     },
-    federated::Protocol,
+    federated::{Protocol, defence::adapt::View},
     nn::Mode,
     tape::Var,
 };
