@@ -7,3 +7,4 @@ mod contract;
 mod determinism;
 mod interrupted;
 mod support;
+mod train;
