@@ -1,5 +1,8 @@
 # Two commands matter: `cargo run --release -- run` does the main job, `make test` runs every test.
-.PHONY: test vulkan lint
+.PHONY: test vulkan lint interop
+
+# Where `make interop` keeps its Python.
+INTEROP_VENV ?= $(HOME)/.cache/gia-gpu/interop
 
 # The GPU device is tested on whatever Vulkan adapter there is; Mesa's software driver will do.
 # LP_NUM_THREADS=0 and a cache inside target/ make that driver faster; real drivers ignore them.
@@ -18,3 +21,10 @@ vulkan:
 lint:
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
+
+# What PyTorch and Flower save is what gia-gpu reads, and the reverse. Downloads PyTorch (large) the first time.
+interop:
+	test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
+	$(INTEROP_VENV)/bin/python -m pip install --quiet torch torchvision flwr safetensors pillow
+	cargo build --release
+	sh examples/interop.sh $(INTEROP_VENV)/bin/python target/release/gia-gpu

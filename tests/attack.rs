@@ -8,7 +8,7 @@ use gia_gpu::{
         Hooks,
         adam::{Adam, Iteration},
         config::{AttackConfig, Optimiser, Schedule, Sign},
-        invert::{LabelSource, Setting, Target, invert},
+        invert::{LabelSource, Reconstruction, Setting, Target, invert},
         labels::Method,
         lbfgs,
         minimise::{Lbfgs, minimise},
@@ -221,4 +221,71 @@ fn a_trial_that_stops_being_finite_is_reported_with_its_best_iterate() {
     let outcome = found[0].best();
     assert!(outcome.stopped.is_some_and(|i| i > 0), "{:?}", outcome.history);
     assert!(outcome.objective.is_finite() && outcome.images.iter().all(|v| v.is_finite()));
+}
+
+/// Two pictures, two restarts each, for a few iterations of `change`'s attack.
+fn attacked(change: impl Fn(&mut AttackConfig)) -> Vec<Reconstruction> {
+    let (victim, data) = (Victim::from_seed(&Request::named("lenet-zhu"), 4).unwrap(), samples());
+    let normalisation = Normalisation::default();
+    let device = Cpu::<f32>::new();
+    let protocol = Protocol::default();
+    let targets: Vec<Target> = (0..2)
+        .map(|i| {
+            let x = normalisation.normalise(&[data.picture(i).unwrap()]).unwrap();
+            let update = client::update(&device, &victim, &protocol, &x, &[data.label(i).unwrap()]).unwrap();
+            Target { gradient: update.gradient, ..Target::default() }
+        })
+        .collect();
+    let mut config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    config.iterations = 60;
+    change(&mut config);
+    let setting = Setting {
+        victim: &victim,
+        protocol: &protocol,
+        views: &[],
+        batch: 1,
+        normalisation: &normalisation,
+        config: &config,
+        restarts: 2,
+        seed: 1,
+    };
+    invert(&device, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {} }).unwrap()
+}
+
+fn first_objective(found: &[Reconstruction]) -> f32 {
+    found[0].trials[0].history[0]
+}
+
+#[test]
+fn an_attack_that_begins_coarse_starts_its_last_scale_lower() {
+    let plain = attacked(|_| {});
+    let scaled = attacked(|config| config.scales = vec![4, 2]);
+    assert_eq!(scaled[0].best().images.len(), 3072);
+    assert!(first_objective(&scaled) < 0.9 * first_objective(&plain));
+}
+
+#[test]
+fn group_consistency_draws_the_restarts_of_a_target_together_and_not_the_targets() {
+    let apart = |found: &[Reconstruction], a: (usize, usize), b: (usize, usize)| -> f64 {
+        let (x, y) = (&found[a.0].trials[a.1].images, &found[b.0].trials[b.1].images);
+        x.iter().zip(y).map(|(x, y)| f64::from((x - y).powi(2))).sum::<f64>().sqrt()
+    };
+    let plain = attacked(|_| {});
+    let grouped = attacked(|config| config.group_consistency = 10.0);
+    assert!(apart(&grouped, (0, 0), (0, 1)) < 0.7 * apart(&plain, (0, 0), (0, 1)));
+    assert!(apart(&grouped, (0, 0), (1, 0)) > 0.7 * apart(&plain, (0, 0), (1, 0)));
+}
+
+#[test]
+fn langevin_noise_changes_the_path_and_not_from_run_to_run() {
+    let noisy = |scale: f64| {
+        attacked(move |config| {
+            if let Optimiser::Adam { langevin, sign, .. } = &mut config.optimiser {
+                (*langevin, *sign) = (scale, Sign::None);
+            }
+        })
+    };
+    let (once, again, none) = (noisy(0.05), noisy(0.05), noisy(0.0));
+    assert_eq!(once[0].trials[0].images, again[0].trials[0].images);
+    assert_ne!(once[0].trials[0].images, none[0].trials[0].images);
 }

@@ -142,7 +142,7 @@ pub struct AttackConfig {
     pub batch_norm_target: StatisticsTarget,
     /// Weight of the distance of a trial from the mean of its target's trials (Yin 2021).
     pub group_consistency: f64,
-    /// Keep every pixel in [0,1].
+    /// Keep every pixel between 0 and 1.
     pub clamp: bool,
     pub labels: LabelStrategy,
 }

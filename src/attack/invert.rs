@@ -7,12 +7,11 @@ use super::{
     last_layer::of_gradient,
     round::{self, Round},
     start::Trial,
-    view::View,
 };
 use crate::{
     data::Normalisation,
     device::Device,
-    federated::{Protocol, Victim},
+    federated::{Protocol, Victim, defence::adapt::View},
 };
 
 /// An observed gradient and what is known of its batch.
@@ -78,6 +77,8 @@ pub struct Reconstruction {
     /// `(B)`
     pub labels: Vec<usize>,
     pub label_source: LabelSource,
+    /// Where the method that restored the labels finds its assumptions broken.
+    pub label_warnings: Vec<String>,
 }
 
 impl Reconstruction {
@@ -86,8 +87,13 @@ impl Reconstruction {
     }
 }
 
-/// Labels, unless they are to be learned, and where they come from.
-type Known = (Option<Vec<usize>>, LabelSource);
+/// What is known of a target's labels before the attack.
+struct Known {
+    /// `None`: they are to be learned.
+    labels: Option<Vec<usize>>,
+    source: LabelSource,
+    warnings: Vec<String>,
+}
 
 /// Attacks every target; the result's order is the targets'.
 pub fn invert(
@@ -103,12 +109,8 @@ pub fn invert(
     if let Some(target) = targets.iter().position(zero) {
         return Err(AttackError::ZeroGradient { target });
     }
-    let (known, sources): (Vec<_>, Vec<_>) = targets
-        .iter()
-        .map(|t| restore_labels(setting, t))
-        .collect::<Result<Vec<Known>, _>>()?
-        .into_iter()
-        .unzip();
+    let before = targets.iter().map(|t| restore_labels(setting, t)).collect::<Result<Vec<_>, _>>()?;
+    let known: Vec<Option<Vec<usize>>> = before.iter().map(|k| k.labels.clone()).collect();
     // (target, restart)
     let trials: Vec<Trial> =
         (0..targets.len()).flat_map(|t| (0..setting.restarts.max(1)).map(move |r| (t, r))).collect();
@@ -131,9 +133,9 @@ pub fn invert(
                 .min_by(|&a, &b| trials[a].objective.total_cmp(&trials[b].objective))
                 .filter(|&b| trials[b].objective.is_finite())
                 .ok_or(AttackError::NotFinite { target })?;
-            let label_source = sources[target];
+            let (label_source, label_warnings) = (before[target].source, before[target].warnings.clone());
             let labels = known[target].clone().unwrap_or_else(|| learned(&trials[best], setting));
-            Ok(Reconstruction { trials, best, labels, label_source })
+            Ok(Reconstruction { trials, best, labels, label_source, label_warnings })
         })
         .collect()
 }
@@ -141,16 +143,22 @@ pub fn invert(
 /// Labels before the attack, and the method that restored them; `None` where the attack is to learn them.
 fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, AttackError> {
     if let Some(labels) = &target.labels {
-        return Ok((Some(labels.clone()), LabelSource::Given));
+        return Ok(Known { labels: Some(labels.clone()), source: LabelSource::Given, warnings: vec![] });
     }
     let method = match setting.config.labels {
-        LabelStrategy::Joint => return Ok((None, LabelSource::Joint)),
+        LabelStrategy::Joint => {
+            return Ok(Known { labels: None, source: LabelSource::Joint, warnings: vec![] });
+        }
         LabelStrategy::Auto if setting.batch == 1 => Method::Idlg,
         LabelStrategy::Auto => Method::Ilrg,
         LabelStrategy::Restore(method) => method,
     };
     let restored = of_gradient(setting.victim, &target.gradient, method, setting.batch)?;
-    Ok((Some(restored.labels()), LabelSource::Restored(method)))
+    Ok(Known {
+        labels: Some(restored.labels()),
+        source: LabelSource::Restored(method),
+        warnings: restored.warnings,
+    })
 }
 
 fn learned(outcome: &Outcome, setting: &Setting) -> Vec<usize> {

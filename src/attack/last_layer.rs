@@ -15,13 +15,12 @@ pub fn of_gradient(
 
 /// The last linear layer of a victim and its part of the gradient.
 pub fn last_layer<'a>(victim: &'a Victim, gradient: &'a [Vec<f32>]) -> Result<LastLayer<'a>, LabelError> {
-    let specs = victim.gradient_specs();
-    let weight = victim.last_weight();
-    let bias = specs.get(weight + 1).map(|_| weight + 1);
-    let tensor = |i: usize| {
-        let position = victim.declarations.iter().position(|d| d.name == specs[i].name).expect("its own");
-        &victim.tensors[position][..]
-    };
-    LastLayer::new(victim.model.classes, &gradient[weight], bias.map(|b| &gradient[b][..]))?
-        .with_weights(tensor(weight), bias.map(tensor))
+    of_tensors(victim, &gradient[victim.last_weight()..])
+}
+
+/// The same from the last layer's tensors alone: weight, and bias if it has one.
+pub fn of_tensors<'a>(victim: &'a Victim, gradient: &'a [Vec<f32>]) -> Result<LastLayer<'a>, LabelError> {
+    let (weight, bias) = victim.last_layer();
+    LastLayer::new(victim.model.classes, &gradient[0], gradient.get(1).map(|b| &b[..]))?
+        .with_weights(weight, bias)
 }

@@ -5,10 +5,10 @@ use super::{
     objective::{Match, Weighting, matching},
     prior,
     scale::enlarge,
-    view::{View, view},
+    view::view,
 };
 use crate::{
-    federated::{Protocol, Simulation, simulate},
+    federated::{Protocol, Simulation, defence::adapt::View, simulate},
     nn::{Model, Parameter, Statistics, loss::softmax},
     tape::{Tape, Var},
 };

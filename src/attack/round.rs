@@ -35,16 +35,24 @@ pub struct Round<'a> {
 pub fn attack(device: &dyn Device, round: &Round, hooks: &mut Hooks) -> Result<Vec<Outcome>, AttackError> {
     let config = round.setting.config;
     let coarse = (config.iterations / COARSE_SHARE).max(1);
+    let all = config.scales.len() * coarse + config.iterations;
     let mut starts: Vec<Vec<f32>> = vec![];
     let mut before = None;
-    for &scale in &config.scales {
+    for (i, &scale) in config.scales.iter().enumerate() {
         starts = round.starts(&starts, before, scale);
+        let mut progress = |done: usize, _: usize, latest: &[f32]| {
+            (hooks.progress)(i * coarse + done, all, latest);
+        };
+        let hooks = &mut Hooks { progress: &mut progress };
         let outcomes = round.at_scale(device, scale, coarse, &starts, hooks)?;
         starts = outcomes.into_iter().map(|o| o.images).collect();
         before = Some(scale);
     }
     starts = round.starts(&starts, before, 1);
-    round.at_scale(device, 1, config.iterations, &starts, hooks)
+    let mut progress = |done: usize, of: usize, latest: &[f32]| {
+        (hooks.progress)(all - of + done, all, latest);
+    };
+    round.at_scale(device, 1, config.iterations, &starts, &mut Hooks { progress: &mut progress })
 }
 
 /// As many trials as memory allows, by the memory of a plan for one.

@@ -1,23 +1,10 @@
 //! What the adaptive eavesdropper does to its own trial gradient, because the client's defence did it to
 //! the observed one.
 
-use serde::Serialize;
-
 use crate::{
-    federated::clip,
+    federated::{clip, defence::adapt::View},
     tape::{Tape, Var},
 };
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum View {
-    /// Scaled down to this norm where it is longer.
-    Clip(f64),
-    /// Only the entries that are not 0 in the observed gradient.
-    Support,
-    /// tanh(g/s) with s the tensor's mean magnitude: a sign with a slope.
-    SoftSign,
-}
 
 /// Keeps the division defined where a tensor's gradient is 0.
 const EPSILON: f64 = 1e-12;

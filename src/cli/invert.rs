@@ -8,8 +8,8 @@ use clap::Args;
 use super::{
     attack_options::AttackOptions,
     command_line, misuse,
-    model_options::{Known, ModelOptions, victim_error},
-    observed::{ObservedOptions, check_kind, check_sign},
+    model_options::{ModelOptions, known_from, victim_error},
+    observed::{ObservedOptions, check_kind, check_sign, say_positions},
     options::{DeviceOptions, NormalisationOptions, attack, check_batch, parse_labels, same_file},
     print_json, print_line,
     protocol_options::ProtocolOptions,
@@ -23,8 +23,8 @@ use crate::{
     },
     data::Normalisation,
     federated::{Victim, observed::batch_statistics},
-    report::{Batch, OutputFolder, Restart, RunReport},
-    tensor_file::{GradientFile, GradientInfo},
+    report::{Batch, Defences, OutputFolder, Restart, RunReport, ThreatRecord},
+    tensor_file::GradientFile,
 };
 
 /// Attack a gradient file: restore labels where they are not given, and reconstruct the pictures.
@@ -72,16 +72,17 @@ pub struct Invert {
 impl Invert {
     pub fn run(self) -> anyhow::Result<()> {
         let observed = GradientFile::read(&self.gradient)?;
-        let info = &observed.info;
-        self.check(info)?;
-        let known = self.known(info)?;
+        let info = &observed.info.clone();
+        self.check()?;
+        let known = known_from(info, &self.model, &self.gradient)?;
         let request = self.model.request(&known)?;
         let config = self.attack.config(&request.name)?;
         let batch = self.batch_size(info.batch_size)?;
         let protocol = self.protocol.protocol(info, batch)?;
-        let kind = self.observed.kind(info, &self.gradient)?;
+        let kind = self.observed.kind(info, &self.gradient, &protocol)?;
         check_kind(kind, &protocol)?;
         let victim = Victim::from_file(&self.weights, &request).map_err(victim_error)?;
+        say_positions(&self.weights, victim.positions.as_ref());
         let setup = Setup {
             config: &config,
             protocol: &protocol,
@@ -93,15 +94,14 @@ impl Invert {
         let wants_statistics = setup.batch_norm
             && config.batch_norm != 0.0
             && config.batch_norm_target == StatisticsTarget::Batch;
-        let (gradient, buffers) =
-            self.observed.read(&observed, &victim, &protocol, kind, wants_statistics)?;
+        let (gradient, buffers) = self.observed.read(observed, &victim, &protocol, kind, wants_statistics)?;
         check_sign(&victim, &gradient, batch, &self.gradient)?;
         let statistics = buffers.map(|returned| {
             let counts = victim.model.statistics_counts(batch / protocol.clients);
             batch_statistics(&victim, &protocol, &returned, &counts)
         });
         let shape = victim.image_shape();
-        let known = match (&observed.info.mean, &observed.info.std) {
+        let known = match (&info.mean, &info.std) {
             (Some(mean), Some(std)) => Some(
                 Normalisation::new(mean.clone(), std.clone())
                     .with_context(|| self.gradient.display().to_string())?,
@@ -134,26 +134,27 @@ impl Invert {
             command: command_line(),
             seed: self.seed,
             device: device.info(),
-            threat_model,
+            threat_model: ThreatRecord::new(threat_model, &victim, &protocol, &config, found.label_source),
             protocol,
             attack: config.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),
-            weights: victim.weights.clone(),
             classes,
             batch,
             restarts: self.attack.trials,
             data: self.gradient.display().to_string(),
             normalisation: normalisation.clone(),
+            defences: Defences::default(),
             timing,
             metrics: None,
             floors: None,
-            labels_right: None,
+            labels: None,
             batches: vec![Batch {
                 pictures: (0..batch).collect(),
                 true_labels: None,
                 labels: found.labels.clone(),
                 label_source: found.label_source,
+                label_warnings: found.label_warnings.clone(),
                 class_names: None,
                 client_loss: None,
                 best_restart: found.best,
@@ -169,41 +170,12 @@ impl Invert {
         print_line(format!("{}\nwrote {}", summary::of(&report), self.out.join("grid.png").display()))
     }
 
-    /// The gradient file must not contradict the options.
-    fn check(&self, info: &GradientInfo) -> anyhow::Result<()> {
+    fn check(&self) -> anyhow::Result<()> {
         let file = self.gradient.display();
         if same_file(&self.weights, &self.gradient) {
             return Err(misuse(format!("--weights and --gradient name the same file, {file}")));
         }
-        match (&info.architecture, &self.model.arch) {
-            (Some(found), Some(asked)) if found != asked => Err(misuse(format!(
-                "{file}: the gradient is of architecture '{found}', --arch says '{asked}'"
-            ))),
-            (None, None) => Err(misuse(format!("{file} does not say its architecture: give --arch"))),
-            _ => Ok(()),
-        }
-    }
-
-    /// What the gradient file says of the network.
-    fn known(&self, info: &GradientInfo) -> anyhow::Result<Known> {
-        let options = info.options.as_deref().unwrap_or_default().parse();
-        let options = options.map_err(|e| misuse(format!("{}: 'options': {e}", self.gradient.display())))?;
-        let known = Known {
-            architecture: info.architecture.clone(),
-            options,
-            image: info.image_shape,
-            pictures: None,
-            classes: info.classes,
-        };
-        let asked = self.model.request(&known)?;
-        match info.image_shape {
-            Some(found) if asked.image != Some(found) => Err(misuse(format!(
-                "{}: images of {found:?} (C, H, W), the options say {:?}",
-                self.gradient.display(),
-                asked.image.unwrap_or_default()
-            ))),
-            _ => Ok(known),
-        }
+        Ok(())
     }
 
     /// Of the gradient file, of `--batch`, or the number of labels.

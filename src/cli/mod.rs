@@ -6,10 +6,14 @@ mod attack_choices;
 mod attack_options;
 mod capture;
 mod config;
+mod data_options;
+mod defence_options;
 mod device;
 mod devices;
 mod evaluate;
+mod experiment;
 mod invert;
+mod labels;
 mod metrics;
 mod model_options;
 mod observed;
@@ -18,6 +22,7 @@ mod plan;
 mod progress;
 mod protocol_options;
 mod run;
+mod run_report;
 mod study;
 mod summary;
 mod threat_options;
@@ -50,12 +55,16 @@ enum Command {
     Capture(capture::Capture),
     /// Attack a gradient file
     Invert(invert::Invert),
+    /// Restore the labels of a batch from the last layer's gradient
+    Labels(labels::Labels),
     /// Train a victim
     Train(train::Train),
     /// Classify a data set: accuracy and cross entropy
     Evaluate(evaluate::Evaluate),
     /// Compare two folders of PNG files: MSE, PSNR, SSIM
     Metrics(metrics::Metrics),
+    /// Measure over many batches: label restoration, defences
+    Study(study::StudyCommand),
     /// List the devices this machine has
     Devices(devices::Devices),
     /// Show the steps of one attack iteration: kernels, shapes, bytes, FLOPs
@@ -86,9 +95,11 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
+        Command::Labels(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Metrics(command) => command.run(),
+        Command::Study(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Plan(command) => command.run(),
     };

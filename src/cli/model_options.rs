@@ -1,10 +1,10 @@
 //! Which network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::misuse;
+use super::{misuse, observed::say_positions};
 use crate::{
     federated::{Request, Victim, VictimError},
     nn::{
@@ -12,6 +12,7 @@ use crate::{
         architecture::architecture,
         options::{Activation, Norm, Stem, parse_hidden},
     },
+    tensor_file::GradientInfo,
 };
 
 /// Architecture of commands that are told none.
@@ -87,6 +88,50 @@ impl ModelOptions {
     }
 }
 
+/// What a gradient file says of the network.
+///
+/// # Errors
+/// The options contradict it, or neither says which architecture.
+pub fn known_from(info: &GradientInfo, options: &ModelOptions, path: &Path) -> anyhow::Result<Known> {
+    let file = path.display();
+    match (&info.architecture, &options.arch) {
+        (Some(found), Some(asked)) if found != asked => {
+            return Err(misuse(format!(
+                "{file}: the gradient is of architecture '{found}', --arch says '{asked}'"
+            )));
+        }
+        (None, None) => return Err(misuse(format!("{file} does not say its architecture: give --arch"))),
+        _ => {}
+    }
+    let in_file: Options = info
+        .options
+        .as_deref()
+        .unwrap_or_default()
+        .parse()
+        .map_err(|error| misuse(format!("{file}: metadata 'options': {error}")))?;
+    let known = Known {
+        architecture: info.architecture.clone(),
+        options: in_file.clone(),
+        image: info.image_shape,
+        pictures: None,
+        classes: info.classes,
+    };
+    let request = options.request(&known)?;
+    if request.options != in_file && info.architecture.is_some() {
+        return Err(misuse(format!(
+            "{file}: the gradient is of '{} {in_file}', the options say '{} {}'",
+            request.name, request.name, request.options
+        )));
+    }
+    match info.image_shape {
+        Some(found) if request.image != Some(found) => Err(misuse(format!(
+            "{file}: images of {found:?} (C, H, W), the options say {:?}",
+            request.image.unwrap_or_default()
+        ))),
+        _ => Ok(known),
+    }
+}
+
 /// `64` or `64x48`.
 fn parse_size(text: &str) -> anyhow::Result<[usize; 2]> {
     let parts = match text.split_once('x') {
@@ -117,7 +162,11 @@ impl VictimOptions {
             Some(path) => Victim::from_file(path, &Request { classes: self.model.classes, ..request }),
             None => Victim::from_seed(&request, seed),
         };
-        victim.map_err(victim_error)
+        let victim = victim.map_err(victim_error)?;
+        if let Some(path) = &self.weights {
+            say_positions(path, victim.positions.as_ref());
+        }
+        Ok(victim)
     }
 }
 

@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 use super::misuse;
 use crate::{
     attack::labels::{Suspicion, check_gradient},
-    federated::{Kind, Protocol, Victim, observed::mean_gradient},
-    tensor_file::{Extra, GradientFile, GradientInfo},
+    federated::{Kind, Protocol, Victim, observed::mean_gradient, state_dict_lists},
+    tensor_file::{Extra, GradientFile, GradientInfo, PositionReport},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,7 +28,7 @@ enum KindChoice {
 /// What the file holds.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ObservedOptions {
-    /// What the file holds, where it does not say itself (default: gradient)
+    /// What the file holds, where it does not say itself (default: an update with --local-lr, else a gradient)
     #[arg(long, value_enum)]
     kind: Option<KindChoice>,
 }
@@ -42,7 +42,7 @@ const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
 impl ObservedOptions {
     /// # Errors
     /// The option contradicts the file.
-    pub fn kind(&self, info: &GradientInfo, path: &Path) -> anyhow::Result<Kind> {
+    pub fn kind(&self, info: &GradientInfo, path: &Path, protocol: &Protocol) -> anyhow::Result<Kind> {
         let said = info.kind.as_deref().and_then(Kind::parse);
         let asked = self.kind.map(|kind| match kind {
             KindChoice::Gradient => Kind::Gradient,
@@ -56,19 +56,27 @@ impl ObservedOptions {
                 said.name(),
                 asked.name()
             ))),
-            _ => Ok(said.or(asked).unwrap_or(Kind::Gradient)),
+            _ => Ok(said.or(asked).unwrap_or(if protocol.local.is_some() {
+                Kind::Update
+            } else {
+                Kind::Gradient
+            })),
         }
     }
 
     /// The file's tensors as the mean gradient; and its buffers, which must be there if they are `wanted`.
     pub fn read(
         &self,
-        file: &GradientFile,
+        file: GradientFile,
         victim: &Victim,
         protocol: &Protocol,
         kind: Kind,
         wanted: bool,
     ) -> anyhow::Result<Observed> {
+        let lists = state_dict_lists(&victim.declarations);
+        let of_kind = if kind == Kind::Gradient { &lists[2..] } else { &lists[..] };
+        let (file, positions) = file.by_name(of_kind)?;
+        say_positions(&file.file.path, positions.as_ref());
         let sent = file.file.parameters(&victim.gradient_specs(), Extra::Allow(&BUFFERS))?;
         let buffers = match wanted {
             true => Some(
@@ -81,6 +89,13 @@ impl ObservedOptions {
         let sent = sent.into_iter().map(|t| t.data).collect();
         let gradient = mean_gradient(victim, protocol, kind, sent);
         Ok((gradient, buffers.map(|b| b.into_iter().map(|t| t.data).collect())))
+    }
+}
+
+/// Arrays without names were taken in order: says for what.
+pub fn say_positions(path: &Path, positions: Option<&PositionReport>) {
+    if let Some(report) = positions {
+        let _ = writeln!(io::stderr(), "{}: {report}", path.display());
     }
 }
 
@@ -102,8 +117,10 @@ pub fn check_kind(kind: Kind, protocol: &Protocol) -> anyhow::Result<()> {
 /// Noise makes the bias gradient's sum differ from 0: then its signs prove nothing, and there is a warning.
 pub fn check_sign(victim: &Victim, gradient: &[Vec<f32>], batch: usize, path: &Path) -> anyhow::Result<()> {
     let Some(bias) = gradient.get(victim.last_weight() + 1) else { return Ok(()) };
-    let found = check_gradient(bias, batch);
+    let mut found = check_gradient(bias, batch);
     let noisy = found.iter().any(|s| matches!(s, Suspicion::SumNotZero { .. }));
+    // The plainest first.
+    found.sort_by_key(|s| !matches!(s, Suspicion::Reversed { .. }));
     for suspicion in found {
         match suspicion {
             Suspicion::Reversed { .. } | Suspicion::Scale { .. } if !noisy => {

@@ -101,22 +101,27 @@ pub fn same_file(a: &Path, b: &Path) -> bool {
     resolved(a) == resolved(b)
 }
 
-/// `3,5` → class indices below `classes`, `batch` of them.
+/// `--labels 3,5` → class indices below `classes`, `batch` of them.
 pub fn parse_labels(text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
+    parse_classes("--labels", text, batch, classes)
+}
+
+/// The same of the option of this name.
+pub fn parse_classes(option: &str, text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
     let labels: Vec<usize> = text
         .split(',')
         .map(|part| {
             let part = part.trim();
             part.parse()
-                .map_err(|_| misuse(format!("--labels: expected class indices as in 3,5, found '{part}'")))
+                .map_err(|_| misuse(format!("{option}: expected class indices as in 3,5, found '{part}'")))
         })
         .collect::<Result<_, _>>()?;
     if labels.len() != batch {
-        return Err(misuse(format!("--labels: expected {batch}, one a picture, found {}", labels.len())));
+        return Err(misuse(format!("{option}: expected {batch}, one a picture, found {}", labels.len())));
     }
     match labels.iter().find(|&&label| label >= classes) {
         Some(label) => {
-            Err(misuse(format!("--labels: expected class indices from 0 to {}, found {label}", classes - 1)))
+            Err(misuse(format!("{option}: expected class indices from 0 to {}, found {label}", classes - 1)))
         }
         None => Ok(labels),
     }

@@ -29,7 +29,7 @@ pub struct ProtocolOptions {
     /// Epochs of local training, in place of --local-steps
     #[arg(long, value_name = "E", conflicts_with = "local_steps")]
     local_epochs: Option<usize>,
-    /// Learning rate of local training
+    /// Learning rate of local training (one step, unless --local-steps or --local-epochs say more)
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     local_lr: Option<f64>,
     /// Pictures of a local step (default: all of the client's)
@@ -57,7 +57,7 @@ impl ProtocolOptions {
         let local = match (steps, self.local_lr.or(info.local_lr)) {
             (Some(steps), Some(learning_rate)) => Some(Local { steps, batch: local_batch, learning_rate }),
             (Some(_), None) => return Err(misuse("local training needs its learning rate: give --local-lr")),
-            (None, Some(_)) => return Err(misuse("--local-lr needs --local-steps or --local-epochs")),
+            (None, Some(learning_rate)) => Some(Local { steps: 1, batch: local_batch, learning_rate }),
             (None, None) if self.local_batch.is_some() => {
                 return Err(misuse("--local-batch needs --local-steps or --local-epochs, and --local-lr"));
             }

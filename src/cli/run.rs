@@ -6,25 +6,21 @@ use clap::{Args, FromArgMatches, ValueEnum};
 
 use super::{
     attack_options::AttackOptions,
-    config, misuse,
-    model_options::{DEFAULT_ARCHITECTURE, Known, VictimOptions},
-    options::{DeviceOptions, MAX_BATCH, NormalisationOptions, attack, check_batch, fit_picture, same_file},
+    config,
+    data_options::DataOptions,
+    defence_options::DefenceOptions,
+    experiment::Experiment,
+    misuse,
+    model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
+    options::{DeviceOptions, NormalisationOptions, same_file},
     print_json, print_line,
     protocol_options::ProtocolOptions,
-    study::{ClientBatch, Study, captions},
+    run_report::{Study, captions},
     summary,
     threat_options::{Setup, ThreatOptions},
 };
 use crate::{
-    attack::{
-        config::{AttackConfig, StatisticsTarget},
-        invert::{Setting, Target},
-    },
-    data::{BatchRule, Dataset, Normalisation, Picture, samples},
-    device::{Device, host},
-    federated::{Client, Protocol, Victim, observed::batch_statistics},
-    nn::Mode,
-    report::OutputFolder,
+    attack::config::AttackConfig, data::Picture, device::host, report::OutputFolder,
     tensor_file::GradientInfo,
 };
 
@@ -50,23 +46,14 @@ pub struct Run {
     /// TOML file whose keys are these options; the command line wins
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Pictures: a folder with a folder per class, CIFAR-10's binary batches or IDX files; without it, the
-    /// embedded samples (Fashion-MNIST), with at most 2,000 iterations unless --iterations says more
-    #[arg(long, value_name = "PATH")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataOptions,
     #[command(flatten)]
     victim: VictimOptions,
-    /// Pictures in a batch
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    batch: usize,
-    /// Independent batches, from the first picture on, attacked side by side
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    batches: usize,
-    /// Labels of a batch: any, distinct, or equal:N for N of one class and the others distinct
-    #[arg(long, value_name = "R", default_value = "any")]
-    batch_labels: BatchRule,
     #[command(flatten)]
     protocol: ProtocolOptions,
+    #[command(flatten)]
+    defence: DefenceOptions,
     #[command(flatten)]
     threat: ThreatOptions,
     /// What the eavesdropper knows of the labels
@@ -110,58 +97,51 @@ impl Run {
     }
 
     fn study(self) -> anyhow::Result<()> {
-        let dataset = match &self.data {
-            Some(path) => Dataset::open(path)?,
-            None => samples(),
-        };
-        if self.data.as_ref().is_some_and(|data| same_file(data, &self.out)) {
+        let dataset = self.data.open()?;
+        if self.data.data.as_ref().is_some_and(|data| same_file(data, &self.out)) {
             let folder = self.out.display();
             return Err(misuse(format!(
                 "--out {folder} is the data set: its report would become part of it"
             )));
         }
         let config = self.config()?;
-        check_batch(self.batch)?;
-        let protocol = self.protocol.protocol(&GradientInfo::default(), self.batch)?;
-        let known = Known {
-            pictures: dataset.picture(0).ok().map(|p| p.shape()),
-            classes: Some(dataset.class_names.len()),
-            ..Known::default()
-        };
-        let victim = self.victim.open(self.seed, &known)?;
+        let protocol = self.protocol.protocol(&GradientInfo::default(), self.data.batch)?;
+        let defences = self.defence.defences(&protocol)?;
+        let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
+        let labels_given = self.labels == LabelKnowledge::Given;
         let setup = Setup {
             config: &config,
             protocol: &protocol,
-            labels_given: self.labels == LabelKnowledge::Given,
-            adaptive: false,
+            labels_given,
+            adaptive: self.defence.adaptive,
             batch_norm: victim.has_batch_norm(),
         };
         let threat_model = self.threat.check(&setup)?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let batches = self.read_batches(&dataset, &victim)?;
+        let batches = self.data.read(&dataset, &victim)?;
         let bytes = victim.gradient_bytes().saturating_mul(batches.len() as u64);
         host::check(|| format!("holding the gradients of {} batches", batches.len()), bytes)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.device.open()?;
 
-        let (losses, targets) =
-            self.capture(&*device, &victim, &protocol, &config, &normalisation, &batches)?;
-        let setting = Setting {
+        let experiment = Experiment {
+            device: &*device,
             victim: &victim,
             protocol: &protocol,
-            views: &[],
-            batch: self.batch,
             normalisation: &normalisation,
             config: &config,
+            batches: &batches,
+            defences: &defences,
+            adaptive: self.defence.adaptive,
+            labels_given,
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let (found, timing) = attack(&*device, &setting, &targets)?;
-
-        let study = Study { setting, threat_model, dataset: &dataset, batches, losses, found };
-        let pictures = study.pictures()?;
-        let report = study.report(device.info(), timing, &pictures)?;
-        let originals: Vec<Picture> = study.batches.iter().flat_map(|b| b.pictures.clone()).collect();
+        let outcome = experiment.run()?;
+        let study = Study { experiment, threat_model, dataset: &dataset, outcome };
+        let pictures = experiment.pictures(&study.outcome.found)?;
+        let report = study.report(&pictures)?;
+        let originals: Vec<Picture> = batches.iter().flat_map(|b| b.pictures.clone()).collect();
         folder.write(Some(&originals), &pictures.concat(), &captions(&report), &report)?;
         if self.json {
             return print_json(&report);
@@ -172,67 +152,9 @@ impl Run {
     fn config(&self) -> anyhow::Result<AttackConfig> {
         let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
         let mut config = self.attack.config(name)?;
-        if self.data.is_none() && self.attack.iterations.is_none() {
+        if self.data.data.is_none() && self.attack.iterations.is_none() {
             config.iterations = config.iterations.min(DEMONSTRATION);
         }
         Ok(config)
-    }
-
-    /// What the clients send: their losses, and what the eavesdropper works on.
-    fn capture(
-        &self,
-        device: &dyn Device,
-        victim: &Victim,
-        protocol: &Protocol,
-        config: &AttackConfig,
-        normalisation: &Normalisation,
-        batches: &[ClientBatch],
-    ) -> anyhow::Result<(Vec<f32>, Vec<Target>)> {
-        let wants_statistics = victim.has_batch_norm()
-            && config.batch_norm != 0.0
-            && config.batch_norm_target == StatisticsTarget::Batch;
-        if wants_statistics && protocol.mode != Mode::Train {
-            return Err(misuse(
-                "--bn-target batch: a client in eval mode returns no statistics of its batch: give --mode train",
-            ));
-        }
-        let mut client = Client::new(device, victim, protocol, self.batch)?;
-        let (mut losses, mut targets) = (vec![], vec![]);
-        for batch in batches {
-            let images = normalisation.normalise(&batch.pictures)?;
-            let update = client.update(victim, &images, &batch.labels)?;
-            losses.push(update.loss);
-            let statistics = wants_statistics.then(|| {
-                let counts = victim.model.statistics_counts(self.batch / protocol.clients);
-                batch_statistics(victim, protocol, &update.buffers, &counts)
-            });
-            let labels = (self.labels == LabelKnowledge::Given).then(|| batch.labels.clone());
-            targets.push(Target { gradient: update.gradient, labels, weights: None, statistics });
-        }
-        Ok((losses, targets))
-    }
-
-    /// Batches that keep the rule, fitted to the victim's input.
-    fn read_batches(&self, dataset: &Dataset, victim: &Victim) -> anyhow::Result<Vec<ClientBatch>> {
-        if !(1..=MAX_BATCH).contains(&self.batches) {
-            return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches)));
-        }
-        let chosen = dataset.batches(self.batch, self.batches, self.batch_labels).map_err(misuse)?;
-        let read = |indices: Vec<usize>| {
-            let mut batch = ClientBatch { indices: indices.clone(), pictures: vec![], labels: vec![] };
-            for i in indices {
-                let (label, classes) = (dataset.label(i)?, victim.model.classes);
-                if label >= classes {
-                    return Err(misuse(format!(
-                        "picture {i} of {} has label {label}, the victim has {classes} classes",
-                        dataset.name
-                    )));
-                }
-                batch.labels.push(label);
-                batch.pictures.push(fit_picture(dataset.picture(i)?, victim.image_shape())?);
-            }
-            Ok(batch)
-        };
-        chosen.into_iter().map(read).collect()
     }
 }

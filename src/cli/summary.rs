@@ -66,9 +66,25 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
             )?;
         }
     }
-    if let Some(right) = report.labels_right {
-        writeln!(f, "labels restored: {:.1} %", 100.0 * right)?;
+    if let Some(labels) = &report.labels {
+        writeln!(
+            f,
+            "labels restored: {:.1} % (LeAcc {:.3}, LnAcc {:.3})",
+            100.0 * labels.irec,
+            labels.le_acc,
+            labels.ln_acc
+        )?;
     }
+    if !report.defences.client.is_empty() {
+        let knows = if report.defences.adaptive_eavesdropper { "adaptive" } else { "unaware" };
+        write!(f, "defences: {}, eavesdropper {knows}", report.defences.client.join(", "))?;
+        match (report.defences.epsilon, report.defences.delta) {
+            (Some(epsilon), Some(delta)) => writeln!(f, ", epsilon {epsilon:.3} at delta {delta:e}")?,
+            _ => writeln!(f)?,
+        }
+    }
+    let grants: Vec<&str> = report.threat_model.model.grants.iter().map(|g| g.name()).collect();
+    writeln!(f, "eavesdropper ({}) knows: {}", report.threat_model.model.name, grants.join(", "))?;
     write!(
         f,
         "{} in {:.1} s, {:.3} ms per iteration and trial",
@@ -93,7 +109,8 @@ fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
     if let Some(names) = &batch.class_names {
         write!(f, " ({})", list(names))?;
     }
-    writeln!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)
+    writeln!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)?;
+    batch.label_warnings.iter().try_for_each(|warning| writeln!(f, "    warning: {warning}"))
 }
 
 /// The first few of them.

@@ -53,6 +53,8 @@ pub struct Client {
     x: Var,
     targets: Var,
     gradient: Vec<Var>,
+    /// Which tensors of the gradient these are.
+    which: Vec<usize>,
     buffers: Vec<Var>,
     loss: Var,
 }
@@ -65,6 +67,18 @@ impl Client {
         protocol: &Protocol,
         batch: usize,
     ) -> Result<Client, ClientError> {
+        let all: Vec<usize> = (0..victim.gradient_specs().len()).collect();
+        Client::of_tensors(device, victim, protocol, batch, all)
+    }
+
+    /// The same, but of the gradient only these tensors are computed.
+    pub fn of_tensors(
+        device: &dyn Device,
+        victim: &Victim,
+        protocol: &Protocol,
+        batch: usize,
+        which: Vec<usize>,
+    ) -> Result<Client, ClientError> {
         let model = &victim.model;
         protocol.check(batch).map_err(ClientError::Protocol)?;
         if protocol.mode == Mode::Train {
@@ -76,13 +90,14 @@ impl Client {
         let x = tape.input(&[1, batch, c, h, w]);
         let targets = tape.input(&[1, batch, model.classes]);
         let training = simulate(&mut tape, model, protocol, x, targets);
-        let keep: Vec<Var> = [&training.gradient[..], &training.buffers[..], &[training.loss]].concat();
+        let gradient: Vec<Var> = which.iter().map(|&i| training.gradient[i]).collect();
+        let keep: Vec<Var> = [&gradient[..], &training.buffers[..], &[training.loss]].concat();
         let mut executable = device.compile(&Plan::new(&tape, &keep, &[]))?;
         for (parameter, tensor) in training.parameters.iter().zip(&victim.tensors) {
             executable.write(parameter.stored, tensor)?;
         }
-        let (gradient, buffers, loss) = (training.gradient, training.buffers, training.loss);
-        Ok(Client { executable, x, targets, gradient, buffers, loss })
+        let (buffers, loss) = (training.buffers, training.loss);
+        Ok(Client { executable, x, targets, gradient, which, buffers, loss })
     }
 
     /// One training from the victim's weights.
@@ -101,7 +116,7 @@ impl Client {
         let buffers = read(&self.buffers)?;
         let loss = read(&[self.loss])?[0][0];
         if let Some(broken) = gradient.iter().position(|g| g.iter().any(|v| !v.is_finite())) {
-            let tensor = victim.gradient_specs().swap_remove(broken).name;
+            let tensor = victim.gradient_specs().swap_remove(self.which[broken]).name;
             return Err(ClientError::NotFinite { tensor, loss });
         }
         if gradient.iter().flatten().all(|&v| v == 0.0) {

@@ -1,6 +1,7 @@
 //! The client's side: a victim model and the update that its training gives away.
 
 pub mod client;
+pub mod defence;
 mod nearest;
 pub mod observed;
 mod protocol;
@@ -11,4 +12,4 @@ pub use client::{Client, ClientError, Update};
 pub use observed::Kind;
 pub use protocol::{Local, Protocol};
 pub use simulate::{MOMENTUM, Simulation, clip, simulate};
-pub use victim::{DEFAULT_CLASSES, Request, Victim, VictimError, check_classes};
+pub use victim::{DEFAULT_CLASSES, Request, Victim, VictimError, check_classes, state_dict_lists};

@@ -67,17 +67,17 @@ impl Protocol {
     /// What does not fit, in words.
     pub fn check(&self, batch: usize) -> Result<(), String> {
         if self.clients == 0 || !batch.is_multiple_of(self.clients) {
-            return Err(format!("{batch} pictures do not divide among {} clients", self.clients));
+            return Err(format!("--clients: {batch} pictures do not divide among {}", self.clients));
         }
         if let Some(Local { steps, batch, learning_rate }) = self.local {
             if !(1..=MAX_STEPS).contains(&steps) {
-                return Err(format!("local steps: expected 1 to {MAX_STEPS}, found {steps}"));
+                return Err(format!("--local-steps: expected 1 to {MAX_STEPS}, found {steps}"));
             }
             if batch == 0 {
-                return Err("local batch: expected 1 or more, found 0".into());
+                return Err("--local-batch: expected 1 or more, found 0".into());
             }
             if !learning_rate.is_finite() || learning_rate <= 0.0 {
-                return Err(format!("local learning rate: expected a rate > 0, found {learning_rate}"));
+                return Err(format!("--local-lr: expected a rate > 0, found {learning_rate}"));
             }
         }
         if self.example_clip.is_some() && self.mode == Mode::Train {

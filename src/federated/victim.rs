@@ -6,7 +6,9 @@ use super::nearest::nearest;
 use crate::{
     device::{DeviceError, host},
     nn::{ArchitectureError, Declaration, Model, Options, initialise},
-    tensor_file::{Extra, GRADIENT_FORMAT, ParameterSpec, Tensor, TensorFile, TensorFileError},
+    tensor_file::{
+        Extra, GRADIENT_FORMAT, ParameterSpec, PositionReport, Tensor, TensorFile, TensorFileError,
+    },
 };
 
 /// Classes of a victim that is initialised by seed and told nothing else.
@@ -41,7 +43,12 @@ pub struct Victim {
     pub tensors: Vec<Vec<f32>>,
     /// Where the weights come from, for reports: a file, or a seed.
     pub weights: String,
+    /// Which array was taken for which tensor, where the file has no names.
+    pub positions: Option<PositionReport>,
 }
+
+/// Last part of the name of batch norm's counter, an integer that nobody needs.
+const COUNTER: &str = "num_batches_tracked";
 
 #[derive(Debug, thiserror::Error)]
 pub enum VictimError {
@@ -85,7 +92,7 @@ impl Victim {
         host::check(what, (elements * size_of::<f32>()) as u64).map_err(VictimError::Memory)?;
         let tensors = initialise(&declarations, seed);
         let weights = format!("initialised by seed {seed}");
-        Ok(Victim { model, declarations, tensors, weights })
+        Ok(Victim { model, declarations, tensors, weights, positions: None })
     }
 
     /// A victim from a file with PyTorch's `state_dict` names. The class count is the last layer's, and
@@ -108,6 +115,7 @@ impl Victim {
         // A file whose last layer has no outputs fails by its shapes.
         let model = sketch(classes.max(1))?;
         let declarations = model.declarations();
+        let (file, positions) = file.by_name(&state_dict_lists(&declarations))?;
         let specs: Vec<ParameterSpec> = declarations.iter().map(spec).collect();
         let tensors =
             file.parameters(&specs, Extra::Reject).map_err(|cause| mismatch(cause, &file, &model))?;
@@ -117,6 +125,7 @@ impl Victim {
             declarations,
             tensors: tensors.into_iter().map(|t| t.data).collect(),
             weights: path.display().to_string(),
+            positions,
         })
     }
 
@@ -128,6 +137,19 @@ impl Victim {
     /// Names and shapes of the buffers, in order.
     pub fn buffer_specs(&self) -> Vec<ParameterSpec> {
         self.declarations.iter().filter(|d| !d.trainable).map(spec).collect()
+    }
+
+    /// Weight `(K, d)` and bias `(K)` of the last layer.
+    pub fn last_layer(&self) -> (&[f32], Option<&[f32]>) {
+        let trainable: Vec<&Vec<f32>> = self
+            .declarations
+            .iter()
+            .zip(&self.tensors)
+            .filter(|(d, _)| d.trainable)
+            .map(|(_, t)| t)
+            .collect();
+        let weight = self.last_weight();
+        (trainable[weight], trainable.get(weight + 1).map(|b| &b[..]))
     }
 
     pub fn has_batch_norm(&self) -> bool {
@@ -174,10 +196,29 @@ fn spec(declaration: &Declaration) -> ParameterSpec {
     ParameterSpec { name: declaration.name.clone(), shape: declaration.shape.clone() }
 }
 
+/// What a list of arrays in `state_dict` order may hold.
+pub fn state_dict_lists(declarations: &[Declaration]) -> [(&'static str, Vec<ParameterSpec>); 3] {
+    let with_counters = declarations.iter().flat_map(|d| {
+        // The counter comes after the running variance.
+        let layer = d.name.strip_suffix(".running_var");
+        let counter = layer.map(|layer| ParameterSpec { name: format!("{layer}.{COUNTER}"), shape: vec![] });
+        [Some(spec(d)), counter].into_iter().flatten()
+    });
+    [
+        ("all tensors and batch norm's counters", with_counters.collect()),
+        ("all tensors but batch norm's counters", declarations.iter().map(spec).collect()),
+        ("the tensors with a gradient", declarations.iter().filter(|d| d.trainable).map(spec).collect()),
+    ]
+}
+
 /// The tensor in the file that tells the class count, and the count.
 fn last_layer_outputs(file: &TensorFile, declarations: &[Declaration]) -> Option<(String, usize)> {
     let name = &declarations.iter().rfind(|d| d.trainable)?.name;
-    let outputs = *file.tensors.get(name)?.shape.first()?;
+    let outputs = match file.positions() {
+        // The last layer's bias is the last of every list.
+        Some(positions) => *positions.last()?.first()?,
+        None => *file.tensors.get(name)?.shape.first()?,
+    };
     Some((name.clone(), outputs))
 }
 

@@ -41,7 +41,7 @@ pub struct Options {
     pub norm: Option<Norm>,
 }
 
-/// Names of the options, as in [`Options::fmt`].
+/// Names of the options, as they are displayed.
 pub const STEM: &str = "stem";
 pub const HIDDEN: &str = "hidden";
 pub const ACTIVATION: &str = "activation";

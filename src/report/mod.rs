@@ -9,7 +9,9 @@ mod statistics;
 pub use crate::data::atomic;
 pub use folder::OutputFolder;
 pub use picture_grid::{picture_grid, write_picture_grid};
-pub use run::{Batch, Figures, Floors, Restart, RunReport, Timing, figures, noise_like};
+pub use run::{
+    Batch, Defences, Figures, Floors, Restart, RunReport, ThreatRecord, Timing, figures, noise_like,
+};
 pub use statistics::Estimate;
 
 use crate::data::DataError;

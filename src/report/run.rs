@@ -7,14 +7,16 @@ use super::Estimate;
 use crate::{
     attack::{
         Outcome,
-        config::AttackConfig,
+        config::{AttackConfig, StatisticsTarget},
         invert::{LabelSource, Reconstruction},
+        labels::LabelMetrics,
         threat::ThreatModel,
     },
     data::{Normalisation, Picture},
     device::DeviceInfo,
-    federated::Protocol,
+    federated::{Local, Protocol, Victim},
     metrics::Comparison,
+    nn::Mode,
     random,
 };
 
@@ -30,13 +32,11 @@ pub struct RunReport {
     pub seed: u64,
     pub device: DeviceInfo,
     /// What the eavesdropper is granted.
-    pub threat_model: ThreatModel,
+    pub threat_model: ThreatRecord,
     /// What the client does before it sends.
     pub protocol: Protocol,
     /// Architecture options beside its name, as in `stem=cifar`; empty if none.
     pub architecture_options: String,
-    /// Where the victim's weights come from: a file, or a seed.
-    pub weights: String,
     pub attack: AttackConfig,
     pub architecture: String,
     pub classes: usize,
@@ -45,14 +45,74 @@ pub struct RunReport {
     pub restarts: usize,
     pub data: String,
     pub normalisation: Normalisation,
+    pub defences: Defences,
     pub timing: Timing,
     /// Over all pictures of all batches; absent where the originals are not known.
     pub metrics: Option<Figures>,
     /// What pictures that know nothing score.
     pub floors: Option<Floors>,
-    /// Share of labels restored right, counted with repetition; absent where they were given or are unknown.
-    pub labels_right: Option<f64>,
+    /// How well labels were restored, mean over the batches; absent where they were given or are unknown.
+    pub labels: Option<LabelMetrics>,
     pub batches: Vec<Batch>,
+}
+
+/// What the eavesdropper may know, and what it was given of that.
+#[derive(Clone, Debug, Serialize)]
+pub struct ThreatRecord {
+    #[serde(flatten)]
+    pub model: ThreatModel,
+    /// `gradient` or `update`.
+    pub observes: &'static str,
+    /// Where the victim's weights come from: a file, or a seed.
+    pub weights: String,
+    pub batch_size: bool,
+    /// `given`, or how they were found.
+    pub labels: LabelSource,
+    /// `running`, `batch` or `none`.
+    pub batch_norm_statistics: &'static str,
+    /// Steps, batch size and learning rate, where the client trains locally.
+    pub local_training: Option<Local>,
+    pub data_statistics: &'static str,
+    pub generative_prior: Option<String>,
+}
+
+impl ThreatRecord {
+    pub fn new(
+        model: ThreatModel,
+        victim: &Victim,
+        protocol: &Protocol,
+        config: &AttackConfig,
+        labels: LabelSource,
+    ) -> ThreatRecord {
+        let prior = config.batch_norm != 0.0;
+        let batch_norm_statistics = match (victim.has_batch_norm(), config.batch_norm_target) {
+            (true, StatisticsTarget::Batch) if prior => "batch",
+            (true, _) if prior || protocol.mode == Mode::Eval => "running",
+            _ => "none",
+        };
+        ThreatRecord {
+            model,
+            observes: if protocol.local.is_some() { "update" } else { "gradient" },
+            weights: victim.weights.clone(),
+            batch_size: true,
+            labels,
+            batch_norm_statistics,
+            local_training: protocol.local,
+            data_statistics: "mean and standard deviation of the pixels",
+            generative_prior: None,
+        }
+    }
+}
+
+/// What protected the client, and whether the eavesdropper knew.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Defences {
+    /// In the order in which they were applied.
+    pub client: Vec<String>,
+    pub adaptive_eavesdropper: bool,
+    /// ε of the step at `delta`, for DP-SGD.
+    pub epsilon: Option<f64>,
+    pub delta: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -102,6 +162,8 @@ pub struct Batch {
     pub true_labels: Option<Vec<usize>>,
     pub labels: Vec<usize>,
     pub label_source: LabelSource,
+    /// Where the method that restored the labels finds its assumptions broken.
+    pub label_warnings: Vec<String>,
     pub class_names: Option<Vec<String>>,
     /// Mean cross entropy of the client's step.
     pub client_loss: Option<f32>,

@@ -52,8 +52,9 @@ fn run_writes_report_pictures_and_grid() {
     let history = report["batches"][0]["restarts"][0]["history"].as_array().unwrap();
     assert_eq!((history.len(), &history[30][0]), (31, &Value::from(30)));
     assert!(history[30][1].as_f64().unwrap() < history[0][1].as_f64().unwrap());
-    // At a batch of two, ig is told the labels, and the report says so.
-    assert_eq!(report["threat_model"]["labels"], "given");
+    // At a batch of two the labels are restored, and the report says how, and how well.
+    assert_eq!(report["threat_model"]["labels"], "ilrg");
+    assert!(report["labels"]["irec"].as_f64().unwrap() >= 0.5);
 }
 
 #[test]

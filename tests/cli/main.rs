@@ -6,5 +6,8 @@ mod careful;
 mod contract;
 mod determinism;
 mod interrupted;
+mod knowledge;
+mod labels;
+mod pairings;
 mod support;
 mod train;

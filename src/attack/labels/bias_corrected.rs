@@ -37,7 +37,8 @@ pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> 
     let mut warnings = vec![];
     if present.len() > batch {
         warnings.push(format!(
-            "{} classes have ∇b < 0, more than the batch of {batch} has samples: the {batch} lowest were taken",
+            "{} classes have ∇b < 0, more than the batch of {batch} has samples: the {batch} lowest were \
+             taken",
             present.len()
         ));
     }

@@ -21,76 +21,28 @@ pub fn mean_feature(layer: &LastLayer, bias_gradient: &[f32]) -> Vec<f64> {
 }
 
 /// ê_j = ∇W_j/∇b_j in column `j` of `(d, K)`: the mean feature of class j in the batch; of a class that is
-/// not in it, the batch's features weighted by their predictions. ē where ∇b_j ≈ 0.
+/// not in it, the batch's features weighted by their predictions.
+///
+/// Where the samples of class j and the predictions for it nearly cancel in ∇b_j, as they do with B ≥ K, the
+/// quotient is ē plus a small difference blown up without bound. So it may go no further from ē than the
+/// classes with ∇b < 0 do on average, weighted by −∇b; and it is ē where rounding leaves no ∇b_j.
 pub fn class_features(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f64> {
     let mean = mean_feature(layer, bias_gradient);
     let largest = bias_gradient.iter().fold(0.0, |a: f64, &b| a.max(f64::from(b).abs()));
     let smallest = (SMALLEST_SHARE * largest).max(f64::from(f32::MIN_POSITIVE));
     let features = layer.features();
-    let variant: usize = std::env::var("V").ok().and_then(|v| v.parse().ok()).unwrap_or(0);
-    let batch: f64 = std::env::var("BATCH").ok().and_then(|v| v.parse().ok()).unwrap_or(1.0);
-    let mut m = Mat::from_fn(features, layer.classes, |i, j| {
+    let mut difference = Mat::from_fn(features, layer.classes, |i, j| {
         let b = f64::from(bias_gradient[j]);
         let w = f64::from(layer.weight_gradient[j * features + i]);
-        if b.abs() < smallest || variant == 4 || (variant == 1 && b.abs() * batch < 0.5) {
-            mean[i]
-        } else {
-            w / b
-        }
+        if b.abs() < smallest { 0.0 } else { w / b - mean[i] }
     });
-    let dist =
-        |m: &Mat<f64>, j: usize| (0..features).map(|i| (m[(i, j)] - mean[i]).powi(2)).sum::<f64>().sqrt();
-    let (mut s, mut n) = (0.0, 0.0);
-    for j in 0..layer.classes {
-        let b = f64::from(bias_gradient[j]);
-        if b < 0.0 {
-            s += -b * dist(&m, j);
-            n += -b;
-        }
+    let distance: Vec<f64> = difference.col_iter().map(|column| column.norm_l2()).collect();
+    let certain = bias_gradient.iter().map(|&b| f64::from(-b.min(0.0)));
+    let (sum, weight) = certain.zip(&distance).fold((0.0, 0.0), |(s, n), (c, d)| (s + c * d, n + c));
+    let furthest = if weight > 0.0 { sum / weight } else { f64::INFINITY };
+    for (column, distance) in difference.col_iter_mut().zip(distance) {
+        let share = if distance > furthest { furthest / distance } else { 1.0 };
+        column.iter_mut().zip(&mean).for_each(|(d, mean)| *d = mean + share * *d);
     }
-    let rho = s / n;
-    for j in 0..layer.classes {
-        let r = dist(&m, j);
-        let t = match variant {
-            3 => (rho / r).min(1.0),
-            8 => (2.0 * rho / r).min(1.0),
-            9 => (1.5 * rho / r).min(1.0),
-            5 => (rho / r).min(1.0).powi(2),
-            6 => {
-                let x = bias_gradient[j].abs() as f64 * batch;
-                x / (x + 1.0)
-            }
-            _ => 1.0,
-        };
-        for i in 0..features {
-            m[(i, j)] = mean[i] + t * (m[(i, j)] - mean[i]);
-            if variant == 2 || variant == 7 {
-                m[(i, j)] = m[(i, j)].max(0.0);
-            }
-            if variant == 7 {
-                m[(i, j)] = m[(i, j)].min(4.0 * mean[i]);
-            }
-        }
-    }
-    m
-}
-
-/// P_j = softmax(W·ê_j + b) in column `j` of `(K, K)`.
-pub fn predictions(weight: &[f32], bias: &[f32], features: &Mat<f64>) -> Mat<f64> {
-    let d = features.nrows();
-    let weight = Mat::from_fn(d, bias.len(), |i, c| f64::from(weight[c * d + i]));
-    let mut logits = weight.transpose() * features;
-    for column in logits.col_iter_mut() {
-        softmax(column.try_as_col_major_mut().expect("a whole column").as_slice_mut(), bias);
-    }
-    logits
-}
-
-/// logits + bias → softmax, in place.
-fn softmax(logits: &mut [f64], bias: &[f32]) {
-    logits.iter_mut().zip(bias).for_each(|(l, &b)| *l += f64::from(b));
-    let largest = logits.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-    logits.iter_mut().for_each(|l| *l = (*l - largest).exp());
-    let sum: f64 = logits.iter().sum();
-    logits.iter_mut().for_each(|l| *l /= sum);
+    difference
 }

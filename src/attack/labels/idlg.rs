@@ -16,7 +16,8 @@ pub fn restore(layer: &LastLayer, batch: usize) -> Restored {
     let mut warnings = vec![];
     if batch > 1 {
         warnings.push(format!(
-            "iDLG is for a batch of 1: of this batch of {batch}, the lowest row sums were taken, one label each"
+            "iDLG is for a batch of 1: of this batch of {batch}, the lowest row sums were taken, one label \
+             each"
         ));
     }
     Restored { method: Method::Idlg, counts, real, confidence: None, warnings }

@@ -79,3 +79,27 @@ fn check(tensor: &'static str, values: &[f32], expected: usize) -> Result<(), La
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_must_fit() {
+        let shape = |tensor, expected, found| Some(LabelError::Shape { tensor, expected, found });
+        assert_eq!(LastLayer::new(2, &[1.0; 5], None).err(), shape("weight gradient", 6, 5));
+        assert_eq!(LastLayer::new(2, &[], None).err(), shape("weight gradient", 2, 0));
+        assert_eq!(LastLayer::new(2, &[1.0; 6], Some(&[1.0; 3])).err(), shape("bias gradient", 2, 3));
+        assert_eq!(LastLayer::new(0, &[], None).err(), Some(LabelError::NoClasses));
+        let layer = LastLayer::new(2, &[1.0; 6], None).unwrap();
+        assert_eq!(layer.with_weights(&[1.0; 4], None).err(), shape("weight", 6, 4));
+        assert_eq!(layer.with_weights(&[1.0; 6], Some(&[])).err(), shape("bias", 2, 0));
+    }
+
+    #[test]
+    fn elements_must_be_finite() {
+        let found = LastLayer::new(2, &[1.0, f32::INFINITY], None).err();
+        let (tensor, value) = ("weight gradient", f32::INFINITY);
+        assert_eq!(found, Some(LabelError::NotFinite { tensor, index: 1, value }));
+    }
+}

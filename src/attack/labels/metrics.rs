@@ -26,6 +26,24 @@ impl LabelMetrics {
             irec: pairs().map(|(a, b)| a.min(b)).sum::<usize>() as f64 / batch.max(1) as f64,
         }
     }
+
+    /// Of lists of labels, each below `classes`.
+    pub fn of(found: &[usize], truth: &[usize], classes: usize) -> LabelMetrics {
+        let counts = |labels: &[usize]| {
+            let mut counts = vec![0; classes];
+            labels.iter().for_each(|&l| counts[l] += 1);
+            counts
+        };
+        LabelMetrics::new(&counts(found), &counts(truth))
+    }
+
+    /// Over several batches.
+    pub fn mean(batches: &[LabelMetrics]) -> LabelMetrics {
+        let mean = |value: fn(&LabelMetrics) -> f64| {
+            batches.iter().map(value).sum::<f64>() / batches.len().max(1) as f64
+        };
+        LabelMetrics { le_acc: mean(|m| m.le_acc), ln_acc: mean(|m| m.ln_acc), irec: mean(|m| m.irec) }
+    }
 }
 
 #[cfg(test)]

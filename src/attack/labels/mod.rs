@@ -3,7 +3,7 @@
 //! All methods rest on one identity. With the batch mean of the cross entropy over B samples, of which n_c
 //! are of class c, and p_s the softmax of sample s:
 //!
-//! ∇b_c = (1/B)·(Σ_s p_s[c] − n_c), and ∇W_c is the same sum with each sample weighted by its features.
+//! `∇b_c = (1/B)·(Σ_s p_s[c] − n_c)`, and ∇W_c is the same sum with each sample weighted by its features.
 
 mod bias_corrected;
 mod error;
@@ -13,6 +13,7 @@ mod ilrg;
 mod layer;
 mod lowest;
 mod metrics;
+mod predictions;
 mod rounding;
 mod sign;
 mod suspicion;

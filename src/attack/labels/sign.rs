@@ -2,8 +2,8 @@
 
 use super::{LabelError, LastLayer, Method, Restored, lowest::order, rounding::apportion};
 
-/// Every class of { c : ∇b_c < 0 } once. The rule gives a set, no counts: the rest of the batch is spread over
-/// the set in proportion to −∇b_c. Of a set above the batch, the B lowest ∇b_c are taken.
+/// Every class of { c : ∇b_c < 0 } once. The rule gives a set, no counts: the rest of the batch is spread
+/// over the set in proportion to −∇b_c. Of a set above the batch, the B lowest ∇b_c are taken.
 pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
     let method = Method::Sign;
     let gradient = layer.bias_gradient.ok_or(LabelError::NoBias { method })?;
@@ -19,13 +19,13 @@ pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> 
     by_gradient.iter().take(present.min(batch)).for_each(|&class| counts[class] += 1);
     if present < batch {
         warnings.push(format!(
-            "the signs name {present} classes for a batch of {batch}: the other {spare} labels are spread over \
-             them in proportion to -∇b, or belong to classes that the sign does not show"
+            "the signs name {present} classes for a batch of {batch}. They say no more: what is missing was \
+             spread over these classes in proportion to -∇b"
         ));
     } else if present > batch {
         warnings.push(format!(
-            "the signs name {present} classes, more than the batch of {batch} has samples: the {batch} lowest \
-             were taken"
+            "the signs name {present} classes, more than the batch of {batch} has samples: the {batch} \
+             lowest were taken"
         ));
     }
     Ok(Restored { method, counts, real, confidence: None, warnings })
@@ -61,7 +61,7 @@ mod tests {
         let layer = LastLayer::new(4, &[0.0; 4], Some(&[-0.1, -0.4, 0.8, -0.3])).unwrap();
         let restored = restore(&layer, 2).unwrap();
         assert_eq!(restored.counts, [0, 1, 0, 1]);
-        assert!(restored.warnings[0].contains("names 3") || restored.warnings[0].contains("name 3"));
+        assert!(restored.warnings[0].contains("name 3 classes"));
     }
 
     #[test]

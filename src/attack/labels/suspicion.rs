@@ -1,7 +1,7 @@
 //! Whether ∇b can be the gradient of a batch-mean cross entropy at all.
 //!
-//! Softmax rows sum to 1, so Σ_c ∇b_c = 0. Only a class in the batch can have ∇b_c < 0, so at most B have; and
-//! as no prediction is below 0, those sum to no less than −1.
+//! Softmax rows sum to 1, so Σ_c ∇b_c = 0. Only a class in the batch can have ∇b_c < 0, so at most B have;
+//! and as no prediction is below 0, those sum to no less than −1.
 
 use std::fmt::Display;
 
@@ -28,8 +28,8 @@ impl Display for Suspicion {
         match self {
             Suspicion::SumNotZero { sum, expected_within } => write!(
                 f,
-                "the bias gradient sums to {sum:.3e}, expected 0 within {expected_within:.1e}: not the gradient \
-                 of a cross entropy over these classes, or noise was added"
+                "the bias gradient sums to {sum:.3e}, expected 0 within {expected_within:.1e}: not the \
+                 gradient of a cross entropy over these classes, or noise was added"
             ),
             Suspicion::Scale { negatives } => write!(
                 f,

@@ -1,6 +1,6 @@
 //! The GPU device on wgpu: Vulkan, Metal, DX12.
 //!
-//! A plan's steps become [launches](launch::Launch): a finished shader, its parameters, its buffers and
+//! A plan's steps become launches: a finished shader, its parameters, its buffers and
 //! its dispatch size. Everything they need is made when a plan is compiled; a replay only encodes.
 
 mod adapter;

@@ -1,0 +1,147 @@
+//! Clients, their defences and the eavesdropper: what `run` and `defences` do to batches.
+
+use super::{misuse, options::attack};
+use crate::{
+    attack::{
+        config::{AttackConfig, StatisticsTarget},
+        invert::{Reconstruction, Setting, Target},
+    },
+    data::{Dataset, Normalisation, Picture},
+    device::Device,
+    federated::{
+        Protocol, Victim,
+        defence::{Defence, Defended, adapt},
+        observed::batch_statistics,
+    },
+    nn::Mode,
+    report::Timing,
+};
+
+use super::options::fit_picture;
+
+/// One client's batch.
+#[derive(Clone, Debug)]
+pub struct ClientBatch {
+    pub indices: Vec<usize>,
+    pub pictures: Vec<Picture>,
+    pub labels: Vec<usize>,
+}
+
+/// Everything that decides what is sent and how it is attacked.
+#[derive(Clone, Copy)]
+pub struct Experiment<'a> {
+    pub device: &'a dyn Device,
+    pub victim: &'a Victim,
+    pub protocol: &'a Protocol,
+    pub normalisation: &'a Normalisation,
+    pub config: &'a AttackConfig,
+    pub batches: &'a [ClientBatch],
+    pub defences: &'a [Defence],
+    /// The eavesdropper knows the defences.
+    pub adaptive: bool,
+    pub labels_given: bool,
+    pub restarts: usize,
+    pub seed: u64,
+}
+
+/// What came of it.
+pub struct Outcome {
+    /// The clients' losses.
+    pub losses: Vec<f32>,
+    pub found: Vec<Reconstruction>,
+    pub timing: Timing,
+}
+
+impl Experiment<'_> {
+    /// Trains the clients and attacks what they send.
+    pub fn run(&self) -> anyhow::Result<Outcome> {
+        let (losses, targets) = self.capture()?;
+        let views = if self.adaptive { adapt::views(self.defences, self.protocol) } else { vec![] };
+        let protocol = match self.adaptive {
+            true => adapt::protocol(self.defences, self.protocol),
+            false => *self.protocol,
+        };
+        let setting = Setting {
+            victim: self.victim,
+            protocol: &protocol,
+            views: &views,
+            batch: self.batch(),
+            normalisation: self.normalisation,
+            config: self.config,
+            restarts: self.restarts,
+            seed: self.seed,
+        };
+        let (found, timing) = attack(self.device, &setting, &targets)?;
+        Ok(Outcome { losses, found, timing })
+    }
+
+    pub fn batch(&self) -> usize {
+        self.batches[0].labels.len()
+    }
+
+    /// The reconstructions as pictures, a list a batch.
+    pub fn pictures(&self, found: &[Reconstruction]) -> anyhow::Result<Vec<Vec<Picture>>> {
+        let [_, height, width] = self.victim.image_shape();
+        let denormalise =
+            |r: &Reconstruction| Ok(self.normalisation.denormalise(&r.best().images, height, width)?);
+        found.iter().map(denormalise).collect()
+    }
+
+    /// What the clients send: their losses, and what the eavesdropper works on.
+    fn capture(&self) -> anyhow::Result<(Vec<f32>, Vec<Target>)> {
+        let Experiment { victim, protocol, config, defences, .. } = *self;
+        let wants_statistics = victim.has_batch_norm()
+            && config.batch_norm != 0.0
+            && config.batch_norm_target == StatisticsTarget::Batch;
+        if wants_statistics && protocol.mode != Mode::Train {
+            return Err(misuse(
+                "--bn-target batch: a client in eval mode returns no statistics of its batch: give --mode train",
+            ));
+        }
+        let batch = self.batch();
+        let mut client = Defended::new(self.device, victim, protocol, defences, batch)?;
+        let (mut losses, mut targets) = (vec![], vec![]);
+        for (number, pictures) in self.batches.iter().enumerate() {
+            let images = self.normalisation.normalise(&pictures.pictures)?;
+            let update = client.update(&images, &pictures.labels, self.seed, number)?;
+            losses.push(update.loss);
+            let statistics = wants_statistics.then(|| {
+                let counts = victim.model.statistics_counts(batch / protocol.clients);
+                batch_statistics(victim, protocol, &update.buffers, &counts)
+            });
+            let weights = match self.adaptive {
+                true => adapt::weights(defences, protocol, batch, &update.gradient),
+                false => None,
+            };
+            let labels = self.labels_given.then(|| pictures.labels.clone());
+            targets.push(Target { gradient: update.gradient, labels, weights, statistics });
+        }
+        Ok((losses, targets))
+    }
+}
+
+/// Batches of these indices, with the data set's own labels.
+pub fn read_batches(
+    dataset: &Dataset,
+    victim: &Victim,
+    chosen: Vec<Vec<usize>>,
+) -> anyhow::Result<Vec<ClientBatch>> {
+    let label = |&i: &usize| match (dataset.label(i)?, victim.model.classes) {
+        (label, classes) if label >= classes => Err(misuse(format!(
+            "picture {i} of {} has label {label}, the victim has {classes} classes",
+            dataset.name
+        ))),
+        (label, _) => Ok(label),
+    };
+    let read = |indices: Vec<usize>| {
+        let labels = indices.iter().map(label).collect::<Result<Vec<_>, _>>()?;
+        let pictures = read_pictures(dataset, victim, &indices)?;
+        Ok(ClientBatch { indices, pictures, labels })
+    };
+    chosen.into_iter().map(read).collect()
+}
+
+/// The pictures of these indices, fitted to the victim's input.
+pub fn read_pictures(dataset: &Dataset, victim: &Victim, indices: &[usize]) -> anyhow::Result<Vec<Picture>> {
+    indices.iter().map(|&i| fit_picture(dataset.picture(i)?, victim.image_shape())).collect()
+}

@@ -1,0 +1,224 @@
+//! `gia-gpu labels`
+
+mod layer_files;
+mod output;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    misuse,
+    model_options::{ModelOptions, known_from, victim_error},
+    observed::{ObservedOptions, check_kind, say_positions},
+    options::{check_batch, parse_classes, same_file},
+    print_json, print_line,
+    protocol_options::ProtocolOptions,
+};
+use crate::{
+    attack::labels::{LabelError, LabelMetrics, Method, Restored, from_update, restore},
+    federated::{Kind, Protocol, Victim, check_classes},
+    tensor_file::GradientFile,
+};
+
+use layer_files::{LayerFiles, Names};
+
+/// Restore the labels of a batch from the gradient of the last linear layer, duplicates included.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  gia-gpu labels --arch resnet18 --weights victim.safetensors --gradient \
+                  gradient.safetensors --batch 8\n  gia-gpu labels --weights victim.safetensors --gradient \
+                  gradient.safetensors --batch 8 --last-layer fc.weight,fc.bias\n\n\
+                  With --last-layer the files need to hold no more than these two tensors; others are ignored."
+)]
+pub struct Labels {
+    /// The victim's weights: a safetensors file; ilrg needs it
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// The observed gradient: a safetensors file with the names of the parameters
+    #[arg(long, value_name = "FILE")]
+    gradient: PathBuf,
+    /// Samples in the batch, where the gradient file does not say
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Names of the last linear layer's weight and bias; the weight alone if it has no bias
+    #[arg(long, value_name = "WEIGHT,BIAS")]
+    last_layer: Option<String>,
+    #[command(flatten)]
+    model: ModelOptions,
+    #[command(flatten)]
+    observed: ObservedOptions,
+    #[command(flatten)]
+    protocol: ProtocolOptions,
+    /// How the labels are read
+    #[arg(long, value_enum, default_value = "ilrg")]
+    method: MethodChoice,
+    /// True class indices, as in 3,5,5: prints how right the result is
+    #[arg(long, value_name = "L,L", allow_hyphen_values = true)]
+    truth: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum MethodChoice {
+    /// Counts from a linear system (Ma 2023)
+    Ilrg,
+    /// The row of the weight's gradient with the lowest sum (Zhao 2020); for a batch of 1
+    Idlg,
+    /// The classes whose bias gradient is negative
+    Sign,
+    /// The rows of the weight's gradient with the lowest minima (Yin 2021); no label twice
+    Yin,
+    /// The classes whose bias gradient is negative, then by how much of it is left
+    BiasCorrected,
+    /// Every method
+    All,
+}
+
+impl MethodChoice {
+    fn methods(self) -> Vec<Method> {
+        match self {
+            MethodChoice::Ilrg => vec![Method::Ilrg],
+            MethodChoice::Idlg => vec![Method::Idlg],
+            MethodChoice::Sign => vec![Method::Sign],
+            MethodChoice::Yin => vec![Method::Yin],
+            MethodChoice::BiasCorrected => vec![Method::BiasCorrected],
+            MethodChoice::All => Method::ALL.to_vec(),
+        }
+    }
+}
+
+impl Labels {
+    pub fn run(self) -> anyhow::Result<()> {
+        self.check()?;
+        let gradient = GradientFile::read(&self.gradient)?;
+        let batch = self.batch_size(gradient.info.batch_size)?;
+        let protocol = self.protocol.protocol(&gradient.info, batch)?;
+        let kind = self.observed.kind(&gradient.info, &self.gradient, &protocol)?;
+        check_kind(kind, &protocol)?;
+        let files = match &self.last_layer {
+            Some(names) => self.two_tensors(&gradient, names, kind, &protocol)?,
+            None => self.of_victim(gradient, kind, &protocol)?,
+        };
+        check_classes(files.classes)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", self.gradient.display()))?;
+        let truth = self.truth.as_deref().map(|text| truth(text, batch, files.classes)).transpose()?;
+        let layer = files.layer()?;
+        let all = self.method == MethodChoice::All;
+        let found = self
+            .method
+            .methods()
+            .into_iter()
+            .map(|method| match restore(method, &layer, batch) {
+                Ok(restored) => Ok(with_update_warning(restored, protocol.steps())),
+                Err(reason @ (LabelError::NoBias { .. } | LabelError::NoNegative { .. })) if all => {
+                    Ok(Restored::not_run(method, layer.classes(), &reason))
+                }
+                Err(reason) => Err(files.explain(&reason)),
+            })
+            .map(|restored| restored.map(|r| output::Entry::new(r, truth.as_deref())))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        match (self.json, &found[..]) {
+            (true, [only]) if !all => print_json(only),
+            (true, found) => print_json(&found),
+            (false, found) => {
+                print_line(found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))
+            }
+        }
+    }
+
+    /// What can be said before a file is read.
+    fn check(&self) -> anyhow::Result<()> {
+        if let Some(batch) = self.batch {
+            check_batch(batch)?;
+        }
+        match &self.weights {
+            None if self.method.methods().iter().any(|method| method.needs_weights()) => {
+                Err(misuse("--method ilrg and all predict with the last layer's weights: give --weights"))
+            }
+            Some(weights) if same_file(weights, &self.gradient) => Err(misuse(format!(
+                "--weights and --gradient name the same file, {}",
+                self.gradient.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Of the gradient file, or of `--batch`.
+    fn batch_size(&self, in_file: Option<usize>) -> anyhow::Result<usize> {
+        match (in_file, self.batch) {
+            (Some(file), Some(option)) if file != option => Err(misuse(format!(
+                "--batch: expected {file}, the batch size in {}, found {option}",
+                self.gradient.display()
+            ))),
+            (Some(batch), _) | (None, Some(batch)) => Ok(batch),
+            (None, None) => {
+                Err(misuse(format!("{} does not say its batch size: give --batch", self.gradient.display())))
+            }
+        }
+    }
+
+    /// Files of which only the last layer is read.
+    fn two_tensors(
+        &self,
+        gradient: &GradientFile,
+        names: &str,
+        kind: Kind,
+        protocol: &Protocol,
+    ) -> anyhow::Result<LayerFiles> {
+        let names = Names::parse(names)?;
+        if self.model.arch.is_some() {
+            known_from(&gradient.info, &self.model, &self.gradient)?;
+        }
+        let mut files = LayerFiles::read(gradient, self.weights.as_deref(), names)?;
+        if kind == Kind::Model {
+            files.subtract_weights()?;
+        }
+        if let Some(local) = protocol.local {
+            files.gradients(|update| from_update(update, local.learning_rate, local.steps))?;
+        }
+        Ok(files)
+    }
+
+    /// Files of a whole model.
+    fn of_victim(
+        &self,
+        gradient: GradientFile,
+        kind: Kind,
+        protocol: &Protocol,
+    ) -> anyhow::Result<LayerFiles> {
+        if self.model.arch.is_none() && gradient.info.architecture.is_none() {
+            let file = self.gradient.display();
+            return Err(misuse(format!(
+                "{file} does not say its architecture: give --last-layer WEIGHT,BIAS, or --arch"
+            )));
+        }
+        let Some(weights) = &self.weights else {
+            return Err(misuse("without --weights, the last layer is found by --last-layer WEIGHT,BIAS"));
+        };
+        let known = known_from(&gradient.info, &self.model, &self.gradient)?;
+        let victim = Victim::from_file(weights, &self.model.request(&known)?).map_err(victim_error)?;
+        say_positions(weights, victim.positions.as_ref());
+        let (gradient, _) = self.observed.read(gradient, &victim, protocol, kind, false)?;
+        Ok(LayerFiles::of_victim(&victim, &self.gradient, &gradient))
+    }
+}
+
+fn with_update_warning(mut restored: Restored, steps: usize) -> Restored {
+    if steps > 1 {
+        restored.warnings.push(format!(
+            "of {steps} local steps only the first was taken from the server's weights: the mean of their \
+             gradients is no gradient of one loss, and the counts are approximate"
+        ));
+    }
+    restored
+}
+
+/// `--truth` as counts `(K)`.
+fn truth(text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
+    let mut counts = vec![0; classes];
+    parse_classes("--truth", text, batch, classes)?.into_iter().for_each(|label| counts[label] += 1);
+    Ok(counts)
+}

@@ -1,0 +1,65 @@
+//! A client of which only the last layer's part is wanted, as label restoration does.
+
+use super::{Defence, Defended, apply::add_noise};
+use crate::{
+    device::Device,
+    federated::{Client, ClientError, Protocol, Victim},
+    random,
+};
+
+/// Computes no more of the gradient than the defences need: noise falls on each entry for itself, all others
+/// look at the whole.
+pub enum LastLayerClient<'a> {
+    Whole { client: Box<Defended<'a>>, which: Vec<usize> },
+    Alone { client: Client, victim: &'a Victim, scale: f64, defences: &'a [Defence] },
+}
+
+impl<'a> LastLayerClient<'a> {
+    pub fn new(
+        device: &dyn Device,
+        victim: &'a Victim,
+        protocol: &Protocol,
+        defences: &'a [Defence],
+        batch: usize,
+    ) -> Result<LastLayerClient<'a>, ClientError> {
+        let last = victim.last_weight();
+        let which: Vec<usize> = (last..victim.gradient_specs().len()).collect();
+        let alone = defences.iter().all(|d| matches!(d, Defence::Noise(_) | Defence::Laplace(_)));
+        Ok(match alone {
+            true => LastLayerClient::Alone {
+                client: Client::of_tensors(device, victim, protocol, batch, which)?,
+                victim,
+                scale: protocol.scale(),
+                defences,
+            },
+            false => LastLayerClient::Whole {
+                client: Box::new(Defended::new(device, victim, protocol, defences, batch)?),
+                which,
+            },
+        })
+    }
+
+    /// The last weight's and bias's part of the mean gradient, after the defences.
+    pub fn update(
+        &mut self,
+        images: &[f32],
+        labels: &[usize],
+        seed: u64,
+        number: usize,
+    ) -> Result<Vec<Vec<f32>>, ClientError> {
+        match self {
+            LastLayerClient::Whole { client, which } => {
+                let gradient = client.update(images, labels, seed, number)?.gradient;
+                Ok(which.iter().map(|&i| gradient[i].clone()).collect())
+            }
+            LastLayerClient::Alone { client, victim, scale, defences } => {
+                let mut gradient = client.update(victim, images, labels)?.gradient;
+                let mut generator = random::generator(seed, &format!("defence {number}"));
+                // What is sent is `scale` times the mean gradient: the noise on the latter is that much less.
+                let relative = 1.0 / scale.abs();
+                defences.iter().for_each(|d| add_noise(*d, relative, &mut gradient, &mut generator));
+                Ok(gradient)
+            }
+        }
+    }
+}
