@@ -1,6 +1,6 @@
 //! `gia-gpu train victim`
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -22,6 +22,9 @@ use crate::{
         Training,
     },
 };
+
+/// Between two checkpoints inside an epoch.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
 
 /// Train a victim on labelled pictures: SGD with momentum, the learning rate rising to its peak over a fifth of the
 /// steps and falling to 0 along a cosine, random flips and shifts, batch norm in train mode.
@@ -120,6 +123,7 @@ impl TrainVictim {
             test: test.as_ref(),
             normalisation: &normalisation,
             checkpoint: &checkpoint,
+            checkpoint_every: CHECKPOINT_EVERY,
         };
         let from = if self.resume { training.resume().map_err(train_error)? } else { training.start() };
         self.train(&training, from, &dataset.class_names)

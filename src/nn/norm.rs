@@ -80,8 +80,9 @@ impl Network<'_> {
         let variance = t.add_scalar(variance, EPSILON);
         let inverse = t.rsqrt(variance);
         let centred = t.sub(x, mean);
-        let normal = t.mul(centred, inverse);
-        let scaled = t.mul(normal, gamma);
+        // One factor a channel: the whole activation is scaled once, forwards and backwards.
+        let scale = t.mul(inverse, gamma);
+        let scaled = t.mul(centred, scale);
         t.add(scaled, beta)
     }
 }

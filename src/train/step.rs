@@ -66,7 +66,8 @@ impl Step {
         let (mut updates, mut momenta) = (vec![], vec![]);
         for ((declaration, value), gradient) in trainable.into_iter().zip(gradient) {
             let decay = if decays(declaration) { recipe.weight_decay } else { 0.0 };
-            let momentum = t.input(&t.shape(value).to_vec());
+            let shape = t.shape(value).to_vec();
+            let momentum = t.input(&shape);
             updates.extend(descend(t, recipe, decay, rate, [value, momentum, gradient]));
             momenta.push(momentum);
         }

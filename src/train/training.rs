@@ -21,8 +21,6 @@ use crate::{
     tensor_file::TensorFileError,
 };
 
-/// Between two checkpoints inside an epoch.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
 /// Pictures that are evaluated at once.
 const EVALUATION_BATCH: usize = 256;
 
@@ -35,8 +33,9 @@ pub struct Training<'a> {
     /// To be evaluated after every epoch.
     pub test: Option<&'a Pictures>,
     pub normalisation: &'a Normalisation,
-    /// File to write after every epoch and every two minutes.
+    /// File to write after every epoch, and inside an epoch when this time has passed.
     pub checkpoint: &'a Path,
+    pub checkpoint_every: Duration,
 }
 
 /// What an epoch came to.
@@ -180,7 +179,7 @@ impl Training<'_> {
             progress.seconds += started.elapsed().as_secs_f64();
             started = Instant::now();
             observer.step(done + 1, all, loss);
-            if saved.elapsed() > CHECKPOINT_EVERY && progress.step < steps {
+            if saved.elapsed() >= self.checkpoint_every && progress.step < steps {
                 self.save(step, progress, identity)?;
                 saved = Instant::now();
             }

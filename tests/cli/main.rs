@@ -10,3 +10,4 @@ mod knowledge;
 mod labels;
 mod pairings;
 mod support;
+mod train;

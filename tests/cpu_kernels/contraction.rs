@@ -157,6 +157,36 @@ fn the_three_convolutions_match_their_definition_on_random_shapes() {
     }
 }
 
+/// Rows of whole vectors go through kernels of their own.
+#[test]
+fn the_three_convolutions_match_their_definition_on_3x3_kernels_over_whole_vectors() {
+    let mut random = Random::new(5);
+    for round in 0..60 {
+        let padding = random.one_of(&[0, 1, 1, 2, 3]);
+        // Of the output, or in every other round of the input.
+        let width = random.one_of(&[8, 16, 24, 32, 48]);
+        let width = if round % 2 == 0 { (width + 2usize).saturating_sub(2 * padding).max(3) } else { width };
+        let height = random.one_of(&[3, 4, 7, 8]);
+        let spec = ConvSpec {
+            batch: random.one_of(&[1, 2, 3, 9, 17]),
+            channels: random.one_of(&[1, 3, 4, 8]),
+            outputs: random.one_of(&[3, 4, 8]),
+            size: [height, width],
+            kernel: [3; 2],
+            stride: [1; 2],
+            padding: [padding; 2],
+            dilation: [1; 2],
+            groups: 1,
+        };
+        let shared = [random.below(2) == 0, random.below(2) == 0];
+        let kernel = ConvKernel { spec, trials: random.one_of(&[1, 1, 2, 3]), shared };
+        for wanted in 0..3 {
+            check_conv::<f64>(&kernel, wanted, &mut random);
+            check_conv::<f32>(&kernel, wanted, &mut random);
+        }
+    }
+}
+
 #[test]
 fn the_three_convolutions_match_their_definition_on_network_shapes() {
     let mut random = Random::new(4);
@@ -177,6 +207,8 @@ fn the_three_convolutions_match_their_definition_on_network_shapes() {
         (spec(1, 32, 64, 16, 3, 1, 1, 1), 1),
         (spec(2, 96, 33, 4, 3, 1, 1, 1), 1),
         (spec(1, 8, 16, 32, 3, 1, 1, 1), 1),
+        (spec(20, 4, 4, 32, 3, 1, 1, 1), 1),
+        (spec(40, 2, 4, 8, 3, 1, 1, 1), 1),
         (spec(1, 4, 8, 24, 3, 2, 0, 2), 2),
         (spec(1, 16, 24, 14, 1, 1, 0, 1), 2),
         (spec(1, 16, 24, 14, 1, 2, 0, 1), 1),

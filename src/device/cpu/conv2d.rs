@@ -4,6 +4,7 @@
 //! images are one batch.
 
 use super::{
+    direct::Convolution,
     gemm::{self, Layout, Problem, Strided},
     kernel::{Needs, Prepared},
     pad::{self, padded},
@@ -13,7 +14,10 @@ use super::{
 };
 use crate::plan::kernel::ConvKernel;
 
-pub struct Conv2d(Sizes);
+pub struct Conv2d {
+    sizes: Sizes,
+    direct: Option<Convolution>,
+}
 
 /// A convolution as products: `trials × groups` of them, each over all of a trial's images.
 #[derive(Clone, Copy, Debug)]
@@ -84,35 +88,44 @@ impl Sizes {
 
 impl Conv2d {
     pub fn new(kernel: &ConvKernel) -> Self {
-        Conv2d(Sizes::new(kernel))
+        Conv2d { sizes: Sizes::new(kernel), direct: Convolution::new(kernel) }
     }
 
     /// `[M, K, N]`
     fn product(&self) -> [usize; 3] {
-        [self.0.outputs, self.0.patch, self.0.images * self.0.positions]
+        [self.sizes.outputs, self.sizes.patch, self.sizes.images * self.sizes.positions]
     }
 }
 
 impl<R: Real> Prepared<R> for Conv2d {
     fn needs(&self) -> Needs {
-        let ConvKernel { spec, trials, .. } = &self.0.kernel;
+        let ConvKernel { spec, trials, .. } = &self.sizes.kernel;
         Needs {
-            reads: vec![self.0.operand_len(0, spec.input_len()), self.0.operand_len(1, spec.weight_len())],
+            reads: vec![
+                self.sizes.operand_len(0, spec.input_len()),
+                self.sizes.operand_len(1, spec.weight_len()),
+            ],
             write: trials * spec.output_len(),
             scratch: gemm::scratch_len(self.product()),
-            shared: pad::padded_len(spec, self.0.input_images()),
+            shared: match &self.direct {
+                Some(direct) => direct.shared_len(),
+                None => pad::padded_len(spec, self.sizes.input_images()),
+            },
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        let Sizes { kernel, trials, positions, patch, outputs, .. } = self.0;
+        if let Some(direct) = &self.direct {
+            return direct.run(reads[0], reads[1], out, workers);
+        }
+        let Sizes { kernel, trials, positions, patch, outputs, .. } = self.sizes;
         let spec = &kernel.spec;
-        self.0.with_padding(reads[0], workers, |x, workers| {
+        self.sizes.with_padding(reads[0], workers, |x, workers| {
             gemm::multiply(workers, trials * spec.groups, self.product(), out, |problem| {
                 let (t, group) = (problem / spec.groups, problem % spec.groups);
-                let x = self.0.trial(0, x, t, padded(spec).input_len());
-                let w = self.0.trial(1, reads[1], t, spec.weight_len());
+                let x = self.sizes.trial(0, x, t, padded(spec).input_len());
+                let w = self.sizes.trial(1, reads[1], t, spec.weight_len());
                 let first = t * spec.output_len() + group * outputs * positions;
                 Problem {
                     a: Strided::matrix(&w[group * outputs * patch..], patch, 1),

@@ -6,6 +6,7 @@
 use super::{
     col2im,
     conv2d::Sizes,
+    direct::Convolution,
     gemm::{self, Layout, Output, Problem, Strided, Transposed},
     kernel::{Needs, Prepared},
     pad::{self, padded},
@@ -27,6 +28,7 @@ pub struct Conv2dGradInput {
     images: usize,
     /// Channels of a task.
     channels: usize,
+    direct: Option<Convolution>,
 }
 
 impl Conv2dGradInput {
@@ -37,7 +39,7 @@ impl Conv2dGradInput {
         let images = (COLS / sizes.positions.max(1)).clamp(1, sizes.images.max(1));
         let rows = ROWS.min(COLUMNS / (images * sizes.positions).max(1));
         let channels = (rows / taps).clamp(1, (spec.channels / spec.groups).max(1));
-        Conv2dGradInput { sizes, images, channels }
+        Conv2dGradInput { sizes, images, channels, direct: Convolution::grad_input(kernel) }
     }
 
     /// Elements of a task's channels of one padded image; 0 if there is no padding.
@@ -64,11 +66,15 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
             ],
             write: trials * spec.input_len(),
             scratch: self.padded_len() + m * n + gemm::scratch_len([m, k, n]),
+            shared: self.direct.as_ref().map_or(0, Convolution::shared_len),
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        if let Some(direct) = &self.direct {
+            return direct.run(reads[0], reads[1], out, workers);
+        }
         let Sizes { kernel, trials, images, positions, patch, outputs } = self.sizes;
         let spec = &kernel.spec;
         let taps = spec.kernel[0] * spec.kernel[1];

@@ -7,6 +7,7 @@
 
 use super::{
     conv2d::Sizes,
+    direct::GradWeight,
     gemm::{self, Layout, Problem, Strided, Transposed},
     kernel::{Needs, Prepared},
     pad::{self, padded},
@@ -16,17 +17,21 @@ use super::{
 };
 use crate::plan::kernel::ConvKernel;
 
-pub struct Conv2dGradWeight(Sizes);
+pub struct Conv2dGradWeight {
+    sizes: Sizes,
+    direct: Option<GradWeight>,
+}
 
 impl Conv2dGradWeight {
     pub fn new(kernel: &ConvKernel) -> Self {
         // Every trial has its own gradient, whatever is shared.
-        Conv2dGradWeight(Sizes { trials: kernel.trials, images: kernel.spec.batch, ..Sizes::new(kernel) })
+        let sizes = Sizes { trials: kernel.trials, images: kernel.spec.batch, ..Sizes::new(kernel) };
+        Conv2dGradWeight { sizes, direct: GradWeight::new(kernel) }
     }
 
     /// `[M, K, N]` of the product that writes patches down the rows.
     fn product(&self) -> [usize; 3] {
-        [self.0.patch, self.0.images * self.0.positions, self.0.outputs]
+        [self.sizes.patch, self.sizes.images * self.sizes.positions, self.sizes.outputs]
     }
 }
 
@@ -37,27 +42,36 @@ fn vectors([m, _, n]: [usize; 3]) -> usize {
 
 impl<R: Real> Prepared<R> for Conv2dGradWeight {
     fn needs(&self) -> Needs {
-        let ConvKernel { spec, trials, .. } = &self.0.kernel;
+        let ConvKernel { spec, trials, .. } = &self.sizes.kernel;
         let [m, k, n] = self.product();
         Needs {
-            reads: vec![self.0.operand_len(0, spec.input_len()), self.0.operand_len(1, spec.output_len())],
+            reads: vec![
+                self.sizes.operand_len(0, spec.input_len()),
+                self.sizes.operand_len(1, spec.output_len()),
+            ],
             write: trials * spec.weight_len(),
             scratch: gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m])),
-            shared: pad::padded_len(spec, self.0.input_images()),
+            shared: match &self.direct {
+                Some(direct) => direct.shared_len(),
+                None => pad::padded_len(spec, self.sizes.input_images()),
+            },
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        let Sizes { kernel, trials, positions, patch, outputs, .. } = self.0;
+        if let Some(direct) = &self.direct {
+            return direct.run(reads[0], reads[1], out, workers);
+        }
+        let Sizes { kernel, trials, positions, patch, outputs, .. } = self.sizes;
         let spec = &kernel.spec;
         let [m, k, n] = self.product();
         let count = trials * spec.groups;
-        self.0.with_padding(reads[0], workers, |x, workers| {
+        self.sizes.with_padding(reads[0], workers, |x, workers| {
             let operands = |problem: usize| {
                 let (t, group) = (problem / spec.groups, problem % spec.groups);
-                let x = self.0.trial(0, x, t, padded(spec).input_len());
-                let g = &self.0.trial(1, reads[1], t, spec.output_len())[group * outputs * positions..];
+                let x = self.sizes.trial(0, x, t, padded(spec).input_len());
+                let g = &self.sizes.trial(1, reads[1], t, spec.output_len())[group * outputs * positions..];
                 let g = Strided::planes(g, positions, spec.outputs * positions);
                 (Patches::new(&padded(spec), x, group), g)
             };

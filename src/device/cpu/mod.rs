@@ -8,6 +8,8 @@ mod col2im;
 mod conv2d;
 mod conv2d_grad_input;
 mod conv2d_grad_weight;
+mod direct;
+mod direct_tiles;
 mod elementary;
 mod executable;
 mod gather;

@@ -1,8 +1,8 @@
 //! The number types that the CPU device computes in.
 
-use multiversion::multiversion;
+use multiversion::{multiversion, target::target_cfg_f};
 
-use super::{elementary, gemm::Block, lanes};
+use super::{direct::Runs, direct_tiles, elementary, gemm::Block, lanes};
 use crate::tape::op::{Binary, Unary};
 
 /// `f32`, the product's type, or `f64`, the oracle of every test.
@@ -35,6 +35,18 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
 
     /// `y[i] += factor·x[i]`
     fn add_multiple(factor: Self, x: &[Self], y: &mut [Self]);
+
+    /// See [`direct_tiles::convolve`].
+    fn convolve(runs: &Runs, x: &[Self], w: &[Self], at: [Option<(usize, usize)>; 2], out: &mut [Self]);
+    /// See [`direct_tiles::correlate`].
+    fn correlate(
+        runs: &Runs,
+        operands: [&[Self]; 2],
+        lens: [usize; 2],
+        size: [usize; 2],
+        count: usize,
+        sums: &mut [Self; 12],
+    );
 
     /// `c (M,N) = a (M,K) · b (K,N)`, c row-major; sizes are `[M, K, N]`.
     fn multiply(sizes: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]);
@@ -99,6 +111,25 @@ macro_rules! real {
             fn add_multiple(factor: Self, x: &[Self], y: &mut [Self]) {
                 $blocks::add_multiple(factor, x, y);
             }
+            fn convolve(
+                runs: &Runs,
+                x: &[Self],
+                w: &[Self],
+                at: [Option<(usize, usize)>; 2],
+                out: &mut [Self],
+            ) {
+                $blocks::convolve(runs, x, w, at, out);
+            }
+            fn correlate(
+                runs: &Runs,
+                operands: [&[Self]; 2],
+                lens: [usize; 2],
+                size: [usize; 2],
+                count: usize,
+                sums: &mut [Self; 12],
+            ) {
+                $blocks::correlate(runs, operands, lens, size, count, sums);
+            }
             fn multiply([m, k, n]: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]) {
                 if m * n * k == 0 {
                     return c[..m * n].fill(0.0);
@@ -161,6 +192,37 @@ macro_rules! real {
             #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
             pub fn add_multiple(factor: $real, x: &[$real], y: &mut [$real]) {
                 lanes::add_multiple(factor, x, y)
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn convolve(
+                runs: &Runs,
+                x: &[$real],
+                w: &[$real],
+                at: [Option<(usize, usize)>; 2],
+                out: &mut [$real],
+            ) {
+                if target_cfg_f!(target_feature = "fma") {
+                    direct_tiles::convolve::<$real, true>(runs, x, w, at, out)
+                } else {
+                    direct_tiles::convolve::<$real, false>(runs, x, w, at, out)
+                }
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn correlate(
+                runs: &Runs,
+                operands: [&[$real]; 2],
+                lens: [usize; 2],
+                size: [usize; 2],
+                count: usize,
+                sums: &mut [$real; 12],
+            ) {
+                if target_cfg_f!(target_feature = "fma") {
+                    direct_tiles::correlate::<$real, true>(runs, operands, lens, size, count, sums)
+                } else {
+                    direct_tiles::correlate::<$real, false>(runs, operands, lens, size, count, sums)
+                }
             }
         }
     };

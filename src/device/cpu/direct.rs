@@ -1,0 +1,266 @@
+//! 3×3 convolutions of stride 1 without patches: a few channels of a run of pixels stay in registers while all
+//! products of them are added.
+//!
+//! With few channels, packing patches costs more than multiplying them. The gradient by x is such a convolution
+//! itself, of g and the weights turned round; that by w runs along the pixels of one plane of x and a few of g.
+//! Every element adds its products in an order given by the convolution's sizes alone.
+
+use super::{
+    gemm,
+    pad::{self, padded},
+    real::Real,
+    workers::Workers,
+};
+use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
+
+/// Planes of a tile.
+pub const PLANES: usize = 4;
+/// Pixels that a pass of the gradient by w runs along at least.
+const PIXELS: usize = 1024;
+/// Most parts that the sum over images is cut into.
+const PARTS: usize = 16;
+/// Most elements of the partial sums of one trial.
+const PARTIAL: usize = 1 << 18;
+
+/// Runs of `lanes` pixels of the padded image, and of the planes that correspond to them.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs {
+    /// 8 or 16.
+    pub lanes: usize,
+    /// Width of the padded image.
+    pub width: usize,
+    /// Distance between channels of the padded image.
+    pub plane: usize,
+    /// Distance between the planes of a tile.
+    pub tile_plane: usize,
+}
+
+/// Pixels that fit a vector and lie side by side in a row; none where rows are too short.
+fn lanes(row: usize) -> Option<usize> {
+    [16, 8].into_iter().find(|&lanes| row > 0 && row.is_multiple_of(lanes))
+}
+
+fn is_plain(spec: &ConvSpec) -> bool {
+    spec.kernel == [3; 2] && spec.stride == [1; 2] && spec.dilation == [1; 2] && spec.groups == 1
+}
+
+/// A convolution `x (T,B,C,H,W) * w (T,O,C,3,3)`, or its gradient by x.
+#[derive(Clone, Copy, Debug)]
+pub struct Convolution {
+    /// Of the operand that is padded.
+    spec: ConvSpec,
+    trials: usize,
+    /// Operands that all trials share.
+    shared: [bool; 2],
+    lanes: usize,
+    /// The weights are `(T,C,O,3,3)` and turned round.
+    turned: bool,
+}
+
+impl Convolution {
+    /// `None` for sizes that it is not made for.
+    pub fn new(kernel: &ConvKernel) -> Option<Convolution> {
+        Convolution::of(kernel.spec, kernel, false)
+    }
+
+    /// The gradient by x.
+    pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
+        let ConvSpec { channels, outputs, padding, .. } = kernel.spec;
+        if !is_plain(&kernel.spec) || padding.iter().any(|&padding| padding > 2) {
+            return None;
+        }
+        let size = kernel.spec.output_size();
+        let padding = padding.map(|padding| 2 - padding);
+        let spec = ConvSpec { channels: outputs, outputs: channels, size, padding, ..kernel.spec };
+        Convolution::of(spec, kernel, true)
+    }
+
+    fn of(spec: ConvSpec, kernel: &ConvKernel, turned: bool) -> Option<Convolution> {
+        let lanes = lanes(spec.output_size()[1])?;
+        let fits =
+            is_plain(&spec) && spec.outputs.is_multiple_of(PLANES) && spec.output_len() * spec.channels > 0;
+        let ConvKernel { trials, shared, .. } = *kernel;
+        fits.then_some(Convolution { spec, trials, shared, lanes, turned })
+    }
+
+    fn images(&self) -> usize {
+        if self.shared[0] { self.spec.batch } else { self.trials * self.spec.batch }
+    }
+
+    fn weight_sets(&self) -> usize {
+        if self.shared[1] { 1 } else { self.trials }
+    }
+
+    /// Elements of shared memory: padded images, then weights in the order in which they are used.
+    pub fn shared_len(&self) -> usize {
+        pad::padded_len(&self.spec, self.images()) + self.weight_sets() * self.spec.weight_len()
+    }
+
+    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], workers: &mut Workers<R>) {
+        let spec = padded(&self.spec);
+        let [height, width] = spec.output_size();
+        let (plane, image) = (height * width, spec.input_len() / spec.batch);
+        let mut shared = workers.take_shared();
+        let (images, weights) = shared.split_at_mut(pad::padded_len(&self.spec, self.images()));
+        let x = match images {
+            [] => x,
+            images => {
+                pad::pad(&self.spec, x, images, workers);
+                images
+            }
+        };
+        let weights = &mut weights[..self.weight_sets() * spec.weight_len()];
+        for (to, from) in weights.chunks_mut(spec.weight_len()).zip(w.chunks(spec.weight_len())) {
+            self.arrange(from, to);
+        }
+        let runs = Runs {
+            lanes: self.lanes,
+            width: spec.size[1],
+            plane: spec.size[0] * spec.size[1],
+            tile_plane: plane,
+        };
+        let (tiles, tile_weights) = (spec.outputs / PLANES, PLANES * spec.patch_len());
+        let work = gemm::work(self.trials * spec.flops() as usize / 2);
+        workers.for_each(out, PLANES * plane, work, |_, task, out| {
+            let (index, tile) = (task / tiles, task % tiles);
+            let (trial, within) = (index / spec.batch, index % spec.batch);
+            let x = &x[if self.shared[0] { within } else { index } * image..][..image];
+            let set = if self.shared[1] { 0 } else { trial };
+            let w = &weights[set * spec.weight_len() + tile * tile_weights..][..tile_weights];
+            let at = |run: usize| {
+                let pixel = run * self.lanes;
+                (pixel / width * spec.size[1] + pixel % width, pixel)
+            };
+            let count = plane / self.lanes;
+            for run in (0..count).step_by(2) {
+                let second = (run + 1 < count).then(|| at(run + 1));
+                R::convolve(&runs, x, w, [Some(at(run)), second], out);
+            }
+        });
+        workers.give_shared(shared);
+    }
+
+    /// Weights as `(O/4, C, 3, 3, 4)`.
+    fn arrange<R: Real>(&self, from: &[R], to: &mut [R]) {
+        let (channels, outputs) = (self.spec.channels, self.spec.outputs);
+        for (index, to) in to.iter_mut().enumerate() {
+            let (rest, o) = (index / PLANES, index % PLANES);
+            let (rest, tap) = (rest / 9, rest % 9);
+            let (tile, c) = (rest / channels, rest % channels);
+            let o = tile * PLANES + o;
+            *to = match self.turned {
+                false => from[(o * channels + c) * 9 + tap],
+                true => from[(c * outputs + o) * 9 + 8 - tap],
+            };
+        }
+    }
+}
+
+/// The gradient by w: `x (T,B,C,H,W), g (T,B,O,OH,OW) → (T,O,C,3,3)`.
+#[derive(Clone, Copy, Debug)]
+pub struct GradWeight {
+    spec: ConvSpec,
+    trials: usize,
+    shared: [bool; 2],
+    lanes: usize,
+    /// Images of a pass.
+    pass: usize,
+    /// Images of a partial sum, and how many sums there are.
+    part: usize,
+    parts: usize,
+}
+
+impl GradWeight {
+    /// `None` for sizes that it is not made for.
+    pub fn new(kernel: &ConvKernel) -> Option<GradWeight> {
+        let ConvKernel { spec, trials, shared } = *kernel;
+        let [height, width] = spec.output_size();
+        let lanes = lanes(width).filter(|&lanes| lanes == 16 || height.is_multiple_of(2))?;
+        if !is_plain(&spec) || !spec.outputs.is_multiple_of(PLANES) || spec.output_len() * spec.channels == 0
+        {
+            return None;
+        }
+        let pass = (PIXELS / (height * width)).clamp(1, spec.batch);
+        let most = (PARTIAL / spec.weight_len()).clamp(1, PARTS);
+        let part = spec.batch.div_ceil(most).next_multiple_of(pass);
+        let parts = spec.batch.div_ceil(part);
+        Some(GradWeight { spec, trials, shared, lanes, pass, part, parts })
+    }
+
+    fn images(&self) -> usize {
+        if self.shared[0] { self.spec.batch } else { self.trials * self.spec.batch }
+    }
+
+    fn partial_len(&self) -> usize {
+        if self.parts == 1 { 0 } else { self.trials * self.parts * self.spec.weight_len() }
+    }
+
+    /// Elements of shared memory: padded images, then partial sums.
+    pub fn shared_len(&self) -> usize {
+        pad::padded_len(&self.spec, self.images()) + self.partial_len()
+    }
+
+    pub fn run<R: Real>(&self, x: &[R], g: &[R], out: &mut [R], workers: &mut Workers<R>) {
+        let mut shared = workers.take_shared();
+        let (images, partial) = shared.split_at_mut(pad::padded_len(&self.spec, self.images()));
+        let x = match images {
+            [] => x,
+            images => {
+                pad::pad(&self.spec, x, images, workers);
+                images
+            }
+        };
+        let partial = &mut partial[..self.partial_len()];
+        let (tiles, length) = (self.spec.outputs / PLANES, PLANES * self.spec.patch_len());
+        let work = gemm::work(self.trials * self.spec.flops() as usize / 2);
+        let sums = if self.parts == 1 { &mut *out } else { &mut *partial };
+        workers.for_each(sums, length, work, |_, task, out| {
+            let (rest, tile) = (task / tiles, task % tiles);
+            let (trial, part) = (rest / self.parts, rest % self.parts);
+            self.sum(x, g, trial, part, tile, out);
+        });
+        if self.parts > 1 {
+            let length = self.spec.weight_len();
+            for (out, parts) in out.chunks_mut(length).zip(partial.chunks(length * self.parts)) {
+                out.fill(R::zero());
+                parts.chunks(length).for_each(|part| R::add_multiple(R::one(), part, out));
+            }
+        }
+        workers.give_shared(shared);
+    }
+
+    /// One part of the sum for the planes of one tile, `(4,C,3,3)`.
+    fn sum<R: Real>(&self, x: &[R], g: &[R], trial: usize, part: usize, tile: usize, out: &mut [R]) {
+        let spec = padded(&self.spec);
+        let [height, width] = spec.output_size();
+        let runs = Runs {
+            lanes: self.lanes,
+            width: spec.size[1],
+            plane: spec.size[0] * spec.size[1],
+            tile_plane: height * width,
+        };
+        let image = |operand: usize, index: usize| match self.shared[operand] {
+            true => index,
+            false => trial * spec.batch + index,
+        };
+        let lens = [spec.channels * runs.plane, spec.outputs * runs.tile_plane];
+        out.fill(R::zero());
+        let mut sums = [R::zero(); 3 * PLANES];
+        let end = spec.batch.min((part + 1) * self.part);
+        for first in (part * self.part..end).step_by(self.pass) {
+            let count = self.pass.min(end - first);
+            let g = &g[image(1, first) * lens[1] + tile * PLANES * runs.tile_plane..];
+            for channel in 0..spec.channels {
+                for kx in 0..3 {
+                    let x = &x[image(0, first) * lens[0] + channel * runs.plane + kx..];
+                    R::correlate(&runs, [x, g], lens, [height, width], count, &mut sums);
+                    for (at, &sum) in sums.iter().enumerate() {
+                        let (ky, o) = (at / PLANES, at % PLANES);
+                        let to = &mut out[(o * spec.channels + channel) * 9 + ky * 3 + kx];
+                        *to = *to + sum;
+                    }
+                }
+            }
+        }
+    }
+}
