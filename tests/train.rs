@@ -55,7 +55,7 @@ fn gradient(tensors: &[Vec<f64>], images: &[f32], labels: &[usize], smoothing: f
         let hidden: Vec<f64> = linear(&tensors[0], &tensors[1], &x).iter().map(|v| v.max(0.0)).collect();
         let logits = linear(&tensors[2], &tensors[3], &hidden);
         let total: f64 = logits.iter().map(|l| l.exp()).sum();
-        let mut behind = vec![0.0; HIDDEN];
+        let mut behind = [0.0; HIDDEN];
         for k in 0..CLASSES {
             let target = (1.0 - smoothing) * f64::from(k == label) + smoothing / CLASSES as f64;
             let error = (logits[k].exp() / total - target) / labels.len() as f64;

@@ -57,7 +57,13 @@ pub enum VictimError {
     #[error(transparent)]
     File(#[from] TensorFileError),
     #[error("{cause}; the file fits '{nearest}' best ({fitting} of {of} tensors), --arch says '{asked}'")]
-    OtherArchitecture { cause: TensorFileError, asked: String, nearest: String, fitting: usize, of: usize },
+    OtherArchitecture {
+        cause: Box<TensorFileError>,
+        asked: String,
+        nearest: String,
+        fitting: usize,
+        of: usize,
+    },
     #[error("{path}: tensor {tensor} gives {found} classes, expected {expected}")]
     Classes { path: String, tensor: String, expected: usize, found: usize },
     #[error(
@@ -232,7 +238,7 @@ fn mismatch(cause: TensorFileError, file: &TensorFile, model: &Model) -> VictimE
     };
     match found {
         Some((nearest, fitting, of)) if nearest != asked => {
-            VictimError::OtherArchitecture { cause, asked, nearest, fitting, of }
+            VictimError::OtherArchitecture { cause: Box::new(cause), asked, nearest, fitting, of }
         }
         _ => cause.into(),
     }

@@ -15,9 +15,9 @@ pub struct StudyCommand {
 #[derive(Subcommand)]
 enum Study {
     /// How well labels are restored from random batches, by every method
-    Labels(labels::LabelStudy),
+    Labels(Box<labels::LabelStudy>),
     /// What leaks past each defence, to an unaware and to an adaptive eavesdropper
-    Defences(defences::DefenceStudy),
+    Defences(Box<defences::DefenceStudy>),
 }
 
 impl StudyCommand {
