@@ -7,7 +7,7 @@ use super::{
 use crate::{
     attack::{invert::LabelSource, labels::LabelMetrics, threat::ThreatModel},
     data::{Dataset, Picture},
-    federated::defence::{Defence, accountant},
+    federated::defence::{accountant, epsilon},
     metrics::{Comparison, MetricsError, compare, flat_grey_floor},
     report::{Batch, Defences, Floors, Restart, RunReport, ThreatRecord, figures, noise_like},
 };
@@ -73,10 +73,7 @@ impl Study<'_> {
 
     fn defences(&self) -> Defences {
         let defences = self.experiment.defences;
-        let epsilon = defences.iter().find_map(|d| match d {
-            Defence::DpSgd { multiplier, .. } => Some(accountant::epsilon(*multiplier)),
-            _ => None,
-        });
+        let epsilon = epsilon(defences);
         Defences {
             client: defences.iter().map(ToString::to_string).collect(),
             adaptive_eavesdropper: self.experiment.adaptive,

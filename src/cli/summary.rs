@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::{
     attack::invert::LabelSource,
-    report::{Batch, Estimate, Figures, RunReport},
+    report::{Batch, RunReport},
 };
 
 /// Batches that are listed one by one.
@@ -60,9 +60,7 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
             writeln!(
                 f,
                 "{name:16} {:>28} {:>28} {:>11.2}",
-                cell(figures, |figures| figures.psnr.one_to_one),
-                cell(figures, |figures| figures.ssim.one_to_one),
-                figures.psnr.one_to_one.median
+                figures.psnr.one_to_one, figures.ssim.one_to_one, figures.psnr.one_to_one.median
             )?;
         }
     }
@@ -122,13 +120,4 @@ fn list(items: &[impl Display]) -> String {
 
 fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
-}
-
-/// `mean [low, high]`
-fn cell(figures: &Figures, pick: fn(&Figures) -> Estimate) -> String {
-    let estimate = pick(figures);
-    match estimate.interval_95 {
-        Some([low, high]) => format!("{:.3} [{low:.3}, {high:.3}]", estimate.mean),
-        None => format!("{:.3}", estimate.mean),
-    }
 }

@@ -19,6 +19,17 @@ pub struct Estimate {
     pub count: usize,
 }
 
+/// `mean [low, high]`
+impl std::fmt::Display for Estimate {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let text = match self.interval_95 {
+            Some([low, high]) => format!("{:.3} [{low:.3}, {high:.3}]", self.mean),
+            None => format!("{:.3}", self.mean),
+        };
+        f.pad(&text)
+    }
+}
+
 impl Estimate {
     /// The resampling is seeded: the same values give the same interval. `values` must not be empty.
     pub fn of(values: &[f64]) -> Estimate {

@@ -23,7 +23,7 @@ use crate::{
     device::DeviceInfo,
     federated::{
         Protocol,
-        defence::{Defence, accountant, parse},
+        defence::{Defence, accountant, epsilon, parse},
     },
     metrics::{Comparison, compare, flat_grey_floor},
     report::{Estimate, Figures, figures, noise_like},
@@ -159,13 +159,9 @@ impl DefenceStudy {
         for defences in &wanted {
             let unaware = Experiment { defences, ..undefended };
             let names: Vec<String> = defences.iter().map(ToString::to_string).collect();
-            let epsilon = defences.iter().find_map(|d| match d {
-                Defence::DpSgd { multiplier, .. } => Some(accountant::epsilon(*multiplier)),
-                _ => None,
-            });
             rows.push(Row {
                 defence: names.join(","),
-                epsilon,
+                epsilon: epsilon(defences),
                 unaware: leak(&unaware)?,
                 adaptive: Some(leak(&Experiment { adaptive: true, ..unaware })?),
             });

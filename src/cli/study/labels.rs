@@ -243,19 +243,12 @@ fn table(report: &Report) -> String {
         "method", "LeAcc", "LnAcc", "IRec", "confidence", "flagged"
     );
     for row in &report.rows {
-        let cell = |e: &Estimate| match e.interval_95 {
-            Some([low, high]) => format!("{:.3} [{low:.3}, {high:.3}]", e.mean),
-            None => format!("{:.3}", e.mean),
-        };
         let confidence = row.confidence.map_or(String::new(), |c| format!("{c:.3}"));
         let flagged = row.flagged.map_or(String::new(), |share| format!("{:.0} %", 100.0 * share));
         let _ = writeln!(
             text,
             "{:16}{:>26}{:>26}{:>26}{confidence:>12}{flagged:>9}",
-            row.method,
-            cell(&row.le_acc),
-            cell(&row.ln_acc),
-            cell(&row.irec)
+            row.method, row.le_acc, row.ln_acc, row.irec
         );
     }
     text.trim_end().to_string()

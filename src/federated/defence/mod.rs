@@ -120,6 +120,14 @@ pub fn noise_deviation(defences: &[Defence], batch: usize) -> f64 {
     defences.iter().map(variance).sum::<f64>().sqrt()
 }
 
+/// ε of the one step at [`accountant::DELTA`], where a defence is DP-SGD.
+pub fn epsilon(defences: &[Defence]) -> Option<f64> {
+    defences.iter().find_map(|defence| match defence {
+        Defence::DpSgd { multiplier, .. } => Some(accountant::epsilon(*multiplier)),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
