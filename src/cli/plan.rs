@@ -36,6 +36,9 @@ pub struct PlanCommand {
     /// Pictures in the batch
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: usize,
+    /// Time each step so many times on the CPU device
+    #[arg(long, value_name = "N")]
+    time: Option<usize>,
 }
 
 impl PlanCommand {
@@ -65,6 +68,28 @@ impl PlanCommand {
             }
             None => lbfgs::plan(&problem),
         };
+        if let Some(n) = self.time {
+            let mut executable = crate::device::cpu::Cpu::<f32>::new().compile_typed(&plan)?;
+            let mut state = 1u32;
+            for (&var, &(_, len)) in &plan.bound {
+                let values: Vec<f32> = (0..len)
+                    .map(|_| {
+                        state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+                        (state >> 8) as f32 / 16777216.0 - 0.5
+                    })
+                    .collect();
+                executable.write_typed(var, &values)?;
+            }
+            let times = executable.time_steps(n);
+            let dump = plan.dump();
+            let mut total = 0.0;
+            for (line, time) in dump.lines().zip(&times) {
+                total += time;
+                println!("{:9.1} us {}", time / 1e3, line);
+            }
+            println!("{:.1} us in all, {} threads", total / 1e3, rayon::current_num_threads());
+            return Ok(());
+        }
         print_line(plan.dump().trim_end())
     }
 }

@@ -4,6 +4,7 @@
 //! images are one batch.
 
 use super::{
+    by_outputs,
     direct::Convolution,
     gemm::{self, Layout, Problem, Strided},
     kernel::{Needs, Prepared},
@@ -17,6 +18,7 @@ use crate::plan::kernel::ConvKernel;
 pub struct Conv2d {
     sizes: Sizes,
     direct: Option<Convolution>,
+    by_outputs: Option<by_outputs::Convolution>,
 }
 
 /// A convolution as products: `trials × groups` of them, each over all of a trial's images.
@@ -88,7 +90,11 @@ impl Sizes {
 
 impl Conv2d {
     pub fn new(kernel: &ConvKernel) -> Self {
-        Conv2d { sizes: Sizes::new(kernel), direct: Convolution::new(kernel) }
+        Conv2d {
+            sizes: Sizes::new(kernel),
+            direct: Convolution::new(kernel),
+            by_outputs: by_outputs::Convolution::new(kernel),
+        }
     }
 
     /// `[M, K, N]`
@@ -106,16 +112,21 @@ impl<R: Real> Prepared<R> for Conv2d {
                 self.sizes.operand_len(1, spec.weight_len()),
             ],
             write: trials * spec.output_len(),
-            scratch: gemm::scratch_len(self.product()),
+            scratch: (gemm::scratch_len(self.product()))
+                .max(self.by_outputs.as_ref().map_or(0, |b| b.scratch_len())),
             shared: match &self.direct {
                 Some(direct) => direct.shared_len(),
-                None => pad::padded_len(spec, self.sizes.input_images()),
+                None => pad::padded_len(spec, self.sizes.input_images())
+                    .max(self.by_outputs.as_ref().map_or(0, |b| b.shared_len())),
             },
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        if let (None, Some(by_outputs)) = (&self.direct, &self.by_outputs) {
+            return by_outputs.run(reads[0], reads[1], out, workers);
+        }
         if let Some(direct) = &self.direct {
             return direct.run(reads[0], reads[1], out, workers);
         }

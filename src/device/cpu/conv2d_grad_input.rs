@@ -4,7 +4,7 @@
 //! image while it is still in the cache.
 
 use super::{
-    col2im,
+    by_outputs, col2im,
     conv2d::Sizes,
     direct::Convolution,
     gemm::{self, Layout, Output, Problem, Strided, Transposed},
@@ -29,6 +29,7 @@ pub struct Conv2dGradInput {
     /// Channels of a task.
     channels: usize,
     direct: Option<Convolution>,
+    by_outputs: Option<by_outputs::Convolution>,
 }
 
 impl Conv2dGradInput {
@@ -39,7 +40,13 @@ impl Conv2dGradInput {
         let images = (COLS / sizes.positions.max(1)).clamp(1, sizes.images.max(1));
         let rows = ROWS.min(COLUMNS / (images * sizes.positions).max(1));
         let channels = (rows / taps).clamp(1, (spec.channels / spec.groups).max(1));
-        Conv2dGradInput { sizes, images, channels, direct: Convolution::grad_input(kernel) }
+        Conv2dGradInput {
+            sizes,
+            images,
+            channels,
+            direct: Convolution::grad_input(kernel),
+            by_outputs: by_outputs::Convolution::grad_input(kernel),
+        }
     }
 
     /// Elements of a task's channels of one padded image; 0 if there is no padding.
@@ -65,13 +72,21 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
                 self.sizes.operand_len(1, spec.weight_len()),
             ],
             write: trials * spec.input_len(),
-            scratch: self.padded_len() + m * n + gemm::scratch_len([m, k, n]),
-            shared: self.direct.as_ref().map_or(0, Convolution::shared_len),
+            scratch: (self.padded_len() + m * n + gemm::scratch_len([m, k, n]))
+                .max(self.by_outputs.as_ref().map_or(0, |b| b.scratch_len())),
+            shared: self
+                .direct
+                .as_ref()
+                .map_or(0, Convolution::shared_len)
+                .max(self.by_outputs.as_ref().map_or(0, |b| b.shared_len())),
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        if let (None, Some(by_outputs)) = (&self.direct, &self.by_outputs) {
+            return by_outputs.run(reads[0], reads[1], out, workers);
+        }
         if let Some(direct) = &self.direct {
             return direct.run(reads[0], reads[1], out, workers);
         }

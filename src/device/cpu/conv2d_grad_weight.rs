@@ -6,6 +6,7 @@
 //! C the wrong way round costs more than packing.
 
 use super::{
+    by_outputs_grad,
     conv2d::Sizes,
     direct::GradWeight,
     gemm::{self, Layout, Problem, Strided, Transposed},
@@ -20,13 +21,18 @@ use crate::plan::kernel::ConvKernel;
 pub struct Conv2dGradWeight {
     sizes: Sizes,
     direct: Option<GradWeight>,
+    by_outputs: Option<by_outputs_grad::GradWeight>,
 }
 
 impl Conv2dGradWeight {
     pub fn new(kernel: &ConvKernel) -> Self {
         // Every trial has its own gradient, whatever is shared.
         let sizes = Sizes { trials: kernel.trials, images: kernel.spec.batch, ..Sizes::new(kernel) };
-        Conv2dGradWeight { sizes, direct: GradWeight::new(kernel) }
+        Conv2dGradWeight {
+            sizes,
+            direct: GradWeight::new(kernel),
+            by_outputs: by_outputs_grad::GradWeight::new(kernel),
+        }
     }
 
     /// `[M, K, N]` of the product that writes patches down the rows.
@@ -50,7 +56,8 @@ impl<R: Real> Prepared<R> for Conv2dGradWeight {
                 self.sizes.operand_len(1, spec.output_len()),
             ],
             write: trials * spec.weight_len(),
-            scratch: gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m])),
+            scratch: (gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m])))
+                .max(self.by_outputs.as_ref().map_or(0, |b| b.scratch_len())),
             shared: match &self.direct {
                 Some(direct) => direct.shared_len(),
                 None => pad::padded_len(spec, self.sizes.input_images()),
@@ -60,6 +67,9 @@ impl<R: Real> Prepared<R> for Conv2dGradWeight {
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        if let (None, Some(by_outputs)) = (&self.direct, &self.by_outputs) {
+            return by_outputs.run(reads[0], reads[1], out, workers);
+        }
         if let Some(direct) = &self.direct {
             return direct.run(reads[0], reads[1], out, workers);
         }

@@ -104,6 +104,31 @@ impl<R: Real> CpuExecutable<R> {
         }
     }
 
+    /// Nanoseconds of each step, the least of `iterations` replays.
+    pub fn time_steps(&mut self, iterations: usize) -> Vec<f64> {
+        self.workers.fit_pool();
+        let mut least = vec![f64::INFINITY; self.steps.len()];
+        rayon::join(
+            || {
+                for _ in 0..iterations {
+                    for (step, least) in self.steps.iter().zip(&mut least) {
+                        let start = std::time::Instant::now();
+                        let mut out = std::mem::take(&mut self.buffers[step.write]);
+                        let mut reads: [&[R]; MAX_MAP_READS] = [&[]; MAX_MAP_READS];
+                        for (slice, &buffer) in reads.iter_mut().zip(&step.reads) {
+                            *slice = &self.buffers[buffer];
+                        }
+                        step.kernel.run(&reads[..step.reads.len()], &mut out[..step.len], &mut self.workers);
+                        self.buffers[step.write] = out;
+                        *least = least.min(start.elapsed().as_nanos() as f64);
+                    }
+                }
+            },
+            || (),
+        );
+        least
+    }
+
     /// Reads an input, a state or a kept output, row-major.
     pub fn read_typed(&self, output: Var) -> Result<Vec<R>, DeviceError> {
         let &(buffer, len) = self.bound.get(&output).ok_or(DeviceError::UnknownVar(output))?;

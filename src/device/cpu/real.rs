@@ -2,7 +2,13 @@
 
 use multiversion::{multiversion, target::target_cfg_f};
 
-use super::{direct::Runs, direct_tiles, elementary, gemm::Block, lanes};
+use super::{
+    by_outputs_tiles::{self, Taps},
+    direct::Runs,
+    direct_tiles, elementary,
+    gemm::Block,
+    lanes,
+};
 use crate::tape::op::{Binary, Unary};
 
 /// `f32`, the product's type, or `f64`, the oracle of every test.
@@ -47,6 +53,10 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
         count: usize,
         sums: &mut [Self; 12],
     );
+    /// See [`by_outputs_tiles::convolve`].
+    fn convolve_outputs(offsets: &[usize], x: &[Self], w: &[Self], form: [usize; 2], sums: &mut [Self]);
+    /// See [`by_outputs_tiles::correlate`].
+    fn correlate_outputs(taps: &Taps, x: &[Self], g: &[Self], columns: usize, sums: &mut [Self]);
 
     /// `c (M,N) = a (M,K) · b (K,N)`, c row-major; sizes are `[M, K, N]`.
     fn multiply(sizes: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]);
@@ -129,6 +139,18 @@ macro_rules! real {
                 sums: &mut [Self; 12],
             ) {
                 $blocks::correlate(runs, operands, lens, size, count, sums);
+            }
+            fn convolve_outputs(
+                offsets: &[usize],
+                x: &[Self],
+                w: &[Self],
+                form: [usize; 2],
+                sums: &mut [Self],
+            ) {
+                $blocks::convolve_outputs(offsets, x, w, form, sums);
+            }
+            fn correlate_outputs(taps: &Taps, x: &[Self], g: &[Self], columns: usize, sums: &mut [Self]) {
+                $blocks::correlate_outputs(taps, x, g, columns, sums);
             }
             fn multiply([m, k, n]: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]) {
                 if m * n * k == 0 {
@@ -222,6 +244,36 @@ macro_rules! real {
                     direct_tiles::correlate::<$real, true>(runs, operands, lens, size, count, sums)
                 } else {
                     direct_tiles::correlate::<$real, false>(runs, operands, lens, size, count, sums)
+                }
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn convolve_outputs(
+                offsets: &[usize],
+                x: &[$real],
+                w: &[$real],
+                form: [usize; 2],
+                sums: &mut [$real],
+            ) {
+                if target_cfg_f!(target_feature = "fma") {
+                    by_outputs_tiles::convolve::<$real, true>(offsets, x, w, form, sums)
+                } else {
+                    by_outputs_tiles::convolve::<$real, false>(offsets, x, w, form, sums)
+                }
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn correlate_outputs(
+                taps: &Taps,
+                x: &[$real],
+                g: &[$real],
+                columns: usize,
+                sums: &mut [$real],
+            ) {
+                if target_cfg_f!(target_feature = "fma") {
+                    by_outputs_tiles::correlate::<$real, true>(taps, x, g, columns, sums)
+                } else {
+                    by_outputs_tiles::correlate::<$real, false>(taps, x, g, columns, sums)
                 }
             }
         }
