@@ -26,18 +26,29 @@ pub fn simplify(tape: &Tape, roots: &[Var]) -> Simplified {
             tape.nodes()[i].inputs.iter().for_each(|v| needed[v.index()] = true);
         }
     }
+    let mut uses = vec![0; needed.len()];
+    roots.iter().for_each(|r| uses[r.index()] += 1);
+    for (node, _) in tape.nodes().iter().zip(&needed).filter(|(_, needed)| **needed) {
+        node.inputs.iter().for_each(|v| uses[v.index()] += 1);
+    }
     let mut rebuild = Rebuild { tape: Tape::new(), known: HashMap::new() };
     let mut renamed = HashMap::new();
     for (i, node) in tape.nodes().iter().enumerate().filter(|(i, _)| needed[*i]) {
         let inputs: Vec<Var> = node.inputs.iter().map(|v| renamed[v]).collect();
         let new = match node.op {
             Op::Input => rebuild.tape.push(Op::Input, vec![], node.shape.clone()),
+            Op::Permute(ref axes) if axes[..] == TRANSPOSE && uses[node.inputs[0].index()] == 1 => {
+                rebuild.transposed(inputs[0], node.shape.clone())
+            }
             _ => rebuild.node(node.op.clone(), inputs, node.shape.clone()),
         };
         renamed.insert(Var::from_index(i), new);
     }
     Simplified { tape: rebuild.tape, renamed }
 }
+
+/// The order of axes that transposes matrices `(T,M,N)`.
+const TRANSPOSE: [usize; 3] = [0, 2, 1];
 
 struct Rebuild {
     tape: Tape,
@@ -56,6 +67,20 @@ impl Rebuild {
             inputs.sort_unstable();
         }
         self.unique(op, inputs, shape)
+    }
+
+    /// The transpose of what nothing else uses. That of a product is a product: it is computed the right way round.
+    fn transposed(&mut self, x: Var, shape: Vec<usize>) -> Var {
+        let node = self.tape.node(x);
+        if node.op != Op::Matmul {
+            return self.node(Op::Permute(TRANSPOSE.into()), vec![x], shape);
+        }
+        let [a, b] = [node.inputs[1], node.inputs[0]].map(|operand| {
+            let shape = self.tape.shape(operand);
+            let shape = vec![shape[0], shape[2], shape[1]];
+            self.node(Op::Permute(TRANSPOSE.into()), vec![operand], shape)
+        });
+        self.node(Op::Matmul, vec![a, b], shape)
     }
 
     fn unique(&mut self, op: Op, inputs: Vec<Var>, shape: Vec<usize>) -> Var {

@@ -3,7 +3,7 @@
 //! Everything here is inlined into the block functions of [`super::real`], which exist once for each
 //! instruction set; each loop is one instruction of a fused program.
 
-use super::real::Real;
+use super::{direct_tiles::multiply_add, real::Real};
 use crate::tape::op::{Binary, Unary};
 
 /// Partial sums that a fold keeps, enough to fill the widest vectors four times over.
@@ -109,6 +109,12 @@ fn fold<R: Real>(x: &[R], start: R, combine: impl Fn(R, R) -> R) -> R {
         }
     }
     let rest = rows.remainder().iter().fold(start, |sum, &x| combine(sum, x));
+    combine(halve(lanes, &combine), rest)
+}
+
+/// All lanes in one, by halves.
+#[inline(always)]
+fn halve<R: Real>(mut lanes: [R; LANES], combine: &impl Fn(R, R) -> R) -> R {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
@@ -116,7 +122,21 @@ fn fold<R: Real>(x: &[R], start: R, combine: impl Fn(R, R) -> R) -> R {
         }
         width /= 2;
     }
-    combine(lanes[0], rest)
+    lanes[0]
+}
+
+#[inline(always)]
+pub fn dot<R: Real, const FUSED: bool>(a: &[R], b: &[R]) -> R {
+    let (a_rows, a_rest) = a.as_chunks::<LANES>();
+    let (b_rows, b_rest) = b.as_chunks::<LANES>();
+    let mut lanes = [R::zero(); LANES];
+    for (a, b) in a_rows.iter().zip(b_rows) {
+        for lane in 0..LANES {
+            lanes[lane] = multiply_add::<R, FUSED>(a[lane], b[lane], lanes[lane]);
+        }
+    }
+    let rest = a_rest.iter().zip(b_rest).fold(R::zero(), |sum, (&a, &b)| multiply_add::<R, FUSED>(a, b, sum));
+    halve(lanes, &|a, b| a + b) + rest
 }
 
 #[inline(always)]

@@ -2,6 +2,7 @@
 
 use super::{
     gemm::{self, Layout, Problem, Strided},
+    gemv::Gemv,
     kernel::{Needs, Prepared},
     real::Real,
     workers::Workers,
@@ -11,6 +12,7 @@ use crate::plan::kernel::{MatmulKernel, MatrixView};
 pub struct Matmul {
     kernel: MatmulKernel,
     fold: Fold,
+    thin: Option<Gemv>,
 }
 
 /// How trials that share an operand become one product.
@@ -33,7 +35,7 @@ impl Matmul {
         } else {
             Fold::None
         };
-        Matmul { kernel: *kernel, fold }
+        Matmul { kernel: *kernel, fold, thin: Gemv::new(kernel) }
     }
 
     /// `[M, K, N]` of one product, and how many there are.
@@ -74,6 +76,9 @@ impl<R: Real> Prepared<R> for Matmul {
         let MatmulKernel { m, n, k, a, b, .. } = self.kernel;
         if k == 0 || out.is_empty() {
             return out.fill(R::zero());
+        }
+        if let Some(thin) = &self.thin {
+            return thin.run(reads, out, workers);
         }
         let (sizes, count) = self.product();
         gemm::multiply(workers, count, sizes, out, |t| {

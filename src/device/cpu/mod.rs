@@ -17,6 +17,7 @@ mod elementary;
 mod executable;
 mod gather;
 mod gemm;
+mod gemv;
 mod kernel;
 mod lanes;
 mod map;

@@ -36,6 +36,8 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
     fn select(mask: &[Self], a: &[Self], b: &[Self], y: &mut [Self]);
     /// Sum in a fixed order that depends on the length alone.
     fn sum(x: &[Self]) -> Self;
+    /// `Σ a[i]·b[i]` in a fixed order that depends on the length alone.
+    fn dot(a: &[Self], b: &[Self]) -> Self;
     /// Largest element, −∞ of none; NaN if there is one.
     fn max_of(x: &[Self]) -> Self;
 
@@ -113,6 +115,9 @@ macro_rules! real {
             }
             fn sum(x: &[Self]) -> Self {
                 $blocks::sum(x)
+            }
+            fn dot(a: &[Self], b: &[Self]) -> Self {
+                $blocks::dot(a, b)
             }
             fn max_of(x: &[Self]) -> Self {
                 $blocks::max_of(x)
@@ -204,6 +209,15 @@ macro_rules! real {
             #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
             pub fn sum(x: &[$real]) -> $real {
                 lanes::sum(x)
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn dot(a: &[$real], b: &[$real]) -> $real {
+                if target_cfg_f!(target_feature = "fma") {
+                    lanes::dot::<$real, true>(a, b)
+                } else {
+                    lanes::dot::<$real, false>(a, b)
+                }
             }
 
             #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
