@@ -8,11 +8,12 @@ use super::{
 };
 
 /// Bytes of one element on the device.
-const ELEMENT: u64 = 4;
+pub const ELEMENT: u64 = 4;
 
 /// Sums over the steps of one iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Totals {
+    /// Without the prologue.
     pub steps: usize,
     /// Floating-point operations of matmuls and convolutions.
     pub contraction_flops: u64,
@@ -22,6 +23,10 @@ pub struct Totals {
     pub bytes: u64,
     /// Bytes of all buffers.
     pub memory: u64,
+    /// Steps of the prologue, which the sums leave out.
+    pub prologue: usize,
+    /// Bytes that the prologue reads and writes, once instead of in every iteration.
+    pub prologue_bytes: u64,
     /// Maps whose one reader, another fused kernel over as many elements, could have evaluated them.
     pub unfused: usize,
 }
@@ -184,9 +189,10 @@ fn fused(program: &super::kernel::Program) -> String {
 
 impl Plan {
     pub fn totals(&self) -> Totals {
+        let (prologue, steps) = self.steps.split_at(self.prologue);
         let mut totals =
-            Totals { steps: self.steps.len(), unfused: self.unfused().len(), ..Totals::default() };
-        for step in &self.steps {
+            Totals { steps: steps.len(), unfused: self.unfused().len(), ..Totals::default() };
+        for step in steps {
             totals.flops += step.flops();
             totals.bytes += step.bytes();
             if step.is_contraction() {
@@ -194,6 +200,8 @@ impl Plan {
             }
         }
         totals.memory = self.buffers.iter().map(|&n| n as u64 * ELEMENT).sum();
+        totals.prologue = prologue.len();
+        totals.prologue_bytes = prologue.iter().map(Step::bytes).sum();
         totals
     }
 
@@ -240,7 +248,8 @@ impl Plan {
         for (i, step) in self.steps.iter().enumerate() {
             let _ = writeln!(
                 text,
-                "{i:4} {:18} {:>12} FLOP {:>11} B  b{:?} → b{}  {}",
+                "{i:4}{} {:18} {:>12} FLOP {:>11} B  b{:?} → b{}  {}",
+                if i < self.prologue { 'p' } else { ' ' },
                 step.name(),
                 step.flops(),
                 step.bytes(),
@@ -261,6 +270,14 @@ impl Plan {
             t.memory as f64 / 1e6,
             t.unfused
         );
+        if t.prologue > 0 {
+            let _ = writeln!(
+                text,
+                "prologue (p): {} steps, {:.3} MB moved once instead of in every iteration",
+                t.prologue,
+                t.prologue_bytes as f64 / 1e6
+            );
+        }
         text
     }
 }

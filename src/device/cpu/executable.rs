@@ -1,6 +1,10 @@
 //! A plan and its buffers.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use super::{
     kernel::{self, Prepared},
@@ -25,6 +29,11 @@ pub struct CpuExecutable<R> {
     buffers: Vec<Vec<R>>,
     bound: HashMap<Var, (BufferId, usize)>,
     workers: Workers<R>,
+    /// Steps that run only when what they read was written.
+    prologue: usize,
+    prologue_reads: HashSet<BufferId>,
+    /// Whether the prologue's results are out of date.
+    stale: bool,
 }
 
 struct Step<R> {
@@ -67,6 +76,9 @@ impl<R: Real> CpuExecutable<R> {
             buffers,
             bound: plan.bound.clone(),
             workers: Workers::new(workspace, shared),
+            prologue: plan.prologue,
+            prologue_reads: plan.prologue_reads(),
+            stale: true,
         })
     }
 
@@ -90,18 +102,38 @@ impl<R: Real> CpuExecutable<R> {
     }
 
     fn replay(&mut self, iterations: usize) {
-        for _ in 0..iterations {
-            for step in &self.steps {
-                // No step reads the buffer it writes, so the buffer can be taken out meanwhile.
-                let mut out = std::mem::take(&mut self.buffers[step.write]);
-                let mut reads: [&[R]; MAX_MAP_READS] = [&[]; MAX_MAP_READS];
-                for (slice, &buffer) in reads.iter_mut().zip(&step.reads) {
-                    *slice = &self.buffers[buffer];
-                }
-                step.kernel.run(&reads[..step.reads.len()], &mut out[..step.len], &mut self.workers);
-                self.buffers[step.write] = out;
-            }
+        if iterations > 0 && std::mem::take(&mut self.stale) {
+            self.run_steps(0..self.prologue);
         }
+        for _ in 0..iterations {
+            self.run_steps(self.prologue..self.steps.len());
+        }
+    }
+
+    fn run_steps(&mut self, range: Range<usize>) {
+        for step in &self.steps[range] {
+            // No step reads the buffer it writes, so the buffer can be taken out meanwhile.
+            let mut out = std::mem::take(&mut self.buffers[step.write]);
+            let mut reads: [&[R]; MAX_MAP_READS] = [&[]; MAX_MAP_READS];
+            for (slice, &buffer) in reads.iter_mut().zip(&step.reads) {
+                *slice = &self.buffers[buffer];
+            }
+            step.kernel.run(&reads[..step.reads.len()], &mut out[..step.len], &mut self.workers);
+            self.buffers[step.write] = out;
+        }
+    }
+
+    /// One whole iteration, prologue included, and how long each step took.
+    pub fn run_timed(&mut self) -> Vec<Duration> {
+        self.workers.fit_pool();
+        self.stale = false;
+        let steps = 0..self.steps.len();
+        let time = |step: usize| {
+            let started = Instant::now();
+            self.run_steps(step..step + 1);
+            started.elapsed()
+        };
+        steps.map(time).collect()
     }
 
     /// Reads an input, a state or a kept output, row-major.
@@ -115,6 +147,7 @@ impl<R: Real> CpuExecutable<R> {
         if found != expected {
             return Err(DeviceError::WrongLength { var, expected, found });
         }
+        self.stale |= self.prologue_reads.contains(&buffer);
         Ok(&mut self.buffers[buffer][..expected])
     }
 }

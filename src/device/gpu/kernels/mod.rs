@@ -19,6 +19,8 @@ mod window_scatter;
 mod window_spread;
 mod window_sum;
 
+use std::ops::Range;
+
 use super::launch::{Launch, Slot};
 use crate::{
     device::DeviceError,
@@ -28,10 +30,22 @@ use crate::{
     },
 };
 
-/// Everything that one replay of a plan dispatches, in order.
+/// Everything that a plan dispatches, in order, the prologue first.
 pub fn launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
+    let mut launches = prologue_launches(plan)?;
+    launches.extend(launches_of(plan, plan.prologue..plan.steps.len())?);
+    Ok(launches)
+}
+
+/// What the prologue dispatches.
+pub fn prologue_launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
+    launches_of(plan, 0..plan.prologue)
+}
+
+fn launches_of(plan: &Plan, steps: Range<usize>) -> Result<Vec<Launch>, DeviceError> {
     let mut launches = Vec::new();
-    for (at, step) in plan.steps.iter().enumerate() {
+    for at in steps {
+        let step = &plan.steps[at];
         launches.extend(step_launches(step).map_err(|error| match error {
             DeviceError::Failed(why) => DeviceError::Failed(format!("step {at}, {}: {why}", step.name())),
             other => other,
