@@ -6,6 +6,7 @@ use super::{
     Plan,
     kernel::{BufferId, ConvKernel, Kernel, Source, Step},
 };
+use crate::tape::spec::ConvSpec;
 
 /// Bytes of one element on the device.
 pub const ELEMENT: u64 = 4;
@@ -41,6 +42,8 @@ impl Step {
             Kernel::Conv2d(_) => "conv2d",
             Kernel::Conv2dGradInput(_) => "conv2d_grad_input",
             Kernel::Conv2dGradWeight(_) => "conv2d_grad_weight",
+            Kernel::Conv2dSum(_) => "conv2d_sum",
+            Kernel::Conv2dGradInputSum(_) => "conv2d_grad_input_sum",
             Kernel::WindowArgmax(_) => "window_argmax",
             Kernel::WindowGather(_) => "window_gather",
             Kernel::WindowScatter(_) => "window_scatter",
@@ -55,7 +58,12 @@ impl Step {
     pub fn is_contraction(&self) -> bool {
         matches!(
             self.kernel,
-            Kernel::Matmul(_) | Kernel::Conv2d(_) | Kernel::Conv2dGradInput(_) | Kernel::Conv2dGradWeight(_)
+            Kernel::Matmul(_)
+                | Kernel::Conv2d(_)
+                | Kernel::Conv2dGradInput(_)
+                | Kernel::Conv2dGradWeight(_)
+                | Kernel::Conv2dSum(_)
+                | Kernel::Conv2dGradInputSum(_)
         )
     }
 
@@ -72,6 +80,7 @@ impl Step {
             Kernel::Conv2d(k) | Kernel::Conv2dGradInput(k) | Kernel::Conv2dGradWeight(k) => {
                 k.trials as u64 * k.spec.flops()
             }
+            Kernel::Conv2dSum(k) | Kernel::Conv2dGradInputSum(k) => 2 * k.trials as u64 * k.spec.flops(),
             Kernel::WindowArgmax(k) | Kernel::WindowSum(k) | Kernel::WindowSpread(k) => window(k),
             Kernel::WindowGather(_) | Kernel::WindowScatter(_) | Kernel::Gather(_) => 0,
             Kernel::ScatterAdd(k) => (k.count * k.width) as u64,
@@ -85,6 +94,8 @@ impl Step {
             k.planes * (large * size[0] * size[1] + small * output[0] * output[1])
         };
         let operand = |k: &ConvKernel, i: usize, len: usize| if k.shared[i] { len } else { k.trials * len };
+        let forward = |k: &ConvKernel| operand(k, 0, k.spec.input_len()) + operand(k, 1, k.spec.weight_len());
+        let backward = |k: &ConvKernel| operand(k, 0, k.spec.output_len()) + operand(k, 1, k.spec.weight_len());
         let touched = match &self.kernel {
             Kernel::Map(k) => leaves(&k.program, &k.dims) + k.dims.iter().product::<usize>(),
             Kernel::MapReduce(k) => leaves(&k.program, &k.dims) + k.dims[..k.outer].iter().product::<usize>(),
@@ -92,13 +103,13 @@ impl Step {
                 let copies = |stride: usize| if stride == 0 { 1 } else { k.trials };
                 copies(k.a.trial) * k.m * k.k + copies(k.b.trial) * k.k * k.n + k.trials * k.m * k.n
             }
-            Kernel::Conv2d(k) => {
-                let s = &k.spec;
-                operand(k, 0, s.input_len()) + operand(k, 1, s.weight_len()) + k.trials * s.output_len()
+            Kernel::Conv2d(k) => forward(k) + k.trials * k.spec.output_len(),
+            Kernel::Conv2dGradInput(k) => backward(k) + k.trials * k.spec.input_len(),
+            Kernel::Conv2dSum(k) => {
+                k.parts().iter().map(forward).sum::<usize>() + k.trials * k.spec.output_len()
             }
-            Kernel::Conv2dGradInput(k) => {
-                let s = &k.spec;
-                operand(k, 0, s.output_len()) + operand(k, 1, s.weight_len()) + k.trials * s.input_len()
+            Kernel::Conv2dGradInputSum(k) => {
+                k.parts().iter().map(backward).sum::<usize>() + k.trials * k.spec.input_len()
             }
             Kernel::Conv2dGradWeight(k) => {
                 let s = &k.spec;
@@ -122,25 +133,10 @@ impl Step {
             }
             Kernel::Matmul(k) => format!("T={} M={} N={} K={}", k.trials, k.m, k.n, k.k),
             Kernel::Conv2d(k) | Kernel::Conv2dGradInput(k) | Kernel::Conv2dGradWeight(k) => {
-                let s = &k.spec;
-                let [oh, ow] = s.output_size();
-                format!(
-                    "T={} B={} C={} {}×{} → O={} {oh}×{ow} kernel {}×{} stride {:?} padding {:?} dilation {:?} \
-                     groups {} shared {:?}",
-                    k.trials,
-                    s.batch,
-                    s.channels,
-                    s.size[0],
-                    s.size[1],
-                    s.outputs,
-                    s.kernel[0],
-                    s.kernel[1],
-                    s.stride,
-                    s.padding,
-                    s.dilation,
-                    s.groups,
-                    k.shared
-                )
+                convolution(&k.spec, k.trials, &format!("{:?}", k.shared))
+            }
+            Kernel::Conv2dSum(k) | Kernel::Conv2dGradInputSum(k) => {
+                convolution(&k.spec, k.trials, &format!("{:?}", k.shared))
             }
             Kernel::WindowArgmax(k)
             | Kernel::WindowGather(k)
@@ -155,6 +151,16 @@ impl Step {
             }
         }
     }
+}
+
+fn convolution(spec: &ConvSpec, trials: usize, shared: &str) -> String {
+    let ConvSpec { batch, channels, outputs, size: [h, w], kernel: [kh, kw], .. } = spec;
+    let [oh, ow] = spec.output_size();
+    format!(
+        "T={trials} B={batch} C={channels} {h}×{w} → O={outputs} {oh}×{ow} kernel {kh}×{kw} stride {:?} padding \
+         {:?} dilation {:?} groups {} shared {shared}",
+        spec.stride, spec.padding, spec.dilation, spec.groups
+    )
 }
 
 /// Elements that a fused kernel reads: per buffer, those of its largest view.
@@ -213,6 +219,18 @@ impl Plan {
         }
     }
 
+    /// The values that each step reads: a buffer, and the step that filled it (none: it was filled from outside, or
+    /// in the iteration before).
+    fn values_read(&self) -> Vec<Vec<(BufferId, Option<usize>)>> {
+        let mut writer: HashMap<BufferId, usize> = HashMap::new();
+        let mut values = Vec::with_capacity(self.steps.len());
+        for (i, step) in self.steps.iter().enumerate() {
+            values.push(step.reads.iter().map(|b| (*b, writer.get(b).copied())).collect());
+            writer.insert(step.write, i);
+        }
+        values
+    }
+
     /// Maps that should have been part of the one kernel that reads them.
     pub fn unfused(&self) -> Vec<usize> {
         let bound: Vec<_> = self.bound.values().map(|b| b.0).collect();
@@ -222,21 +240,28 @@ impl Plan {
             Kernel::MapReduce(k) => elements(&k.dims),
             _ => 0,
         };
+        let values = self.values_read();
+        let mut readers: Vec<Vec<usize>> = vec![vec![]; self.steps.len()];
+        for (i, reads) in values.iter().enumerate() {
+            reads.iter().filter_map(|value| value.1).for_each(|writer| readers[writer].push(i));
+        }
+        for list in &mut readers {
+            list.dedup();
+        }
         (0..self.steps.len())
             .filter(|&i| {
                 let step = &self.steps[i];
-                if !matches!(step.kernel, Kernel::Map(_)) || bound.contains(&step.write) {
-                    return false;
-                }
-                let end = self.steps[i + 1..].iter().position(|s| s.write == step.write);
-                let life = &self.steps[i + 1..end.map_or(self.steps.len(), |e| i + 2 + e)];
-                let readers: Vec<&Step> = life.iter().filter(|s| s.reads.contains(&step.write)).collect();
-                let &[reader] = readers.as_slice() else { return false };
-                let mut reads: Vec<_> = reader.reads.iter().chain(&step.reads).collect();
+                let &[reader] = readers[i].as_slice() else { return false };
+                // The prologue is kept apart on purpose.
+                let together = (i < self.prologue) == (reader < self.prologue);
+                let mut reads: Vec<_> = values[reader].iter().chain(&values[i]).collect();
                 reads.sort_unstable();
                 reads.dedup();
-                is_fused(reader)
-                    && size(reader) == size(step)
+                matches!(step.kernel, Kernel::Map(_))
+                    && !bound.contains(&step.write)
+                    && together
+                    && is_fused(&self.steps[reader])
+                    && size(&self.steps[reader]) == size(step)
                     && reads.len() - 1 <= super::kernel::MAX_MAP_READS
             })
             .collect()

@@ -37,6 +37,10 @@ pub enum Kernel {
     Conv2dGradInput(ConvKernel),
     /// reads x, g
     Conv2dGradWeight(ConvKernel),
+    /// reads x, v, u, w: x*v + u*w
+    Conv2dSum(ConvSumKernel),
+    /// reads g, v, h, w: the gradients by x of ⟨x*v, g⟩ + ⟨x*w, h⟩
+    Conv2dGradInputSum(ConvSumKernel),
     /// reads x
     WindowArgmax(WindowKernel),
     /// reads x, index
@@ -170,6 +174,22 @@ pub struct ConvKernel {
     pub spec: ConvSpec,
     pub trials: usize,
     pub shared: [bool; 2],
+}
+
+/// Two convolutions, or two gradients by x, of one spec, added: one contraction over both's channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvSumKernel {
+    pub spec: ConvSpec,
+    pub trials: usize,
+    /// Of each pair of operands, as in [`ConvKernel`].
+    pub shared: [[bool; 2]; 2],
+}
+
+impl ConvSumKernel {
+    /// The two that are added.
+    pub fn parts(&self) -> [ConvKernel; 2] {
+        self.shared.map(|shared| ConvKernel { spec: self.spec, trials: self.trials, shared })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! and state, computes everything, and leaves new state for the next replay on the device.
 
 mod access;
+mod apart;
 mod dump;
 mod fuse;
 pub mod kernel;
@@ -13,6 +14,7 @@ mod prologue;
 mod schedule;
 mod simplify;
 mod stored;
+mod sums;
 mod update;
 
 use std::{
@@ -49,11 +51,13 @@ pub struct PlanOptions {
     pub prologue: bool,
     /// Order the steps for least memory; without it they stand in the order of the tape.
     pub schedule: bool,
+    /// Add two convolutions of one spec in one kernel.
+    pub merge_sums: bool,
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        PlanOptions { fuse: true, share_buffers: true, prologue: true, schedule: true }
+        PlanOptions { fuse: true, share_buffers: true, prologue: true, schedule: true, merge_sums: true }
     }
 }
 
@@ -91,6 +95,9 @@ impl Plan {
             .chain(inputs.iter().copied())
             .collect();
         let mut simple = simplify::simplify(tape, &roots);
+        if options.merge_sums {
+            simple = sums::merge(simple, &roots);
+        }
         let kept: Vec<Var> = keep
             .iter()
             .map(|&v| match tape.node(v).op {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    kernel::{self, Prepared},
+    kernel,
     memory,
     real::Real,
     workers::{Workers, Workspace},
@@ -37,40 +37,67 @@ pub struct CpuExecutable<R> {
 }
 
 struct Step<R> {
-    kernel: Box<dyn Prepared<R>>,
+    kernel: Box<dyn kernel::Prepared<R>>,
     reads: Vec<BufferId>,
     write: BufferId,
     len: usize,
 }
 
-impl<R: Real> CpuExecutable<R> {
-    pub(super) fn new(plan: &Plan) -> Result<Self, DeviceError> {
+/// The steps with their kernels, and the largest needs of any.
+struct Prepared<R> {
+    steps: Vec<Step<R>>,
+    registers: usize,
+    scratch: usize,
+    shared: usize,
+}
+
+impl<R: Real> Prepared<R> {
+    fn new(plan: &Plan) -> Result<Self, DeviceError> {
         check_bindings(plan)?;
-        let mut steps = Vec::with_capacity(plan.steps.len());
-        let mut workspace = Workspace { registers: Vec::new(), scratch: Vec::new() };
-        let (mut registers, mut scratch, mut shared) = (0, 0, 0);
+        let mut prepared =
+            Prepared { steps: Vec::with_capacity(plan.steps.len()), registers: 0, scratch: 0, shared: 0 };
         for (index, step) in plan.steps.iter().enumerate() {
             let broken = |problem: String| DeviceError::Failed(format!("step {index}: {problem}"));
             let kernel = kernel::prepare::<R>(&step.kernel).map_err(broken)?;
             let needs = kernel.needs();
             check_buffers(plan, step, &needs).map_err(broken)?;
-            registers = needs.registers.max(registers);
-            scratch = needs.scratch.max(scratch);
-            shared = needs.shared.max(shared);
-            steps.push(Step { kernel, reads: step.reads.clone(), write: step.write, len: needs.write });
+            prepared.registers = needs.registers.max(prepared.registers);
+            prepared.scratch = needs.scratch.max(prepared.scratch);
+            prepared.shared = needs.shared.max(prepared.shared);
+            let (reads, write) = (step.reads.clone(), step.write);
+            prepared.steps.push(Step { kernel, reads, write, len: needs.write });
         }
-        let per_thread = registers * BLOCK + scratch;
-        let threads = rayon::current_num_threads();
-        memory::check::<R>(plan, per_thread.saturating_mul(threads).saturating_add(shared))?;
+        Ok(prepared)
+    }
 
+    /// Elements beside the plan's buffers.
+    fn workspaces(&self) -> usize {
+        let per_thread = self.registers * BLOCK + self.scratch;
+        per_thread.saturating_mul(rayon::current_num_threads()).saturating_add(self.shared)
+    }
+}
+
+/// Bytes that a compiled plan takes.
+///
+/// # Errors
+/// As for [`CpuExecutable::new`].
+pub(super) fn required<R: Real>(plan: &Plan) -> Result<u64, DeviceError> {
+    memory::required::<R>(plan, Prepared::<R>::new(plan)?.workspaces())
+}
+
+impl<R: Real> CpuExecutable<R> {
+    pub(super) fn new(plan: &Plan) -> Result<Self, DeviceError> {
+        let prepared = Prepared::new(plan)?;
+        memory::required::<R>(plan, prepared.workspaces())?;
+        let Prepared { steps, registers, scratch, shared } = prepared;
         let mut buffers: Vec<Vec<R>> = plan.buffers.iter().map(|&len| vec![R::zero(); len]).collect();
         for (buffer, values) in &plan.literals {
             for (to, &value) in buffers[*buffer].iter_mut().zip(values.iter()) {
                 *to = R::of(value);
             }
         }
-        workspace.registers = vec![vec![R::zero(); BLOCK]; registers];
-        workspace.scratch = vec![R::zero(); scratch];
+        let registers = vec![vec![R::zero(); BLOCK]; registers];
+        let workspace = Workspace { registers, scratch: vec![R::zero(); scratch] };
         Ok(CpuExecutable {
             steps,
             buffers,

@@ -64,6 +64,9 @@ fn step_launches(step: &Step) -> Result<Vec<Launch>, DeviceError> {
         Kernel::Conv2d(kernel) => conv2d::launches(kernel, reads, write),
         Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::launches(kernel, reads, write),
         Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::launches(kernel, reads, write),
+        Kernel::Conv2dSum(_) | Kernel::Conv2dGradInputSum(_) => {
+            Err(DeviceError::Failed("a sum of convolutions that was not taken apart".into()))
+        }
         Kernel::WindowArgmax(kernel) => window_argmax::launches(kernel, reads, write),
         Kernel::WindowGather(kernel) => window_gather::launches(kernel, reads, write),
         Kernel::WindowScatter(kernel) => window_scatter::launches(kernel, reads, write),
