@@ -57,6 +57,33 @@ pub enum Kernel {
     ScatterAdd(GatherKernel),
 }
 
+impl Kernel {
+    /// Elements that the kernel writes.
+    pub fn output_len(&self) -> usize {
+        let small = |k: &WindowKernel| k.planes * k.spec.output_size().iter().product::<usize>();
+        let large = |k: &WindowKernel| k.planes * k.spec.size.iter().product::<usize>();
+        match self {
+            Kernel::Map(k) => product(&k.dims),
+            Kernel::MapReduce(k) => product(&k.dims[..k.outer.min(k.dims.len())]),
+            Kernel::Matmul(k) => k.trials * k.m * k.n,
+            Kernel::Conv2d(k) => k.trials * k.spec.output_len(),
+            Kernel::Conv2dGradInput(k) => k.trials * k.spec.input_len(),
+            Kernel::Conv2dGradWeight(k) => k.trials * k.spec.weight_len(),
+            Kernel::Conv2dSum(k) => k.trials * k.spec.output_len(),
+            Kernel::Conv2dGradInputSum(k) => k.trials * k.spec.input_len(),
+            Kernel::WindowArgmax(k) | Kernel::WindowGather(k) | Kernel::WindowSum(k) => small(k),
+            Kernel::WindowScatter(k) | Kernel::WindowSpread(k) => large(k),
+            Kernel::Gather(k) => k.count * k.width,
+            Kernel::ScatterAdd(k) => k.rows * k.width,
+        }
+    }
+}
+
+/// Elements of a shape, or more than any memory holds.
+fn product(dims: &[usize]) -> usize {
+    dims.iter().fold(1, |product: usize, &n| product.saturating_mul(n))
+}
+
 /// A fused pointwise expression, evaluated at every point of an index space.
 /// The output is row-major over `dims`.
 #[derive(Clone, Debug)]

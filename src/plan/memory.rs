@@ -19,11 +19,10 @@ pub struct Assigned {
 
 /// From the step that writes a tensor to the last that needs it, both included.
 #[derive(Clone, Copy, Debug)]
-struct Lifetime {
-    tensor: Var,
-    len: usize,
-    from: usize,
-    to: usize,
+pub struct Lifetime {
+    pub len: usize,
+    pub from: usize,
+    pub to: usize,
 }
 
 impl Lifetime {
@@ -57,17 +56,17 @@ pub fn assign(
         home.insert(*value, home[state]);
     }
 
-    let lifetimes = lifetimes(tape, &steps, prologue, &home);
+    let (tensors, lifetimes) = lifetimes(tape, &steps, prologue, &home);
     let mut place = home.clone();
     let held = buffers.len();
     let numbers = if share { shared(&lifetimes) } else { (0..lifetimes.len()).collect() };
-    for (lifetime, number) in lifetimes.iter().zip(numbers) {
+    for ((tensor, lifetime), number) in tensors.into_iter().zip(&lifetimes).zip(numbers) {
         let id = held + number;
         if id >= buffers.len() {
             buffers.resize(id + 1, 0);
         }
         buffers[id] = buffers[id].max(lifetime.len);
-        place.insert(lifetime.tensor, id);
+        place.insert(tensor, id);
     }
     let at = |v: &Var| *place.get(v).expect("operands are computed before their users");
     let steps = steps
@@ -83,8 +82,8 @@ fn lifetimes(
     steps: &[TensorStep],
     prologue: usize,
     home: &HashMap<Var, BufferId>,
-) -> Vec<Lifetime> {
-    let mut lifetimes: Vec<Lifetime> = Vec::new();
+) -> (Vec<Var>, Vec<Lifetime>) {
+    let (mut tensors, mut lifetimes): (Vec<Var>, Vec<Lifetime>) = (vec![], vec![]);
     let mut known: HashMap<Var, usize> = HashMap::new();
     for (i, step) in steps.iter().enumerate() {
         for v in &step.reads {
@@ -96,15 +95,16 @@ fn lifetimes(
         if !home.contains_key(&step.write) {
             known.insert(step.write, lifetimes.len());
             let len = tape.len_of(step.write);
-            lifetimes.push(Lifetime { tensor: step.write, len, from: i, to: i });
+            tensors.push(step.write);
+            lifetimes.push(Lifetime { len, from: i, to: i });
         }
     }
-    lifetimes
+    (tensors, lifetimes)
 }
 
 /// A number for each tensor, the same only for tensors that never live together: the larger of each pair goes
 /// first, into the smallest buffer that is free all its life ("greedy by size", Pisarchyk 2020).
-fn shared(lifetimes: &[Lifetime]) -> Vec<usize> {
+pub fn shared(lifetimes: &[Lifetime]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..lifetimes.len()).collect();
     order.sort_by_key(|&i| (Reverse(lifetimes[i].len), i));
     let mut buffers: Vec<Vec<usize>> = Vec::new();

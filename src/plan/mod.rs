@@ -7,6 +7,7 @@ mod access;
 mod apart;
 mod dump;
 mod fuse;
+mod in_place;
 pub mod kernel;
 mod lower;
 mod memory;

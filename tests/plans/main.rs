@@ -9,6 +9,7 @@ mod equivalence;
 mod graph_contractions;
 mod graph_ops;
 mod graph_states;
+mod in_place;
 mod interpreter;
 mod liveness;
 mod prologue;

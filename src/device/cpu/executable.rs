@@ -82,11 +82,13 @@ impl<R: Real> Prepared<R> {
 /// # Errors
 /// As for [`CpuExecutable::new`].
 pub(super) fn required<R: Real>(plan: &Plan) -> Result<u64, DeviceError> {
+    let plan = &plan.in_place();
     memory::required::<R>(plan, Prepared::<R>::new(plan)?.workspaces())
 }
 
 impl<R: Real> CpuExecutable<R> {
     pub(super) fn new(plan: &Plan) -> Result<Self, DeviceError> {
+        let plan = &plan.in_place();
         let prepared = Prepared::new(plan)?;
         memory::required::<R>(plan, prepared.workspaces())?;
         let Prepared { steps, registers, scratch, shared } = prepared;
