@@ -86,11 +86,7 @@ fn equal_inputs_give_equal_bits() {
 #[test]
 fn a_tensor_longer_than_the_staging_buffer_is_read_whole() {
     let len = (5 << 20) + 3;
-    let plan = Plan {
-        buffers: vec![len],
-        bound: HashMap::from([(var(0), (0, len))]),
-        ..Plan::default()
-    };
+    let plan = Plan { buffers: vec![len], bound: HashMap::from([(var(0), (0, len))]), ..Plan::default() };
     let mut executable = gpu(false).compile(&plan).unwrap();
     let values = random(&mut rng(0), len);
     executable.write(var(0), &values).unwrap();

@@ -73,7 +73,8 @@ fn parse_bytes(text: &str) -> anyhow::Result<u64> {
         _ => (text, ' '),
     };
     let scale = [' ', 'K', 'M', 'G', 'T'].iter().position(|&u| u == unit).map(|power| 1u64 << (10 * power));
-    let bytes = scale.zip(number.parse().ok()).and_then(|(scale, number): (u64, u64)| number.checked_mul(scale));
+    let bytes =
+        scale.zip(number.parse().ok()).and_then(|(scale, number): (u64, u64)| number.checked_mul(scale));
     bytes
         .filter(|&bytes| bytes > 0)
         .ok_or_else(|| misuse(format!("--memory: expected a size as in 2G, 512M or 65536, found '{text}'")))

@@ -91,8 +91,10 @@ fn timed(plan: &Plan, runs: usize) -> anyhow::Result<String> {
     let mut inputs: Vec<_> = plan.bound.iter().map(|(&var, &(_, len))| (var, len)).collect();
     inputs.sort_unstable();
     for (var, len) in inputs {
-        let values: Vec<f32> =
-            random::normal(&mut random::generator(var.index() as u64, "plan"), len).iter().map(|v| v * 0.1).collect();
+        let values: Vec<f32> = random::normal(&mut random::generator(var.index() as u64, "plan"), len)
+            .iter()
+            .map(|v| v * 0.1)
+            .collect();
         exe.write_typed(var, &values)?;
     }
     let mut times: Vec<Vec<Duration>> = vec![Vec::with_capacity(runs); plan.steps.len()];

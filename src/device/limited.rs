@@ -25,7 +25,12 @@ impl<D: Device> Device for Limited<D> {
         let needed = self.device.required(plan)?;
         if needed > self.bytes {
             let what = format!("the plan of {} steps and {} buffers", plan.steps.len(), plan.buffers.len());
-            return Err(DeviceError::TooLarge { what, needed, limit_name: "memory limit", limit: self.bytes });
+            return Err(DeviceError::TooLarge {
+                what,
+                needed,
+                limit_name: "memory limit",
+                limit: self.bytes,
+            });
         }
         Ok(needed)
     }

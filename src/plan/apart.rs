@@ -2,7 +2,9 @@
 
 use super::{
     Plan,
-    kernel::{BufferId, ConvKernel, ConvSumKernel, Instr, Kernel, Leaf, MapKernel, Program, Source, Step, View},
+    kernel::{
+        BufferId, ConvKernel, ConvSumKernel, Instr, Kernel, Leaf, MapKernel, Program, Source, Step, View,
+    },
 };
 use crate::tape::op::Binary;
 

@@ -95,7 +95,8 @@ impl Step {
         };
         let operand = |k: &ConvKernel, i: usize, len: usize| if k.shared[i] { len } else { k.trials * len };
         let forward = |k: &ConvKernel| operand(k, 0, k.spec.input_len()) + operand(k, 1, k.spec.weight_len());
-        let backward = |k: &ConvKernel| operand(k, 0, k.spec.output_len()) + operand(k, 1, k.spec.weight_len());
+        let backward =
+            |k: &ConvKernel| operand(k, 0, k.spec.output_len()) + operand(k, 1, k.spec.weight_len());
         let touched = match &self.kernel {
             Kernel::Map(k) => leaves(&k.program, &k.dims) + k.dims.iter().product::<usize>(),
             Kernel::MapReduce(k) => leaves(&k.program, &k.dims) + k.dims[..k.outer].iter().product::<usize>(),
@@ -196,8 +197,7 @@ fn fused(program: &super::kernel::Program) -> String {
 impl Plan {
     pub fn totals(&self) -> Totals {
         let (prologue, steps) = self.steps.split_at(self.prologue);
-        let mut totals =
-            Totals { steps: steps.len(), unfused: self.unfused().len(), ..Totals::default() };
+        let mut totals = Totals { steps: steps.len(), unfused: self.unfused().len(), ..Totals::default() };
         for step in steps {
             totals.flops += step.flops();
             totals.bytes += step.bytes();
@@ -219,55 +219,7 @@ impl Plan {
         }
     }
 
-    /// The values that each step reads: a buffer, and the step that filled it (none: it was filled from outside, or
-    /// in the iteration before).
-    fn values_read(&self) -> Vec<Vec<(BufferId, Option<usize>)>> {
-        let mut writer: HashMap<BufferId, usize> = HashMap::new();
-        let mut values = Vec::with_capacity(self.steps.len());
-        for (i, step) in self.steps.iter().enumerate() {
-            values.push(step.reads.iter().map(|b| (*b, writer.get(b).copied())).collect());
-            writer.insert(step.write, i);
-        }
-        values
-    }
-
-    /// Maps that should have been part of the one kernel that reads them.
-    pub fn unfused(&self) -> Vec<usize> {
-        let bound: Vec<_> = self.bound.values().map(|b| b.0).collect();
-        let is_fused = |s: &Step| matches!(s.kernel, Kernel::Map(_) | Kernel::MapReduce(_));
-        let size = |s: &Step| match &s.kernel {
-            Kernel::Map(k) => elements(&k.dims),
-            Kernel::MapReduce(k) => elements(&k.dims),
-            _ => 0,
-        };
-        let values = self.values_read();
-        let mut readers: Vec<Vec<usize>> = vec![vec![]; self.steps.len()];
-        for (i, reads) in values.iter().enumerate() {
-            reads.iter().filter_map(|value| value.1).for_each(|writer| readers[writer].push(i));
-        }
-        for list in &mut readers {
-            list.dedup();
-        }
-        (0..self.steps.len())
-            .filter(|&i| {
-                let step = &self.steps[i];
-                let &[reader] = readers[i].as_slice() else { return false };
-                // The prologue is kept apart on purpose.
-                let together = (i < self.prologue) == (reader < self.prologue);
-                let mut reads: Vec<_> = values[reader].iter().chain(&values[i]).collect();
-                reads.sort_unstable();
-                reads.dedup();
-                matches!(step.kernel, Kernel::Map(_))
-                    && !bound.contains(&step.write)
-                    && together
-                    && is_fused(&self.steps[reader])
-                    && size(&self.steps[reader]) == size(step)
-                    && reads.len() - 1 <= super::kernel::MAX_MAP_READS
-            })
-            .collect()
-    }
-
-    /// One line a step: kernel, shapes, FLOPs, bytes, buffers; then the totals.
+    /// One line a step: kernel, shapes, FLOPs, bytes, buffers; then the totals, and what was fused.
     pub fn dump(&self) -> String {
         let mut text = String::new();
         for (i, step) in self.steps.iter().enumerate() {
@@ -295,14 +247,7 @@ impl Plan {
             t.memory as f64 / 1e6,
             t.unfused
         );
-        if t.prologue > 0 {
-            let _ = writeln!(
-                text,
-                "prologue (p): {} steps, {:.3} MB moved once instead of in every iteration",
-                t.prologue,
-                t.prologue_bytes as f64 / 1e6
-            );
-        }
+        text += &self.report();
         text
     }
 }

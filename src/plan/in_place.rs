@@ -57,8 +57,9 @@ impl Plan {
         for (i, step) in steps.iter_mut().enumerate() {
             let (Some(own), Kernel::Map(map)) = (writes[i], &mut step.kernel) else { continue };
             let ends = |value: usize| values[value].lifetime.to == i;
-            let dying = (0..reads[i].len())
-                .find(|&r| reads[i][r].is_some_and(ends) && values[own].lifetime.len >= LARGE && fits(map, r));
+            let dying = (0..reads[i].len()).find(|&r| {
+                reads[i][r].is_some_and(ends) && values[own].lifetime.len >= LARGE && fits(map, r)
+            });
             if let Some(read) = dying {
                 let taken = reads[i].remove(read).expect("it was found");
                 overwrite(map, read);

@@ -12,6 +12,7 @@ pub mod kernel;
 mod lower;
 mod memory;
 mod prologue;
+mod report;
 mod schedule;
 mod simplify;
 mod stored;

@@ -23,7 +23,8 @@ pub fn merge(simple: Simplified, roots: &[Var]) -> Simplified {
         return Simplified { tape, renamed };
     }
     let gone: HashSet<Var> = rewritten.keys().flat_map(|&sum| sums.inner(sum)).collect();
-    let gone_pairs: HashSet<Var> = rewritten.values().flat_map(|(pairs, _)| pairs).flatten().copied().collect();
+    let gone_pairs: HashSet<Var> =
+        rewritten.values().flat_map(|(pairs, _)| pairs).flatten().copied().collect();
 
     let mut merged = Tape::new();
     let mut names: HashMap<Var, Var> = HashMap::new();
@@ -116,7 +117,8 @@ impl<'a> Sums<'a> {
         let mut pairs: Vec<[Var; 2]> = vec![];
         let mut rest: Vec<Var> = vec![];
         for term in terms {
-            let partner = rest.iter().position(|&other| self.is_mergeable(other) && self.is_like(other, term));
+            let partner =
+                rest.iter().position(|&other| self.is_mergeable(other) && self.is_like(other, term));
             match partner {
                 Some(at) if self.is_mergeable(term) => pairs.push([rest.remove(at), term]),
                 _ => rest.push(term),

@@ -33,7 +33,8 @@ fn replays_with_and_without_a_prologue_agree_bit_for_bit_and_after_every_write()
     for seed in 0..SEEDS {
         let g = graph(seed);
         let without = PlanOptions { prologue: false, ..PlanOptions::default() };
-        let ((plan, mut early), (_, mut each)) = (compiled(&g, PlanOptions::default()), compiled(&g, without));
+        let ((plan, mut early), (_, mut each)) =
+            (compiled(&g, PlanOptions::default()), compiled(&g, without));
         hoisted += plan.prologue;
         for (var, values) in &g.inputs {
             early.write_typed(*var, values).unwrap();

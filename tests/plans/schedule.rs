@@ -59,7 +59,11 @@ fn no_order_needs_more_memory_than_the_tapes_and_many_need_less() {
 #[test]
 fn random_graphs_in_the_tapes_order_compute_what_their_tape_says() {
     for seed in 0..SEEDS {
-        check(&format!("seed {seed}"), &graph(seed), PlanOptions { schedule: false, ..PlanOptions::default() });
+        check(
+            &format!("seed {seed}"),
+            &graph(seed),
+            PlanOptions { schedule: false, ..PlanOptions::default() },
+        );
     }
 }
 

@@ -85,11 +85,15 @@ fn merged_convolutions_equal_separate_ones() {
             let (apart, expected) = run::<f64>(&case, false);
             assert_eq!(merged.steps.iter().filter(|s| is_sum(&s.kernel)).count(), 1, "{}", merged.dump());
             assert!(!apart.steps.iter().any(|s| is_sum(&s.kernel)));
+            assert_eq!((merged.sums_of_convolutions(), apart.sums_of_convolutions()), ([1, 0], [0, 1]));
             assert!(merged.steps.len() < apart.steps.len());
             assert_eq!(merged.totals().contraction_flops, apart.totals().contraction_flops);
             let (exe, expected) = (exe.read_typed(case.sum).unwrap(), expected.read_typed(case.sum).unwrap());
             for (i, (found, expected)) in exe.iter().zip(&expected).enumerate() {
-                assert!((found - expected).abs() < 1e-11, "{spec:?} {transposed} {i}: {found} for {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-11,
+                    "{spec:?} {transposed} {i}: {found} for {expected}"
+                );
             }
         }
     }

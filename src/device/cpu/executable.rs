@@ -7,8 +7,7 @@ use std::{
 };
 
 use super::{
-    kernel,
-    memory,
+    kernel, memory,
     real::Real,
     workers::{Workers, Workspace},
 };
