@@ -28,7 +28,7 @@ fn executable(kernel: Kernel, reads: &[usize], written: usize) -> CpuExecutable<
     let bound: HashMap<Var, (usize, usize)> =
         buffers.iter().enumerate().map(|(i, &len)| (Var::from_index(i), (i, len))).collect();
     let step = Step { kernel, reads: (0..reads.len()).collect(), write: reads.len() };
-    let plan = Plan { steps: vec![step], buffers, literals: Vec::new(), bound };
+    let plan = Plan { steps: vec![step], buffers, bound, ..Plan::default() };
     let mut executable = Cpu::new().compile_typed(&plan).expect("the plan is sound");
     for (i, &len) in reads.iter().enumerate() {
         let values: Vec<f32> = (0..len).map(|j| (j * 7919 % 1009) as f32 / 1009.0 - 0.5).collect();

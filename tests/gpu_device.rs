@@ -50,6 +50,7 @@ fn recurrence(len: usize) -> Plan {
         buffers: vec![1, len, len, len],
         literals: vec![(0, Arc::new(vec![0.5]))],
         bound: (1..4).map(|i| (var(i), (i, len))).collect(),
+        ..Plan::default()
     }
 }
 
@@ -85,12 +86,7 @@ fn equal_inputs_give_equal_bits() {
 #[test]
 fn a_tensor_longer_than_the_staging_buffer_is_read_whole() {
     let len = (5 << 20) + 3;
-    let plan = Plan {
-        steps: vec![],
-        buffers: vec![len],
-        literals: vec![],
-        bound: HashMap::from([(var(0), (0, len))]),
-    };
+    let plan = Plan { buffers: vec![len], bound: HashMap::from([(var(0), (0, len))]), ..Plan::default() };
     let mut executable = gpu(false).compile(&plan).unwrap();
     let values = random(&mut rng(0), len);
     executable.write(var(0), &values).unwrap();

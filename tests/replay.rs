@@ -78,7 +78,7 @@ impl Builder {
             self.buffers.iter().enumerate().map(|(i, &len)| (Var::from_index(i), (i, len))).collect();
         let pattern = |len: usize| Arc::new((0..len).map(|i| (i % 7) as f64 * 0.125).collect());
         let literals = self.buffers.iter().map(|&len| pattern(len)).enumerate().collect();
-        Plan { steps: self.steps, buffers: self.buffers, literals, bound }
+        Plan { steps: self.steps, buffers: self.buffers, literals, bound, ..Plan::default() }
     }
 }
 

@@ -115,7 +115,7 @@ pub fn invert(
     let trials: Vec<Trial> =
         (0..targets.len()).flat_map(|t| (0..setting.restarts.max(1)).map(move |r| (t, r))).collect();
     let joint = known.iter().any(Option::is_none);
-    let round = round::trials_at_once(setting, joint, trials.len());
+    let round = round::trials_at_once(device, setting, targets, joint, trials.len())?;
     let rounds = trials.len().div_ceil(round);
     let mut outcomes = Vec::with_capacity(trials.len());
     for (i, now) in trials.chunks(round).enumerate() {

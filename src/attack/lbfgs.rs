@@ -15,7 +15,11 @@ use crate::{
 pub fn plan(problem: &Problem) -> Plan {
     let mut keep = vec![problem.total, problem.objective, problem.norm_ratio];
     keep.extend(&problem.gradients);
-    Plan::new(&problem.tape, &keep, &[])
+    let varying = match problem.sizes.joint_labels {
+        true => vec![problem.x, problem.labels],
+        false => vec![problem.x],
+    };
+    Plan::evaluation(&problem.tape, &keep, &varying)
 }
 
 /// Compiles the evaluation; inputs still to be written.

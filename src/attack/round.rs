@@ -11,11 +11,12 @@ use super::{
     start::{self, Trial},
 };
 use crate::{
-    device::{Device, Executable},
+    device::{Device, DeviceError, Executable},
     nn::loss::one_hot,
+    plan::Plan,
 };
 
-/// Most trials of one plan, and the memory they may take together.
+/// Most trials of one plan, and the memory they may take together on a device that has more.
 const MAX_TRIALS: usize = 64;
 const MAX_BYTES: u64 = 4 << 30;
 
@@ -55,19 +56,48 @@ pub fn attack(device: &dyn Device, round: &Round, hooks: &mut Hooks) -> Result<V
     round.at_scale(device, 1, config.iterations, &starts, &mut Hooks { progress: &mut progress })
 }
 
-/// As many trials as memory allows, by the memory of a plan for one.
-pub fn trials_at_once(setting: &Setting, joint: bool, wanted: usize) -> usize {
-    if wanted == 1 {
-        return 1;
+/// As many of `wanted` trials as the device has memory for. Trials that influence each other, those of one target under
+/// group consistency, stay together: if they do not fit, the device refuses their plan.
+pub fn trials_at_once(
+    device: &dyn Device,
+    setting: &Setting,
+    targets: &[Target],
+    joint: bool,
+    wanted: usize,
+) -> Result<usize, AttackError> {
+    let together = if setting.config.group_consistency != 0.0 { setting.restarts.max(1) } else { 1 };
+    let (mut fits, mut too_many) = (1, MAX_TRIALS.min(wanted).div_ceil(together).max(1) + 1);
+    let mut next = too_many - 1;
+    // Everything at once, or the largest number of groups by bisection.
+    while too_many - fits > 1 {
+        let sizes = Sizes {
+            shared_target: false,
+            groups: (0..next * together).map(|trial| trial / together).collect(),
+            ..Sizes::one_target(next * together, setting.batch, joint)
+        };
+        match device.required(&plan(setting, targets, sizes)) {
+            Ok(bytes) if bytes <= MAX_BYTES => fits = next,
+            Ok(_) | Err(DeviceError::TooLarge { .. }) => too_many = next,
+            Err(error) => return Err(error.into()),
+        }
+        next = (fits + too_many) / 2;
     }
-    let sizes = Sizes { shared_target: false, ..Sizes::one_target(1, setting.batch, joint) };
-    let mut problem = Problem::new(&scene(setting, false), sizes);
-    let plan = match Adam::of(setting.config.optimiser, setting.seed) {
-        Some(adam) => adam::Iteration::new(&mut problem, adam, 1, None).plan,
+    Ok(fits * together)
+}
+
+/// What a round of these sizes would run.
+fn plan(setting: &Setting, targets: &[Target], sizes: Sizes) -> Plan {
+    let weighted = targets.iter().any(|t| t.weights.is_some());
+    let mut problem = Problem::new(&scene(setting, weighted), sizes);
+    let config = setting.config;
+    match Adam::of(config.optimiser, setting.seed) {
+        Some(adam) => {
+            let bounds = setting.normalisation.bounds();
+            let bounds = config.clamp.then_some(bounds.as_slice());
+            adam::Iteration::new(&mut problem, adam, config.iterations, bounds).plan
+        }
         None => lbfgs::plan(&problem),
-    };
-    let fit = (MAX_BYTES / plan.totals().memory.max(1)) as usize;
-    fit.clamp(1, MAX_TRIALS).min(wanted)
+    }
 }
 
 fn scene<'a>(setting: &Setting<'a>, weighted: bool) -> Scene<'a> {

@@ -72,7 +72,7 @@ impl Capture {
         for path in self.outputs() {
             TensorFile::check_writable(path)?;
         }
-        let device = self.device.device.open()?;
+        let device = self.device.open()?;
         let update =
             client::update(&*device, &victim, &protocol, &normalisation.normalise(&pictures)?, &labels)?;
         let loss = update.loss;

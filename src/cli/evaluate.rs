@@ -81,7 +81,7 @@ impl Evaluate {
         let pictures = Pictures::read(&dataset, victim.image_shape(), victim.model.classes, self.limit);
         let pictures = pictures.map_err(pictures_error)?;
 
-        let device = self.device.device.open()?;
+        let device = self.device.open()?;
         let mut evaluator = Evaluator::new(&*device, &victim.model, self.batch.min(pictures.len().max(1)))?;
         let bar = Progress::counting("classifying");
         let mut progress = |done| bar.count(done, pictures.len());

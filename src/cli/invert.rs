@@ -112,7 +112,7 @@ impl Invert {
         let classes = victim.model.classes;
         let labels = self.labels.as_ref().map(|l| parse_labels(l, batch, classes)).transpose()?;
         let folder = OutputFolder::open(&self.out)?;
-        let device = self.device.device.open()?;
+        let device = self.device.open()?;
 
         let setting = Setting {
             victim: &victim,

@@ -12,7 +12,7 @@ use crate::{
         invert::{Reconstruction, Setting, Target, invert},
     },
     data::{Normalisation, Picture},
-    device::Device,
+    device::{Device, limited::Limited},
     report::Timing,
 };
 
@@ -49,6 +49,35 @@ pub struct DeviceOptions {
     /// Where to compute
     #[arg(long, value_enum, default_value = "auto")]
     pub device: DeviceChoice,
+    /// Most memory that one plan may take, as in 2G or 512M; attacks on many targets or with many trials run in
+    /// rounds that fit (default: what is free, at most 4G a round)
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+}
+
+impl DeviceOptions {
+    pub fn open(&self) -> anyhow::Result<Box<dyn Device>> {
+        let limit = self.memory.as_deref().map(parse_bytes).transpose()?;
+        let device = self.device.open()?;
+        Ok(match limit {
+            Some(bytes) => Box::new(Limited::new(device, bytes)),
+            None => device,
+        })
+    }
+}
+
+/// `512M` → bytes; K, M, G and T are powers of 1024.
+fn parse_bytes(text: &str) -> anyhow::Result<u64> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, unit)) if unit.is_ascii_alphabetic() => (&text[..at], unit.to_ascii_uppercase()),
+        _ => (text, ' '),
+    };
+    let scale = [' ', 'K', 'M', 'G', 'T'].iter().position(|&u| u == unit).map(|power| 1u64 << (10 * power));
+    let bytes =
+        scale.zip(number.parse().ok()).and_then(|(scale, number): (u64, u64)| number.checked_mul(scale));
+    bytes
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| misuse(format!("--memory: expected a size as in 2G, 512M or 65536, found '{text}'")))
 }
 
 /// Runs the attack with a progress bar; the reconstructions and how long they took.

@@ -122,7 +122,7 @@ impl Run {
         let bytes = victim.gradient_bytes().saturating_mul(batches.len() as u64);
         host::check(|| format!("holding the gradients of {} batches", batches.len()), bytes)?;
         let folder = OutputFolder::open(&self.out)?;
-        let device = self.device.device.open()?;
+        let device = self.device.open()?;
 
         let experiment = Experiment {
             device: &*device,

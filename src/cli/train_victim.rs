@@ -170,7 +170,7 @@ impl TrainVictim {
 
     fn train(&self, training: &Training, from: Checkpoint, class_names: &[String]) -> anyhow::Result<()> {
         let (victim, recipe) = (training.victim, training.recipe);
-        let device = self.device.device.open()?;
+        let device = self.device.open()?;
         let mut watcher = Watcher { bar: Progress::new("training"), lines: !self.json, failed: None };
         let result = training.run(&*device, from, &mut watcher);
         watcher.bar.finish();

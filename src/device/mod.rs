@@ -4,6 +4,7 @@
 pub mod cpu;
 pub mod gpu;
 pub mod host;
+pub mod limited;
 
 use crate::{plan::Plan, tape::Var};
 
@@ -11,6 +12,11 @@ use crate::{plan::Plan, tape::Var};
 pub trait Device: Send + Sync {
     /// Allocates the plan's buffers, uploads its literals, prepares its kernels.
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError>;
+    /// Bytes that [`Device::compile`] would allocate.
+    ///
+    /// # Errors
+    /// [`DeviceError::TooLarge`] if the device does not have them, or cannot bind so large a buffer.
+    fn required(&self, plan: &Plan) -> Result<u64, DeviceError>;
     fn info(&self) -> DeviceInfo;
 }
 

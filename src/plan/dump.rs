@@ -6,13 +6,15 @@ use super::{
     Plan,
     kernel::{BufferId, ConvKernel, Kernel, Source, Step},
 };
+use crate::tape::spec::ConvSpec;
 
 /// Bytes of one element on the device.
-const ELEMENT: u64 = 4;
+pub const ELEMENT: u64 = 4;
 
 /// Sums over the steps of one iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Totals {
+    /// Without the prologue.
     pub steps: usize,
     /// Floating-point operations of matmuls and convolutions.
     pub contraction_flops: u64,
@@ -22,6 +24,10 @@ pub struct Totals {
     pub bytes: u64,
     /// Bytes of all buffers.
     pub memory: u64,
+    /// Steps of the prologue, which the sums leave out.
+    pub prologue: usize,
+    /// Bytes that the prologue reads and writes, once instead of in every iteration.
+    pub prologue_bytes: u64,
     /// Maps whose one reader, another fused kernel over as many elements, could have evaluated them.
     pub unfused: usize,
 }
@@ -36,6 +42,8 @@ impl Step {
             Kernel::Conv2d(_) => "conv2d",
             Kernel::Conv2dGradInput(_) => "conv2d_grad_input",
             Kernel::Conv2dGradWeight(_) => "conv2d_grad_weight",
+            Kernel::Conv2dSum(_) => "conv2d_sum",
+            Kernel::Conv2dGradInputSum(_) => "conv2d_grad_input_sum",
             Kernel::WindowArgmax(_) => "window_argmax",
             Kernel::WindowGather(_) => "window_gather",
             Kernel::WindowScatter(_) => "window_scatter",
@@ -50,7 +58,12 @@ impl Step {
     pub fn is_contraction(&self) -> bool {
         matches!(
             self.kernel,
-            Kernel::Matmul(_) | Kernel::Conv2d(_) | Kernel::Conv2dGradInput(_) | Kernel::Conv2dGradWeight(_)
+            Kernel::Matmul(_)
+                | Kernel::Conv2d(_)
+                | Kernel::Conv2dGradInput(_)
+                | Kernel::Conv2dGradWeight(_)
+                | Kernel::Conv2dSum(_)
+                | Kernel::Conv2dGradInputSum(_)
         )
     }
 
@@ -67,6 +80,7 @@ impl Step {
             Kernel::Conv2d(k) | Kernel::Conv2dGradInput(k) | Kernel::Conv2dGradWeight(k) => {
                 k.trials as u64 * k.spec.flops()
             }
+            Kernel::Conv2dSum(k) | Kernel::Conv2dGradInputSum(k) => 2 * k.trials as u64 * k.spec.flops(),
             Kernel::WindowArgmax(k) | Kernel::WindowSum(k) | Kernel::WindowSpread(k) => window(k),
             Kernel::WindowGather(_) | Kernel::WindowScatter(_) | Kernel::Gather(_) => 0,
             Kernel::ScatterAdd(k) => (k.count * k.width) as u64,
@@ -80,6 +94,9 @@ impl Step {
             k.planes * (large * size[0] * size[1] + small * output[0] * output[1])
         };
         let operand = |k: &ConvKernel, i: usize, len: usize| if k.shared[i] { len } else { k.trials * len };
+        let forward = |k: &ConvKernel| operand(k, 0, k.spec.input_len()) + operand(k, 1, k.spec.weight_len());
+        let backward =
+            |k: &ConvKernel| operand(k, 0, k.spec.output_len()) + operand(k, 1, k.spec.weight_len());
         let touched = match &self.kernel {
             Kernel::Map(k) => leaves(&k.program, &k.dims) + k.dims.iter().product::<usize>(),
             Kernel::MapReduce(k) => leaves(&k.program, &k.dims) + k.dims[..k.outer].iter().product::<usize>(),
@@ -87,13 +104,13 @@ impl Step {
                 let copies = |stride: usize| if stride == 0 { 1 } else { k.trials };
                 copies(k.a.trial) * k.m * k.k + copies(k.b.trial) * k.k * k.n + k.trials * k.m * k.n
             }
-            Kernel::Conv2d(k) => {
-                let s = &k.spec;
-                operand(k, 0, s.input_len()) + operand(k, 1, s.weight_len()) + k.trials * s.output_len()
+            Kernel::Conv2d(k) => forward(k) + k.trials * k.spec.output_len(),
+            Kernel::Conv2dGradInput(k) => backward(k) + k.trials * k.spec.input_len(),
+            Kernel::Conv2dSum(k) => {
+                k.parts().iter().map(forward).sum::<usize>() + k.trials * k.spec.output_len()
             }
-            Kernel::Conv2dGradInput(k) => {
-                let s = &k.spec;
-                operand(k, 0, s.output_len()) + operand(k, 1, s.weight_len()) + k.trials * s.input_len()
+            Kernel::Conv2dGradInputSum(k) => {
+                k.parts().iter().map(backward).sum::<usize>() + k.trials * k.spec.input_len()
             }
             Kernel::Conv2dGradWeight(k) => {
                 let s = &k.spec;
@@ -117,25 +134,10 @@ impl Step {
             }
             Kernel::Matmul(k) => format!("T={} M={} N={} K={}", k.trials, k.m, k.n, k.k),
             Kernel::Conv2d(k) | Kernel::Conv2dGradInput(k) | Kernel::Conv2dGradWeight(k) => {
-                let s = &k.spec;
-                let [oh, ow] = s.output_size();
-                format!(
-                    "T={} B={} C={} {}×{} → O={} {oh}×{ow} kernel {}×{} stride {:?} padding {:?} dilation {:?} \
-                     groups {} shared {:?}",
-                    k.trials,
-                    s.batch,
-                    s.channels,
-                    s.size[0],
-                    s.size[1],
-                    s.outputs,
-                    s.kernel[0],
-                    s.kernel[1],
-                    s.stride,
-                    s.padding,
-                    s.dilation,
-                    s.groups,
-                    k.shared
-                )
+                convolution(&k.spec, k.trials, &format!("{:?}", k.shared))
+            }
+            Kernel::Conv2dSum(k) | Kernel::Conv2dGradInputSum(k) => {
+                convolution(&k.spec, k.trials, &format!("{:?}", k.shared))
             }
             Kernel::WindowArgmax(k)
             | Kernel::WindowGather(k)
@@ -150,6 +152,16 @@ impl Step {
             }
         }
     }
+}
+
+fn convolution(spec: &ConvSpec, trials: usize, shared: &str) -> String {
+    let ConvSpec { batch, channels, outputs, size: [h, w], kernel: [kh, kw], .. } = spec;
+    let [oh, ow] = spec.output_size();
+    format!(
+        "T={trials} B={batch} C={channels} {h}×{w} → O={outputs} {oh}×{ow} kernel {kh}×{kw} stride {:?} padding \
+         {:?} dilation {:?} groups {} shared {shared}",
+        spec.stride, spec.padding, spec.dilation, spec.groups
+    )
 }
 
 /// Elements that a fused kernel reads: per buffer, those of its largest view.
@@ -184,9 +196,9 @@ fn fused(program: &super::kernel::Program) -> String {
 
 impl Plan {
     pub fn totals(&self) -> Totals {
-        let mut totals =
-            Totals { steps: self.steps.len(), unfused: self.unfused().len(), ..Totals::default() };
-        for step in &self.steps {
+        let (prologue, steps) = self.steps.split_at(self.prologue);
+        let mut totals = Totals { steps: steps.len(), unfused: self.unfused().len(), ..Totals::default() };
+        for step in steps {
             totals.flops += step.flops();
             totals.bytes += step.bytes();
             if step.is_contraction() {
@@ -194,6 +206,8 @@ impl Plan {
             }
         }
         totals.memory = self.buffers.iter().map(|&n| n as u64 * ELEMENT).sum();
+        totals.prologue = prologue.len();
+        totals.prologue_bytes = prologue.iter().map(Step::bytes).sum();
         totals
     }
 
@@ -205,42 +219,14 @@ impl Plan {
         }
     }
 
-    /// Maps that should have been part of the one kernel that reads them.
-    pub fn unfused(&self) -> Vec<usize> {
-        let bound: Vec<_> = self.bound.values().map(|b| b.0).collect();
-        let is_fused = |s: &Step| matches!(s.kernel, Kernel::Map(_) | Kernel::MapReduce(_));
-        let size = |s: &Step| match &s.kernel {
-            Kernel::Map(k) => elements(&k.dims),
-            Kernel::MapReduce(k) => elements(&k.dims),
-            _ => 0,
-        };
-        (0..self.steps.len())
-            .filter(|&i| {
-                let step = &self.steps[i];
-                if !matches!(step.kernel, Kernel::Map(_)) || bound.contains(&step.write) {
-                    return false;
-                }
-                let end = self.steps[i + 1..].iter().position(|s| s.write == step.write);
-                let life = &self.steps[i + 1..end.map_or(self.steps.len(), |e| i + 2 + e)];
-                let readers: Vec<&Step> = life.iter().filter(|s| s.reads.contains(&step.write)).collect();
-                let &[reader] = readers.as_slice() else { return false };
-                let mut reads: Vec<_> = reader.reads.iter().chain(&step.reads).collect();
-                reads.sort_unstable();
-                reads.dedup();
-                is_fused(reader)
-                    && size(reader) == size(step)
-                    && reads.len() - 1 <= super::kernel::MAX_MAP_READS
-            })
-            .collect()
-    }
-
-    /// One line a step: kernel, shapes, FLOPs, bytes, buffers; then the totals.
+    /// One line a step: kernel, shapes, FLOPs, bytes, buffers; then the totals, and what was fused.
     pub fn dump(&self) -> String {
         let mut text = String::new();
         for (i, step) in self.steps.iter().enumerate() {
             let _ = writeln!(
                 text,
-                "{i:4} {:18} {:>12} FLOP {:>11} B  b{:?} → b{}  {}",
+                "{i:4}{} {:18} {:>12} FLOP {:>11} B  b{:?} → b{}  {}",
+                if i < self.prologue { 'p' } else { ' ' },
                 step.name(),
                 step.flops(),
                 step.bytes(),
@@ -261,6 +247,7 @@ impl Plan {
             t.memory as f64 / 1e6,
             t.unfused
         );
+        text += &self.report();
         text
     }
 }

@@ -37,6 +37,10 @@ pub enum Kernel {
     Conv2dGradInput(ConvKernel),
     /// reads x, g
     Conv2dGradWeight(ConvKernel),
+    /// reads x, v, u, w: x*v + u*w
+    Conv2dSum(ConvSumKernel),
+    /// reads g, v, h, w: the gradients by x of ⟨x*v, g⟩ + ⟨x*w, h⟩
+    Conv2dGradInputSum(ConvSumKernel),
     /// reads x
     WindowArgmax(WindowKernel),
     /// reads x, index
@@ -51,6 +55,33 @@ pub enum Kernel {
     Gather(GatherKernel),
     /// reads values, index
     ScatterAdd(GatherKernel),
+}
+
+impl Kernel {
+    /// Elements that the kernel writes.
+    pub fn output_len(&self) -> usize {
+        let small = |k: &WindowKernel| k.planes * k.spec.output_size().iter().product::<usize>();
+        let large = |k: &WindowKernel| k.planes * k.spec.size.iter().product::<usize>();
+        match self {
+            Kernel::Map(k) => product(&k.dims),
+            Kernel::MapReduce(k) => product(&k.dims[..k.outer.min(k.dims.len())]),
+            Kernel::Matmul(k) => k.trials * k.m * k.n,
+            Kernel::Conv2d(k) => k.trials * k.spec.output_len(),
+            Kernel::Conv2dGradInput(k) => k.trials * k.spec.input_len(),
+            Kernel::Conv2dGradWeight(k) => k.trials * k.spec.weight_len(),
+            Kernel::Conv2dSum(k) => k.trials * k.spec.output_len(),
+            Kernel::Conv2dGradInputSum(k) => k.trials * k.spec.input_len(),
+            Kernel::WindowArgmax(k) | Kernel::WindowGather(k) | Kernel::WindowSum(k) => small(k),
+            Kernel::WindowScatter(k) | Kernel::WindowSpread(k) => large(k),
+            Kernel::Gather(k) => k.count * k.width,
+            Kernel::ScatterAdd(k) => k.rows * k.width,
+        }
+    }
+}
+
+/// Elements of a shape, or more than any memory holds.
+fn product(dims: &[usize]) -> usize {
+    dims.iter().fold(1, |product: usize, &n| product.saturating_mul(n))
 }
 
 /// A fused pointwise expression, evaluated at every point of an index space.
@@ -170,6 +201,22 @@ pub struct ConvKernel {
     pub spec: ConvSpec,
     pub trials: usize,
     pub shared: [bool; 2],
+}
+
+/// Two convolutions, or two gradients by x, of one spec, added: one contraction over both's channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvSumKernel {
+    pub spec: ConvSpec,
+    pub trials: usize,
+    /// Of each pair of operands, as in [`ConvKernel`].
+    pub shared: [[bool; 2]; 2],
+}
+
+impl ConvSumKernel {
+    /// The two that are added.
+    pub fn parts(&self) -> [ConvKernel; 2] {
+        self.shared.map(|shared| ConvKernel { spec: self.spec, trials: self.trials, shared })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

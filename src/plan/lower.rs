@@ -6,7 +6,11 @@ use super::{
     kernel::*,
     stored::choose_stored,
 };
-use crate::tape::{Tape, Var, op::Op};
+use crate::tape::{
+    Tape, Var,
+    op::Op,
+    spec::{ConvSpec, WindowSpec},
+};
 
 /// A step over tensors instead of buffers.
 pub struct TensorStep {
@@ -50,6 +54,14 @@ impl Lowering<'_> {
         let inputs = &node.inputs;
         let (kernel, reads) = match node.op {
             Op::Matmul => self.matmul(v),
+            Op::Conv2d(spec) if inputs.len() == 4 => {
+                let (kernel, reads) = self.conv_sum(spec, trials, inputs);
+                (Kernel::Conv2dSum(kernel), reads)
+            }
+            Op::Conv2dGradInput(spec) if inputs.len() == 4 => {
+                let (kernel, reads) = self.conv_sum(spec, trials, inputs);
+                (Kernel::Conv2dGradInputSum(kernel), reads)
+            }
             Op::Conv2d(spec) => {
                 let (reads, shared) = self.conv_operands(inputs);
                 (Kernel::Conv2d(ConvKernel { spec, trials, shared }), reads)
@@ -102,7 +114,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn window(&self, spec: crate::tape::spec::WindowSpec, v: Var) -> WindowKernel {
+    fn window(&self, spec: WindowSpec, v: Var) -> WindowKernel {
         let shape = self.tape.shape(v);
         WindowKernel { spec, planes: shape[..shape.len() - 2].iter().product() }
     }
@@ -134,6 +146,14 @@ impl Lowering<'_> {
             reads.push(self.contiguous(if shared[i] { node.inputs[0] } else { v }));
         }
         (reads, shared)
+    }
+
+    /// Two pairs of operands.
+    fn conv_sum(&mut self, spec: ConvSpec, trials: usize, inputs: &[Var]) -> (ConvSumKernel, Vec<Var>) {
+        let (mut reads, first) = self.conv_operands(&inputs[..2]);
+        let (more, second) = self.conv_operands(&inputs[2..]);
+        reads.extend(more);
+        (ConvSumKernel { spec, trials, shared: [first, second] }, reads)
     }
 
     fn matmul(&mut self, v: Var) -> (Kernel, Vec<Var>) {

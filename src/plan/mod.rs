@@ -4,16 +4,25 @@
 //! and state, computes everything, and leaves new state for the next replay on the device.
 
 mod access;
+mod apart;
 mod dump;
 mod fuse;
+mod in_place;
 pub mod kernel;
 mod lower;
 mod memory;
+mod prologue;
+mod report;
+mod schedule;
 mod simplify;
 mod stored;
+mod sums;
 mod update;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::tape::{Tape, Var, op::Op};
 use kernel::{BufferId, Step};
@@ -22,6 +31,9 @@ use kernel::{BufferId, Step};
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     pub steps: Vec<Step>,
+    /// How many steps, from the first on, depend on nothing that changes from one iteration to the next: they run
+    /// when one of [`Plan::prologue_reads`] was written, and before the first iteration.
+    pub prologue: usize,
     /// Length of each buffer in elements. Two tensors that never live together may share one.
     pub buffers: Vec<usize>,
     /// Buffers filled once, when the plan is compiled.
@@ -37,11 +49,17 @@ pub struct PlanOptions {
     pub fuse: bool,
     /// Let tensors that never live together share a buffer.
     pub share_buffers: bool,
+    /// Run steps that depend on no state once, not in every iteration.
+    pub prologue: bool,
+    /// Order the steps for least memory; without it they stand in the order of the tape.
+    pub schedule: bool,
+    /// Add two convolutions of one spec in one kernel.
+    pub merge_sums: bool,
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        PlanOptions { fuse: true, share_buffers: true }
+        PlanOptions { fuse: true, share_buffers: true, prologue: true, schedule: true, merge_sums: true }
     }
 }
 
@@ -54,7 +72,22 @@ impl Plan {
         Plan::with_options(tape, keep, updates, PlanOptions::default())
     }
 
+    /// Plans one evaluation of `keep` at inputs of which only `varying` are written between evaluations.
+    pub fn evaluation(tape: &Tape, keep: &[Var], varying: &[Var]) -> Plan {
+        Plan::build(tape, keep, &[], varying, PlanOptions::default())
+    }
+
     pub fn with_options(tape: &Tape, keep: &[Var], updates: &[(Var, Var)], options: PlanOptions) -> Plan {
+        Plan::build(tape, keep, updates, &[], options)
+    }
+
+    fn build(
+        tape: &Tape,
+        keep: &[Var],
+        updates: &[(Var, Var)],
+        varying: &[Var],
+        options: PlanOptions,
+    ) -> Plan {
         let inputs: Vec<Var> =
             (0..tape.nodes().len()).map(Var::from_index).filter(|&v| tape.node(v).op == Op::Input).collect();
         let roots: Vec<Var> = keep
@@ -64,6 +97,9 @@ impl Plan {
             .chain(inputs.iter().copied())
             .collect();
         let mut simple = simplify::simplify(tape, &roots);
+        if options.merge_sums {
+            simple = sums::merge(simple, &roots);
+        }
         let kept: Vec<Var> = keep
             .iter()
             .map(|&v| match tape.node(v).op {
@@ -80,29 +116,48 @@ impl Plan {
                 "an update keeps its state's shape"
             );
         }
+        let changing: HashSet<Var> = pairs.iter().map(|u| u.0).chain(varying.iter().map(renamed)).collect();
         let updates = update::separate(&mut simple.tape, &kept, pairs);
-
         let mut required = kept.clone();
         required.extend(updates.iter().map(|u| u.1));
-        let mut steps = lower::lower(&simple.tape, &required, options.fuse);
+        let steps = lower::lower(&simple.tape, &required, options.fuse);
+
+        // Where nothing is known to change, all of it may.
+        let (mut steps, prologue) = match options.prologue && !changing.is_empty() {
+            true => prologue::hoist(&simple.tape, steps, &changing, &updates),
+            false => (steps, 0),
+        };
+        if options.schedule {
+            let held = required.iter().copied().collect();
+            steps = schedule::order(&simple.tape, steps, prologue, held, &updates);
+        }
         let in_place = update::write_in_place(&simple.tape, &mut steps, &updates);
 
         let mut persistent: Vec<Var> = inputs.iter().map(|v| simple.renamed[v]).collect();
         persistent.extend(&kept);
-        let (steps, buffers, home) =
-            memory::assign(&simple.tape, steps, &persistent, &in_place, options.share_buffers);
+        let assigned =
+            memory::assign(&simple.tape, steps, prologue, &persistent, &in_place, options.share_buffers);
+        let memory::Assigned { steps, buffers, home } = assigned;
 
         let mut bound = HashMap::new();
         for (&v, held) in inputs.iter().chain(keep).zip(&persistent) {
             bound.insert(v, (home[held], tape.len_of(v)));
         }
-        let literals = home
+        let mut literals: Vec<_> = home
             .iter()
             .filter_map(|(v, &buffer)| match &simple.tape.node(*v).op {
                 Op::Literal(data) => Some((buffer, data.0.clone())),
                 _ => None,
             })
             .collect();
-        Plan { steps, buffers, literals, bound }
+        literals.sort_by_key(|literal| literal.0);
+        Plan { steps, prologue, buffers, literals, bound }
+    }
+
+    /// Buffers that the prologue reads and does not write: inputs and literals.
+    pub fn prologue_reads(&self) -> HashSet<BufferId> {
+        let steps = &self.steps[..self.prologue];
+        let written: HashSet<BufferId> = steps.iter().map(|s| s.write).collect();
+        steps.iter().flat_map(|s| &s.reads).copied().filter(|b| !written.contains(b)).collect()
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
+    in_place::overwrite,
     kernel::{Instr, Leaf},
     kernel::{Kernel, MapKernel, Program, Source, View},
     lower::TensorStep,
@@ -84,13 +85,7 @@ fn write_to_state(tape: &Tape, steps: &mut [TensorStep], state: Var, value: Var)
         return false;
     }
     step.reads.remove(read);
-    for leaf in &mut map.program.leaves {
-        leaf.source = match leaf.source {
-            Source::Read(r) if r == read => Source::Output,
-            Source::Read(r) if r > read => Source::Read(r - 1),
-            other => other,
-        };
-    }
+    overwrite(map, read);
     true
 }
 

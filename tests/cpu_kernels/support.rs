@@ -53,7 +53,7 @@ pub fn plan(kernel: Kernel, reads: &[usize], written: usize) -> Plan {
     let bound: HashMap<Var, (usize, usize)> =
         buffers.iter().enumerate().map(|(i, &len)| (Var::from_index(i), (i, len))).collect();
     let step = Step { kernel, reads: (0..reads.len()).collect(), write: reads.len() };
-    Plan { steps: vec![step], buffers, literals: Vec::new(), bound }
+    Plan { steps: vec![step], buffers, bound, ..Plan::default() }
 }
 
 /// Runs `kernel` once. The output starts as `before`.

@@ -118,7 +118,7 @@ pub fn check_step(step: &Step) {
             (&k.program.leaves, &k.dims)
         }
         _ => {
-            assert_eq!(step.reads.len(), if is_unary(step) { 1 } else { 2 }, "{step:?}");
+            assert_eq!(step.reads.len(), operands(step), "{step:?}");
             return;
         }
     };
@@ -134,6 +134,10 @@ pub fn check_step(step: &Step) {
     }
 }
 
-fn is_unary(step: &Step) -> bool {
-    matches!(step.kernel, Kernel::WindowArgmax(_) | Kernel::WindowSum(_) | Kernel::WindowSpread(_))
+fn operands(step: &Step) -> usize {
+    match step.kernel {
+        Kernel::WindowArgmax(_) | Kernel::WindowSum(_) | Kernel::WindowSpread(_) => 1,
+        Kernel::Conv2dSum(_) | Kernel::Conv2dGradInputSum(_) => 4,
+        _ => 2,
+    }
 }

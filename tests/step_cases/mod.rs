@@ -99,7 +99,7 @@ impl Case {
             buffers.iter().enumerate().map(|(i, &len)| (Var::from_index(i), (i, len))).collect();
         let reads: Vec<_> = (0..self.reads.len()).collect();
         let step = Step { kernel: self.kernel.clone(), reads, write: self.reads.len() };
-        Plan { steps: vec![step], buffers, literals: Vec::new(), bound }
+        Plan { steps: vec![step], buffers, bound, ..Plan::default() }
     }
 
     pub fn result(&self) -> Var {

@@ -140,7 +140,7 @@ impl DefenceStudy {
         if let Some(path) = &self.out {
             TensorFile::check_writable(path)?;
         }
-        let device = self.device.device.open()?;
+        let device = self.device.open()?;
         let undefended = Experiment {
             device: &*device,
             victim: &victim,

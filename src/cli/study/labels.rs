@@ -115,7 +115,7 @@ impl LabelStudy {
         let defences = self.defence.defences(&protocol)?;
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let device = self.device.device.open()?;
+        let device = self.device.open()?;
         let mut client = LastLayerClient::new(&*device, &victim, &protocol, &defences, self.batch)?;
 
         let bar = Progress::counting("restoring labels");

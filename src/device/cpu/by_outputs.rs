@@ -216,7 +216,8 @@ impl Convolution {
         self.padded_len() + if self.shared[1] { 0 } else { self.weights.len() }
     }
 
-    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], workers: &mut Workers<R>) {
+    /// Writes the outputs, or adds them.
+    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         let mut shared = workers.take_shared();
         let common = &mut shared[..self.shared_len()];
         if self.shared[1] {
@@ -236,7 +237,7 @@ impl Convolution {
                 self.arrange(&w[trial * self.weight_len..][..self.weight_len], own);
                 own
             };
-            self.convolve(image, weights, out);
+            self.convolve(image, weights, out, add);
         });
         workers.give_shared(shared);
     }
@@ -259,7 +260,7 @@ impl Convolution {
     }
 
     /// All outputs of one padded image.
-    fn convolve<R: Real>(&self, image: &[R], weights: &[R], out: &mut [R]) {
+    fn convolve<R: Real>(&self, image: &[R], weights: &[R], out: &mut [R], add: bool) {
         let [rows, columns] = self.positions;
         let lanes = self.vectors * LANES;
         let block = lanes * self.taps.channels * self.taps.kernel[0] * self.taps.kernel[1];
@@ -269,16 +270,18 @@ impl Convolution {
         let sums = &mut sums[..tile * lanes];
         for (weights, places) in weights.chunks(block).zip(self.places.chunks(lanes)) {
             for y in 0..rows {
-                for x in (0..columns).step_by(tile) {
-                    // The last tile of a row computes some positions again.
-                    let x = x.min(columns - tile);
+                for next in (0..columns).step_by(tile) {
+                    // The last tile of a row computes some positions again, and leaves them as they are.
+                    let x = next.min(columns - tile);
                     let first = (y * self.taps.width + x) * self.taps.stride;
                     R::convolve_outputs(&self.offsets, &image[first..], weights, form, sums);
                     let first = y * self.steps[0] + x * self.steps[1];
-                    for (p, sums) in sums.chunks(lanes).enumerate() {
+                    for (p, sums) in sums.chunks(lanes).enumerate().skip(next - x) {
                         let out = &mut out[first + p * self.steps[1]..];
-                        for (&place, &sum) in places.iter().zip(sums) {
-                            out[place] = sum;
+                        if add {
+                            places.iter().zip(sums).for_each(|(&place, &sum)| out[place] = out[place] + sum);
+                        } else {
+                            places.iter().zip(sums).for_each(|(&place, &sum)| out[place] = sum);
                         }
                     }
                 }

@@ -5,6 +5,7 @@
 
 use super::{
     by_outputs,
+    conv_sum::Adding,
     direct::Convolution,
     gemm::{self, Layout, Problem, Strided},
     kernel::{Needs, Prepared},
@@ -124,14 +125,30 @@ impl<R: Real> Prepared<R> for Conv2d {
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        self.run_into(reads, out, false, workers);
+    }
+}
+
+impl<R: Real> Adding<R> for Conv2d {
+    fn add(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        self.run_into(reads, out, true, workers);
+    }
+}
+
+impl Conv2d {
+    /// Writes to `out`, or adds to it.
+    fn run_into<R: Real>(&self, reads: &[&[R]], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         if let (None, Some(by_outputs)) = (&self.direct, &self.by_outputs) {
-            return by_outputs.run(reads[0], reads[1], out, workers);
+            return by_outputs.run(reads[0], reads[1], out, add, workers);
         }
         if let Some(direct) = &self.direct {
-            return direct.run(reads[0], reads[1], out, workers);
+            return direct.run(reads[0], reads[1], out, add, workers);
         }
         let Sizes { kernel, trials, positions, patch, outputs, .. } = self.sizes;
         let spec = &kernel.spec;
+        if add && patch == 0 {
+            return;
+        }
         self.sizes.with_padding(reads[0], workers, |x, workers| {
             gemm::multiply(workers, trials * spec.groups, self.product(), out, |problem| {
                 let (t, group) = (problem / spec.groups, problem % spec.groups);
@@ -141,7 +158,7 @@ impl<R: Real> Prepared<R> for Conv2d {
                 Problem {
                     a: Strided::matrix(&w[group * outputs * patch..], patch, 1),
                     b: Patches::new(&padded(spec), x, group),
-                    c: Layout::planes(first, positions, spec.outputs * positions),
+                    c: Layout { add, ..Layout::planes(first, positions, spec.outputs * positions) },
                 }
             });
         });

@@ -5,6 +5,7 @@
 
 use super::{
     by_outputs, col2im,
+    conv_sum::Adding,
     conv2d::Sizes,
     direct::Convolution,
     gemm::{self, Layout, Output, Problem, Strided, Transposed},
@@ -84,11 +85,24 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        self.run_into(reads, out, false, workers);
+    }
+}
+
+impl<R: Real> Adding<R> for Conv2dGradInput {
+    fn add(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        self.run_into(reads, out, true, workers);
+    }
+}
+
+impl Conv2dGradInput {
+    /// Writes to `out`, or adds to it.
+    fn run_into<R: Real>(&self, reads: &[&[R]], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         if let (None, Some(by_outputs)) = (&self.direct, &self.by_outputs) {
-            return by_outputs.run(reads[0], reads[1], out, workers);
+            return by_outputs.run(reads[0], reads[1], out, add, workers);
         }
         if let Some(direct) = &self.direct {
-            return direct.run(reads[0], reads[1], out, workers);
+            return direct.run(reads[0], reads[1], out, add, workers);
         }
         let Sizes { kernel, trials, images, positions, patch, outputs } = self.sizes;
         let spec = &kernel.spec;
@@ -131,13 +145,15 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
                 let to = unsafe { out.slice(first..first + task_channels * plane) };
                 let columns = &columns[i * positions..];
                 if padded_image.is_empty() {
-                    to.fill(R::zero());
+                    if !add {
+                        to.fill(R::zero());
+                    }
                     col2im::add(spec, columns, cols, to);
                 } else {
                     let image = &mut padded_image[..self.padded_len() / self.channels * task_channels];
                     image.fill(R::zero());
                     col2im::add(&padded(spec), columns, cols, image);
-                    pad::crop(spec, image, to);
+                    pad::crop(spec, image, to, add);
                 }
             }
         });

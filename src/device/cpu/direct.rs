@@ -33,6 +33,8 @@ pub struct Runs {
     pub plane: usize,
     /// Distance between the planes of a tile.
     pub tile_plane: usize,
+    /// Add to what the tile holds.
+    pub add: bool,
 }
 
 /// Pixels that fit a vector and lie side by side in a row; none where rows are too short.
@@ -109,7 +111,8 @@ impl Convolution {
         pad::padded_len(&self.spec, self.images()) + self.weight_sets() * self.spec.weight_len()
     }
 
-    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], workers: &mut Workers<R>) {
+    /// Writes to `out`, or adds to it.
+    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         let spec = padded(&self.spec);
         let [height, width] = spec.output_size();
         let (plane, image) = (height * width, spec.input_len() / spec.batch);
@@ -131,6 +134,7 @@ impl Convolution {
             width: spec.size[1],
             plane: spec.size[0] * spec.size[1],
             tile_plane: plane,
+            add,
         };
         let (tiles, tile_weights) = (spec.outputs / PLANES, PLANES * spec.patch_len());
         let work = gemm::work(self.trials * spec.flops() as usize / 2);
@@ -251,6 +255,7 @@ impl GradWeight {
             width: spec.size[1],
             plane: spec.size[0] * spec.size[1],
             tile_plane: height * width,
+            add: false,
         };
         let image = |operand: usize, index: usize| match self.shared[operand] {
             true => index,

@@ -60,7 +60,12 @@ fn convolve_runs<R: Real, const LANES: usize, const RUNS: usize, const FUSED: bo
     }
     for o in 0..PLANES {
         for run in 0..RUNS {
-            out[o * runs.tile_plane + at[run].1..][..LANES].copy_from_slice(&sums[o][run]);
+            let to = &mut out[o * runs.tile_plane + at[run].1..][..LANES];
+            if runs.add {
+                to.iter_mut().zip(&sums[o][run]).for_each(|(to, &sum)| *to = *to + sum);
+            } else {
+                to.copy_from_slice(&sums[o][run]);
+            }
         }
     }
 }

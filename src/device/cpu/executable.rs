@@ -1,10 +1,13 @@
 //! A plan and its buffers.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use super::{
-    kernel::{self, Prepared},
-    memory,
+    kernel, memory,
     real::Real,
     workers::{Workers, Workspace},
 };
@@ -25,48 +28,85 @@ pub struct CpuExecutable<R> {
     buffers: Vec<Vec<R>>,
     bound: HashMap<Var, (BufferId, usize)>,
     workers: Workers<R>,
+    /// Steps that run only when what they read was written.
+    prologue: usize,
+    prologue_reads: HashSet<BufferId>,
+    /// Whether the prologue's results are out of date.
+    stale: bool,
 }
 
 struct Step<R> {
-    kernel: Box<dyn Prepared<R>>,
+    kernel: Box<dyn kernel::Prepared<R>>,
     reads: Vec<BufferId>,
     write: BufferId,
     len: usize,
 }
 
-impl<R: Real> CpuExecutable<R> {
-    pub(super) fn new(plan: &Plan) -> Result<Self, DeviceError> {
+/// The steps with their kernels, and the largest needs of any.
+struct Prepared<R> {
+    steps: Vec<Step<R>>,
+    registers: usize,
+    scratch: usize,
+    shared: usize,
+}
+
+impl<R: Real> Prepared<R> {
+    fn new(plan: &Plan) -> Result<Self, DeviceError> {
         check_bindings(plan)?;
-        let mut steps = Vec::with_capacity(plan.steps.len());
-        let mut workspace = Workspace { registers: Vec::new(), scratch: Vec::new() };
-        let (mut registers, mut scratch, mut shared) = (0, 0, 0);
+        let mut prepared =
+            Prepared { steps: Vec::with_capacity(plan.steps.len()), registers: 0, scratch: 0, shared: 0 };
         for (index, step) in plan.steps.iter().enumerate() {
             let broken = |problem: String| DeviceError::Failed(format!("step {index}: {problem}"));
             let kernel = kernel::prepare::<R>(&step.kernel).map_err(broken)?;
             let needs = kernel.needs();
             check_buffers(plan, step, &needs).map_err(broken)?;
-            registers = needs.registers.max(registers);
-            scratch = needs.scratch.max(scratch);
-            shared = needs.shared.max(shared);
-            steps.push(Step { kernel, reads: step.reads.clone(), write: step.write, len: needs.write });
+            prepared.registers = needs.registers.max(prepared.registers);
+            prepared.scratch = needs.scratch.max(prepared.scratch);
+            prepared.shared = needs.shared.max(prepared.shared);
+            let (reads, write) = (step.reads.clone(), step.write);
+            prepared.steps.push(Step { kernel, reads, write, len: needs.write });
         }
-        let per_thread = registers * BLOCK + scratch;
-        let threads = rayon::current_num_threads();
-        memory::check::<R>(plan, per_thread.saturating_mul(threads).saturating_add(shared))?;
+        Ok(prepared)
+    }
 
+    /// Elements beside the plan's buffers.
+    fn workspaces(&self) -> usize {
+        let per_thread = self.registers * BLOCK + self.scratch;
+        per_thread.saturating_mul(rayon::current_num_threads()).saturating_add(self.shared)
+    }
+}
+
+/// Bytes that a compiled plan takes.
+///
+/// # Errors
+/// As for [`CpuExecutable::new`].
+pub(super) fn required<R: Real>(plan: &Plan) -> Result<u64, DeviceError> {
+    let plan = &plan.in_place();
+    memory::required::<R>(plan, Prepared::<R>::new(plan)?.workspaces())
+}
+
+impl<R: Real> CpuExecutable<R> {
+    pub(super) fn new(plan: &Plan) -> Result<Self, DeviceError> {
+        let plan = &plan.in_place();
+        let prepared = Prepared::new(plan)?;
+        memory::required::<R>(plan, prepared.workspaces())?;
+        let Prepared { steps, registers, scratch, shared } = prepared;
         let mut buffers: Vec<Vec<R>> = plan.buffers.iter().map(|&len| vec![R::zero(); len]).collect();
         for (buffer, values) in &plan.literals {
             for (to, &value) in buffers[*buffer].iter_mut().zip(values.iter()) {
                 *to = R::of(value);
             }
         }
-        workspace.registers = vec![vec![R::zero(); BLOCK]; registers];
-        workspace.scratch = vec![R::zero(); scratch];
+        let registers = vec![vec![R::zero(); BLOCK]; registers];
+        let workspace = Workspace { registers, scratch: vec![R::zero(); scratch] };
         Ok(CpuExecutable {
             steps,
             buffers,
             bound: plan.bound.clone(),
             workers: Workers::new(workspace, shared),
+            prologue: plan.prologue,
+            prologue_reads: plan.prologue_reads(),
+            stale: true,
         })
     }
 
@@ -90,43 +130,38 @@ impl<R: Real> CpuExecutable<R> {
     }
 
     fn replay(&mut self, iterations: usize) {
+        if iterations > 0 && std::mem::take(&mut self.stale) {
+            self.run_steps(0..self.prologue);
+        }
         for _ in 0..iterations {
-            for step in &self.steps {
-                // No step reads the buffer it writes, so the buffer can be taken out meanwhile.
-                let mut out = std::mem::take(&mut self.buffers[step.write]);
-                let mut reads: [&[R]; MAX_MAP_READS] = [&[]; MAX_MAP_READS];
-                for (slice, &buffer) in reads.iter_mut().zip(&step.reads) {
-                    *slice = &self.buffers[buffer];
-                }
-                step.kernel.run(&reads[..step.reads.len()], &mut out[..step.len], &mut self.workers);
-                self.buffers[step.write] = out;
-            }
+            self.run_steps(self.prologue..self.steps.len());
         }
     }
 
-    /// Nanoseconds of each step, the least of `iterations` replays.
-    pub fn time_steps(&mut self, iterations: usize) -> Vec<f64> {
+    fn run_steps(&mut self, range: Range<usize>) {
+        for step in &self.steps[range] {
+            // No step reads the buffer it writes, so the buffer can be taken out meanwhile.
+            let mut out = std::mem::take(&mut self.buffers[step.write]);
+            let mut reads: [&[R]; MAX_MAP_READS] = [&[]; MAX_MAP_READS];
+            for (slice, &buffer) in reads.iter_mut().zip(&step.reads) {
+                *slice = &self.buffers[buffer];
+            }
+            step.kernel.run(&reads[..step.reads.len()], &mut out[..step.len], &mut self.workers);
+            self.buffers[step.write] = out;
+        }
+    }
+
+    /// One whole iteration, prologue included, and how long each step took.
+    pub fn run_timed(&mut self) -> Vec<Duration> {
         self.workers.fit_pool();
-        let mut least = vec![f64::INFINITY; self.steps.len()];
-        rayon::join(
-            || {
-                for _ in 0..iterations {
-                    for (step, least) in self.steps.iter().zip(&mut least) {
-                        let start = std::time::Instant::now();
-                        let mut out = std::mem::take(&mut self.buffers[step.write]);
-                        let mut reads: [&[R]; MAX_MAP_READS] = [&[]; MAX_MAP_READS];
-                        for (slice, &buffer) in reads.iter_mut().zip(&step.reads) {
-                            *slice = &self.buffers[buffer];
-                        }
-                        step.kernel.run(&reads[..step.reads.len()], &mut out[..step.len], &mut self.workers);
-                        self.buffers[step.write] = out;
-                        *least = least.min(start.elapsed().as_nanos() as f64);
-                    }
-                }
-            },
-            || (),
-        );
-        least
+        self.stale = false;
+        let steps = 0..self.steps.len();
+        let time = |step: usize| {
+            let started = Instant::now();
+            self.run_steps(step..step + 1);
+            started.elapsed()
+        };
+        steps.map(time).collect()
     }
 
     /// Reads an input, a state or a kept output, row-major.
@@ -140,6 +175,7 @@ impl<R: Real> CpuExecutable<R> {
         if found != expected {
             return Err(DeviceError::WrongLength { var, expected, found });
         }
+        self.stale |= self.prologue_reads.contains(&buffer);
         Ok(&mut self.buffers[buffer][..expected])
     }
 }

@@ -1,10 +1,10 @@
 //! What the executable asks of every kernel.
 
 use super::{
-    conv2d::Conv2d, conv2d_grad_input::Conv2dGradInput, conv2d_grad_weight::Conv2dGradWeight, gather::Gather,
-    map::Map, map_reduce::MapReduce, matmul::Matmul, real::Real, scatter_add::ScatterAdd,
-    window_argmax::WindowArgmax, window_gather::WindowGather, window_scatter::WindowScatter,
-    window_spread::WindowSpread, window_sum::WindowSum, workers::Workers,
+    conv_sum::ConvSum, conv2d::Conv2d, conv2d_grad_input::Conv2dGradInput,
+    conv2d_grad_weight::Conv2dGradWeight, gather::Gather, map::Map, map_reduce::MapReduce, matmul::Matmul,
+    real::Real, scatter_add::ScatterAdd, window_argmax::WindowArgmax, window_gather::WindowGather,
+    window_scatter::WindowScatter, window_spread::WindowSpread, window_sum::WindowSum, workers::Workers,
 };
 use crate::plan::kernel::Kernel;
 
@@ -40,6 +40,8 @@ pub fn prepare<R: Real>(kernel: &Kernel) -> Result<Box<dyn Prepared<R>>, String>
         Kernel::Conv2d(k) => Box::new(Conv2d::new(k)),
         Kernel::Conv2dGradInput(k) => Box::new(Conv2dGradInput::new(k)),
         Kernel::Conv2dGradWeight(k) => Box::new(Conv2dGradWeight::new(k)),
+        Kernel::Conv2dSum(k) => Box::new(ConvSum(k.parts().map(|part| Conv2d::new(&part)))),
+        Kernel::Conv2dGradInputSum(k) => Box::new(ConvSum(k.parts().map(|part| Conv2dGradInput::new(&part)))),
         Kernel::WindowArgmax(k) => Box::new(WindowArgmax(*k)),
         Kernel::WindowGather(k) => Box::new(WindowGather(*k)),
         Kernel::WindowScatter(k) => Box::new(WindowScatter(*k)),

@@ -56,10 +56,9 @@ impl<R: Real> MapReduce<R> {
         let [outer, inner]: [usize; 2] = [&dims[..*outer], &dims[*outer..]].map(|axes| axes.iter().product());
         let order = if columns.contiguity() > rows.contiguity() { Order::Columns } else { Order::Rows };
         let (space, parts) = match order {
-            Order::Rows if outer < 64 => (rows, inner.div_ceil(ROW_PART)),
-            Order::Rows => (rows, 1),
-            Order::Columns if outer <= BLOCK => (columns, inner.div_ceil(COLUMN_PART)),
-            Order::Columns => (columns, 1),
+            // Never by how many are kept: a trial's sum must not depend on the other trials.
+            Order::Rows => (rows, inner.div_ceil(ROW_PART)),
+            Order::Columns => (columns, inner.div_ceil(COLUMN_PART)),
         };
         let program = Compiled::new(program, space);
         Ok(MapReduce { program, reduce: *reduce, order, outer, inner, parts: parts.max(1), reads })
@@ -169,7 +168,9 @@ impl<R: Real> MapReduce<R> {
             Order::Columns => {
                 let from = index * COLUMN_PART;
                 let to = self.inner.min(from + COLUMN_PART);
-                self.columns(reads, 0, [from, to], out, workspace);
+                for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+                    self.columns(reads, i * BLOCK, [from, to], out, workspace);
+                }
             }
         }
     }

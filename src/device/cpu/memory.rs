@@ -6,8 +6,8 @@ use crate::{
     plan::Plan,
 };
 
-/// Refuses a plan whose buffers and `extra` elements beside them need more memory than is free.
-pub fn check<R: Real>(plan: &Plan, extra: usize) -> Result<(), DeviceError> {
+/// Bytes of a plan's buffers and `extra` elements beside them; an error if that is more memory than is free.
+pub fn required<R: Real>(plan: &Plan, extra: usize) -> Result<u64, DeviceError> {
     let bytes = |len: usize| (len as u64).saturating_mul(size_of::<R>() as u64);
     let needed = plan.buffers.iter().fold(bytes(extra), |sum, &len| sum.saturating_add(bytes(len)));
     let what = || match (0..plan.buffers.len()).max_by_key(|&id| plan.buffers[id]) {
@@ -19,5 +19,6 @@ pub fn check<R: Real>(plan: &Plan, extra: usize) -> Result<(), DeviceError> {
         ),
         None => "the plan".into(),
     };
-    host::check(what, needed)
+    host::check(what, needed)?;
+    Ok(needed)
 }

@@ -11,6 +11,7 @@ mod col2im;
 mod conv2d;
 mod conv2d_grad_input;
 mod conv2d_grad_weight;
+mod conv_sum;
 mod direct;
 mod direct_tiles;
 mod elementary;
@@ -72,6 +73,10 @@ impl<R: Real> Cpu<R> {
 impl<R: Real> Device for Cpu<R> {
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError> {
         Ok(Box::new(self.compile_typed(plan)?))
+    }
+
+    fn required(&self, plan: &Plan) -> Result<u64, DeviceError> {
+        executable::required::<R>(plan)
     }
 
     fn info(&self) -> DeviceInfo {

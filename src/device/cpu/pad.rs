@@ -33,14 +33,19 @@ pub fn pad<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], workers: &mut W
     });
 }
 
-/// Copies the planes inside the padding into `to (n,H,W)`: the adjoint of [`pad`].
-pub fn crop<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R]) {
+/// Copies the planes inside the padding into `to (n,H,W)`, or adds them: the adjoint of [`pad`].
+pub fn crop<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], add: bool) {
     let ([height, width], size) = (spec.size, padded(spec).size);
     let planes = planes.chunks(size[0] * size[1]);
     for (to, from) in to.chunks_mut(height * width).zip(planes) {
         let rows = from.chunks(size[1]).skip(spec.padding[0]);
         for (to, from) in to.chunks_mut(width).zip(rows) {
-            to.copy_from_slice(&from[spec.padding[1]..][..width]);
+            let from = &from[spec.padding[1]..][..width];
+            if add {
+                R::add_multiple(R::one(), from, to);
+            } else {
+                to.copy_from_slice(from);
+            }
         }
     }
 }

@@ -60,14 +60,16 @@ impl Space {
         Ok(space)
     }
 
-    /// How well the leaves can be read in runs: the lengths of the runs, up to a cache line's worth.
+    /// How well the leaves can be read in runs: the lengths of the runs, up to a cache line's worth. Leaves that repeat
+    /// along some axis are small beside the others, and do not count: so the answer is the same whether or not trials share
+    /// them.
     pub fn contiguity(&self) -> usize {
         let run = self.dims.last().map_or(1, |&n| n.min(64));
         let runs = |leaf: &SpaceLeaf| match leaf.strides.last() {
-            Some(0 | 1) | None => run,
+            Some(1) | None => run,
             Some(_) => 1,
         };
-        self.leaves.iter().filter(|leaf| leaf.access != Access::Uniform).map(runs).sum()
+        self.leaves.iter().filter(|leaf| !leaf.strides.contains(&0)).map(runs).sum()
     }
 
     /// Loads points `start..start + to.len()` of leaf `index`. `data`: its buffer, none for

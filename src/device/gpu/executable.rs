@@ -1,6 +1,10 @@
 //! A compiled plan on the GPU.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use wgpu::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferDescriptor, BufferUsages, ComputePipeline,
@@ -20,7 +24,13 @@ const STAGING: u64 = 16 << 20;
 pub struct GpuExecutable {
     context: Arc<Context>,
     memory: Memory,
+    /// The prologue's, then those of one iteration.
     dispatches: Vec<Dispatch>,
+    /// Dispatches that run only when what they read was written.
+    prologue: usize,
+    prologue_reads: HashSet<BufferId>,
+    /// Whether the prologue's results are out of date.
+    stale: bool,
     bound: HashMap<Var, (BufferId, usize)>,
     staging: Buffer,
     pace: Pace,
@@ -36,8 +46,10 @@ struct Dispatch {
 impl GpuExecutable {
     pub fn new(context: Arc<Context>, plan: &Plan) -> Result<Self, DeviceError> {
         cpu::check(plan)?;
+        let is_needed = |launch: &Launch| launch.groups.iter().all(|&n| n > 0);
+        let prologue = kernels::prologue_launches(plan)?.into_iter().filter(is_needed).count();
         let mut launches = kernels::launches(plan)?;
-        launches.retain(|launch| launch.groups.iter().all(|&n| n > 0));
+        launches.retain(is_needed);
         let memory = Memory::new(&context, plan, &launches)?;
         let dispatches = launches
             .iter()
@@ -57,24 +69,43 @@ impl GpuExecutable {
             context,
             memory,
             dispatches,
+            prologue,
+            prologue_reads: plan.prologue_reads(),
+            stale: true,
             bound: plan.bound.clone(),
             staging,
             pace: Pace::new(),
         })
     }
 
-    fn find(&self, var: Var) -> Result<(&Buffer, usize), DeviceError> {
-        let &(id, len) = self.bound.get(&var).ok_or(DeviceError::UnknownVar(var))?;
-        Ok((&self.memory.buffers[id], len))
+    fn find(&self, var: Var) -> Result<(BufferId, usize), DeviceError> {
+        self.bound.get(&var).copied().ok_or(DeviceError::UnknownVar(var))
     }
 
-    /// Encodes and submits dispatches `from..to` of the endless replay in one compute pass.
-    fn submit(&self, from: usize, to: usize) -> SubmissionIndex {
+    /// Runs `range` of the dispatches so many times, in as many submissions as the pace asks for.
+    fn replay(&mut self, range: Range<usize>, times: usize) -> Result<(), DeviceError> {
+        let total = range.len() * times;
+        let mut at = 0;
+        while at < total {
+            if let Some(due) = self.pace.due() {
+                self.context.wait(due)?;
+                self.pace.finished();
+            }
+            let next = total.min(at + self.pace.size());
+            let submission = self.submit(&self.dispatches[range.clone()], at, next);
+            self.pace.submitted(submission, next - at);
+            at = next;
+        }
+        Ok(())
+    }
+
+    /// Encodes and submits dispatches `from..to` of the endless replay of `dispatches` in one compute pass.
+    fn submit(&self, dispatches: &[Dispatch], from: usize, to: usize) -> SubmissionIndex {
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         let mut current = None;
         for at in from..to {
-            let dispatch = &self.dispatches[at % self.dispatches.len()];
+            let dispatch = &dispatches[at % dispatches.len()];
             if current != Some(&dispatch.pipeline) {
                 pass.set_pipeline(&dispatch.pipeline);
                 current = Some(&dispatch.pipeline);
@@ -132,33 +163,27 @@ fn dispatch(context: &Context, memory: &Memory, at: usize, launch: &Launch) -> R
 
 impl Executable for GpuExecutable {
     fn write(&mut self, input: Var, data: &[f32]) -> Result<(), DeviceError> {
-        let (buffer, expected) = self.find(input)?;
+        let (id, expected) = self.find(input)?;
         if data.len() != expected {
             return Err(DeviceError::WrongLength { var: input, expected, found: data.len() });
         }
-        self.context.queue.write_buffer(buffer, 0, bytemuck::cast_slice(data));
+        self.stale |= self.prologue_reads.contains(&id);
+        self.context.queue.write_buffer(&self.memory.buffers[id], 0, bytemuck::cast_slice(data));
         self.context.check()
     }
 
     fn run(&mut self, iterations: usize) -> Result<(), DeviceError> {
-        let total = iterations * self.dispatches.len();
-        let mut at = 0;
-        while at < total {
-            if let Some(due) = self.pace.due() {
-                self.context.wait(due)?;
-                self.pace.finished();
-            }
-            let next = total.min(at + self.pace.size());
-            let submission = self.submit(at, next);
-            self.pace.submitted(submission, next - at);
-            at = next;
+        if iterations > 0 && std::mem::take(&mut self.stale) {
+            self.replay(0..self.prologue, 1)?;
         }
+        self.replay(self.prologue..self.dispatches.len(), iterations)?;
         self.pace.pause();
         self.context.check()
     }
 
     fn read(&mut self, output: Var) -> Result<Vec<f32>, DeviceError> {
-        let (buffer, len) = self.find(output)?;
+        let (id, len) = self.find(output)?;
+        let buffer = &self.memory.buffers[id];
         let mut values = vec![0.0; len];
         let part = (self.staging.size() / 4) as usize;
         for (at, out) in values.chunks_mut(part).enumerate() {

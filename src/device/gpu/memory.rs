@@ -25,11 +25,7 @@ pub struct Memory {
 impl Memory {
     /// Allocates everything, zeroed, and uploads literals and parameters.
     pub fn new(context: &Context, plan: &Plan, launches: &[Launch]) -> Result<Self, DeviceError> {
-        check_sizes(&context.limits, plan, launches)?;
-        if context.info.software {
-            // Its memory is the machine's.
-            host::check(|| format!("the plan of {} buffers", plan.buffers.len()), plan.totals().memory)?;
-        }
+        required(context, plan, launches)?;
         let alignment = u64::from(context.limits.min_uniform_buffer_offset_alignment);
         let longest = launches.iter().map(|l| l.params.len()).max().unwrap_or(1);
         let params_stride = (longest as u64 * WORD).next_multiple_of(alignment.max(16));
@@ -80,6 +76,18 @@ impl Memory {
             Slot::Partials(_) => &self.partials,
         }
     }
+}
+
+/// Bytes that a compiled plan takes, if this device can bind all of it.
+pub fn required(context: &Context, plan: &Plan, launches: &[Launch]) -> Result<u64, DeviceError> {
+    check_sizes(&context.limits, plan, launches)?;
+    let buffers = plan.buffers.iter().fold(0u64, |sum, &len| sum.saturating_add(len as u64 * WORD));
+    let needed = buffers.saturating_add(partials_len(launches) as u64 * WORD);
+    if context.info.software {
+        // Its memory is the machine's.
+        host::check(|| format!("the plan of {} buffers", plan.buffers.len()), needed)?;
+    }
+    Ok(needed)
 }
 
 fn partials_len(launches: &[Launch]) -> usize {

@@ -61,14 +61,19 @@ impl Gpu {
     /// # Errors
     /// As for [`Device::compile`], as far as no device is needed.
     pub fn shaders(plan: &Plan) -> Result<Vec<Shader>, DeviceError> {
-        let launches = kernels::launches(plan)?;
+        let launches = kernels::launches(&plan.with_sums_apart())?;
         Ok(launches.into_iter().map(|l| Shader { kernel: l.kernel, source: l.source }).collect())
     }
 }
 
 impl Device for Gpu {
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError> {
-        Ok(Box::new(GpuExecutable::new(self.context.clone(), plan)?))
+        Ok(Box::new(GpuExecutable::new(self.context.clone(), &plan.with_sums_apart())?))
+    }
+
+    fn required(&self, plan: &Plan) -> Result<u64, DeviceError> {
+        let plan = plan.with_sums_apart();
+        memory::required(&self.context, &plan, &kernels::launches(&plan)?)
     }
 
     fn info(&self) -> DeviceInfo {

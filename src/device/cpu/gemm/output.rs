@@ -42,22 +42,24 @@ pub struct Layout {
     pub col: usize,
     pub period: usize,
     pub image: usize,
+    /// Add to what is there.
+    pub add: bool,
 }
 
 impl Layout {
     /// Row-major with `cols` columns.
     pub fn row_major(offset: usize, cols: usize) -> Self {
-        Layout { offset, row: cols, col: 1, period: usize::MAX, image: 0 }
+        Layout { offset, row: cols, col: 1, period: usize::MAX, image: 0, add: false }
     }
 
     /// The transpose of a row-major matrix with `rows` columns.
     pub fn transposed(offset: usize, rows: usize) -> Self {
-        Layout { offset, row: 1, col: rows, period: usize::MAX, image: 0 }
+        Layout { offset, row: 1, col: rows, period: usize::MAX, image: 0, add: false }
     }
 
     /// `(rows, image·positions)`, stored as planes `(image, rows, positions)`.
     pub fn planes(offset: usize, positions: usize, image: usize) -> Self {
-        Layout { offset, row: positions, col: 1, period: positions, image }
+        Layout { offset, row: positions, col: 1, period: positions, image, add: false }
     }
 
     /// Stores a tile `(rows, nr)` at `(i, j)`, or adds it.
@@ -73,6 +75,7 @@ impl Layout {
         nr: usize,
         add: bool,
     ) {
+        let add = add || self.add;
         if self.col == 1 {
             let mut j = cols.start;
             while j < cols.end {

@@ -19,6 +19,8 @@ mod window_scatter;
 mod window_spread;
 mod window_sum;
 
+use std::ops::Range;
+
 use super::launch::{Launch, Slot};
 use crate::{
     device::DeviceError,
@@ -28,10 +30,22 @@ use crate::{
     },
 };
 
-/// Everything that one replay of a plan dispatches, in order.
+/// Everything that a plan dispatches, in order, the prologue first.
 pub fn launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
+    let mut launches = prologue_launches(plan)?;
+    launches.extend(launches_of(plan, plan.prologue..plan.steps.len())?);
+    Ok(launches)
+}
+
+/// What the prologue dispatches.
+pub fn prologue_launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
+    launches_of(plan, 0..plan.prologue)
+}
+
+fn launches_of(plan: &Plan, steps: Range<usize>) -> Result<Vec<Launch>, DeviceError> {
     let mut launches = Vec::new();
-    for (at, step) in plan.steps.iter().enumerate() {
+    for at in steps {
+        let step = &plan.steps[at];
         launches.extend(step_launches(step).map_err(|error| match error {
             DeviceError::Failed(why) => DeviceError::Failed(format!("step {at}, {}: {why}", step.name())),
             other => other,
@@ -50,6 +64,9 @@ fn step_launches(step: &Step) -> Result<Vec<Launch>, DeviceError> {
         Kernel::Conv2d(kernel) => conv2d::launches(kernel, reads, write),
         Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::launches(kernel, reads, write),
         Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::launches(kernel, reads, write),
+        Kernel::Conv2dSum(_) | Kernel::Conv2dGradInputSum(_) => {
+            Err(DeviceError::Failed("a sum of convolutions that was not taken apart".into()))
+        }
         Kernel::WindowArgmax(kernel) => window_argmax::launches(kernel, reads, write),
         Kernel::WindowGather(kernel) => window_gather::launches(kernel, reads, write),
         Kernel::WindowScatter(kernel) => window_scatter::launches(kernel, reads, write),
