@@ -15,6 +15,8 @@ mod update;
 
 use std::{collections::HashMap, sync::Arc};
 
+pub use dump::Totals;
+
 use crate::tape::{Tape, Var, op::Op};
 use kernel::{BufferId, Step};
 

@@ -1,0 +1,101 @@
+//! `gia-gpu bench`
+
+mod check;
+mod options;
+mod report;
+
+use clap::{Args, ValueEnum};
+
+use super::{misuse, progress::Progress};
+use crate::bench::{Inputs, Subject, peak_resident};
+use options::SubjectOptions;
+use report::Report;
+
+/// Measure a device: time per iteration of the attacks on the standard victims and of a training step.
+///
+/// Without --arch, the standard victims are measured; with it, that one. Each time is the median of samples
+/// that take --seconds together; the quartiles show how much they differ.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 \
+                        --stem cifar --batch 1,4 --trials 1 --threads 2")]
+pub struct Bench {
+    /// What to measure, as in attack,training; if not given all of it, or with --arch its attack
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    only: Vec<Part>,
+    #[command(flatten)]
+    subjects: SubjectOptions,
+    /// Seconds for each measurement, after warm-up
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    seconds: f64,
+    #[command(flatten)]
+    check: check::CheckOptions,
+    #[command(flatten)]
+    device: super::options::DeviceOptions,
+    /// Threads of the CPU device; one a core if not given
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Seed of weights and starts
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Iterations of the `ig` attack
+    Attack,
+    /// Steps of first-order training
+    Training,
+}
+
+/// More threads than any machine has are a mistake.
+const MAX_THREADS: usize = 1024;
+/// Longest measurement.
+const MAX_SECONDS: f64 = 3600.0;
+
+impl Bench {
+    pub fn run(self) -> anyhow::Result<()> {
+        if !(self.seconds > 0.0 && self.seconds <= MAX_SECONDS) {
+            return Err(misuse(format!(
+                "--seconds: expected more than 0 and at most {MAX_SECONDS}, found {}",
+                self.seconds
+            )));
+        }
+        if let Some(threads) = self.threads {
+            if !(1..=MAX_THREADS).contains(&threads) {
+                return Err(misuse(format!("--threads: expected 1 to {MAX_THREADS}, found {threads}")));
+            }
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+        }
+        let subjects: Vec<Subject> =
+            self.subjects.subjects(self.wants(Part::Attack), self.wants(Part::Training))?;
+        self.check.check(&subjects)?;
+        let device = self.device.device.open()?;
+        if self.check.wanted() {
+            return self.check.write(&*device, &subjects[0], self.seed);
+        }
+
+        let mut report = Report::new(device.info(), self.seconds);
+        let bar = Progress::counting("measuring");
+        for (done, subject) in subjects.iter().enumerate() {
+            bar.count(done, subjects.len());
+            let inputs = match self.check.input() {
+                Some(path) => Inputs::read(path, subject)?,
+                None => Inputs::drawn(&*device, subject, self.seed)?,
+            };
+            report.iterations.push(subject.measure(&*device, &inputs, self.seconds)?);
+        }
+        bar.finish();
+        report.peak_memory_bytes = peak_resident();
+        report.print(self.json)
+    }
+
+    fn wants(&self, part: Part) -> bool {
+        match self.only.is_empty() {
+            true => part == Part::Attack || !self.subjects.one_victim(),
+            false => self.only.contains(&part),
+        }
+    }
+}
