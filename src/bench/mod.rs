@@ -1,4 +1,5 @@
-//! Measuring: how long an iteration of an attack or a step of training takes on a device.
+//! Measuring: what a device can do at best, how near its kernels come, and how long an iteration of an attack or a
+//! step of training takes.
 //!
 //! What is timed is what the attacks and the training run, with the plans that they compile. Times are of repeated
 //! calls ([`Spread`]); what is computed can be written out and compared before it is timed
@@ -6,7 +7,9 @@
 
 mod attack;
 mod inputs;
+mod kernels;
 mod memory;
+mod peaks;
 mod spread;
 mod subject;
 mod training;
@@ -21,7 +24,9 @@ use crate::{
 
 pub use attack::Iteration;
 pub use inputs::Inputs;
+pub use kernels::{Bound, Case, KernelMeasured, cases};
 pub use memory::peak_resident;
+pub use peaks::{Peaks, peaks};
 pub use spread::{Spread, sample};
 pub use subject::{Measured, Subject, Work, standard};
 pub use training::TrainingStep;

@@ -4,14 +4,18 @@
 pub mod cpu;
 pub mod gpu;
 pub mod host;
+pub mod probe;
 
 use crate::{plan::Plan, tape::Var};
+use probe::{Limit, Probe};
 
 /// A place that can run plans.
 pub trait Device: Send + Sync {
     /// Allocates the plan's buffers, uploads its literals, prepares its kernels.
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError>;
     fn info(&self) -> DeviceInfo;
+    /// Work that this limit alone holds up, to measure it by.
+    fn probe(&self, limit: Limit) -> Result<Probe, DeviceError>;
 }
 
 /// A compiled plan and its buffers. Inputs are zero until written; state lives here between runs.

@@ -7,19 +7,21 @@ mod report;
 use clap::{Args, ValueEnum};
 
 use super::{misuse, progress::Progress};
-use crate::bench::{Inputs, Subject, peak_resident};
+use crate::bench::{Inputs, Subject, cases, peak_resident, peaks};
 use options::SubjectOptions;
 use report::Report;
 
-/// Measure a device: time per iteration of the attacks on the standard victims and of a training step.
+/// Measure a device: its peaks, its kernels' shares of them, and the time of attack iterations.
 ///
-/// Without --arch, the standard victims are measured; with it, that one. Each time is the median of samples
-/// that take --seconds together; the quartiles show how much they differ.
+/// The peaks are multiply-adds from registers and a triad over memory. A kernel's share is of the peak that it
+/// would run into first. Without --arch, the standard victims' iterations are measured, and a training step;
+/// with it, that victim's. Each time is the median of samples that take --seconds together; the quartiles show
+/// how much they differ.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 \
                         --stem cifar --batch 1,4 --trials 1 --threads 2")]
 pub struct Bench {
-    /// What to measure, as in attack,training; if not given all of it, or with --arch its attack
+    /// What to measure, as in peaks,kernels; if not given all of it, or with --arch the attack
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     only: Vec<Part>,
     #[command(flatten)]
@@ -44,6 +46,10 @@ pub struct Bench {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// Multiply-adds a second, bytes a second
+    Peaks,
+    /// Every kernel's share of them, at the shapes of real attacks
+    Kernels,
     /// Iterations of the `ig` attack
     Attack,
     /// Steps of first-order training
@@ -78,9 +84,22 @@ impl Bench {
         }
 
         let mut report = Report::new(device.info(), self.seconds);
+        let kernels = if self.wants(Part::Kernels) { cases() } else { vec![] };
         let bar = Progress::counting("measuring");
+        let all = kernels.len() + subjects.len();
+        let peaks = match self.wants(Part::Peaks) || !kernels.is_empty() {
+            true => Some(peaks(&*device, self.seconds)?),
+            false => None,
+        };
+        report.peaks = peaks;
+        for (done, case) in kernels.iter().enumerate() {
+            bar.count(done, all);
+            if let Some(peaks) = &peaks {
+                report.kernels.push(case.measure(&*device, peaks, self.seconds)?);
+            }
+        }
         for (done, subject) in subjects.iter().enumerate() {
-            bar.count(done, subjects.len());
+            bar.count(kernels.len() + done, all);
             let inputs = match self.check.input() {
                 Some(path) => Inputs::read(path, subject)?,
                 None => Inputs::drawn(&*device, subject, self.seed)?,

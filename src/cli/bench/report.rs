@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    bench::{Measured, Spread, Work},
+    bench::{Bound, KernelMeasured, Measured, Peaks, Spread, Work},
     cli::{print_json, print_line},
     device::DeviceInfo,
 };
@@ -17,6 +17,9 @@ pub struct Report {
     threads: usize,
     /// Asked for each measurement.
     seconds: f64,
+    /// Null where neither they nor kernels were asked for.
+    pub peaks: Option<Peaks>,
+    pub kernels: Vec<KernelMeasured>,
     pub iterations: Vec<Measured>,
     /// The most memory of this process that was resident at once; null where the system does not say.
     pub peak_memory_bytes: Option<u64>,
@@ -29,6 +32,8 @@ impl Report {
             device,
             threads: rayon::current_num_threads(),
             seconds,
+            peaks: None,
+            kernels: vec![],
             iterations: vec![],
             peak_memory_bytes: None,
         }
@@ -44,9 +49,42 @@ impl Report {
         if *software {
             print_line("a software driver: its figures are no measure of a GPU")?;
         }
+        if let Some(Peaks { flops_per_second, bytes_per_second }) = self.peaks {
+            let (flops, bytes) = (flops_per_second / 1e9, bytes_per_second / 1e9);
+            print_line(format!(
+                "peaks: {flops:.1} GFLOP/s of multiply-adds in f32, {bytes:.1} GB/s of a triad"
+            ))?;
+        }
+        self.print_kernels()?;
         self.print_iterations()?;
         if let Some(bytes) = self.peak_memory_bytes {
             print_line(format!("\npeak resident memory {:.0} MB", bytes as f64 / 1e6))?;
+        }
+        Ok(())
+    }
+
+    fn print_kernels(&self) -> anyhow::Result<()> {
+        if self.kernels.is_empty() {
+            return Ok(());
+        }
+        print_line(format!(
+            "\n{:<18} {:<42} {:>10} {:>8} {:>7}  share of the peak",
+            "kernel", "shape", "median", "GFLOP/s", "GB/s"
+        ))?;
+        for measured in &self.kernels {
+            let bound = match measured.bound {
+                Bound::Arithmetic => "arithmetic",
+                Bound::Memory => "memory",
+            };
+            print_line(format!(
+                "{:<18} {:<42} {:>10} {:>8.1} {:>7.1}  {:.0} % of {bound}",
+                measured.kernel,
+                measured.shape,
+                time(measured.seconds.median),
+                measured.flops_per_second / 1e9,
+                measured.bytes_per_second / 1e9,
+                100.0 * measured.share,
+            ))?;
         }
         Ok(())
     }

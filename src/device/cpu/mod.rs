@@ -22,6 +22,7 @@ mod matmul;
 mod memory;
 mod pad;
 mod patches;
+mod probe;
 mod program;
 mod real;
 mod scatter_add;
@@ -41,7 +42,10 @@ pub use executable::CpuExecutable;
 pub(super) use executable::check;
 pub use real::Real;
 
-use super::{Device, DeviceError, DeviceInfo, Executable};
+use super::{
+    Device, DeviceError, DeviceInfo, Executable,
+    probe::{Limit, Probe},
+};
 use crate::plan::Plan;
 
 /// The processor, computing in `R`.
@@ -78,6 +82,10 @@ impl<R: Real> Device for Cpu<R> {
             driver: String::new(),
             software: false,
         }
+    }
+
+    fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
+        probe::probe(limit)
     }
 }
 

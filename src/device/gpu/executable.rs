@@ -36,7 +36,15 @@ struct Dispatch {
 impl GpuExecutable {
     pub fn new(context: Arc<Context>, plan: &Plan) -> Result<Self, DeviceError> {
         cpu::check(plan)?;
-        let mut launches = kernels::launches(plan)?;
+        GpuExecutable::of_launches(context, plan, kernels::launches(plan)?)
+    }
+
+    /// The plan's buffers, and these launches in place of its steps.
+    pub fn of_launches(
+        context: Arc<Context>,
+        plan: &Plan,
+        mut launches: Vec<Launch>,
+    ) -> Result<Self, DeviceError> {
         launches.retain(|launch| launch.groups.iter().all(|&n| n > 0));
         let memory = Memory::new(&context, plan, &launches)?;
         let dispatches = launches
