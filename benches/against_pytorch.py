@@ -14,10 +14,14 @@ row is not timed and the exit code is 1 (ties of ReLU and max pooling apart: see
 Then both are timed in turn, A, B, A, B, …, each time for --seconds, in --rounds rounds; each round gives a ratio, and
 the table shows the ratios' median with the smallest and largest. The control row times gia-gpu against itself and
 should be 1.00. PyTorch's side is what a careful user writes (see rival.py); gia-gpu's is `gia-gpu bench`.
+
+Two rows more: the most memory that a whole process holds while it attacks ResNet-18 at B=4 (`gia-gpu run` and rival.py,
+interpreter and libraries included), and how long gia-gpu takes to plan and compile ResNet-18's iteration.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -70,6 +74,14 @@ ROWS = [
     Row("resnet20 B=1, 16 trials", RESNET20, rival.resnet20, 1, 5, trials=16),
     Row("resnet20 B=128, training", RESNET20, rival.resnet20, 128, 1.3, training=True),
 ]
+
+
+# Rows that are not ratios of times.
+MEMORY, PLAN = "resnet18 B=4, peak memory", "resnet18 B=1, plan and compile"
+# Of PyTorch's memory, and seconds.
+MEMORY_GOAL, PLAN_GOAL = 2, 0.5
+# Enough for both sides to have allocated all they will.
+MEMORY_ITERATIONS = 10
 
 
 class Engine:
@@ -154,17 +166,51 @@ def check_training(row, engine, problem):
 
 def compare(row, engine, problem, args):
     """Seconds per trial of both sides in every round, and of gia-gpu once more."""
-    ours, theirs, control = [], [], []
-    last = None
+    ours, theirs, control, last = [], [], [], None
     step = rival.training(problem) if row.training else rival.attack(problem)
     rival.measure(step, args.seconds / 3)
     for _ in range(args.rounds):
         last = engine.measure(row, args.seconds)
         ours.append(last["seconds_per_trial"])
         theirs.append(rival.measure(step, args.seconds))
-        if args.control:
-            control.append(engine.measure(row, args.seconds)["seconds_per_trial"])
+        control.append(engine.measure(row, args.seconds)["seconds_per_trial"])
     return ours, theirs, control, last
+
+
+def peak_memory(command, threads):
+    """Bytes that were resident at once in a process of its own."""
+    environment = os.environ | {"RAYON_NUM_THREADS": str(threads)}
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen([str(part) for part in command], stdout=said, stderr=said, env=environment)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode != 0:
+            said.seek(0)
+            sys.exit(f"{command}\n{said.read().decode()}")
+    # macOS counts bytes, Linux KiB.
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def compare_memory(engine, args):
+    attack = ["--arch", "resnet18", "--batch", 4, "--iterations", MEMORY_ITERATIONS]
+    ours = [engine.program, "run", *attack, "--stem", "cifar", "--device", "cpu", "--labels", "given"]
+    theirs = [sys.executable, ROOT / "benches/rival.py", *attack, "--threads", args.threads]
+    sides = []
+    for _ in range(3):
+        out = engine.folder / f"attack{len(sides)}"
+        sides.append((peak_memory([*ours, "--out", out], args.threads), peak_memory(theirs, args.threads)))
+    ours, theirs = (summary(side) for side in zip(*sides))
+    ratio = summary([b / a for a, b in sides])
+    return {"row": MEMORY, "asked": MEMORY_GOAL, "gia_gpu_bytes": ours, "pytorch_bytes": theirs, "ratio": ratio}
+
+
+def measure_plan(engine, args):
+    row = next(row for row in ROWS if row.name == "resnet18 B=1")
+    save_file(rival.Problem(row.build, row.batch, 1, False, args.seed).tensors(), engine.input(row))
+    each = [engine.measure(row, 0.01) for _ in range(args.rounds)]
+    seconds = {kind: summary([m[f"{kind}_seconds"] for m in each]) for kind in ["tape", "plan", "compile"]}
+    both = summary([m["plan_seconds"] + m["compile_seconds"] for m in each])
+    return {"row": PLAN, "asked": PLAN_GOAL, "seconds": both} | seconds
 
 
 def summary(values):
@@ -177,7 +223,7 @@ def show(s, scale=1.0, digits=2):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", default="", help="only rows whose name contains one of these, as in lenet,T=64")
+    parser.add_argument("--rows", default="", help="only rows whose name contains one of these, as in lenet,trials")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.7, help="of each side in a round")
     parser.add_argument("--threads", type=int, default=2)
@@ -187,20 +233,22 @@ def main():
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    args.control = True
     if args.quick:
         args.rounds, args.seconds = 3, 0.2
     if not args.program.is_file():
         parser.error(f"--program: there is no {args.program}: cargo build --release")
     wanted = [part.strip() for part in args.rows.split(",")]
-    rows = [row for row in ROWS if any(part in row.name for part in wanted)]
-    if not rows:
-        parser.error(f"--rows: expected parts of {[row.name for row in ROWS]}, found '{args.rows}'")
+    asked = lambda name: any(part in name for part in wanted)
+    rows = [row for row in ROWS if asked(row.name)]
+    others = [name for name in [MEMORY, PLAN] if asked(name) and not args.check_only]
+    if not rows and not others:
+        names = [*(row.name for row in ROWS), MEMORY, PLAN]
+        parser.error(f"--rows: expected parts of {names}, found '{args.rows}'")
     torch.set_num_threads(args.threads)
     say = lambda line: print(line, file=sys.stderr if args.json else sys.stdout, flush=True)
     say(f"PyTorch {torch.__version__}, {args.threads} threads each, {args.rounds} rounds of {args.seconds} s a side")
 
-    results, controls, wrong = [], [], 0
+    results, wrong = [], 0
     with tempfile.TemporaryDirectory() as folder:
         engine = Engine(args.program, args.threads, folder)
         for row in rows:
@@ -220,13 +268,28 @@ def main():
                 continue
             ours, theirs, again, last = compare(row, engine, problem, args)
             ratio = summary([b / a for a, b in zip(ours, theirs)])
-            controls += [b / a for a, b in zip(ours, again)]
             result |= {"pytorch_seconds": summary(theirs), "gia_gpu_seconds": summary(ours), "ratio": ratio}
             result |= {"control": summary([b / a for a, b in zip(ours, again)]), "gia_gpu": last}
             met = "met" if ratio["median"] >= row.goal else "MISSED"
             say(
                 f"{row.name:<26} PyTorch {show(summary(theirs), 1e3)} ms, gia-gpu {show(summary(ours), 1e3)} ms: "
                 f"{show(ratio)}×, asked {row.goal}× {met} (control {show(result['control'])}; {words})"
+            )
+        if MEMORY in others:
+            result = compare_memory(engine, args)
+            results.append(result)
+            verdict = "met" if result["ratio"]["median"] >= MEMORY_GOAL else "MISSED"
+            say(
+                f"{MEMORY:<26} PyTorch {show(result['pytorch_bytes'], 1e-6, 0)} MB, gia-gpu "
+                f"{show(result['gia_gpu_bytes'], 1e-6, 0)} MB: {show(result['ratio'])}×, asked {MEMORY_GOAL}× {verdict}"
+            )
+        if PLAN in others:
+            result = measure_plan(engine, args)
+            results.append(result)
+            verdict = "met" if result["seconds"]["median"] < PLAN_GOAL else "MISSED"
+            say(
+                f"{PLAN:<26} {show(result['seconds'])} s, asked less than {PLAN_GOAL} s {verdict} (graph "
+                f"{show(result['tape'])} s, plan {show(result['plan'])} s, compile {show(result['compile'])} s)"
             )
     if args.json:
         about = {"pytorch": torch.__version__, "threads": args.threads, "rounds": args.rounds}

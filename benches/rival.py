@@ -7,10 +7,20 @@ observed gradient and total variation, the gradient of that by the pictures, its
 
 A step of training: batch norm in train mode, SGD 0.1 with Nesterov's momentum 0.9 and weight decay 5e-4 on the
 weights that are not a norm's.
+
+Alone, it is a whole attack:
+
+    python benches/rival.py --arch lenet-zhu --batch 1 --iterations 4800 --data cifar10/data_batch_1.bin
+
+One batch of the first pictures of a CIFAR-10 binary file (or of drawn ones), labels known, untrained victim. Prints
+milliseconds per iteration, after 5 to warm up, and each picture's PSNR over pixels in [0,1].
 """
 
+import argparse
 import copy
 import time
+
+import numpy as np
 
 import torch
 import torch.nn.functional as F
@@ -118,16 +128,17 @@ def resnet20():
 class Problem:
     """A victim, where each trial's attack starts, its labels, and the gradient that it matches."""
 
-    def __init__(self, build, batch, trials, training, seed):
+    def __init__(self, build, batch, trials, training, seed, iterations=ITERATIONS):
         torch.manual_seed(seed)
         self.model = build().train(training)
-        self.trials, self.training = trials, training
+        self.trials, self.training, self.iterations = trials, training, iterations
         self.labels = torch.arange(trials * batch).view(trials, batch) % CLASSES
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
         self.box = -mean / std, (1 - mean) / std
         # The paper's weight for the small network, breaching's for the others.
         self.variation = 1e-2 if build is lenet_zhu else 1e-4
         self.start = torch.zeros(trials, batch, 3, 32, 32)
+        self.pixels = [None] * trials
         self.targets = [None] * trials
         [self.draw(trial) for trial in range(trials)]
 
@@ -135,7 +146,11 @@ class Problem:
         """New pictures for a trial: smooth colour, as photographs have, and some grain."""
         coarse = torch.rand(self.labels.shape[1], 3, 8, 8)
         pixels = F.interpolate(coarse, size=32, mode="bilinear")
-        pixels = (pixels + 0.05 * torch.randn_like(pixels)).clamp(0, 1)
+        self.take(trial, (pixels + 0.05 * torch.randn_like(pixels)).clamp(0, 1))
+
+    def take(self, trial, pixels):
+        """The trial's pictures, (B,3,32,32) in [0,1]."""
+        self.pixels[trial] = pixels
         low, high = self.box
         pictures = low + pixels * (high - low)
         self.start[trial] = pictures if self.training else torch.randn_like(pictures)
@@ -170,14 +185,15 @@ def objective(model, parameters, x, labels, target):
     return cosine_distance(g, target)
 
 
-def attack(problem, trial=0):
-    """One iteration as a function to call again and again; it returns the pictures after it."""
+def attack(problem, trial=0, x=None):
+    """One iteration as a function to call again and again; it returns the best iterate so far and its objective."""
     model, parameters = problem.model, list(problem.model.parameters())
     labels, target, (low, high) = problem.labels[trial], problem.targets[trial], problem.box
-    x = problem.start[trial].clone().requires_grad_()
+    x = problem.start[trial].clone() if x is None else x
+    x.requires_grad_()
     best_x, best = x.detach().clone(), torch.tensor(float("inf"))
     adam = torch.optim.Adam([x], lr=0.1)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(adam, [ITERATIONS * k // 8 for k in (3, 5, 7)], gamma=0.1)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(adam, [problem.iterations * k // 8 for k in (3, 5, 7)], gamma=0.1)
 
     def iteration():
         nonlocal best_x, best
@@ -191,7 +207,7 @@ def attack(problem, trial=0):
         schedule.step()
         with torch.no_grad():
             x.copy_(x.clamp(low, high))
-        return x
+        return best_x, best
 
     return iteration
 
@@ -205,8 +221,9 @@ def attack_check(problem):
         distance = objective(problem.model, parameters, x, problem.labels[trial], problem.targets[trial])
         total = distance + problem.variation * total_variation(x)
         (gradient,) = torch.autograd.grad(total, [x])
-        after = attack(problem, trial)()
-        values = {"total": total, "objective": distance, "gradient": gradient, "x": after}
+        moved = problem.start[trial].clone()
+        attack(problem, trial, moved)()
+        values = {"total": total, "objective": distance, "gradient": gradient, "x": moved}
         [found[name].append(value.detach()) for name, value in values.items()]
     return {name: torch.stack(values) for name, values in found.items()}
 
@@ -256,3 +273,44 @@ def measure(step, seconds):
         step()
         times.append(time.perf_counter() - begun)
     return sorted(times)[len(times) // 2]
+
+
+VICTIMS = {"lenet-zhu": lenet_zhu, "convnet64": convnet64, "resnet18": resnet18, "resnet20": resnet20}
+WARM_UP = 5
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arch", choices=VICTIMS, required=True)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--iterations", type=int, default=ITERATIONS)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--data", help="a CIFAR-10 binary file")
+    parser.add_argument("--seed", type=int, default=42)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+
+    problem = Problem(VICTIMS[args.arch], args.batch, 1, False, args.seed, iterations=args.iterations)
+    if args.data:
+        # Records of a label and 3x32x32 pixels, a byte each.
+        records = np.fromfile(args.data, dtype=np.uint8, count=args.batch * 3073).reshape(args.batch, 3073)
+        problem.labels[0] = torch.from_numpy(records[:, 0].astype(np.int64))
+        problem.take(0, torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32) / np.float32(255)))
+    run = attack(problem)
+    begun = None
+    for i in range(args.iterations):
+        if i == min(WARM_UP, args.iterations - 1):
+            begun = time.perf_counter()
+        best, distance = run()
+    timed = args.iterations - min(WARM_UP, args.iterations - 1)
+    ms = (time.perf_counter() - begun) * 1000 / timed
+    low, high = problem.box
+    pixels = ((best - low) / (high - low)).clamp(0, 1)
+    psnr = -10 * (pixels - problem.pixels[0]).pow(2).mean((1, 2, 3)).log10()
+    print(f"{args.arch}, B={args.batch}, {args.iterations} iterations, PyTorch {torch.__version__}")
+    print(f"{ms:.2f} ms per iteration, objective {distance.item():.6f}")
+    print("PSNR", " ".join(f"{v:.2f}" for v in psnr.tolist()), f"dB, mean {psnr.mean():.2f} dB")
+
+
+if __name__ == "__main__":
+    main()
