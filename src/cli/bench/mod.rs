@@ -3,6 +3,7 @@
 mod check;
 mod options;
 mod report;
+mod scaling;
 
 use clap::{Args, ValueEnum};
 
@@ -19,7 +20,7 @@ use report::Report;
 /// how much they differ.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 \
-                        --stem cifar --batch 1,4 --trials 1 --threads 2")]
+                        --stem cifar --batch 1,4 --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling")]
 pub struct Bench {
     /// What to measure, as in peaks,kernels; if not given all of it, or with --arch the attack
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
@@ -31,6 +32,8 @@ pub struct Bench {
     seconds: f64,
     #[command(flatten)]
     check: check::CheckOptions,
+    #[command(flatten)]
+    scaling: scaling::ScalingOptions,
     #[command(flatten)]
     device: super::options::DeviceOptions,
     /// Threads of the CPU device; one a core if not given
@@ -84,6 +87,10 @@ impl Bench {
         }
 
         let mut report = Report::new(device.info(), self.seconds);
+        if self.scaling.scaling {
+            let victim = self.subjects.victim()?;
+            return self.scaling.run(&*device, &victim, report, self.seed, self.json);
+        }
         let kernels = if self.wants(Part::Kernels) { cases() } else { vec![] };
         let bar = Progress::counting("measuring");
         let all = kernels.len() + subjects.len();

@@ -9,6 +9,7 @@ use crate::{
         model_options::{Known, ModelOptions},
         options::MAX_BATCH,
     },
+    federated::{DEFAULT_CLASSES, Request, check_classes},
     nn::Model,
 };
 
@@ -31,6 +32,19 @@ impl SubjectOptions {
         self.model.arch.is_some()
     }
 
+    /// Of --arch, or its default.
+    pub fn victim(&self) -> anyhow::Result<Request> {
+        self.model().map(|(request, _)| request)
+    }
+
+    fn model(&self) -> anyhow::Result<(Request, Model)> {
+        let request = self.model.request(&Known::default())?;
+        let classes = request.classes.unwrap_or(DEFAULT_CLASSES);
+        check_classes(classes).map_err(misuse)?;
+        let model = Model::new(&request.name, &request.options, request.image, classes).map_err(misuse)?;
+        Ok((request, model))
+    }
+
     /// The standard ones; or of --arch every batch with every number of trials for the attack, and every batch
     /// for training.
     pub fn subjects(&self, attack: bool, training: bool) -> anyhow::Result<Vec<Subject>> {
@@ -41,10 +55,7 @@ impl SubjectOptions {
             }
             return Ok(standard().into_iter().filter(|s| wanted(s.work)).collect());
         }
-        let request = self.model.request(&Known::default())?;
-        let classes = request.classes.unwrap_or(crate::federated::DEFAULT_CLASSES);
-        crate::federated::check_classes(classes).map_err(misuse)?;
-        let model = Model::new(&request.name, &request.options, request.image, classes).map_err(misuse)?;
+        let (request, model) = self.model()?;
         let or_one = |list: &[usize]| if list.is_empty() { vec![1] } else { list.to_vec() };
         let (batches, trials) = (or_one(&self.batch), or_one(&self.trials));
         let mut subjects = vec![];

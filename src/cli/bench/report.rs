@@ -39,6 +39,11 @@ impl Report {
         }
     }
 
+    /// Asked for each measurement.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
     pub fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
             return print_json(self);
@@ -131,7 +136,7 @@ fn name(measured: &Measured) -> String {
 }
 
 /// With three digits or so, in the unit that fits.
-fn time(seconds: f64) -> String {
+pub fn time(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s >= 1.0 => (s, "s"),
         s if s >= 1e-3 => (1e3 * s, "ms"),
