@@ -13,14 +13,24 @@ use options::SubjectOptions;
 use report::Report;
 
 /// Measure a device: its peaks, its kernels' shares of them, and the time of attack iterations.
-///
-/// The peaks are multiply-adds from registers and a triad over memory. A kernel's share is of the peak that it
-/// would run into first. Without --arch, the standard victims' iterations are measured, and a training step;
-/// with it, that victim's. Each time is the median of samples that take --seconds together; the quartiles show
-/// how much they differ.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 \
-                        --stem cifar --batch 1,4 --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling")]
+#[command(
+    after_help = "Examples:\n  gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 --stem cifar \
+                  --batch 1,4 --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling",
+    after_long_help = "Without --arch, the standard victims' iterations are measured, and a training step; with it, \
+                       that victim's. Each time is the median of samples that take --seconds together; the quartiles \
+                       show how much they differ. The peaks are multiply-adds from registers and a triad over memory; \
+                       a kernel's share is of the peak that it would run into first.\n\nJSON: version, device, \
+                       threads, seconds; peaks {flops_per_second, bytes_per_second}; kernels [kernel, shape, seconds, \
+                       flops, bytes, flops_per_second, bytes_per_second, bound, share]; iterations [work, \
+                       architecture, options, image, batch, trials, seconds, seconds_per_trial, tape_seconds, \
+                       plan_seconds, compile_seconds, totals]; peak_memory_bytes, resident, null where the system \
+                       does not say. seconds {median, lower_quartile, upper_quartile, lowest, highest, samples, \
+                       iterations} are of one iteration; totals {steps, flops, contraction_flops, bytes, memory} of \
+                       its plan. Planning a training step includes its graph and compilation.\n\nExamples:\n  \
+                       gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 --stem cifar --batch 1,4 \
+                       --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling"
+)]
 pub struct Bench {
     /// What to measure, as in peaks,kernels; if not given all of it, or with --arch the attack
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
