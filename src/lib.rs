@@ -1,6 +1,7 @@
 //! Engine and attacks of `gia-gpu`: what a federated update gives away.
 
 pub mod attack;
+pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod device;

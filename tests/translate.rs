@@ -28,6 +28,7 @@ fn shaders() -> BTreeMap<String, &'static str> {
         .chain(fused::every_instruction());
     cases
         .flat_map(|case| Gpu::shaders(&case.plan()).unwrap())
+        .chain(Gpu::probe_shaders().unwrap())
         .map(|shader| (shader.source, shader.kernel))
         .collect()
 }

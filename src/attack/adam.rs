@@ -45,9 +45,12 @@ impl Adam {
 /// One attack iteration as a plan with state.
 pub struct Iteration {
     pub plan: Plan,
-    /// Best iterate `(T,B,C,H,W)`, its labels' logits where they are optimised, its objective `(T)`.
+    /// Iterations done, `(1)`.
+    pub counter: Var,
+    /// Best iterate `(T,B,C,H,W)`, its labels' logits where they are optimised.
     best: Vec<Var>,
-    best_objective: Var,
+    /// Of the best iterate, `(T)`; infinite before the first iteration.
+    pub best_objective: Var,
     best_norm_ratio: Var,
     /// Objectives of the last iterations, `(T, RING)`.
     ring: Var,
@@ -130,7 +133,7 @@ impl Iteration {
         }
         updates.push((counter, next));
         let plan = Plan::new(tape, &[], &updates);
-        Iteration { plan, best, best_objective, best_norm_ratio, ring }
+        Iteration { plan, counter, best, best_objective, best_norm_ratio, ring }
     }
 
     /// Runs all iterations and one more evaluation, from the problem as written into `exe`.

@@ -4,6 +4,7 @@
 
 mod attack_choices;
 mod attack_options;
+mod bench;
 mod capture;
 mod config;
 mod data_options;
@@ -69,6 +70,8 @@ enum Command {
     Devices(devices::Devices),
     /// Show the steps of one attack iteration: kernels, shapes, bytes, FLOPs
     Plan(plan::PlanCommand),
+    /// Measure this machine's devices: peaks, kernels, attack iterations
+    Bench(bench::Bench),
 }
 
 /// A mistake in how the command was called, as opposed to a failure of what it does.
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Study(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Plan(command) => command.run(),
+        Command::Bench(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,7 +19,7 @@ use crate::{
 pub const DEFAULT_ARCHITECTURE: &str = "lenet-zhu";
 
 /// The network.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ModelOptions {
     /// Architecture: lenet-zhu, lenet5, mlp, convnet<width>, torchvision's resnet18/34/50 and
     /// vgg11/13/16/19[_bn], CIFAR's resnet20/32/56
@@ -61,6 +61,11 @@ pub struct Known {
 }
 
 impl ModelOptions {
+    /// Whether none of them is given.
+    pub fn is_default(&self) -> bool {
+        *self == ModelOptions::default()
+    }
+
     /// The options, then what is known, then the architecture's own.
     pub fn request(&self, known: &Known) -> anyhow::Result<Request> {
         let name = self.arch.clone().or(known.architecture.clone());

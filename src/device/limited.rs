@@ -1,6 +1,9 @@
 //! A device with less memory than it has.
 
-use super::{Device, DeviceError, DeviceInfo, Executable};
+use super::{
+    Device, DeviceError, DeviceInfo, Executable,
+    probe::{Limit, Probe},
+};
 use crate::plan::Plan;
 
 /// Refuses plans that need more than so many bytes.
@@ -38,6 +41,10 @@ impl<D: Device> Device for Limited<D> {
     fn info(&self) -> DeviceInfo {
         self.device.info()
     }
+
+    fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
+        self.device.probe(limit)
+    }
 }
 
 impl Device for Box<dyn Device> {
@@ -51,5 +58,9 @@ impl Device for Box<dyn Device> {
 
     fn info(&self) -> DeviceInfo {
         (**self).info()
+    }
+
+    fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
+        (**self).probe(limit)
     }
 }

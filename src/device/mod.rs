@@ -5,8 +5,10 @@ pub mod cpu;
 pub mod gpu;
 pub mod host;
 pub mod limited;
+pub mod probe;
 
 use crate::{plan::Plan, tape::Var};
+use probe::{Limit, Probe};
 
 /// A place that can run plans.
 pub trait Device: Send + Sync {
@@ -18,6 +20,8 @@ pub trait Device: Send + Sync {
     /// [`DeviceError::TooLarge`] if the device does not have them, or cannot bind so large a buffer.
     fn required(&self, plan: &Plan) -> Result<u64, DeviceError>;
     fn info(&self) -> DeviceInfo;
+    /// Work that this limit alone holds up, to measure it by.
+    fn probe(&self, limit: Limit) -> Result<Probe, DeviceError>;
 }
 
 /// A compiled plan and its buffers. Inputs are zero until written; state lives here between runs.

@@ -24,6 +24,8 @@ use std::{
     sync::Arc,
 };
 
+pub use dump::Totals;
+
 use crate::tape::{Tape, Var, op::Op};
 use kernel::{BufferId, Step};
 

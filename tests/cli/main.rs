@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_weights;
+mod bench;
 mod careful;
 mod contract;
 mod determinism;

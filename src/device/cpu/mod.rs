@@ -27,6 +27,7 @@ mod matmul;
 mod memory;
 mod pad;
 mod patches;
+mod probe;
 mod program;
 mod real;
 mod scatter_add;
@@ -46,7 +47,10 @@ pub use executable::CpuExecutable;
 pub(super) use executable::check;
 pub use real::Real;
 
-use super::{Device, DeviceError, DeviceInfo, Executable};
+use super::{
+    Device, DeviceError, DeviceInfo, Executable,
+    probe::{Limit, Probe},
+};
 use crate::plan::Plan;
 
 /// The processor, computing in `R`.
@@ -87,6 +91,10 @@ impl<R: Real> Device for Cpu<R> {
             driver: String::new(),
             software: false,
         }
+    }
+
+    fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
+        probe::probe(limit)
     }
 }
 

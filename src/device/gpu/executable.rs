@@ -46,9 +46,19 @@ struct Dispatch {
 impl GpuExecutable {
     pub fn new(context: Arc<Context>, plan: &Plan) -> Result<Self, DeviceError> {
         cpu::check(plan)?;
+        let prologue = kernels::prologue_launches(plan)?;
+        GpuExecutable::of_launches(context, plan, kernels::launches(plan)?, &prologue)
+    }
+
+    /// The plan's buffers, and these launches in place of its steps; the first of them are the prologue's.
+    pub fn of_launches(
+        context: Arc<Context>,
+        plan: &Plan,
+        mut launches: Vec<Launch>,
+        prologue: &[Launch],
+    ) -> Result<Self, DeviceError> {
         let is_needed = |launch: &Launch| launch.groups.iter().all(|&n| n > 0);
-        let prologue = kernels::prologue_launches(plan)?.into_iter().filter(is_needed).count();
-        let mut launches = kernels::launches(plan)?;
+        let prologue = prologue.iter().filter(|launch| is_needed(launch)).count();
         launches.retain(is_needed);
         let memory = Memory::new(&context, plan, &launches)?;
         let dispatches = launches

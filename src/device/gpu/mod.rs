@@ -11,10 +11,14 @@ mod launch;
 mod memory;
 mod pace;
 mod pipeline;
+mod probe;
 
 use std::sync::Arc;
 
-use super::{Device, DeviceError, DeviceInfo, Executable};
+use super::{
+    Device, DeviceError, DeviceInfo, Executable,
+    probe::{Limit, Probe},
+};
 use crate::plan::Plan;
 use context::Context;
 use executable::GpuExecutable;
@@ -64,6 +68,15 @@ impl Gpu {
         let launches = kernels::launches(&plan.with_sums_apart())?;
         Ok(launches.into_iter().map(|l| Shader { kernel: l.kernel, source: l.source }).collect())
     }
+
+    /// The shaders of the probes. Needs no adapter.
+    pub fn probe_shaders() -> Result<Vec<Shader>, DeviceError> {
+        let shader = |limit| {
+            let (launch, ..) = probe::prepare(limit, 1 << 20)?;
+            Ok(Shader { kernel: launch.kernel, source: launch.source })
+        };
+        [Limit::Arithmetic, Limit::Memory].into_iter().map(shader).collect()
+    }
 }
 
 impl Device for Gpu {
@@ -78,5 +91,9 @@ impl Device for Gpu {
 
     fn info(&self) -> DeviceInfo {
         self.context.info.clone()
+    }
+
+    fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
+        probe::probe(self.context.clone(), limit)
     }
 }

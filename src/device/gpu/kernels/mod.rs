@@ -9,6 +9,8 @@ mod gather;
 mod map;
 mod map_reduce;
 mod matmul;
+pub mod probe_fma;
+pub mod probe_triad;
 mod scatter_add;
 mod space;
 mod tile;

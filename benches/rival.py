@@ -1,0 +1,316 @@
+"""The rival of against_pytorch.py: the `ig` recipe (Geiping et al. 2020, Inverting Gradients) and a training step in
+plain eager PyTorch, as a careful user writes them.
+
+An attack's iteration: cross entropy of the trial pictures, its gradient with create_graph, cosine distance to the
+observed gradient and total variation, the gradient of that by the pictures, its sign, Adam (0.1, times 0.1 at 3/8,
+5/8 and 7/8 of 4,800 iterations), the best iterate kept, clamp to the box of valid pixels. Batch norm in eval mode.
+
+A step of training: batch norm in train mode, SGD 0.1 with Nesterov's momentum 0.9 and weight decay 5e-4 on the
+weights that are not a norm's.
+
+Alone, it is a whole attack:
+
+    python benches/rival.py --arch lenet-zhu --batch 1 --iterations 4800 --data cifar10/data_batch_1.bin
+
+One batch of the first pictures of a CIFAR-10 binary file (or of drawn ones), labels known, untrained victim. Prints
+milliseconds per iteration, after 5 to warm up, and each picture's PSNR over pixels in [0,1].
+"""
+
+import argparse
+import copy
+import time
+
+import numpy as np
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
+ITERATIONS = 4800
+CLASSES = 10
+
+
+class LeNetZhu(nn.Module):
+    def __init__(self):
+        super().__init__()
+        layers = []
+        for before, stride in zip([3, 12, 12], [2, 2, 1]):
+            layers += [nn.Conv2d(before, 12, 5, stride, 2), nn.Sigmoid()]
+        self.body = nn.Sequential(*layers)
+        self.fc = nn.Sequential(nn.Linear(768, CLASSES))
+        for p in self.parameters():
+            nn.init.uniform_(p, -0.5, 0.5)
+
+    def forward(self, x):
+        return self.fc(self.body(x).flatten(1))
+
+
+class ConvNet(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.model = nn.Sequential()
+        before = 3
+        for i, multiple in enumerate([1, 2, 2, 4, 4, 4, 4, 4]):
+            self.model.add_module(f"conv{i}", nn.Conv2d(before, multiple * width, 3, padding=1))
+            before = multiple * width
+            self.model.add_module(f"bn{i}", nn.BatchNorm2d(before))
+            self.model.add_module(f"relu{i}", nn.ReLU())
+            if i in (5, 7):
+                self.model.add_module(f"pool{i}", nn.MaxPool2d(3))
+        self.model.add_module("flatten", nn.Flatten())
+        self.model.add_module("linear", nn.Linear(36 * width, CLASSES))
+
+    def forward(self, x):
+        return self.model(x)
+
+
+class Block(nn.Module):
+    """Of CIFAR's ResNets, shortcuts without parameters."""
+
+    def __init__(self, before, width, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.stride, self.new = stride, (width - before) // 2
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        if self.stride != 1:
+            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.new, self.new))
+        return F.relu(y + x)
+
+
+class CifarResNet(nn.Module):
+    def __init__(self, blocks):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
+        before = 16
+        for stage, width in enumerate([16, 32, 64]):
+            strides = [2 if stage > 0 and block == 0 else 1 for block in range(blocks)]
+            layer = nn.Sequential(*(Block(before if b == 0 else width, width, s) for b, s in enumerate(strides)))
+            self.add_module(f"layer{stage + 1}", layer)
+            before = width
+        self.linear = nn.Linear(64, CLASSES)
+        for module in self.modules():
+            # The last layer keeps PyTorch's own: larger weights would saturate the softmax, and what is left of
+            # the gradient then, 1 − p, has few digits in f32.
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        return self.linear(self.layer3(self.layer2(self.layer1(y))).mean((2, 3)))
+
+
+def lenet_zhu():
+    return LeNetZhu()
+
+
+def convnet64():
+    return ConvNet(64)
+
+
+def resnet18():
+    model = torchvision.models.resnet18(num_classes=CLASSES)
+    model.conv1, model.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
+    nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
+    return model
+
+
+def resnet20():
+    return CifarResNet(3)
+
+
+class Problem:
+    """A victim, where each trial's attack starts, its labels, and the gradient that it matches."""
+
+    def __init__(self, build, batch, trials, training, seed, iterations=ITERATIONS):
+        torch.manual_seed(seed)
+        self.model = build().train(training)
+        self.trials, self.training, self.iterations = trials, training, iterations
+        self.labels = torch.arange(trials * batch).view(trials, batch) % CLASSES
+        mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
+        self.box = -mean / std, (1 - mean) / std
+        # The paper's weight for the small network, breaching's for the others.
+        self.variation = 1e-2 if build is lenet_zhu else 1e-4
+        self.start = torch.zeros(trials, batch, 3, 32, 32)
+        self.pixels = [None] * trials
+        self.targets = [None] * trials
+        [self.draw(trial) for trial in range(trials)]
+
+    def draw(self, trial):
+        """New pictures for a trial: smooth colour, as photographs have, and some grain."""
+        coarse = torch.rand(self.labels.shape[1], 3, 8, 8)
+        pixels = F.interpolate(coarse, size=32, mode="bilinear")
+        self.take(trial, (pixels + 0.05 * torch.randn_like(pixels)).clamp(0, 1))
+
+    def take(self, trial, pixels):
+        """The trial's pictures, (B,3,32,32) in [0,1]."""
+        self.pixels[trial] = pixels
+        low, high = self.box
+        pictures = low + pixels * (high - low)
+        self.start[trial] = pictures if self.training else torch.randn_like(pictures)
+        if not self.training:
+            loss = F.cross_entropy(self.model(pictures), self.labels[trial])
+            self.targets[trial] = torch.autograd.grad(loss, list(self.model.parameters()))
+
+    def tensors(self):
+        """As `gia-gpu bench --input` reads them."""
+        state = {k: v for k, v in self.model.state_dict().items() if not k.endswith("num_batches_tracked")}
+        found = {f"victim.{name}": value for name, value in state.items()}
+        found |= {"x": self.start, "labels": self.labels.float()}
+        if not self.training:
+            names = [name for name, _ in self.model.named_parameters()]
+            each = zip(*self.targets)
+            found |= {f"target.{name}": torch.stack(gs) for name, gs in zip(names, each)}
+        return {name: value.contiguous().clone() for name, value in found.items()}
+
+
+def total_variation(x):
+    return (x[..., :, 1:] - x[..., :, :-1]).abs().mean() + (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
+
+
+def cosine_distance(g, target):
+    dot = sum((a * b).sum() for a, b in zip(g, target))
+    return 1 - dot / (sum(a.pow(2).sum() for a in g).sqrt() * sum(b.pow(2).sum() for b in target).sqrt())
+
+
+def objective(model, parameters, x, labels, target):
+    loss = F.cross_entropy(model(x), labels)
+    g = torch.autograd.grad(loss, parameters, create_graph=True)
+    return cosine_distance(g, target)
+
+
+def attack(problem, trial=0, x=None):
+    """One iteration as a function to call again and again; it returns the best iterate so far and its objective."""
+    model, parameters = problem.model, list(problem.model.parameters())
+    labels, target, (low, high) = problem.labels[trial], problem.targets[trial], problem.box
+    x = problem.start[trial].clone() if x is None else x
+    x.requires_grad_()
+    best_x, best = x.detach().clone(), torch.tensor(float("inf"))
+    adam = torch.optim.Adam([x], lr=0.1)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(adam, [problem.iterations * k // 8 for k in (3, 5, 7)], gamma=0.1)
+
+    def iteration():
+        nonlocal best_x, best
+        distance = objective(model, parameters, x, labels, target)
+        (x.grad,) = torch.autograd.grad(distance + problem.variation * total_variation(x), [x])
+        x.grad.sign_()
+        with torch.no_grad():
+            better = distance < best
+            best_x, best = torch.where(better, x, best_x), torch.where(better, distance, best)
+        adam.step()
+        schedule.step()
+        with torch.no_grad():
+            x.copy_(x.clamp(low, high))
+        return best_x, best
+
+    return iteration
+
+
+def attack_check(problem):
+    """What every trial's first iteration comes to, stacked: total, objective, gradient = ∂total/∂x, x after it."""
+    found = {"total": [], "objective": [], "gradient": [], "x": []}
+    parameters = list(problem.model.parameters())
+    for trial in range(problem.trials):
+        x = problem.start[trial].clone().requires_grad_()
+        distance = objective(problem.model, parameters, x, problem.labels[trial], problem.targets[trial])
+        total = distance + problem.variation * total_variation(x)
+        (gradient,) = torch.autograd.grad(total, [x])
+        moved = problem.start[trial].clone()
+        attack(problem, trial, moved)()
+        values = {"total": total, "objective": distance, "gradient": gradient, "x": moved}
+        [found[name].append(value.detach()) for name, value in values.items()]
+    return {name: torch.stack(values) for name, values in found.items()}
+
+
+def optimiser(model):
+    groups = [
+        {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": 5e-4},
+        {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
+
+
+def training(problem):
+    """One step as a function to call again and again; it returns the loss before it."""
+    sgd = optimiser(problem.model)
+    x, labels = problem.start[0], problem.labels[0]
+
+    def step():
+        sgd.zero_grad()
+        loss = F.cross_entropy(problem.model(x), labels)
+        loss.backward()
+        sgd.step()
+        return loss.item()
+
+    return step
+
+
+def training_check(problem, dtype=torch.float32):
+    """The first step: loss before it, and every momentum, parameter and running statistic after it."""
+    model = copy.deepcopy(problem.model).to(dtype)
+    sgd = optimiser(model)
+    loss = F.cross_entropy(model(problem.start[0].to(dtype)), problem.labels[0])
+    loss.backward()
+    sgd.step()
+    found = {"loss": loss.detach().view(1)}
+    found |= {f"momentum.{name}": sgd.state[p]["momentum_buffer"] for name, p in model.named_parameters()}
+    state = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+    return found | {f"after.{name}": value for name, value in state.items()}
+
+
+def measure(step, seconds):
+    """Median seconds of one call, over about so many seconds."""
+    times = []
+    started = time.perf_counter()
+    while len(times) < 3 or time.perf_counter() - started < seconds:
+        begun = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - begun)
+    return sorted(times)[len(times) // 2]
+
+
+VICTIMS = {"lenet-zhu": lenet_zhu, "convnet64": convnet64, "resnet18": resnet18, "resnet20": resnet20}
+WARM_UP = 5
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arch", choices=VICTIMS, required=True)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--iterations", type=int, default=ITERATIONS)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--data", help="a CIFAR-10 binary file")
+    parser.add_argument("--seed", type=int, default=42)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+
+    problem = Problem(VICTIMS[args.arch], args.batch, 1, False, args.seed, iterations=args.iterations)
+    if args.data:
+        # Records of a label and 3x32x32 pixels, a byte each.
+        records = np.fromfile(args.data, dtype=np.uint8, count=args.batch * 3073).reshape(args.batch, 3073)
+        problem.labels[0] = torch.from_numpy(records[:, 0].astype(np.int64))
+        problem.take(0, torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32) / np.float32(255)))
+    run = attack(problem)
+    begun = None
+    for i in range(args.iterations):
+        if i == min(WARM_UP, args.iterations - 1):
+            begun = time.perf_counter()
+        best, distance = run()
+    timed = args.iterations - min(WARM_UP, args.iterations - 1)
+    ms = (time.perf_counter() - begun) * 1000 / timed
+    low, high = problem.box
+    pixels = ((best - low) / (high - low)).clamp(0, 1)
+    psnr = -10 * (pixels - problem.pixels[0]).pow(2).mean((1, 2, 3)).log10()
+    print(f"{args.arch}, B={args.batch}, {args.iterations} iterations, PyTorch {torch.__version__}")
+    print(f"{ms:.2f} ms per iteration, objective {distance.item():.6f}")
+    print("PSNR", " ".join(f"{v:.2f}" for v in psnr.tolist()), f"dB, mean {psnr.mean():.2f} dB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+// The most multiply-adds that an adapter can do: eight chains of four lanes an invocation, in registers, each waiting
+// for itself alone.
+
+struct Params {
+    trips: u32,
+    factor: u32,  // bits of a float that the compiler cannot know
+    term: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> result: array<f32>; // (invocations): keeps the chains alive
+
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let factor = vec4f(bitcast<f32>(p.factor));
+    let term = vec4f(bitcast<f32>(p.term));
+    let start = vec4f(0.0, 1.0, 2.0, 3.0) + f32(id.x);
+    var a = start;
+    var b = start + 4.0;
+    var c = start + 8.0;
+    var d = start + 12.0;
+    var e = start + 16.0;
+    var f = start + 20.0;
+    var g = start + 24.0;
+    var h = start + 28.0;
+    for (var trip = 0u; trip < p.trips; trip++) {
+        a = fma(a, factor, term);
+        b = fma(b, factor, term);
+        c = fma(c, factor, term);
+        d = fma(d, factor, term);
+        e = fma(e, factor, term);
+        f = fma(f, factor, term);
+        g = fma(g, factor, term);
+        h = fma(h, factor, term);
+        a = fma(a, factor, term);
+        b = fma(b, factor, term);
+        c = fma(c, factor, term);
+        d = fma(d, factor, term);
+        e = fma(e, factor, term);
+        f = fma(f, factor, term);
+        g = fma(g, factor, term);
+        h = fma(h, factor, term);
+        a = fma(a, factor, term);
+        b = fma(b, factor, term);
+        c = fma(c, factor, term);
+        d = fma(d, factor, term);
+        e = fma(e, factor, term);
+        f = fma(f, factor, term);
+        g = fma(g, factor, term);
+        h = fma(h, factor, term);
+        a = fma(a, factor, term);
+        b = fma(b, factor, term);
+        c = fma(c, factor, term);
+        d = fma(d, factor, term);
+        e = fma(e, factor, term);
+        f = fma(f, factor, term);
+        g = fma(g, factor, term);
+        h = fma(h, factor, term);
+    }
+    result[id.x] = dot((a + b) + (c + d), (e + f) + (g + h));
+}

@@ -1,0 +1,54 @@
+//! Measuring: what a device can do at best, how near its kernels come, and how long an iteration of an attack or a
+//! step of training takes.
+//!
+//! What is timed is what the attacks and the training run, with the plans that they compile. Times are of repeated
+//! calls ([`Spread`]); what is computed can be written out and compared before it is timed
+//! ([`Iteration::check`], [`TrainingStep::check`]).
+
+mod attack;
+mod inputs;
+mod kernels;
+mod memory;
+mod peaks;
+mod plot;
+mod scaling;
+mod spread;
+mod subject;
+mod training;
+
+use crate::{
+    attack::AttackError,
+    data::DataError,
+    device::DeviceError,
+    federated::{ClientError, VictimError},
+    tensor_file::TensorFileError,
+};
+
+pub use attack::Iteration;
+pub use inputs::Inputs;
+pub use kernels::{Bound, Case, KernelMeasured, cases};
+pub use memory::peak_resident;
+pub use peaks::{Peaks, peaks};
+pub use plot::{csv, svg};
+pub use scaling::{Axis, Point, Rise, Sweep, rises, sweeps};
+pub use spread::{Spread, sample};
+pub use subject::{Measured, Subject, Work, standard};
+pub use training::TrainingStep;
+
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Attack(#[from] AttackError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Victim(#[from] VictimError),
+    #[error(transparent)]
+    File(#[from] TensorFileError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error("{path}: tensor 'labels': expected class indices from 0 to {most}, found {found} at {index}")]
+    Label { path: String, index: usize, found: f32, most: usize },
+}

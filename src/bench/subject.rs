@@ -1,0 +1,131 @@
+//! What is measured: a victim, a batch, and how many trials at once.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{BenchError, Inputs, Iteration, Spread, TrainingStep, sample};
+use crate::{
+    device::Device,
+    federated::Request,
+    nn::{Options, options::Stem},
+    plan::Totals,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// One iteration of the `ig` attack: forward, double backward, cosine and total variation, signed Adam.
+    Attack,
+    /// One step of SGD with Nesterov's momentum, batch norm in train mode.
+    Training,
+}
+
+#[derive(Clone, Debug)]
+pub struct Subject {
+    pub work: Work,
+    pub victim: Request,
+    /// `B`
+    pub batch: usize,
+    /// `T`; 1 for training.
+    pub trials: usize,
+}
+
+/// What a subject came to. Times are in seconds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    pub work: Work,
+    pub architecture: String,
+    /// As in `stem=cifar`; empty where all is the architecture's own.
+    pub options: String,
+    /// `[C, H, W]`
+    pub image: [usize; 3],
+    pub batch: usize,
+    pub trials: usize,
+    /// Of one iteration.
+    pub seconds: Spread,
+    /// Median by trials.
+    pub seconds_per_trial: f64,
+    /// Building the graph with its derivatives.
+    pub tape_seconds: Option<f64>,
+    /// `Plan::new`; for training graph and compilation are part of it.
+    pub plan_seconds: f64,
+    pub compile_seconds: Option<f64>,
+    /// Of one iteration; not known for training.
+    pub totals: Option<Totals>,
+}
+
+/// The victims that every report is about.
+pub fn standard() -> Vec<Subject> {
+    let cifar = Options { stem: Some(Stem::Cifar), ..Options::default() };
+    let own = Options::default();
+    let subject = |work, name: &str, options: &Options, batch, trials| {
+        let victim = Request { options: options.clone(), ..Request::named(name) };
+        Subject { work, victim, batch, trials }
+    };
+    vec![
+        subject(Work::Attack, "lenet-zhu", &own, 1, 1),
+        subject(Work::Attack, "lenet-zhu", &own, 8, 1),
+        subject(Work::Attack, "lenet-zhu", &own, 1, 64),
+        subject(Work::Attack, "convnet64", &own, 1, 1),
+        subject(Work::Attack, "convnet64", &own, 4, 1),
+        subject(Work::Attack, "resnet18", &cifar, 1, 1),
+        subject(Work::Attack, "resnet18", &cifar, 4, 1),
+        subject(Work::Attack, "resnet20", &own, 1, 16),
+        subject(Work::Training, "resnet20", &own, 128, 1),
+    ]
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", self.victim.name)?;
+        if self.victim.options != Options::default() {
+            write!(f, " {}", self.victim.options)?;
+        }
+        write!(f, " B={}", self.batch)?;
+        match (self.work, self.trials) {
+            (Work::Training, _) => f.write_str(" training"),
+            (Work::Attack, 1) => Ok(()),
+            (Work::Attack, trials) => write!(f, " T={trials}"),
+        }
+    }
+}
+
+impl Subject {
+    /// Measures for about `seconds`, after compilation and warm-up.
+    pub fn measure(
+        &self,
+        device: &dyn Device,
+        inputs: &Inputs,
+        seconds: f64,
+    ) -> Result<Measured, BenchError> {
+        let model = &inputs.victim.model;
+        let (spread, timing, totals) = match self.work {
+            Work::Attack => {
+                let mut iteration = Iteration::new(device, inputs)?;
+                let spread = sample(seconds, |n| iteration.run(n))?;
+                let [tape, plan, compile] = iteration.seconds;
+                (spread, (Some(tape), plan, Some(compile)), Some(iteration.totals()))
+            }
+            Work::Training => {
+                let mut step = TrainingStep::new(device, inputs)?;
+                let spread = sample(seconds, |n| step.run(n))?;
+                (spread, (None, step.seconds, None), None)
+            }
+        };
+        Ok(Measured {
+            work: self.work,
+            architecture: model.name.clone(),
+            options: model.options.to_string(),
+            image: model.image,
+            batch: self.batch,
+            trials: self.trials,
+            seconds_per_trial: spread.median / self.trials as f64,
+            seconds: spread,
+            tape_seconds: timing.0,
+            plan_seconds: timing.1,
+            compile_seconds: timing.2,
+            totals,
+        })
+    }
+}

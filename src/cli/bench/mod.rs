@@ -1,0 +1,137 @@
+//! `gia-gpu bench`
+
+mod check;
+mod options;
+mod report;
+mod scaling;
+
+use clap::{Args, ValueEnum};
+
+use super::{misuse, progress::Progress};
+use crate::bench::{Inputs, Subject, cases, peak_resident, peaks};
+use options::SubjectOptions;
+use report::Report;
+
+/// Measure a device: its peaks, its kernels' shares of them, and the time of attack iterations.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 --stem cifar \
+                  --batch 1,4 --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling",
+    after_long_help = "Without --arch, the standard victims' iterations are measured, and a training step; with it, \
+                       that victim's. Each time is the median of samples that take --seconds together; the quartiles \
+                       show how much they differ. The peaks are multiply-adds from registers and a triad over memory; \
+                       a kernel's share is of the peak that it would run into first.\n\nJSON: version, device, \
+                       threads, seconds; peaks {flops_per_second, bytes_per_second}; kernels [kernel, shape, seconds, \
+                       flops, bytes, flops_per_second, bytes_per_second, bound, share]; iterations [work, \
+                       architecture, options, image, batch, trials, seconds, seconds_per_trial, tape_seconds, \
+                       plan_seconds, compile_seconds, totals]; peak_memory_bytes, resident, null where the system \
+                       does not say. seconds {median, lower_quartile, upper_quartile, lowest, highest, samples, \
+                       iterations} are of one iteration; totals {steps, flops, contraction_flops, bytes, memory} of \
+                       its plan. Planning a training step includes its graph and compilation.\n\nExamples:\n  \
+                       gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 --stem cifar --batch 1,4 \
+                       --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling"
+)]
+pub struct Bench {
+    /// What to measure, as in peaks,kernels; if not given all of it, or with --arch the attack
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    only: Vec<Part>,
+    #[command(flatten)]
+    subjects: SubjectOptions,
+    /// Seconds for each measurement, after warm-up
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    seconds: f64,
+    #[command(flatten)]
+    check: check::CheckOptions,
+    #[command(flatten)]
+    scaling: scaling::ScalingOptions,
+    #[command(flatten)]
+    device: super::options::DeviceOptions,
+    /// Threads of the CPU device; one a core if not given
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Seed of weights and starts
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Multiply-adds a second, bytes a second
+    Peaks,
+    /// Every kernel's share of them, at the shapes of real attacks
+    Kernels,
+    /// Iterations of the `ig` attack
+    Attack,
+    /// Steps of first-order training
+    Training,
+}
+
+/// More threads than any machine has are a mistake.
+const MAX_THREADS: usize = 1024;
+/// Longest measurement.
+const MAX_SECONDS: f64 = 3600.0;
+
+impl Bench {
+    pub fn run(self) -> anyhow::Result<()> {
+        if !(self.seconds > 0.0 && self.seconds <= MAX_SECONDS) {
+            return Err(misuse(format!(
+                "--seconds: expected more than 0 and at most {MAX_SECONDS}, found {}",
+                self.seconds
+            )));
+        }
+        if let Some(threads) = self.threads {
+            if !(1..=MAX_THREADS).contains(&threads) {
+                return Err(misuse(format!("--threads: expected 1 to {MAX_THREADS}, found {threads}")));
+            }
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+        }
+        let subjects: Vec<Subject> =
+            self.subjects.subjects(self.wants(Part::Attack), self.wants(Part::Training))?;
+        self.check.check(&subjects)?;
+        let device = self.device.device.open()?;
+        if self.check.wanted() {
+            return self.check.write(&*device, &subjects[0], self.seed);
+        }
+
+        let mut report = Report::new(device.info(), self.seconds);
+        if self.scaling.scaling {
+            let victim = self.subjects.victim()?;
+            return self.scaling.run(&*device, &victim, report, self.seed, self.json);
+        }
+        let kernels = if self.wants(Part::Kernels) { cases() } else { vec![] };
+        let bar = Progress::counting("measuring");
+        let all = kernels.len() + subjects.len();
+        let peaks = match self.wants(Part::Peaks) || !kernels.is_empty() {
+            true => Some(peaks(&*device, self.seconds)?),
+            false => None,
+        };
+        report.peaks = peaks;
+        for (done, case) in kernels.iter().enumerate() {
+            bar.count(done, all);
+            if let Some(peaks) = &peaks {
+                report.kernels.push(case.measure(&*device, peaks, self.seconds)?);
+            }
+        }
+        for (done, subject) in subjects.iter().enumerate() {
+            bar.count(kernels.len() + done, all);
+            let inputs = match self.check.input() {
+                Some(path) => Inputs::read(path, subject)?,
+                None => Inputs::drawn(&*device, subject, self.seed)?,
+            };
+            report.iterations.push(subject.measure(&*device, &inputs, self.seconds)?);
+        }
+        bar.finish();
+        report.peak_memory_bytes = peak_resident();
+        report.print(self.json)
+    }
+
+    fn wants(&self, part: Part) -> bool {
+        match self.only.is_empty() {
+            true => part == Part::Attack || !self.subjects.one_victim(),
+            false => self.only.contains(&part),
+        }
+    }
+}

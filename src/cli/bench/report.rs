@@ -1,0 +1,153 @@
+//! What was measured, as a table or as JSON.
+
+use serde::Serialize;
+
+use crate::{
+    bench::{Bound, KernelMeasured, Measured, Peaks, Spread, Work},
+    cli::{print_json, print_line},
+    device::DeviceInfo,
+};
+
+#[derive(Serialize)]
+pub struct Report {
+    /// Of this program.
+    version: &'static str,
+    device: DeviceInfo,
+    /// Of the CPU device.
+    threads: usize,
+    /// Asked for each measurement.
+    seconds: f64,
+    /// Null where neither they nor kernels were asked for.
+    pub peaks: Option<Peaks>,
+    pub kernels: Vec<KernelMeasured>,
+    pub iterations: Vec<Measured>,
+    /// The most memory of this process that was resident at once; null where the system does not say.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl Report {
+    pub fn new(device: DeviceInfo, seconds: f64) -> Report {
+        Report {
+            version: env!("CARGO_PKG_VERSION"),
+            device,
+            threads: rayon::current_num_threads(),
+            seconds,
+            peaks: None,
+            kernels: vec![],
+            iterations: vec![],
+            peak_memory_bytes: None,
+        }
+    }
+
+    /// Asked for each measurement.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    pub fn print(&self, json: bool) -> anyhow::Result<()> {
+        if json {
+            return print_json(self);
+        }
+        let DeviceInfo { kind, name, backend, driver, software } = &self.device;
+        let threads = if kind == "cpu" { format!(", {} threads", self.threads) } else { String::new() };
+        print_line(format!("{kind} {name}, {}{threads}", format!("{backend} {driver}").trim_end()))?;
+        if *software {
+            print_line("a software driver: its figures are no measure of a GPU")?;
+        }
+        if let Some(Peaks { flops_per_second, bytes_per_second }) = self.peaks {
+            let (flops, bytes) = (flops_per_second / 1e9, bytes_per_second / 1e9);
+            print_line(format!(
+                "peaks: {flops:.1} GFLOP/s of multiply-adds in f32, {bytes:.1} GB/s of a triad"
+            ))?;
+        }
+        self.print_kernels()?;
+        self.print_iterations()?;
+        if let Some(bytes) = self.peak_memory_bytes {
+            print_line(format!("\npeak resident memory {:.0} MB", bytes as f64 / 1e6))?;
+        }
+        Ok(())
+    }
+
+    fn print_kernels(&self) -> anyhow::Result<()> {
+        if self.kernels.is_empty() {
+            return Ok(());
+        }
+        print_line(format!(
+            "\n{:<18} {:<42} {:>10} {:>8} {:>7}  share of the peak",
+            "kernel", "shape", "median", "GFLOP/s", "GB/s"
+        ))?;
+        for measured in &self.kernels {
+            let bound = match measured.bound {
+                Bound::Arithmetic => "arithmetic",
+                Bound::Memory => "memory",
+            };
+            print_line(format!(
+                "{:<18} {:<42} {:>10} {:>8.1} {:>7.1}  {:.0} % of {bound}",
+                measured.kernel,
+                measured.shape,
+                time(measured.seconds.median),
+                measured.flops_per_second / 1e9,
+                measured.bytes_per_second / 1e9,
+                100.0 * measured.share,
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn print_iterations(&self) -> anyhow::Result<()> {
+        if self.iterations.is_empty() {
+            return Ok(());
+        }
+        print_line(format!(
+            "\n{:<32} {:>10} {:>21} {:>10} {:>8} {:>10} {:>9}",
+            "iteration", "median", "quartiles", "per trial", "GFLOP/s", "memory", "plan"
+        ))?;
+        for measured in &self.iterations {
+            let Measured { seconds, .. } = measured;
+            let Spread { median, lower_quartile, upper_quartile, .. } = *seconds;
+            let rate =
+                measured.totals.map_or("-".into(), |t| format!("{:.1}", t.flops as f64 / median / 1e9));
+            let memory = measured.totals.map_or("-".into(), |t| format!("{:.1} MB", t.memory as f64 / 1e6));
+            let plan = measured.plan_seconds
+                + measured.tape_seconds.unwrap_or(0.0)
+                + measured.compile_seconds.unwrap_or(0.0);
+            print_line(format!(
+                "{:<32} {:>10} {:>21} {:>10} {:>8} {:>10} {:>9}",
+                name(measured),
+                time(median),
+                format!("{} - {}", time(lower_quartile), time(upper_quartile)),
+                time(measured.seconds_per_trial),
+                rate,
+                memory,
+                time(plan)
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+fn name(measured: &Measured) -> String {
+    let Measured { work, architecture, options, batch, trials, .. } = measured;
+    let options = if options.is_empty() { String::new() } else { format!(" {options}") };
+    match work {
+        Work::Training => format!("{architecture}{options} training B={batch}"),
+        Work::Attack => format!("{architecture}{options} B={batch} T={trials}"),
+    }
+}
+
+/// With three digits or so, in the unit that fits.
+pub fn time(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        s if s >= 1.0 => (s, "s"),
+        s if s >= 1e-3 => (1e3 * s, "ms"),
+        s => (1e6 * s, "µs"),
+    };
+    let digits = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.digits$} {unit}")
+}

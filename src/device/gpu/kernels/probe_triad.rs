@@ -1,0 +1,20 @@
+//! A triad over memory.
+
+use super::super::launch::{Launch, Slot, fold, word};
+use crate::device::DeviceError;
+
+const SHADER: &str = include_str!("../../../../shaders/probe_triad.wgsl");
+
+/// Elements of each array: 128 MiB, or what a binding can hold; together more than an adapter's caches.
+pub fn len(binding_bytes: u64) -> usize {
+    (binding_bytes.min(128 << 20) / 16 * 4) as usize
+}
+
+/// The launch over arrays of `len` elements, and the bytes that it reads and writes.
+pub fn launch(len: usize, reads: Vec<Slot>, write: Slot) -> Result<(Launch, u64), DeviceError> {
+    let vectors = len / 4;
+    let groups = fold(vectors.div_ceil(256))?;
+    let params = vec![word(vectors)?, groups[0], 3.0f32.to_bits()];
+    let launch = Launch { kernel: "probe_triad", source: SHADER.into(), params, reads, write, groups };
+    Ok((launch, 3 * 16 * vectors as u64))
+}
