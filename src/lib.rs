@@ -2,6 +2,7 @@
 
 pub mod attack;
 pub mod cli;
+pub mod clip;
 pub mod data;
 pub mod device;
 pub mod federated;
