@@ -14,3 +14,4 @@ pub mod report;
 pub mod tape;
 pub mod tensor_file;
 pub mod train;
+pub mod weights;

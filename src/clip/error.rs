@@ -59,6 +59,11 @@ pub enum ClipError {
     #[error("label \"{label}\" is {found} tokens long, the model reads {limit}: shorten it")]
     LongLabel { label: String, found: usize, limit: usize },
 
+    #[error(
+        "the built-in model is not part of this build: give a CLIP's safetensors file, or a folder that holds one"
+    )]
+    NoBuiltin,
+
     #[error("no labels to choose from")]
     NoLabels,
 

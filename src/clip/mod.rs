@@ -5,6 +5,7 @@
 //! transformers ([`transformer`]) of frozen weights; the image tower is differentiable down to the pixel, from any
 //! picture size ([`preprocess`]). [`zero_shot`] names pictures with any [`Encoder`].
 
+pub mod builtin;
 pub mod config;
 mod encoder;
 mod error;
