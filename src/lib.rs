@@ -3,6 +3,7 @@
 pub mod attack;
 pub mod bench;
 pub mod cli;
+pub mod clip;
 pub mod data;
 pub mod device;
 pub mod federated;
@@ -14,3 +15,4 @@ pub mod report;
 pub mod tape;
 pub mod tensor_file;
 pub mod train;
+pub mod weights;

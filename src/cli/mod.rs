@@ -17,6 +17,7 @@ mod invert;
 mod labels;
 mod metrics;
 mod model_options;
+mod name;
 mod observed;
 mod options;
 mod plan;
@@ -29,6 +30,7 @@ mod summary;
 mod threat_options;
 mod train;
 mod train_victim;
+mod weights;
 
 use std::{
     fmt::Display,
@@ -66,6 +68,10 @@ enum Command {
     Metrics(metrics::Metrics),
     /// Measure over many batches: label restoration, defences
     Study(study::StudyCommand),
+    /// Say what pictures show, in words of your choice
+    Name(name::Name),
+    /// Get published CLIP weights, or list those there are
+    Weights(weights::Weights),
     /// List the devices this machine has
     Devices(devices::Devices),
     /// Show the steps of one attack iteration: kernels, shapes, bytes, FLOPs
@@ -103,6 +109,8 @@ pub fn main() -> ExitCode {
         Command::Evaluate(command) => command.run(),
         Command::Metrics(command) => command.run(),
         Command::Study(command) => command.run(),
+        Command::Name(command) => command.run(),
+        Command::Weights(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Plan(command) => command.run(),
         Command::Bench(command) => command.run(),

@@ -18,6 +18,12 @@ impl Progress {
         Progress::with_template(stage, "{prefix} {wide_bar} {pos}/{len}, {elapsed} gone, {eta} left")
     }
 
+    /// A bar of bytes, with the speed.
+    pub fn bytes(stage: &'static str) -> Progress {
+        let template = "{prefix} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+        Progress::with_template(stage, template)
+    }
+
     fn with_template(stage: &'static str, template: &str) -> Progress {
         let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());

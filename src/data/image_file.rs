@@ -6,9 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, Pixel, Rgb, RgbImage};
+use image::{DynamicImage, ImageBuffer, ImageFormat, ImageReader, Luma, Pixel, Rgb, RgbImage};
 
-use super::{DataError, Picture, atomic, folder, jpeg_end};
+use super::{DataError, Picture, atomic, folder, jpeg_end, picture::check_shape};
 
 impl Picture {
     /// Reads a PNG or JPEG file, told apart by content. Grey stays one channel; palettes become colour;
@@ -19,6 +19,18 @@ impl Picture {
             return Err(DataError::malformed(path, "a whole JPEG picture", "a file cut short"));
         }
         decode(path, "a PNG or JPEG picture", || image::load_from_memory(&bytes))
+    }
+
+    /// `[H, W]` of a PNG or JPEG file by its header alone, if it is a size that [`Picture::read`] takes.
+    pub fn read_size(path: &Path) -> Result<[usize; 2], DataError> {
+        let unreadable = |cause| DataError::unreadable(path, cause);
+        let reader =
+            ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(unreadable)?;
+        let expected = "a PNG or JPEG picture";
+        let size = reader.into_dimensions().map_err(|cause| DataError::malformed(path, expected, cause))?;
+        let [height, width] = [size.1 as usize, size.0 as usize];
+        check_shape(1, height, width).map_err(|cause| DataError::malformed(path, expected, cause))?;
+        Ok([height, width])
     }
 
     /// Writes an eight-bit PNG, grey or RGB, atomically. Values are clamped to [0, 1] and rounded to the

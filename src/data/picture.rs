@@ -131,7 +131,7 @@ impl Picture {
     }
 }
 
-fn check_shape(channels: usize, height: usize, width: usize) -> Result<(), DataError> {
+pub(super) fn check_shape(channels: usize, height: usize, width: usize) -> Result<(), DataError> {
     if channels != 1 && channels != 3 {
         return Err(DataError::mismatch("channels of a picture", "1 or 3", channels));
     }

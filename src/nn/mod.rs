@@ -1,9 +1,12 @@
 //! Networks as tape composites: layers, losses and the victims' architectures.
 
 pub mod architecture;
+pub mod attention;
 mod cifar_resnet;
 mod convnet;
+pub mod gelu;
 mod init;
+pub mod layer_norm;
 mod layers;
 mod lenet5;
 mod lenet_zhu;

@@ -1,0 +1,174 @@
+//! `gia-gpu name`
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{misuse, options::DeviceOptions, print_json, print_line, progress::Progress};
+use crate::{
+    clip::{
+        Activation, Clip, ClipError, Encoder, Templates, builtin,
+        zero_shot::{Names, check_labels, check_size, name_pictures},
+    },
+    data::{Picture, atomic},
+    weights::{cached, known},
+};
+
+/// Names printed for each picture; `--json` and `--out` have all.
+const SHOWN: usize = 5;
+
+/// Say what pictures show: how well each name fits each picture, by CLIP.
+///
+/// A name's vector is the mean of its sentences' ("a photo of a dog."); a picture's probabilities are the softmax of the
+/// model's scale times the cosines with all names.
+#[derive(Args)]
+#[command(
+    after_help = "Examples: gia-gpu name --clip clip-vit-b32 --labels dog,cat,airplane found/images/*.png\n          \
+                  gia-gpu name --clip ViT-B-32/model.safetensors --labels dog,cat --templates plain dog.jpg --json"
+)]
+pub struct Name {
+    /// What names them: a CLIP's safetensors file, a folder with model.safetensors (and config.json), a name from
+    /// `gia-gpu weights list`, or builtin
+    #[arg(long, value_name = "PATH|builtin", default_value = builtin::NAME)]
+    clip: PathBuf,
+    /// Names to choose from, as in dog,cat,airplane
+    #[arg(long, value_name = "NAME,NAME", required = true, allow_hyphen_values = true)]
+    labels: String,
+    /// Sentences that names are put into: CLIP's 80 for ImageNet, the name alone, or a file with one a line and {} in it
+    #[arg(long, value_name = "FILE|imagenet|plain", default_value = "imagenet")]
+    templates: PathBuf,
+    /// Activation of the model's hidden layers, where no config.json says
+    #[arg(long, value_enum)]
+    activation: Option<Activation>,
+    /// PNG or JPEG files
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    #[command(flatten)]
+    device: DeviceOptions,
+    /// File to write the similarity matrix to, as CSV: a row a picture, a column a name
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print JSON: labels, and a row of probabilities and of cosines for each picture
+    #[arg(long)]
+    json: bool,
+}
+
+/// The output of `--json`.
+#[derive(Serialize)]
+struct Report<'n> {
+    labels: &'n [String],
+    /// `(N,K)`
+    probabilities: &'n [Vec<f64>],
+    /// `(N,K)`
+    cosine: &'n [Vec<f64>],
+    model: String,
+}
+
+impl Name {
+    pub fn run(self) -> anyhow::Result<()> {
+        let labels: Vec<String> = self.labels.split(',').map(String::from).collect();
+        check_labels(&labels).map_err(|error| misuse(format!("--labels: {error}")))?;
+        let templates = match self.templates.to_str() {
+            Some("imagenet") => Templates::imagenet(),
+            Some("plain") => Templates::plain(),
+            _ => Templates::read(&self.templates)?,
+        };
+        // Before the model is read, which takes longer.
+        for image in &self.images {
+            check_size(&image.display().to_string(), Picture::read_size(image)?)?;
+        }
+        let encoder = self.open()?;
+        let device = self.device.device.open()?;
+        let pictures = self
+            .images
+            .iter()
+            .map(|path| (path.display().to_string(), Picture::read(path).map_err(ClipError::from)));
+        let [names_bar, pictures_bar] = ["names", "pictures"].map(Progress::counting);
+        let mut progress = |stage: &'static str, done, of| match stage {
+            "names" => names_bar.count(done, of),
+            _ => pictures_bar.count(done, of),
+        };
+        let found = name_pictures(&*device, &*encoder, &labels, &templates, pictures, &mut progress);
+        for bar in [names_bar, pictures_bar] {
+            bar.finish();
+        }
+        let found = found.map_err(|error| match error {
+            ClipError::LongLabel { .. } => misuse(format!("--labels: {error}")),
+            error => error.into(),
+        })?;
+        found.notes.iter().for_each(|text| note(text));
+        if let Some(out) = &self.out {
+            atomic::write_bytes(out, csv(&self.images, &found).as_bytes())?;
+        }
+        if self.json {
+            let Names { labels, probabilities, cosine, .. } = &found;
+            return print_json(&Report { labels, probabilities, cosine, model: encoder.model() });
+        }
+        print_line(table(&self.images, &found))
+    }
+
+    fn open(&self) -> anyhow::Result<Box<dyn Encoder>> {
+        if self.clip.as_os_str() == builtin::NAME {
+            return Ok(builtin::open()?);
+        }
+        let path = match self.clip.to_str().filter(|_| !self.clip.exists()).and_then(|name| known(name).ok())
+        {
+            None => self.clip.clone(),
+            Some(entry) => match cached(entry)? {
+                Some(found) => found.folder,
+                None => {
+                    anyhow::bail!(
+                        "{0} is not on this machine yet: `gia-gpu weights get {0}` fetches it",
+                        entry.name
+                    )
+                }
+            },
+        };
+        let clip = Clip::open(&path, self.activation)?;
+        clip.notes.iter().for_each(|text| note(text));
+        Ok(Box::new(clip))
+    }
+}
+
+/// Says something beside the result.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "note: {text}");
+}
+
+/// A line a picture: its most probable names.
+fn table(images: &[PathBuf], found: &Names) -> String {
+    let shown: Vec<String> = images.iter().map(|path| path.display().to_string()).collect();
+    let width = shown.iter().map(|path| path.chars().count()).max().unwrap_or(0);
+    let lines = shown.iter().zip(&found.probabilities).map(|(path, row)| {
+        let mut order: Vec<usize> = (0..row.len()).collect();
+        order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
+        let names = order.iter().take(SHOWN).map(|&k| format!("{} {:.1} %", found.labels[k], 100.0 * row[k]));
+        format!("{path:width$}  {}", names.collect::<Vec<_>>().join(", "))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The similarity matrix: softmax(scale·cosine) over the names.
+fn csv(images: &[PathBuf], found: &Names) -> String {
+    let line = |first: &str, cells: &mut dyn Iterator<Item = String>| {
+        let cells = [quoted(first)].into_iter().chain(cells);
+        cells.collect::<Vec<_>>().join(",") + "\n"
+    };
+    let mut text = line("image", &mut found.labels.iter().map(|label| quoted(label)));
+    for (path, row) in images.iter().zip(&found.probabilities) {
+        text += &line(&path.display().to_string(), &mut row.iter().map(f64::to_string));
+    }
+    text
+}
+
+/// A cell of a CSV file (RFC 4180).
+fn quoted(cell: &str) -> String {
+    match cell.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell.into(),
+    }
+}

@@ -1,0 +1,33 @@
+//! CLIP (Radford 2021): pictures and words as vectors that can be compared, on the engine.
+//!
+//! A file's weights are read in Hugging Face's or in OpenCLIP's names ([`naming`]), its sizes from the shapes of
+//! its tensors, and what shapes do not say from the JSON beside it ([`config`]). Both towers are pre-norm
+//! transformers ([`transformer`]) of frozen weights; the image tower is differentiable down to the pixel, from any
+//! picture size ([`preprocess`]). [`zero_shot`] names pictures with any [`Encoder`].
+
+pub mod builtin;
+pub mod config;
+mod encoder;
+mod error;
+mod image;
+mod looks_like;
+mod model;
+mod naming;
+pub mod preprocess;
+pub mod resize;
+mod similarity;
+pub mod templates;
+mod text;
+pub mod tokens;
+mod tower;
+mod transformer;
+pub mod zero_shot;
+
+pub use config::{Activation, Sources};
+pub use encoder::{Encoder, ImageEncoder, NameFeatures};
+pub use error::ClipError;
+pub use model::Clip;
+pub use similarity::cosine;
+pub use templates::Templates;
+pub use tokens::Tokens;
+pub use tower::Frozen;

@@ -1,0 +1,130 @@
+//! Where a tower's tensors stand in a file: Hugging Face's `CLIPModel`, or OpenAI's and OpenCLIP's `state_dict`.
+
+use crate::tensor_file::TensorFile;
+
+/// Which tower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Image,
+    Text,
+}
+
+/// Whose names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    HuggingFace,
+    /// With what stands before the text tower's names: nothing, or `text.` in OpenCLIP's later classes.
+    OpenClip(&'static str),
+}
+
+/// A tensor as the file has it, and what of it is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub name: String,
+    pub part: Part,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Whole,
+    /// One of three equal parts along the first axis: query, key, value.
+    Third(usize),
+    /// Of a matrix that is multiplied from the right.
+    Transposed,
+}
+
+impl Naming {
+    /// The naming that most of the file's tensors fit; `None` if it has neither.
+    pub fn of(file: &TensorFile) -> Option<Naming> {
+        let has = |name: &str| file.tensors.contains_key(name) || file.non_float.contains_key(name);
+        let any = |start: &str| {
+            file.tensors.keys().chain(file.non_float.keys()).any(|name| name.starts_with(start))
+        };
+        if any("vision_model.") || any("text_model.") {
+            Some(Naming::HuggingFace)
+        } else if has("visual.conv1.weight") || any("visual.transformer.") {
+            Some(Naming::OpenClip(if any("text.transformer.") { "text." } else { "" }))
+        } else {
+            None
+        }
+    }
+
+    /// Where a tower's tensor stands, given its name here (see [`super::tower::Tower`]).
+    pub fn place(self, side: Side, name: &str) -> Place {
+        let (stem, last) = name.rsplit_once('.').unwrap_or((name, ""));
+        let dotted = |stem: &str| if last.is_empty() { stem.to_string() } else { format!("{stem}.{last}") };
+        let whole = |name: String| Place { name, part: Part::Whole };
+        let block = stem.strip_prefix("layers.").and_then(|rest| rest.split_once('.'));
+        match (self, block) {
+            (Naming::HuggingFace, Some((layer, stem))) => {
+                let stem = match stem {
+                    "norm1" => "layer_norm1",
+                    "norm2" => "layer_norm2",
+                    "query" => "self_attn.q_proj",
+                    "key" => "self_attn.k_proj",
+                    "value" => "self_attn.v_proj",
+                    "out" => "self_attn.out_proj",
+                    "fc1" => "mlp.fc1",
+                    _ => "mlp.fc2",
+                };
+                let tower = if side == Side::Image { "vision" } else { "text" };
+                whole(format!("{tower}_model.encoder.layers.{layer}.{}", dotted(stem)))
+            }
+            (Naming::HuggingFace, None) => whole(hugging_face(side, stem, &dotted)),
+            (Naming::OpenClip(text), Some((layer, stem))) => {
+                let tower = if side == Side::Image { "visual." } else { text };
+                let name = |stem: &str| format!("{tower}transformer.resblocks.{layer}.{stem}");
+                let third = ["query", "key", "value"].iter().position(|part| *part == stem);
+                match (third, stem) {
+                    (Some(third), _) => {
+                        Place { name: name(&format!("attn.in_proj_{last}")), part: Part::Third(third) }
+                    }
+                    (None, "norm1") => whole(name(&dotted("ln_1"))),
+                    (None, "norm2") => whole(name(&dotted("ln_2"))),
+                    (None, "out") => whole(name(&dotted("attn.out_proj"))),
+                    (None, "fc1") => whole(name(&dotted("mlp.c_fc"))),
+                    (None, _) => whole(name(&dotted("mlp.c_proj"))),
+                }
+            }
+            (Naming::OpenClip(text), None) => open_clip(side, text, stem, &dotted),
+        }
+    }
+
+    /// What all layers' names of a tower start with, before the layer's number.
+    pub fn layers(self, side: Side) -> String {
+        let place = self.place(side, "layers.0.norm1.weight").name;
+        place.split_once("0.").expect("the layer's number").0.to_string()
+    }
+}
+
+fn hugging_face(side: Side, stem: &str, dotted: &dyn Fn(&str) -> String) -> String {
+    match (side, stem) {
+        (Side::Image, "patch") => dotted("vision_model.embeddings.patch_embedding"),
+        (Side::Image, "class") => "vision_model.embeddings.class_embedding".into(),
+        (Side::Image, "position") => "vision_model.embeddings.position_embedding.weight".into(),
+        // Misspelt in the original.
+        (Side::Image, "norm_pre") => dotted("vision_model.pre_layrnorm"),
+        (Side::Image, "norm_post") => dotted("vision_model.post_layernorm"),
+        (Side::Image, _) => "visual_projection.weight".into(),
+        (Side::Text, "token") => "text_model.embeddings.token_embedding.weight".into(),
+        (Side::Text, "position") => "text_model.embeddings.position_embedding.weight".into(),
+        (Side::Text, "norm_post") => dotted("text_model.final_layer_norm"),
+        (Side::Text, _) => "text_projection.weight".into(),
+    }
+}
+
+fn open_clip(side: Side, text: &str, stem: &str, dotted: &dyn Fn(&str) -> String) -> Place {
+    let (name, part) = match (side, stem) {
+        (Side::Image, "patch") => (dotted("visual.conv1"), Part::Whole),
+        (Side::Image, "class") => ("visual.class_embedding".into(), Part::Whole),
+        (Side::Image, "position") => ("visual.positional_embedding".into(), Part::Whole),
+        (Side::Image, "norm_pre") => (dotted("visual.ln_pre"), Part::Whole),
+        (Side::Image, "norm_post") => (dotted("visual.ln_post"), Part::Whole),
+        (Side::Image, _) => ("visual.proj".into(), Part::Transposed),
+        (Side::Text, "token") => (format!("{text}token_embedding.weight"), Part::Whole),
+        (Side::Text, "position") => (format!("{text}positional_embedding"), Part::Whole),
+        (Side::Text, "norm_post") => (dotted(&format!("{text}ln_final")), Part::Whole),
+        (Side::Text, _) => (format!("{text}text_projection"), Part::Transposed),
+    };
+    Place { name, part }
+}

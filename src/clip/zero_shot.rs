@@ -1,0 +1,103 @@
+//! Names for pictures that no training saw: softmax over names of scale × cosine (Radford 2021, §3.1).
+
+use super::{ClipError, Encoder, ImageEncoder, Templates, encoder::directions};
+use crate::{data::Picture, device::Device};
+
+/// Smallest side of a picture that something could be seen on.
+const SMALLEST: usize = 2;
+
+/// What a model says about pictures, a row each.
+#[derive(Clone, Debug)]
+pub struct Names {
+    pub labels: Vec<String>,
+    /// `(N,K)`: rows sum to 1.
+    pub probabilities: Vec<Vec<f64>>,
+    /// `(N,K)`
+    pub cosine: Vec<Vec<f64>>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// Told what is encoded: `names` or `pictures`, how many are done and of how many.
+pub type Progress<'p> = &'p mut dyn FnMut(&'static str, usize, usize);
+
+/// Compares every picture with every name. `pictures`: what to call each in an error, and how to get it; they are
+/// read one after the other.
+pub fn name_pictures(
+    device: &dyn Device,
+    encoder: &dyn Encoder,
+    labels: &[String],
+    templates: &Templates,
+    pictures: impl ExactSizeIterator<Item = (String, Result<Picture, ClipError>)>,
+    progress: Progress,
+) -> Result<Names, ClipError> {
+    let labels = check_labels(labels)?;
+    // Names come first: what is wrong with one shows before the pictures are computed.
+    let names =
+        encoder.name_features(device, &labels, templates, &mut |done, of| progress("names", done, of))?;
+    let width = names.vectors.len() / labels.len();
+    let mut found = Names { labels, probabilities: vec![], cosine: vec![], notes: names.notes };
+    let count = pictures.len();
+    let mut images = ImageEncoder::new(device, encoder, count)?;
+    let mut pictures = pictures.peekable();
+    while pictures.peek().is_some() {
+        let mut calls = vec![];
+        let mut prepared = vec![];
+        for (call, picture) in pictures.by_ref().take(images.batch()) {
+            let picture = picture?;
+            check_size(&call, [picture.height, picture.width])?;
+            prepared.extend(images.prepare(picture)?);
+            calls.push(call);
+        }
+        let features = images.features(&prepared)?;
+        for (call, feature) in calls.iter().zip(features.chunks(width)) {
+            let direction = directions(feature, width, || call.clone())?;
+            let cosine: Vec<f64> = names.vectors.chunks(width).map(|name| dot(&direction, name)).collect();
+            found.probabilities.push(softmax(&cosine, f64::from(encoder.scale())));
+            found.cosine.push(cosine);
+        }
+        progress("pictures", found.cosine.len(), count);
+    }
+    Ok(found)
+}
+
+/// Refuses a picture `[H, W]` that shows nothing.
+pub fn check_size(what: &str, [height, width]: [usize; 2]) -> Result<(), ClipError> {
+    if height.min(width) >= SMALLEST {
+        return Ok(());
+    }
+    let found = format!("{height}×{width} pixels");
+    let expected = format!("at least {SMALLEST}×{SMALLEST}");
+    Err(ClipError::PictureSize { what: what.into(), found, expected })
+}
+
+/// Labels without the spaces around them: none empty, none twice.
+pub fn check_labels(labels: &[String]) -> Result<Vec<String>, ClipError> {
+    let labels: Vec<String> = labels.iter().map(|label| label.trim().to_string()).collect();
+    if labels.is_empty() {
+        return Err(ClipError::NoLabels);
+    }
+    for (index, label) in labels.iter().enumerate() {
+        if label.is_empty() {
+            return Err(ClipError::EmptyLabel { index: index + 1 });
+        }
+        // The tokeniser knows no upper case.
+        let same = |other: &String| other.to_lowercase() == label.to_lowercase();
+        if let Some(first) = labels[..index].iter().position(same) {
+            let (first, second) = (first + 1, index + 1);
+            return Err(ClipError::DuplicateLabel { label: label.clone(), first, second });
+        }
+    }
+    Ok(labels)
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
+
+fn softmax(cosine: &[f64], scale: f64) -> Vec<f64> {
+    let largest = cosine.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let exp: Vec<f64> = cosine.iter().map(|c| (scale * (c - largest)).exp()).collect();
+    let sum: f64 = exp.iter().sum();
+    exp.iter().map(|e| e / sum).collect()
+}

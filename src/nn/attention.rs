@@ -1,0 +1,61 @@
+//! Scaled dot-product attention (Vaswani 2017) of several heads.
+
+use crate::tape::{Tape, Var};
+
+/// Sizes of one attention.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads {
+    /// `B`
+    pub batch: usize,
+    /// `L`
+    pub tokens: usize,
+    /// `H`
+    pub heads: usize,
+}
+
+/// softmax(q·kᵀ/√d + mask)·v per sequence and head: `q, k, v (B·H,L,d)`, mask `(1,L,L)`, result `(B·H,L,d)`.
+pub fn attention(tape: &mut Tape, [q, k, v]: [Var; 3], mask: Option<Var>) -> Var {
+    let width = tape.shape(q)[2] as f64;
+    let across = tape.transpose(k);
+    let scores = tape.matmul(q, across);
+    // Scaled here and not in q: a scaled q would be stored once more on the way back.
+    let mut scores = tape.mul_scalar(scores, 1.0 / width.sqrt());
+    if let Some(mask) = mask {
+        scores = tape.add(scores, mask);
+    }
+    let max = tape.max_over(scores, &[2]);
+    let shifted = tape.sub(scores, max);
+    let exp = tape.exp(shifted);
+    let sum = tape.sum(exp, &[2]);
+    let weights = tape.div(exp, sum);
+    tape.matmul(weights, v)
+}
+
+/// A causal mask `(1,L,L)`: a token sees itself and what stands before it. Finite, for shading languages
+/// promise nothing about infinities; far below every score.
+pub fn causal_mask(tape: &mut Tape, tokens: usize) -> Var {
+    const HIDDEN: f64 = -1e30;
+    let cell = |at: usize| if at % tokens > at / tokens { HIDDEN } else { 0.0 };
+    tape.literal(&[1, tokens, tokens], (0..tokens * tokens).map(cell).collect())
+}
+
+/// A projection and its bias by head: `x (1,B·L,D), bias (D) → (B·H,L,D/H)`. The bias is added behind the
+/// permutation, so that one kernel does both.
+pub fn split_heads(tape: &mut Tape, x: Var, bias: Var, sizes: Heads) -> Var {
+    let Heads { batch, tokens, heads } = sizes;
+    let width = tape.shape(x)[2] / heads;
+    let x = tape.reshape(x, &[batch, tokens, heads, width]);
+    let x = tape.permute(x, &[0, 2, 1, 3]);
+    let bias = tape.reshape(bias, &[1, heads, 1, width]);
+    let x = tape.add(x, bias);
+    tape.reshape(x, &[batch * heads, tokens, width])
+}
+
+/// The inverse without a bias: `(B·H,L,D/H) → (1,B·L,D)`.
+pub fn join_heads(tape: &mut Tape, x: Var, sizes: Heads) -> Var {
+    let Heads { batch, tokens, heads } = sizes;
+    let width = tape.shape(x)[2];
+    let x = tape.reshape(x, &[batch, heads, tokens, width]);
+    let x = tape.permute(x, &[0, 2, 1, 3]);
+    tape.reshape(x, &[1, batch * tokens, heads * width])
+}
