@@ -7,7 +7,12 @@ use gia_gpu::{
         invert::{Reconstruction, Setting, Target, invert},
     },
     data::Normalisation,
-    device::{Device, DeviceError, DeviceInfo, Executable, cpu::Cpu, limited::Limited},
+    device::{
+        Device, DeviceError, DeviceInfo, Executable,
+        cpu::Cpu,
+        limited::Limited,
+        probe::{Limit, Probe},
+    },
     federated::{Protocol, Request, Victim, client},
     plan::Plan,
     random,
@@ -40,6 +45,10 @@ impl Device for Watched {
 
     fn info(&self) -> DeviceInfo {
         Cpu::<f32>::new().info()
+    }
+
+    fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
+        Cpu::<f32>::new().probe(limit)
     }
 }
 

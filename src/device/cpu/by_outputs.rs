@@ -103,7 +103,9 @@ impl Convolution {
         let reach = |d: usize| -> [isize; 2] {
             let shifts = |p: usize| {
                 (0..spec.kernel[d])
-                    .filter(move |k| (p + spec.padding[d] + stride * spec.kernel[d] - k) % stride == 0)
+                    .filter(move |k| {
+                        (p + spec.padding[d] + stride * spec.kernel[d] - k).is_multiple_of(stride)
+                    })
                     .map(move |k| ((p + spec.padding[d]) as isize - k as isize).div_euclid(stride as isize))
             };
             let all = || (0..stride).flat_map(shifts);
