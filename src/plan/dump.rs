@@ -219,7 +219,7 @@ impl Plan {
         }
     }
 
-    /// One line a step: kernel, shapes, FLOPs, bytes, buffers; then the totals, and what was fused.
+    /// One line a step: kernel, shapes, FLOPs, bytes, buffers; then what was fused, and the totals.
     pub fn dump(&self) -> String {
         let mut text = String::new();
         for (i, step) in self.steps.iter().enumerate() {
@@ -235,6 +235,7 @@ impl Plan {
                 step.detail()
             );
         }
+        text += &self.report();
         let t = self.totals();
         let _ = writeln!(
             text,
@@ -247,7 +248,6 @@ impl Plan {
             t.memory as f64 / 1e6,
             t.unfused
         );
-        text += &self.report();
         text
     }
 }

@@ -46,13 +46,6 @@ fn best_order(
 ) -> Vec<TensorStep> {
     let graph = Graph::new(tape, &steps, held, updates);
     let candidates = [(0..steps.len()).collect(), graph.lazy(), graph.forwards(), graph.backwards()];
-    if std::env::var("DBG").is_ok() {
-        eprintln!(
-            "steps {} peaks MB {:?}",
-            steps.len(),
-            candidates.iter().map(|o: &Vec<usize>| graph.peak(o) as f64 * 4e-6).collect::<Vec<_>>()
-        );
-    }
     let best = candidates.into_iter().min_by_key(|order: &Vec<usize>| graph.peak(order)).unwrap_or_default();
     let mut steps: Vec<Option<TensorStep>> = steps.into_iter().map(Some).collect();
     best.into_iter().map(|i| steps[i].take().expect("an order names every step once")).collect()
