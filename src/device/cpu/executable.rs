@@ -120,12 +120,8 @@ impl<R: Real> CpuExecutable<R> {
     /// Replays the plan. Values that are not finite are carried along.
     pub fn run(&mut self, iterations: usize) -> Result<(), DeviceError> {
         self.workers.fit_pool();
-        if rayon::current_thread_index().is_some() {
-            self.replay(iterations);
-        } else {
-            // Moves the whole run onto a thread of the pool: entering it costs more than a small step.
-            rayon::join(|| self.replay(iterations), || ());
-        }
+        let crew = self.workers.crew();
+        crew.lead(rayon::current_num_threads() - 1, || self.replay(iterations));
         Ok(())
     }
 
@@ -155,13 +151,15 @@ impl<R: Real> CpuExecutable<R> {
     pub fn run_timed(&mut self) -> Vec<Duration> {
         self.workers.fit_pool();
         self.stale = false;
-        let steps = 0..self.steps.len();
-        let time = |step: usize| {
-            let started = Instant::now();
-            self.run_steps(step..step + 1);
-            started.elapsed()
-        };
-        steps.map(time).collect()
+        let mut times = Vec::with_capacity(self.steps.len());
+        self.workers.crew().lead(rayon::current_num_threads() - 1, || {
+            for step in 0..self.steps.len() {
+                let started = Instant::now();
+                self.run_steps(step..step + 1);
+                times.push(started.elapsed());
+            }
+        });
+        times
     }
 
     /// Reads an input, a state or a kept output, row-major.

@@ -12,6 +12,7 @@ mod conv2d;
 mod conv2d_grad_input;
 mod conv2d_grad_weight;
 mod conv_sum;
+mod crew;
 mod direct;
 mod direct_tiles;
 mod elementary;

@@ -1,14 +1,14 @@
 //! Threads and the memory that each of them works in.
 
 use std::sync::{
-    Mutex,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::real::Real;
+use super::{crew::Crew, real::Real};
 
 /// Estimated nanoseconds of a step below which waking another thread costs more than it saves.
-const PARALLEL_WORK: usize = 20_000;
+const PARALLEL_WORK: usize = 8_000;
 
 /// What one thread needs to run any step of a plan.
 #[derive(Clone, Default)]
@@ -24,11 +24,13 @@ pub struct Workers<R> {
     workspaces: Vec<Workspace<R>>,
     /// Memory of a step as a whole: partial sums, packed operands.
     shared: Vec<R>,
+    crew: Arc<Crew>,
 }
 
 impl<R: Real> Workers<R> {
     pub fn new(workspace: Workspace<R>, shared: usize) -> Self {
-        let mut workers = Workers { workspaces: vec![workspace], shared: vec![R::zero(); shared] };
+        let mut workers =
+            Workers { workspaces: vec![workspace], shared: vec![R::zero(); shared], crew: Arc::default() };
         workers.fit_pool();
         workers
     }
@@ -41,6 +43,11 @@ impl<R: Real> Workers<R> {
             let first = self.workspaces[0].clone();
             self.workspaces.resize(threads, first);
         }
+    }
+
+    /// The threads to run with.
+    pub fn crew(&self) -> Arc<Crew> {
+        self.crew.clone()
     }
 
     /// Lends the step's shared memory, so that it can be used beside the workspaces.
@@ -72,7 +79,7 @@ impl<R: Real> Workers<R> {
         let length = length.max(1);
         let threads = self.threads_for(work).min(out.len().div_ceil(length));
         let queue = Mutex::new(out.chunks_mut(length).enumerate());
-        fork(&mut self.workspaces[..threads], &|workspace| {
+        fork(&self.crew, &mut self.workspaces[..threads], &|workspace| {
             loop {
                 // The lock is released before the block is computed.
                 let next = queue.lock().expect("taking a block does not panic").next();
@@ -86,7 +93,7 @@ impl<R: Real> Workers<R> {
     pub fn each_task(&mut self, tasks: usize, work: usize, body: impl Fn(&mut Workspace<R>, usize) + Sync) {
         let threads = self.threads_for(work).min(tasks);
         let next = AtomicUsize::new(0);
-        fork(&mut self.workspaces[..threads], &|workspace| {
+        fork(&self.crew, &mut self.workspaces[..threads], &|workspace| {
             loop {
                 let task = next.fetch_add(1, Ordering::Relaxed);
                 if task >= tasks {
@@ -98,15 +105,15 @@ impl<R: Real> Workers<R> {
     }
 }
 
-/// Calls `body` once for each workspace, at the same time where threads are free.
-/// `rayon::join` keeps its jobs on the stack, so this allocates nothing.
-fn fork<R: Send>(workspaces: &mut [Workspace<R>], body: &(impl Fn(&mut Workspace<R>) + Sync)) {
-    match workspaces {
-        [] => {}
-        [one] => body(one),
-        more => {
-            let (left, right) = more.split_at_mut(more.len() / 2);
-            rayon::join(|| fork(left, body), || fork(right, body));
-        }
+/// Calls `body` with each workspace whose thread is free, and at least with the first. Allocates nothing.
+fn fork<R: Send>(crew: &Crew, workspaces: &mut [Workspace<R>], body: &(impl Fn(&mut Workspace<R>) + Sync)) {
+    struct Start<R>(*mut Workspace<R>);
+    // SAFETY: every participant has an index, and so a workspace, of its own.
+    unsafe impl<R: Send> Sync for Start<R> {}
+    let start = Start(workspaces.as_mut_ptr());
+    let (start, participants) = (&start, workspaces.len());
+    if participants > 0 {
+        // SAFETY: the index is below the number of participants, and the slice is borrowed for the call.
+        crew.share(participants, &move |index| body(unsafe { &mut *start.0.add(index) }));
     }
 }
