@@ -1,5 +1,12 @@
 //! `gia-gpu plan`
 
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
 use clap::Args;
 
 use super::{
@@ -18,8 +25,10 @@ use crate::{
         problem::{Problem, Scene, Sizes},
     },
     data::Normalisation,
+    device::gpu::{Gpu, Shader, Style},
     federated::{DEFAULT_CLASSES, check_classes},
     nn::Model,
+    plan::Plan,
     tensor_file::GradientInfo,
 };
 
@@ -36,6 +45,9 @@ pub struct PlanCommand {
     /// Pictures in the batch
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: usize,
+    /// Write every shader that a GPU might run for this plan into this folder, for tools that look at them
+    #[arg(long, value_name = "DIR")]
+    shaders: Option<PathBuf>,
 }
 
 impl PlanCommand {
@@ -65,6 +77,28 @@ impl PlanCommand {
             }
             None => lbfgs::plan(&problem),
         };
+        if let Some(folder) = &self.shaders {
+            write_shaders(&plan, folder)?;
+        }
         print_line(plan.dump().trim_end())
     }
+}
+
+/// One file a distinct text, `KERNEL-VARIANT-NUMBER.wgsl`: contractions in every tile that may suit them.
+fn write_shaders(plan: &Plan, folder: &Path) -> anyhow::Result<()> {
+    let unwritable = |path: &Path| format!("cannot write {}", path.display());
+    fs::create_dir_all(folder).with_context(|| unwritable(folder))?;
+    let mut written = HashSet::new();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    for Shader { kernel, variant, source } in Gpu::shaders(plan, Style::default())? {
+        if !written.insert(source.clone()) {
+            continue;
+        }
+        let name = if variant.is_empty() { kernel.to_string() } else { format!("{kernel}-{variant}") };
+        let number = numbers.entry(name.clone()).or_default();
+        *number += 1;
+        let path = folder.join(format!("{name}-{number}.wgsl"));
+        fs::write(&path, source).with_context(|| unwritable(&path))?;
+    }
+    Ok(())
 }

@@ -24,7 +24,7 @@ pub struct Target {
 pub fn targets() -> &'static [Target] {
     static TARGETS: OnceLock<Vec<Target>> = OnceLock::new();
     TARGETS.get_or_init(|| {
-        let gpu = Gpu::new(GpuOptions { allow_software: true, checked: true }).unwrap_or_else(|error| {
+        let gpu = Gpu::new(GpuOptions { allow_software: true, checked: true, ..GpuOptions::default() }).unwrap_or_else(|error| {
             panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
         });
         vec![

@@ -13,7 +13,7 @@ use gia_gpu::{
     device::{
         Device, DeviceError,
         cpu::Cpu,
-        gpu::{Gpu, GpuOptions},
+        gpu::{Gpu, GpuOptions, Tuning},
     },
     plan::{
         Plan,
@@ -31,7 +31,7 @@ pub const EPSILON: f64 = f32::EPSILON as f64 / 2.0;
 pub fn gpu(checked: bool) -> &'static Gpu {
     static GPUS: [OnceLock<Gpu>; 2] = [OnceLock::new(), OnceLock::new()];
     GPUS[usize::from(checked)].get_or_init(|| {
-        Gpu::new(GpuOptions { allow_software: true, checked }).unwrap_or_else(|error| {
+        Gpu::new(GpuOptions { allow_software: true, checked, tuning: Tuning::Rule, ..GpuOptions::default() }).unwrap_or_else(|error| {
             panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
         })
     })

@@ -3,13 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use wgpu::{
-    BindGroup, BindGroupEntry, BindingResource, Buffer, BufferDescriptor, BufferUsages, ComputePipeline,
-    MapMode, SubmissionIndex,
+    BindGroup, BindGroupEntry, BindingResource, Buffer, BufferDescriptor, BufferUsages, ComputePass,
+    ComputePipeline, MapMode, SubmissionIndex,
 };
 
-use super::{context::Context, kernels, launch::Launch, memory::Memory, pace::Pace};
+use super::{context::Context, launch::Launch, memory::Memory, pace::Pace};
 use crate::{
-    device::{DeviceError, Executable, cpu},
+    device::{DeviceError, Executable},
     plan::{Plan, kernel::BufferId},
     tape::Var,
 };
@@ -34,9 +34,12 @@ struct Dispatch {
 }
 
 impl GpuExecutable {
-    pub fn new(context: Arc<Context>, plan: &Plan) -> Result<Self, DeviceError> {
-        cpu::check(plan)?;
-        let mut launches = kernels::launches(plan)?;
+    /// Of a plan that was checked, and its launches.
+    pub fn new(
+        context: Arc<Context>,
+        plan: &Plan,
+        mut launches: Vec<Launch>,
+    ) -> Result<Self, DeviceError> {
         launches.retain(|launch| launch.groups.iter().all(|&n| n > 0));
         let memory = Memory::new(&context, plan, &launches)?;
         let dispatches = launches
@@ -72,6 +75,18 @@ impl GpuExecutable {
     fn submit(&self, from: usize, to: usize) -> SubmissionIndex {
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
+        self.encode(&mut pass, from, to);
+        drop(pass);
+        self.context.queue.submit([encoder.finish()])
+    }
+
+    /// Dispatches of one replay.
+    pub fn dispatches(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Encodes dispatches `from..to` of the endless replay.
+    pub fn encode(&self, pass: &mut ComputePass, from: usize, to: usize) {
         let mut current = None;
         for at in from..to {
             let dispatch = &self.dispatches[at % self.dispatches.len()];
@@ -83,8 +98,6 @@ impl GpuExecutable {
             let [x, y, z] = dispatch.groups;
             pass.dispatch_workgroups(x, y, z);
         }
-        drop(pass);
-        self.context.queue.submit([encoder.finish()])
     }
 
     /// Copies `out.len()` elements of `buffer` from element `first` on through the staging buffer.

@@ -8,35 +8,39 @@ mod context;
 mod executable;
 mod kernels;
 mod launch;
+mod measure;
 mod memory;
+mod options;
 mod pace;
 mod pipeline;
+mod store;
+pub mod tune;
 
 use std::sync::Arc;
 
 use super::{Device, DeviceError, DeviceInfo, Executable};
-use crate::plan::Plan;
+use crate::plan::{Plan, kernel::Step};
 use context::Context;
 use executable::GpuExecutable;
-
-/// How a [`Gpu`] is chosen and how its shaders are compiled.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct GpuOptions {
-    /// Takes a software driver such as lavapipe or WARP if there is no GPU.
-    pub allow_software: bool,
-    /// Compiles shaders with bounds checks and loop bounds, as for text from a stranger.
-    pub checked: bool,
-}
+pub use kernels::{Style, TILES, Tile};
+use launch::Launch;
+pub use options::{GpuOptions, Tuning};
+pub use store::default_folder;
+use tune::Tuner;
 
 /// An opened adapter, and the pipelines compiled on it so far.
 pub struct Gpu {
     context: Arc<Context>,
+    style: Style,
+    tuner: Option<Tuner>,
 }
 
 /// A finished shader, for tools that look at its text.
 pub struct Shader {
     /// Name of the kernel's file in `shaders/`.
     pub kernel: &'static str,
+    /// Which of the kernel's texts: the tile, `-edge` where sizes are no multiples of it. Empty where there is one.
+    pub variant: String,
     /// WGSL with one entry point, `main`.
     pub source: String,
 }
@@ -47,8 +51,23 @@ impl Gpu {
     /// # Errors
     /// [`DeviceError::NoAdapter`] if there is none, [`DeviceError::Failed`] if its driver refuses.
     pub fn new(options: GpuOptions) -> Result<Self, DeviceError> {
-        let adapter = adapter::choose(options.allow_software)?;
-        Ok(Gpu { context: Arc::new(Context::open(&adapter, options.checked)?) })
+        let adapter = adapter::choose(&options)?;
+        let (software, identity) = adapter::identity(&adapter);
+        let measured = match options.tuning {
+            Tuning::Measured => !software,
+            Tuning::Forced => true,
+            Tuning::Rule | Tuning::Only(_) => false,
+        };
+        // A software driver leaves nothing on the disk unless it is told to act like any other.
+        let folder = options.cache.as_deref().filter(|_| !software || options.tuning == Tuning::Forced);
+        let context = Context::open(&adapter, &options, measured, folder)?;
+        let style = Style {
+            tile: if let Tuning::Only(tile) = options.tuning { Some(tile) } else { None },
+            subgroups: context.device.features().contains(wgpu::Features::SUBGROUP) && options.subgroups,
+            half_tiles: options.half_tiles,
+        };
+        let tuner = measured.then(|| Tuner::open(&identity, folder));
+        Ok(Gpu { context: Arc::new(context), style, tuner })
     }
 
     /// Every adapter that a driver offers, usable or not.
@@ -56,19 +75,70 @@ impl Gpu {
         adapter::all().iter().map(|adapter| adapter::info(&adapter.get_info())).collect()
     }
 
-    /// The shaders that a plan would run, in order. Needs no adapter.
+    /// Every shader that a device might run for a plan, in order: contractions in each of their tiles.
+    /// Needs no adapter. `style` says what the device has; its tile does not count.
     ///
     /// # Errors
     /// As for [`Device::compile`], as far as no device is needed.
-    pub fn shaders(plan: &Plan) -> Result<Vec<Shader>, DeviceError> {
-        let launches = kernels::launches(plan)?;
-        Ok(launches.into_iter().map(|l| Shader { kernel: l.kernel, source: l.source }).collect())
+    pub fn shaders(plan: &Plan, style: Style) -> Result<Vec<Shader>, DeviceError> {
+        let mut shaders = Vec::new();
+        for step in &plan.steps {
+            let tiles = kernels::candidates(step);
+            let untiled = tiles.is_empty().then_some(None);
+            for tile in tiles.into_iter().map(Some).chain(untiled) {
+                let launches = kernels::launches(step, &Style { tile, ..style })?;
+                shaders.extend(launches.into_iter().map(|launch| Shader {
+                    kernel: launch.kernel,
+                    variant: launch.variant,
+                    source: launch.source,
+                }));
+            }
+        }
+        Ok(shaders)
+    }
+
+    /// Everything that one replay of a plan dispatches, in order.
+    fn launches(&self, plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
+        let mut launches = Vec::new();
+        for (at, step) in plan.steps.iter().enumerate() {
+            let style = Style { tile: self.tile(plan, step), ..self.style };
+            launches.extend(kernels::launches(step, &style).map_err(|error| match error {
+                DeviceError::Failed(why) => {
+                    DeviceError::Failed(format!("step {at}, {}: {why}", step.name()))
+                }
+                other => other,
+            })?);
+        }
+        if let Some(tuner) = &self.tuner {
+            tuner.save();
+        }
+        Ok(launches)
+    }
+
+    /// The tile of a contraction; none is the fixed rule's.
+    fn tile(&self, plan: &Plan, step: &Step) -> Option<Tile> {
+        let Some(tuner) = &self.tuner else { return self.style.tile };
+        let candidates = kernels::candidates(step);
+        // What is compiled differs with the checks and the elements of a tile, and so may what is fastest.
+        let shape = format!(
+            "{:?}{}{}",
+            step.kernel,
+            if self.style.half_tiles { " half" } else { "" },
+            if self.context.pipelines.checked() { " checked" } else { "" }
+        );
+        tuner.choose(&shape, &candidates, &mut |tile| {
+            let style = Style { tile: Some(tile), ..self.style };
+            measure::step(&self.context, plan, step, &style)
+        })
     }
 }
 
 impl Device for Gpu {
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError> {
-        Ok(Box::new(GpuExecutable::new(self.context.clone(), plan)?))
+        super::cpu::check(plan)?;
+        let executable = GpuExecutable::new(self.context.clone(), plan, self.launches(plan)?)?;
+        self.context.pipelines.save();
+        Ok(Box::new(executable))
     }
 
     fn info(&self) -> DeviceInfo {

@@ -9,9 +9,12 @@ mod gather;
 mod map;
 mod map_reduce;
 mod matmul;
+mod operand;
 mod scatter_add;
 mod space;
+mod text;
 mod tile;
+mod tiling;
 mod window;
 mod window_argmax;
 mod window_gather;
@@ -19,43 +22,54 @@ mod window_scatter;
 mod window_spread;
 mod window_sum;
 
+pub use tile::{TILES, Tile};
+
 use super::launch::{Launch, Slot};
 use crate::{
     device::DeviceError,
-    plan::{
-        Plan,
-        kernel::{Kernel, Step},
-    },
+    plan::kernel::{Kernel, Step},
 };
 
-/// Everything that one replay of a plan dispatches, in order.
-pub fn launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
-    let mut launches = Vec::new();
-    for (at, step) in plan.steps.iter().enumerate() {
-        launches.extend(step_launches(step).map_err(|error| match error {
-            DeviceError::Failed(why) => DeviceError::Failed(format!("step {at}, {}: {why}", step.name())),
-            other => other,
-        })?);
-    }
-    Ok(launches)
+/// How a kernel is written where there is a choice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// The tile of a contraction; none is the fixed rule's.
+    pub tile: Option<Tile>,
+    /// Long reductions exchange within subgroups.
+    pub subgroups: bool,
+    /// Tiles are kept in workgroup memory as f16, and added up in f32.
+    pub half_tiles: bool,
 }
 
-fn step_launches(step: &Step) -> Result<Vec<Launch>, DeviceError> {
+/// What one replay of a step dispatches, in order.
+pub fn launches(step: &Step, style: &Style) -> Result<Vec<Launch>, DeviceError> {
     let reads: Vec<_> = step.reads.iter().map(|&id| Slot::Buffer(id)).collect();
     let write = Slot::Buffer(step.write);
     match &step.kernel {
         Kernel::Map(kernel) => map::launches(kernel, reads, write),
-        Kernel::MapReduce(kernel) => map_reduce::launches(kernel, reads, write),
-        Kernel::Matmul(kernel) => matmul::launches(kernel, reads, write),
-        Kernel::Conv2d(kernel) => conv2d::launches(kernel, reads, write),
-        Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::launches(kernel, reads, write),
-        Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::launches(kernel, reads, write),
+        Kernel::MapReduce(kernel) => map_reduce::launches(kernel, reads, write, style),
+        Kernel::Matmul(kernel) => matmul::launches(kernel, reads, write, style),
+        Kernel::Conv2d(kernel) => conv2d::launches(kernel, reads, write, style),
+        Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::launches(kernel, reads, write, style),
+        Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::launches(kernel, reads, write, style),
         Kernel::WindowArgmax(kernel) => window_argmax::launches(kernel, reads, write),
         Kernel::WindowGather(kernel) => window_gather::launches(kernel, reads, write),
         Kernel::WindowScatter(kernel) => window_scatter::launches(kernel, reads, write),
         Kernel::WindowSum(kernel) => window_sum::launches(kernel, reads, write),
         Kernel::WindowSpread(kernel) => window_spread::launches(kernel, reads, write),
         Kernel::Gather(kernel) => gather::launches(kernel, reads, write),
-        Kernel::ScatterAdd(kernel) => scatter_add::launches(kernel, reads, write),
+        Kernel::ScatterAdd(kernel) => scatter_add::launches(kernel, reads, write, style),
     }
+}
+
+/// The tiles that may suit a step, the fixed rule's first; none where it is not tiled.
+pub fn candidates(step: &Step) -> Vec<Tile> {
+    let extent = match &step.kernel {
+        Kernel::Matmul(kernel) => matmul::extent(kernel),
+        Kernel::Conv2d(kernel) => conv2d::extent(kernel),
+        Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::extent(kernel),
+        Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::extent(kernel),
+        _ => None,
+    };
+    extent.map_or_else(Vec::new, |extent| Tile::candidates(&extent))
 }
