@@ -10,32 +10,42 @@
 // True if a tap can lie outside the picture.
 const PADDED = {{PADDED}};
 
-// Four output positions: offset of their picture in x, and the (wrapping) input position of tap (0,0).
+// True if four neighbouring columns lie in one row of one picture: what they share is kept once.
+const ALIGNED = {{ALIGNED}};
+
+// Four output positions: the (wrapping) address and input position of their tap (0,0). Where they are
+// aligned, of the first of them.
 struct Pixels {
-    picture: vec4u,
+    at: vec4u,
     h: vec4u,
     w: vec4u,
 }
 
 fn find_pixels(first: u32, base: u32) -> Pixels {
-    let n = four_below(first, p.grid.n);
+    var n = four_below(first, p.grid.n);
+    if (ALIGNED) {
+        n = vec4u(four_below(first, p.grid.n - 3u).x);
+    }
     let row = n / p.out_width;
-    return Pixels(
-        row / p.out_height * p.channels * p.height * p.width + vec4u(base),
-        row % p.out_height * p.stride_h - p.padding_h,
-        n % p.out_width * p.stride_w - p.padding_w,
-    );
+    let h = row % p.out_height * p.stride_h - p.padding_h;
+    let w = n % p.out_width * p.stride_w - p.padding_w;
+    let picture = row / p.out_height * p.channels * p.height * p.width + vec4u(base);
+    return Pixels(picture + h * p.width + w, h, w);
 }
 
 fn load_x(pixels: Pixels, tap: Counter, k: u32, end: u32) -> Slice {
-    let plane = tap.outer * p.height * p.width;
-    let h = pixels.h + vec4u(tap.middle * p.dilation_h);
-    let w = pixels.w + vec4u(tap.inner * p.dilation_w);
-    var at = pixels.picture + vec4u(plane) + h * p.width + w;
+    let u = tap.middle * p.dilation_h;
+    let v = tap.inner * p.dilation_w;
+    var at = pixels.at + vec4u((tap.outer * p.height + u) * p.width + v);
+    var w = pixels.w + vec4u(v);
+    if (ALIGNED) {
+        at += vec4u(0u, 1u, 2u, 3u) * p.stride_w;
+        w += vec4u(0u, 1u, 2u, 3u) * p.stride_w;
+    }
     if (EXACT && !PADDED) {
         return Slice(vec4f(x[at.x], x[at.y], x[at.z], x[at.w]));
     }
-    var ok = (h < vec4u(p.height)) & (w < vec4u(p.width));
+    var ok = (pixels.h + vec4u(u) < vec4u(p.height)) & (w < vec4u(p.width));
     if (!EXACT) {
         ok &= vec4<bool>(k < end);
     }

@@ -10,32 +10,43 @@
 
 const SLOTS_A = DEPTH * WIDTH_A;
 
-// Four inputs of the class: offset of their picture in g, and the output position that tap 0 meets.
+// True if four neighbouring columns lie in one row of one picture: what they share is kept once.
+const ALIGNED = {{ALIGNED}};
+
+// Four inputs of the class: the output position that their tap 0 meets, and its (wrapping) address. Where they
+// are aligned, of the first of them.
 struct Pixels {
-    picture: vec4u,
+    at: vec4u,
     i: vec4u,
     j: vec4u,
 }
 
 fn find_pixels(first: u32, end: u32, class_h: Class, class_w: Class, base: u32) -> Pixels {
-    let n = four_below(first, end);
+    var n = four_below(first, end);
+    if (ALIGNED) {
+        n = vec4u(four_below(first, end - 3u).x);
+    }
     let row = n / class_w.count;
-    return Pixels(
-        row / class_h.count * p.outputs * p.out_height * p.out_width + vec4u(base),
-        row % class_h.count + class_h.origin,
-        n % class_w.count + class_w.origin,
-    );
+    let i = row % class_h.count + class_h.origin;
+    let j = n % class_w.count + class_w.origin;
+    let picture = row / class_h.count * p.outputs * p.out_height * p.out_width + vec4u(base);
+    return Pixels(picture + i * p.out_width + j, i, j);
 }
 
 fn load_g(pixels: Pixels, tap: Counter, k: u32, end: u32) -> Slice {
-    let i = pixels.i - vec4u(tap.middle * p.reach_h);
-    let j = pixels.j - vec4u(tap.inner * p.reach_w);
-    var ok = (i < vec4u(p.out_height)) & (j < vec4u(p.out_width));
+    let u = tap.middle * p.reach_h;
+    let v = tap.inner * p.reach_w;
+    var at = pixels.at + vec4u((tap.outer * p.out_height - u) * p.out_width - v);
+    var j = pixels.j - vec4u(v);
+    if (ALIGNED) {
+        at += vec4u(0u, 1u, 2u, 3u);
+        j += vec4u(0u, 1u, 2u, 3u);
+    }
+    var ok = (pixels.i - vec4u(u) < vec4u(p.out_height)) & (j < vec4u(p.out_width));
     if (!EXACT) {
         ok &= vec4<bool>(k < end);
     }
-    let plane = tap.outer * p.out_height * p.out_width;
-    let at = select(vec4u(0u), pixels.picture + vec4u(plane) + i * p.out_width + j, ok);
+    at = select(vec4u(0u), at, ok);
     return Slice(select(vec4f(0.0), vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), ok));
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     super::launch::{Launch, Slot, word},
+    text,
     tiling::Tiling,
 };
 use crate::{device::DeviceError, plan::kernel::ConvKernel, tape::spec::ConvSpec};
@@ -82,7 +83,7 @@ impl Product {
 
 /// The shader's constant of whether a tap can lie outside the picture.
 pub fn padded(spec: &ConvSpec) -> &'static str {
-    if spec.padding == [0, 0] { "false" } else { "true" }
+    text::boolean(spec.padding != [0, 0])
 }
 
 /// For a convolution of large pictures by single taps, whether each of two operands moves from one picture

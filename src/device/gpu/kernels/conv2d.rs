@@ -6,6 +6,7 @@ use super::{
     conv::{self, Product},
     matmul,
     operand::Operand,
+    text,
     tile::Extent,
     tiling::Tiling,
 };
@@ -39,7 +40,12 @@ pub fn launches(
         bases: [0, spec.weight_len()],
     };
     let (fetch, loads) = weights.text(tiling.tile);
-    let own = [("PADDED", conv::padded(spec)), ("LOADS_A", &loads)];
+    let [_, out_width] = spec.output_size();
+    let own = [
+        ("PADDED", conv::padded(spec)),
+        ("ALIGNED", text::boolean(out_width.is_multiple_of(4))),
+        ("LOADS_A", &loads),
+    ];
     let source = tiling.text(SHADER, &[&fetch, conv::COUNTER, conv::PARAMS], &own);
     let lens = [spec.input_len(), spec.weight_len(), spec.output_len()];
     Product { kernel: "conv2d", source, tiling, size: [extent.m, extent.n], k, lens }

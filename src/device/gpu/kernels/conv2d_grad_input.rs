@@ -6,6 +6,7 @@ use super::{
     Style,
     conv::{self, Product},
     matmul,
+    text,
     tile::Extent,
     tiling::Tiling,
 };
@@ -29,7 +30,10 @@ pub fn launches(
     let spec = &kernel.spec;
     let extent = own_extent(kernel);
     let tiling = Tiling::new(&extent, style, conv::classes(spec) == [1, 1])?;
-    let source = tiling.text(SHADER, &[RESIDUE, conv::COUNTER, conv::PARAMS], &[]);
+    // The columns of every class are whole vec4s.
+    let aligned = spec.size[1].is_multiple_of(4 * spec.stride[1]);
+    let own = [("ALIGNED", text::boolean(aligned))];
+    let source = tiling.text(SHADER, &[RESIDUE, conv::COUNTER, conv::PARAMS], &own);
     let lens = [spec.output_len(), spec.weight_len(), spec.input_len()];
     let size = [extent.m, spec.batch * spec.size[0] * spec.size[1]];
     Product { kernel: "conv2d_grad_input", source, tiling, size, k: extent.k, lens }

@@ -45,7 +45,7 @@ impl Operand {
             ("x", lower.as_str()),
             ("X", &upper),
             ("BINDING", &binding),
-            ("ALONG", if runs_along { "true" } else { "false" }),
+            ("ALONG", text::boolean(runs_along)),
             ("LIMIT", self.limit.1),
             ("STEP", self.along.1),
             ("ACROSS", self.across.1),

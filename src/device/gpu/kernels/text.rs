@@ -31,3 +31,8 @@ pub fn unroll(text: &str) -> String {
     }
     result
 }
+
+/// A `bool` of WGSL.
+pub fn boolean(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}

@@ -84,7 +84,7 @@ impl Tiling {
             ("ROWS", rows_text.as_str()),
             ("COLS", &cols_text),
             ("BANDS", &bands_text),
-            ("EXACT", if self.exact { "true" } else { "false" }),
+            ("EXACT", text::boolean(self.exact)),
             ("SLICE", if self.style.half_tiles { "vec4<f16>" } else { "vec4f" }),
         ];
         // A kernel's own values go first: an operand's loads differ from the tile's.
