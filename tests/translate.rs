@@ -27,6 +27,7 @@ fn shaders() -> BTreeMap<String, &'static str> {
     let cases = shapes::matmuls()
         .into_iter()
         .chain(convs)
+        .chain(shapes::tiled())
         .chain(shapes::windows())
         .chain(shapes::gathers())
         .chain(fused::maps())
