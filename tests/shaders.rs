@@ -134,7 +134,9 @@ fn every_tile_matches_the_twin_and_gives_the_same_bits() {
         let options = |checked| GpuOptions { checked, tuning: Tuning::Only(tile), ..GpuOptions::default() };
         let [trusted, checked] = [false, true].map(|checked| open(options(checked)));
         for (case, by_rule) in cases.iter().zip(&by_rule) {
-            let found = check_on(case, 1, EPSILON, &|runtime_checks| if runtime_checks { &checked } else { &trusted });
+            let found = check_on(case, 1, EPSILON, &|runtime_checks| {
+                if runtime_checks { &checked } else { &trusted }
+            });
             let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(&found), bits(by_rule), "{} in {}", case.name, tile.name());
         }
@@ -147,14 +149,17 @@ fn reductions_need_no_subgroups() {
     let options = |checked| GpuOptions { checked, subgroups: false, ..GpuOptions::default() };
     let [trusted, checked] = [false, true].map(|checked| open(options(checked)));
     for (seed, case) in fused::map_reduces().iter().enumerate() {
-        check_on(case, seed as u64, EPSILON, &|runtime_checks| if runtime_checks { &checked } else { &trusted });
+        check_on(case, seed as u64, EPSILON, &|runtime_checks| {
+            if runtime_checks { &checked } else { &trusted }
+        });
     }
 }
 
 /// The same bound with the rounding of f16 (its operands', twice a product) for that of f32.
 #[test]
 fn half_tiles_round_operands_to_eleven_bits_and_no_more() {
-    let options = |checked| GpuOptions { allow_software: true, checked, half_tiles: true, ..GpuOptions::default() };
+    let options =
+        |checked| GpuOptions { allow_software: true, checked, half_tiles: true, ..GpuOptions::default() };
     let Ok(trusted) = Gpu::new(options(false)) else {
         eprintln!("no adapter here has 16-bit floats");
         return;

@@ -5,7 +5,7 @@ mod step_cases;
 
 use std::collections::BTreeMap;
 
-use gia_gpu::device::gpu::{Gpu, Style};
+use gia_gpu::device::gpu::{Gpu, Style, TILES};
 use naga::{
     back::{hlsl, msl, spv},
     valid::{Capabilities, ModuleInfo, ValidationFlags, Validator},
@@ -27,15 +27,22 @@ fn shaders() -> BTreeMap<String, &'static str> {
     let cases = shapes::matmuls()
         .into_iter()
         .chain(convs)
-        .chain(shapes::tiled())
         .chain(shapes::windows())
         .chain(shapes::gathers())
         .chain(fused::maps())
         .chain(fused::map_reduces())
         .chain(fused::every_instruction());
+    let cases = cases.flat_map(|case| STYLES.map(|style| (case.plan(), style)));
+    // In each tile, whether or not it suits.
+    let tiled = shapes::tiled().into_iter().flat_map(|case| {
+        TILES.into_iter().flat_map(move |(tile, _)| {
+            let plan = case.plan();
+            STYLES.map(|style| (plan.clone(), Style { tile: Some(tile), ..style }))
+        })
+    });
     cases
-        .flat_map(|case| STYLES.map(|style| Gpu::shaders(&case.plan(), style).unwrap()))
-        .flatten()
+        .chain(tiled)
+        .flat_map(|(plan, style)| Gpu::shaders(&plan, style).unwrap())
         .map(|shader| (shader.source, shader.kernel))
         .collect()
 }
@@ -65,6 +72,24 @@ fn every_shader_file_is_tried() {
         if path.extension().is_some_and(|extension| extension == "wgsl") {
             let kernel = path.file_stem().unwrap().to_str().unwrap();
             assert!(tried.contains(&kernel), "{kernel} is not among the cases");
+        }
+    }
+}
+
+#[test]
+fn every_tile_is_tried_exact_and_at_an_edge() {
+    let kernels = ["matmul", "conv2d", "conv2d_grad_input", "conv2d_grad_weight"];
+    for (tile, _) in TILES {
+        let style = Style { tile: Some(tile), ..Style::default() };
+        let shaders = shapes::tiled().into_iter().flat_map(|case| Gpu::shaders(&case.plan(), style).unwrap());
+        let tried: Vec<_> = shaders.map(|shader| (shader.kernel, shader.variant)).collect();
+        for kernel in kernels {
+            for variant in [tile.name(), format!("{}-edge", tile.name())] {
+                assert!(
+                    tried.contains(&(kernel, variant.clone())),
+                    "{kernel} {variant} is not among the cases"
+                );
+            }
         }
     }
 }

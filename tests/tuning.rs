@@ -139,8 +139,11 @@ fn a_folder_that_cannot_be_written_only_costs_time() {
 #[test]
 fn tuning_on_a_device_changes_no_bit_and_is_remembered() {
     let folder = TempDir::new().unwrap();
-    let options =
-        || GpuOptions { tuning: Tuning::Forced, cache: Some(folder.path().to_path_buf()), ..GpuOptions::default() };
+    let options = || GpuOptions {
+        tuning: Tuning::Forced,
+        cache: Some(folder.path().to_path_buf()),
+        ..GpuOptions::default()
+    };
     let tuned = open(options());
     let cases = [
         shapes::matmul([2, 33, 40, 48], [false; 2], [false; 2]),
@@ -154,7 +157,8 @@ fn tuning_on_a_device_changes_no_bit_and_is_remembered() {
         assert_eq!(bits(case.run(&tuned, &operands)), by_rule, "{}", case.name);
         by_rule
     });
-    let tiles = || files(folder.path()).into_iter().find(|path| path.extension().is_some_and(|e| e == "json"));
+    let tiles =
+        || files(folder.path()).into_iter().find(|path| path.extension().is_some_and(|e| e == "json"));
     let file = tiles().expect("tiles are remembered");
     let text = fs::read_to_string(&file).unwrap();
     for kernel in ["Matmul(", "Conv2d(", "Conv2dGradWeight("] {
@@ -173,8 +177,11 @@ fn tuning_on_a_device_changes_no_bit_and_is_remembered() {
 #[test]
 fn compiled_pipelines_are_kept_on_disk_and_a_broken_file_does_no_harm() {
     let folder = TempDir::new().unwrap();
-    let options =
-        || GpuOptions { tuning: Tuning::Forced, cache: Some(folder.path().to_path_buf()), ..GpuOptions::default() };
+    let options = || GpuOptions {
+        tuning: Tuning::Forced,
+        cache: Some(folder.path().to_path_buf()),
+        ..GpuOptions::default()
+    };
     let case = shapes::matmul([1, 5, 6, 7], [false; 2], [false; 2]);
     let operands = case.operands(0);
     let expected = case.run(gpu(false), &operands);

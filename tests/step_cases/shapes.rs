@@ -26,9 +26,12 @@ pub fn matmul_at(
         row: if transposed[which] { 1 } else { cols },
         col: if transposed[which] { rows } else { 1 },
     };
-    let len = |elements: usize, which: usize| which * offset + elements * if shared[which] { 1 } else { trials };
+    let len =
+        |elements: usize, which: usize| which * offset + elements * if shared[which] { 1 } else { trials };
     Case {
-        name: format!("matmul {trials}×{m}×{n}×{k} transposed {transposed:?} shared {shared:?} offset {offset}"),
+        name: format!(
+            "matmul {trials}×{m}×{n}×{k} transposed {transposed:?} shared {shared:?} offset {offset}"
+        ),
         kernel: Kernel::Matmul(MatmulKernel { trials, m, n, k, a: view(m, k, 0), b: view(k, n, 1) }),
         reads: vec![Operand::Random(len(m * k, 0)), Operand::Random(len(k * n, 1))],
         out: trials * m * n,

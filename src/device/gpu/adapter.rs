@@ -1,6 +1,8 @@
 //! Which adapters there are, and which one is taken.
 
-use wgpu::{Adapter, AdapterInfo, DeviceType, DownlevelFlags, Features, Instance, InstanceDescriptor, InstanceFlags};
+use wgpu::{
+    Adapter, AdapterInfo, DeviceType, DownlevelFlags, Features, Instance, InstanceDescriptor, InstanceFlags,
+};
 
 use super::GpuOptions;
 use crate::device::{DeviceError, DeviceInfo};
@@ -85,7 +87,8 @@ pub fn info(adapter: &AdapterInfo) -> DeviceInfo {
 
 /// Whether the adapter is a software driver, and all that its speed depends on, in words.
 pub fn identity(adapter: &Adapter) -> (bool, String) {
-    let AdapterInfo { name, vendor, device, device_type, driver, driver_info, backend, .. } = adapter.get_info();
+    let AdapterInfo { name, vendor, device, device_type, driver, driver_info, backend, .. } =
+        adapter.get_info();
     let identity = format!("{name} {vendor:x} {device:x}, {backend} {driver} {driver_info}");
     (device_type == DeviceType::Cpu, identity)
 }

@@ -35,11 +35,7 @@ struct Dispatch {
 
 impl GpuExecutable {
     /// Of a plan that was checked, and its launches.
-    pub fn new(
-        context: Arc<Context>,
-        plan: &Plan,
-        mut launches: Vec<Launch>,
-    ) -> Result<Self, DeviceError> {
+    pub fn new(context: Arc<Context>, plan: &Plan, mut launches: Vec<Launch>) -> Result<Self, DeviceError> {
         launches.retain(|launch| launch.groups.iter().all(|&n| n > 0));
         let memory = Memory::new(&context, plan, &launches)?;
         let dispatches = launches

@@ -7,11 +7,15 @@ use std::{
 };
 
 use wgpu::{
-    Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, ComputePassTimestampWrites, Features, MapMode,
-    QuerySet, QuerySetDescriptor, QueryType,
+    Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, ComputePassTimestampWrites, Features,
+    MapMode, QuerySet, QuerySetDescriptor, QueryType,
 };
 
-use super::{context::Context, executable::GpuExecutable, kernels::{self, Style}};
+use super::{
+    context::Context,
+    executable::GpuExecutable,
+    kernels::{self, Style},
+};
 use crate::{
     device::{DeviceError, Executable},
     plan::{
@@ -29,7 +33,12 @@ const ROUNDS: usize = 3;
 const STAMPS: u64 = 16;
 
 /// The time of one replay of a step of this plan in this style: the least of several rounds.
-pub fn step(context: &Arc<Context>, plan: &Plan, step: &Step, style: &Style) -> Result<Duration, DeviceError> {
+pub fn step(
+    context: &Arc<Context>,
+    plan: &Plan,
+    step: &Step,
+    style: &Style,
+) -> Result<Duration, DeviceError> {
     let alone = alone(plan, step);
     let launches = kernels::launches(&alone.steps[0], style)?;
     let mut executable = GpuExecutable::new(context.clone(), &alone, launches)?;
@@ -92,8 +101,12 @@ impl<'a> Clock<'a> {
             return Ok(Clock { context, stamps: None });
         }
         let buffer = |usage| {
-            let descriptor =
-                BufferDescriptor { label: Some("timestamps"), size: STAMPS, usage, mapped_at_creation: false };
+            let descriptor = BufferDescriptor {
+                label: Some("timestamps"),
+                size: STAMPS,
+                usage,
+                mapped_at_creation: false,
+            };
             context.device.create_buffer(&descriptor)
         };
         let stamps = context.guard(|| Stamps {
@@ -143,7 +156,8 @@ impl<'a> Clock<'a> {
         drop(view);
         stamps.staging.unmap();
         let ticks = end.saturating_sub(start) as f64;
-        let on_device = Duration::from_nanos((ticks * f64::from(context.queue.get_timestamp_period())) as u64);
+        let on_device =
+            Duration::from_nanos((ticks * f64::from(context.queue.get_timestamp_period())) as u64);
         // A driver whose clock stands still is timed from outside.
         Ok(if on_device.is_zero() { on_host } else { on_device })
     }

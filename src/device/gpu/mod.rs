@@ -76,14 +76,14 @@ impl Gpu {
     }
 
     /// Every shader that a device might run for a plan, in order: contractions in each of their tiles.
-    /// Needs no adapter. `style` says what the device has; its tile does not count.
+    /// Needs no adapter. `style` says what the device has; with a tile, contractions come in that one alone.
     ///
     /// # Errors
     /// As for [`Device::compile`], as far as no device is needed.
     pub fn shaders(plan: &Plan, style: Style) -> Result<Vec<Shader>, DeviceError> {
         let mut shaders = Vec::new();
         for step in &plan.steps {
-            let tiles = kernels::candidates(step);
+            let tiles = style.tile.map_or_else(|| kernels::candidates(step), |tile| vec![tile]);
             let untiled = tiles.is_empty().then_some(None);
             for tile in tiles.into_iter().map(Some).chain(untiled) {
                 let launches = kernels::launches(step, &Style { tile, ..style })?;
@@ -103,9 +103,7 @@ impl Gpu {
         for (at, step) in plan.steps.iter().enumerate() {
             let style = Style { tile: self.tile(plan, step), ..self.style };
             launches.extend(kernels::launches(step, &style).map_err(|error| match error {
-                DeviceError::Failed(why) => {
-                    DeviceError::Failed(format!("step {at}, {}: {why}", step.name()))
-                }
+                DeviceError::Failed(why) => DeviceError::Failed(format!("step {at}, {}: {why}", step.name())),
                 other => other,
             })?);
         }

@@ -7,9 +7,9 @@ use std::{
 };
 
 use wgpu::{
-    AdapterInfo, BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ComputePipeline, Features,
-    PipelineCache, PipelineCacheDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderRuntimeChecks,
-    ShaderSource, ShaderStages,
+    AdapterInfo, BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ComputePipeline,
+    Features, PipelineCache, PipelineCacheDescriptor, ShaderModule, ShaderModuleDescriptor,
+    ShaderRuntimeChecks, ShaderSource, ShaderStages,
 };
 
 use super::{context::Context, store};

@@ -5,8 +5,7 @@ use super::{
     super::launch::{Launch, Slot},
     Style,
     conv::{self, Product},
-    matmul,
-    text,
+    matmul, text,
     tile::Extent,
     tiling::Tiling,
 };

@@ -35,8 +35,7 @@ pub fn launches(
         Product { kernel: "conv2d_grad_weight_direct", source: DIRECT.into(), tiling, size, k, lens }
     } else {
         let tiling = Tiling::new(&whole, style, true)?;
-        let source =
-            tiling.text(TILED, &[conv::COUNTER, conv::PARAMS], &[("PADDED", conv::padded(spec))]);
+        let source = tiling.text(TILED, &[conv::COUNTER, conv::PARAMS], &[("PADDED", conv::padded(spec))]);
         Product { kernel: "conv2d_grad_weight", source, tiling, size, k, lens }
     };
     product.launches(kernel, reads, write)

@@ -45,8 +45,7 @@ pub fn launches(
         bases: [b.offset, b.trial],
     };
     let [(fetch_a, loads_a), (fetch_b, loads_b)] = [operand_a, operand_b].map(|o| o.text(tiling.tile));
-    let source =
-        tiling.text(SHADER, &[&fetch_a, &fetch_b], &[("LOADS_A", &loads_a), ("LOADS_B", &loads_b)]);
+    let source = tiling.text(SHADER, &[&fetch_a, &fetch_b], &[("LOADS_A", &loads_a), ("LOADS_B", &loads_b)]);
     let mut params = tiling.grid([m, n])?;
     let sizes = [a.offset, a.trial, a.col, a.row, b.offset, b.trial, b.row, b.col, k, extent.out_len];
     for size in sizes {

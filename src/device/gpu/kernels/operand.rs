@@ -30,8 +30,10 @@ impl Operand {
     pub fn text(&self, tile: Tile) -> (String, String) {
         let width = if self.name == 'a' { tile.rows * tile.bands } else { tile.cols };
         let aligned = self.bases.iter().all(|base| base % 4 == 0);
-        let along = self.along.0 == 1 && aligned && self.across.0 % 4 == 0 && self.k % DEPTH == 0;
-        let across = self.across.0 == 1 && aligned && self.along.0 % 4 == 0 && self.limit.0 % 4 == 0;
+        let along =
+            self.along.0 == 1 && aligned && self.across.0.is_multiple_of(4) && self.k.is_multiple_of(DEPTH);
+        let across =
+            self.across.0 == 1 && aligned && self.along.0.is_multiple_of(4) && self.limit.0.is_multiple_of(4);
         let (part, slots) = match (along, across) {
             (true, _) => (ALONG, DEPTH / 4 * width),
             (_, true) => (ACROSS, DEPTH * width),

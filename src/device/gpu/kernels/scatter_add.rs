@@ -31,8 +31,15 @@ pub fn launches(
     let splits = count.div_ceil(chunk).max(1);
     let groups = fold((size * splits).div_ceil(256))?;
     let params = words([size, groups[0] as usize, width, count, splits, chunk])?;
-    let launch =
-        |write| Launch { kernel: "scatter_add", variant: String::new(), source: SHADER.into(), params, reads, write, groups };
+    let launch = |write| Launch {
+        kernel: "scatter_add",
+        variant: String::new(),
+        source: SHADER.into(),
+        params,
+        reads,
+        write,
+        groups,
+    };
     if splits == 1 {
         return Ok(vec![launch(write)]);
     }

@@ -31,8 +31,8 @@ pub const TILES: [(Tile, usize); 10] = [
     (tile(8, 8, 1), 36),
     (tile(4, 16, 1), 39),
     (tile(16, 4, 1), 39),
-    (tile(1, 32, 1), 63),
-    (tile(32, 1, 1), 63),
+    (tile(2, 16, 1), 50),
+    (tile(16, 2, 1), 50),
 ];
 
 /// A product of `m × k` by `k × n`, `batch` times.

@@ -2,9 +2,7 @@
 
 use super::{
     super::launch::{Launch, Slot, fold, word},
-    Style,
-    map_reduce,
-    text,
+    Style, map_reduce, text,
     tile::{BUSY, DEPTH, Extent, Tile},
 };
 use crate::device::DeviceError;
@@ -88,8 +86,12 @@ impl Tiling {
             ("SLICE", if self.style.half_tiles { "vec4<f16>" } else { "vec4f" }),
         ];
         // A kernel's own values go first: an operand's loads differ from the tile's.
-        let values: Vec<_> =
-            own.iter().copied().chain(values).chain([("LOADS_A", &*loads_a), ("LOADS_B", &*loads_b)]).collect();
+        let values: Vec<_> = own
+            .iter()
+            .copied()
+            .chain(values)
+            .chain([("LOADS_A", &*loads_a), ("LOADS_B", &*loads_b)])
+            .collect();
         let enable = if self.style.half_tiles { "enable f16;\n" } else { "" };
         let whole = [&[enable, kernel], parts, &[GRID, TILE, SUMS[bands - 1]]].concat().concat();
         text::unroll(&text::fill(&whole, &values))
