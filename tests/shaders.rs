@@ -124,7 +124,7 @@ fn a_map_may_have_more_workgroups_than_one_dimension_takes() {
     check(&fused::wide_map(), 0);
 }
 
-/// A case of a long reduction into few results is split by its shape, one of many is not.
+/// What is split, and where, follows from the shape alone, so no tile changes the order of additions.
 #[test]
 fn every_tile_matches_the_twin_and_gives_the_same_bits() {
     let cases = shapes::tiled();

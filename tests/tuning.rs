@@ -164,7 +164,7 @@ fn tuning_on_a_device_changes_no_bit_and_is_remembered() {
     for kernel in ["Matmul(", "Conv2d(", "Conv2dGradWeight("] {
         assert!(text.contains(kernel), "{text}");
     }
-    // Nothing is timed again: a file that was replaced by an older one stays as it is.
+    // What is remembered is not timed again, so the file is not written again.
     let modified = fs::metadata(&file).unwrap().modified().unwrap();
     let again = open(options());
     for (case, expected) in cases.iter().zip(&results) {
