@@ -207,7 +207,7 @@ fn plan_writes_the_shaders_that_a_gpu_would_run() {
         let text = std::str::from_utf8(text).unwrap();
         naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
-    let occupied = folder.path().join("a file");
+    let occupied = folder.path().join("occupied");
     std::fs::write(&occupied, "").unwrap();
-    fail(1, &format!("plan --arch convnet4 --shaders {}", occupied.display()), &["cannot write", "a file"]);
+    fail(1, &format!("plan --arch convnet4 --shaders {}", occupied.display()), &["cannot write", "occupied"]);
 }
