@@ -1,55 +1,56 @@
 // y[t,b,o,i,j] = Σ_{c,u,v} x[t,b,c, i·sh + u·dh − ph, j·sw + v·dw − pw]·w[t,o,c,u,v]
 // as an implicit matrix product per trial and group: rows o (O/G), columns (b,i,j), contraction (c,u,v).
-// Uses parts/grid.wgsl, parts/tile.wgsl and parts/conv.wgsl.
+// Uses parts/grid.wgsl, parts/tile.wgsl, parts/sums*.wgsl, parts/counter.wgsl, parts/conv.wgsl, and
+// parts/operand*.wgsl for a, the weights.
 
+// 2: a (T,O,C/G,U,V)
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)
-@group(0) @binding(2) var<storage, read> w: array<f32>;            // (T,O,C/G,U,V)
 @group(0) @binding(3) var<storage, read_write> result: array<f32>; // (splits,T,B,O,I,J)
 
-// Four output positions: offset of their image in x, and the (wrapping) input position of tap (0,0).
+// True if a tap can lie outside the picture.
+const PADDED = {{PADDED}};
+
+// True if four neighbouring columns lie in one row of one picture: what they share is kept once.
+const ALIGNED = {{ALIGNED}};
+
+// Four output positions: the (wrapping) address and input position of their tap (0,0). Where they are
+// aligned, of the first of them.
 struct Pixels {
-    image: vec4u,
+    at: vec4u,
     h: vec4u,
     w: vec4u,
 }
 
-fn find_pixels(first: u32) -> Pixels {
-    let n = four_below(first, p.grid.n);
+fn find_pixels(first: u32, base: u32) -> Pixels {
+    var n = four_below(first, p.grid.n);
+    if (ALIGNED) {
+        n = vec4u(four_below(first, p.grid.n - 3u).x);
+    }
     let row = n / p.out_width;
-    return Pixels(
-        row / p.out_height * p.channels * p.height * p.width,
-        row % p.out_height * p.stride_h - p.padding_h,
-        n % p.out_width * p.stride_w - p.padding_w,
-    );
+    let h = row % p.out_height * p.stride_h - p.padding_h;
+    let w = n % p.out_width * p.stride_w - p.padding_w;
+    let picture = row / p.out_height * p.channels * p.height * p.width + vec4u(base);
+    return Pixels(picture + h * p.width + w, h, w);
 }
 
-fn load_w(base: u32, row: u32, k: u32, end: u32) -> vec4f {
-    let at = four_below(row, p.grid.m) * p.k + base + min(k, end - 1u);
-    return select(vec4f(0.0), vec4f(w[at.x], w[at.y], w[at.z], w[at.w]), k < end);
-}
-
-fn load_x(base: u32, pixels: Pixels, k: u32, end: u32) -> vec4f {
-    let v = k % p.kernel_w;
-    let cu = k / p.kernel_w;
-    let plane = base + cu / p.kernel_h * p.height * p.width;
-    let ih = pixels.h + vec4u(cu % p.kernel_h * p.dilation_h);
-    let iw = pixels.w + vec4u(v * p.dilation_w);
-    let ok = (ih < vec4u(p.height)) & (iw < vec4u(p.width)) & vec4<bool>(k < end);
-    let at = select(vec4u(0u), pixels.image + vec4u(plane) + ih * p.width + iw, ok);
-    return select(vec4f(0.0), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), ok);
-}
-
-fn store(base: u32, row: u32, col: u32, value: vec4f) {
-    if (row >= p.grid.m) {
-        return;
+fn load_x(pixels: Pixels, tap: Counter, k: u32, end: u32) -> Slice {
+    let u = tap.middle * p.dilation_h;
+    let v = tap.inner * p.dilation_w;
+    var at = pixels.at + vec4u((tap.outer * p.height + u) * p.width + v);
+    var w = pixels.w + vec4u(v);
+    if (ALIGNED) {
+        at += vec4u(0u, 1u, 2u, 3u) * p.stride_w;
+        w += vec4u(0u, 1u, 2u, 3u) * p.stride_w;
     }
-    let area = p.out_height * p.out_width;
-    for (var j = 0u; j < 4u; j++) {
-        let n = col + j;
-        if (n < p.grid.n) {
-            result[base + (n / area * p.outputs + row) * area + n % area] = value[j];
-        }
+    if (EXACT && !PADDED) {
+        return Slice(vec4f(x[at.x], x[at.y], x[at.z], x[at.w]));
     }
+    var ok = (pixels.h + vec4u(u) < vec4u(p.height)) & (w < vec4u(p.width));
+    if (!EXACT) {
+        ok &= vec4<bool>(k < end);
+    }
+    at = select(vec4u(0u), at, ok);
+    return Slice(select(vec4f(0.0), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), ok));
 }
 
 @compute @workgroup_size({{COLS}}, {{ROWS}})
@@ -68,37 +69,32 @@ fn main(
     let base_w = trial * p.second_trial + group * p.group_outputs * p.k;
     let begin = place.split * p.grid.chunk;
     let end = min(begin + p.grid.chunk, p.k);
-    // THREADS is a multiple of COLS, so an invocation always fetches the same four columns.
-    let pixels = find_pixels(place.col + 4u * (lane % COLS));
+    // An invocation always fetches the same four columns, at every STRIDE-th k.
+    let at_col = lane % COLS;
+    let at_k = lane / COLS;
+    let pixels = find_pixels(place.col + 4u * at_col, base_x);
+    var tap = count_to(begin + at_k, p.kernel_h, p.kernel_w);
+    let step = count_to(STRIDE, p.kernel_h, p.kernel_w);
 
-    var c = mat4x4f();
+    var c = Sums();
     for (var k = begin; k < end; k += DEPTH) {
-        for (var l = 0u; l < LOADS_A; l++) {
-            let slot = lane + l * THREADS;
-            let kk = slot % DEPTH;
-            let m4 = slot / DEPTH;
-            if (slot < SLOTS_A) {
-                tile_a[kk * PITCH_A + m4] = load_w(base_w, place.row + 4u * m4, k + kk, end);
-            }
+//repeat l {{LOADS_A}}
+        fetch_a(base_w, place.row, k, end, lane + {{l}}u * THREADS);
+//end
+//repeat l {{LOADS_B}}
+        if (ROWS <= DEPTH || at_k < DEPTH) {
+            tile_b[(at_k + {{l}}u * STRIDE) * PITCH_B + at_col] = load_x(pixels, tap, k + at_k + {{l}}u * STRIDE, end);
         }
-        for (var l = 0u; l < LOADS_B; l++) {
-            let slot = lane + l * THREADS;
-            let kk = slot / COLS;
-            if (slot < SLOTS_B) {
-                tile_b[kk * PITCH_B + slot % COLS] = load_x(base_x, pixels, k + kk, end);
-            }
-        }
+        tap = advance(tap, step, p.kernel_h, p.kernel_w);
+//end
         workgroupBarrier();
         c = multiply_tiles(c, thread.y, thread.x);
         workgroupBarrier();
     }
 
-    let base = place.split * p.split_len + trial * p.out_len
-        + group * p.group_outputs * p.out_height * p.out_width;
-    let row = place.row + 4u * thread.y;
-    let col = place.col + 4u * thread.x;
-    store(base, row, col, c[0]);
-    store(base, row + 1u, col, c[1]);
-    store(base, row + 2u, col, c[2]);
-    store(base, row + 3u, col, c[3]);
+    let area = p.out_height * p.out_width;
+    let base = place.split * p.split_len + trial * p.out_len + group * p.group_outputs * area;
+    let col = vec4u(place.col + 4u * thread.x) + vec4u(0u, 1u, 2u, 3u);
+    let at = col / area * p.outputs * area + col % area;
+    store_tile(c, base, place.row + 4u * thread.y, area, p.grid.m, at, col < vec4u(p.grid.n));
 }

@@ -2,50 +2,52 @@
 // Pull form, one implicit matrix product per trial, group and residue class of (h,w) modulo the stride:
 // the inputs of a class meet the same taps, every tap_step-th. Rows c (C/G), columns (b, h and w of the
 // class), contraction (o, taps of the class).
-// Uses parts/grid.wgsl, parts/tile.wgsl and parts/conv.wgsl.
+// Uses parts/grid.wgsl, parts/tile.wgsl, parts/sums*.wgsl, parts/counter.wgsl, parts/conv.wgsl, parts/residue.wgsl.
 
 @group(0) @binding(1) var<storage, read> g: array<f32>;            // (T,B,O,I,J)
 @group(0) @binding(2) var<storage, read> w: array<f32>;            // (T,O,C/G,U,V)
 @group(0) @binding(3) var<storage, read_write> result: array<f32>; // (splits,T,B,C,H,W)
 
-// One axis of a residue class: inputs first + stride·s for s < count; tap_first + tap_step·q for
-// q < taps meets output origin + s − reach·q.
-struct Class {
-    first: u32,
-    count: u32,
-    tap_first: u32,
-    taps: u32,
-    origin: u32, // wrapping
-}
+const SLOTS_A = DEPTH * WIDTH_A;
 
-fn find_class(first: u32, size: u32, kernel: u32, stride: u32, padding: u32, dilation: u32, step: u32) -> Class {
-    var tap = 0u;
-    while (tap < step && (first + padding + stride * dilation - tap * dilation) % stride != 0u) {
-        tap++;
-    }
-    var found = Class(first, (size - first + stride - 1u) / stride, tap, 0u, 0u);
-    if (tap < step) {
-        found.taps = (kernel - tap + step - 1u) / step;
-        found.origin = bitcast<u32>((i32(first + padding) - i32(tap * dilation)) / i32(stride));
-    }
-    return found;
-}
+// True if four neighbouring columns lie in one row of one picture: what they share is kept once.
+const ALIGNED = {{ALIGNED}};
 
-// Four inputs of the class: offset of their image in g, and the output position that tap 0 meets.
+// Four inputs of the class: the output position that their tap 0 meets, and its (wrapping) address. Where they
+// are aligned, of the first of them.
 struct Pixels {
-    image: vec4u,
+    at: vec4u,
     i: vec4u,
     j: vec4u,
 }
 
-fn find_pixels(first: u32, end: u32, class_h: Class, class_w: Class) -> Pixels {
-    let n = four_below(first, end);
+fn find_pixels(first: u32, end: u32, class_h: Class, class_w: Class, base: u32) -> Pixels {
+    var n = four_below(first, end);
+    if (ALIGNED) {
+        n = vec4u(four_below(first, end - 3u).x);
+    }
     let row = n / class_w.count;
-    return Pixels(
-        row / class_h.count * p.outputs * p.out_height * p.out_width,
-        row % class_h.count + class_h.origin,
-        n % class_w.count + class_w.origin,
-    );
+    let i = row % class_h.count + class_h.origin;
+    let j = n % class_w.count + class_w.origin;
+    let picture = row / class_h.count * p.outputs * p.out_height * p.out_width + vec4u(base);
+    return Pixels(picture + i * p.out_width + j, i, j);
+}
+
+fn load_g(pixels: Pixels, tap: Counter, k: u32, end: u32) -> Slice {
+    let u = tap.middle * p.reach_h;
+    let v = tap.inner * p.reach_w;
+    var at = pixels.at + vec4u((tap.outer * p.out_height - u) * p.out_width - v);
+    var j = pixels.j - vec4u(v);
+    if (ALIGNED) {
+        at += vec4u(0u, 1u, 2u, 3u);
+        j += vec4u(0u, 1u, 2u, 3u);
+    }
+    var ok = (pixels.i - vec4u(u) < vec4u(p.out_height)) & (j < vec4u(p.out_width));
+    if (!EXACT) {
+        ok &= vec4<bool>(k < end);
+    }
+    at = select(vec4u(0u), at, ok);
+    return Slice(select(vec4f(0.0), vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), ok));
 }
 
 @compute @workgroup_size({{COLS}}, {{ROWS}})
@@ -69,59 +71,52 @@ fn main(
     }
     let base_g = trial * p.first_trial + group * p.group_outputs * p.out_height * p.out_width;
     let taps = p.kernel_h * p.kernel_w;
-    let base_w = trial * p.second_trial + group * p.group_outputs * p.group_channels * taps;
+    let base_w = trial * p.second_trial + group * p.group_outputs * p.group_channels * taps
+        + class_h.tap_first * p.kernel_w + class_w.tap_first;
     let begin = place.split * p.grid.chunk;
     let end = min(begin + p.grid.chunk, p.group_outputs * class_h.taps * class_w.taps);
-    let pixels = find_pixels(place.col + 4u * (lane % COLS), columns, class_h, class_w);
+    // No division by the taps of a class that meets none.
+    let taps_h = max(class_h.taps, 1u);
+    let taps_w = max(class_w.taps, 1u);
+    let at_col = lane % COLS;
+    let at_k = lane / COLS;
+    let pixels = find_pixels(place.col + 4u * at_col, columns, class_h, class_w, base_g);
+    var tap = count_to(begin + at_k, taps_h, taps_w);
+    let step = count_to(STRIDE, taps_h, taps_w);
+    // Weights are fetched along the contraction.
+    var weight = count_to(begin + lane % DEPTH, taps_h, taps_w);
+    let depth = count_to(DEPTH, taps_h, taps_w);
 
-    var c = mat4x4f();
+    var c = Sums();
     for (var k = begin; k < end; k += DEPTH) {
-        for (var l = 0u; l < LOADS_A; l++) {
-            let slot = lane + l * THREADS;
-            let kk = slot % DEPTH;
-            let m4 = slot / DEPTH;
-            if (slot < SLOTS_A) {
-                let kc = min(k + kk, end - 1u);
-                let u = class_h.tap_first + kc / class_w.taps % class_h.taps * p.tap_step_h;
-                let v = class_w.tap_first + kc % class_w.taps * p.tap_step_w;
-                let o = kc / (class_h.taps * class_w.taps);
-                let row = four_below(place.row + 4u * m4, p.grid.m);
-                let at = (row + o * p.group_channels) * taps + base_w + u * p.kernel_w + v;
-                let value = vec4f(w[at.x], w[at.y], w[at.z], w[at.w]);
-                tile_a[kk * PITCH_A + m4] = select(vec4f(0.0), value, k + kk < end);
-            }
+        let inside = EXACT || k + lane % DEPTH < end;
+        let at_w = base_w + weight.outer * p.group_channels * taps + weight.middle * p.tap_step_h * p.kernel_w
+            + weight.inner * p.tap_step_w;
+//repeat l {{LOADS_A}}
+        if (SLOTS_A % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_A) {
+            let four = lane / DEPTH + {{l}}u * (THREADS / DEPTH);
+            let at = select(vec4u(0u), four_below(place.row + 4u * four, p.grid.m) * taps + vec4u(at_w), inside);
+            tile_a[lane % DEPTH * PITCH_A + four] =
+                before(vec4f(w[at.x], w[at.y], w[at.z], w[at.w]), k + lane % DEPTH, end);
         }
-        for (var l = 0u; l < LOADS_B; l++) {
-            let slot = lane + l * THREADS;
-            let kk = slot / COLS;
-            if (slot < SLOTS_B) {
-                let kc = min(k + kk, end - 1u);
-                let i = pixels.i - kc / class_w.taps % class_h.taps * p.reach_h;
-                let j = pixels.j - kc % class_w.taps * p.reach_w;
-                let o = kc / (class_h.taps * class_w.taps);
-                let ok = (i < vec4u(p.out_height)) & (j < vec4u(p.out_width)) & vec4<bool>(k + kk < end);
-                let plane = base_g + o * p.out_height * p.out_width;
-                let at = select(vec4u(0u), pixels.image + plane + i * p.out_width + j, ok);
-                tile_b[kk * PITCH_B + slot % COLS] = select(vec4f(0.0), vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), ok);
-            }
+//end
+        weight = advance(weight, depth, taps_h, taps_w);
+//repeat l {{LOADS_B}}
+        if (ROWS <= DEPTH || at_k < DEPTH) {
+            tile_b[(at_k + {{l}}u * STRIDE) * PITCH_B + at_col] = load_g(pixels, tap, k + at_k + {{l}}u * STRIDE, end);
         }
+        tap = advance(tap, step, taps_h, taps_w);
+//end
         workgroupBarrier();
         c = multiply_tiles(c, thread.y, thread.x);
         workgroupBarrier();
     }
 
-    let base = place.split * p.split_len + trial * p.out_len;
-    for (var l = 0u; l < 4u; l++) {
-        let n = place.col + 4u * thread.x + l;
-        let h = class_h.first + n / class_w.count % class_h.count * p.stride_h;
-        let image = n / (class_w.count * class_h.count) * p.channels + group * p.group_channels;
-        let at = base + (image * p.height + h) * p.width + class_w.first + n % class_w.count * p.stride_w;
-        let column = vec4f(c[0][l], c[1][l], c[2][l], c[3][l]);
-        for (var r = 0u; r < 4u; r++) {
-            let row = place.row + 4u * thread.y + r;
-            if (row < p.grid.m && n < columns) {
-                result[at + row * p.height * p.width] = column[r];
-            }
-        }
-    }
+    let base = place.split * p.split_len + trial * p.out_len
+        + (group * p.group_channels * p.height + class_h.first) * p.width + class_w.first;
+    let col = vec4u(place.col + 4u * thread.x) + vec4u(0u, 1u, 2u, 3u);
+    let row = col / class_w.count;
+    let at = (row / class_h.count * p.channels * p.height + row % class_h.count * p.stride_h) * p.width
+        + col % class_w.count * p.stride_w;
+    store_tile(c, base, place.row + 4u * thread.y, p.height * p.width, p.grid.m, at, col < vec4u(columns));
 }

@@ -1,16 +1,21 @@
 // dw[t,o,c,u,v] = Σ_{b,i,j} g[t,b,o,i,j]·x[t,b,c, i·sh + u·dh − ph, j·sw + v·dw − pw]
 // as an implicit matrix product per trial and group: rows o (O/G), columns (c,u,v), contraction (b,i,j).
-// Uses parts/grid.wgsl, parts/tile.wgsl and parts/conv.wgsl.
+// Uses parts/grid.wgsl, parts/tile.wgsl, parts/sums*.wgsl, parts/counter.wgsl and parts/conv.wgsl.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)
 @group(0) @binding(2) var<storage, read> g: array<f32>;            // (T,B,O,I,J)
 @group(0) @binding(3) var<storage, read_write> result: array<f32>; // (splits,T,O,C/G,U,V)
 
+const SLOTS_A = DEPTH * WIDTH_A;
+const SLOTS_B = DEPTH * WIDTH_B;
+// True if a tap can lie outside the picture.
+const PADDED = {{PADDED}};
+
 // For each column of the tile: offset of its channel in x, and the (wrapping) position of its tap.
-var<workgroup> columns: array<vec3u, 4u * COLS>;
+var<workgroup> columns: array<vec3u, TILE_N>;
 
 fn find_columns(first: u32, lane: u32) {
-    for (var at = lane; at < 4u * COLS; at += THREADS) {
+    for (var at = lane; at < TILE_N; at += THREADS) {
         let n = min(first + at, p.grid.n - 1u);
         let cu = n / p.kernel_w;
         columns[at] = vec3u(
@@ -21,20 +26,15 @@ fn find_columns(first: u32, lane: u32) {
     }
 }
 
-fn load_x(image: u32, h: u32, w: u32, inside: bool, at: u32) -> f32 {
-    let column = columns[at];
+fn load_x(picture: u32, h: u32, w: u32, inside: bool, column: vec3u) -> f32 {
     let ih = h + column.y;
     let iw = w + column.z;
-    let ok = inside && ih < p.height && iw < p.width;
-    return select(0.0, x[select(0u, image + column.x + ih * p.width + iw, ok)], ok);
-}
-
-fn store(base: u32, row: u32, col: u32, value: vec4f) {
-    for (var j = 0u; j < 4u; j++) {
-        if (row < p.grid.m && col + j < p.grid.n) {
-            result[base + row * p.grid.n + col + j] = value[j];
-        }
+    let at = picture + column.x + ih * p.width + iw;
+    if (EXACT && !PADDED) {
+        return x[at];
     }
+    let ok = inside && ih < p.height && iw < p.width;
+    return select(0.0, x[select(0u, at, ok)], ok);
 }
 
 @compute @workgroup_size({{COLS}}, {{ROWS}})
@@ -56,50 +56,46 @@ fn main(
     let end = min(begin + p.grid.chunk, p.k);
     find_columns(place.col, lane);
     workgroupBarrier();
+    // Both operands are read along k, where they are contiguous.
+    let at_k = lane % DEPTH;
+    // No division by the size of an empty output.
+    let out_height = max(p.out_height, 1u);
+    let out_width = max(p.out_width, 1u);
+    var pixel = count_to(begin + at_k, out_height, out_width);
+    let step = count_to(DEPTH, out_height, out_width);
 
-    var c = mat4x4f();
+    var c = Sums();
     for (var k = begin; k < end; k += DEPTH) {
-        // Both operands are read along k, where they are contiguous.
-        for (var l = 0u; l < LOADS_A; l++) {
-            let slot = lane + l * THREADS;
-            let kk = slot % DEPTH;
-            let m4 = slot / DEPTH;
-            if (slot < SLOTS_A) {
-                let kc = min(k + kk, end - 1u);
-                let row = four_below(place.row + 4u * m4, p.grid.m);
-                let at = row * area + base_g + kc / area * p.outputs * area + kc % area;
-                let value = vec4f(g[at.x], g[at.y], g[at.z], g[at.w]);
-                tile_a[kk * PITCH_A + m4] = select(vec4f(0.0), value, k + kk < end);
-            }
+        let inside = EXACT || k + at_k < end;
+        let at_g = base_g + pixel.outer * p.outputs * area + pixel.middle * p.out_width + pixel.inner;
+//repeat l {{LOADS_A}}
+        if (SLOTS_A % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_A) {
+            let four = lane / DEPTH + {{l}}u * (THREADS / DEPTH);
+            let at = select(vec4u(0u), four_below(place.row + 4u * four, p.grid.m) * area + vec4u(at_g), inside);
+            tile_a[at_k * PITCH_A + four] = before(vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), k + at_k, end);
         }
-        for (var l = 0u; l < LOADS_B; l++) {
-            let slot = lane + l * THREADS;
-            let kk = slot % DEPTH;
-            let n4 = slot / DEPTH;
-            if (slot < SLOTS_B) {
-                let inside = k + kk < end;
-                let kc = min(k + kk, end - 1u);
-                let image = base_x + kc / area * p.channels * p.height * p.width;
-                let h = kc % area / p.out_width * p.stride_h;
-                let w = kc % p.out_width * p.stride_w;
-                tile_b[kk * PITCH_B + n4] = vec4f(
-                    load_x(image, h, w, inside, 4u * n4),
-                    load_x(image, h, w, inside, 4u * n4 + 1u),
-                    load_x(image, h, w, inside, 4u * n4 + 2u),
-                    load_x(image, h, w, inside, 4u * n4 + 3u),
-                );
-            }
+//end
+        let picture = base_x + pixel.outer * p.channels * p.height * p.width;
+        let h = pixel.middle * p.stride_h;
+        let w = pixel.inner * p.stride_w;
+//repeat l {{LOADS_B}}
+        if (SLOTS_B % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_B) {
+            let four = lane / DEPTH + {{l}}u * (THREADS / DEPTH);
+            tile_b[at_k * PITCH_B + four] = Slice(vec4f(
+                load_x(picture, h, w, inside, columns[4u * four]),
+                load_x(picture, h, w, inside, columns[4u * four + 1u]),
+                load_x(picture, h, w, inside, columns[4u * four + 2u]),
+                load_x(picture, h, w, inside, columns[4u * four + 3u]),
+            ));
         }
+//end
+        pixel = advance(pixel, step, out_height, out_width);
         workgroupBarrier();
         c = multiply_tiles(c, thread.y, thread.x);
         workgroupBarrier();
     }
 
     let base = place.split * p.split_len + trial * p.out_len + group * p.group_outputs * p.grid.n;
-    let row = place.row + 4u * thread.y;
-    let col = place.col + 4u * thread.x;
-    store(base, row, col, c[0]);
-    store(base, row + 1u, col, c[1]);
-    store(base, row + 2u, col, c[2]);
-    store(base, row + 3u, col, c[3]);
+    let col = vec4u(place.col + 4u * thread.x) + vec4u(0u, 1u, 2u, 3u);
+    store_tile(c, base, place.row + 4u * thread.y, p.grid.n, p.grid.m, col, col < vec4u(p.grid.n));
 }

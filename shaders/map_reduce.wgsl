@@ -1,7 +1,8 @@
 // A fused expression reduced over the trailing axes of its index space: result[o] = reduce_r value(o, r).
-// A workgroup holds OUTPUTS outputs, LANES invocations each; an invocation strides through r, then a
-// tree joins the lanes. A long reduction is split over workgroups whose partial results are reduced again.
-// Uses parts/numeric.wgsl.
+// A workgroup holds OUTPUTS outputs, LANES invocations each; an invocation strides through r, then
+// the lanes are joined. A long reduction is split over workgroups whose partial results are reduced again.
+// Uses parts/numeric.wgsl and parts/join_tree.wgsl or, for one output a workgroup where the device has
+// subgroups, parts/join_subgroups.wgsl.
 
 struct Params {
     outputs: u32, // N
@@ -20,10 +21,11 @@ const OUTPUTS = 256u / LANES;
 const LANE_STEP = {{LANE_STEP}}u;
 const OUTPUT_STEP = {{OUTPUT_STEP}}u;
 
-var<workgroup> partial: array<f32, 256>;
-
 @compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(
+    @builtin(workgroup_id) id: vec3u,
+    @builtin(local_invocation_index) thread: u32,{{BUILTINS}}
+) {
     let group = id.y * p.fold + id.x;
     let split = group % p.splits;
     let lane = thread / LANE_STEP % LANES;
@@ -38,14 +40,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) threa
         }
     }
 
-    partial[thread] = total;
-    for (var reach = LANES / 2u; reach > 0u; reach /= 2u) {
-        workgroupBarrier();
-        if (lane < reach) {
-            partial[thread] = {{COMBINE}}(partial[thread], partial[thread + reach * LANE_STEP]);
-        }
-    }
+    let joined = join(total, {{JOINED}});
     if (lane == 0u && o < p.outputs) {
-        result[o * p.splits + split] = partial[thread];
+        result[o * p.splits + split] = joined;
     }
 }

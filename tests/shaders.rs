@@ -5,12 +5,19 @@
 
 mod step_cases;
 
+use gia_gpu::device::gpu::{Gpu, GpuOptions, TILES, Tuning};
 use step_cases::{
-    Case, EPSILON, Operand, fused, fuzz, gpu, magnitudes,
+    Case, EPSILON, Operand, fused, fuzz, gpu, magnitudes, open,
     shapes::{self, Conv},
 };
 
 fn check(case: &Case, seed: u64) {
+    check_on(case, seed, EPSILON, &|checked| gpu(checked));
+}
+
+/// Compares what a device gives, checked and trusted, with the twin, whose operands may be rounded by `epsilon`;
+/// returns the trusted result.
+fn check_on<'a>(case: &Case, seed: u64, epsilon: f64, device: &dyn Fn(bool) -> &'a Gpu) -> Vec<f32> {
     let operands = case.operands(seed);
     let expected = case.twin(&operands);
     let absolute: Vec<_> = operands
@@ -22,11 +29,11 @@ fn check(case: &Case, seed: u64) {
         })
         .collect();
     let scale = if case.depth > 0 { case.twin(&absolute) } else { vec![0.0; expected.len()] };
-    for checked in [false, true] {
-        let found = case.run(gpu(checked), &operands);
+    let results = [true, false].map(|checked| {
+        let found = case.run(device(checked), &operands);
         assert_eq!(found.len(), expected.len());
         for (i, (&found, (&expected, &scale))) in found.iter().zip(expected.iter().zip(&scale)).enumerate() {
-            let bound = 4.0 * (case.depth as f64).sqrt() * EPSILON * scale;
+            let bound = 4.0 * (case.depth as f64).sqrt() * epsilon * scale;
             let error = (f64::from(found) - expected).abs();
             assert!(
                 error <= bound,
@@ -34,7 +41,10 @@ fn check(case: &Case, seed: u64) {
                 case.name,
             );
         }
-    }
+        found
+    });
+    let [_, trusted] = results;
+    trusted
 }
 
 fn check_all(cases: Vec<Case>) {
@@ -112,4 +122,51 @@ fn map_reduce_matches_its_twin() {
 #[test]
 fn a_map_may_have_more_workgroups_than_one_dimension_takes() {
     check(&fused::wide_map(), 0);
+}
+
+/// What is split, and where, follows from the shape alone, so no tile changes the order of additions.
+#[test]
+fn every_tile_matches_the_twin_and_gives_the_same_bits() {
+    let cases = shapes::tiled();
+    let by_rule: Vec<_> =
+        cases.iter().map(|case| check_on(case, 1, EPSILON, &|checked| gpu(checked))).collect();
+    for (tile, _) in TILES {
+        let options = |checked| GpuOptions { checked, tuning: Tuning::Only(tile), ..GpuOptions::default() };
+        let [trusted, checked] = [false, true].map(|checked| open(options(checked)));
+        for (case, by_rule) in cases.iter().zip(&by_rule) {
+            let found = check_on(case, 1, EPSILON, &|runtime_checks| {
+                if runtime_checks { &checked } else { &trusted }
+            });
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&found), bits(by_rule), "{} in {}", case.name, tile.name());
+        }
+    }
+}
+
+/// Where the adapter has subgroups, other tests reduce with them; here without.
+#[test]
+fn reductions_need_no_subgroups() {
+    let options = |checked| GpuOptions { checked, subgroups: false, ..GpuOptions::default() };
+    let [trusted, checked] = [false, true].map(|checked| open(options(checked)));
+    for (seed, case) in fused::map_reduces().iter().enumerate() {
+        check_on(case, seed as u64, EPSILON, &|runtime_checks| {
+            if runtime_checks { &checked } else { &trusted }
+        });
+    }
+}
+
+/// The same bound with the rounding of f16 (its operands', twice a product) for that of f32.
+#[test]
+fn half_tiles_round_operands_to_eleven_bits_and_no_more() {
+    let options =
+        |checked| GpuOptions { allow_software: true, checked, half_tiles: true, ..GpuOptions::default() };
+    let Ok(trusted) = Gpu::new(options(false)) else {
+        eprintln!("no adapter here has 16-bit floats");
+        return;
+    };
+    let checked = open(options(true));
+    for case in shapes::tiled() {
+        let epsilon = 2.0 * f64::from(half::f16::EPSILON) / 2.0;
+        check_on(&case, 2, epsilon, &|runtime_checks| if runtime_checks { &checked } else { &trusted });
+    }
 }

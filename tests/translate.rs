@@ -5,7 +5,7 @@ mod step_cases;
 
 use std::collections::BTreeMap;
 
-use gia_gpu::device::gpu::Gpu;
+use gia_gpu::device::gpu::{Gpu, Style, TILES};
 use naga::{
     back::{hlsl, msl, spv},
     valid::{Capabilities, ModuleInfo, ValidationFlags, Validator},
@@ -14,6 +14,12 @@ use step_cases::{
     fused,
     shapes::{self, Conv},
 };
+
+/// What every device has, and what some have.
+const STYLES: [Style; 2] = [
+    Style { tile: None, subgroups: false, half_tiles: false },
+    Style { tile: None, subgroups: true, half_tiles: true },
+];
 
 /// The distinct shaders of all cases, by text.
 fn shaders() -> BTreeMap<String, &'static str> {
@@ -26,17 +32,34 @@ fn shaders() -> BTreeMap<String, &'static str> {
         .chain(fused::maps())
         .chain(fused::map_reduces())
         .chain(fused::every_instruction());
+    let cases = cases.flat_map(|case| STYLES.map(|style| (case.plan(), style)));
+    // In each tile, whether or not it suits.
+    let tiled = shapes::tiled().into_iter().flat_map(|case| {
+        TILES.into_iter().flat_map(move |(tile, _)| {
+            let plan = case.plan();
+            STYLES.map(|style| (plan.clone(), Style { tile: Some(tile), ..style }))
+        })
+    });
     cases
-        .flat_map(|case| Gpu::shaders(&case.plan()).unwrap())
+        .chain(tiled)
+        .flat_map(|(plan, style)| Gpu::shaders(&plan, style).unwrap())
         .chain(Gpu::probe_shaders().unwrap())
         .map(|shader| (shader.source, shader.kernel))
         .collect()
 }
 
+/// Those that the text shows to need.
+fn capabilities(source: &str) -> Capabilities {
+    let all =
+        [("enable f16;", Capabilities::SHADER_FLOAT16), ("@builtin(subgroup_size)", Capabilities::SUBGROUP)];
+    let needed = all.into_iter().filter(|(sign, _)| source.contains(sign));
+    needed.fold(Capabilities::empty(), |sum, (_, one)| sum | one)
+}
+
 fn parse(kernel: &str, source: &str) -> (naga::Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|error| panic!("{kernel}: {}", error.emit_to_string(source)));
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let info = Validator::new(ValidationFlags::all(), capabilities(source))
         .validate(&module)
         .unwrap_or_else(|error| panic!("{kernel}: {}\n{source}", error.emit_to_string(source)));
     (module, info)
@@ -50,6 +73,24 @@ fn every_shader_file_is_tried() {
         if path.extension().is_some_and(|extension| extension == "wgsl") {
             let kernel = path.file_stem().unwrap().to_str().unwrap();
             assert!(tried.contains(&kernel), "{kernel} is not among the cases");
+        }
+    }
+}
+
+#[test]
+fn every_tile_is_tried_exact_and_at_an_edge() {
+    let kernels = ["matmul", "conv2d", "conv2d_grad_input", "conv2d_grad_weight"];
+    for (tile, _) in TILES {
+        let style = Style { tile: Some(tile), ..Style::default() };
+        let shaders = shapes::tiled().into_iter().flat_map(|case| Gpu::shaders(&case.plan(), style).unwrap());
+        let tried: Vec<_> = shaders.map(|shader| (shader.kernel, shader.variant)).collect();
+        for kernel in kernels {
+            for variant in [tile.name(), format!("{}-edge", tile.name())] {
+                assert!(
+                    tried.contains(&(kernel, variant.clone())),
+                    "{kernel} {variant} is not among the cases"
+                );
+            }
         }
     }
 }
@@ -77,7 +118,12 @@ fn every_shader_translates_to_msl() {
 fn every_shader_translates_to_hlsl() {
     for (source, kernel) in shaders() {
         let (module, info) = parse(kernel, &source);
-        let options = hlsl::Options { fake_missing_bindings: true, ..Default::default() };
+        // Subgroups and 16-bit floats came with later models; DX12 has them, FXC has not.
+        let shader_model = match capabilities(&source).is_empty() {
+            true => hlsl::ShaderModel::V5_1,
+            false => hlsl::ShaderModel::V6_2,
+        };
+        let options = hlsl::Options { fake_missing_bindings: true, shader_model, ..Default::default() };
         let mut text = String::new();
         hlsl::Writer::new(&mut text, &options, &Default::default())
             .write(&module, &info, None)

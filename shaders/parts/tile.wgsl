@@ -1,6 +1,31 @@
 // A contraction C = A·B, tile by tile: one workgroup of ROWS × COLS invocations owns
-// 4·ROWS × 4·COLS results, each invocation 4 × 4 of them. A kernel fills tile_a and tile_b with the
-// next DEPTH slices of its operands, then calls multiply_tiles. Uses parts/grid.wgsl.
+// TILE_M × TILE_N results, each invocation BANDS × 4 rows of 4. A kernel fills tile_a and tile_b with the
+// next DEPTH slices of its operands, then calls multiply_tiles (parts/sums*.wgsl). Every result adds up its
+// products in the order of k whatever the tile, so all variants give the same bits.
+// Uses parts/grid.wgsl.
+
+// Four neighbours of a slice in workgroup memory.
+alias Slice = {{SLICE}};
+
+const ROWS = {{ROWS}}u;
+const COLS = {{COLS}}u;
+const BANDS = {{BANDS}}u;
+const THREADS = ROWS * COLS;
+const DEPTH = 16u;
+// Slices that all invocations together cover when neighbours lie across B.
+const STRIDE = min(ROWS, DEPTH);
+// True if the sizes are multiples of the tile's: nothing lies beyond an end.
+const EXACT = {{EXACT}};
+// vec4s across a slice, and one of padding, so that stores along k spread over the banks.
+const WIDTH_A = ROWS * BANDS;
+const WIDTH_B = COLS;
+const PITCH_A = WIDTH_A + 1u;
+const PITCH_B = WIDTH_B + 1u;
+const TILE_M = 4u * WIDTH_A;
+const TILE_N = 4u * WIDTH_B;
+
+var<workgroup> tile_a: array<Slice, DEPTH * PITCH_A>; // (DEPTH, TILE_M)
+var<workgroup> tile_b: array<Slice, DEPTH * PITCH_B>; // (DEPTH, TILE_N)
 
 struct Place {
     inside: bool, // false for the workgroups that only fill the last row of the dispatch
@@ -10,29 +35,14 @@ struct Place {
     batch: u32,
 }
 
-const ROWS = {{ROWS}}u;
-const COLS = {{COLS}}u;
-const THREADS = ROWS * COLS;
-const DEPTH = 16u;
-// One vec4 of padding a slice, so that stores along k spread over the banks.
-const PITCH_A = ROWS + 1u;
-const PITCH_B = COLS + 1u;
-const SLOTS_A = DEPTH * ROWS;
-const SLOTS_B = DEPTH * COLS;
-const LOADS_A = (SLOTS_A + THREADS - 1u) / THREADS;
-const LOADS_B = (SLOTS_B + THREADS - 1u) / THREADS;
-
-var<workgroup> tile_a: array<vec4f, DEPTH * PITCH_A>; // (DEPTH, 4·ROWS)
-var<workgroup> tile_b: array<vec4f, DEPTH * PITCH_B>; // (DEPTH, 4·COLS)
-
 fn find_place(id: vec3u, grid: Grid) -> Place {
     let group = id.y * grid.fold + id.x;
     let m = group / grid.tiles_n;
     let split = m / grid.tiles_m;
     return Place(
         group < grid.groups,
-        (m % grid.tiles_m) * 4u * ROWS,
-        (group % grid.tiles_n) * 4u * COLS,
+        (m % grid.tiles_m) * TILE_M,
+        (group % grid.tiles_n) * TILE_N,
         split % grid.splits,
         split / grid.splits,
     );
@@ -40,7 +50,19 @@ fn find_place(id: vec3u, grid: Grid) -> Place {
 
 // Four consecutive indices, those beyond the end moved onto the last: what they compute is not stored.
 fn four_below(first: u32, end: u32) -> vec4u {
-    return min(vec4u(first) + vec4u(0u, 1u, 2u, 3u), vec4u(end - 1u));
+    let four = vec4u(first) + vec4u(0u, 1u, 2u, 3u);
+    if (EXACT) {
+        return four;
+    }
+    return min(four, vec4u(end - 1u));
+}
+
+// Zero beyond the part of the contraction summed here.
+fn before(value: vec4f, k: u32, end: u32) -> Slice {
+    if (EXACT) {
+        return Slice(value);
+    }
+    return Slice(select(vec4f(0.0), value, k < end));
 }
 
 fn rank1(c: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
@@ -52,22 +74,14 @@ fn rank1(c: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
     );
 }
 
-// c[i][j] += Σ_k A[4·row + i, k]·B[k, 4·col + j], unrolled: a WGSL loop stays a loop.
-fn multiply_tiles(start: mat4x4f, row: u32, col: u32) -> mat4x4f {
-    var c = rank1(start, tile_a[row], tile_b[col]);
-    c = rank1(c, tile_a[PITCH_A + row], tile_b[PITCH_B + col]);
-    c = rank1(c, tile_a[2u * PITCH_A + row], tile_b[2u * PITCH_B + col]);
-    c = rank1(c, tile_a[3u * PITCH_A + row], tile_b[3u * PITCH_B + col]);
-    c = rank1(c, tile_a[4u * PITCH_A + row], tile_b[4u * PITCH_B + col]);
-    c = rank1(c, tile_a[5u * PITCH_A + row], tile_b[5u * PITCH_B + col]);
-    c = rank1(c, tile_a[6u * PITCH_A + row], tile_b[6u * PITCH_B + col]);
-    c = rank1(c, tile_a[7u * PITCH_A + row], tile_b[7u * PITCH_B + col]);
-    c = rank1(c, tile_a[8u * PITCH_A + row], tile_b[8u * PITCH_B + col]);
-    c = rank1(c, tile_a[9u * PITCH_A + row], tile_b[9u * PITCH_B + col]);
-    c = rank1(c, tile_a[10u * PITCH_A + row], tile_b[10u * PITCH_B + col]);
-    c = rank1(c, tile_a[11u * PITCH_A + row], tile_b[11u * PITCH_B + col]);
-    c = rank1(c, tile_a[12u * PITCH_A + row], tile_b[12u * PITCH_B + col]);
-    c = rank1(c, tile_a[13u * PITCH_A + row], tile_b[13u * PITCH_B + col]);
-    c = rank1(c, tile_a[14u * PITCH_A + row], tile_b[14u * PITCH_B + col]);
-    return rank1(c, tile_a[15u * PITCH_A + row], tile_b[15u * PITCH_B + col]);
+// One row of four results; column j is `at[j]` elements from the row's start.
+fn store_row(base: u32, row: u32, step: u32, rows: u32, at: vec4u, wanted: vec4<bool>, value: vec4f) {
+    if (!EXACT && row >= rows) {
+        return;
+    }
+    let to = at + vec4u(base + row * step);
+    if (EXACT || wanted.x) { result[to.x] = value.x; }
+    if (EXACT || wanted.y) { result[to.y] = value.y; }
+    if (EXACT || wanted.z) { result[to.z] = value.z; }
+    if (EXACT || wanted.w) { result[to.w] = value.w; }
 }

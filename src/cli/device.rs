@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::device::{
     Device, DeviceError,
     cpu::Cpu,
-    gpu::{Gpu, GpuOptions},
+    gpu::{Gpu, GpuOptions, Tuning, default_folder},
 };
+
+/// `off`: tiles are chosen by a fixed rule, and nothing is timed.
+const TUNE: &str = "GIA_GPU_TUNE";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -23,7 +26,13 @@ pub enum DeviceChoice {
 
 impl DeviceChoice {
     pub fn open(self) -> anyhow::Result<Box<dyn Device>> {
-        let gpu = |allow_software| Gpu::new(GpuOptions { allow_software, ..GpuOptions::default() });
+        let tuning = match std::env::var(TUNE) {
+            Ok(value) if value == "off" => Tuning::Rule,
+            _ => Tuning::Measured,
+        };
+        let gpu = |allow_software| {
+            Gpu::new(GpuOptions { allow_software, tuning, cache: default_folder(), ..GpuOptions::default() })
+        };
         Ok(match self {
             DeviceChoice::Cpu => Box::new(Cpu::<f32>::new()),
             DeviceChoice::Gpu => Box::new(gpu(true)?),

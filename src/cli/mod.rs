@@ -21,6 +21,7 @@ mod name;
 mod observed;
 mod options;
 mod plan;
+mod plan_time;
 mod progress;
 mod protocol_options;
 mod run;

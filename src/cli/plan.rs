@@ -1,10 +1,12 @@
 //! `gia-gpu plan`
 
 use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
+    collections::{HashMap, HashSet},
+    fs,
+    path::{Path, PathBuf},
 };
 
+use anyhow::Context;
 use clap::Args;
 
 use super::{
@@ -12,6 +14,7 @@ use super::{
     misuse,
     model_options::{Known, ModelOptions},
     options::{MAX_BATCH, check_batch},
+    plan_time::timed,
     print_line,
     protocol_options::ProtocolOptions,
 };
@@ -23,11 +26,10 @@ use crate::{
         problem::{Problem, Scene, Sizes},
     },
     data::Normalisation,
-    device::cpu::Cpu,
+    device::gpu::{Gpu, Shader, Style},
     federated::{DEFAULT_CLASSES, check_classes},
     nn::Model,
     plan::Plan,
-    random,
     tensor_file::GradientInfo,
 };
 
@@ -47,6 +49,9 @@ pub struct PlanCommand {
     /// Run so many iterations on the CPU, with numbers drawn from N(0,0.01), and print how long each step took
     #[arg(long, value_name = "N")]
     time: Option<usize>,
+    /// Write every shader that a GPU might run for this plan into this folder, for tools that look at them
+    #[arg(long, value_name = "DIR")]
+    shaders: Option<PathBuf>,
 }
 
 impl PlanCommand {
@@ -76,6 +81,9 @@ impl PlanCommand {
             }
             None => lbfgs::plan(&problem),
         };
+        if let Some(folder) = &self.shaders {
+            write_shaders(&plan, folder)?;
+        }
         match self.time {
             None => print_line(plan.dump().trim_end()),
             Some(runs) => print_line(timed(&plan, runs)?.trim_end()),
@@ -83,50 +91,21 @@ impl PlanCommand {
     }
 }
 
-/// The plan in words, each step with its median time over `runs` iterations on the CPU, and sums by kernel.
-fn timed(plan: &Plan, runs: usize) -> anyhow::Result<String> {
-    let started = Instant::now();
-    let mut exe = Cpu::<f32>::new().compile_typed(plan)?;
-    let compiled = started.elapsed();
-    let mut inputs: Vec<_> = plan.bound.iter().map(|(&var, &(_, len))| (var, len)).collect();
-    inputs.sort_unstable();
-    for (var, len) in inputs {
-        let values: Vec<f32> = random::normal(&mut random::generator(var.index() as u64, "plan"), len)
-            .iter()
-            .map(|v| v * 0.1)
-            .collect();
-        exe.write_typed(var, &values)?;
+/// One file a distinct text, `KERNEL-VARIANT-NUMBER.wgsl`: contractions in every tile that may suit them.
+fn write_shaders(plan: &Plan, folder: &Path) -> anyhow::Result<()> {
+    let unwritable = |path: &Path| format!("cannot write {}", path.display());
+    fs::create_dir_all(folder).with_context(|| unwritable(folder))?;
+    let mut written = HashSet::new();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    for Shader { kernel, variant, source } in Gpu::shaders(plan, Style::default())? {
+        if !written.insert(source.clone()) {
+            continue;
+        }
+        let name = if variant.is_empty() { kernel.to_string() } else { format!("{kernel}-{variant}") };
+        let number = numbers.entry(name.clone()).or_default();
+        *number += 1;
+        let path = folder.join(format!("{name}-{number}.wgsl"));
+        fs::write(&path, source).with_context(|| unwritable(&path))?;
     }
-    let mut times: Vec<Vec<Duration>> = vec![Vec::with_capacity(runs); plan.steps.len()];
-    for _ in 0..runs.max(1) {
-        times.iter_mut().zip(exe.run_timed()).for_each(|(times, time)| times.push(time));
-    }
-    let medians: Vec<Duration> = times
-        .iter_mut()
-        .map(|times| {
-            times.sort_unstable();
-            times[times.len() / 2]
-        })
-        .collect();
-    let mut kinds: BTreeMap<(bool, &str), (usize, Duration, u64, u64)> = BTreeMap::new();
-    for (i, (step, &time)) in plan.steps.iter().zip(&medians).enumerate() {
-        let kind = kinds.entry((i >= plan.prologue, step.name())).or_default();
-        *kind = (kind.0 + 1, kind.1 + time, kind.2 + step.flops(), kind.3 + step.bytes());
-    }
-    let micros = |time: Duration| time.as_secs_f64() * 1e6;
-    let mut text = String::new();
-    for (i, line) in plan.dump().lines().enumerate() {
-        let time = medians.get(i).map_or(String::new(), |&time| format!("{:.1} µs", micros(time)));
-        text += &format!("{time:>12}  {line}\n");
-    }
-    text += &format!("compiled in {:.1} ms; median times of {} runs:\n", micros(compiled) / 1e3, runs.max(1));
-    for ((each, name), (count, time, flops, bytes)) in kinds {
-        let part = if each { "iteration" } else { "prologue" };
-        let micros = micros(time);
-        let (gflops, gigabytes) = (flops as f64 / micros / 1e3, bytes as f64 / micros / 1e3);
-        text += &format!(
-            "{part:9} {name:18} {count:5} steps {micros:>12.1} µs {gflops:>8.1} GFLOP/s {gigabytes:>7.1} GB/s\n"
-        );
-    }
-    Ok(text)
+    Ok(())
 }

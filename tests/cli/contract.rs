@@ -191,3 +191,23 @@ fn gpu_device_does_what_the_cpu_device_does() {
     let first = |r: &Value| r["batches"][0]["restarts"][0]["history"][0][1].as_f64().unwrap();
     assert!((first(&cpu) - first(&gpu)).abs() < 1e-4 * first(&cpu), "{} {}", first(&cpu), first(&gpu));
 }
+
+#[test]
+fn plan_writes_the_shaders_that_a_gpu_would_run() {
+    let folder = folder();
+    let shaders = folder.path().join("shaders");
+    let arguments = format!("plan --arch convnet4 --preset ig --shaders {}", shaders.display());
+    succeed(&arguments);
+    let found = files(&shaders);
+    let named = |start: &str| found.keys().any(|path| path.to_str().unwrap().starts_with(start));
+    for start in ["map-1.wgsl", "conv2d-", "conv2d_grad_input-", "conv2d_grad_weight-"] {
+        assert!(named(start), "no {start} among {:?}", found.keys());
+    }
+    for (path, text) in &found {
+        let text = std::str::from_utf8(text).unwrap();
+        naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    let occupied = folder.path().join("occupied");
+    std::fs::write(&occupied, "").unwrap();
+    fail(1, &format!("plan --arch convnet4 --shaders {}", occupied.display()), &["cannot write", "occupied"]);
+}

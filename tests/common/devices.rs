@@ -24,9 +24,10 @@ pub struct Target {
 pub fn targets() -> &'static [Target] {
     static TARGETS: OnceLock<Vec<Target>> = OnceLock::new();
     TARGETS.get_or_init(|| {
-        let gpu = Gpu::new(GpuOptions { allow_software: true, checked: true }).unwrap_or_else(|error| {
-            panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
-        });
+        let gpu = Gpu::new(GpuOptions { allow_software: true, checked: true, ..GpuOptions::default() })
+            .unwrap_or_else(|error| {
+                panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
+            });
         vec![
             Target { name: "cpu f64", tolerance: 1e-12, device: None },
             Target { name: "cpu f32", tolerance: 1e-5, device: Some(Box::new(Cpu::<f32>::new())) },

@@ -46,8 +46,9 @@ fn random_graphs_compute_in_f32_on_the_cpu_what_their_tape_says() {
 
 #[test]
 fn random_graphs_compute_in_f32_on_the_gpu_what_their_tape_says() {
-    let gpu = Gpu::new(GpuOptions { allow_software: true, checked: true }).unwrap_or_else(|error| {
-        panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
-    });
+    let gpu = Gpu::new(GpuOptions { allow_software: true, checked: true, ..GpuOptions::default() })
+        .unwrap_or_else(|error| {
+            panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
+        });
     (0..25).for_each(|seed| check(seed, &gpu));
 }

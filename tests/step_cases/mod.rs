@@ -13,7 +13,7 @@ use gia_gpu::{
     device::{
         Device, DeviceError,
         cpu::Cpu,
-        gpu::{Gpu, GpuOptions},
+        gpu::{Gpu, GpuOptions, Tuning},
     },
     plan::{
         Plan,
@@ -30,10 +30,15 @@ pub const EPSILON: f64 = f32::EPSILON as f64 / 2.0;
 /// The GPU that tests run on, or lavapipe where there is none.
 pub fn gpu(checked: bool) -> &'static Gpu {
     static GPUS: [OnceLock<Gpu>; 2] = [OnceLock::new(), OnceLock::new()];
-    GPUS[usize::from(checked)].get_or_init(|| {
-        Gpu::new(GpuOptions { allow_software: true, checked }).unwrap_or_else(|error| {
-            panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
-        })
+    GPUS[usize::from(checked)].get_or_init(|| open(GpuOptions { checked, ..GpuOptions::default() }))
+}
+
+/// A GPU with these options, or a software driver where there is none. Tiles come from the fixed rule unless the
+/// options say more: a test of many shapes is no place to time them.
+pub fn open(options: GpuOptions) -> Gpu {
+    let tuning = if options.tuning == Tuning::Measured { Tuning::Rule } else { options.tuning };
+    Gpu::new(GpuOptions { allow_software: true, tuning, ..options }).unwrap_or_else(|error| {
+        panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
     })
 }
 

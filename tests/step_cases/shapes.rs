@@ -8,17 +8,30 @@ use gia_gpu::{
 use super::{Case, Operand};
 
 /// Trials, M, N, K, whether a and b are transposed in memory, whether each is shared by all trials.
-pub fn matmul([trials, m, n, k]: [usize; 4], transposed: [bool; 2], shared: [bool; 2]) -> Case {
+/// The second starts at element 1, so that an offset is tried, too.
+pub fn matmul(sizes: [usize; 4], transposed: [bool; 2], shared: [bool; 2]) -> Case {
+    matmul_at(sizes, transposed, shared, 1)
+}
+
+/// The same with the second operand from element `offset` on.
+pub fn matmul_at(
+    [trials, m, n, k]: [usize; 4],
+    transposed: [bool; 2],
+    shared: [bool; 2],
+    offset: usize,
+) -> Case {
     let view = |rows: usize, cols: usize, which: usize| MatrixView {
-        // An offset, so that it is tried too.
-        offset: which,
+        offset: which * offset,
         trial: if shared[which] { 0 } else { rows * cols },
         row: if transposed[which] { 1 } else { cols },
         col: if transposed[which] { rows } else { 1 },
     };
-    let len = |elements: usize, which: usize| which + elements * if shared[which] { 1 } else { trials };
+    let len =
+        |elements: usize, which: usize| which * offset + elements * if shared[which] { 1 } else { trials };
     Case {
-        name: format!("matmul {trials}×{m}×{n}×{k} transposed {transposed:?} shared {shared:?}"),
+        name: format!(
+            "matmul {trials}×{m}×{n}×{k} transposed {transposed:?} shared {shared:?} offset {offset}"
+        ),
         kernel: Kernel::Matmul(MatmulKernel { trials, m, n, k, a: view(m, k, 0), b: view(k, n, 1) }),
         reads: vec![Operand::Random(len(m * k, 0)), Operand::Random(len(k * n, 1))],
         out: trials * m * n,
@@ -147,6 +160,32 @@ pub fn convs(which: Conv) -> Vec<Case> {
             cases.push(conv(which, spec([2, 3, 5], [190, 190], [3, 3], one, one, one, 1), 1, [false, false]));
             cases.push(conv(which, spec([2, 4, 4], [190, 190], [3, 3], one, one, one, 4), 1, [false, false]));
         }
+    }
+    cases
+}
+
+/// Contractions for every tile: sizes that are multiples of all tiles, and sizes that are of none; operands
+/// by vec4s and by elements.
+pub fn tiled() -> Vec<Case> {
+    let (no, one) = ([false, false], [1, 1]);
+    let mut cases = vec![
+        matmul_at([1, 128, 128, 32], no, no, 0),
+        matmul_at([2, 128, 128, 16], [true, true], [false, true], 4),
+        matmul([1, 128, 128, 32], [false, true], no),
+        // vec4s at an edge, both ways.
+        matmul_at([1, 36, 140, 48], no, no, 0),
+        matmul_at([1, 140, 36, 21], [true, false], no, 0),
+        matmul([1, 67, 131, 37], [true, false], no),
+        // Split.
+        matmul([1, 9, 14, 2_000], no, no),
+    ];
+    for which in [Conv::Forward, Conv::GradInput, Conv::GradWeight] {
+        cases.extend([
+            conv(which, spec([2, 128, 128], [8, 8], [1, 3], one, [0, 1], one, 1), 1, [false, true]),
+            conv(which, spec([32, 128, 128], [2, 3], [1, 2], one, [0, 0], one, 1), 1, no),
+            conv(which, spec([2, 10, 38], [7, 9], [3, 2], [2, 1], [1, 0], one, 2), 2, [true, false]),
+            conv(which, spec([1, 12, 20], [16, 16], one, one, [0, 0], one, 1), 3, [false, true]),
+        ]);
     }
     cases
 }

@@ -1,7 +1,10 @@
 //! Which adapters there are, and which one is taken.
 
-use wgpu::{Adapter, AdapterInfo, DeviceType, DownlevelFlags, Instance, InstanceDescriptor, InstanceFlags};
+use wgpu::{
+    Adapter, AdapterInfo, DeviceType, DownlevelFlags, Features, Instance, InstanceDescriptor, InstanceFlags,
+};
 
+use super::GpuOptions;
 use crate::device::{DeviceError, DeviceInfo};
 
 /// What every kernel is written for.
@@ -23,11 +26,11 @@ pub fn all() -> Vec<Adapter> {
 }
 
 /// The best adapter that can run every kernel.
-pub fn choose(allow_software: bool) -> Result<Adapter, DeviceError> {
+pub fn choose(options: &GpuOptions) -> Result<Adapter, DeviceError> {
     let mut refused = Vec::new();
     let mut usable: Vec<_> = all()
         .into_iter()
-        .filter(|adapter| match refusal(adapter, allow_software) {
+        .filter(|adapter| match refusal(adapter, options) {
             None => true,
             Some(reason) => {
                 refused.push(format!("{}: {reason}", adapter.get_info().name));
@@ -42,18 +45,21 @@ pub fn choose(allow_software: bool) -> Result<Adapter, DeviceError> {
     })
 }
 
-fn refusal(adapter: &Adapter, allow_software: bool) -> Option<String> {
+fn refusal(adapter: &Adapter, options: &GpuOptions) -> Option<String> {
     let limits = adapter.limits();
     let needs = [
         ("storage buffers", limits.max_storage_buffers_per_shader_stage, STORAGE_BUFFERS),
         ("invocations a workgroup", limits.max_compute_invocations_per_workgroup, INVOCATIONS),
         ("bytes of workgroup memory", limits.max_compute_workgroup_storage_size, WORKGROUP_BYTES),
     ];
-    if adapter.get_info().device_type == DeviceType::Cpu && !allow_software {
+    if adapter.get_info().device_type == DeviceType::Cpu && !options.allow_software {
         return Some("a software driver, taken only when asked for".into());
     }
     if !adapter.get_downlevel_capabilities().flags.contains(DownlevelFlags::COMPUTE_SHADERS) {
         return Some("has no compute shaders".into());
+    }
+    if options.half_tiles && !adapter.features().contains(Features::SHADER_F16) {
+        return Some("has no 16-bit floats".into());
     }
     let lacking = needs.into_iter().find(|(_, has, needed)| has < needed);
     lacking.map(|(what, has, needed)| format!("offers {has} {what}, {needed} are needed"))
@@ -77,6 +83,14 @@ pub fn info(adapter: &AdapterInfo) -> DeviceInfo {
         driver: format!("{} {}", adapter.driver, adapter.driver_info).trim().into(),
         software: adapter.device_type == DeviceType::Cpu,
     }
+}
+
+/// Whether the adapter is a software driver, and all that its speed depends on, in words.
+pub fn identity(adapter: &Adapter) -> (bool, String) {
+    let AdapterInfo { name, vendor, device, device_type, driver, driver_info, backend, .. } =
+        adapter.get_info();
+    let identity = format!("{name} {vendor:x} {device:x}, {backend} {driver} {driver_info}");
+    (device_type == DeviceType::Cpu, identity)
 }
 
 fn driver_advice() -> &'static str {

@@ -1,10 +1,13 @@
 //! An open device: its queue, limits, pipelines, and the errors that it reports.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use wgpu::{Adapter, ErrorFilter, Limits, PollType, SubmissionIndex};
+use wgpu::{Adapter, ErrorFilter, Features, Limits, PollType, SubmissionIndex};
 
-use super::{adapter, pipeline::Pipelines};
+use super::{GpuOptions, adapter, pipeline::Pipelines};
 use crate::device::{DeviceError, DeviceInfo};
 
 pub struct Context {
@@ -18,15 +21,30 @@ pub struct Context {
 }
 
 impl Context {
-    pub fn open(adapter: &Adapter, checked: bool) -> Result<Self, DeviceError> {
+    /// `timed`: steps will be timed. `folder`: compiled pipelines are kept there.
+    pub fn open(
+        adapter: &Adapter,
+        options: &GpuOptions,
+        timed: bool,
+        folder: Option<&Path>,
+    ) -> Result<Self, DeviceError> {
         let offered = adapter.limits();
         let limits = Limits {
             max_buffer_size: offered.max_buffer_size,
             max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
             ..Limits::default().or_worse_values_from(&offered)
         };
+        let wanted = [
+            (Features::SUBGROUP, options.subgroups),
+            (Features::SHADER_F16, options.half_tiles),
+            (Features::TIMESTAMP_QUERY, timed),
+            (Features::PIPELINE_CACHE, folder.is_some()),
+        ];
+        let wanted = wanted.into_iter().filter(|&(_, wanted)| wanted);
+        let wanted = wanted.fold(Features::empty(), |all, (feature, _)| all | feature);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("gia-gpu"),
+            required_features: wanted & adapter.features(),
             required_limits: limits.clone(),
             ..Default::default()
         }))
@@ -44,8 +62,9 @@ impl Context {
                 note(&noted, format!("the device was lost: {message}"));
             }
         });
-        let pipelines = Pipelines::new(device.clone(), checked);
-        Ok(Context { device, queue, limits, info: adapter::info(&adapter.get_info()), pipelines, failure })
+        let info = adapter.get_info();
+        let pipelines = Pipelines::new(device.clone(), options.checked, folder, &info);
+        Ok(Context { device, queue, limits, info: adapter::info(&info), pipelines, failure })
     }
 
     /// Runs `make` and returns what it made, or the first error that the device reported meanwhile.

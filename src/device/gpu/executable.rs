@@ -7,13 +7,13 @@ use std::{
 };
 
 use wgpu::{
-    BindGroup, BindGroupEntry, BindingResource, Buffer, BufferDescriptor, BufferUsages, ComputePipeline,
-    MapMode, SubmissionIndex,
+    BindGroup, BindGroupEntry, BindingResource, Buffer, BufferDescriptor, BufferUsages, ComputePass,
+    ComputePipeline, MapMode, SubmissionIndex,
 };
 
-use super::{context::Context, kernels, launch::Launch, memory::Memory, pace::Pace};
+use super::{context::Context, launch::Launch, memory::Memory, pace::Pace};
 use crate::{
-    device::{DeviceError, Executable, cpu},
+    device::{DeviceError, Executable},
     plan::{Plan, kernel::BufferId},
     tape::Var,
 };
@@ -44,21 +44,15 @@ struct Dispatch {
 }
 
 impl GpuExecutable {
-    pub fn new(context: Arc<Context>, plan: &Plan) -> Result<Self, DeviceError> {
-        cpu::check(plan)?;
-        let prologue = kernels::prologue_launches(plan)?;
-        GpuExecutable::of_launches(context, plan, kernels::launches(plan)?, &prologue)
-    }
-
-    /// The plan's buffers, and these launches in place of its steps; the first of them are the prologue's.
-    pub fn of_launches(
+    /// Of a plan that was checked, and its launches; the first `prologue` of them are the prologue's.
+    pub fn new(
         context: Arc<Context>,
         plan: &Plan,
         mut launches: Vec<Launch>,
-        prologue: &[Launch],
+        prologue: usize,
     ) -> Result<Self, DeviceError> {
         let is_needed = |launch: &Launch| launch.groups.iter().all(|&n| n > 0);
-        let prologue = prologue.iter().filter(|launch| is_needed(launch)).count();
+        let prologue = launches[..prologue].iter().filter(|launch| is_needed(launch)).count();
         launches.retain(is_needed);
         let memory = Memory::new(&context, plan, &launches)?;
         let dispatches = launches
@@ -113,19 +107,19 @@ impl GpuExecutable {
     fn submit(&self, dispatches: &[Dispatch], from: usize, to: usize) -> SubmissionIndex {
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        let mut current = None;
-        for at in from..to {
-            let dispatch = &dispatches[at % dispatches.len()];
-            if current != Some(&dispatch.pipeline) {
-                pass.set_pipeline(&dispatch.pipeline);
-                current = Some(&dispatch.pipeline);
-            }
-            pass.set_bind_group(0, &dispatch.bindings, &[]);
-            let [x, y, z] = dispatch.groups;
-            pass.dispatch_workgroups(x, y, z);
-        }
+        encode(dispatches, &mut pass, from, to);
         drop(pass);
         self.context.queue.submit([encoder.finish()])
+    }
+
+    /// Dispatches of one replay.
+    pub fn dispatches(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Encodes dispatches `from..to` of the endless replay.
+    pub fn encode(&self, pass: &mut ComputePass, from: usize, to: usize) {
+        encode(&self.dispatches, pass, from, to);
     }
 
     /// Copies `out.len()` elements of `buffer` from element `first` on through the staging buffer.
@@ -147,6 +141,21 @@ impl GpuExecutable {
         drop(view);
         self.staging.unmap();
         Ok(())
+    }
+}
+
+/// Encodes dispatches `from..to` of the endless replay of `dispatches`.
+fn encode(dispatches: &[Dispatch], pass: &mut ComputePass, from: usize, to: usize) {
+    let mut current = None;
+    for at in from..to {
+        let dispatch = &dispatches[at % dispatches.len()];
+        if current != Some(&dispatch.pipeline) {
+            pass.set_pipeline(&dispatch.pipeline);
+            current = Some(&dispatch.pipeline);
+        }
+        pass.set_bind_group(0, &dispatch.bindings, &[]);
+        let [x, y, z] = dispatch.groups;
+        pass.dispatch_workgroups(x, y, z);
     }
 }
 

@@ -8,6 +8,8 @@ const MAX_GROUPS: usize = 65_535;
 pub struct Launch {
     /// Name of the kernel's file.
     pub kernel: &'static str,
+    /// Which of the kernel's texts, in words; empty where there is one.
+    pub variant: String,
     pub source: String,
     /// The shader's `Params`, word by word.
     pub params: Vec<u32>,
@@ -43,13 +45,4 @@ pub fn words<const N: usize>(sizes: [usize; N]) -> Result<Vec<u32>, DeviceError>
 pub fn word(size: usize) -> Result<u32, DeviceError> {
     u32::try_from(size)
         .map_err(|_| DeviceError::Failed(format!("a size of {size} is beyond 32-bit addresses")))
-}
-
-/// Replaces every `{{NAME}}` of a template.
-pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
-    let mut text = template.to_string();
-    for (name, value) in values {
-        text = text.replace(&format!("{{{{{name}}}}}"), value);
-    }
-    text
 }

@@ -2,15 +2,17 @@
 
 use std::{
     collections::HashMap,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use wgpu::{
-    BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ComputePipeline, ShaderModule,
-    ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
+    AdapterInfo, BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferBindingType, ComputePipeline,
+    Features, PipelineCache, PipelineCacheDescriptor, ShaderModule, ShaderModuleDescriptor,
+    ShaderRuntimeChecks, ShaderSource, ShaderStages,
 };
 
-use super::context::Context;
+use super::{context::Context, store};
 use crate::device::DeviceError;
 
 /// Pipelines are kept as long as the device, so that plans of equal structure compile once.
@@ -20,11 +22,39 @@ pub struct Pipelines {
     /// By the number of buffers read.
     layouts: Mutex<HashMap<usize, BindGroupLayout>>,
     pipelines: Mutex<HashMap<String, ComputePipeline>>,
+    on_disk: Option<OnDisk>,
+}
+
+/// What the driver made of shaders, kept from run to run where the driver lets itself be asked for it.
+struct OnDisk {
+    cache: PipelineCache,
+    file: PathBuf,
+    /// Pipelines when the file was last written.
+    saved: Mutex<usize>,
 }
 
 impl Pipelines {
-    pub fn new(device: wgpu::Device, checked: bool) -> Self {
-        Pipelines { device, checked, layouts: Default::default(), pipelines: Default::default() }
+    pub fn new(device: wgpu::Device, checked: bool, folder: Option<&Path>, adapter: &AdapterInfo) -> Self {
+        let on_disk = folder.and_then(|folder| OnDisk::open(&device, folder, adapter));
+        Pipelines { device, checked, layouts: Default::default(), pipelines: Default::default(), on_disk }
+    }
+
+    pub fn checked(&self) -> bool {
+        self.checked
+    }
+
+    /// Writes what the driver compiled since the last time. A folder that cannot be written is no error: the
+    /// next run compiles again.
+    pub fn save(&self) {
+        let Some(on_disk) = &self.on_disk else { return };
+        let count = lock(&self.pipelines).len();
+        let mut saved = lock(&on_disk.saved);
+        if count > *saved
+            && let Some(data) = on_disk.cache.get_data()
+            && store::write(&on_disk.file, &data).is_ok()
+        {
+            *saved = count;
+        }
     }
 
     /// Binding 0: parameters (uniform); 1..=reads: read-only storage; reads + 1: the result.
@@ -82,7 +112,7 @@ impl Pipelines {
                 constants: &[],
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: self.on_disk.as_ref().map(|on_disk| &on_disk.cache),
         })
     }
 
@@ -95,6 +125,26 @@ impl Pipelines {
         // SAFETY: the shaders are this crate's. They address only elements that a valid plan's views reach
         // (checked when the plan is compiled), all their loops end, and no divisor is 0.
         unsafe { self.device.create_shader_module_trusted(descriptor, ShaderRuntimeChecks::unchecked()) }
+    }
+}
+
+impl OnDisk {
+    fn open(device: &wgpu::Device, folder: &Path, adapter: &AdapterInfo) -> Option<Self> {
+        if !device.features().contains(Features::PIPELINE_CACHE) {
+            return None;
+        }
+        let file = folder.join(format!("{}.bin", wgpu::util::pipeline_cache_key(adapter)?));
+        let data = std::fs::read(&file).ok();
+        // SAFETY: the file was written by `save` from what the driver gave; wgpu and the driver check its
+        // header and start anew where it is another driver's or broken.
+        let cache = unsafe {
+            device.create_pipeline_cache(&PipelineCacheDescriptor {
+                label: Some("gia-gpu"),
+                data: data.as_deref(),
+                fallback: true,
+            })
+        };
+        Some(OnDisk { cache, file, saved: Mutex::new(0) })
     }
 }
 

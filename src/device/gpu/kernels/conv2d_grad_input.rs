@@ -3,30 +3,74 @@
 
 use super::{
     super::launch::{Launch, Slot},
+    Style,
     conv::{self, Product},
-    tile::Tiling,
+    matmul, text,
+    tile::Extent,
+    tiling::Tiling,
 };
-use crate::{device::DeviceError, plan::kernel::ConvKernel};
+use crate::{
+    device::DeviceError,
+    plan::kernel::{ConvKernel, MatmulKernel, MatrixView},
+};
 
-const SHADER: &str = concat!(
-    include_str!("../../../../shaders/conv2d_grad_input.wgsl"),
-    include_str!("../../../../shaders/parts/grid.wgsl"),
-    include_str!("../../../../shaders/parts/tile.wgsl"),
-    include_str!("../../../../shaders/parts/conv.wgsl")
-);
+const SHADER: &str = include_str!("../../../../shaders/conv2d_grad_input.wgsl");
+const RESIDUE: &str = include_str!("../../../../shaders/parts/residue.wgsl");
 
-pub fn launches(kernel: &ConvKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+pub fn launches(
+    kernel: &ConvKernel,
+    reads: Vec<Slot>,
+    write: Slot,
+    style: &Style,
+) -> Result<Vec<Launch>, DeviceError> {
+    if let Some(product) = as_matmul(kernel) {
+        return matmul::launches(&product, vec![reads[1], reads[0]], write, style);
+    }
+    let spec = &kernel.spec;
+    let extent = own_extent(kernel);
+    let tiling = Tiling::new(&extent, style, conv::classes(spec) == [1, 1])?;
+    // The columns of every class are whole vec4s.
+    let aligned = spec.size[1].is_multiple_of(4 * spec.stride[1]);
+    let own = [("ALIGNED", text::boolean(aligned))];
+    let source = tiling.text(SHADER, &[RESIDUE, conv::COUNTER, conv::PARAMS], &own);
+    let lens = [spec.output_len(), spec.weight_len(), spec.input_len()];
+    let size = [extent.m, spec.batch * spec.size[0] * spec.size[1]];
+    Product { kernel: "conv2d_grad_input", source, tiling, size, k: extent.k, lens }
+        .launches(kernel, reads, write)
+}
+
+/// What the tiles cover.
+pub fn extent(kernel: &ConvKernel) -> Option<Extent> {
+    as_matmul(kernel).map_or_else(|| Some(own_extent(kernel)), |product| matmul::extent(&product))
+}
+
+/// The first class has the most positions and no class more taps.
+fn own_extent(kernel: &ConvKernel) -> Extent {
     let spec = &kernel.spec;
     let classes = conv::classes(spec);
     let step = conv::tap_step(spec);
-    // The first class has the most positions and no class more taps.
     let [rows, cols] = [0, 1].map(|d| spec.size[d].div_ceil(spec.stride[d]));
     let [taps_h, taps_w] = [0, 1].map(|d| spec.kernel[d].div_ceil(step[d]));
-    let k = spec.outputs / spec.groups * taps_h * taps_w;
-    let lens = [spec.output_len(), spec.weight_len(), spec.input_len()];
-    let size = [spec.channels / spec.groups, spec.batch * spec.size[0] * spec.size[1]];
-    let batch = kernel.trials * spec.groups * classes[0] * classes[1];
-    let tiling = Tiling::new([size[0], spec.batch * rows * cols, k], batch, kernel.trials * lens[2])?;
-    Product { kernel: "conv2d_grad_input", shader: SHADER, tiling, size, k, lens }
-        .launches(kernel, reads, write)
+    Extent {
+        m: spec.channels / spec.groups,
+        n: spec.batch * rows * cols,
+        k: spec.outputs / spec.groups * taps_h * taps_w,
+        batch: kernel.trials * spec.groups * classes[0] * classes[1],
+        out_len: kernel.trials * spec.input_len(),
+    }
+}
+
+/// As for [`super::conv2d`]: wᵀ (C,O) · g (O,H·W).
+fn as_matmul(kernel: &ConvKernel) -> Option<MatmulKernel> {
+    let [trial_w, trial_g] = conv::pointwise(kernel, [kernel.shared[1], kernel.shared[0]])?;
+    let spec = &kernel.spec;
+    let (area, c, o) = (spec.size[0] * spec.size[1], spec.channels, spec.outputs);
+    Some(MatmulKernel {
+        trials: kernel.trials * spec.batch,
+        m: c,
+        n: area,
+        k: o,
+        a: MatrixView { offset: 0, trial: trial_w * o * c, row: 1, col: c },
+        b: MatrixView { offset: 0, trial: trial_g * o * area, row: area, col: 1 },
+    })
 }

@@ -3,17 +3,14 @@
 
 use super::{
     super::launch::{Launch, Slot},
-    conv::Product,
-    tile::Tiling,
+    Style,
+    conv::{self, Product},
+    tile::Extent,
+    tiling::Tiling,
 };
 use crate::{device::DeviceError, plan::kernel::ConvKernel};
 
-const TILED: &str = concat!(
-    include_str!("../../../../shaders/conv2d_grad_weight.wgsl"),
-    include_str!("../../../../shaders/parts/grid.wgsl"),
-    include_str!("../../../../shaders/parts/tile.wgsl"),
-    include_str!("../../../../shaders/parts/conv.wgsl")
-);
+const TILED: &str = include_str!("../../../../shaders/conv2d_grad_weight.wgsl");
 const DIRECT: &str = concat!(
     include_str!("../../../../shaders/conv2d_grad_weight_direct.wgsl"),
     include_str!("../../../../shaders/parts/grid.wgsl"),
@@ -23,19 +20,41 @@ const DIRECT: &str = concat!(
 /// Share of a tile that must be wanted for tiles to pay.
 const WORTHWHILE: f64 = 1.0 / 16.0;
 
-pub fn launches(kernel: &ConvKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+pub fn launches(
+    kernel: &ConvKernel,
+    reads: Vec<Slot>,
+    write: Slot,
+    style: &Style,
+) -> Result<Vec<Launch>, DeviceError> {
     let spec = &kernel.spec;
-    let [oh, ow] = spec.output_size();
-    let size = [spec.outputs / spec.groups, spec.patch_len()];
-    let k = spec.batch * oh * ow;
     let lens = [spec.input_len(), spec.output_len(), spec.weight_len()];
-    let out_len = kernel.trials * lens[2];
-    let tiled = Tiling::new([size[0], size[1], k], kernel.trials * spec.groups, out_len)?;
-    let product = if tiled.utilisation(size) < WORTHWHILE {
-        let tiling = Tiling::one_result_each(k, out_len)?;
-        Product { kernel: "conv2d_grad_weight_direct", shader: DIRECT, tiling, size, k, lens }
+    let whole = own_extent(kernel);
+    let (size, k) = ([whole.m, whole.n], whole.k);
+    let product = if extent(kernel).is_none() {
+        let tiling = Tiling::one_result_each(k, whole.out_len, style)?;
+        Product { kernel: "conv2d_grad_weight_direct", source: DIRECT.into(), tiling, size, k, lens }
     } else {
-        Product { kernel: "conv2d_grad_weight", shader: TILED, tiling: tiled, size, k, lens }
+        let tiling = Tiling::new(&whole, style, true)?;
+        let source = tiling.text(TILED, &[conv::COUNTER, conv::PARAMS], &[("PADDED", conv::padded(spec))]);
+        Product { kernel: "conv2d_grad_weight", source, tiling, size, k, lens }
     };
     product.launches(kernel, reads, write)
+}
+
+/// What the tiles cover; none where they would be nearly empty.
+pub fn extent(kernel: &ConvKernel) -> Option<Extent> {
+    let extent = own_extent(kernel);
+    (Tiling::utilisation(&extent) >= WORTHWHILE).then_some(extent)
+}
+
+fn own_extent(kernel: &ConvKernel) -> Extent {
+    let spec = &kernel.spec;
+    let [oh, ow] = spec.output_size();
+    Extent {
+        m: spec.outputs / spec.groups,
+        n: spec.patch_len(),
+        k: spec.batch * oh * ow,
+        batch: kernel.trials * spec.groups,
+        out_len: kernel.trials * spec.weight_len(),
+    }
 }

@@ -13,5 +13,13 @@ pub fn launches(
     let size = count * width;
     let groups = fold(size.div_ceil(256))?;
     let params = words([size, groups[0] as usize, rows, width])?;
-    Ok(vec![Launch { kernel: "gather", source: SHADER.into(), params, reads, write, groups }])
+    Ok(vec![Launch {
+        kernel: "gather",
+        variant: String::new(),
+        source: SHADER.into(),
+        params,
+        reads,
+        write,
+        groups,
+    }])
 }

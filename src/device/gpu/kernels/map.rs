@@ -1,8 +1,9 @@
 //! A fused pointwise expression, one element an invocation.
 
 use super::{
-    super::launch::{Launch, Slot, fill, fold, word},
+    super::launch::{Launch, Slot, fold, word},
     expression::Expression,
+    text,
 };
 use crate::{device::DeviceError, plan::kernel::MapKernel};
 
@@ -15,7 +16,7 @@ pub fn launches(kernel: &MapKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec
     let expression = Expression::new(&kernel.dims, kernel.dims.len(), &kernel.program);
     let size: usize = kernel.dims.iter().product();
     let groups = fold(size.div_ceil(256))?;
-    let source = fill(
+    let source = text::fill(
         SHADER,
         &[
             ("FIELDS", &expression.field_text()),
@@ -27,5 +28,5 @@ pub fn launches(kernel: &MapKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec
         ],
     );
     let params = [word(size)?, groups[0]].into_iter().chain(expression.field_values()).collect();
-    Ok(vec![Launch { kernel: "map", source, params, reads, write, groups }])
+    Ok(vec![Launch { kernel: "map", variant: String::new(), source, params, reads, write, groups }])
 }

@@ -1,8 +1,10 @@
 //! A fused expression reduced over trailing axes, in one launch or, for few long reductions, in two.
 
 use super::{
-    super::launch::{Launch, Slot, fill, fold, word},
+    super::launch::{Launch, Slot, fold, word},
+    Style,
     expression::Expression,
+    text,
 };
 use crate::{
     device::DeviceError,
@@ -15,12 +17,27 @@ const SHADER: &str = concat!(
     include_str!("../../../../shaders/parts/numeric.wgsl")
 );
 
+const TREE: &str = include_str!("../../../../shaders/parts/join_tree.wgsl");
+const SUBGROUPS: &str = include_str!("../../../../shaders/parts/join_subgroups.wgsl");
+/// What the entry point needs to know of its subgroup.
+const BUILTINS: &str = "
+    @builtin(subgroup_size) subgroup_size: u32,
+    @builtin(num_subgroups) subgroups: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) subgroup_lane: u32,";
+const SUBGROUP: &str = "Subgroup(subgroup_size, subgroups, subgroup, subgroup_lane)";
+
 /// Invocations of a workgroup.
 const WORKGROUP: usize = 256;
 /// Workgroups that keep a large GPU busy.
 const BUSY: usize = 256;
 
-pub fn launches(kernel: &MapReduceKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+pub fn launches(
+    kernel: &MapReduceKernel,
+    reads: Vec<Slot>,
+    write: Slot,
+    style: &Style,
+) -> Result<Vec<Launch>, DeviceError> {
     let expression = Expression::new(&kernel.dims, kernel.outer, &kernel.program);
     let [outputs, length] = expression.space.lens();
     let cut = Cut::new(outputs, length, expression.space.runs_along_kept());
@@ -30,9 +47,16 @@ pub fn launches(kernel: &MapReduceKernel, reads: Vec<Slot>, write: Slot) -> Resu
         Reduce::Max => ("0xff800000u", "maximum"),
     };
     let [lane_step, output_step] = if cut.along_kept { [WORKGROUP / cut.lanes, 1] } else { [1, cut.lanes] };
-    let source = fill(
-        SHADER,
+    let subgroups = style.subgroups && cut.lanes == WORKGROUP;
+    let [joining, builtins, joined] = match subgroups {
+        true => [SUBGROUPS, BUILTINS, SUBGROUP],
+        false => [TREE, "", "thread, lane"],
+    };
+    let source = text::fill(
+        &[SHADER, joining].concat(),
         &[
+            ("BUILTINS", builtins),
+            ("JOINED", joined),
             ("FIELDS", &expression.field_text()),
             ("READS", &Expression::read_text(reads.len())),
             ("RESULT", &(reads.len() + 1).to_string()),
@@ -48,20 +72,26 @@ pub fn launches(kernel: &MapReduceKernel, reads: Vec<Slot>, write: Slot) -> Resu
     );
     let sizes = [word(outputs)?, word(length)?, word(cut.splits)?, word(cut.chunk)?, groups[0]];
     let params = sizes.into_iter().chain(expression.field_values()).collect();
-    let launch = |write| Launch { kernel: "map_reduce", source, params, reads, write, groups };
+    let variant = if subgroups { "subgroups".into() } else { String::new() };
+    let launch = |write| Launch { kernel: "map_reduce", variant, source, params, reads, write, groups };
     if cut.splits == 1 {
         return Ok(vec![launch(write)]);
     }
     let partials = Slot::Partials(outputs * cut.splits);
     let mut launches = vec![launch(partials)];
-    launches.extend(join(kernel.reduce, [outputs, cut.splits], [cut.splits, 1], partials, write)?);
+    launches.extend(join(kernel.reduce, [outputs, cut.splits], [cut.splits, 1], partials, write, style)?);
     Ok(launches)
 }
 
 /// Sums partial results `(splits, count)` of another kernel.
-pub fn sum_partials(count: usize, splits: usize, write: Slot) -> Result<(Slot, Vec<Launch>), DeviceError> {
+pub fn sum_partials(
+    count: usize,
+    splits: usize,
+    write: Slot,
+    style: &Style,
+) -> Result<(Slot, Vec<Launch>), DeviceError> {
     let partials = Slot::Partials(splits * count);
-    let launches = join(Reduce::Sum, [count, splits], [1, count], partials, write)?;
+    let launches = join(Reduce::Sum, [count, splits], [1, count], partials, write, style)?;
     Ok((partials, launches))
 }
 
@@ -72,13 +102,14 @@ fn join(
     strides: [usize; 2],
     read: Slot,
     write: Slot,
+    style: &Style,
 ) -> Result<Vec<Launch>, DeviceError> {
     let strides = strides.map(|s| s as isize).to_vec();
     let view = View { offset: 0, strides, valid: dims.map(|n| [0, n]).to_vec() };
     let leaves = vec![Leaf { source: Source::Read(0), view }];
     let program = Program { leaves, code: vec![Instr::Load(0)] };
     let kernel = MapReduceKernel { dims: dims.to_vec(), outer: 1, reduce, program };
-    launches(&kernel, vec![read], write)
+    launches(&kernel, vec![read], write, style)
 }
 
 /// How a reduction of `length` elements into each of `outputs` is spread over invocations.

@@ -1,42 +1,63 @@
 //! Batched product of strided matrices: tiled, or a reduction where one side is a vector.
 
 use super::{
-    super::launch::{Launch, Slot, fill, word},
-    map_reduce,
-    tile::Tiling,
+    super::launch::{Launch, Slot, word},
+    Style, map_reduce,
+    operand::Operand,
+    tile::Extent,
+    tiling::Tiling,
 };
 use crate::{
     device::DeviceError,
-    plan::kernel::{Instr, Leaf, MapReduceKernel, MatmulKernel, MatrixView, Program, Source, View},
+    plan::kernel::{Instr, Leaf, MapReduceKernel, MatmulKernel, Program, Source, View},
     tape::op::{Binary, Reduce},
 };
 
-const SHADER: &str = concat!(
-    include_str!("../../../../shaders/matmul.wgsl"),
-    include_str!("../../../../shaders/parts/grid.wgsl"),
-    include_str!("../../../../shaders/parts/tile.wgsl")
-);
+const SHADER: &str = include_str!("../../../../shaders/matmul.wgsl");
 
-pub fn launches(kernel: &MatmulKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
-    let &MatmulKernel { trials, m, n, k, a, b } = kernel;
-    if m == 1 || n == 1 || k <= 4 {
-        return as_reduction(kernel, reads, write);
-    }
-    let out_len = trials * m * n;
-    let tiling = Tiling::new([m, n, k], trials, out_len)?;
+pub fn launches(
+    kernel: &MatmulKernel,
+    reads: Vec<Slot>,
+    write: Slot,
+    style: &Style,
+) -> Result<Vec<Launch>, DeviceError> {
+    let &MatmulKernel { m, n, k, a, b, .. } = kernel;
+    let Some(extent) = extent(kernel) else {
+        return as_reduction(kernel, reads, write, style);
+    };
+    let tiling = Tiling::new(&extent, style, true)?;
+    let operand_a = Operand {
+        name: 'a',
+        binding: 1,
+        limit: (m, "p.grid.m"),
+        k,
+        along: (a.col, "p.a.k"),
+        across: (a.row, "p.a.across"),
+        bases: [a.offset, a.trial],
+    };
+    let operand_b = Operand {
+        name: 'b',
+        binding: 2,
+        limit: (n, "p.grid.n"),
+        k,
+        along: (b.row, "p.b.k"),
+        across: (b.col, "p.b.across"),
+        bases: [b.offset, b.trial],
+    };
+    let [(fetch_a, loads_a), (fetch_b, loads_b)] = [operand_a, operand_b].map(|o| o.text(tiling.tile));
+    let source = tiling.text(SHADER, &[&fetch_a, &fetch_b], &[("LOADS_A", &loads_a), ("LOADS_B", &loads_b)]);
     let mut params = tiling.grid([m, n])?;
-    params.extend(matrix(&a, [a.col, a.row])?);
-    params.extend(matrix(&b, [b.row, b.col])?);
-    params.extend([word(k)?, word(out_len)?]);
-    let constants = tiling.constants();
-    let source = fill(SHADER, &constants.each_ref().map(|(name, value)| (*name, value.as_str())));
+    let sizes = [a.offset, a.trial, a.col, a.row, b.offset, b.trial, b.row, b.col, k, extent.out_len];
+    for size in sizes {
+        params.push(word(size)?);
+    }
     tiling.launches("matmul", source, params, reads, write)
 }
 
-/// The shader's `Matrix`, with the strides along the contraction and across it.
-fn matrix(view: &MatrixView, [along, across]: [usize; 2]) -> Result<Vec<u32>, DeviceError> {
-    let along_k = usize::from(along == 1 || (across != 1 && along <= across));
-    [view.offset, view.trial, along, across, along_k, 0, 0, 0].into_iter().map(word).collect()
+/// What the tiles cover; none where there is nothing to tile.
+pub fn extent(&MatmulKernel { trials, m, n, k, .. }: &MatmulKernel) -> Option<Extent> {
+    let tiled = m > 1 && n > 1 && k > 4;
+    tiled.then_some(Extent { m, n, k, batch: trials, out_len: trials * m * n })
 }
 
 /// Matrix times vector and outer products have nothing to tile: `Σ_k a·b` over `(T,M,N,K)`.
@@ -44,6 +65,7 @@ fn as_reduction(
     kernel: &MatmulKernel,
     mut reads: Vec<Slot>,
     write: Slot,
+    style: &Style,
 ) -> Result<Vec<Launch>, DeviceError> {
     let &MatmulKernel { trials, m, n, k, a, b } = kernel;
     let dims = vec![trials, m, n, k];
@@ -63,5 +85,6 @@ fn as_reduction(
     ];
     let code = vec![Instr::Load(0), Instr::Load(1), Instr::Binary(Binary::Mul, 0, 1)];
     let program = Program { leaves, code };
-    map_reduce::launches(&MapReduceKernel { dims, outer: 3, reduce: Reduce::Sum, program }, reads, write)
+    let kernel = MapReduceKernel { dims, outer: 3, reduce: Reduce::Sum, program };
+    map_reduce::launches(&kernel, reads, write, style)
 }

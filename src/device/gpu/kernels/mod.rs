@@ -9,11 +9,14 @@ mod gather;
 mod map;
 mod map_reduce;
 mod matmul;
+mod operand;
 pub mod probe_fma;
 pub mod probe_triad;
 mod scatter_add;
 mod space;
+mod text;
 mod tile;
+mod tiling;
 mod window;
 mod window_argmax;
 mod window_gather;
@@ -21,51 +24,36 @@ mod window_scatter;
 mod window_spread;
 mod window_sum;
 
-use std::ops::Range;
+pub use tile::{TILES, Tile};
 
 use super::launch::{Launch, Slot};
 use crate::{
     device::DeviceError,
-    plan::{
-        Plan,
-        kernel::{Kernel, Step},
-    },
+    plan::kernel::{Kernel, Step},
 };
 
-/// Everything that a plan dispatches, in order, the prologue first.
-pub fn launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
-    let mut launches = prologue_launches(plan)?;
-    launches.extend(launches_of(plan, plan.prologue..plan.steps.len())?);
-    Ok(launches)
+/// How a kernel is written where there is a choice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// The tile of a contraction; none is the fixed rule's.
+    pub tile: Option<Tile>,
+    /// Long reductions exchange within subgroups.
+    pub subgroups: bool,
+    /// Tiles are kept in workgroup memory as f16, and added up in f32.
+    pub half_tiles: bool,
 }
 
-/// What the prologue dispatches.
-pub fn prologue_launches(plan: &Plan) -> Result<Vec<Launch>, DeviceError> {
-    launches_of(plan, 0..plan.prologue)
-}
-
-fn launches_of(plan: &Plan, steps: Range<usize>) -> Result<Vec<Launch>, DeviceError> {
-    let mut launches = Vec::new();
-    for at in steps {
-        let step = &plan.steps[at];
-        launches.extend(step_launches(step).map_err(|error| match error {
-            DeviceError::Failed(why) => DeviceError::Failed(format!("step {at}, {}: {why}", step.name())),
-            other => other,
-        })?);
-    }
-    Ok(launches)
-}
-
-fn step_launches(step: &Step) -> Result<Vec<Launch>, DeviceError> {
+/// What one replay of a step dispatches, in order.
+pub fn launches(step: &Step, style: &Style) -> Result<Vec<Launch>, DeviceError> {
     let reads: Vec<_> = step.reads.iter().map(|&id| Slot::Buffer(id)).collect();
     let write = Slot::Buffer(step.write);
     match &step.kernel {
         Kernel::Map(kernel) => map::launches(kernel, reads, write),
-        Kernel::MapReduce(kernel) => map_reduce::launches(kernel, reads, write),
-        Kernel::Matmul(kernel) => matmul::launches(kernel, reads, write),
-        Kernel::Conv2d(kernel) => conv2d::launches(kernel, reads, write),
-        Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::launches(kernel, reads, write),
-        Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::launches(kernel, reads, write),
+        Kernel::MapReduce(kernel) => map_reduce::launches(kernel, reads, write, style),
+        Kernel::Matmul(kernel) => matmul::launches(kernel, reads, write, style),
+        Kernel::Conv2d(kernel) => conv2d::launches(kernel, reads, write, style),
+        Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::launches(kernel, reads, write, style),
+        Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::launches(kernel, reads, write, style),
         Kernel::Conv2dSum(_) | Kernel::Conv2dGradInputSum(_) => {
             Err(DeviceError::Failed("a sum of convolutions that was not taken apart".into()))
         }
@@ -75,6 +63,18 @@ fn step_launches(step: &Step) -> Result<Vec<Launch>, DeviceError> {
         Kernel::WindowSum(kernel) => window_sum::launches(kernel, reads, write),
         Kernel::WindowSpread(kernel) => window_spread::launches(kernel, reads, write),
         Kernel::Gather(kernel) => gather::launches(kernel, reads, write),
-        Kernel::ScatterAdd(kernel) => scatter_add::launches(kernel, reads, write),
+        Kernel::ScatterAdd(kernel) => scatter_add::launches(kernel, reads, write, style),
     }
+}
+
+/// The tiles that may suit a step, the fixed rule's first; none where it is not tiled.
+pub fn candidates(step: &Step) -> Vec<Tile> {
+    let extent = match &step.kernel {
+        Kernel::Matmul(kernel) => matmul::extent(kernel),
+        Kernel::Conv2d(kernel) => conv2d::extent(kernel),
+        Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::extent(kernel),
+        Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::extent(kernel),
+        _ => None,
+    };
+    extent.map_or_else(Vec::new, |extent| Tile::candidates(&extent))
 }

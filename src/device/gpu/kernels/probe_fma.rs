@@ -16,6 +16,7 @@ pub const LEN: usize = GROUPS * 256;
 /// The launch, and the floating-point operations that it does.
 pub fn launch(write: Slot) -> (Launch, u64) {
     let launch = Launch {
+        variant: String::new(),
         kernel: "probe_fma",
         source: SHADER.into(),
         params: vec![TRIPS as u32, 0.5f32.to_bits(), 1.0f32.to_bits()],

@@ -15,6 +15,14 @@ pub fn launch(len: usize, reads: Vec<Slot>, write: Slot) -> Result<(Launch, u64)
     let vectors = len / 4;
     let groups = fold(vectors.div_ceil(256))?;
     let params = vec![word(vectors)?, groups[0], 3.0f32.to_bits()];
-    let launch = Launch { kernel: "probe_triad", source: SHADER.into(), params, reads, write, groups };
+    let launch = Launch {
+        kernel: "probe_triad",
+        variant: String::new(),
+        source: SHADER.into(),
+        params,
+        reads,
+        write,
+        groups,
+    };
     Ok((launch, 3 * 16 * vectors as u64))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::launch::{Launch, Slot, fold, words},
-    map_reduce,
+    Style, map_reduce,
 };
 use crate::{device::DeviceError, plan::kernel::GatherKernel};
 
@@ -19,6 +19,7 @@ pub fn launches(
     &GatherKernel { rows, width, count }: &GatherKernel,
     reads: Vec<Slot>,
     write: Slot,
+    style: &Style,
 ) -> Result<Vec<Launch>, DeviceError> {
     if rows > MOST_ROWS {
         return Err(DeviceError::Failed(format!("{rows} rows are more than an f32 can tell apart")));
@@ -30,11 +31,18 @@ pub fn launches(
     let splits = count.div_ceil(chunk).max(1);
     let groups = fold((size * splits).div_ceil(256))?;
     let params = words([size, groups[0] as usize, width, count, splits, chunk])?;
-    let launch =
-        |write| Launch { kernel: "scatter_add", source: SHADER.into(), params, reads, write, groups };
+    let launch = |write| Launch {
+        kernel: "scatter_add",
+        variant: String::new(),
+        source: SHADER.into(),
+        params,
+        reads,
+        write,
+        groups,
+    };
     if splits == 1 {
         return Ok(vec![launch(write)]);
     }
-    let (partials, sum) = map_reduce::sum_partials(size, splits, write)?;
+    let (partials, sum) = map_reduce::sum_partials(size, splits, write, style)?;
     Ok([launch(partials)].into_iter().chain(sum).collect())
 }

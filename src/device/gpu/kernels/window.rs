@@ -34,5 +34,5 @@ pub fn launches(
     let sizes =
         [size, groups[0] as usize, h, w, oh, ow, kh, kw, stride[0], stride[1], padding[0], padding[1]];
     let params = sizes.into_iter().map(word).collect::<Result<_, _>>()?;
-    Ok(vec![Launch { kernel, source, params, reads, write, groups }])
+    Ok(vec![Launch { kernel, variant: String::new(), source, params, reads, write, groups }])
 }

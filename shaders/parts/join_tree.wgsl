@@ -1,0 +1,14 @@
+// Joins the totals of the lanes of every output in a tree; lane 0 gets the result.
+
+var<workgroup> partial: array<f32, 256>;
+
+fn join(total: f32, thread: u32, lane: u32) -> f32 {
+    partial[thread] = total;
+    for (var reach = LANES / 2u; reach > 0u; reach /= 2u) {
+        workgroupBarrier();
+        if (lane < reach) {
+            partial[thread] = {{COMBINE}}(partial[thread], partial[thread + reach * LANE_STEP]);
+        }
+    }
+    return partial[thread];
+}
