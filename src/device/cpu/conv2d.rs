@@ -4,7 +4,7 @@
 //! images are one batch.
 
 use super::{
-    direct::Convolution,
+    convolution::{Chosen, Derivative, Way},
     gemm::{self, Layout, Problem, Strided},
     kernel::{Needs, Prepared},
     pad::{self, padded},
@@ -16,7 +16,7 @@ use crate::plan::kernel::ConvKernel;
 
 pub struct Conv2d {
     sizes: Sizes,
-    direct: Option<Convolution>,
+    way: Chosen,
 }
 
 /// A convolution as products: `trials × groups` of them, each over all of a trial's images.
@@ -87,8 +87,9 @@ impl Sizes {
 }
 
 impl Conv2d {
-    pub fn new(kernel: &ConvKernel) -> Self {
-        Conv2d { sizes: Sizes::new(kernel), direct: Convolution::new(kernel) }
+    /// `way` is taken where it fits.
+    pub fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
+        Conv2d { sizes: Sizes::new(kernel), way: Chosen::new(kernel, Derivative::Output, way) }
     }
 
     /// `[M, K, N]`
@@ -106,18 +107,25 @@ impl<R: Real> Prepared<R> for Conv2d {
                 self.sizes.operand_len(1, spec.weight_len()),
             ],
             write: trials * spec.output_len(),
-            scratch: gemm::scratch_len(self.product()),
-            shared: match &self.direct {
-                Some(direct) => direct.shared_len(),
-                None => pad::padded_len(spec, self.sizes.input_images()),
+            scratch: match &self.way {
+                Chosen::Patches => gemm::scratch_len(self.product()),
+                Chosen::Direct(_) => 0,
+                Chosen::Winograd(winograd) => winograd.scratch_len(),
+            },
+            shared: match &self.way {
+                Chosen::Patches => pad::padded_len(spec, self.sizes.input_images()),
+                Chosen::Direct(direct) => direct.shared_len(),
+                Chosen::Winograd(winograd) => winograd.shared_len(),
             },
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        if let Some(direct) = &self.direct {
-            return direct.run(reads[0], reads[1], out, workers);
+        match &self.way {
+            Chosen::Patches => {}
+            Chosen::Direct(direct) => return direct.run(reads[0], reads[1], out, workers),
+            Chosen::Winograd(winograd) => return winograd.run(reads[0], reads[1], out, workers),
         }
         let Sizes { kernel, trials, positions, patch, outputs, .. } = self.sizes;
         let spec = &kernel.spec;

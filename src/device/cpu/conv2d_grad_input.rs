@@ -6,7 +6,7 @@
 use super::{
     col2im,
     conv2d::Sizes,
-    direct::Convolution,
+    convolution::{Chosen, Derivative, Way},
     gemm::{self, Layout, Output, Problem, Strided, Transposed},
     kernel::{Needs, Prepared},
     pad::{self, padded},
@@ -28,18 +28,20 @@ pub struct Conv2dGradInput {
     images: usize,
     /// Channels of a task.
     channels: usize,
-    direct: Option<Convolution>,
+    way: Chosen,
 }
 
 impl Conv2dGradInput {
-    pub fn new(kernel: &ConvKernel) -> Self {
+    /// `way` is taken where it fits.
+    pub fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
         let sizes = Sizes::new(kernel);
         let spec = &kernel.spec;
         let taps = spec.kernel[0] * spec.kernel[1];
         let images = (COLS / sizes.positions.max(1)).clamp(1, sizes.images.max(1));
         let rows = ROWS.min(COLUMNS / (images * sizes.positions).max(1));
         let channels = (rows / taps).clamp(1, (spec.channels / spec.groups).max(1));
-        Conv2dGradInput { sizes, images, channels, direct: Convolution::grad_input(kernel) }
+        let way = Chosen::new(kernel, Derivative::Input, way);
+        Conv2dGradInput { sizes, images, channels, way }
     }
 
     /// Elements of a task's channels of one padded image; 0 if there is no padding.
@@ -65,15 +67,25 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
                 self.sizes.operand_len(1, spec.weight_len()),
             ],
             write: trials * spec.input_len(),
-            scratch: self.padded_len() + m * n + gemm::scratch_len([m, k, n]),
-            shared: self.direct.as_ref().map_or(0, Convolution::shared_len),
+            scratch: match &self.way {
+                Chosen::Patches => self.padded_len() + m * n + gemm::scratch_len([m, k, n]),
+                Chosen::Direct(_) => 0,
+                Chosen::Winograd(winograd) => winograd.scratch_len(),
+            },
+            shared: match &self.way {
+                Chosen::Patches => 0,
+                Chosen::Direct(direct) => direct.shared_len(),
+                Chosen::Winograd(winograd) => winograd.shared_len(),
+            },
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        if let Some(direct) = &self.direct {
-            return direct.run(reads[0], reads[1], out, workers);
+        match &self.way {
+            Chosen::Patches => {}
+            Chosen::Direct(direct) => return direct.run(reads[0], reads[1], out, workers),
+            Chosen::Winograd(winograd) => return winograd.run(reads[0], reads[1], out, workers),
         }
         let Sizes { kernel, trials, images, positions, patch, outputs } = self.sizes;
         let spec = &kernel.spec;

@@ -8,7 +8,7 @@ use super::{direct::PLANES, direct::Runs, real::Real};
 
 /// `a·b + c`, rounded once where the processor does that in one instruction.
 #[inline(always)]
-fn multiply_add<R: Real, const FUSED: bool>(a: R, b: R, c: R) -> R {
+pub fn multiply_add<R: Real, const FUSED: bool>(a: R, b: R, c: R) -> R {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
+    convolution::Way,
     kernel::{self, Prepared},
     memory,
     real::Real,
@@ -35,14 +36,14 @@ struct Step<R> {
 }
 
 impl<R: Real> CpuExecutable<R> {
-    pub(super) fn new(plan: &Plan) -> Result<Self, DeviceError> {
+    pub(super) fn new(plan: &Plan, way: Option<Way>) -> Result<Self, DeviceError> {
         check_bindings(plan)?;
         let mut steps = Vec::with_capacity(plan.steps.len());
         let mut workspace = Workspace { registers: Vec::new(), scratch: Vec::new() };
         let (mut registers, mut scratch, mut shared) = (0, 0, 0);
         for (index, step) in plan.steps.iter().enumerate() {
             let broken = |problem: String| DeviceError::Failed(format!("step {index}: {problem}"));
-            let kernel = kernel::prepare::<R>(&step.kernel).map_err(broken)?;
+            let kernel = kernel::prepare::<R>(&step.kernel, way).map_err(broken)?;
             let needs = kernel.needs();
             check_buffers(plan, step, &needs).map_err(broken)?;
             registers = needs.registers.max(registers);
@@ -141,7 +142,7 @@ impl<R: Real> Executable for CpuExecutable<R> {
 pub fn check(plan: &Plan) -> Result<(), DeviceError> {
     check_bindings(plan)?;
     for (index, step) in plan.steps.iter().enumerate() {
-        kernel::prepare::<f32>(&step.kernel)
+        kernel::prepare::<f32>(&step.kernel, None)
             .and_then(|kernel| check_buffers(plan, step, &kernel.needs()))
             .map_err(|problem| DeviceError::Failed(format!("step {index}: {problem}")))?;
     }

@@ -8,6 +8,7 @@ mod col2im;
 mod conv2d;
 mod conv2d_grad_input;
 mod conv2d_grad_weight;
+mod convolution;
 mod direct;
 mod direct_tiles;
 mod elementary;
@@ -33,10 +34,12 @@ mod window_gather;
 mod window_scatter;
 mod window_spread;
 mod window_sum;
+mod winograd;
 mod workers;
 
 use std::marker::PhantomData;
 
+pub use convolution::Way;
 pub use executable::CpuExecutable;
 pub(super) use executable::check;
 pub use real::Real;
@@ -47,12 +50,18 @@ use crate::plan::Plan;
 /// The processor, computing in `R`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu<R> {
+    way: Option<Way>,
     real: PhantomData<R>,
 }
 
 impl<R: Real> Cpu<R> {
     pub fn new() -> Self {
-        Cpu { real: PhantomData }
+        Cpu { way: None, real: PhantomData }
+    }
+
+    /// Computes every convolution that `way` fits in this way, not in the one that is fastest: to test and to time it.
+    pub fn with_way(self, way: Way) -> Self {
+        Cpu { way: Some(way), ..self }
     }
 
     /// Allocates the plan's buffers and everything else that a run needs.
@@ -61,7 +70,7 @@ impl<R: Real> Cpu<R> {
     /// [`DeviceError::TooLarge`] if memory does not suffice, [`DeviceError::Failed`] for a plan that
     /// addresses elements outside its buffers.
     pub fn compile_typed(&self, plan: &Plan) -> Result<CpuExecutable<R>, DeviceError> {
-        CpuExecutable::new(plan)
+        CpuExecutable::new(plan, self.way)
     }
 }
 
