@@ -82,7 +82,8 @@ fn convolutions(c: &mut Criterion) {
             ("input", Kernel::Conv2dGradInput(kernel), [g, w], x),
             ("weight", Kernel::Conv2dGradWeight(own), [x, g], w),
         ] {
-            let mut group = c.benchmark_group(format!("{batch} {channels}→{outputs} {size}² by {derivative}"));
+            let mut group =
+                c.benchmark_group(format!("{batch} {channels}→{outputs} {size}² by {derivative}"));
             group.throughput(Throughput::Elements(spec.flops() / 2));
             for (name, way) in [
                 ("chosen", None),

@@ -33,20 +33,15 @@ pub enum Chosen {
 impl Chosen {
     /// For the output or the gradient by x. `wanted` is taken where it fits.
     pub fn new(kernel: &ConvKernel, derivative: Derivative, wanted: Option<Way>) -> Chosen {
-        let by_x = derivative == Derivative::Input;
-        let direct = match by_x {
-            false => direct::Convolution::new(kernel),
-            true => direct::Convolution::grad_input(kernel),
+        let (direct, winograd) = match derivative {
+            Derivative::Input => {
+                (direct::Convolution::grad_input(kernel), winograd::Convolution::grad_input(kernel))
+            }
+            _ => (direct::Convolution::new(kernel), winograd::Convolution::new(kernel)),
         };
-        let way = wanted.unwrap_or_else(|| fastest(&kernel.spec, derivative));
-        match (way, direct) {
-            (Way::Direct, Some(direct)) => Chosen::Direct(direct),
-            (Way::Winograd, _) if winograd::fits(&kernel.spec) && by_x => {
-                Chosen::Winograd(winograd::Convolution::grad_input(kernel))
-            }
-            (Way::Winograd, _) if winograd::fits(&kernel.spec) => {
-                Chosen::Winograd(winograd::Convolution::new(kernel))
-            }
+        match (wanted.unwrap_or_else(|| fastest(&kernel.spec, derivative)), direct, winograd) {
+            (Way::Direct, Some(direct), _) => Chosen::Direct(direct),
+            (Way::Winograd, _, Some(winograd)) => Chosen::Winograd(winograd),
             _ => Chosen::Patches,
         }
     }
@@ -63,12 +58,10 @@ pub enum ChosenGradWeight {
 impl ChosenGradWeight {
     /// `wanted` is taken where it fits.
     pub fn new(kernel: &ConvKernel, wanted: Option<Way>) -> ChosenGradWeight {
-        let way = wanted.unwrap_or_else(|| fastest(&kernel.spec, Derivative::Weight));
-        match (way, direct::GradWeight::new(kernel)) {
-            (Way::Direct, Some(direct)) => ChosenGradWeight::Direct(direct),
-            (Way::Winograd, _) if winograd::fits(&kernel.spec) => {
-                ChosenGradWeight::Winograd(winograd::GradWeight::new(kernel))
-            }
+        let (direct, winograd) = (direct::GradWeight::new(kernel), winograd::GradWeight::new(kernel));
+        match (wanted.unwrap_or_else(|| fastest(&kernel.spec, Derivative::Weight)), direct, winograd) {
+            (Way::Direct, Some(direct), _) => ChosenGradWeight::Direct(direct),
+            (Way::Winograd, _, Some(winograd)) => ChosenGradWeight::Winograd(winograd),
             _ => ChosenGradWeight::Patches,
         }
     }
@@ -79,14 +72,18 @@ impl ChosenGradWeight {
 /// By the sizes of one trial alone: a trial's result must not depend on the others, nor on how fast the machine happens
 /// to be.
 fn fastest(spec: &ConvSpec, derivative: Derivative) -> Way {
-    let [channels, outputs] = match derivative {
-        Derivative::Input => [spec.outputs, spec.channels],
-        _ => [spec.channels, spec.outputs],
+    let [height, width] = spec.output_size();
+    let pixels = spec.batch * height * width;
+    let tiles = spec.batch * height.div_ceil(4) * width.div_ceil(4);
+    // What the sum that the transforms' error is measured against runs over.
+    let summed = match derivative {
+        Derivative::Output => spec.channels,
+        Derivative::Input => spec.outputs,
+        Derivative::Weight => pixels / 4,
     };
-    let pixels = spec.batch * spec.output_size().iter().product::<usize>();
-    if channels.min(outputs) >= 32 && pixels >= 256 {
+    if spec.channels.min(spec.outputs) >= 16 && summed >= 16 && tiles >= 9 {
         Way::Winograd
-    } else if channels.max(outputs) <= 64 && pixels >= 512 {
+    } else if spec.channels.max(spec.outputs) <= 64 && pixels >= 512 {
         Way::Direct
     } else {
         Way::Patches

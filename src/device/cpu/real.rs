@@ -66,10 +66,13 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
         out: &Output<Self>,
     );
     /// See [`winograd::weight`].
+    #[allow(clippy::too_many_arguments)]
     fn winograd_weight(
         w: &[Self],
+        count: usize,
         rows: Range<usize>,
-        channels: usize,
+        columns: Range<usize>,
+        origin: [usize; 2],
         turned: bool,
         layout: Slices,
         out: &Output<Self>,
@@ -200,13 +203,15 @@ macro_rules! real {
             }
             fn winograd_weight(
                 w: &[Self],
+                count: usize,
                 rows: Range<usize>,
-                channels: usize,
+                columns: Range<usize>,
+                origin: [usize; 2],
                 turned: bool,
                 layout: Slices,
                 out: &Output<Self>,
             ) {
-                $blocks::winograd_weight(w, rows, channels, turned, layout, out);
+                $blocks::winograd_weight(w, count, rows, columns, origin, turned, layout, out);
             }
             fn winograd_output(
                 tiling: &Tiling,
@@ -353,18 +358,21 @@ macro_rules! real {
             }
 
             #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            #[allow(clippy::too_many_arguments)]
             pub fn winograd_weight(
                 w: &[$real],
+                count: usize,
                 rows: Range<usize>,
-                channels: usize,
+                columns: Range<usize>,
+                origin: [usize; 2],
                 turned: bool,
                 layout: Slices,
                 out: &Output<$real>,
             ) {
                 if target_cfg_f!(target_feature = "fma") {
-                    winograd::weight::<$real, true>(w, rows, channels, turned, layout, out)
+                    winograd::weight::<$real, true>(w, count, rows, columns, origin, turned, layout, out)
                 } else {
-                    winograd::weight::<$real, false>(w, rows, channels, turned, layout, out)
+                    winograd::weight::<$real, false>(w, count, rows, columns, origin, turned, layout, out)
                 }
             }
 

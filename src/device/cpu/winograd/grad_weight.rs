@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    Part, Slices, Tiling, aligned,
+    Part, Slices, Tiling, aligned, fits, multiply,
     tiles::{BLOCK, LANES, POINTS},
 };
 use crate::{
@@ -24,7 +24,7 @@ const PARTS: usize = 16;
 /// Pairs of channels up to which each part's products stay in the second-level cache.
 const PAIRS: usize = 64 * 64;
 /// Elements of the transformed tiles of a round.
-const ROUND_LEN: usize = 1 << 21;
+const ROUND_LEN: usize = 1 << 22;
 /// Elements of the products that are kept from round to round.
 const KEPT_LEN: usize = 1 << 22;
 /// Channels of x and of g whose products are one task.
@@ -53,9 +53,12 @@ enum Way {
 }
 
 impl GradWeight {
-    /// The gradient by w of a convolution that [`fits`](super::fits).
-    pub fn new(kernel: &ConvKernel) -> GradWeight {
+    /// `None` for sizes that it is not made for.
+    pub fn new(kernel: &ConvKernel) -> Option<GradWeight> {
         let ConvKernel { spec, trials, shared } = *kernel;
+        if !fits(&spec) {
+            return None;
+        }
         let tiling = Tiling::new(&spec);
         let tiles = spec.batch * tiling.image_tiles();
         let channels = spec.channels + spec.outputs;
@@ -73,7 +76,7 @@ impl GradWeight {
             };
             Way::Rounds { round, kept: kept.min(spec.channels) }
         };
-        GradWeight { spec, trials, shared, tiling, way }
+        Some(GradWeight { spec, trials, shared, tiling, way })
     }
 
     fn tiles(&self) -> usize {
@@ -188,7 +191,7 @@ impl GradWeight {
                 let left = Block { data: &inputs[x..], row: layouts[0].row, col: 1 };
                 let right = Block { data: &gradients[g..], row: layouts[1].row, col: 1 };
                 let sizes = [channels, block.len(), layouts[2].row];
-                R::accumulate(sizes, left, right, &mut products[p..], first > tiles.start);
+                multiply(sizes, left, right, &mut products[p..], first > tiles.start);
             }
         }
         R::winograd_weight_gradient(
@@ -245,7 +248,7 @@ impl GradWeight {
                     let left = Block { data: inputs, row: x.row, col: 1 };
                     let right = Block { data: gradients, row: g.row, col: 1 };
                     let sizes = [rows.len(), tiles.len(), layout.row];
-                    R::accumulate(sizes, left, right, &mut products[point * layout.slice()..], first > 0);
+                    multiply(sizes, left, right, &mut products[point * layout.slice()..], first > 0);
                 }
                 if tiles.end == self.tiles() {
                     let rows = channels.start + rows.start..channels.start + rows.end;

@@ -28,15 +28,20 @@ use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
 
 /// Elements of a block's transformed tiles, at most unless sixteen tiles have more: they stay in the second-level cache.
 const BLOCK_LEN: usize = 150_000;
-/// Output channels whose products are transformed back together.
-const CHUNK: usize = 32;
 /// Blocks from which on each is one task, and transforms its own tiles.
 const BLOCKS: usize = 16;
-/// Rows of weights, or channels of a block, of one task.
-const ROWS: usize = 4;
+/// Output channels whose products are transformed back together: of a block's task, and where they are a task themselves.
+const CHUNK: usize = 32;
+const SPLIT_CHUNK: usize = 16;
+/// Products that are added in one go.
+const SUM: usize = 32;
+/// Rows of weights of a task.
+const WEIGHT_ROWS: usize = 4;
+/// Channels of a block that one task transforms.
+const CHANNELS: usize = 16;
 
 /// Whether Winograd's way can compute it.
-pub fn fits(spec: &ConvSpec) -> bool {
+fn fits(spec: &ConvSpec) -> bool {
     spec.kernel == [3; 2]
         && spec.stride == [1; 2]
         && spec.dilation == [1; 2]
@@ -62,27 +67,34 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// A convolution that [`fits`].
-    pub fn new(kernel: &ConvKernel) -> Convolution {
+    /// `None` for sizes that it is not made for.
+    pub fn new(kernel: &ConvKernel) -> Option<Convolution> {
         Convolution::of(kernel.spec, kernel, false)
     }
 
-    /// The gradient by x of a convolution that [`fits`].
-    pub fn grad_input(kernel: &ConvKernel) -> Convolution {
+    /// The gradient by x.
+    pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
         let ConvSpec { channels, outputs, padding, .. } = kernel.spec;
+        if !fits(&kernel.spec) {
+            return None;
+        }
         let size = kernel.spec.output_size();
         let padding = padding.map(|padding| 2 - padding);
         let spec = ConvSpec { channels: outputs, outputs: channels, size, padding, ..kernel.spec };
         Convolution::of(spec, kernel, true)
     }
 
-    fn of(spec: ConvSpec, kernel: &ConvKernel, turned: bool) -> Convolution {
+    fn of(spec: ConvSpec, kernel: &ConvKernel, turned: bool) -> Option<Convolution> {
+        // A corner amid two rows of zeros keeps one tap of nine, but all of the tile's rounding error.
+        if !fits(&spec) || spec.padding.iter().any(|&padding| padding > 1) {
+            return None;
+        }
         let fold = kernel.shared == [false, true];
         let images = if fold { kernel.trials * spec.batch } else { spec.batch };
         let tiling = Tiling::new(&spec);
         let most = BLOCK_LEN / (POINTS * spec.channels) / LANES * LANES;
         let block = (images * tiling.image_tiles()).next_multiple_of(LANES).min(most.clamp(LANES, BLOCK));
-        Convolution { spec, turned, shared: kernel.shared, images, tiling, block }
+        Some(Convolution { spec, turned, shared: kernel.shared, images, tiling, block })
     }
 
     fn tiles(&self) -> usize {
@@ -93,14 +105,20 @@ impl Convolution {
         self.tiles().div_ceil(self.block)
     }
 
-    /// Whether a block's tiles are transformed by one task and multiplied by others.
+    /// Whether there are so few blocks that all tiles are transformed first, and each chunk of the outputs is a task that transforms
+    /// its own weights. Else all weights are transformed first, and each block is a task that transforms its own tiles.
     fn is_split(&self) -> bool {
         self.blocks() < BLOCKS
     }
 
-    /// `(O,C)`, or turned `(C,O)`.
-    fn weights(&self) -> Slices {
-        let ConvSpec { channels, outputs, .. } = self.spec;
+    /// Output channels that are multiplied together.
+    fn chunk(&self) -> usize {
+        if self.is_split() { SPLIT_CHUNK } else { CHUNK }.min(self.spec.outputs)
+    }
+
+    /// `(outputs,C)`, or turned `(C,outputs)`.
+    fn weights(&self, outputs: usize) -> Slices {
+        let channels = self.spec.channels;
         if self.turned { Slices::new(channels, outputs) } else { Slices::new(outputs, channels) }
     }
 
@@ -111,92 +129,111 @@ impl Convolution {
 
     /// `(outputs of a chunk, tiles)`
     fn products(&self, tiles: usize) -> Slices {
-        Slices::new(CHUNK.min(self.spec.outputs), tiles)
+        Slices::new(self.chunk(), tiles)
     }
 
-    /// Elements of shared memory: transformed weights, then the tiles of every block if they are shared.
+    /// Elements of shared memory: the tiles of every block, or all weights.
     pub fn shared_len(&self) -> usize {
-        let blocks = if self.is_split() { self.blocks() } else { 0 };
-        self.weights().len() + blocks * self.inputs(self.block).len() + LANES
+        LANES
+            + match self.is_split() {
+                true => self.blocks() * self.inputs(self.block).len(),
+                false => self.weights(self.spec.outputs).len(),
+            }
     }
 
-    /// Elements of a thread's scratch: transformed tiles if they are not shared, then products.
+    /// Elements of a thread's scratch: a chunk's weights, or a block's tiles; then products.
     pub fn scratch_len(&self) -> usize {
-        let inputs = if self.is_split() { 0 } else { self.inputs(self.block).len() };
-        inputs + self.products(self.block).len() + LANES
+        let operand = match self.is_split() {
+            true => self.weights(self.chunk()),
+            false => self.inputs(self.block),
+        };
+        operand.len() + self.products(self.block).len() + LANES
     }
 
     pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], workers: &mut Workers<R>) {
         let mut shared = workers.take_shared();
-        let (weights, inputs) = aligned(&mut shared).split_at_mut(self.weights().len());
-        let operand = |operand: usize, trial: usize, len: usize| {
-            if self.shared[operand] { 0 } else { trial * len }
-        };
-        for (trial, out) in
-            out.chunks_mut(self.images * self.spec.outputs * self.tiling.output_plane()).enumerate()
-        {
-            if trial == 0 || !self.shared[1] {
-                self.transform_weights(&w[operand(1, trial, self.spec.weight_len())..], weights, workers);
-            }
+        let operand =
+            |operand: usize, trial: usize, len: usize| if self.shared[operand] { 0 } else { trial * len };
+        let length = self.images * self.spec.outputs * self.tiling.output_plane();
+        for (trial, out) in out.chunks_mut(length).enumerate() {
             let x = &x[operand(0, trial, self.spec.input_len())..];
-            if self.is_split() {
-                self.run_split(x, weights, inputs, out, workers);
-            } else {
-                self.run_blocks(x, weights, out, workers);
-            }
+            let w = &w[operand(1, trial, self.spec.weight_len())..];
+            let run = if self.is_split() { Self::run_chunks } else { Self::run_blocks };
+            run(self, x, w, aligned(&mut shared), out, workers);
         }
         workers.give_shared(shared);
     }
 
-    fn transform_weights<R: Real>(&self, w: &[R], weights: &mut [R], workers: &mut Workers<R>) {
-        let ConvSpec { channels, outputs, .. } = self.spec;
-        let (rows, row) = if self.turned { (channels, outputs) } else { (outputs, channels) };
-        let weights = Output::new(weights);
-        workers.each_task(rows.div_ceil(ROWS), rows * row, |_, task| {
-            let rows = task * ROWS..rows.min(task * ROWS + ROWS);
-            R::winograd_weight(w, rows, row, self.turned, self.weights(), &weights);
-        });
-    }
-
-    /// Few blocks: all threads transform tiles, then all of them multiply.
-    fn run_split<R: Real>(
+    /// Few blocks: all tiles are transformed, then each chunk of the outputs is a task.
+    fn run_chunks<R: Real>(
         &self,
         x: &[R],
-        weights: &[R],
+        w: &[R],
         inputs: &mut [R],
         out: &mut [R],
         workers: &mut Workers<R>,
     ) {
         let ConvSpec { channels, outputs, .. } = self.spec;
         let length = self.inputs(self.block).len();
-        let tasks = channels.div_ceil(ROWS);
+        let tasks = channels.div_ceil(CHANNELS);
         let shared = Output::new(inputs);
         workers.each_task(self.blocks() * tasks, self.tiles() * channels * 5, |_, task| {
-            let (block, first) = (task / tasks, task % tasks * ROWS);
+            let (block, first) = (task / tasks, task % tasks * CHANNELS);
             // SAFETY: blocks are apart, and a task writes the channels that are its own.
             let to = Output::new(unsafe { shared.slice(block * length..(block + 1) * length) });
-            self.transform_inputs(x, block, first..channels.min(first + ROWS), &to);
+            self.transform_inputs(x, block, first..channels.min(first + CHANNELS), &to);
         });
         let inputs = &*inputs;
-        let tasks = outputs.div_ceil(CHUNK);
         let out = Output::new(out);
-        workers.each_task(self.blocks() * tasks, self.work(), |workspace, task| {
-            let (block, chunk) = (task % self.blocks(), task / self.blocks());
-            let inputs = &inputs[block * length..][..length];
-            self.multiply(weights, inputs, block, chunk, aligned(&mut workspace.scratch), &out);
+        workers.each_task(outputs.div_ceil(self.chunk()), self.work(), |workspace, task| {
+            let chunk = task * self.chunk()..outputs.min((task + 1) * self.chunk());
+            let layout = self.weights(chunk.len());
+            let (weights, products) = aligned(&mut workspace.scratch).split_at_mut(layout.len());
+            let to = Output::new(weights);
+            if self.turned {
+                let origin = [0, chunk.start];
+                R::winograd_weight(w, outputs, 0..channels, chunk.clone(), origin, true, layout, &to);
+            } else {
+                let origin = [chunk.start, 0];
+                R::winograd_weight(w, channels, chunk.clone(), 0..channels, origin, false, layout, &to);
+            }
+            for block in 0..self.blocks() {
+                let inputs = &inputs[block * length..][..length];
+                self.multiply(weights, layout, inputs, block, chunk.clone(), products, &out);
+            }
         });
     }
 
-    /// Many blocks: each is a task.
-    fn run_blocks<R: Real>(&self, x: &[R], weights: &[R], out: &mut [R], workers: &mut Workers<R>) {
+    /// Many blocks: all weights are transformed, then each block is a task.
+    fn run_blocks<R: Real>(
+        &self,
+        x: &[R],
+        w: &[R],
+        weights: &mut [R],
+        out: &mut [R],
+        workers: &mut Workers<R>,
+    ) {
         let ConvSpec { channels, outputs, .. } = self.spec;
+        let (rows, row) = if self.turned { (channels, outputs) } else { (outputs, channels) };
+        let layout = self.weights(outputs);
+        let to = Output::new(weights);
+        workers.each_task(rows.div_ceil(WEIGHT_ROWS), rows * row * 5, |_, task| {
+            let rows = task * WEIGHT_ROWS..rows.min((task + 1) * WEIGHT_ROWS);
+            R::winograd_weight(w, row, rows, 0..row, [0; 2], self.turned, layout, &to);
+        });
+        let weights = &*weights;
         let out = Output::new(out);
         workers.each_task(self.blocks(), self.work(), |workspace, block| {
             let (inputs, products) =
                 aligned(&mut workspace.scratch).split_at_mut(self.inputs(self.block).len());
             self.transform_inputs(x, block, 0..channels, &Output::new(inputs));
-            for chunk in 0..outputs.div_ceil(CHUNK) {
-                self.multiply(weights, inputs, block, chunk, products, &out);
+            for first in (0..outputs).step_by(self.chunk()) {
+                let chunk = first..outputs.min(first + self.chunk());
+                let weights = match self.turned {
+                    false => &weights[first * layout.row..],
+                    true => &weights[first..],
+                };
+                self.multiply(weights, layout, inputs, block, chunk, products, &out);
             }
         });
     }
@@ -217,32 +254,41 @@ impl Convolution {
         R::winograd_input(&self.tiling, x, image, &Part { tiles, at: 0, layout }, channels, to);
     }
 
-    /// The products of a chunk of output channels and a block of tiles, transformed back into `out`.
+    /// The products of a chunk of output channels, whose transformed weights come first in `weights`, and a block of tiles,
+    /// transformed back into `out`.
+    #[allow(clippy::too_many_arguments)]
     fn multiply<R: Real>(
         &self,
         weights: &[R],
+        w: Slices,
         inputs: &[R],
         block: usize,
-        chunk: usize,
+        chunk: Range<usize>,
         products: &mut [R],
         out: &Output<R>,
     ) {
-        let outputs = chunk * CHUNK..self.spec.outputs.min((chunk + 1) * CHUNK);
         let tiles = self.block_tiles(block);
-        let [w, x, y] = [self.weights(), self.inputs(tiles.len()), self.products(tiles.len())];
-        let sizes = [outputs.len(), self.spec.channels, x.row];
+        let [x, y] = [self.inputs(tiles.len()), self.products(tiles.len())];
+        let [row, col] = if self.turned { [1, w.row] } else { [w.row, 1] };
         for point in 0..POINTS {
-            let weights = &weights[point * w.slice()..];
-            let left = match self.turned {
-                false => Block { data: &weights[outputs.start * w.row..], row: w.row, col: 1 },
-                true => Block { data: &weights[outputs.start..], row: 1, col: w.row },
-            };
+            let left = Block { data: &weights[point * w.slice()..], row, col };
             let right = Block { data: &inputs[point * x.slice()..], row: x.row, col: 1 };
-            R::multiply(sizes, left, right, &mut products[point * y.slice()..]);
+            let sizes = [chunk.len(), self.spec.channels, x.row];
+            multiply(sizes, left, right, &mut products[point * y.slice()..], false);
         }
         let image = self.spec.outputs * self.tiling.output_plane();
         let part = Part { tiles, at: 0, layout: y };
-        R::winograd_output(&self.tiling, products, &part, outputs, image, out);
+        R::winograd_output(&self.tiling, products, &part, chunk, image, out);
+    }
+}
+
+/// `c = a·b`, or `c += a·b`, whose sum over K is cut into parts of [`SUM`]: the transform back multiplies a sum's rounding
+/// error, which in one long sum would be most of it.
+fn multiply<R: Real>([m, k, n]: [usize; 3], a: Block<R>, b: Block<R>, c: &mut [R], add: bool) {
+    for first in (0..k).step_by(SUM) {
+        let left = Block { data: &a.data[first * a.col..], ..a };
+        let right = Block { data: &b.data[first * b.row..], ..b };
+        R::accumulate([m, SUM.min(k - first), n], left, right, c, add || first > 0);
     }
 }
 

@@ -13,6 +13,9 @@ use crate::device::cpu::{gemm::Output, real::Real};
 
 type Lanes<R> = [R; LANES];
 
+/// Tiles of g that are put in order together.
+const GROUP: usize = 8;
+
 /// `POINTS` matrices of rows of `row` elements, `slice` elements apart.
 #[derive(Clone, Copy, Debug)]
 pub struct Slices {
@@ -68,22 +71,25 @@ fn along<R: Real, const I: usize, const O: usize>(
     to
 }
 
-/// `f` down the columns of `I×I` vectors and along the rows of the result.
+/// Columns transformed, rows not yet.
+type Half<R> = [[Lanes<R>; INPUTS]; INPUTS];
+
+/// `f` down the columns of `I×I` vectors and along the rows of the result, by way of `half`.
 #[inline(always)]
 fn both<'a, R: Real, const I: usize, const O: usize>(
     f: impl Fn([R; I]) -> [R; O],
+    half: &mut Half<R>,
     from: impl Fn(usize, usize) -> &'a Lanes<R>,
     mut put: impl FnMut(usize, usize, &Lanes<R>),
 ) {
-    let mut half = [[[R::zero(); LANES]; I]; O];
     for column in 0..I {
         let values = along(&f, std::array::from_fn(|row| from(row, column)));
         for row in 0..O {
             half[row][column] = values[row];
         }
     }
-    for (row, half) in half.iter().enumerate() {
-        let values = along(&f, half.each_ref());
+    for (row, half) in half.iter().enumerate().take(O) {
+        let values = along(&f, std::array::from_fn(|column| &half[column]));
         for column in 0..O {
             put(row, column, &values[column]);
         }
@@ -95,13 +101,35 @@ fn lanes<R>(from: &[R]) -> &Lanes<R> {
     from.first_chunk().expect("a whole vector")
 }
 
-/// `out[j][s] = line[4s + j]`
+/// `out[s] = line[4s]`
 #[inline(always)]
-fn deinterleave<R: Real, const N: usize>(line: &[R], out: &mut [[R; BLOCK]; INPUTS], at: usize) {
-    let line = &line[..OUTPUTS * N + 2];
-    for (j, out) in out.iter_mut().enumerate() {
-        let values: [R; N] = std::array::from_fn(|s| line[OUTPUTS * s + j]);
-        out[at..at + N].copy_from_slice(&values);
+fn every_fourth<R: Real>(line: &[R]) -> Lanes<R> {
+    let line: &[R; 4 * LANES - 3] = line.first_chunk().expect("sixteen tiles");
+    std::array::from_fn(|s| line[OUTPUTS * s])
+}
+
+/// Copies the first `len` elements of a row, and perhaps some more: lengths known to the compiler become a few vector moves.
+#[inline(always)]
+fn copy_row<R: Real>(from: &[R], to: &mut [R], len: usize) {
+    #[inline(always)]
+    fn copy<R: Real, const N: usize>(from: &[R], to: &mut [R]) -> bool {
+        match (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
+            (Some(from), Some(to)) => {
+                *to = *from;
+                true
+            }
+            _ => false,
+        }
+    }
+    let done = match len.div_ceil(8) {
+        1 => copy::<R, 8>(from, to),
+        2 => copy::<R, 16>(from, to),
+        3 => copy::<R, 24>(from, to),
+        4 => copy::<R, 32>(from, to),
+        _ => false,
+    };
+    if !done {
+        to[..len].copy_from_slice(&from[..len]);
     }
 }
 
@@ -117,52 +145,61 @@ pub fn input<R: Real, const FUSED: bool>(
 ) {
     let Part { tiles: block, at: offset, layout } = part;
     let [height, width] = tiling.size;
+    let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
+    // Row i of all tiles, four elements each, then elements i, 4 and i, 5 of the last tile of every run. They are read long after
+    // they are written, so that no load waits for a store of another width.
+    let mut lines = [[R::zero(); OUTPUTS * BLOCK + 2 * LANES]; INPUTS];
+    let mut ends = [[[R::zero(); 2]; BLOCK]; INPUTS];
     let mut tiles = [[[R::zero(); BLOCK]; INPUTS]; INPUTS];
-    let mut line = [R::zero(); OUTPUTS * BLOCK + 2];
     for channel in channels {
-        for run in tiling.runs(block.clone()) {
+        for (index, run) in tiling.runs(block.clone()).enumerate() {
             let plane = &x[run.image * image + channel * height * width..][..height * width];
-            let length = OUTPUTS * run.len + 2;
+            let (at, length) = (OUTPUTS * run.at, OUTPUTS * run.len);
             // Elements of the line that lie in the image, and where the first of them is there.
-            let start = tiling.padding[1].saturating_sub(run.first[1]).min(length);
-            let from = run.first[1] + start - tiling.padding[1].min(run.first[1] + start);
-            let end = (start + width.saturating_sub(from)).min(length).max(start);
-            line[..start].fill(R::zero());
-            line[end..length].fill(R::zero());
-            for (i, tiles) in tiles.iter_mut().enumerate() {
+            let start = tiling.padding[1].saturating_sub(run.first[1]);
+            let from = run.first[1] + start - tiling.padding[1];
+            let end = (start + width - from).min(length);
+            for (i, line) in lines.iter_mut().enumerate() {
+                let line = &mut line[at..];
                 let y = (run.first[0] + i).wrapping_sub(tiling.padding[0]);
                 if y >= height {
-                    tiles.iter_mut().for_each(|tiles| tiles[run.at..run.at + run.len].fill(R::zero()));
+                    line[..length].fill(R::zero());
+                    ends[i][index] = [R::zero(); 2];
                     continue;
                 }
-                line[start..end].copy_from_slice(&plane[y * width + from..][..end - start]);
-                let mut done = 0;
-                while done < run.len {
-                    let (line, at) = (&line[OUTPUTS * done..], run.at + done);
-                    done += match run.len - done {
-                        8.. => {
-                            deinterleave::<R, 8>(line, tiles, at);
-                            8
-                        }
-                        4.. => {
-                            deinterleave::<R, 4>(line, tiles, at);
-                            4
-                        }
-                        2.. => {
-                            deinterleave::<R, 2>(line, tiles, at);
-                            2
-                        }
-                        _ => {
-                            deinterleave::<R, 1>(line, tiles, at);
-                            1
-                        }
-                    };
+                let row = &plane[y * width..];
+                copy_row(&row[from..], &mut line[start..], end - start);
+                for zero in &mut line[..start] {
+                    *zero = R::zero();
+                }
+                for zero in &mut line[end..length] {
+                    *zero = R::zero();
+                }
+                ends[i][index] = std::array::from_fn(|j| {
+                    let x = from + length + j - start;
+                    if x < width { row[x] } else { R::zero() }
+                });
+            }
+        }
+        for (line, tiles) in lines.iter().zip(&mut tiles) {
+            for first in part.columns() {
+                for (j, tiles) in tiles.iter_mut().enumerate() {
+                    *tiles[first..].first_chunk_mut().expect("a whole vector") =
+                        every_fourth(&line[OUTPUTS * first + j..]);
+                }
+            }
+        }
+        for (index, run) in tiling.runs(block.clone()).enumerate() {
+            for (tiles, ends) in tiles.iter_mut().zip(&ends) {
+                for j in 0..2 {
+                    tiles[OUTPUTS + j][run.at + run.len - 1] = ends[index][j];
                 }
             }
         }
         for first in part.columns() {
             both(
                 points::input::<R, FUSED>,
+                &mut half,
                 |row, column| lanes(&tiles[row][column][first..]),
                 |row, column, values| {
                     let at = (row * INPUTS + column) * layout.slice() + channel * layout.row + offset + first;
@@ -174,20 +211,25 @@ pub fn input<R: Real, const FUSED: bool>(
     }
 }
 
-/// `GwGᵀ` of rows `rows` of `w (rows, channels, 3, 3)`, turned round or not: `out (36, rows, channels)`.
+/// `GwGᵀ` of `rows` and `columns` of `w (…, count, 3, 3)`, turned round or not: `out (36, rows, columns)`, where the first of
+/// each is at 0 after `origin` is taken off.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 pub fn weight<R: Real, const FUSED: bool>(
     w: &[R],
+    count: usize,
     rows: Range<usize>,
-    channels: usize,
+    columns: Range<usize>,
+    origin: [usize; 2],
     turned: bool,
     layout: Slices,
     out: &Output<R>,
 ) {
+    let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
     let mut taps = [[R::zero(); LANES]; 9];
     for row in rows {
-        for first in (0..channels).step_by(LANES) {
-            let w = &w[(row * channels + first) * 9..][..9 * LANES.min(channels - first)];
+        for first in columns.clone().step_by(LANES) {
+            let w = &w[(row * count + first) * 9..][..9 * LANES.min(columns.end - first)];
             if let Some(w) = w.first_chunk::<{ 9 * LANES }>() {
                 for (tap, lanes) in taps.iter_mut().enumerate() {
                     *lanes = std::array::from_fn(|lane| w[lane * 9 + tap]);
@@ -203,9 +245,11 @@ pub fn weight<R: Real, const FUSED: bool>(
             }
             both(
                 points::weight::<R, FUSED>,
+                &mut half,
                 |row, column| &taps[row * 3 + column],
                 |i, j, values| {
-                    let at = (i * INPUTS + j) * layout.slice() + row * layout.row + first;
+                    let at = (row - origin[0]) * layout.row + first - origin[1];
+                    let at = (i * INPUTS + j) * layout.slice() + at;
                     // SAFETY: the caller gives every row to one thread.
                     unsafe { out.slice(at..at + LANES) }.copy_from_slice(values);
                 },
@@ -227,13 +271,14 @@ pub fn output<R: Real, const FUSED: bool>(
 ) {
     let Part { tiles: block, layout, .. } = part;
     let [height, width] = tiling.outputs;
+    let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
     let mut tiles = [[[R::zero(); BLOCK]; OUTPUTS]; OUTPUTS];
-    let mut line = [R::zero(); OUTPUTS * BLOCK];
     for (index, channel) in channels.enumerate() {
         for first in part.columns() {
             let products = &products[index * layout.row + first..];
             both(
                 points::output::<R, FUSED>,
+                &mut half,
                 |row, column| lanes(&products[(row * INPUTS + column) * layout.slice()..]),
                 |row, column, values| tiles[row][column][first..first + LANES].copy_from_slice(values),
             );
@@ -241,16 +286,40 @@ pub fn output<R: Real, const FUSED: bool>(
         for run in tiling.runs(block.clone()) {
             let len = (OUTPUTS * run.len).min(width - run.first[1]);
             for (i, tiles) in tiles.iter().enumerate().take(height - run.first[0]) {
-                let (chunks, _) = line.as_chunks_mut::<OUTPUTS>();
-                for (s, to) in chunks[..run.len].iter_mut().enumerate() {
-                    *to = std::array::from_fn(|j| tiles[j][run.at + s]);
-                }
                 let at = run.image * image + (channel * height + run.first[0] + i) * width + run.first[1];
                 // SAFETY: the caller gives every channel of a block to one thread.
-                unsafe { out.slice(at..at + len) }.copy_from_slice(&line[..len]);
+                let row = unsafe { out.slice(at..at + len) };
+                let (chunks, rest) = row.as_chunks_mut::<OUTPUTS>();
+                let mut done = 0;
+                while done < chunks.len() {
+                    let (chunks, at) = (&mut chunks[done..], run.at + done);
+                    done += match chunks.len() {
+                        8.. => interleave::<R, 8>(tiles, at, chunks),
+                        4.. => interleave::<R, 4>(tiles, at, chunks),
+                        2.. => interleave::<R, 2>(tiles, at, chunks),
+                        _ => interleave::<R, 1>(tiles, at, chunks),
+                    };
+                }
+                for (j, to) in rest.iter_mut().enumerate() {
+                    *to = tiles[j][run.at + done];
+                }
             }
         }
     }
+}
+
+/// `out[s][j] = tiles[j][at + s]`, N times; returns N.
+#[inline(always)]
+fn interleave<R: Real, const N: usize>(
+    tiles: &[[R; BLOCK]; OUTPUTS],
+    at: usize,
+    out: &mut [[R; OUTPUTS]],
+) -> usize {
+    let out: &mut [[R; OUTPUTS]; N] = out.first_chunk_mut().expect("N tiles");
+    let tiles: [&[R; N]; OUTPUTS] =
+        std::array::from_fn(|j| tiles[j][at..].first_chunk().expect("tiles of the block"));
+    *out = std::array::from_fn(|s| std::array::from_fn(|j| tiles[j][s]));
+    N
 }
 
 /// `AgAᵀ` of a block of tiles for sixteen channels from each of `channels` on, of images of `count` planes: `out (36, tiles, count)`.
@@ -265,41 +334,48 @@ pub fn gradient<R: Real, const FUSED: bool>(
 ) {
     let Part { tiles: block, at: offset, layout } = part;
     let [height, width] = tiling.outputs;
+    let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
+    // Rows of the tiles of a group, four elements of each channel. As in `input`, they are read long after they are written.
+    let mut rows = [[[[R::zero(); OUTPUTS]; LANES]; OUTPUTS]; GROUP];
     let mut tile = [[[R::zero(); LANES]; OUTPUTS]; OUTPUTS];
     for first in channels.step_by(LANES) {
         for run in tiling.runs(block.clone()) {
-            for s in 0..run.len {
-                let [y, x] = [run.first[0], run.first[1] + s * OUTPUTS];
-                let (rows, columns) = (OUTPUTS.min(height - y), OUTPUTS.min(width - x));
-                if rows.min(columns) < OUTPUTS || count - first < LANES {
-                    tile.as_flattened_mut().as_flattened_mut().fill(R::zero());
-                }
+            for group in (0..run.len).step_by(GROUP) {
+                let tiles = GROUP.min(run.len - group);
                 for lane in 0..LANES.min(count - first) {
-                    let plane = &g[((run.image * count + first + lane) * height + y) * width + x..];
-                    for row in 0..rows {
-                        let from = &plane[row * width..];
-                        if columns == OUTPUTS {
-                            let from: &[R; OUTPUTS] = from.first_chunk().expect("a row of a tile");
-                            for column in 0..OUTPUTS {
-                                tile[row][column][lane] = from[column];
-                            }
-                        } else {
-                            for column in 0..columns {
-                                tile[row][column][lane] = from[column];
-                            }
+                    let plane = &g[(run.image * count + first + lane) * height * width..][..height * width];
+                    for row in 0..OUTPUTS {
+                        let y = run.first[0] + row;
+                        let line = if y < height { &plane[y * width..][..width] } else { &[] };
+                        for (s, rows) in rows[..tiles].iter_mut().enumerate() {
+                            let x = run.first[1] + (group + s) * OUTPUTS;
+                            rows[row][lane] = match line.get(x..x + OUTPUTS) {
+                                Some(line) => *line.first_chunk().expect("four elements"),
+                                None => {
+                                    std::array::from_fn(|i| line.get(x + i).copied().unwrap_or(R::zero()))
+                                }
+                            };
                         }
                     }
                 }
-                both(
-                    points::gradient::<R, FUSED>,
-                    |row, column| &tile[row][column],
-                    |i, j, values| {
-                        let at =
-                            (i * INPUTS + j) * layout.slice() + (offset + run.at + s) * layout.row + first;
-                        // SAFETY: the caller gives every channel of a block to one thread.
-                        unsafe { out.slice(at..at + LANES) }.copy_from_slice(values);
-                    },
-                );
+                for (s, rows) in rows[..tiles].iter().enumerate() {
+                    for (tile, rows) in tile.iter_mut().zip(rows) {
+                        for (column, lanes) in tile.iter_mut().enumerate() {
+                            *lanes = every_fourth(&rows.as_flattened()[column..]);
+                        }
+                    }
+                    both(
+                        points::gradient::<R, FUSED>,
+                        &mut half,
+                        |row, column| &tile[row][column],
+                        |i, j, values| {
+                            let at = (offset + run.at + group + s) * layout.row + first;
+                            let at = (i * INPUTS + j) * layout.slice() + at;
+                            // SAFETY: the caller gives every channel of a block to one thread.
+                            unsafe { out.slice(at..at + LANES) }.copy_from_slice(values);
+                        },
+                    );
+                }
             }
         }
     }
@@ -316,12 +392,14 @@ pub fn weight_gradient<R: Real, const FUSED: bool>(
     count: usize,
     out: &Output<R>,
 ) {
+    let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
     let mut taps = [[R::zero(); LANES]; 9];
     for first in outputs.clone().step_by(LANES) {
         for (index, channel) in channels.clone().enumerate() {
             let products = &products[index * layout.row + first - outputs.start..];
             both(
                 points::weight_gradient::<R, FUSED>,
+                &mut half,
                 |row, column| lanes(&products[(row * INPUTS + column) * layout.slice()..]),
                 |row, column, values| taps[row * 3 + column] = *values,
             );
