@@ -1,14 +1,14 @@
 //! Matrix products and the three convolutions.
 
 use gia_gpu::{
-    device::cpu::Real,
+    device::cpu::{Cpu, Real},
     plan::kernel::{ConvKernel, Kernel, MatmulKernel, MatrixView},
     tape::spec::ConvSpec,
 };
 
 use crate::{
     naive,
-    support::{Random, absolute, assert_close, run},
+    support::{Random, absolute, assert_close, run, run_on},
 };
 
 /// A view of a `(T, rows, cols)` operand, either way round, with gaps, shared or not; and its buffer's length.
@@ -127,6 +127,11 @@ fn naive_conv(kernel: &ConvKernel, wanted: usize, a: &[f64], b: &[f64]) -> (Vec<
 }
 
 fn check_conv<R: Real>(kernel: &ConvKernel, wanted: usize, random: &mut Random) {
+    check_conv_on(Cpu::<R>::new(), kernel, wanted, random);
+}
+
+/// The derivative in operand `wanted` (0 x, 1 w, 2 g) against its definition, with random operands.
+pub fn check_conv_on<R: Real>(cpu: Cpu<R>, kernel: &ConvKernel, wanted: usize, random: &mut Random) {
     let spec = &kernel.spec;
     let [x_len, w_len, g_len] = [spec.input_len(), spec.weight_len(), spec.output_len()];
     let (a_len, b_len) = [(g_len, w_len), (x_len, g_len), (x_len, w_len)][wanted];
@@ -138,7 +143,7 @@ fn check_conv<R: Real>(kernel: &ConvKernel, wanted: usize, random: &mut Random) 
         _ => Kernel::Conv2d(*kernel),
     };
     let what = format!("{step:?}");
-    let found = run::<R>(step, &[&a, &b], lens(kernel)[wanted]);
+    let found = run_on(cpu, step, &[&a, &b], &vec![7.5; lens(kernel)[wanted]]);
     let (a, b) = (spread(kernel, 0, &a), spread(kernel, 1, &b));
     let (expected, terms) = naive_conv(kernel, wanted, &a, &b);
     let (magnitude, _) = naive_conv(kernel, wanted, &absolute(&a), &absolute(&b));

@@ -10,3 +10,4 @@ mod reduction;
 mod support;
 mod threads;
 mod window;
+mod winograd;

@@ -58,9 +58,14 @@ pub fn plan(kernel: Kernel, reads: &[usize], written: usize) -> Plan {
 
 /// Runs `kernel` once. The output starts as `before`.
 pub fn run_in_place<R: Real>(kernel: Kernel, reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
+    run_on(Cpu::<R>::new(), kernel, reads, before)
+}
+
+/// As [`run_in_place`], on a device set up for the test.
+pub fn run_on<R: Real>(cpu: Cpu<R>, kernel: Kernel, reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
     let lens: Vec<usize> = reads.iter().map(|read| read.len()).collect();
     let plan = plan(kernel, &lens, before.len());
-    let mut executable = Cpu::<R>::new().compile_typed(&plan).expect("the plan is sound");
+    let mut executable = cpu.compile_typed(&plan).expect("the plan is sound");
     for (i, values) in reads.iter().chain([&before]).enumerate() {
         let typed: Vec<R> = values.iter().map(|&v| R::of(v)).collect();
         executable.write_typed(Var::from_index(i), &typed).expect("the lengths agree");

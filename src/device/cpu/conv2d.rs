@@ -4,9 +4,8 @@
 //! images are one batch.
 
 use super::{
-    by_outputs,
     conv_sum::Adding,
-    direct::Convolution,
+    convolution::{Chosen, Derivative, Way},
     gemm::{self, Layout, Problem, Strided},
     kernel::{Needs, Prepared},
     pad::{self, padded},
@@ -18,8 +17,7 @@ use crate::plan::kernel::ConvKernel;
 
 pub struct Conv2d {
     sizes: Sizes,
-    direct: Option<Convolution>,
-    by_outputs: Option<by_outputs::Convolution>,
+    way: Chosen,
 }
 
 /// A convolution as products: `trials × groups` of them, each over all of a trial's images.
@@ -90,12 +88,9 @@ impl Sizes {
 }
 
 impl Conv2d {
-    pub fn new(kernel: &ConvKernel) -> Self {
-        Conv2d {
-            sizes: Sizes::new(kernel),
-            direct: Convolution::new(kernel),
-            by_outputs: by_outputs::Convolution::new(kernel),
-        }
+    /// `way` is taken where it fits.
+    pub fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
+        Conv2d { sizes: Sizes::new(kernel), way: Chosen::new(kernel, Derivative::Output, way) }
     }
 
     /// `[M, K, N]`
@@ -113,12 +108,17 @@ impl<R: Real> Prepared<R> for Conv2d {
                 self.sizes.operand_len(1, spec.weight_len()),
             ],
             write: trials * spec.output_len(),
-            scratch: (gemm::scratch_len(self.product()))
-                .max(self.by_outputs.as_ref().map_or(0, |b| b.scratch_len())),
-            shared: match &self.direct {
-                Some(direct) => direct.shared_len(),
-                None => pad::padded_len(spec, self.sizes.input_images())
-                    .max(self.by_outputs.as_ref().map_or(0, |b| b.shared_len())),
+            scratch: match &self.way {
+                Chosen::Patches => gemm::scratch_len(self.product()),
+                Chosen::Outputs(outputs) => outputs.scratch_len(),
+                Chosen::Direct(_) => 0,
+                Chosen::Winograd(winograd) => winograd.scratch_len(),
+            },
+            shared: match &self.way {
+                Chosen::Patches => pad::padded_len(spec, self.sizes.input_images()),
+                Chosen::Outputs(outputs) => outputs.shared_len(),
+                Chosen::Direct(direct) => direct.shared_len(),
+                Chosen::Winograd(winograd) => winograd.shared_len(),
             },
             ..Needs::default()
         }
@@ -138,11 +138,11 @@ impl<R: Real> Adding<R> for Conv2d {
 impl Conv2d {
     /// Writes to `out`, or adds to it.
     fn run_into<R: Real>(&self, reads: &[&[R]], out: &mut [R], add: bool, workers: &mut Workers<R>) {
-        if let (None, Some(by_outputs)) = (&self.direct, &self.by_outputs) {
-            return by_outputs.run(reads[0], reads[1], out, add, workers);
-        }
-        if let Some(direct) = &self.direct {
-            return direct.run(reads[0], reads[1], out, add, workers);
+        match &self.way {
+            Chosen::Patches => {}
+            Chosen::Outputs(outputs) => return outputs.run(reads[0], reads[1], out, add, workers),
+            Chosen::Direct(direct) => return direct.run(reads[0], reads[1], out, add, workers),
+            Chosen::Winograd(winograd) => return winograd.run(reads[0], reads[1], out, add, workers),
         }
         let Sizes { kernel, trials, positions, patch, outputs, .. } = self.sizes;
         let spec = &kernel.spec;

@@ -4,10 +4,10 @@
 //! image while it is still in the cache.
 
 use super::{
-    by_outputs, col2im,
+    col2im,
     conv_sum::Adding,
     conv2d::Sizes,
-    direct::Convolution,
+    convolution::{Chosen, Derivative, Way},
     gemm::{self, Layout, Output, Problem, Strided, Transposed},
     kernel::{Needs, Prepared},
     pad::{self, padded},
@@ -29,25 +29,20 @@ pub struct Conv2dGradInput {
     images: usize,
     /// Channels of a task.
     channels: usize,
-    direct: Option<Convolution>,
-    by_outputs: Option<by_outputs::Convolution>,
+    way: Chosen,
 }
 
 impl Conv2dGradInput {
-    pub fn new(kernel: &ConvKernel) -> Self {
+    /// `way` is taken where it fits.
+    pub fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
         let sizes = Sizes::new(kernel);
         let spec = &kernel.spec;
         let taps = spec.kernel[0] * spec.kernel[1];
         let images = (COLS / sizes.positions.max(1)).clamp(1, sizes.images.max(1));
         let rows = ROWS.min(COLUMNS / (images * sizes.positions).max(1));
         let channels = (rows / taps).clamp(1, (spec.channels / spec.groups).max(1));
-        Conv2dGradInput {
-            sizes,
-            images,
-            channels,
-            direct: Convolution::grad_input(kernel),
-            by_outputs: by_outputs::Convolution::grad_input(kernel),
-        }
+        let way = Chosen::new(kernel, Derivative::Input, way);
+        Conv2dGradInput { sizes, images, channels, way }
     }
 
     /// Elements of a task's channels of one padded image; 0 if there is no padding.
@@ -73,13 +68,18 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
                 self.sizes.operand_len(1, spec.weight_len()),
             ],
             write: trials * spec.input_len(),
-            scratch: (self.padded_len() + m * n + gemm::scratch_len([m, k, n]))
-                .max(self.by_outputs.as_ref().map_or(0, |b| b.scratch_len())),
-            shared: self
-                .direct
-                .as_ref()
-                .map_or(0, Convolution::shared_len)
-                .max(self.by_outputs.as_ref().map_or(0, |b| b.shared_len())),
+            scratch: match &self.way {
+                Chosen::Patches => self.padded_len() + m * n + gemm::scratch_len([m, k, n]),
+                Chosen::Outputs(outputs) => outputs.scratch_len(),
+                Chosen::Direct(_) => 0,
+                Chosen::Winograd(winograd) => winograd.scratch_len(),
+            },
+            shared: match &self.way {
+                Chosen::Patches => 0,
+                Chosen::Outputs(outputs) => outputs.shared_len(),
+                Chosen::Direct(direct) => direct.shared_len(),
+                Chosen::Winograd(winograd) => winograd.shared_len(),
+            },
             ..Needs::default()
         }
     }
@@ -98,11 +98,11 @@ impl<R: Real> Adding<R> for Conv2dGradInput {
 impl Conv2dGradInput {
     /// Writes to `out`, or adds to it.
     fn run_into<R: Real>(&self, reads: &[&[R]], out: &mut [R], add: bool, workers: &mut Workers<R>) {
-        if let (None, Some(by_outputs)) = (&self.direct, &self.by_outputs) {
-            return by_outputs.run(reads[0], reads[1], out, add, workers);
-        }
-        if let Some(direct) = &self.direct {
-            return direct.run(reads[0], reads[1], out, add, workers);
+        match &self.way {
+            Chosen::Patches => {}
+            Chosen::Outputs(outputs) => return outputs.run(reads[0], reads[1], out, add, workers),
+            Chosen::Direct(direct) => return direct.run(reads[0], reads[1], out, add, workers),
+            Chosen::Winograd(winograd) => return winograd.run(reads[0], reads[1], out, add, workers),
         }
         let Sizes { kernel, trials, images, positions, patch, outputs } = self.sizes;
         let spec = &kernel.spec;

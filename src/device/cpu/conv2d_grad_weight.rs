@@ -6,9 +6,8 @@
 //! C the wrong way round costs more than packing.
 
 use super::{
-    by_outputs_grad,
     conv2d::Sizes,
-    direct::GradWeight,
+    convolution::{ChosenGradWeight as Chosen, Way},
     gemm::{self, Layout, Problem, Strided, Transposed},
     kernel::{Needs, Prepared},
     pad::{self, padded},
@@ -20,19 +19,15 @@ use crate::plan::kernel::ConvKernel;
 
 pub struct Conv2dGradWeight {
     sizes: Sizes,
-    direct: Option<GradWeight>,
-    by_outputs: Option<by_outputs_grad::GradWeight>,
+    way: Chosen,
 }
 
 impl Conv2dGradWeight {
-    pub fn new(kernel: &ConvKernel) -> Self {
+    /// `way` is taken where it fits.
+    pub fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
         // Every trial has its own gradient, whatever is shared.
         let sizes = Sizes { trials: kernel.trials, images: kernel.spec.batch, ..Sizes::new(kernel) };
-        Conv2dGradWeight {
-            sizes,
-            direct: GradWeight::new(kernel),
-            by_outputs: by_outputs_grad::GradWeight::new(kernel),
-        }
+        Conv2dGradWeight { sizes, way: Chosen::new(kernel, way) }
     }
 
     /// `[M, K, N]` of the product that writes patches down the rows.
@@ -56,22 +51,28 @@ impl<R: Real> Prepared<R> for Conv2dGradWeight {
                 self.sizes.operand_len(1, spec.output_len()),
             ],
             write: trials * spec.weight_len(),
-            scratch: (gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m])))
-                .max(self.by_outputs.as_ref().map_or(0, |b| b.scratch_len())),
-            shared: match &self.direct {
-                Some(direct) => direct.shared_len(),
-                None => pad::padded_len(spec, self.sizes.input_images()),
+            scratch: match &self.way {
+                Chosen::Patches => gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m])),
+                Chosen::Outputs(outputs) => outputs.scratch_len(),
+                Chosen::Direct(_) => 0,
+                Chosen::Winograd(winograd) => winograd.scratch_len(),
+            },
+            shared: match &self.way {
+                Chosen::Patches => pad::padded_len(spec, self.sizes.input_images()),
+                Chosen::Outputs(_) => 0,
+                Chosen::Direct(direct) => direct.shared_len(),
+                Chosen::Winograd(winograd) => winograd.shared_len(),
             },
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        if let (None, Some(by_outputs)) = (&self.direct, &self.by_outputs) {
-            return by_outputs.run(reads[0], reads[1], out, workers);
-        }
-        if let Some(direct) = &self.direct {
-            return direct.run(reads[0], reads[1], out, workers);
+        match &self.way {
+            Chosen::Patches => {}
+            Chosen::Outputs(outputs) => return outputs.run(reads[0], reads[1], out, workers),
+            Chosen::Direct(direct) => return direct.run(reads[0], reads[1], out, workers),
+            Chosen::Winograd(winograd) => return winograd.run(reads[0], reads[1], out, workers),
         }
         let Sizes { kernel, trials, positions, patch, outputs, .. } = self.sizes;
         let spec = &kernel.spec;

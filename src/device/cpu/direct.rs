@@ -42,19 +42,8 @@ fn lanes(row: usize) -> Option<usize> {
     [16, 8].into_iter().find(|&lanes| row > 0 && row.is_multiple_of(lanes))
 }
 
-/// Most channels on either side: with more, packing is cheap beside the products.
-const CHANNELS: usize = 64;
-/// Fewest pixels of a trial's output: with fewer, putting weights in order and sums together costs too much.
-const FEWEST_PIXELS: usize = 512;
-
 fn is_plain(spec: &ConvSpec) -> bool {
     spec.kernel == [3; 2] && spec.stride == [1; 2] && spec.dilation == [1; 2] && spec.groups == 1
-}
-
-/// Whether this way is faster. Never by the number of trials: a trial's result must not depend on the others.
-fn pays(spec: &ConvSpec) -> bool {
-    let pixels = spec.batch * spec.output_size().iter().product::<usize>();
-    spec.channels.max(spec.outputs) <= CHANNELS && pixels >= FEWEST_PIXELS
 }
 
 /// A convolution `x (T,B,C,H,W) * w (T,O,C,3,3)`, or its gradient by x.
@@ -90,10 +79,8 @@ impl Convolution {
 
     fn of(spec: ConvSpec, kernel: &ConvKernel, turned: bool) -> Option<Convolution> {
         let lanes = lanes(spec.output_size()[1])?;
-        let fits = is_plain(&spec)
-            && pays(&spec)
-            && spec.outputs.is_multiple_of(PLANES)
-            && spec.output_len() * spec.channels > 0;
+        let fits =
+            is_plain(&spec) && spec.outputs.is_multiple_of(PLANES) && spec.output_len() * spec.channels > 0;
         let ConvKernel { trials, shared, .. } = *kernel;
         fits.then_some(Convolution { spec, trials, shared, lanes, turned })
     }
@@ -193,8 +180,8 @@ impl GradWeight {
         let ConvKernel { spec, trials, shared } = *kernel;
         let [height, width] = spec.output_size();
         let lanes = lanes(width).filter(|&lanes| lanes == 16 || height.is_multiple_of(2))?;
-        let fits = is_plain(&spec) && pays(&spec) && spec.outputs.is_multiple_of(PLANES);
-        if !fits || spec.channels == 0 {
+        let fits = is_plain(&spec) && spec.outputs.is_multiple_of(PLANES);
+        if !fits || spec.output_len() * spec.channels == 0 {
             return None;
         }
         let pass = (PIXELS / (height * width)).clamp(1, spec.batch);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    convolution::Way,
     kernel, memory,
     real::Real,
     workers::{Workers, Workspace},
@@ -51,13 +52,13 @@ struct Prepared<R> {
 }
 
 impl<R: Real> Prepared<R> {
-    fn new(plan: &Plan) -> Result<Self, DeviceError> {
+    fn new(plan: &Plan, way: Option<Way>) -> Result<Self, DeviceError> {
         check_bindings(plan)?;
         let mut prepared =
             Prepared { steps: Vec::with_capacity(plan.steps.len()), registers: 0, scratch: 0, shared: 0 };
         for (index, step) in plan.steps.iter().enumerate() {
             let broken = |problem: String| DeviceError::Failed(format!("step {index}: {problem}"));
-            let kernel = kernel::prepare::<R>(&step.kernel).map_err(broken)?;
+            let kernel = kernel::prepare::<R>(&step.kernel, way).map_err(broken)?;
             let needs = kernel.needs();
             check_buffers(plan, step, &needs).map_err(broken)?;
             prepared.registers = needs.registers.max(prepared.registers);
@@ -80,15 +81,15 @@ impl<R: Real> Prepared<R> {
 ///
 /// # Errors
 /// As for [`CpuExecutable::new`].
-pub(super) fn required<R: Real>(plan: &Plan) -> Result<u64, DeviceError> {
+pub(super) fn required<R: Real>(plan: &Plan, way: Option<Way>) -> Result<u64, DeviceError> {
     let plan = &plan.in_place();
-    memory::required::<R>(plan, Prepared::<R>::new(plan)?.workspaces())
+    memory::required::<R>(plan, Prepared::<R>::new(plan, way)?.workspaces())
 }
 
 impl<R: Real> CpuExecutable<R> {
-    pub(super) fn new(plan: &Plan) -> Result<Self, DeviceError> {
+    pub(super) fn new(plan: &Plan, way: Option<Way>) -> Result<Self, DeviceError> {
         let plan = &plan.in_place();
-        let prepared = Prepared::new(plan)?;
+        let prepared = Prepared::new(plan, way)?;
         memory::required::<R>(plan, prepared.workspaces())?;
         let Prepared { steps, registers, scratch, shared } = prepared;
         let mut buffers: Vec<Vec<R>> = plan.buffers.iter().map(|&len| vec![R::zero(); len]).collect();
@@ -200,7 +201,7 @@ impl<R: Real> Executable for CpuExecutable<R> {
 pub fn check(plan: &Plan) -> Result<(), DeviceError> {
     check_bindings(plan)?;
     for (index, step) in plan.steps.iter().enumerate() {
-        kernel::prepare::<f32>(&step.kernel)
+        kernel::prepare::<f32>(&step.kernel, None)
             .and_then(|kernel| check_buffers(plan, step, &kernel.needs()))
             .map_err(|problem| DeviceError::Failed(format!("step {index}: {problem}")))?;
     }

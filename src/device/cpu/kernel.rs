@@ -2,9 +2,10 @@
 
 use super::{
     conv_sum::ConvSum, conv2d::Conv2d, conv2d_grad_input::Conv2dGradInput,
-    conv2d_grad_weight::Conv2dGradWeight, gather::Gather, map::Map, map_reduce::MapReduce, matmul::Matmul,
-    real::Real, scatter_add::ScatterAdd, window_argmax::WindowArgmax, window_gather::WindowGather,
-    window_scatter::WindowScatter, window_spread::WindowSpread, window_sum::WindowSum, workers::Workers,
+    conv2d_grad_weight::Conv2dGradWeight, convolution::Way, gather::Gather, map::Map, map_reduce::MapReduce,
+    matmul::Matmul, real::Real, scatter_add::ScatterAdd, window_argmax::WindowArgmax,
+    window_gather::WindowGather, window_scatter::WindowScatter, window_spread::WindowSpread,
+    window_sum::WindowSum, workers::Workers,
 };
 use crate::plan::kernel::Kernel;
 
@@ -31,17 +32,19 @@ pub struct Needs {
     pub shared: usize,
 }
 
-/// The kernel of a step, or what is wrong with it.
-pub fn prepare<R: Real>(kernel: &Kernel) -> Result<Box<dyn Prepared<R>>, String> {
+/// The kernel of a step, or what is wrong with it. Convolutions go `way` where it fits.
+pub fn prepare<R: Real>(kernel: &Kernel, way: Option<Way>) -> Result<Box<dyn Prepared<R>>, String> {
     Ok(match kernel {
         Kernel::Map(k) => Box::new(Map::new(k)?),
         Kernel::MapReduce(k) => Box::new(MapReduce::new(k)?),
         Kernel::Matmul(k) => Box::new(Matmul::new(k)),
-        Kernel::Conv2d(k) => Box::new(Conv2d::new(k)),
-        Kernel::Conv2dGradInput(k) => Box::new(Conv2dGradInput::new(k)),
-        Kernel::Conv2dGradWeight(k) => Box::new(Conv2dGradWeight::new(k)),
-        Kernel::Conv2dSum(k) => Box::new(ConvSum(k.parts().map(|part| Conv2d::new(&part)))),
-        Kernel::Conv2dGradInputSum(k) => Box::new(ConvSum(k.parts().map(|part| Conv2dGradInput::new(&part)))),
+        Kernel::Conv2d(k) => Box::new(Conv2d::new(k, way)),
+        Kernel::Conv2dGradInput(k) => Box::new(Conv2dGradInput::new(k, way)),
+        Kernel::Conv2dGradWeight(k) => Box::new(Conv2dGradWeight::new(k, way)),
+        Kernel::Conv2dSum(k) => Box::new(ConvSum(k.parts().map(|part| Conv2d::new(&part, way)))),
+        Kernel::Conv2dGradInputSum(k) => {
+            Box::new(ConvSum(k.parts().map(|part| Conv2dGradInput::new(&part, way))))
+        }
         Kernel::WindowArgmax(k) => Box::new(WindowArgmax(*k)),
         Kernel::WindowGather(k) => Box::new(WindowGather(*k)),
         Kernel::WindowScatter(k) => Box::new(WindowScatter(*k)),

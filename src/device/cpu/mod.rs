@@ -12,6 +12,7 @@ mod conv2d;
 mod conv2d_grad_input;
 mod conv2d_grad_weight;
 mod conv_sum;
+mod convolution;
 mod crew;
 mod direct;
 mod direct_tiles;
@@ -40,10 +41,12 @@ mod window_gather;
 mod window_scatter;
 mod window_spread;
 mod window_sum;
+mod winograd;
 mod workers;
 
 use std::marker::PhantomData;
 
+pub use convolution::Way;
 pub use executable::CpuExecutable;
 pub(super) use executable::check;
 pub use real::Real;
@@ -57,12 +60,18 @@ use crate::plan::Plan;
 /// The processor, computing in `R`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu<R> {
+    way: Option<Way>,
     real: PhantomData<R>,
 }
 
 impl<R: Real> Cpu<R> {
     pub fn new() -> Self {
-        Cpu { real: PhantomData }
+        Cpu { way: None, real: PhantomData }
+    }
+
+    /// Computes every convolution that `way` fits in this way, not in the one that is fastest: to test and to time it.
+    pub fn with_way(self, way: Way) -> Self {
+        Cpu { way: Some(way), ..self }
     }
 
     /// Allocates the plan's buffers and everything else that a run needs.
@@ -71,7 +80,7 @@ impl<R: Real> Cpu<R> {
     /// [`DeviceError::TooLarge`] if memory does not suffice, [`DeviceError::Failed`] for a plan that
     /// addresses elements outside its buffers.
     pub fn compile_typed(&self, plan: &Plan) -> Result<CpuExecutable<R>, DeviceError> {
-        CpuExecutable::new(plan)
+        CpuExecutable::new(plan, self.way)
     }
 }
 
@@ -81,7 +90,7 @@ impl<R: Real> Device for Cpu<R> {
     }
 
     fn required(&self, plan: &Plan) -> Result<u64, DeviceError> {
-        executable::required::<R>(plan)
+        executable::required::<R>(plan, self.way)
     }
 
     fn info(&self) -> DeviceInfo {

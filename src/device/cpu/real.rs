@@ -1,13 +1,16 @@
 //! The number types that the CPU device computes in.
 
+use std::ops::Range;
+
 use multiversion::{multiversion, target::target_cfg_f};
 
 use super::{
     by_outputs_tiles::{self, Taps},
     direct::Runs,
     direct_tiles, elementary,
-    gemm::Block,
+    gemm::{Block, Output},
     lanes,
+    winograd::{self, Part, Slices, Tiling},
 };
 use crate::tape::op::{Binary, Unary};
 
@@ -60,8 +63,61 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
     /// See [`by_outputs_tiles::correlate`].
     fn correlate_outputs(taps: &Taps, x: &[Self], g: &[Self], columns: usize, sums: &mut [Self]);
 
+    /// See [`winograd::input`].
+    fn winograd_input(
+        tiling: &Tiling,
+        x: &[Self],
+        image: usize,
+        part: &Part,
+        channels: Range<usize>,
+        out: &Output<Self>,
+    );
+    /// See [`winograd::weight`].
+    #[allow(clippy::too_many_arguments)]
+    fn winograd_weight(
+        w: &[Self],
+        count: usize,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        origin: [usize; 2],
+        turned: bool,
+        layout: Slices,
+        out: &Output<Self>,
+    );
+    /// See [`winograd::output`].
+    fn winograd_output(
+        tiling: &Tiling,
+        products: &[Self],
+        part: &Part,
+        channels: Range<usize>,
+        image: usize,
+        out: &Output<Self>,
+    );
+    /// See [`winograd::gradient`].
+    fn winograd_gradient(
+        tiling: &Tiling,
+        g: &[Self],
+        count: usize,
+        part: &Part,
+        channels: Range<usize>,
+        out: &Output<Self>,
+    );
+    /// See [`winograd::weight_gradient`].
+    fn winograd_weight_gradient(
+        products: &[Self],
+        layout: Slices,
+        channels: Range<usize>,
+        outputs: Range<usize>,
+        count: usize,
+        out: &Output<Self>,
+    );
+
     /// `c (M,N) = a (M,K) · b (K,N)`, c row-major; sizes are `[M, K, N]`.
-    fn multiply(sizes: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]);
+    fn multiply(sizes: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]) {
+        Self::accumulate(sizes, a, b, c, false);
+    }
+    /// As [`Real::multiply`]; or, if `add`, `c += a·b`.
+    fn accumulate(sizes: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self], add: bool);
 }
 
 macro_rules! real {
@@ -157,9 +213,64 @@ macro_rules! real {
             fn correlate_outputs(taps: &Taps, x: &[Self], g: &[Self], columns: usize, sums: &mut [Self]) {
                 $blocks::correlate_outputs(taps, x, g, columns, sums);
             }
-            fn multiply([m, k, n]: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]) {
+            fn winograd_input(
+                tiling: &Tiling,
+                x: &[Self],
+                image: usize,
+                part: &Part,
+                channels: Range<usize>,
+                out: &Output<Self>,
+            ) {
+                $blocks::winograd_input(tiling, x, image, part, channels, out);
+            }
+            fn winograd_weight(
+                w: &[Self],
+                count: usize,
+                rows: Range<usize>,
+                columns: Range<usize>,
+                origin: [usize; 2],
+                turned: bool,
+                layout: Slices,
+                out: &Output<Self>,
+            ) {
+                $blocks::winograd_weight(w, count, rows, columns, origin, turned, layout, out);
+            }
+            fn winograd_output(
+                tiling: &Tiling,
+                products: &[Self],
+                part: &Part,
+                channels: Range<usize>,
+                image: usize,
+                out: &Output<Self>,
+            ) {
+                $blocks::winograd_output(tiling, products, part, channels, image, out);
+            }
+            fn winograd_gradient(
+                tiling: &Tiling,
+                g: &[Self],
+                count: usize,
+                part: &Part,
+                channels: Range<usize>,
+                out: &Output<Self>,
+            ) {
+                $blocks::winograd_gradient(tiling, g, count, part, channels, out);
+            }
+            fn winograd_weight_gradient(
+                products: &[Self],
+                layout: Slices,
+                channels: Range<usize>,
+                outputs: Range<usize>,
+                count: usize,
+                out: &Output<Self>,
+            ) {
+                $blocks::winograd_weight_gradient(products, layout, channels, outputs, count, out);
+            }
+            fn accumulate([m, k, n]: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self], add: bool) {
                 if m * n * k == 0 {
-                    return c[..m * n].fill(0.0);
+                    if !add {
+                        c[..m * n].fill(0.0);
+                    }
+                    return;
                 }
                 let last = |block: Block<Self>, i: usize, j: usize| (i - 1) * block.row + (j - 1) * block.col;
                 assert!(last(a, m, k) < a.data.len() && last(b, k, n) < b.data.len() && m * n <= c.len());
@@ -179,7 +290,7 @@ macro_rules! real {
                         b.data.as_ptr(),
                         stride(b.row),
                         stride(b.col),
-                        0.0,
+                        if add { 1.0 } else { 0.0 },
                         1.0,
                         false,
                         false,
@@ -288,6 +399,89 @@ macro_rules! real {
                     by_outputs_tiles::correlate::<$real, true>(taps, x, g, columns, sums)
                 } else {
                     by_outputs_tiles::correlate::<$real, false>(taps, x, g, columns, sums)
+                }
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn winograd_input(
+                tiling: &Tiling,
+                x: &[$real],
+                image: usize,
+                part: &Part,
+                channels: Range<usize>,
+                out: &Output<$real>,
+            ) {
+                if target_cfg_f!(target_feature = "fma") {
+                    winograd::input::<$real, true>(tiling, x, image, part, channels, out)
+                } else {
+                    winograd::input::<$real, false>(tiling, x, image, part, channels, out)
+                }
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            #[allow(clippy::too_many_arguments)]
+            pub fn winograd_weight(
+                w: &[$real],
+                count: usize,
+                rows: Range<usize>,
+                columns: Range<usize>,
+                origin: [usize; 2],
+                turned: bool,
+                layout: Slices,
+                out: &Output<$real>,
+            ) {
+                if target_cfg_f!(target_feature = "fma") {
+                    winograd::weight::<$real, true>(w, count, rows, columns, origin, turned, layout, out)
+                } else {
+                    winograd::weight::<$real, false>(w, count, rows, columns, origin, turned, layout, out)
+                }
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn winograd_output(
+                tiling: &Tiling,
+                products: &[$real],
+                part: &Part,
+                channels: Range<usize>,
+                image: usize,
+                out: &Output<$real>,
+            ) {
+                if target_cfg_f!(target_feature = "fma") {
+                    winograd::output::<$real, true>(tiling, products, part, channels, image, out)
+                } else {
+                    winograd::output::<$real, false>(tiling, products, part, channels, image, out)
+                }
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn winograd_gradient(
+                tiling: &Tiling,
+                g: &[$real],
+                count: usize,
+                part: &Part,
+                channels: Range<usize>,
+                out: &Output<$real>,
+            ) {
+                if target_cfg_f!(target_feature = "fma") {
+                    winograd::gradient::<$real, true>(tiling, g, count, part, channels, out)
+                } else {
+                    winograd::gradient::<$real, false>(tiling, g, count, part, channels, out)
+                }
+            }
+
+            #[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn winograd_weight_gradient(
+                products: &[$real],
+                layout: Slices,
+                channels: Range<usize>,
+                outputs: Range<usize>,
+                count: usize,
+                out: &Output<$real>,
+            ) {
+                if target_cfg_f!(target_feature = "fma") {
+                    winograd::weight_gradient::<$real, true>(products, layout, channels, outputs, count, out)
+                } else {
+                    winograd::weight_gradient::<$real, false>(products, layout, channels, outputs, count, out)
                 }
             }
         }

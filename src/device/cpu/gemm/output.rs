@@ -25,6 +25,7 @@ impl<'a, R> Output<'a, R> {
     /// # Safety
     /// No other slice taken from this output that overlaps `range` may be alive.
     #[allow(clippy::mut_from_ref)]
+    #[inline(always)]
     pub unsafe fn slice(&self, range: Range<usize>) -> &mut [R] {
         assert!(range.start <= range.end && range.end <= self.len, "{range:?} of {}", self.len);
         // SAFETY: the range lies in the slice that was borrowed exclusively for 'a; by the caller's promise

@@ -1,0 +1,146 @@
+//! Winograd's way of a 3×3 convolution, on every shape that it fits and that its error allows.
+
+use gia_gpu::{
+    device::cpu::{Cpu, Way},
+    plan::kernel::{ConvKernel, Kernel},
+    tape::{Var, spec::ConvSpec},
+};
+
+use crate::{
+    contraction::check_conv_on,
+    support::{Random, absolute, dot, plan, run_on},
+};
+
+fn spec(batch: usize, channels: usize, outputs: usize, size: [usize; 2], padding: [usize; 2]) -> ConvSpec {
+    let (kernel, stride, dilation) = ([3; 2], [1; 2], [1; 2]);
+    ConvSpec { batch, channels, outputs, size, kernel, stride, padding, dilation, groups: 1 }
+}
+
+fn check(kernel: &ConvKernel, random: &mut Random) {
+    for wanted in 0..3 {
+        check_conv_on(Cpu::<f64>::new().with_way(Way::Winograd), kernel, wanted, random);
+        check_conv_on(Cpu::<f32>::new().with_way(Way::Winograd), kernel, wanted, random);
+    }
+}
+
+/// Sides from one tile's to several tiles', with every remainder and every padding.
+#[test]
+fn winograd_matches_the_definition_on_random_shapes() {
+    let mut random = Random::new(41);
+    for _ in 0..40 {
+        let mut pair = |choices: &[usize]| [0; 2].map(|_| random.one_of(choices));
+        let padding = pair(&[0, 1, 1, 2]);
+        let size = pair(&[4, 5, 6, 7, 8, 9, 10, 13]);
+        let channels = random.one_of(&[32, 33, 47, 48, 64, 80]);
+        let outputs = random.one_of(&[32, 35, 48, 65]);
+        // Sums of 64 products or more, see the rule: in shorter ones the transforms' error is not small beside the bound.
+        let [height, width] = [0, 1].map(|d| size[d] + 2 * padding[d] - 2);
+        let batch = 64usize.div_ceil(height * width) + random.one_of(&[0, 1, 2]);
+        let spec = spec(batch, channels, outputs, size, padding);
+        let shared = [random.below(2) == 0, random.below(2) == 0];
+        let kernel = ConvKernel { spec, trials: random.one_of(&[1, 1, 2, 3]), shared };
+        check(&kernel, &mut random);
+    }
+}
+
+/// Blocks that transform their own tiles; weights' gradients in parts.
+#[test]
+fn winograd_matches_the_definition_on_many_tiles() {
+    let mut random = Random::new(42);
+    for (spec, trials, shared) in [
+        (spec(17, 16, 16, [32, 32], [1, 1]), 1, [false, true]),
+        (spec(70, 33, 32, [8, 7], [1, 1]), 2, [false, false]),
+        (spec(5, 32, 40, [32, 32], [1, 1]), 1, [false, true]),
+        (spec(1, 180, 72, [30, 33], [1, 1]), 1, [false, true]),
+    ] {
+        check(&ConvKernel { spec, trials, shared }, &mut random);
+    }
+}
+
+/// More tiles than are transformed at once, and more products than are kept at once.
+#[test]
+fn winograd_gradient_by_w_matches_the_definition_over_several_rounds() {
+    let mut random = Random::new(45);
+    let kernel = ConvKernel { spec: spec(90, 1300, 100, [2, 2], [1, 1]), trials: 1, shared: [false, false] };
+    check_conv_on(Cpu::<f64>::new().with_way(Way::Winograd), &kernel, 1, &mut random);
+    check_conv_on(Cpu::<f32>::new().with_way(Way::Winograd), &kernel, 1, &mut random);
+}
+
+#[test]
+fn winograd_gives_derivatives_of_one_trilinear_form() {
+    let mut random = Random::new(43);
+    for _ in 0..30 {
+        let mut pair = |choices: &[usize]| [0; 2].map(|_| random.one_of(choices));
+        let (size, padding) = (pair(&[4, 5, 6, 9, 16]), pair(&[0, 1, 2]));
+        let [channels, outputs] = [0; 2].map(|_| random.one_of(&[16, 19, 32, 40]));
+        let spec = spec(random.one_of(&[1, 3]), channels, outputs, size, padding);
+        let kernel = ConvKernel { spec, trials: random.one_of(&[1, 2]), shared: [false; 2] };
+        let x = random.values(kernel.trials * spec.input_len());
+        let w = random.values(kernel.trials * spec.weight_len());
+        let g = random.values(kernel.trials * spec.output_len());
+        let forms = |x: &[f64], w: &[f64], g: &[f64]| {
+            let form = |kernel: Kernel, reads: [&[f64]; 2], with: &[f64]| {
+                let cpu = Cpu::<f64>::new().with_way(Way::Winograd);
+                dot(&run_on(cpu, kernel, &reads, &vec![7.5; with.len()]), with)
+            };
+            [
+                form(Kernel::Conv2d(kernel), [x, w], g),
+                form(Kernel::Conv2dGradInput(kernel), [g, w], x),
+                form(Kernel::Conv2dGradWeight(kernel), [x, g], w),
+            ]
+        };
+        let [by_g, by_x, by_w] = forms(&x, &w, &g);
+        let [magnitude, ..] = forms(&absolute(&x), &absolute(&w), &absolute(&g));
+        let bound = f64::EPSILON * (kernel.trials as f64 * spec.flops() as f64 / 2.0).sqrt() * magnitude;
+        assert!((by_g - by_x).abs() <= bound, "input of {kernel:?}: {by_g} and {by_x}, bound {bound:e}");
+        assert!((by_g - by_w).abs() <= bound, "weight of {kernel:?}: {by_g} and {by_w}, bound {bound:e}");
+    }
+}
+
+/// The bits depend neither on the threads nor, where trials share weights, on how many trials there are.
+#[test]
+fn winograd_gives_the_same_bits_on_any_number_of_threads_and_beside_other_trials() {
+    let mut random = Random::new(44);
+    for spec in [
+        spec(1, 48, 70, [32, 32], [1, 1]),
+        spec(9, 32, 32, [32, 32], [1, 1]),
+        spec(2, 192, 130, [30, 31], [0, 1]),
+    ] {
+        let trials = 3;
+        let [x, w, g] = [trials * spec.input_len(), spec.weight_len(), trials * spec.output_len()]
+            .map(|len| random.values(len).into_iter().map(|v| v as f32).collect::<Vec<f32>>());
+        for wanted in 0..3 {
+            let on = |threads: usize, trials: usize| {
+                let kernel = ConvKernel { spec, trials, shared: [false, true] };
+                let own = ConvKernel { shared: [false; 2], ..kernel };
+                let [x_len, w_len, g_len] = [spec.input_len(), spec.weight_len(), spec.output_len()];
+                let (kernel, reads, written) = match wanted {
+                    0 => (Kernel::Conv2dGradInput(kernel), [&g[..trials * g_len], &w], trials * x_len),
+                    1 => {
+                        let reads = [&x[..trials * x_len], &g[..trials * g_len]];
+                        (Kernel::Conv2dGradWeight(own), reads, trials * w_len)
+                    }
+                    _ => (Kernel::Conv2d(kernel), [&x[..trials * x_len], &w], trials * g_len),
+                };
+                let plan = plan(kernel, &reads.map(<[f32]>::len), written);
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+                pool.install(|| {
+                    let cpu = Cpu::<f32>::new().with_way(Way::Winograd);
+                    let mut executable = cpu.compile_typed(&plan).expect("the plan is sound");
+                    for (i, values) in reads.iter().enumerate() {
+                        executable.write_typed(Var::from_index(i), values).expect("the lengths agree");
+                    }
+                    executable.run(2).expect("the plan runs");
+                    let out = executable.read_typed(Var::from_index(2)).expect("the output is bound");
+                    out.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+                })
+            };
+            let one = on(1, trials);
+            for threads in [2, 3, 5] {
+                assert!(one == on(threads, trials), "{spec:?}, operand {wanted}, on {threads} threads");
+            }
+            let first = on(2, 1);
+            assert!(one[..first.len()] == first, "{spec:?}, operand {wanted}, alone");
+        }
+    }
+}
