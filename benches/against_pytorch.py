@@ -177,18 +177,25 @@ def compare(row, engine, problem, args):
     return ours, theirs, control, last
 
 
+# Linux counts what a process held before it became another program, so the program is started from a small one.
+PEAK = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=sys.stderr)
+_, status, usage = os.wait4(child.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def peak_memory(command, threads):
     """Bytes that were resident at once in a process of its own."""
     environment = os.environ | {"RAYON_NUM_THREADS": str(threads)}
-    with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen([str(part) for part in command], stdout=said, stderr=said, env=environment)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
-            said.seek(0)
-            sys.exit(f"{command}\n{said.read().decode()}")
+    command = [sys.executable, "-c", PEAK, *map(str, command)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        sys.exit(f"{command}\n{done.stderr}")
     # macOS counts bytes, Linux KiB.
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return int(done.stdout) * (1 if sys.platform == "darwin" else 1024)
 
 
 def compare_memory(engine, args):
