@@ -101,11 +101,16 @@ fn sum<R: Real, const K: usize, const STRIDE: usize, const FUSED: bool>(
             let rows: [&[R]; K] =
                 std::array::from_fn(|ky| &x[(y * STRIDE + ky) * taps.width..][..(columns - 1) * STRIDE + K]);
             for (column, g) in g.as_chunks::<LANES>().0.iter().enumerate() {
-                for ky in 0..K {
-                    let x = &rows[ky][column * STRIDE..][..K];
-                    for kx in 0..K {
-                        for lane in 0..LANES {
-                            sums[ky][kx][lane] = multiply_add::<R, FUSED>(x[kx], g[lane], sums[ky][kx][lane]);
+                let x: [[R; K]; K] = std::array::from_fn(|ky| {
+                    *rows[ky][column * STRIDE..].first_chunk().expect("a row of taps")
+                });
+                // Lanes outermost: so the compiler finds the vectors.
+                let g = *g;
+                for lane in 0..LANES {
+                    for ky in 0..K {
+                        for kx in 0..K {
+                            sums[ky][kx][lane] =
+                                multiply_add::<R, FUSED>(x[ky][kx], g[lane], sums[ky][kx][lane]);
                         }
                     }
                 }

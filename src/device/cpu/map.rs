@@ -10,8 +10,8 @@ use super::{
 };
 use crate::plan::kernel::MapKernel;
 
-/// Blocks that one task computes: enough to hide the cost of starting it.
-const BLOCKS: usize = 16;
+/// Blocks that one task computes: enough to hide the cost of taking it, few enough to share small maps evenly.
+const BLOCKS: usize = 4;
 
 pub struct Map<R> {
     program: Compiled<R>,
