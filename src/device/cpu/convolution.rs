@@ -81,7 +81,7 @@ fn fastest(spec: &ConvSpec, derivative: Derivative) -> Way {
         Derivative::Input => spec.outputs,
         Derivative::Weight => pixels / 4,
     };
-    if spec.channels.min(spec.outputs) >= 16 && summed >= 32 && tiles >= 9 {
+    if summed >= 32 && tiles >= 9 && tiles * spec.channels.min(spec.outputs) >= 1024 {
         Way::Winograd
     } else if spec.channels.max(spec.outputs) <= 64 && pixels >= 512 {
         Way::Direct
