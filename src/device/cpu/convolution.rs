@@ -90,7 +90,7 @@ fn fastest(spec: &ConvSpec, derivative: Derivative) -> Way {
     if !plain {
         // Packing costs small convolutions more than empty lanes do.
         Way::Outputs
-    } else if spec.channels.min(spec.outputs) >= 16 && summed >= 32 && tiles >= 9 {
+    } else if summed >= 32 && tiles >= 9 && tiles * spec.channels.min(spec.outputs) >= 1024 {
         Way::Winograd
     } else if spec.channels.max(spec.outputs) <= 64 && pixels >= 512 {
         Way::Direct

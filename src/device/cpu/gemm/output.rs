@@ -32,6 +32,20 @@ impl<'a, R> Output<'a, R> {
         // this is the only reference to it.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
     }
+
+    /// Writes `values` from element `at` on.
+    ///
+    /// # Safety
+    /// As for [`Output::slice`].
+    #[inline(always)]
+    pub unsafe fn put<const N: usize>(&self, at: usize, values: &[R; N])
+    where
+        R: Copy,
+    {
+        assert!(at < self.len && self.len - at >= N, "{N} from {at} of {}", self.len);
+        // SAFETY: they lie in the slice that was borrowed exclusively for 'a; nobody else uses them, by the caller's promise.
+        unsafe { self.start.add(at).cast::<[R; N]>().write(*values) }
+    }
 }
 
 /// Element `(i, j)` of C is at `offset + i·row + (j mod period)·col + ⌊j / period⌋·image`, where row or col is 1

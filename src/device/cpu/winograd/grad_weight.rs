@@ -28,7 +28,7 @@ const ROUND_LEN: usize = 1 << 22;
 /// Elements of the products that are kept from round to round.
 const KEPT_LEN: usize = 1 << 22;
 /// Channels of x and of g whose products are one task.
-const CHUNKS: [usize; 2] = [32, 64];
+const CHUNKS: [usize; 2] = [32, 32];
 /// Channels of x that a task transforms.
 const ROWS: usize = 4;
 

@@ -206,7 +206,7 @@ pub fn input<R: Real, const FUSED: bool>(
                 |row, column, values| {
                     let at = (row * INPUTS + column) * layout.slice() + channel * layout.row + offset + first;
                     // SAFETY: the caller gives every channel of a block to one thread.
-                    unsafe { out.slice(at..at + LANES) }.copy_from_slice(values);
+                    unsafe { out.put(at, values) };
                 },
             );
         }
@@ -253,7 +253,7 @@ pub fn weight<R: Real, const FUSED: bool>(
                     let at = (row - origin[0]) * layout.row + first - origin[1];
                     let at = (i * INPUTS + j) * layout.slice() + at;
                     // SAFETY: the caller gives every row to one thread.
-                    unsafe { out.slice(at..at + LANES) }.copy_from_slice(values);
+                    unsafe { out.put(at, values) };
                 },
             );
         }
@@ -380,7 +380,7 @@ pub fn gradient<R: Real, const FUSED: bool>(
                             let at = (offset + run.at + group + s) * layout.row + first;
                             let at = (i * INPUTS + j) * layout.slice() + at;
                             // SAFETY: the caller gives every channel of a block to one thread.
-                            unsafe { out.slice(at..at + LANES) }.copy_from_slice(values);
+                            unsafe { out.put(at, values) };
                         },
                     );
                 }
