@@ -112,9 +112,6 @@ impl Pass {
             outputs = vec![cosines, tape.grad(cosines, &[x])[0]];
         }
         let plan = Plan::new(&tape, &outputs, &[]);
-        if std::env::var_os("DUMP").is_some() {
-            eprintln!("{}", plan.dump());
-        }
         let mut executable = device.compile(&plan)?;
         for (var, values) in given {
             executable.write(var, values)?;
