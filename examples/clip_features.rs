@@ -1,12 +1,12 @@
 //! What a CLIP computes on the engine, for comparison with another implementation: features of pictures and texts,
 //! their cosines, and how a cosine changes with the pixels.
 //!
-//!     cargo run --release --example clip_features -- MODEL IN.safetensors OUT.safetensors cpu|gpu [REPEATS]
+//!     cargo run --release --example clip_features -- MODEL IN.safetensors OUT.safetensors cpu|gpu [serve]
 //!
 //! IN holds `pixels` `(N,3,S,S)`, normalised, and `tokens` `(K,L)`: ids, each text ending with its largest. OUT gets
 //! `image_features` `(N,E)`, `text_features` `(K,E)`, `logits` `(N,K)`, `cosine` `(N)` of picture n and text n mod K, and
-//! `gradient` `(N,3,S,S)` of the sum of these. With REPEATS, standard output gets the milliseconds of the fastest run of
-//! the image encoder alone, and of the image encoder with the gradient.
+//! `gradient` `(N,3,S,S)` of the sum of these. With `serve`, it then answers each line `forward` (the image encoder alone) or
+//! `gradient` (with the gradient) on standard input with the milliseconds of one run.
 
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
@@ -22,9 +22,8 @@ use gia_gpu::{
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, input, output, device, rest @ ..] = arguments.as_slice() else {
-        anyhow::bail!("expected MODEL IN.safetensors OUT.safetensors cpu|gpu [REPEATS]");
+        anyhow::bail!("expected MODEL IN.safetensors OUT.safetensors cpu|gpu [serve]");
     };
-    let repeats: usize = rest.first().map_or(Ok(0), |text| text.parse()).context("REPEATS")?;
     let device: Box<dyn Device> = match device.as_str() {
         "cpu" => Box::new(Cpu::<f32>::new()),
         _ => Box::new(Gpu::new(GpuOptions { allow_software: true, ..GpuOptions::default() })?),
@@ -46,17 +45,12 @@ fn main() -> anyhow::Result<()> {
     let text_features = clip.text_features(&*device, &texts, &mut |_, _| ())?;
     let (count, width) = (pixels.shape[0], text_features.len() / texts.len());
 
-    let mut forward = Forward::new(&*device, &clip, count, None)?;
-    let image_features = forward.run(pixels, repeats)?.0;
-    let forward_time = forward.fastest;
-    drop(forward);
+    let mut forward = Pass::new(&*device, &clip, pixels, None)?;
+    let image_features = forward.run()?.remove(0);
     let targets: Vec<f32> =
         (0..count).flat_map(|n| &text_features[n % texts.len() * width..][..width]).copied().collect();
-    let mut backward = Forward::new(&*device, &clip, count, Some((&targets, width)))?;
-    let (cosines, gradient) = backward.run(pixels, repeats)?;
-    if repeats > 0 {
-        println!("{forward_time:.3} {:.3}", backward.fastest);
-    }
+    let mut gradient = Pass::new(&*device, &clip, pixels, Some((&targets, width)))?;
+    let [cosines, slope]: [Vec<f32>; 2] = gradient.run()?.try_into().expect("two outputs");
 
     let unit = |features: &[f32]| -> Vec<f32> {
         features
@@ -78,64 +72,63 @@ fn main() -> anyhow::Result<()> {
         ("text_features", vec![texts.len(), width], text_features.clone()),
         ("logits", vec![count, texts.len()], logits),
         ("cosine", vec![count], cosines),
-        ("gradient", pixels.shape.clone(), gradient),
+        ("gradient", pixels.shape.clone(), slope),
     ];
     let results: BTreeMap<String, Tensor> =
         results.into_iter().map(|(name, shape, data)| (name.into(), Tensor { shape, data })).collect();
     TensorFile::write(Path::new(output), &results, &BTreeMap::new())?;
+    if rest.first().is_some_and(|word| word == "serve") {
+        for line in std::io::stdin().lines() {
+            let pass = if line? == "gradient" { &mut gradient } else { &mut forward };
+            println!("{}", pass.time()?);
+        }
+    }
     Ok(())
 }
 
 /// The image encoder, alone or with the gradient of the cosines with targets `(N,E)`.
-struct Forward {
+struct Pass {
     executable: Box<dyn Executable>,
-    pixels: Var,
     /// Features; or cosines and their gradient.
     outputs: Vec<Var>,
-    /// Milliseconds.
-    fastest: f64,
 }
 
-impl Forward {
+impl Pass {
     fn new(
         device: &dyn Device,
         clip: &Clip,
-        count: usize,
+        pixels: &Tensor,
         targets: Option<(&[f32], usize)>,
-    ) -> anyhow::Result<Forward> {
-        let size = clip.image_size();
+    ) -> anyhow::Result<Pass> {
         let mut tape = Tape::new();
-        let pixels = tape.input(&[count, 3, size, size]);
-        let (features, weights) = clip.encode_image(&mut tape, pixels);
+        let x = tape.input(&pixels.shape);
+        let (features, mut given) = clip.encode_image(&mut tape, x);
+        given.push((x, &pixels.data));
         let mut outputs = vec![features];
-        let mut given = None;
         if let Some((values, width)) = targets {
-            let target = tape.input(&[count, width]);
-            given = Some((target, values));
+            let target = tape.input(&[pixels.shape[0], width]);
+            given.push((target, values));
             let cosines = cosine(&mut tape, features, target);
-            outputs = vec![cosines, tape.grad(cosines, &[pixels])[0]];
+            outputs = vec![cosines, tape.grad(cosines, &[x])[0]];
         }
         let plan = Plan::new(&tape, &outputs, &[]);
-        if std::env::var_os("DUMP").is_some() {
-            eprintln!("{}", plan.dump());
-        }
         let mut executable = device.compile(&plan)?;
-        for (var, values) in weights.into_iter().chain(given) {
+        for (var, values) in given {
             executable.write(var, values)?;
         }
-        Ok(Forward { executable, pixels, outputs, fastest: f64::INFINITY })
+        Ok(Pass { executable, outputs })
     }
 
-    fn run(&mut self, pixels: &Tensor, repeats: usize) -> anyhow::Result<(Vec<f32>, Vec<f32>)> {
-        self.executable.write(self.pixels, &pixels.data)?;
-        for _ in 0..=repeats {
-            let started = Instant::now();
-            self.executable.run(1)?;
-            self.executable.read(self.outputs[0])?;
-            self.fastest = self.fastest.min(started.elapsed().as_secs_f64() * 1e3);
-        }
-        let second = self.outputs.get(1).map_or(Ok(vec![]), |&var| self.executable.read(var))?;
-        Ok((self.executable.read(self.outputs[0])?, second))
+    fn run(&mut self) -> anyhow::Result<Vec<Vec<f32>>> {
+        self.executable.run(1)?;
+        self.outputs.iter().map(|&var| Ok(self.executable.read(var)?)).collect()
+    }
+
+    /// Milliseconds of one run, up to its outputs.
+    fn time(&mut self) -> anyhow::Result<f64> {
+        let started = Instant::now();
+        self.run()?;
+        Ok(started.elapsed().as_secs_f64() * 1e3)
     }
 }
 

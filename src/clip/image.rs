@@ -29,11 +29,11 @@ pub fn encode(tape: &mut Tape, weights: &mut Frozen, pixels: Var) -> Var {
     let sequence = tape.add(sequence, position);
     let sequence = tape.reshape(sequence, &[1, batch * tokens, width]);
     let sequence = norm(tape, weights, "norm_pre", sequence);
-    let sequence = blocks(tape, weights, sequence, [batch, tokens], None);
-
-    let sequence = tape.reshape(sequence, &[batch, tokens, width]);
-    let class = tape.narrow(sequence, 1, 0, 1);
-    let class = tape.reshape(class, &[1, batch, width]);
+    let class = blocks(tape, weights, sequence, [batch, tokens], None, |tape, x| {
+        let x = tape.reshape(x, &[batch, tokens, width]);
+        let class = tape.narrow(x, 1, 0, 1);
+        tape.reshape(class, &[1, batch, width])
+    });
     let class = norm(tape, weights, "norm_post", class);
     let features = weights.matmul(tape, "projection", class);
     let shared = weights.tower.projection();

@@ -21,16 +21,10 @@ pub enum Naming {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub name: String,
-    pub part: Part,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    Whole,
     /// One of three equal parts along the first axis: query, key, value.
-    Third(usize),
-    /// Of a matrix that is multiplied from the right.
-    Transposed,
+    pub third: Option<usize>,
+    /// A matrix `(out,in)`, as PyTorch's linear layers have it.
+    pub transposed: bool,
 }
 
 impl Naming {
@@ -53,7 +47,9 @@ impl Naming {
     pub fn place(self, side: Side, name: &str) -> Place {
         let (stem, last) = name.rsplit_once('.').unwrap_or((name, ""));
         let dotted = |stem: &str| if last.is_empty() { stem.to_string() } else { format!("{stem}.{last}") };
-        let whole = |name: String| Place { name, part: Part::Whole };
+        let linear = ["query", "key", "value", "out", "fc1", "fc2"].iter().any(|part| stem.ends_with(part));
+        let transposed = linear && last == "weight";
+        let whole = |name: String| Place { name, third: None, transposed };
         let block = stem.strip_prefix("layers.").and_then(|rest| rest.split_once('.'));
         match (self, block) {
             (Naming::HuggingFace, Some((layer, stem))) => {
@@ -70,15 +66,16 @@ impl Naming {
                 let tower = if side == Side::Image { "vision" } else { "text" };
                 whole(format!("{tower}_model.encoder.layers.{layer}.{}", dotted(stem)))
             }
-            (Naming::HuggingFace, None) => whole(hugging_face(side, stem, &dotted)),
+            (Naming::HuggingFace, None) => {
+                let name = hugging_face(side, stem, &dotted);
+                Place { name, third: None, transposed: stem == "projection" }
+            }
             (Naming::OpenClip(text), Some((layer, stem))) => {
                 let tower = if side == Side::Image { "visual." } else { text };
                 let name = |stem: &str| format!("{tower}transformer.resblocks.{layer}.{stem}");
                 let third = ["query", "key", "value"].iter().position(|part| *part == stem);
                 match (third, stem) {
-                    (Some(third), _) => {
-                        Place { name: name(&format!("attn.in_proj_{last}")), part: Part::Third(third) }
-                    }
+                    (Some(_), _) => Place { name: name(&format!("attn.in_proj_{last}")), third, transposed },
                     (None, "norm1") => whole(name(&dotted("ln_1"))),
                     (None, "norm2") => whole(name(&dotted("ln_2"))),
                     (None, "out") => whole(name(&dotted("attn.out_proj"))),
@@ -86,7 +83,7 @@ impl Naming {
                     (None, _) => whole(name(&dotted("mlp.c_proj"))),
                 }
             }
-            (Naming::OpenClip(text), None) => open_clip(side, text, stem, &dotted),
+            (Naming::OpenClip(text), None) => whole(open_clip(side, text, stem, &dotted)),
         }
     }
 
@@ -113,18 +110,17 @@ fn hugging_face(side: Side, stem: &str, dotted: &dyn Fn(&str) -> String) -> Stri
     }
 }
 
-fn open_clip(side: Side, text: &str, stem: &str, dotted: &dyn Fn(&str) -> String) -> Place {
-    let (name, part) = match (side, stem) {
-        (Side::Image, "patch") => (dotted("visual.conv1"), Part::Whole),
-        (Side::Image, "class") => ("visual.class_embedding".into(), Part::Whole),
-        (Side::Image, "position") => ("visual.positional_embedding".into(), Part::Whole),
-        (Side::Image, "norm_pre") => (dotted("visual.ln_pre"), Part::Whole),
-        (Side::Image, "norm_post") => (dotted("visual.ln_post"), Part::Whole),
-        (Side::Image, _) => ("visual.proj".into(), Part::Transposed),
-        (Side::Text, "token") => (format!("{text}token_embedding.weight"), Part::Whole),
-        (Side::Text, "position") => (format!("{text}positional_embedding"), Part::Whole),
-        (Side::Text, "norm_post") => (dotted(&format!("{text}ln_final")), Part::Whole),
-        (Side::Text, _) => (format!("{text}text_projection"), Part::Transposed),
-    };
-    Place { name, part }
+fn open_clip(side: Side, text: &str, stem: &str, dotted: &dyn Fn(&str) -> String) -> String {
+    match (side, stem) {
+        (Side::Image, "patch") => dotted("visual.conv1"),
+        (Side::Image, "class") => "visual.class_embedding".into(),
+        (Side::Image, "position") => "visual.positional_embedding".into(),
+        (Side::Image, "norm_pre") => dotted("visual.ln_pre"),
+        (Side::Image, "norm_post") => dotted("visual.ln_post"),
+        (Side::Image, _) => "visual.proj".into(),
+        (Side::Text, "token") => format!("{text}token_embedding.weight"),
+        (Side::Text, "position") => format!("{text}positional_embedding"),
+        (Side::Text, "norm_post") => dotted(&format!("{text}ln_final")),
+        (Side::Text, _) => format!("{text}text_projection"),
+    }
 }

@@ -48,12 +48,24 @@ pub fn resize(tape: &mut Tape, pixels: Var, size: usize) -> Var {
     let cols = tape.literal(&[1, size, width], cols);
     let cols = tape.transpose(cols);
     let cols = tape.broadcast_to(cols, &[planes, width, size]);
-    let x = tape.matmul(x, cols);
-    let x = clamp(tape, x);
     let rows = tape.literal(&[1, size, height], rows);
     let rows = tape.broadcast_to(rows, &[planes, size, height]);
-    let x = tape.matmul(rows, x);
-    let x = clamp(tape, x);
+    let across = |tape: &mut Tape, x| {
+        let x = tape.matmul(x, cols);
+        clamp(tape, x)
+    };
+    let down = |tape: &mut Tape, x| {
+        let x = tape.matmul(rows, x);
+        clamp(tape, x)
+    };
+    // The order matters for what is clamped. Pillow 13 shrinks tall pictures down first, all others across.
+    let x = if size < width && height > 2 * width {
+        let x = down(tape, x);
+        across(tape, x)
+    } else {
+        let x = across(tape, x);
+        down(tape, x)
+    };
     tape.reshape(x, &[batch, channels, size, size])
 }
 

@@ -16,10 +16,11 @@ pub fn encode(tape: &mut Tape, weights: &mut Frozen, embedded: Var, ends: Var) -
     let batch = tape.shape(ends)[0];
     let tokens = rows / batch;
     let mask = causal_mask(tape, tokens);
-    let sequence = blocks(tape, weights, embedded, [batch, tokens], Some(mask));
-    let table = tape.reshape(sequence, &[rows, width]);
-    let last = tape.gather(table, ends);
-    let last = tape.reshape(last, &[1, batch, width]);
+    let last = blocks(tape, weights, embedded, [batch, tokens], Some(mask), |tape, x| {
+        let table = tape.reshape(x, &[rows, width]);
+        let last = tape.gather(table, ends);
+        tape.reshape(last, &[1, batch, width])
+    });
     let last = norm(tape, weights, "norm_post", last);
     let features = weights.matmul(tape, "projection", last);
     let shared = weights.tower.projection();

@@ -68,8 +68,6 @@ fn clean(text: &str) -> String {
 
 fn plain(c: char) -> Vec<char> {
     match c {
-        '\u{2018}'..='\u{201b}' | '\u{2bc}' => vec!['\''],
-        '\u{201c}'..='\u{201f}' => vec!['"'],
         // Letters that stand for two, and the wide and narrow forms of East Asian typesetting.
         '\u{132}'
         | '\u{133}'
@@ -78,9 +76,17 @@ fn plain(c: char) -> Vec<char> {
         | '\u{1c4}'..='\u{1cc}'
         | '\u{fb00}'..='\u{fb06}'
         | '\u{3000}'
-        | '\u{ff01}'..='\u{ffef}' => std::iter::once(c).nfkc().collect(),
+        | '\u{ff01}'..='\u{ffef}' => std::iter::once(c).nfkc().map(straight).collect(),
         // Control characters that no text means.
         '\0'..='\x08' | '\x0b' | '\x0e'..='\x1f' | '\x7f' | '\u{feff}' => vec![],
-        c => vec![c],
+        c => vec![straight(c)],
+    }
+}
+
+fn straight(c: char) -> char {
+    match c {
+        '\u{2018}'..='\u{201b}' | '\u{2bc}' => '\'',
+        '\u{201c}'..='\u{201f}' => '"',
+        c => c,
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::{
     Activation, ClipError,
     config::Choices,
-    naming::{Naming, Part, Side},
+    naming::{Naming, Side},
 };
 use crate::{
     tape::{Tape, Var},
@@ -21,7 +23,8 @@ const EPSILON: f64 = 1e-5;
 
 /// The transformer of one side. Tensors have names of their own here, the same for all files: `patch.weight`
 /// `(D,3,P,P)`, `class` `(D)`, `token` `(V,D)`, `position` `(L,D)`, `norm_pre`, `layers.0.norm1` and so on,
-/// `norm_post`, `projection` `(E,D)`; matrices of linear layers are `(out,in)`.
+/// `norm_post`, `projection` `(D,E)`. Matrices are `(in,out)`: activations stand on their left, and products read
+/// their right side along its rows.
 pub struct Tower {
     pub side: Side,
     pub layers: usize,
@@ -102,7 +105,7 @@ impl Tower {
 
     /// Width `E` of the space that pictures and words share.
     pub fn projection(&self) -> usize {
-        self.tensor("projection").shape[0]
+        self.tensor("projection").shape[1]
     }
 }
 
@@ -127,23 +130,28 @@ impl Taken<'_> {
             let value = found.data[index];
             return Err(TensorFileError::NotFinite { path: path(), name: place.name, index, value }.into());
         }
-        let tensor = match place.part {
-            Part::Whole => self.file.tensors.remove(&place.name).expect("it is there"),
-            Part::Third(index) => third(found, index).ok_or_else(|| ClipError::Shape {
-                path: path(),
-                name: place.name.clone(),
-                expected: "three parts of one size on the first axis".into(),
-                found: found.shape.clone(),
-            })?,
-            Part::Transposed => transposed(found).ok_or_else(|| ClipError::Shape {
-                path: path(),
+        let shape_error = |expected: &str| ClipError::Shape {
+            path: path(),
+            name: place.name.clone(),
+            expected: expected.into(),
+            found: found.shape.clone(),
+        };
+        let mut tensor = match place.third {
+            Some(index) => {
+                third(found, index).ok_or_else(|| shape_error("three parts of one size on the first axis"))?
+            }
+            None if place.transposed && found.shape.len() != 2 => return Err(shape_error("two axes")),
+            None => self.file.tensors.remove(&place.name).expect("it is there"),
+        };
+        if place.transposed {
+            tensor = transposed(&tensor).ok_or_else(|| ClipError::Shape {
+                path: self.file.path.clone(),
                 name: place.name.clone(),
                 expected: "two axes".into(),
-                found: found.shape.clone(),
-            })?,
-        };
-        let last = !matches!(place.part, Part::Third(0 | 1));
-        if last {
+                found: tensor.shape.clone(),
+            })?;
+        }
+        if place.third == Some(2) {
             self.file.tensors.remove(&place.name);
         }
         self.tensors.insert(name.into(), tensor);
@@ -157,22 +165,25 @@ impl Taken<'_> {
 
     /// The first tensor whose shape does not go with the others'.
     fn check(&self, layers: usize, width: usize) -> Result<(), ClipError> {
-        let hidden = if layers == 0 { 0 } else { self.matrix("layers.0.fc1.weight")?[0] };
-        let [shared, _] = self.matrix("projection")?;
+        let hidden = if layers == 0 { 0 } else { self.matrix("layers.0.fc1.weight")?[1] };
+        let [_, shared] = self.matrix("projection")?;
         for name in Tower::names(self.side, layers) {
             let (stem, last) = name.rsplit_once('.').unwrap_or((&name, ""));
             let weight = last == "weight";
             let part = stem.rsplit_once('.').map_or(stem, |(_, part)| part);
-            let expected = match part {
+            let mut expected = match part {
                 "patch" | "position" | "token" => continue,
-                "projection" => vec![shared, width],
-                "fc1" if weight => vec![hidden, width],
+                "projection" => vec![width, shared],
+                "fc1" if weight => vec![width, hidden],
                 "fc1" => vec![hidden],
-                "fc2" if weight => vec![width, hidden],
+                "fc2" if weight => vec![hidden, width],
                 "query" | "key" | "value" | "out" if weight => vec![width, width],
                 _ => vec![width],
             };
             if self.tensors[&name].shape != expected {
+                if self.naming.place(self.side, &name).transposed {
+                    expected.reverse();
+                }
                 return Err(self.wrong_shape(&name, &format!("{expected:?}")));
             }
         }
@@ -199,13 +210,14 @@ impl Taken<'_> {
         }
     }
 
+    /// `expected` and what was found are as the file has them.
     fn wrong_shape(&self, name: &str, expected: &str) -> ClipError {
-        ClipError::Shape {
-            path: self.file.path.clone(),
-            name: self.naming.place(self.side, name).name,
-            expected: expected.into(),
-            found: self.tensors[name].shape.clone(),
+        let place = self.naming.place(self.side, name);
+        let mut found = self.tensors[name].shape.clone();
+        if place.transposed {
+            found.reverse();
         }
+        ClipError::Shape { path: self.file.path.clone(), name: place.name, expected: expected.into(), found }
     }
 }
 
@@ -220,9 +232,22 @@ fn third(tensor: &Tensor, index: usize) -> Option<Tensor> {
 
 /// `(M,N) → (N,M)`
 fn transposed(tensor: &Tensor) -> Option<Tensor> {
+    /// Rows and columns that are turned together, so that both sides stay in the cache.
+    const TILE: usize = 32;
     let [rows, cols] = tensor.shape.as_slice().try_into().ok()?;
-    let at = |i: usize| tensor.data[i % rows * cols + i / rows];
-    Some(Tensor { shape: vec![cols, rows], data: (0..rows * cols).map(at).collect() })
+    let mut data = vec![0.0; rows * cols];
+    let strips = data.par_chunks_mut((TILE * rows).max(1)).enumerate();
+    strips.for_each(|(strip, to)| {
+        let first = strip * TILE;
+        for top in (0..rows).step_by(TILE) {
+            for (col, to) in to.chunks_mut(rows).enumerate() {
+                for row in top..rows.min(top + TILE) {
+                    to[row] = tensor.data[row * cols + first + col];
+                }
+            }
+        }
+    });
+    Some(Tensor { shape: vec![cols, rows], data })
 }
 
 /// A tower's weights as inputs of a tape: constants, of which nobody asks a gradient.
@@ -244,11 +269,10 @@ impl<'w> Frozen<'w> {
         var
     }
 
-    /// `x (1,M,K) → (1,M,N)` with the tower's matrix `(N,K)`.
+    /// `x (1,M,K) → (1,M,N)` with the tower's matrix `(K,N)`.
     pub fn matmul(&mut self, tape: &mut Tape, name: &str, x: Var) -> Var {
-        let [outputs, inputs] = self.tower.tensor(name).shape[..] else { panic!("a matrix") };
-        let weight = self.input(tape, name, &[1, outputs, inputs]);
-        let weight = tape.transpose(weight);
+        let [inputs, outputs] = self.tower.tensor(name).shape[..] else { panic!("a matrix") };
+        let weight = self.input(tape, name, &[1, inputs, outputs]);
         tape.matmul(x, weight)
     }
 

@@ -10,13 +10,15 @@ use crate::{
     tape::{Tape, Var},
 };
 
-/// All blocks, `x (1,B·L,D) → (1,B·L,D)`; a mask `(1,L,L)` is added to the attention's scores.
+/// All blocks, `x (1,B·L,D)` to the rows of their result that `select` takes out of one, `(1,B,D)`; a mask `(1,L,L)` is
+/// added to the attention's scores. What the last block would compute for other rows, nobody reads.
 pub fn blocks(
     tape: &mut Tape,
     weights: &mut Frozen,
     mut x: Var,
     [batch, tokens]: [usize; 2],
     mask: Option<Var>,
+    select: impl Fn(&mut Tape, Var) -> Var,
 ) -> Var {
     let sizes = Heads { batch, tokens, heads: weights.tower.heads };
     for layer in 0..weights.tower.layers {
@@ -28,7 +30,11 @@ pub fn blocks(
             split_heads(tape, projected, bias, sizes)
         });
         let attended = attention(tape, parts, mask);
-        let attended = join_heads(tape, attended, sizes);
+        let mut attended = join_heads(tape, attended, sizes);
+        if layer + 1 == weights.tower.layers {
+            attended = select(tape, attended);
+            x = select(tape, x);
+        }
         let attended = linear(tape, weights, &name("out"), attended);
         x = tape.add(x, attended);
 

@@ -92,8 +92,8 @@ pub fn fetch_copy(from: &Path, target: &Path, checks: &Checks) -> Result<Fetched
         let path = path.to_owned();
         move |cause| WeightsError::File { path: path.clone(), cause }
     };
-    let part = Part::open(target, &Said::default(), checks)?;
     let mut source = File::open(from).map_err(failed(from))?;
+    let part = Part::open(target, &Said::default(), checks)?;
     part.truncate()?;
     io::copy(&mut source, &mut &part.file).map_err(failed(&part.path))?;
     part.finish(target, &from.display().to_string(), checks)

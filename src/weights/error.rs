@@ -17,7 +17,9 @@ pub enum WeightsError {
     #[error("{path}: another download of this file is running")]
     Busy { path: PathBuf },
 
-    #[error("{url}: no answer: {cause}{}", advice(.cause))]
+    #[error(
+        "{url}: no answer: {cause}; is there a network? --from takes another server, or a folder on this machine"
+    )]
     NoAnswer { url: String, cause: String },
 
     #[error("{url}: the server answers {status}{}", if *.status == 404 { ": the file is not there; --from names another place" } else { "" })]
@@ -40,10 +42,6 @@ pub enum WeightsError {
 
     #[error("'{found}' is no SHA-256: expected 64 hexadecimal digits")]
     NoHash { found: String },
-}
-
-fn advice(cause: &str) -> &'static str {
-    if cause.contains("host") { "; is there a network? --from takes a folder, too" } else { "" }
 }
 
 fn size(of: &Option<u64>) -> String {

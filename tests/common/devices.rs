@@ -1,5 +1,8 @@
 //! The devices that results are compared on, behind one interface in `f64`.
 
+// Each test binary takes what it needs.
+#![allow(dead_code)]
+
 use std::sync::OnceLock;
 
 use gia_gpu::{
@@ -54,6 +57,11 @@ impl Target {
         exe.run(1).unwrap();
         let widen = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
         keep.iter().map(|&v| widen(exe.read(v).unwrap())).collect()
+    }
+
+    /// The device itself; `None` for `f64`.
+    pub fn device(&self) -> Option<&dyn Device> {
+        self.device.as_deref()
     }
 
     /// Asserts ‖found − expected‖ ≤ tolerance · ‖expected‖.

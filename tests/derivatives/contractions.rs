@@ -1,7 +1,12 @@
 //! Contractions, indexed operations and composites.
 
 use gia_gpu::{
-    nn::loss,
+    nn::{
+        attention::{Heads, attention, causal_mask, join_heads, split_heads},
+        gelu::{gelu, quick_gelu},
+        layer_norm::layer_norm,
+        loss,
+    },
     tape::{
         Tape,
         spec::{ConvSpec, WindowSpec},
@@ -104,6 +109,22 @@ fn composites() {
         let cube = t.powi(x[0], 3);
         gia_gpu::attack::prior::total_variation(t, cube)
     });
+}
+
+#[test]
+fn parts_of_a_transformer() {
+    check("gelu", &[&[3, 4]], |t, x| gelu(t, x[0]));
+    check("quick_gelu", &[&[3, 4]], |t, x| quick_gelu(t, x[0]));
+    check("layer norm", &[&[2, 3, 5], &[5], &[5]], |t, x| layer_norm(t, x[0], x[1], x[2], 1e-5));
+    let sizes = Heads { batch: 2, tokens: 3, heads: 2 };
+    let token = &[1, 6, 4][..];
+    check("attention", &[token, token, token, &[4]], |t, x| {
+        let parts = [0, 1, 2].map(|i| split_heads(t, x[i], x[3], sizes));
+        let mask = causal_mask(t, 3);
+        let y = attention(t, parts, Some(mask));
+        join_heads(t, y, sizes)
+    });
+    check("cosine", &[&[3, 4], &[3, 4]], |t, x| gia_gpu::clip::cosine(t, x[0], x[1]));
 }
 
 #[test]

@@ -1,0 +1,153 @@
+//! `gia-gpu name`, with a small random CLIP that has the whole vocabulary.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use gia_gpu::{
+    data::Picture,
+    tensor_file::{Tensor, TensorFile},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::*;
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clip/hf_quick_gelu_f32")
+}
+
+/// A folder with `clip/` and three pictures of different sizes.
+fn scene() -> TempDir {
+    let scene = folder();
+    let model = scene.path().join("clip");
+    fs::create_dir(&model).unwrap();
+    fs::copy(fixture().join("config.json"), model.join("config.json")).unwrap();
+    let mut tensors = TensorFile::read(&fixture().join("model.safetensors")).unwrap().tensors;
+    let value = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
+    let table = Tensor { shape: vec![49_408, 16], data: (0..49_408 * 16).map(value).collect() };
+    tensors.insert("text_model.embeddings.token_embedding.weight".into(), table);
+    TensorFile::write(&model.join("model.safetensors"), &tensors, &BTreeMap::new()).unwrap();
+    for (i, (height, width)) in [(16, 16), (40, 30), (5, 90)].into_iter().enumerate() {
+        let pixels = (0..3 * height * width).map(|p| ((p * (i + 3)) % 97) as f32 / 96.0).collect();
+        let picture = Picture::new(3, height, width, pixels).unwrap();
+        picture.write_png(&scene.path().join(format!("{i}.png"))).unwrap();
+    }
+    scene
+}
+
+fn arguments(scene: &TempDir, rest: &str) -> String {
+    let path = scene.path().display();
+    format!("name --clip {path}/clip --device cpu {}", rest.replace('@', &path.to_string()))
+}
+
+fn rows(value: &Value) -> Vec<Vec<f64>> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+#[test]
+fn json_has_a_row_a_picture_in_the_order_given_on_both_devices() {
+    let scene = scene();
+    let words = "--labels dog,cat,ship @/2.png @/0.png @/1.png --json";
+    let report: Value = serde_json::from_str(&succeed(&arguments(&scene, words))).unwrap();
+    let keys: Vec<&String> = report.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["cosine", "labels", "model", "probabilities"]);
+    assert_eq!(report["labels"], serde_json::json!(["dog", "cat", "ship"]));
+    assert!(report["model"].as_str().unwrap().ends_with("clip/model.safetensors"));
+    let (probabilities, cosine) = (rows(&report["probabilities"]), rows(&report["cosine"]));
+    assert_eq!((probabilities.len(), cosine.len()), (3, 3));
+    let scale = 2.5f64.exp();
+    for (p, c) in probabilities.iter().zip(&cosine) {
+        assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        // Ratios of probabilities are those of the scaled cosines.
+        assert!(((p[0] / p[1]).ln() - scale * (c[0] - c[1])).abs() < 1e-4, "{p:?} {c:?}");
+    }
+    // Alone, a picture gets the same row.
+    let alone = succeed(&arguments(&scene, "--labels dog,cat,ship @/0.png --json"));
+    let alone: Value = serde_json::from_str(&alone).unwrap();
+    assert_eq!(rows(&alone["probabilities"])[0], probabilities[1]);
+
+    let gpu = succeed(&arguments(&scene, words).replace("--device cpu", "--device gpu"));
+    let gpu: Value = serde_json::from_str(&gpu).unwrap();
+    for (a, b) in rows(&gpu["cosine"]).concat().iter().zip(cosine.concat()) {
+        assert!((a - b).abs() < 1e-5, "{a} and {b}");
+    }
+}
+
+#[test]
+fn the_table_leads_with_the_best_name_and_the_matrix_is_written() {
+    let scene = scene();
+    let printed = succeed(&arguments(&scene, "--labels dog,cat,ship @/0.png @/1.png --out @/matrix.csv"));
+    let text = fs::read_to_string(scene.path().join("matrix.csv")).unwrap();
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines[0], ["image", "dog", "cat", "ship"]);
+    assert_eq!((lines.len(), printed.lines().count()), (3, 2));
+    for (line, printed) in lines[1..].iter().zip(printed.lines()) {
+        let row: Vec<f64> = line[1..].iter().map(|cell| cell.parse().unwrap()).collect();
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let best = (0..3).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
+        let expected = format!("{}  {} {:.1} %", line[0], lines[0][1 + best], 100.0 * row[best]);
+        assert!(printed.starts_with(&expected), "{printed}\n{expected}");
+    }
+}
+
+#[test]
+fn prompts_that_are_cut_are_counted() {
+    let scene = scene();
+    fs::write(scene.path().join("long.txt"), "{}\na very long sentence about nothing but a single {}\n")
+        .unwrap();
+    let output = run(&arguments(&scene, "--labels dog,cat --templates @/long.txt @/0.png"));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("2 of 4 prompts were cut to the model's context of 10 tokens"));
+    // Plain names fit.
+    let output = run(&arguments(&scene, "--labels dog,cat --templates plain @/0.png"));
+    assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+}
+
+#[test]
+fn labels_that_make_no_sense_are_misuse() {
+    let scene = scene();
+    let check = |rest: &str, words: &[&str]| fail(2, &arguments(&scene, rest), words);
+    check("--labels dog,,cat @/0.png", &["--labels", "label 2 is empty"]);
+    check("--labels dog,cat,dog @/0.png", &["--labels", "\"dog\" stands twice, at 1 and 3"]);
+    let long = "a-b-c-d-e-f";
+    check(&format!("--labels dog,{long} @/0.png"), &["--labels", long, "11 tokens long, the model reads 8"]);
+    check("--labels dog", &["<IMAGE>"]);
+}
+
+#[test]
+fn pictures_that_cannot_be_named_are_errors_with_their_file() {
+    let scene = scene();
+    let path = |name: &str| scene.path().join(name);
+    fs::write(path("text.png"), "no picture").unwrap();
+    Picture::flat(3, 1, 1, 0.5).unwrap().write_png(&path("dot.png")).unwrap();
+    image::GrayImage::new(20_000, 4).save(path("wide.png")).unwrap();
+    let check = |rest: &str, words: &[&str]| fail(1, &arguments(&scene, rest), words);
+    check("--labels dog,cat @/text.png", &["text.png", "a PNG or JPEG picture"]);
+    check("--labels dog,cat @/dot.png", &["dot.png: 1×1 pixels, expected at least 2×2"]);
+    check("--labels dog,cat @/wide.png", &["wide.png", "1 to 16384 pixels", "4×20000"]);
+    check("--labels dog,cat @/none.png", &["none.png", "cannot be read"]);
+}
+
+#[test]
+fn models_that_are_not_there_are_errors_that_say_what_to_do() {
+    let scene = scene();
+    let picture = scene.path().join("0.png").display().to_string();
+    let cache = |command: &mut std::process::Command| {
+        command.env("XDG_CACHE_HOME", scene.path()).env("HOME", scene.path());
+    };
+    let check = |clip: &str, words: &[&str]| {
+        let mut command = program();
+        cache(&mut command);
+        let output =
+            command.args(["name", "--clip", clip, "--labels", "dog,cat", &picture]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{clip}");
+        words.iter().for_each(|word| assert!(stderr(&output).contains(word), "{}", stderr(&output)));
+    };
+    check("builtin", &["built-in model is not part of this build"]);
+    check("clip-vit-b32", &["`gia-gpu weights get clip-vit-b32`"]);
+    check("no/such/clip", &["no/such/clip", "cannot be read"]);
+    check(fixture().to_str().unwrap(), &["not in the model's vocabulary of 50", "49408"]);
+}

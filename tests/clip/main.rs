@@ -1,0 +1,13 @@
+//! CLIP on the engine against `transformers` and `open_clip`, its tokeniser and its preprocessing against theirs, and
+//! what a file that is no CLIP is told. Figures of `tests/fixtures/make_clip.py`.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/devices.rs"]
+mod devices;
+
+mod encoders;
+mod resize;
+mod tokens;
+mod wrong_files;
+mod zero_shot;
