@@ -20,6 +20,10 @@ use crate::plan::kernel::ConvKernel;
 const COLS: usize = 128;
 /// Patch elements (rows) of a task.
 const ROWS: usize = 96;
+/// Columns up to which the weights are packed as they lie: turning them round would cost more than the products.
+const FEW_COLS: usize = 64;
+/// Patch elements of a task with few columns.
+const FEW_COLS_ROWS: usize = 512;
 /// Elements of a task's columns, at most unless one channel needs more.
 const COLUMNS: usize = 1 << 17;
 
@@ -39,7 +43,8 @@ impl Conv2dGradInput {
         let spec = &kernel.spec;
         let taps = spec.kernel[0] * spec.kernel[1];
         let images = (COLS / sizes.positions.max(1)).clamp(1, sizes.images.max(1));
-        let rows = ROWS.min(COLUMNS / (images * sizes.positions).max(1));
+        let rows = if images * sizes.positions <= FEW_COLS { FEW_COLS_ROWS } else { ROWS };
+        let rows = rows.min(COLUMNS / (images * sizes.positions).max(1));
         let channels = (rows / taps).clamp(1, (spec.channels / spec.groups).max(1));
         let way = Chosen::new(kernel, Derivative::Input, way);
         Conv2dGradInput { sizes, images, channels, way }
@@ -69,7 +74,10 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
             ],
             write: trials * spec.input_len(),
             scratch: match &self.way {
-                Chosen::Patches => self.padded_len() + m * n + gemm::scratch_len([m, k, n]),
+                Chosen::Patches => {
+                    let products = gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m]));
+                    self.padded_len() + m * n + products
+                }
                 Chosen::Outputs(outputs) => outputs.scratch_len(),
                 Chosen::Direct(_) => 0,
                 Chosen::Winograd(winograd) => winograd.scratch_len(),
@@ -127,16 +135,22 @@ impl Conv2dGradInput {
             let (rows, cols) = (task_channels * taps, task_images * positions);
             let (padded_image, scratch) = workspace.scratch.split_at_mut(self.padded_len());
             let (columns, scratch) = scratch.split_at_mut(rows * cols);
-            let problem = Problem {
-                a: Transposed(Strided::matrix(w, patch, 1)),
-                b: Strided::planes(g, positions, spec.outputs * positions),
-                c: Layout::row_major(0, cols),
-            };
+            let w = Strided::matrix(w, patch, 1);
+            let g = Strided::planes(g, positions, spec.outputs * positions);
             if outputs == 0 {
                 columns.fill(R::zero());
             }
+            let to = Output::new(columns);
             // SAFETY: the columns are this thread's own.
-            unsafe { gemm::block(&problem, outputs, 0..rows, 0..cols, &Output::new(columns), scratch) };
+            unsafe {
+                if cols <= FEW_COLS {
+                    let problem = Problem { a: Transposed(g), b: w, c: Layout::transposed(0, cols) };
+                    gemm::block(&problem, outputs, 0..cols, 0..rows, &to, scratch);
+                } else {
+                    let problem = Problem { a: Transposed(w), b: g, c: Layout::row_major(0, cols) };
+                    gemm::block(&problem, outputs, 0..rows, 0..cols, &to, scratch);
+                }
+            }
 
             for i in 0..task_images {
                 let image = t * images + first_image + i;
