@@ -22,9 +22,11 @@ lint:
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 
-# What PyTorch and Flower save is what gia-gpu reads, and the reverse. Downloads PyTorch (large) the first time.
+# What PyTorch and Flower save is what gia-gpu reads, and the reverse; CLIP as transformers and open_clip compute it.
+# Downloads PyTorch (large) the first time.
 interop:
 	test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
-	$(INTEROP_VENV)/bin/python -m pip install --quiet torch torchvision flwr safetensors pillow
-	cargo build --release
-	sh examples/interop.sh $(INTEROP_VENV)/bin/python target/release/gia-gpu
+	$(INTEROP_VENV)/bin/python -m pip install --quiet torch torchvision flwr safetensors pillow \
+		transformers open_clip_torch
+	cargo build --release --bins --example clip_features
+	sh examples/interop.sh $(INTEROP_VENV)/bin/python target/release/gia-gpu target/release/examples/clip_features

@@ -45,8 +45,11 @@ fn main() -> anyhow::Result<()> {
     let text_features = clip.text_features(&*device, &texts, &mut |_, _| ())?;
     let (count, width) = (pixels.shape[0], text_features.len() / texts.len());
 
+    let serve = rest.first().is_some_and(|word| word == "serve");
     let mut forward = Pass::new(&*device, &clip, pixels, None)?;
     let image_features = forward.run()?.remove(0);
+    // Kept for timing alone: its weights are a second copy.
+    let forward = serve.then_some(forward);
     let targets: Vec<f32> =
         (0..count).flat_map(|n| &text_features[n % texts.len() * width..][..width]).copied().collect();
     let mut gradient = Pass::new(&*device, &clip, pixels, Some((&targets, width)))?;
@@ -77,7 +80,7 @@ fn main() -> anyhow::Result<()> {
     let results: BTreeMap<String, Tensor> =
         results.into_iter().map(|(name, shape, data)| (name.into(), Tensor { shape, data })).collect();
     TensorFile::write(Path::new(output), &results, &BTreeMap::new())?;
-    if rest.first().is_some_and(|word| word == "serve") {
+    if let Some(mut forward) = forward {
         for line in std::io::stdin().lines() {
             let pass = if line? == "gradient" { &mut gradient } else { &mut forward };
             println!("{}", pass.time()?);

@@ -1,8 +1,9 @@
 #!/bin/sh
-# What PyTorch and Flower save is what gia-gpu reads, and the reverse. Needs a Python with torch, torchvision,
-# flwr and safetensors ($1) and a gia-gpu binary ($2).
+# What PyTorch and Flower save is what gia-gpu reads, and the reverse; CLIP is what transformers and open_clip say. Needs
+# a Python with torch, torchvision, flwr, safetensors, transformers and open_clip_torch ($1), a gia-gpu binary ($2) and the
+# example clip_features ($3).
 set -eu
-python=$1 gia=$2
+python=$1 gia=$2 clip=$3
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -54,4 +55,6 @@ done
     --out "$out/trained.safetensors"
 "$gia" evaluate --weights "$out/trained.safetensors" --data "$out/data" --logits "$out/logits.safetensors"
 "$python" "$here/check_trained.py" "$out/trained.safetensors" "$out/logits.safetensors" "$out/data"
+echo "== CLIP, as transformers and open_clip compute it"
+"$python" "$here/compare_clip.py" "$clip" cpu gpu
 echo "interoperates"

@@ -11,9 +11,8 @@ pub const CHANNELS: usize = 3;
 
 /// Of OpenAI's training data.
 pub fn normalisation() -> Normalisation {
-    let mean = vec![0.481_454_66, 0.457_827_5, 0.408_210_73];
-    let std = vec![0.268_629_54, 0.261_302_58, 0.275_777_11];
-    Normalisation::new(mean, std).expect("constants")
+    Normalisation::parse("0.48145466,0.4578275,0.40821073", "0.26862954,0.26130258,0.27577711")
+        .expect("constants")
 }
 
 /// `pixels (B,3,H,W)` in [0, 1] to `(B,3,S,S)`, normalised. Values that bicubic resampling carries outside [0, 1] are

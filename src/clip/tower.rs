@@ -241,8 +241,8 @@ fn transposed(tensor: &Tensor) -> Option<Tensor> {
         let first = strip * TILE;
         for top in (0..rows).step_by(TILE) {
             for (col, to) in to.chunks_mut(rows).enumerate() {
-                for row in top..rows.min(top + TILE) {
-                    to[row] = tensor.data[row * cols + first + col];
+                for (row, to) in to.iter_mut().enumerate().skip(top).take(TILE) {
+                    *to = tensor.data[row * cols + first + col];
                 }
             }
         }
