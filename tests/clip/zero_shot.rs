@@ -87,7 +87,7 @@ fn probabilities_are_the_softmax_of_scaled_cosines_in_the_order_given() {
 #[test]
 fn labels_and_pictures_that_make_no_sense_are_refused() {
     let grey = || vec![flat([0.5; 3], 8, 8)];
-    let message = |result: Result<Names, ClipError>| result.err().expect("an error").to_string();
+    let message = |result: Result<Names, ClipError>| result.map(drop).expect_err("an error").to_string();
     assert_eq!(message(name(&["red", " "], grey())), "label 2 is empty");
     assert!(message(name(&["red", "blue", "Red"], grey())).contains("\"Red\" stands twice, at 1 and 3"));
     assert!(message(name(&[], grey())).contains("no labels"));

@@ -61,8 +61,13 @@ impl Crew {
         // generation is even and nobody is active, for the last call waited for that.
         unsafe {
             let work: *const (dyn Fn(usize) + Sync + '_) = work;
-            *self.work.get() =
-                Some((std::mem::transmute::<_, *const (dyn Fn(usize) + Sync + 'static)>(work), participants));
+            *self.work.get() = Some((
+                std::mem::transmute::<
+                    *const (dyn Fn(usize) + Sync + '_),
+                    *const (dyn Fn(usize) + Sync + 'static),
+                >(work),
+                participants,
+            ));
         }
         self.generation.fetch_add(1, SeqCst);
         let _closed = Finally(|| {

@@ -77,6 +77,8 @@ fn along<R: Real, const I: usize, const O: usize>(
 type Half<R> = [[Lanes<R>; INPUTS]; INPUTS];
 
 /// `f` down the columns of `I×I` vectors and along the rows of the result, by way of `half`.
+// Indices, not iterators: so the compiler keeps the vectors in registers.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn both<'a, R: Real, const I: usize, const O: usize>(
     f: impl Fn([R; I]) -> [R; O],
