@@ -1,10 +1,12 @@
 //! Every kernel of the CPU device against its definition, written as nested loops in `f64`.
 
 mod adjoint;
+mod bits;
 mod contraction;
 mod errors;
 mod indexed;
 mod naive;
+mod outputs;
 mod pointwise;
 mod reduction;
 mod support;

@@ -29,6 +29,19 @@ fn specs() -> Vec<ConvSpec> {
         ConvSpec { groups: 2, channels: 6, ..plain },
         ConvSpec { kernel: [1, 1], padding: [0, 0], stride: [2, 2], ..plain },
         ConvSpec { channels: 67, outputs: 5, ..plain },
+        // Rows that are no whole number of tiles: what the last tile computes again is added but once.
+        ConvSpec { channels: 12, outputs: 12, size: [11, 23], kernel: [5, 5], padding: [2, 2], ..plain },
+        ConvSpec {
+            channels: 12,
+            outputs: 12,
+            size: [12, 22],
+            kernel: [5, 5],
+            padding: [2, 2],
+            stride: [2, 2],
+            ..plain
+        },
+        // By Winograd's way.
+        ConvSpec { channels: 48, outputs: 40, size: [13, 18], ..plain },
     ]
 }
 

@@ -7,6 +7,7 @@ use super::{
     by_outputs::is_plain,
     by_outputs_tiles::{LANES, Taps},
     gemm::{self, Output},
+    pad,
     real::Real,
     workers::Workers,
 };
@@ -127,7 +128,7 @@ impl GradWeight {
                 for (image, plane) in images.clone().zip(planes.chunks_mut(self.taps.plane)) {
                     let [height, width] = spec.size;
                     let from = &x[(image * spec.channels + channel) * height * width..][..height * width];
-                    self.pad(from, plane);
+                    pad::plane(from, width, plane, self.taps.width, spec.padding);
                 }
                 R::correlate_outputs(&self.taps, planes, turned, ow, sums);
                 for (lane, o) in outputs.clone().enumerate() {
@@ -139,15 +140,6 @@ impl GradWeight {
                     }
                 }
             }
-        }
-    }
-
-    fn pad<R: Real>(&self, from: &[R], to: &mut [R]) {
-        let [top, left] = self.spec.padding;
-        let width = self.spec.size[1];
-        to.fill(R::zero());
-        for (from, to) in from.chunks(width).zip(to.chunks_mut(self.taps.width).skip(top)) {
-            to[left..][..width].copy_from_slice(from);
         }
     }
 }

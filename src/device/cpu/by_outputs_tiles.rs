@@ -2,7 +2,7 @@
 //!
 //! Written so that compilers keep every sum in a register, as those of [`super::direct_tiles`].
 
-use super::{direct_tiles::multiply_add, real::Real};
+use super::{lanes::multiply_add, real::Real};
 
 /// Outputs of a vector.
 pub const LANES: usize = 16;

@@ -102,24 +102,17 @@ impl Conv2d {
 impl<R: Real> Prepared<R> for Conv2d {
     fn needs(&self) -> Needs {
         let ConvKernel { spec, trials, .. } = &self.sizes.kernel;
+        let [scratch, shared] = self
+            .way
+            .memory([gemm::scratch_len(self.product()), pad::padded_len(spec, self.sizes.input_images())]);
         Needs {
             reads: vec![
                 self.sizes.operand_len(0, spec.input_len()),
                 self.sizes.operand_len(1, spec.weight_len()),
             ],
             write: trials * spec.output_len(),
-            scratch: match &self.way {
-                Chosen::Patches => gemm::scratch_len(self.product()),
-                Chosen::Outputs(outputs) => outputs.scratch_len(),
-                Chosen::Direct(_) => 0,
-                Chosen::Winograd(winograd) => winograd.scratch_len(),
-            },
-            shared: match &self.way {
-                Chosen::Patches => pad::padded_len(spec, self.sizes.input_images()),
-                Chosen::Outputs(outputs) => outputs.shared_len(),
-                Chosen::Direct(direct) => direct.shared_len(),
-                Chosen::Winograd(winograd) => winograd.shared_len(),
-            },
+            scratch,
+            shared,
             ..Needs::default()
         }
     }
@@ -138,11 +131,8 @@ impl<R: Real> Adding<R> for Conv2d {
 impl Conv2d {
     /// Writes to `out`, or adds to it.
     fn run_into<R: Real>(&self, reads: &[&[R]], out: &mut [R], add: bool, workers: &mut Workers<R>) {
-        match &self.way {
-            Chosen::Patches => {}
-            Chosen::Outputs(outputs) => return outputs.run(reads[0], reads[1], out, add, workers),
-            Chosen::Direct(direct) => return direct.run(reads[0], reads[1], out, add, workers),
-            Chosen::Winograd(winograd) => return winograd.run(reads[0], reads[1], out, add, workers),
+        if self.way.run(reads, out, add, workers) {
+            return;
         }
         let Sizes { kernel, trials, positions, patch, outputs, .. } = self.sizes;
         let spec = &kernel.spec;

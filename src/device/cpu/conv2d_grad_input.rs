@@ -67,27 +67,16 @@ impl<R: Real> Prepared<R> for Conv2dGradInput {
     fn needs(&self) -> Needs {
         let ConvKernel { spec, trials, .. } = &self.sizes.kernel;
         let [m, k, n] = self.product();
+        let products = gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m]));
+        let [scratch, shared] = self.way.memory([self.padded_len() + m * n + products, 0]);
         Needs {
             reads: vec![
                 self.sizes.operand_len(0, spec.output_len()),
                 self.sizes.operand_len(1, spec.weight_len()),
             ],
             write: trials * spec.input_len(),
-            scratch: match &self.way {
-                Chosen::Patches => {
-                    let products = gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m]));
-                    self.padded_len() + m * n + products
-                }
-                Chosen::Outputs(outputs) => outputs.scratch_len(),
-                Chosen::Direct(_) => 0,
-                Chosen::Winograd(winograd) => winograd.scratch_len(),
-            },
-            shared: match &self.way {
-                Chosen::Patches => 0,
-                Chosen::Outputs(outputs) => outputs.shared_len(),
-                Chosen::Direct(direct) => direct.shared_len(),
-                Chosen::Winograd(winograd) => winograd.shared_len(),
-            },
+            scratch,
+            shared,
             ..Needs::default()
         }
     }
@@ -106,11 +95,8 @@ impl<R: Real> Adding<R> for Conv2dGradInput {
 impl Conv2dGradInput {
     /// Writes to `out`, or adds to it.
     fn run_into<R: Real>(&self, reads: &[&[R]], out: &mut [R], add: bool, workers: &mut Workers<R>) {
-        match &self.way {
-            Chosen::Patches => {}
-            Chosen::Outputs(outputs) => return outputs.run(reads[0], reads[1], out, add, workers),
-            Chosen::Direct(direct) => return direct.run(reads[0], reads[1], out, add, workers),
-            Chosen::Winograd(winograd) => return winograd.run(reads[0], reads[1], out, add, workers),
+        if self.way.run(reads, out, add, workers) {
+            return;
         }
         let Sizes { kernel, trials, images, positions, patch, outputs } = self.sizes;
         let spec = &kernel.spec;

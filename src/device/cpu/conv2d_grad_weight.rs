@@ -45,34 +45,25 @@ impl<R: Real> Prepared<R> for Conv2dGradWeight {
     fn needs(&self) -> Needs {
         let ConvKernel { spec, trials, .. } = &self.sizes.kernel;
         let [m, k, n] = self.product();
+        let [scratch, shared] = self.way.memory([
+            gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m])),
+            pad::padded_len(spec, self.sizes.input_images()),
+        ]);
         Needs {
             reads: vec![
                 self.sizes.operand_len(0, spec.input_len()),
                 self.sizes.operand_len(1, spec.output_len()),
             ],
             write: trials * spec.weight_len(),
-            scratch: match &self.way {
-                Chosen::Patches => gemm::scratch_len([m, k, n]).max(gemm::scratch_len([n, k, m])),
-                Chosen::Outputs(outputs) => outputs.scratch_len(),
-                Chosen::Direct(_) => 0,
-                Chosen::Winograd(winograd) => winograd.scratch_len(),
-            },
-            shared: match &self.way {
-                Chosen::Patches => pad::padded_len(spec, self.sizes.input_images()),
-                Chosen::Outputs(_) => 0,
-                Chosen::Direct(direct) => direct.shared_len(),
-                Chosen::Winograd(winograd) => winograd.shared_len(),
-            },
+            scratch,
+            shared,
             ..Needs::default()
         }
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        match &self.way {
-            Chosen::Patches => {}
-            Chosen::Outputs(outputs) => return outputs.run(reads[0], reads[1], out, workers),
-            Chosen::Direct(direct) => return direct.run(reads[0], reads[1], out, workers),
-            Chosen::Winograd(winograd) => return winograd.run(reads[0], reads[1], out, workers),
+        if self.way.run(reads, out, workers) {
+            return;
         }
         let Sizes { kernel, trials, positions, patch, outputs, .. } = self.sizes;
         let spec = &kernel.spec;

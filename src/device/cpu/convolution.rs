@@ -1,6 +1,6 @@
 //! Which way a convolution goes.
 
-use super::{by_outputs, by_outputs_grad, direct, winograd};
+use super::{by_outputs, by_outputs_grad, direct, real::Real, winograd, workers::Workers};
 use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
 
 /// How a convolution, or one of its gradients, is computed.
@@ -48,6 +48,27 @@ impl Chosen {
         };
         chosen.unwrap_or(Chosen::Patches)
     }
+
+    /// Elements of scratch for each thread and of shared memory, `patches` where it goes by patches.
+    pub fn memory(&self, patches: [usize; 2]) -> [usize; 2] {
+        match self {
+            Chosen::Patches => patches,
+            Chosen::Outputs(way) => [way.scratch_len(), way.shared_len()],
+            Chosen::Direct(way) => [0, way.shared_len()],
+            Chosen::Winograd(way) => [way.scratch_len(), way.shared_len()],
+        }
+    }
+
+    /// Writes the result of `reads` to `out`, or adds it; false where it goes by patches, and nothing is done.
+    pub fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], add: bool, workers: &mut Workers<R>) -> bool {
+        match self {
+            Chosen::Patches => return false,
+            Chosen::Outputs(way) => way.run(reads[0], reads[1], out, add, workers),
+            Chosen::Direct(way) => way.run(reads[0], reads[1], out, add, workers),
+            Chosen::Winograd(way) => way.run(reads[0], reads[1], out, add, workers),
+        }
+        true
+    }
 }
 
 /// The way of a gradient by w, with its sizes.
@@ -69,6 +90,27 @@ impl ChosenGradWeight {
             Way::Winograd => winograd::GradWeight::new(kernel).map(ChosenGradWeight::Winograd),
         };
         chosen.unwrap_or(ChosenGradWeight::Patches)
+    }
+
+    /// As [`Chosen::memory`].
+    pub fn memory(&self, patches: [usize; 2]) -> [usize; 2] {
+        match self {
+            ChosenGradWeight::Patches => patches,
+            ChosenGradWeight::Outputs(way) => [way.scratch_len(), 0],
+            ChosenGradWeight::Direct(way) => [0, way.shared_len()],
+            ChosenGradWeight::Winograd(way) => [way.scratch_len(), way.shared_len()],
+        }
+    }
+
+    /// Writes the gradient to `out`; false where it goes by patches, and nothing is done.
+    pub fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) -> bool {
+        match self {
+            ChosenGradWeight::Patches => return false,
+            ChosenGradWeight::Outputs(way) => way.run(reads[0], reads[1], out, workers),
+            ChosenGradWeight::Direct(way) => way.run(reads[0], reads[1], out, workers),
+            ChosenGradWeight::Winograd(way) => way.run(reads[0], reads[1], out, workers),
+        }
+        true
     }
 }
 

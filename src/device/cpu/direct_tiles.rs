@@ -4,13 +4,11 @@
 //! written so that compilers keep every sum in a register: arrays of fixed size, whose elements no loop of unknown
 //! length picks.
 
-use super::{direct::PLANES, direct::Runs, real::Real};
-
-/// `a·b + c`, rounded once where the processor does that in one instruction.
-#[inline(always)]
-pub fn multiply_add<R: Real, const FUSED: bool>(a: R, b: R, c: R) -> R {
-    if FUSED { a.mul_add(b, c) } else { a * b + c }
-}
+use super::{
+    direct::{PLANES, Runs},
+    lanes::multiply_add,
+    real::Real,
+};
 
 /// Four planes of one or two runs of pixels: `x (C,H,W)` padded, `w (C,3,3,4)`. `at`: where each run starts in a
 /// plane of x and in one of `out`.

@@ -1,6 +1,9 @@
 //! Products that are too thin for [`super::gemm`]: packing their operands costs more than multiplying them.
 //!
-//! Every element of C adds its products in one order, given by the sizes and strides of the operands alone.
+//! Every element of C adds its products in one order, given by the sizes and strides of the operands alone. Rows add them
+//! as [`super::gemm`] does, so that a row of a batch is the same alone and among others.
+
+use std::ops::Range;
 
 use super::{
     gemm::{self, Output},
@@ -30,7 +33,7 @@ pub struct Gemv {
 enum Order {
     /// Each element is the product of a row of A with a column of B, both side by side in memory.
     Dots,
-    /// Each row of C is a sum of multiples of rows of B.
+    /// Each row of C is a sum of multiples of rows of B, [`gemm::KC`] of them at a time.
     Rows,
 }
 
@@ -53,6 +56,11 @@ impl Gemv {
         rows.then_some(Gemv { kernel, order: Order::Rows, exchanged })
     }
 
+    /// Elements of scratch for each thread.
+    pub fn scratch_len(&self) -> usize {
+        TASK
+    }
+
     pub fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let MatmulKernel { trials, m, n, k, .. } = self.kernel;
         let reads = if self.exchanged { [reads[1], reads[0]] } else { [reads[0], reads[1]] };
@@ -61,20 +69,21 @@ impl Gemv {
         let (rows, columns) = if n > TASK { (1, TASK) } else { (TASK / n, n) };
         let parts = n.div_ceil(columns);
         let out = Output::new(out);
-        workers.each_task((trials * m).div_ceil(rows) * parts, work, |_, task| {
+        workers.each_task((trials * m).div_ceil(rows) * parts, work, |workspace, task| {
             let first = task % parts * columns;
             let columns = columns.min(n - first);
             let row = task / parts * rows;
             for row in row..(trials * m).min(row + rows) {
                 let at = row * n + first;
                 // SAFETY: a task owns its part of its rows.
-                self.part(reads, row, first, unsafe { out.slice(at..at + columns) });
+                let out = unsafe { out.slice(at..at + columns) };
+                self.part(reads, row, first, out, &mut workspace.scratch);
             }
         });
     }
 
     /// Columns from `first` on of row `row` of all `T·M`.
-    fn part<R: Real>(&self, reads: [&[R]; 2], row: usize, first: usize, out: &mut [R]) {
+    fn part<R: Real>(&self, reads: [&[R]; 2], row: usize, first: usize, out: &mut [R], scratch: &mut [R]) {
         let MatmulKernel { m, k, a, b, .. } = self.kernel;
         let (trial, i) = (row / m, row % m);
         let a_row = &reads[0][a.offset + trial * a.trial + i * a.row..];
@@ -86,9 +95,21 @@ impl Gemv {
                 }
             }
             Order::Rows => {
-                out.fill(R::zero());
-                for i in 0..k {
-                    R::add_multiple(a_row[i * a.col], &reads[1][b_first + i * b.row..][..out.len()], out);
+                let add = |depth: Range<usize>, sums: &mut [R]| {
+                    sums.fill(R::zero());
+                    for i in depth {
+                        R::add_multiple(
+                            a_row[i * a.col],
+                            &reads[1][b_first + i * b.row..][..sums.len()],
+                            sums,
+                        );
+                    }
+                };
+                add(0..k.min(gemm::KC), out);
+                let sums = &mut scratch[..out.len()];
+                for start in (gemm::KC..k).step_by(gemm::KC) {
+                    add(start..k.min(start + gemm::KC), sums);
+                    R::add_multiple(R::one(), sums, out);
                 }
             }
         }

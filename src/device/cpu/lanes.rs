@@ -3,11 +3,17 @@
 //! Everything here is inlined into the block functions of [`super::real`], which exist once for each
 //! instruction set; each loop is one instruction of a fused program.
 
-use super::{direct_tiles::multiply_add, real::Real};
+use super::real::Real;
 use crate::tape::op::{Binary, Unary};
 
 /// Partial sums that a fold keeps, enough to fill the widest vectors four times over.
 const LANES: usize = 64;
+
+/// `a·b + c`, rounded once where the processor does that in one instruction.
+#[inline(always)]
+pub fn multiply_add<R: Real, const FUSED: bool>(a: R, b: R, c: R) -> R {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
 
 #[inline(always)]
 fn each<R: Real>(x: &[R], y: &mut [R], f: impl Fn(R) -> R) {
@@ -150,8 +156,8 @@ pub fn max_of<R: Real>(x: &[R]) -> R {
 }
 
 #[inline(always)]
-pub fn add_multiple<R: Real>(factor: R, x: &[R], y: &mut [R]) {
+pub fn add_multiple<R: Real, const FUSED: bool>(factor: R, x: &[R], y: &mut [R]) {
     for (y, &x) in y.iter_mut().zip(x) {
-        *y = *y + factor * x;
+        *y = multiply_add::<R, FUSED>(factor, x, *y);
     }
 }

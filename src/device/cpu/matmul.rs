@@ -67,7 +67,10 @@ impl<R: Real> Prepared<R> for Matmul {
         Needs {
             reads: vec![extent(a, *trials, *m, *k), extent(b, *trials, *k, *n)],
             write: trials * m * n,
-            scratch: gemm::scratch_len(self.product().0),
+            scratch: match &self.thin {
+                Some(thin) => thin.scratch_len(),
+                None => gemm::scratch_len(self.product().0),
+            },
             ..Needs::default()
         }
     }

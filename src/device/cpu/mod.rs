@@ -4,6 +4,7 @@
 //! of a machine without a GPU. Threads come from the rayon pool that the caller is in; results do
 //! not depend on how many there are.
 
+mod blocks;
 mod by_outputs;
 mod by_outputs_grad;
 mod by_outputs_tiles;

@@ -21,16 +21,21 @@ pub fn pad<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], workers: &mut W
     let work = to.len() / 4;
     workers.for_each(to, plane_len, work, |_, index, to| {
         let from = &planes[index * height * width..][..height * width];
-        let (above, rest) = to.split_at_mut(spec.padding[0] * padded_width);
-        let (rows, below) = rest.split_at_mut(height * padded_width);
-        above.fill(R::zero());
-        below.fill(R::zero());
-        for (to, from) in rows.chunks_mut(padded_width).zip(from.chunks(width)) {
-            to[..spec.padding[1]].fill(R::zero());
-            to[spec.padding[1]..][..width].copy_from_slice(from);
-            to[spec.padding[1] + width..].fill(R::zero());
-        }
+        plane(from, width, to, padded_width, spec.padding);
     });
+}
+
+/// Copies a plane of rows of `width` into one of rows of `to_width`, `[top, left]` zeros before it and zeros after it.
+pub fn plane<R: Real>(from: &[R], width: usize, to: &mut [R], to_width: usize, [top, left]: [usize; 2]) {
+    let (above, rest) = to.split_at_mut(top * to_width);
+    let (rows, below) = rest.split_at_mut(from.len() / width * to_width);
+    above.fill(R::zero());
+    below.fill(R::zero());
+    for (to, from) in rows.chunks_mut(to_width).zip(from.chunks(width)) {
+        to[..left].fill(R::zero());
+        to[left..][..width].copy_from_slice(from);
+        to[left + width..].fill(R::zero());
+    }
 }
 
 /// Copies the planes inside the padding into `to (n,H,W)`, or adds them: the adjoint of [`pad`].

@@ -18,7 +18,7 @@ pub use output::{Layout, Output};
 use super::{real::Real, workers::Workers};
 
 /// Depth of a block.
-const KC: usize = 256;
+pub const KC: usize = 256;
 /// Rows of a block of A, which stays in the second-level cache.
 const MC: usize = 96;
 /// Columns of a block of B.

@@ -9,7 +9,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use crate::device::cpu::{direct_tiles::multiply_add, real::Real};
+use crate::device::cpu::{lanes::multiply_add, real::Real};
 
 /// `Bᵀd`
 #[inline(always)]

@@ -1,0 +1,72 @@
+//! Transformed tiles of the gradient by the output.
+
+use std::ops::Range;
+
+use super::{
+    points,
+    tiles::{INPUTS, LANES, OUTPUTS, Tiling},
+    transforms::{Part, both, every_fourth},
+};
+use crate::device::cpu::{gemm::Output, real::Real};
+
+/// Tiles of g that are put in order together.
+const GROUP: usize = 8;
+
+/// `AgAᵀ` of a block of tiles for sixteen channels from each of `channels` on, of images of `count` planes: `out (36, tiles, count)`.
+#[inline(always)]
+pub fn gradient<R: Real, const FUSED: bool>(
+    tiling: &Tiling,
+    g: &[R],
+    count: usize,
+    part: &Part,
+    channels: Range<usize>,
+    out: &Output<R>,
+) {
+    let Part { tiles: block, at: offset, layout, .. } = part;
+    let [height, width] = tiling.outputs;
+    let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
+    // Rows of the tiles of a group, four elements of each channel. As in `input`, they are read long after they are written.
+    let mut rows = [[[[R::zero(); OUTPUTS]; LANES]; OUTPUTS]; GROUP];
+    let mut tile = [[[R::zero(); LANES]; OUTPUTS]; OUTPUTS];
+    for first in channels.step_by(LANES) {
+        for run in tiling.runs(block.clone()) {
+            for group in (0..run.len).step_by(GROUP) {
+                let tiles = GROUP.min(run.len - group);
+                for lane in 0..LANES.min(count - first) {
+                    let plane = &g[(run.image * count + first + lane) * height * width..][..height * width];
+                    for row in 0..OUTPUTS {
+                        let y = run.first[0] + row;
+                        let line = if y < height { &plane[y * width..][..width] } else { &[] };
+                        for (s, rows) in rows[..tiles].iter_mut().enumerate() {
+                            let x = run.first[1] + (group + s) * OUTPUTS;
+                            rows[row][lane] = match line.get(x..x + OUTPUTS) {
+                                Some(line) => *line.first_chunk().expect("four elements"),
+                                None => {
+                                    std::array::from_fn(|i| line.get(x + i).copied().unwrap_or(R::zero()))
+                                }
+                            };
+                        }
+                    }
+                }
+                for (s, rows) in rows[..tiles].iter().enumerate() {
+                    for (tile, rows) in tile.iter_mut().zip(rows) {
+                        for (column, lanes) in tile.iter_mut().enumerate() {
+                            *lanes = every_fourth(&rows.as_flattened()[column..]);
+                        }
+                    }
+                    both(
+                        points::gradient::<R, FUSED>,
+                        &mut half,
+                        |row, column| &tile[row][column],
+                        |i, j, values| {
+                            let at = (offset + run.at + group + s) * layout.row + first;
+                            let at = (i * INPUTS + j) * layout.slice() + at;
+                            // SAFETY: the caller gives every channel of a block to one thread.
+                            unsafe { out.put(at, values) };
+                        },
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Transformed tiles of the input.
+
+use std::ops::Range;
+
+use super::{
+    points,
+    tiles::{BLOCK, INPUTS, LANES, OUTPUTS, Tiling},
+    transforms::{Part, both, every_fourth, lanes},
+};
+use crate::device::cpu::{gemm::Output, real::Real};
+
+/// `BᵀxB` of a block of tiles for `channels` of images that lie `image` elements apart: `out (36, channels, tiles)`.
+#[inline(always)]
+pub fn input<R: Real, const FUSED: bool>(
+    tiling: &Tiling,
+    x: &[R],
+    image: usize,
+    part: &Part,
+    channels: Range<usize>,
+    out: &Output<R>,
+) {
+    let Part { tiles: block, at: offset, layout, .. } = part;
+    let [height, width] = tiling.size;
+    let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
+    // Row i of all tiles, four elements each, then elements i, 4 and i, 5 of the last tile of every run. They are read long after
+    // they are written, so that no load waits for a store of another width.
+    let mut lines = [[R::zero(); OUTPUTS * BLOCK + 2 * LANES]; INPUTS];
+    let mut ends = [[[R::zero(); 2]; BLOCK]; INPUTS];
+    let mut tiles = [[[R::zero(); BLOCK]; INPUTS]; INPUTS];
+    for channel in channels {
+        for (index, run) in tiling.runs(block.clone()).enumerate() {
+            let plane = &x[run.image * image + channel * height * width..][..height * width];
+            let (at, length) = (OUTPUTS * run.at, OUTPUTS * run.len);
+            // Elements of the line that lie in the image, and where the first of them is there.
+            let start = tiling.padding[1].saturating_sub(run.first[1]);
+            let from = run.first[1] + start - tiling.padding[1];
+            let end = (start + width - from).min(length);
+            for (i, line) in lines.iter_mut().enumerate() {
+                let line = &mut line[at..];
+                let y = (run.first[0] + i).wrapping_sub(tiling.padding[0]);
+                if y >= height {
+                    line[..length].fill(R::zero());
+                    ends[i][index] = [R::zero(); 2];
+                    continue;
+                }
+                let row = &plane[y * width..];
+                copy_row(&row[from..], &mut line[start..], end - start);
+                for zero in &mut line[..start] {
+                    *zero = R::zero();
+                }
+                for zero in &mut line[end..length] {
+                    *zero = R::zero();
+                }
+                ends[i][index] = std::array::from_fn(|j| {
+                    let x = from + length + j - start;
+                    if x < width { row[x] } else { R::zero() }
+                });
+            }
+        }
+        for (line, tiles) in lines.iter().zip(&mut tiles) {
+            for first in part.columns() {
+                for (j, tiles) in tiles.iter_mut().enumerate() {
+                    *tiles[first..].first_chunk_mut().expect("a whole vector") =
+                        every_fourth(&line[OUTPUTS * first + j..]);
+                }
+            }
+        }
+        for (index, run) in tiling.runs(block.clone()).enumerate() {
+            for (tiles, ends) in tiles.iter_mut().zip(&ends) {
+                for j in 0..2 {
+                    tiles[OUTPUTS + j][run.at + run.len - 1] = ends[index][j];
+                }
+            }
+        }
+        for first in part.columns() {
+            both(
+                points::input::<R, FUSED>,
+                &mut half,
+                |row, column| lanes(&tiles[row][column][first..]),
+                |row, column, values| {
+                    let at = (row * INPUTS + column) * layout.slice() + channel * layout.row + offset + first;
+                    // SAFETY: the caller gives every channel of a block to one thread.
+                    unsafe { out.put(at, values) };
+                },
+            );
+        }
+    }
+}
+
+/// Copies the first `len` elements of a row, and perhaps some more: lengths known to the compiler become a few vector moves.
+#[inline(always)]
+fn copy_row<R: Real>(from: &[R], to: &mut [R], len: usize) {
+    #[inline(always)]
+    fn copy<R: Real, const N: usize>(from: &[R], to: &mut [R]) -> bool {
+        match (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
+            (Some(from), Some(to)) => {
+                *to = *from;
+                true
+            }
+            _ => false,
+        }
+    }
+    let done = match len.div_ceil(8) {
+        1 => copy::<R, 8>(from, to),
+        2 => copy::<R, 16>(from, to),
+        3 => copy::<R, 24>(from, to),
+        4 => copy::<R, 32>(from, to),
+        _ => false,
+    };
+    if !done {
+        to[..len].copy_from_slice(&from[..len]);
+    }
+}
