@@ -82,6 +82,7 @@ pub enum Op {
     /// `(T, M, K) × (T, K, N) → (T, M, N)`.
     Matmul,
     /// `x (T,B,C,H,W), w (T,O,C/g,kh,kw) → (T,B,O,OH,OW)`.
+    /// Within a plan it may have a second pair of operands, whose convolution is added (`plan/sums.rs`); so may the next.
     Conv2d(ConvSpec),
     /// `g (T,B,O,OH,OW), w → (T,B,C,H,W)`.
     Conv2dGradInput(ConvSpec),

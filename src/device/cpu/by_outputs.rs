@@ -58,7 +58,7 @@ impl Convolution {
     /// `None` for sizes that it is not made for.
     pub fn new(kernel: &ConvKernel) -> Option<Convolution> {
         let spec = &kernel.spec;
-        let [oh, ow] = is_plain(spec).then(|| spec.output_size())?;
+        let [oh, ow] = fits(spec).then(|| spec.output_size())?;
         let [height, width] = padded(spec).size;
         let ConvSpec { channels, outputs, size, kernel: [kh, kw], padding, stride, .. } = *spec;
         let taps = Taps { channels, plane: height * width, width, kernel: spec.kernel, stride: stride[0] };
@@ -77,7 +77,7 @@ impl Convolution {
     /// The gradient by x.
     pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
         let spec = &kernel.spec;
-        let [oh, ow] = is_plain(spec).then(|| spec.output_size())?;
+        let [oh, ow] = fits(spec).then(|| spec.output_size())?;
         let ConvSpec { channels, outputs, size: [height, width], kernel: sizes, padding, .. } = *spec;
         let stride = spec.stride[0];
         if spec.size.iter().any(|n| !n.is_multiple_of(stride)) {
@@ -259,7 +259,7 @@ impl Form {
 }
 
 /// Whether vectors of outputs can compute it at all.
-pub fn is_plain(spec: &ConvSpec) -> bool {
+pub fn fits(spec: &ConvSpec) -> bool {
     let [stride, other] = spec.stride;
     spec.groups == 1
         && spec.dilation == [1; 2]

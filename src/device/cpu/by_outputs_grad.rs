@@ -4,7 +4,7 @@
 //! in registers while the positions go by.
 
 use super::{
-    by_outputs::is_plain,
+    by_outputs::fits,
     by_outputs_tiles::{LANES, Taps},
     gemm::{self, Output},
     pad,
@@ -38,7 +38,7 @@ impl GradWeight {
     /// `None` for sizes that it is not made for.
     pub fn new(kernel: &ConvKernel) -> Option<GradWeight> {
         let ConvKernel { spec, trials, shared } = *kernel;
-        let [oh, ow] = is_plain(&spec).then(|| spec.output_size())?;
+        let [oh, ow] = fits(&spec).then(|| spec.output_size())?;
         let size = [0, 1].map(|d| spec.size[d] + 2 * spec.padding[d]);
         let vectors = spec.outputs.div_ceil(LANES);
         let multiplications = oh * ow * spec.patch_len() * vectors * LANES;

@@ -114,6 +114,22 @@ impl ChosenGradWeight {
     }
 }
 
+/// A 3×3 convolution of stride 1, undilated, of one group.
+pub fn is_plain(spec: &ConvSpec) -> bool {
+    spec.kernel == [3; 2] && spec.stride == [1; 2] && spec.dilation == [1; 2] && spec.groups == 1
+}
+
+/// The gradient by x of a plain convolution with at most two zeros on a side: a convolution of g with the weights turned
+/// round.
+pub fn turned(spec: &ConvSpec) -> Option<ConvSpec> {
+    if !is_plain(spec) || spec.padding.iter().any(|&padding| padding > 2) {
+        return None;
+    }
+    let ConvSpec { channels, outputs, padding, .. } = *spec;
+    let padding = padding.map(|padding| 2 - padding);
+    Some(ConvSpec { channels: outputs, outputs: channels, size: spec.output_size(), padding, ..*spec })
+}
+
 /// The way that was fastest on sizes like these.
 ///
 /// By the sizes of one trial alone: a trial's result must not depend on the others, nor on how fast the machine happens
@@ -128,8 +144,7 @@ fn fastest(spec: &ConvSpec, derivative: Derivative) -> Way {
         Derivative::Input => spec.outputs,
         Derivative::Weight => pixels / 4,
     };
-    let plain = spec.kernel == [3; 2] && spec.stride == [1; 2];
-    if !plain {
+    if !is_plain(spec) {
         // Packing costs small convolutions more than empty lanes do.
         Way::Outputs
     } else if summed >= 32 && tiles >= 9 && tiles * spec.channels.min(spec.outputs) >= 1024 {

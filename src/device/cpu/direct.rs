@@ -6,6 +6,7 @@
 //! Every element adds its products in an order given by the convolution's sizes alone.
 
 use super::{
+    convolution::{is_plain, turned},
     gemm,
     pad::{self, padded},
     real::Real,
@@ -42,10 +43,6 @@ fn lanes(row: usize) -> Option<usize> {
     [16, 8].into_iter().find(|&lanes| row > 0 && row.is_multiple_of(lanes))
 }
 
-fn is_plain(spec: &ConvSpec) -> bool {
-    spec.kernel == [3; 2] && spec.stride == [1; 2] && spec.dilation == [1; 2] && spec.groups == 1
-}
-
 /// A convolution `x (T,B,C,H,W) * w (T,O,C,3,3)`, or its gradient by x.
 #[derive(Clone, Copy, Debug)]
 pub struct Convolution {
@@ -67,14 +64,7 @@ impl Convolution {
 
     /// The gradient by x.
     pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
-        let ConvSpec { channels, outputs, padding, .. } = kernel.spec;
-        if !is_plain(&kernel.spec) || padding.iter().any(|&padding| padding > 2) {
-            return None;
-        }
-        let size = kernel.spec.output_size();
-        let padding = padding.map(|padding| 2 - padding);
-        let spec = ConvSpec { channels: outputs, outputs: channels, size, padding, ..kernel.spec };
-        Convolution::of(spec, kernel, true)
+        Convolution::of(turned(&kernel.spec)?, kernel, true)
     }
 
     fn of(spec: ConvSpec, kernel: &ConvKernel, turned: bool) -> Option<Convolution> {

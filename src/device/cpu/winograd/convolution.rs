@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     device::cpu::{
+        convolution::turned,
         gemm::{self, Block, Output},
         real::Real,
         workers::Workers,
@@ -50,14 +51,7 @@ impl Convolution {
 
     /// The gradient by x.
     pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
-        let ConvSpec { channels, outputs, padding, .. } = kernel.spec;
-        if !fits(&kernel.spec) {
-            return None;
-        }
-        let size = kernel.spec.output_size();
-        let padding = padding.map(|padding| 2 - padding);
-        let spec = ConvSpec { channels: outputs, outputs: channels, size, padding, ..kernel.spec };
-        Convolution::of(spec, kernel, true)
+        Convolution::of(turned(&kernel.spec)?, kernel, true)
     }
 
     fn of(spec: ConvSpec, kernel: &ConvKernel, turned: bool) -> Option<Convolution> {

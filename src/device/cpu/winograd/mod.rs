@@ -27,7 +27,7 @@ pub use transforms::{Part, Slices};
 pub use weight::{weight, weight_gradient};
 
 use self::tiles::LANES;
-use super::{gemm::Block, real::Real};
+use super::{convolution::is_plain, gemm::Block, real::Real};
 use crate::tape::spec::ConvSpec;
 
 /// Elements of a block's transformed tiles, at most unless sixteen tiles have more: they stay in the second-level cache.
@@ -37,10 +37,7 @@ const SUM: usize = 32;
 
 /// Whether Winograd's way can compute it.
 fn fits(spec: &ConvSpec) -> bool {
-    spec.kernel == [3; 2]
-        && spec.stride == [1; 2]
-        && spec.dilation == [1; 2]
-        && spec.groups == 1
+    is_plain(spec)
         && spec.padding.iter().all(|&padding| padding <= 2)
         && spec.output_len() * spec.channels > 0
 }
