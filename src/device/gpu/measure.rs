@@ -8,7 +8,7 @@ use std::{
 
 use wgpu::{
     Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, ComputePassTimestampWrites, Features,
-    MapMode, QuerySet, QuerySetDescriptor, QueryType,
+    QuerySet, QuerySetDescriptor, QueryType,
 };
 
 use super::{
@@ -139,22 +139,13 @@ impl<'a> Clock<'a> {
             encoder.copy_buffer_to_buffer(&stamps.resolved, 0, &stamps.staging, 0, STAMPS);
         }
         let submission = context.queue.submit([encoder.finish()]);
-        let (send, mapped) = std::sync::mpsc::channel();
-        if let Some(stamps) = &self.stamps {
-            stamps.staging.map_async(MapMode::Read, .., move |result| {
-                // The receiver is gone only if waiting failed, which is reported.
-                let _ = send.send(result);
-            });
-        }
-        context.wait(submission)?;
+        let Some(stamps) = &self.stamps else {
+            context.wait(submission)?;
+            return Ok(started.elapsed());
+        };
+        let [start, end]: [u64; 2] =
+            context.read_back(submission, &stamps.staging, STAMPS, bytemuck::pod_read_unaligned)?;
         let on_host = started.elapsed();
-        let Some(stamps) = &self.stamps else { return Ok(on_host) };
-        let failed = |error: &dyn std::fmt::Display| DeviceError::Failed(format!("timestamps: {error}"));
-        mapped.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
-        let view = stamps.staging.get_mapped_range(..).map_err(|e| failed(&e))?;
-        let [start, end]: [u64; 2] = bytemuck::pod_read_unaligned(&view);
-        drop(view);
-        stamps.staging.unmap();
         let ticks = end.saturating_sub(start) as f64;
         let on_device =
             Duration::from_nanos((ticks * f64::from(context.queue.get_timestamp_period())) as u64);
