@@ -9,7 +9,7 @@ Needs torch, torchvision, numpy and safetensors, and `cargo build --release`.
 For every row, both sides first compute one iteration from the same numbers, and what they find is compared: loss,
 ∂loss/∂x and the pictures after the step, or for training the loss, every momentum (which is the gradient and the
 weight decay), parameter and running statistic after the step. Where that differs by more than 1e-4, relative, the
-row is not timed and the exit code is 1 (ties of ReLU and max pooling apart: see DRAWS and check_training).
+row is not timed and the exit code is 1 (ties of ReLU and max pooling apart: see agreement.py).
 
 Then both are timed in turn, A, B, A, B, …, each time for --seconds, in --rounds rounds; each round gives a ratio, and
 the table shows the ratios' median with the smallest and largest. The control row times gia-gpu against itself and
@@ -21,7 +21,6 @@ interpreter and libraries included), and how long gia-gpu takes to plan and comp
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -32,17 +31,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+import agreement
 import rival
+import victims
+from peak_memory import peak_memory
 
 ROOT = Path(__file__).resolve().parent.parent
-TOLERANCE = 1e-4
-# Where an entry of the gradient is smaller than f32's rounding of it, its sign is nobody's: the step is then up or
-# down. This share of the pixels may differ for that.
-SIGNS = 1e-3
-# Where a ReLU's or a maximum's decision is closer than f32's rounding, the two sides may decide it differently, and
-# the gradient jumps. Other pictures have their ties elsewhere, while an error stays: trials that differ are drawn
-# again, and must agree within so many draws.
-DRAWS = 6
 
 
 @dataclass
@@ -64,15 +58,15 @@ class Row:
 LENET, CONVNET = ["--arch", "lenet-zhu"], ["--arch", "convnet64"]
 RESNET18, RESNET20 = ["--arch", "resnet18", "--stem", "cifar"], ["--arch", "resnet20"]
 ROWS = [
-    Row("lenet-zhu B=1", LENET, rival.lenet_zhu, 1, 8),
-    Row("lenet-zhu B=8", LENET, rival.lenet_zhu, 8, 5),
-    Row("convnet64 B=1", CONVNET, rival.convnet64, 1, 2),
-    Row("convnet64 B=4", CONVNET, rival.convnet64, 4, 2),
-    Row("resnet18 B=1", RESNET18, rival.resnet18, 1, 2.5),
-    Row("resnet18 B=4", RESNET18, rival.resnet18, 4, 1.8),
-    Row("lenet-zhu B=1, 64 trials", LENET, rival.lenet_zhu, 1, 20, trials=64),
-    Row("resnet20 B=1, 16 trials", RESNET20, rival.resnet20, 1, 5, trials=16),
-    Row("resnet20 B=128, training", RESNET20, rival.resnet20, 128, 1.3, training=True),
+    Row("lenet-zhu B=1", LENET, victims.lenet_zhu, 1, 8),
+    Row("lenet-zhu B=8", LENET, victims.lenet_zhu, 8, 5),
+    Row("convnet64 B=1", CONVNET, victims.convnet64, 1, 2),
+    Row("convnet64 B=4", CONVNET, victims.convnet64, 4, 2),
+    Row("resnet18 B=1", RESNET18, victims.resnet18, 1, 2.5),
+    Row("resnet18 B=4", RESNET18, victims.resnet18, 4, 1.8),
+    Row("lenet-zhu B=1, 64 trials", LENET, victims.lenet_zhu, 1, 20, trials=64),
+    Row("resnet20 B=1, 16 trials", RESNET20, victims.resnet20, 1, 5, trials=16),
+    Row("resnet20 B=128, training", RESNET20, victims.resnet20, 128, 1.3, training=True),
 ]
 
 
@@ -113,57 +107,6 @@ class Engine:
         return json.loads(self.bench(row, "--seconds", seconds, "--json"))["iterations"][0]
 
 
-def error(found, expected):
-    """‖found − expected‖ / ‖expected‖."""
-    found, expected = found.double(), expected.double()
-    return ((found - expected).norm() / expected.norm().clamp_min(1e-30)).item()
-
-
-def attack_errors(found, expected, trial):
-    """By name, and the share of pixels that go another way."""
-    errors = {name: error(found[name][trial], expected[name][trial]) for name in ["total", "gradient"]}
-    errors["iteration"] = error(found["iteration.objective"][trial], expected["objective"][trial])
-    moved = (found["iteration.x"][trial] - expected["x"][trial]).abs() > TOLERANCE
-    return errors | {"pixels": moved.float().mean().item()}
-
-
-def training_errors(found, expected):
-    errors = {"loss": error(found["loss"], expected["loss"])}
-    for kind in ["momentum", "after"]:
-        names = [name for name in expected if name.startswith(kind)]
-        join = lambda tensors: torch.cat([tensors[name].flatten() for name in names])
-        errors[kind] = error(join(found), join(expected))
-    return errors
-
-
-def equal(errors):
-    return all(value <= (SIGNS if name == "pixels" else TOLERANCE) for name, value in errors.items())
-
-
-def check_attack(row, engine, problem):
-    """The largest errors by name, whether they are small enough, and how often pictures were drawn anew."""
-    for draws in range(DRAWS):
-        save_file(problem.tensors(), engine.input(row))
-        found, expected = engine.check(row), rival.attack_check(problem)
-        errors = [attack_errors(found, expected, trial) for trial in range(row.trials)]
-        different = [trial for trial, each in enumerate(errors) if not equal(each)]
-        if not different or draws + 1 == DRAWS:
-            break
-        [problem.draw(trial) for trial in different]
-    return {name: max(each[name] for each in errors) for name in errors[0]}, not different, draws
-
-
-def check_training(row, engine, problem):
-    """A batch of 128 has millions of decisions, and always ties among them: PyTorch's own f32 is several 1e-4 away from
-    its f64. Both are measured against the f64; gia-gpu may be twice as far away as PyTorch, or 1e-4."""
-    save_file(problem.tensors(), engine.input(row))
-    exact = rival.training_check(problem, torch.float64)
-    errors = training_errors(engine.check(row), exact)
-    own = training_errors(rival.training_check(problem), exact)
-    same = all(errors[name] <= max(TOLERANCE, 2 * own[name]) for name in errors)
-    return errors | {f"PyTorch's own {name}": value for name, value in own.items()}, same, 0
-
-
 def compare(row, engine, problem, args):
     """Seconds per trial of both sides in every round, and of gia-gpu once more."""
     ours, theirs, control, last = [], [], [], None
@@ -175,27 +118,6 @@ def compare(row, engine, problem, args):
         theirs.append(rival.measure(step, args.seconds))
         control.append(engine.measure(row, args.seconds)["seconds_per_trial"])
     return ours, theirs, control, last
-
-
-# Linux counts what a process held before it became another program, so the program is started from a small one.
-PEAK = """
-import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdout=sys.stderr)
-_, status, usage = os.wait4(child.pid, 0)
-print(usage.ru_maxrss)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-def peak_memory(command, threads):
-    """Bytes that were resident at once in a process of its own."""
-    environment = os.environ | {"RAYON_NUM_THREADS": str(threads)}
-    command = [sys.executable, "-c", PEAK, *map(str, command)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode != 0:
-        sys.exit(f"{command}\n{done.stderr}")
-    # macOS counts bytes, Linux KiB.
-    return int(done.stdout) * (1 if sys.platform == "darwin" else 1024)
 
 
 def compare_memory(engine, args):
@@ -260,7 +182,7 @@ def main():
         engine = Engine(args.program, args.threads, folder)
         for row in rows:
             problem = rival.Problem(row.build, row.batch, row.trials, row.training, args.seed)
-            check = check_training if row.training else check_attack
+            check = agreement.check_training if row.training else agreement.check_attack
             errors, same, redrawn = check(row, engine, problem)
             words = ", ".join(f"{name} {value:.1e}" for name, value in errors.items())
             words += f", {redrawn} draws with ties" if redrawn else ""

@@ -14,7 +14,6 @@ smallest and largest. The control row runs gia-gpu against itself. PyTorch's att
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import CLIPConfig, CLIPModel, CLIPVisionModelWithProjection
+
+from peak_memory import peak_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "target/release/examples/clip_features"
@@ -83,15 +84,6 @@ def rival(folder, threads):
     targets = torch.randn(BATCH, 512)
     side.forward(data["pixels"], targets)
     side.gradient(data["pixels"], targets)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-
-
-def peak(command, environment):
-    """Most memory that a process held, in MB."""
-    script = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); " \
-             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    done = subprocess.run([sys.executable, "-c", script, *command], env=environment, check=True, capture_output=True, text=True)
-    return int(done.stdout) / 1024
 
 
 if __name__ == "__main__":
@@ -133,10 +125,10 @@ if __name__ == "__main__":
             rows.append(dict(part=part, ours_ms=ours, torch_ms=theirs, ratio=statistics.median(ratios),
                              smallest=min(ratios), largest=max(ratios), control=statistics.median(control)))
         engine.close()
-        environment = os.environ | {"RAYON_NUM_THREADS": str(options.threads)}
-        command = [str(PROGRAM), folder, f"{folder}/in.safetensors", out, "cpu"]
-        memory = dict(ours_mb=peak(command, environment),
-                      torch_mb=peak([sys.executable, __file__, "--rival", folder, "--threads", str(options.threads)], environment))
+        ours = [PROGRAM, folder, f"{folder}/in.safetensors", out, "cpu"]
+        theirs = [sys.executable, __file__, "--rival", folder, "--threads", options.threads]
+        memory = dict(ours_mb=peak_memory(ours, options.threads) / 1e6,
+                      torch_mb=peak_memory(theirs, options.threads) / 1e6)
     if options.json:
         print(json.dumps(dict(rows=rows, memory=memory), indent=1))
         sys.exit()

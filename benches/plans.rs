@@ -5,39 +5,26 @@ use std::{hint::black_box, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gia_gpu::{
-    attack::{
-        adam::{self, Adam},
-        config::AttackConfig,
-        problem::{Problem, Scene, Sizes},
-    },
-    bench::{Work, standard},
+    bench::{Inputs, Iteration, Work, standard},
     device::{Device, cpu::Cpu},
-    federated::{DEFAULT_CLASSES, Protocol},
-    nn::Model,
 };
 
 fn plans(c: &mut Criterion) {
+    let device = Cpu::<f32>::new();
     for subject in standard().into_iter().filter(|subject| subject.work == Work::Attack) {
-        let victim = &subject.victim;
-        let model =
-            Model::new(&victim.name, &victim.options, victim.image, DEFAULT_CLASSES).expect("it is standard");
-        let config = AttackConfig::preset("ig", &victim.name).expect("the preset exists");
-        let protocol = Protocol::default();
-        let scene =
-            Scene { model: &model, protocol: &protocol, config: &config, views: &[], weighted: false };
-        let problem = || Problem::new(&scene, Sizes::one_target(subject.trials, subject.batch, false));
-        let adam = Adam::of(config.optimiser, 0).expect("the preset uses Adam");
-        let plan =
-            |mut problem: Problem| adam::Iteration::new(&mut problem, adam, config.iterations, None).plan;
-        let planned = plan(problem());
+        let inputs = Inputs::drawn(&device, &subject, 42).expect("a standard victim");
+        let plan = Iteration::plan(&inputs, &mut Iteration::graph(&inputs)).plan;
 
         let mut group = c.benchmark_group(subject.to_string());
-        group.bench_function("graph", |bencher| bencher.iter(|| black_box(problem().tape.nodes().len())));
+        group.bench_function("graph", |bencher| {
+            bencher.iter(|| black_box(Iteration::graph(&inputs).tape.nodes().len()))
+        });
         group.bench_function("plan", |bencher| {
-            bencher.iter_with_setup(problem, |problem| black_box(plan(problem).steps.len()))
+            let each = |mut problem| black_box(Iteration::plan(&inputs, &mut problem).plan.steps.len());
+            bencher.iter_with_setup(|| Iteration::graph(&inputs), each)
         });
         group.bench_function("compile", |bencher| {
-            bencher.iter_with_large_drop(|| Cpu::<f32>::new().compile(&planned).expect("the plan is sound"))
+            bencher.iter_with_large_drop(|| device.compile(&plan).expect("the plan is sound"))
         });
     }
 }

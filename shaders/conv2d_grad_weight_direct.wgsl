@@ -1,13 +1,15 @@
 // conv2d_grad_weight for groups of few channels (depthwise), whose tiles would be nearly empty:
-// one workgroup per weight, its invocations stride through (b,i,j) and a tree joins them. A variant: it shares
-// the CPU twin of conv2d_grad_weight.
-// Uses parts/grid.wgsl and parts/conv.wgsl.
+// one workgroup per weight, its invocations stride through (b,i,j) and a tree joins them. A variant without a twin of
+// its own: it shares that of conv2d_grad_weight.
+// Uses parts/grid.wgsl, parts/conv.wgsl, parts/join_tree.wgsl and parts/numeric.wgsl.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)
 @group(0) @binding(2) var<storage, read> g: array<f32>;            // (T,B,O,I,J)
 @group(0) @binding(3) var<storage, read_write> result: array<f32>; // (splits,T,O,C/G,U,V)
 
-var<workgroup> partial: array<f32, 256>;
+// All 256 invocations add up one result.
+const LANES = 256u;
+const LANE_STEP = 1u;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -40,14 +42,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
         }
     }
 
-    partial[lane] = total;
-    for (var reach = 128u; reach > 0u; reach /= 2u) {
-        workgroupBarrier();
-        if (lane < reach) {
-            partial[lane] += partial[lane + reach];
-        }
-    }
+    let joined = join(total, lane, lane);
     if (lane == 0u) {
-        result[split * p.split_len + weight] = partial[0];
+        result[split * p.split_len + weight] = joined;
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -74,11 +73,9 @@ impl Builder {
     }
 
     fn plan(self) -> Plan {
-        let bound: HashMap<Var, (BufferId, usize)> =
-            self.buffers.iter().enumerate().map(|(i, &len)| (Var::from_index(i), (i, len))).collect();
         let pattern = |len: usize| Arc::new((0..len).map(|i| (i % 7) as f64 * 0.125).collect());
         let literals = self.buffers.iter().map(|&len| pattern(len)).enumerate().collect();
-        Plan { steps: self.steps, buffers: self.buffers, literals, bound, ..Plan::default() }
+        Plan { literals, ..Plan::by_hand(self.steps, self.buffers) }
     }
 }
 

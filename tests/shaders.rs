@@ -12,12 +12,12 @@ use step_cases::{
 };
 
 fn check(case: &Case, seed: u64) {
-    check_on(case, seed, EPSILON, &|checked| gpu(checked));
+    check_on(case, seed, EPSILON, [true, false].map(gpu));
 }
 
-/// Compares what a device gives, checked and trusted, with the twin, whose operands may be rounded by `epsilon`;
-/// returns the trusted result.
-fn check_on<'a>(case: &Case, seed: u64, epsilon: f64, device: &dyn Fn(bool) -> &'a Gpu) -> Vec<f32> {
+/// Compares what two devices give, the first checked, the second trusted, with the twin, whose operands may be rounded
+/// by `epsilon`; returns the trusted result.
+fn check_on(case: &Case, seed: u64, epsilon: f64, devices: [&Gpu; 2]) -> Vec<f32> {
     let operands = case.operands(seed);
     let expected = case.twin(&operands);
     let absolute: Vec<_> = operands
@@ -29,8 +29,8 @@ fn check_on<'a>(case: &Case, seed: u64, epsilon: f64, device: &dyn Fn(bool) -> &
         })
         .collect();
     let scale = if case.depth > 0 { case.twin(&absolute) } else { vec![0.0; expected.len()] };
-    let results = [true, false].map(|checked| {
-        let found = case.run(device(checked), &operands);
+    let results = [(devices[0], true), (devices[1], false)].map(|(device, checked)| {
+        let found = case.run(device, &operands);
         assert_eq!(found.len(), expected.len());
         for (i, (&found, (&expected, &scale))) in found.iter().zip(expected.iter().zip(&scale)).enumerate() {
             let bound = 4.0 * (case.depth as f64).sqrt() * epsilon * scale;
@@ -129,14 +129,12 @@ fn a_map_may_have_more_workgroups_than_one_dimension_takes() {
 fn every_tile_matches_the_twin_and_gives_the_same_bits() {
     let cases = shapes::tiled();
     let by_rule: Vec<_> =
-        cases.iter().map(|case| check_on(case, 1, EPSILON, &|checked| gpu(checked))).collect();
+        cases.iter().map(|case| check_on(case, 1, EPSILON, [true, false].map(gpu))).collect();
     for (tile, _) in TILES {
         let options = |checked| GpuOptions { checked, tuning: Tuning::Only(tile), ..GpuOptions::default() };
-        let [trusted, checked] = [false, true].map(|checked| open(options(checked)));
+        let devices = [true, false].map(|checked| open(options(checked)));
         for (case, by_rule) in cases.iter().zip(&by_rule) {
-            let found = check_on(case, 1, EPSILON, &|runtime_checks| {
-                if runtime_checks { &checked } else { &trusted }
-            });
+            let found = check_on(case, 1, EPSILON, devices.each_ref());
             let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(&found), bits(by_rule), "{} in {}", case.name, tile.name());
         }
@@ -147,11 +145,9 @@ fn every_tile_matches_the_twin_and_gives_the_same_bits() {
 #[test]
 fn reductions_need_no_subgroups() {
     let options = |checked| GpuOptions { checked, subgroups: false, ..GpuOptions::default() };
-    let [trusted, checked] = [false, true].map(|checked| open(options(checked)));
+    let devices = [true, false].map(|checked| open(options(checked)));
     for (seed, case) in fused::map_reduces().iter().enumerate() {
-        check_on(case, seed as u64, EPSILON, &|runtime_checks| {
-            if runtime_checks { &checked } else { &trusted }
-        });
+        check_on(case, seed as u64, EPSILON, devices.each_ref());
     }
 }
 
@@ -167,6 +163,6 @@ fn half_tiles_round_operands_to_eleven_bits_and_no_more() {
     let checked = open(options(true));
     for case in shapes::tiled() {
         let epsilon = 2.0 * f64::from(half::f16::EPSILON) / 2.0;
-        check_on(&case, 2, epsilon, &|runtime_checks| if runtime_checks { &checked } else { &trusted });
+        check_on(&case, 2, epsilon, [&checked, &trusted]);
     }
 }

@@ -1,3 +1,4 @@
+// A part of conv2d, conv2d_grad_input and conv2d_grad_weight, without a twin of its own.
 // A position on three axes in row-major order that moves on by additions: dividing in the inner loop would
 // cost as much as the products.
 

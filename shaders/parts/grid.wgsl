@@ -1,4 +1,5 @@
-// How the workgroups of a contraction cover its result.
+// A part of matmul and of conv2d, conv2d_grad_input, conv2d_grad_weight and conv2d_grad_weight_direct,
+// without a twin of its own. How the workgroups of a contraction cover its result.
 
 struct Grid {
     groups: u32,  // workgroups in all

@@ -1,3 +1,4 @@
+// A part of map_reduce, without a twin of its own.
 // Joins the totals of all 256 invocations: by exchange within a subgroup, then over what one invocation of
 // each subgroup shared. One barrier instead of eight; the order of additions depends on the subgroups' size.
 // No `enable subgroups;`: naga does not know the directive yet and offers the functions without it.

@@ -1,3 +1,4 @@
+// A part of map_reduce and conv2d_grad_weight_direct, without a twin of its own. Uses parts/numeric.wgsl.
 // Joins the totals of the lanes of every output in a tree; lane 0 gets the result.
 
 var<workgroup> partial: array<f32, 256>;

@@ -1,3 +1,4 @@
+// A part of map, map_reduce, conv2d_grad_weight_direct and window_argmax, without a twin of its own.
 // Scalar functions of a fused expression, safe at the edges of f32 and for NaN.
 // Shader compilers may assume that NaN does not occur, so NaN is recognised by its bits.
 

@@ -1,3 +1,4 @@
+// A part of matmul, once an operand, and of conv2d, for the weights, without a twin of its own.
 // Operand {{X}} of a matrix product, element by element: neighbouring invocations read along the contraction
 // if that is what is contiguous, else across it. Uses parts/tile.wgsl.
 

@@ -1,3 +1,4 @@
+// A part of matmul, once an operand, and of conv2d, for the weights, without a twin of its own.
 // Operand {{X}} of a matrix product, contiguous across the contraction in whole vec4s. Uses parts/tile.wgsl.
 
 @group(0) @binding({{BINDING}}) var<storage, read> {{x}}: array<vec4f>; // strided

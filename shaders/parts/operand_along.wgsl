@@ -1,3 +1,4 @@
+// A part of matmul, once an operand, and of conv2d, for the weights, without a twin of its own.
 // Operand {{X}} of a matrix product, contiguous along the contraction, whose length is a multiple of DEPTH:
 // blocks of four vec4s, turned while they are in registers. Uses parts/tile.wgsl.
 

@@ -1,3 +1,4 @@
+// A part of conv2d_grad_input, without a twin of its own.
 // One axis of a residue class of input positions modulo the stride: inputs first + stride·s for s < count;
 // tap_first + tap_step·q for q < taps meets output origin + s − reach·q.
 

@@ -1,3 +1,4 @@
+// A part of matmul, conv2d, conv2d_grad_input and conv2d_grad_weight in tiles of one band, without a twin of its own.
 // The results of one invocation: rows 4·row to 4·row + 3 of its tile, columns 4·col to 4·col + 3.
 // Uses parts/tile.wgsl.
 

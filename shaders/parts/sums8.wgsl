@@ -1,3 +1,4 @@
+// A part of matmul, conv2d, conv2d_grad_input and conv2d_grad_weight in tiles of two bands, without a twin of its own.
 // The results of one invocation: two bands of four rows, TILE_M/2 apart so that neighbouring invocations
 // read neighbouring vec4s, and columns 4·col to 4·col + 3: a third fewer reads a product than 4 × 4 results.
 // Uses parts/tile.wgsl.

@@ -1,3 +1,4 @@
+// A part of matmul, conv2d, conv2d_grad_input and conv2d_grad_weight, without a twin of its own.
 // A contraction C = A·B, tile by tile: one workgroup of ROWS × COLS invocations owns
 // TILE_M × TILE_N results, each invocation BANDS × 4 rows of 4. A kernel fills tile_a and tile_b with the
 // next DEPTH slices of its operands, then calls multiply_tiles (parts/sums*.wgsl). Every result adds up its

@@ -1,5 +1,6 @@
-// What the pooling kernels share: planes (P,H,W) and windows (P,I,J); window (i,j) covers the kernel_h ×
-// kernel_w inputs from (i·stride_h − padding_h, j·stride_w − padding_w) on. One invocation per result.
+// A part of the window_* kernels, without a twin of its own. What they share: planes (P,H,W) and windows
+// (P,I,J); window (i,j) covers the kernel_h × kernel_w inputs from (i·stride_h − padding_h, j·stride_w − padding_w)
+// on. One invocation per result.
 
 struct Params {
     size: u32,       // elements of the result

@@ -36,20 +36,37 @@ pub struct Iteration {
 }
 
 impl Iteration {
-    pub fn new(device: &dyn Device, inputs: &Inputs) -> Result<Iteration, BenchError> {
+    /// The graph with its derivatives, one target for each trial.
+    pub fn graph(inputs: &Inputs) -> Problem {
+        let (config, protocol) = (&config(inputs), &Protocol::default());
+        let scene = Scene { model: &inputs.victim.model, protocol, config, views: &[], weighted: false };
+        let sizes = Sizes {
+            shared_target: inputs.trials == 1,
+            groups: (0..inputs.trials).collect(),
+            ..Sizes::one_target(inputs.trials, inputs.batch, false)
+        };
+        Problem::new(&scene, sizes)
+    }
+
+    /// The plan of one iteration with Adam's step and the clamp to valid pixels, which the tape gains.
+    pub fn plan(inputs: &Inputs, problem: &mut Problem) -> adam::Iteration {
         let config = config(inputs);
-        let started = Instant::now();
-        let mut problem = problem(inputs, &config);
-        let graph = started.elapsed();
         let adam = Adam::of(config.optimiser, 0).expect("the preset uses Adam");
         let bounds = Normalisation::default().for_channels(inputs.victim.image_shape()[0]).bounds();
-        let iteration = adam::Iteration::new(&mut problem, adam, config.iterations, Some(&bounds));
+        adam::Iteration::new(problem, adam, config.iterations, Some(&bounds))
+    }
+
+    pub fn new(device: &dyn Device, inputs: &Inputs) -> Result<Iteration, BenchError> {
+        let started = Instant::now();
+        let mut problem = Iteration::graph(inputs);
+        let graph = started.elapsed();
+        let iteration = Iteration::plan(inputs, &mut problem);
         let plan = started.elapsed();
         let mut executable = device.compile(&iteration.plan)?;
         let seconds = [graph, plan - graph, started.elapsed() - plan].map(|d: Duration| d.as_secs_f64());
         write(&problem, inputs, &mut *executable)?;
         executable.write(iteration.best_objective, &vec![f32::INFINITY; inputs.trials])?;
-        let all = config.iterations;
+        let all = config(inputs).iterations;
         Ok(Iteration { problem, iteration, executable, left: all, all, seconds })
     }
 
@@ -79,7 +96,7 @@ impl Iteration {
     /// them, `gradient (T,B,C,H,W)`, which is ∂total/∂x, and from the plan that [`Iteration::run`] replays
     /// `iteration.objective (T)` and `iteration.x`, the pictures after its first iteration.
     pub fn check(device: &dyn Device, inputs: &Inputs) -> Result<BTreeMap<String, Tensor>, BenchError> {
-        let problem = problem(inputs, &config(inputs));
+        let problem = Iteration::graph(inputs);
         let kept = [problem.total, problem.objective, problem.gradients[0]];
         let mut executable = device.compile(&Plan::new(&problem.tape, &kept, &[]))?;
         write(&problem, inputs, &mut *executable)?;
@@ -106,17 +123,6 @@ fn tensor(problem: &Problem, var: Var, data: Vec<f32>) -> Tensor {
 
 fn config(inputs: &Inputs) -> AttackConfig {
     AttackConfig::preset(PRESET, &inputs.victim.model.name).expect("the preset exists")
-}
-
-fn problem(inputs: &Inputs, config: &AttackConfig) -> Problem {
-    let protocol = &Protocol::default();
-    let scene = Scene { model: &inputs.victim.model, protocol, config, views: &[], weighted: false };
-    let sizes = Sizes {
-        shared_target: inputs.trials == 1,
-        groups: (0..inputs.trials).collect(),
-        ..Sizes::one_target(inputs.trials, inputs.batch, false)
-    };
-    Problem::new(&scene, sizes)
 }
 
 fn write(problem: &Problem, inputs: &Inputs, executable: &mut dyn Executable) -> Result<(), BenchError> {

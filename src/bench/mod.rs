@@ -6,6 +6,7 @@
 //! ([`Iteration::check`], [`TrainingStep::check`]).
 
 mod attack;
+mod case;
 mod inputs;
 mod kernels;
 mod memory;
@@ -25,8 +26,9 @@ use crate::{
 };
 
 pub use attack::Iteration;
+pub use case::{Case, CompiledCase, fused, square, transposed};
 pub use inputs::Inputs;
-pub use kernels::{Bound, Case, KernelMeasured, cases};
+pub use kernels::{Bound, KernelMeasured, cases};
 pub use memory::peak_resident;
 pub use peaks::{Peaks, peaks};
 pub use plot::{csv, svg};

@@ -27,7 +27,7 @@ use std::{
 pub use dump::Totals;
 
 use crate::tape::{Tape, Var, op::Op};
-use kernel::{BufferId, Step};
+use kernel::{BufferId, Kernel, Step};
 
 /// A compiled schedule, replayed as one iteration.
 #[derive(Clone, Debug, Default)]
@@ -154,6 +154,19 @@ impl Plan {
             .collect();
         literals.sort_by_key(|literal| literal.0);
         Plan { steps, prologue, buffers, literals, bound }
+    }
+
+    /// A plan written by hand over buffers of these lengths; buffer `i` is bound to `Var` `i`.
+    pub fn by_hand(steps: Vec<Step>, buffers: Vec<usize>) -> Plan {
+        let bound = buffers.iter().enumerate().map(|(id, &len)| (Var::from_index(id), (id, len))).collect();
+        Plan { steps, buffers, bound, ..Plan::default() }
+    }
+
+    /// One kernel over operands of these lengths, `Var`s 0 and on, and its result of length `written`, the `Var`
+    /// after.
+    pub fn of_kernel(kernel: Kernel, reads: &[usize], written: usize) -> Plan {
+        let step = Step { kernel, reads: (0..reads.len()).collect(), write: reads.len() };
+        Plan::by_hand(vec![step], [reads, &[written]].concat())
     }
 
     /// Buffers that the prologue reads and does not write: inputs and literals.

@@ -1,13 +1,8 @@
 //! Plans of one step, seeded random numbers and error bounds.
 
-use std::collections::HashMap;
-
 use gia_gpu::{
     device::cpu::{Cpu, Real},
-    plan::{
-        Plan,
-        kernel::{Kernel, Step},
-    },
+    plan::{Plan, kernel::Kernel},
     tape::Var,
 };
 
@@ -46,14 +41,9 @@ impl Random {
     }
 }
 
-/// A plan of one step: buffers `0..` are read, the next is written. Buffer `i` is bound to
-/// variable `i`.
+/// [`Plan::of_kernel`].
 pub fn plan(kernel: Kernel, reads: &[usize], written: usize) -> Plan {
-    let buffers: Vec<usize> = reads.iter().copied().chain([written]).collect();
-    let bound: HashMap<Var, (usize, usize)> =
-        buffers.iter().enumerate().map(|(i, &len)| (Var::from_index(i), (i, len))).collect();
-    let step = Step { kernel, reads: (0..reads.len()).collect(), write: reads.len() };
-    Plan { steps: vec![step], buffers, bound, ..Plan::default() }
+    Plan::of_kernel(kernel, reads, written)
 }
 
 /// Runs `kernel` once. The output starts as `before`.

@@ -7,7 +7,7 @@ pub mod fused;
 pub mod fuzz;
 pub mod shapes;
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::sync::OnceLock;
 
 use gia_gpu::{
     device::{
@@ -15,10 +15,7 @@ use gia_gpu::{
         cpu::Cpu,
         gpu::{Gpu, GpuOptions, Tuning},
     },
-    plan::{
-        Plan,
-        kernel::{Kernel, Step},
-    },
+    plan::{Plan, kernel::Kernel},
     tape::Var,
 };
 use rand::{RngExt, SeedableRng};
@@ -98,13 +95,8 @@ pub fn random(rng: &mut ChaCha8Rng, len: usize) -> Vec<f32> {
 impl Case {
     /// Operand `i` is `Var` i, the result the one after.
     pub fn plan(&self) -> Plan {
-        let mut buffers: Vec<_> = self.reads.iter().map(Operand::len).collect();
-        buffers.push(self.out);
-        let bound: HashMap<_, _> =
-            buffers.iter().enumerate().map(|(i, &len)| (Var::from_index(i), (i, len))).collect();
-        let reads: Vec<_> = (0..self.reads.len()).collect();
-        let step = Step { kernel: self.kernel.clone(), reads, write: self.reads.len() };
-        Plan { steps: vec![step], buffers, bound, ..Plan::default() }
+        let lens: Vec<_> = self.reads.iter().map(Operand::len).collect();
+        Plan::of_kernel(self.kernel.clone(), &lens, self.out)
     }
 
     pub fn result(&self) -> Var {

@@ -1,14 +1,11 @@
 //! `--input` and `--check`: the same numbers computed elsewhere.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
 
 use crate::{
-    bench::{Inputs, Iteration, Subject, TrainingStep, Work},
+    bench::{BenchError, Inputs, Iteration, Subject, TrainingStep, Work},
     cli::{misuse, options::same_file, print_line},
     device::Device,
     tensor_file::TensorFile,
@@ -33,8 +30,12 @@ impl CheckOptions {
         self.check.is_some()
     }
 
-    pub fn input(&self) -> Option<&Path> {
-        self.input.as_deref()
+    /// From the file, if there is one; else drawn.
+    pub fn inputs(&self, device: &dyn Device, subject: &Subject, seed: u64) -> Result<Inputs, BenchError> {
+        match &self.input {
+            Some(path) => Inputs::read(path, subject),
+            None => Inputs::drawn(device, subject, seed),
+        }
     }
 
     /// Whether the files fit what is to be measured.
@@ -58,10 +59,7 @@ impl CheckOptions {
 
     pub fn write(&self, device: &dyn Device, subject: &Subject, seed: u64) -> anyhow::Result<()> {
         let Some(out) = &self.check else { return Ok(()) };
-        let inputs = match &self.input {
-            Some(path) => Inputs::read(path, subject)?,
-            None => Inputs::drawn(device, subject, seed)?,
-        };
+        let inputs = self.inputs(device, subject, seed)?;
         let found = match subject.work {
             Work::Attack => Iteration::check(device, &inputs)?,
             Work::Training => TrainingStep::check(device, &inputs)?,

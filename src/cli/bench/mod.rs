@@ -8,7 +8,7 @@ mod scaling;
 use clap::{Args, ValueEnum};
 
 use super::{misuse, progress::Progress};
-use crate::bench::{Inputs, Subject, cases, peak_resident, peaks};
+use crate::bench::{Subject, cases, peak_resident, peaks};
 use options::SubjectOptions;
 use report::Report;
 
@@ -117,10 +117,7 @@ impl Bench {
         }
         for (done, subject) in subjects.iter().enumerate() {
             bar.count(kernels.len() + done, all);
-            let inputs = match self.check.input() {
-                Some(path) => Inputs::read(path, subject)?,
-                None => Inputs::drawn(&*device, subject, self.seed)?,
-            };
+            let inputs = self.check.inputs(&*device, subject, self.seed)?;
             report.iterations.push(subject.measure(&*device, &inputs, self.seconds)?);
         }
         bar.finish();

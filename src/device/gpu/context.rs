@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use wgpu::{Adapter, ErrorFilter, Features, Limits, PollType, SubmissionIndex};
+use wgpu::{Adapter, Buffer, ErrorFilter, Features, Limits, MapMode, PollType, SubmissionIndex};
 
 use super::{GpuOptions, adapter, pipeline::Pipelines};
 use crate::device::{DeviceError, DeviceInfo};
@@ -93,6 +93,29 @@ impl Context {
         let polled = self.device.poll(until);
         self.check()?;
         polled.map(|_| ()).map_err(|error| DeviceError::Failed(error.to_string()))
+    }
+
+    /// Waits for a submission that filled the first `bytes` of `staging`, and gives them to `take`.
+    pub fn read_back<T>(
+        &self,
+        submission: SubmissionIndex,
+        staging: &Buffer,
+        bytes: u64,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, DeviceError> {
+        let (send, mapped) = std::sync::mpsc::channel();
+        staging.map_async(MapMode::Read, 0..bytes, move |result| {
+            // The receiver is gone only if waiting failed, which is reported.
+            let _ = send.send(result);
+        });
+        self.wait(submission)?;
+        let failed = |error: &dyn std::fmt::Display| DeviceError::Failed(format!("reading back: {error}"));
+        mapped.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+        let view = staging.get_mapped_range(0..bytes).map_err(|e| failed(&e))?;
+        let taken = take(&view);
+        drop(view);
+        staging.unmap();
+        Ok(taken)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use wgpu::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferDescriptor, BufferUsages, ComputePass,
-    ComputePipeline, MapMode, SubmissionIndex,
+    ComputePipeline, SubmissionIndex,
 };
 
 use super::{context::Context, launch::Launch, memory::Memory, pace::Pace};
@@ -128,19 +128,9 @@ impl GpuExecutable {
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(buffer, 4 * first, &self.staging, 0, bytes);
         let submission = self.context.queue.submit([encoder.finish()]);
-        let (send, mapped) = std::sync::mpsc::channel();
-        self.staging.map_async(MapMode::Read, 0..bytes, move |result| {
-            // The receiver is gone only if waiting failed, which is reported.
-            let _ = send.send(result);
-        });
-        self.context.wait(submission)?;
-        let failed = |error: &dyn std::fmt::Display| DeviceError::Failed(format!("reading back: {error}"));
-        mapped.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
-        let view = self.staging.get_mapped_range(0..bytes).map_err(|e| failed(&e))?;
-        bytemuck::cast_slice_mut(out).copy_from_slice(&view);
-        drop(view);
-        self.staging.unmap();
-        Ok(())
+        self.context.read_back(submission, &self.staging, bytes, |read| {
+            bytemuck::cast_slice_mut(out).copy_from_slice(read);
+        })
     }
 }
 

@@ -1,14 +1,13 @@
 //! How long one step takes on the device, by the device's own clock where it has one.
 
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use wgpu::{
     Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, ComputePassTimestampWrites, Features,
-    MapMode, QuerySet, QuerySetDescriptor, QueryType,
+    QuerySet, QuerySetDescriptor, QueryType,
 };
 
 use super::{
@@ -22,7 +21,6 @@ use crate::{
         Plan,
         kernel::{BufferId, Step},
     },
-    tape::Var,
 };
 
 /// Aimed at for one measurement: far above a clock's resolution, far below what freezes a desktop.
@@ -42,7 +40,7 @@ pub fn step(
     let alone = alone(plan, step);
     let launches = kernels::launches(&alone.steps[0], style)?;
     let mut executable = GpuExecutable::new(context.clone(), &alone, launches, 0)?;
-    let written = BufferId::from(alone.steps[0].write);
+    let written = alone.steps[0].write;
     for (&var, &(buffer, len)) in &alone.bound {
         if buffer != written {
             executable.write(var, &varied(len))?;
@@ -60,7 +58,7 @@ pub fn step(
     Ok(least)
 }
 
-/// The step as a plan of its own, each buffer bound to the variable of its number.
+/// The step as a plan of its own.
 fn alone(plan: &Plan, step: &Step) -> Plan {
     let mut buffers: Vec<BufferId> = Vec::new();
     let mut place = |id: BufferId| {
@@ -71,11 +69,8 @@ fn alone(plan: &Plan, step: &Step) -> Plan {
     };
     let reads = step.reads.iter().map(|&id| place(id)).collect();
     let write = place(step.write);
-    let lens: Vec<usize> = buffers.iter().map(|&id| plan.buffers[id]).collect();
-    let bound: HashMap<_, _> =
-        lens.iter().enumerate().map(|(id, &len)| (Var::from_index(id), (id, len))).collect();
-    let step = Step { kernel: step.kernel.clone(), reads, write };
-    Plan { steps: vec![step], buffers: lens, literals: Vec::new(), bound, ..Plan::default() }
+    let lens = buffers.iter().map(|&id| plan.buffers[id]).collect();
+    Plan::by_hand(vec![Step { kernel: step.kernel.clone(), reads, write }], lens)
 }
 
 /// Values in [−1, 1): arithmetic on zeros takes less power, hence another clock rate.
@@ -139,22 +134,13 @@ impl<'a> Clock<'a> {
             encoder.copy_buffer_to_buffer(&stamps.resolved, 0, &stamps.staging, 0, STAMPS);
         }
         let submission = context.queue.submit([encoder.finish()]);
-        let (send, mapped) = std::sync::mpsc::channel();
-        if let Some(stamps) = &self.stamps {
-            stamps.staging.map_async(MapMode::Read, .., move |result| {
-                // The receiver is gone only if waiting failed, which is reported.
-                let _ = send.send(result);
-            });
-        }
-        context.wait(submission)?;
+        let Some(stamps) = &self.stamps else {
+            context.wait(submission)?;
+            return Ok(started.elapsed());
+        };
+        let [start, end]: [u64; 2] =
+            context.read_back(submission, &stamps.staging, STAMPS, bytemuck::pod_read_unaligned)?;
         let on_host = started.elapsed();
-        let Some(stamps) = &self.stamps else { return Ok(on_host) };
-        let failed = |error: &dyn std::fmt::Display| DeviceError::Failed(format!("timestamps: {error}"));
-        mapped.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
-        let view = stamps.staging.get_mapped_range(..).map_err(|e| failed(&e))?;
-        let [start, end]: [u64; 2] = bytemuck::pod_read_unaligned(&view);
-        drop(view);
-        stamps.staging.unmap();
         let ticks = end.saturating_sub(start) as f64;
         let on_device =
             Duration::from_nanos((ticks * f64::from(context.queue.get_timestamp_period())) as u64);

@@ -1,7 +1,7 @@
 //! What the three convolutions share: the parameters of `parts/conv.wgsl`.
 
 use super::{
-    super::launch::{Launch, Slot, word},
+    super::launch::{Launch, Slot, words},
     text,
     tiling::Tiling,
 };
@@ -9,9 +9,6 @@ use crate::{device::DeviceError, plan::kernel::ConvKernel, tape::spec::ConvSpec}
 
 pub const PARAMS: &str = include_str!("../../../../shaders/parts/conv.wgsl");
 pub const COUNTER: &str = include_str!("../../../../shaders/parts/counter.wgsl");
-
-/// Smallest picture whose columns fill tiles without those of its neighbours.
-const LARGE: usize = 256;
 
 /// One of the three convolutions as a matrix product.
 pub struct Product {
@@ -35,9 +32,7 @@ impl Product {
         write: Slot,
     ) -> Result<Vec<Launch>, DeviceError> {
         let mut params = self.tiling.grid(self.size)?;
-        for size in self.sizes(kernel) {
-            params.push(word(size)?);
-        }
+        params.extend(words(self.sizes(kernel))?);
         self.tiling.launches(self.kernel, self.source, params, reads, write)
     }
 
@@ -84,23 +79,6 @@ impl Product {
 /// The shader's constant of whether a tap can lie outside the picture.
 pub fn padded(spec: &ConvSpec) -> &'static str {
     text::boolean(spec.padding != [0, 0])
-}
-
-/// For a convolution of large pictures by single taps, whether each of two operands moves from one picture
-/// (or trial, where each has one picture) to the next: 1 or 0. None where it is no plain batch of products.
-pub fn pointwise(kernel: &ConvKernel, shared: [bool; 2]) -> Option<[usize; 2]> {
-    let ConvSpec { batch, size, kernel: taps, stride, padding, groups, .. } = kernel.spec;
-    let area = size[0] * size[1];
-    let plain = taps == [1, 1] && stride == [1, 1] && padding == [0, 0] && groups == 1;
-    if !plain || area < LARGE {
-        return None;
-    }
-    let [weights_shared, pictures_shared] = shared.map(|shared| shared || kernel.trials == 1);
-    match (batch, weights_shared, pictures_shared) {
-        (1, weights, pictures) => Some([usize::from(!weights), usize::from(!pictures)]),
-        (_, true, _) if kernel.trials == 1 || !shared[1] => Some([0, 1]),
-        _ => None,
-    }
 }
 
 /// Residue classes of input positions modulo the stride, on each axis: all inputs of a class meet the same taps.

@@ -5,14 +5,11 @@ use super::{
     super::launch::{Launch, Slot},
     Style,
     conv::{self, Product},
-    matmul, text,
+    text,
     tile::Extent,
     tiling::Tiling,
 };
-use crate::{
-    device::DeviceError,
-    plan::kernel::{ConvKernel, MatmulKernel, MatrixView},
-};
+use crate::{device::DeviceError, plan::kernel::ConvKernel};
 
 const SHADER: &str = include_str!("../../../../shaders/conv2d_grad_input.wgsl");
 const RESIDUE: &str = include_str!("../../../../shaders/parts/residue.wgsl");
@@ -23,11 +20,8 @@ pub fn launches(
     write: Slot,
     style: &Style,
 ) -> Result<Vec<Launch>, DeviceError> {
-    if let Some(product) = as_matmul(kernel) {
-        return matmul::launches(&product, vec![reads[1], reads[0]], write, style);
-    }
     let spec = &kernel.spec;
-    let extent = own_extent(kernel);
+    let extent = extent(kernel);
     let tiling = Tiling::new(&extent, style, conv::classes(spec) == [1, 1])?;
     // The columns of every class are whole vec4s.
     let aligned = spec.size[1].is_multiple_of(4 * spec.stride[1]);
@@ -39,13 +33,8 @@ pub fn launches(
         .launches(kernel, reads, write)
 }
 
-/// What the tiles cover.
-pub fn extent(kernel: &ConvKernel) -> Option<Extent> {
-    as_matmul(kernel).map_or_else(|| Some(own_extent(kernel)), |product| matmul::extent(&product))
-}
-
-/// The first class has the most positions and no class more taps.
-fn own_extent(kernel: &ConvKernel) -> Extent {
+/// What the tiles cover: the first class has the most positions and no class more taps.
+pub fn extent(kernel: &ConvKernel) -> Extent {
     let spec = &kernel.spec;
     let classes = conv::classes(spec);
     let step = conv::tap_step(spec);
@@ -58,19 +47,4 @@ fn own_extent(kernel: &ConvKernel) -> Extent {
         batch: kernel.trials * spec.groups * classes[0] * classes[1],
         out_len: kernel.trials * spec.input_len(),
     }
-}
-
-/// As for [`super::conv2d`]: wᵀ (C,O) · g (O,H·W).
-fn as_matmul(kernel: &ConvKernel) -> Option<MatmulKernel> {
-    let [trial_w, trial_g] = conv::pointwise(kernel, [kernel.shared[1], kernel.shared[0]])?;
-    let spec = &kernel.spec;
-    let (area, c, o) = (spec.size[0] * spec.size[1], spec.channels, spec.outputs);
-    Some(MatmulKernel {
-        trials: kernel.trials * spec.batch,
-        m: c,
-        n: area,
-        k: o,
-        a: MatrixView { offset: 0, trial: trial_w * o * c, row: 1, col: c },
-        b: MatrixView { offset: 0, trial: trial_g * o * area, row: area, col: 1 },
-    })
 }

@@ -5,6 +5,7 @@ use super::{
     super::launch::{Launch, Slot},
     Style,
     conv::{self, Product},
+    text,
     tile::Extent,
     tiling::Tiling,
 };
@@ -14,7 +15,9 @@ const TILED: &str = include_str!("../../../../shaders/conv2d_grad_weight.wgsl");
 const DIRECT: &str = concat!(
     include_str!("../../../../shaders/conv2d_grad_weight_direct.wgsl"),
     include_str!("../../../../shaders/parts/grid.wgsl"),
-    include_str!("../../../../shaders/parts/conv.wgsl")
+    include_str!("../../../../shaders/parts/conv.wgsl"),
+    include_str!("../../../../shaders/parts/join_tree.wgsl"),
+    include_str!("../../../../shaders/parts/numeric.wgsl")
 );
 
 /// Share of a tile that must be wanted for tiles to pay.
@@ -32,7 +35,8 @@ pub fn launches(
     let (size, k) = ([whole.m, whole.n], whole.k);
     let product = if extent(kernel).is_none() {
         let tiling = Tiling::one_result_each(k, whole.out_len, style)?;
-        Product { kernel: "conv2d_grad_weight_direct", source: DIRECT.into(), tiling, size, k, lens }
+        let source = text::fill(DIRECT, &[("COMBINE", "sum")]);
+        Product { kernel: "conv2d_grad_weight_direct", source, tiling, size, k, lens }
     } else {
         let tiling = Tiling::new(&whole, style, true)?;
         let source = tiling.text(TILED, &[conv::COUNTER, conv::PARAMS], &[("PADDED", conv::padded(spec))]);

@@ -2,7 +2,7 @@
 
 use super::{
     super::launch::{Launch, Slot, fold, word},
-    Style,
+    BUSY, Style,
     expression::Expression,
     text,
 };
@@ -29,8 +29,6 @@ const SUBGROUP: &str = "Subgroup(subgroup_size, subgroups, subgroup, subgroup_la
 
 /// Invocations of a workgroup.
 const WORKGROUP: usize = 256;
-/// Workgroups that keep a large GPU busy.
-const BUSY: usize = 256;
 
 pub fn launches(
     kernel: &MapReduceKernel,
@@ -83,20 +81,8 @@ pub fn launches(
     Ok(launches)
 }
 
-/// Sums partial results `(splits, count)` of another kernel.
-pub fn sum_partials(
-    count: usize,
-    splits: usize,
-    write: Slot,
-    style: &Style,
-) -> Result<(Slot, Vec<Launch>), DeviceError> {
-    let partials = Slot::Partials(splits * count);
-    let launches = join(Reduce::Sum, [count, splits], [1, count], partials, write, style)?;
-    Ok((partials, launches))
-}
-
-/// Reduces a strided matrix `(kept, reduced)`.
-fn join(
+/// Reduces a strided matrix `(kept, reduced)` of partial results.
+pub fn join(
     reduce: Reduce,
     dims: [usize; 2],
     strides: [usize; 2],

@@ -1,7 +1,7 @@
 //! Batched product of strided matrices: tiled, or a reduction where one side is a vector.
 
 use super::{
-    super::launch::{Launch, Slot, word},
+    super::launch::{Launch, Slot, words},
     Style, map_reduce,
     operand::Operand,
     tile::Extent,
@@ -48,9 +48,7 @@ pub fn launches(
     let source = tiling.text(SHADER, &[&fetch_a, &fetch_b], &[("LOADS_A", &loads_a), ("LOADS_B", &loads_b)]);
     let mut params = tiling.grid([m, n])?;
     let sizes = [a.offset, a.trial, a.col, a.row, b.offset, b.trial, b.row, b.col, k, extent.out_len];
-    for size in sizes {
-        params.push(word(size)?);
-    }
+    params.extend(words(sizes)?);
     tiling.launches("matmul", source, params, reads, write)
 }
 

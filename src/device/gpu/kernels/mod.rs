@@ -10,10 +10,12 @@ mod map;
 mod map_reduce;
 mod matmul;
 mod operand;
+mod pointwise;
 pub mod probe_fma;
 pub mod probe_triad;
 mod scatter_add;
 mod space;
+mod split;
 mod text;
 mod tile;
 mod tiling;
@@ -32,6 +34,9 @@ use crate::{
     plan::kernel::{Kernel, Step},
 };
 
+/// Workgroups that keep a large GPU busy.
+const BUSY: usize = 256;
+
 /// How a kernel is written where there is a choice.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
@@ -45,6 +50,8 @@ pub struct Style {
 
 /// What one replay of a step dispatches, in order.
 pub fn launches(step: &Step, style: &Style) -> Result<Vec<Launch>, DeviceError> {
+    let product = pointwise::as_matmul(step);
+    let step = product.as_ref().unwrap_or(step);
     let reads: Vec<_> = step.reads.iter().map(|&id| Slot::Buffer(id)).collect();
     let write = Slot::Buffer(step.write);
     match &step.kernel {
@@ -69,10 +76,11 @@ pub fn launches(step: &Step, style: &Style) -> Result<Vec<Launch>, DeviceError> 
 
 /// The tiles that may suit a step, the fixed rule's first; none where it is not tiled.
 pub fn candidates(step: &Step) -> Vec<Tile> {
-    let extent = match &step.kernel {
+    let product = pointwise::as_matmul(step);
+    let extent = match &product.as_ref().unwrap_or(step).kernel {
         Kernel::Matmul(kernel) => matmul::extent(kernel),
-        Kernel::Conv2d(kernel) => conv2d::extent(kernel),
-        Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::extent(kernel),
+        Kernel::Conv2d(kernel) => Some(conv2d::extent(kernel)),
+        Kernel::Conv2dGradInput(kernel) => Some(conv2d_grad_input::extent(kernel)),
         Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::extent(kernel),
         _ => None,
     };

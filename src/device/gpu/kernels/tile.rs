@@ -4,10 +4,10 @@
 //! order of the contraction, and where that is split follows from the shape alone ([`super::tiling`]).
 //! Sizes suit every device: at most 256 invocations, 16 KiB of workgroup memory, 64 registers.
 
+use super::BUSY;
+
 /// Slices of the operands that a workgroup holds at a time (`DEPTH` in `parts/tile.wgsl`).
 pub const DEPTH: usize = 16;
-/// Workgroups that keep a large GPU busy.
-pub const BUSY: usize = 256;
 
 /// Invocations of a workgroup along rows and columns; each owns `4 · bands` rows of 4 results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

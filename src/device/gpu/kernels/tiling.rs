@@ -1,16 +1,13 @@
 //! How a contraction is cut into tiles and its contracted axis into splits.
 
 use super::{
-    super::launch::{Launch, Slot, fold, word},
-    Style, map_reduce, text,
-    tile::{BUSY, DEPTH, Extent, Tile},
+    super::launch::{Launch, Slot, fold, words},
+    Style,
+    split::{self, split},
+    text,
+    tile::{DEPTH, Extent, Tile},
 };
 use crate::device::DeviceError;
-
-/// Longest contraction of one workgroup: well under the trips an invocation may make, fetches included.
-const LONGEST: usize = 32_768;
-/// Partial results in all, in elements.
-const PARTIALS: usize = 1 << 24;
 
 const GRID: &str = include_str!("../../../../shaders/parts/grid.wgsl");
 const TILE: &str = include_str!("../../../../shaders/parts/tile.wgsl");
@@ -68,8 +65,7 @@ impl Tiling {
     /// The shader's `Grid` for a product of `m` rows and `n` columns.
     pub fn grid(&self, [m, n]: [usize; 2]) -> Result<Vec<u32>, DeviceError> {
         let [tiles_m, tiles_n] = self.tiles;
-        let words = [self.count, self.groups[0] as usize, tiles_m, tiles_n, self.splits, self.chunk, m, n];
-        words.into_iter().map(word).collect()
+        words([self.count, self.groups[0] as usize, tiles_m, tiles_n, self.splits, self.chunk, m, n])
     }
 
     /// The finished text of a tiled kernel: its own, its further parts, and the parts of every tile.
@@ -111,18 +107,6 @@ impl Tiling {
             _ => format!("{}{}", self.tile.name(), if self.exact { "" } else { "-edge" }),
         };
         let launch = |write| Launch { kernel, variant, source, params, reads, write, groups: self.groups };
-        if self.splits == 1 {
-            return Ok(vec![launch(write)]);
-        }
-        let (partials, sum) = map_reduce::sum_partials(self.out_len, self.splits, write, &self.style)?;
-        Ok([launch(partials)].into_iter().chain(sum).collect())
+        split::launches(self.splits, self.out_len, write, &self.style, launch)
     }
-}
-
-/// Splits of a contraction of length `k`, none shorter than `shortest`, and the length of one.
-fn split(workgroups: usize, k: usize, shortest: usize, out_len: usize) -> (usize, usize) {
-    let worthwhile = BUSY.div_ceil(workgroups.max(1)).min(k / shortest).min(PARTIALS / out_len.max(1));
-    let splits = worthwhile.max(k.div_ceil(LONGEST)).max(1);
-    let chunk = k.div_ceil(splits).max(1);
-    (k.div_ceil(chunk).max(1), chunk)
 }

@@ -1,6 +1,6 @@
 //! What the pooling kernels share: the parameters of `parts/window.wgsl`, one invocation per result.
 
-use super::super::launch::{Launch, Slot, fold, word};
+use super::super::launch::{Launch, Slot, fold, words};
 use crate::{
     device::DeviceError,
     plan::kernel::{MAX_TRIPS, WindowKernel},
@@ -33,6 +33,6 @@ pub fn launches(
     let groups = fold(size.div_ceil(256))?;
     let sizes =
         [size, groups[0] as usize, h, w, oh, ow, kh, kw, stride[0], stride[1], padding[0], padding[1]];
-    let params = sizes.into_iter().map(word).collect::<Result<_, _>>()?;
+    let params = words(sizes)?;
     Ok(vec![Launch { kernel, variant: String::new(), source, params, reads, write, groups }])
 }

@@ -1,0 +1,37 @@
+//! How a long sum is split over workgroups, and how their partial results are summed.
+
+use super::{
+    super::launch::{Launch, Slot},
+    BUSY, Style, map_reduce,
+};
+use crate::{device::DeviceError, tape::op::Reduce};
+
+/// Most terms that one invocation adds up: well under the trips it may make, fetches included.
+const LONGEST: usize = 32_768;
+/// Partial results in all, in elements.
+const PARTIALS: usize = 1 << 24;
+
+/// Splits of a sum of `len` terms, none shorter than `shortest`, and the length of one; `workgroups` would run
+/// without, for a result of `out_len` elements.
+pub fn split(workgroups: usize, len: usize, shortest: usize, out_len: usize) -> (usize, usize) {
+    let worthwhile = BUSY.div_ceil(workgroups.max(1)).min(len / shortest).min(PARTIALS / out_len.max(1));
+    let splits = worthwhile.max(len.div_ceil(LONGEST)).max(1);
+    let chunk = len.div_ceil(splits).max(1);
+    (len.div_ceil(chunk).max(1), chunk)
+}
+
+/// The launch of a kernel that writes `(splits, out_len)`, and where there are several splits, what sums them.
+pub fn launches(
+    splits: usize,
+    out_len: usize,
+    write: Slot,
+    style: &Style,
+    launch: impl FnOnce(Slot) -> Launch,
+) -> Result<Vec<Launch>, DeviceError> {
+    if splits == 1 {
+        return Ok(vec![launch(write)]);
+    }
+    let partials = Slot::Partials(splits * out_len);
+    let sum = map_reduce::join(Reduce::Sum, [out_len, splits], [1, out_len], partials, write, style)?;
+    Ok([launch(partials)].into_iter().chain(sum).collect())
+}
