@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn shares_are_of_the_indices_that_the_batches_hold() {
-        let seen = [sure(&[(0, 0), (1, 2)], 4), sure(&[(2, 2), (3, 3)], 4)];
+        let mut seen = [sure(&[(0, 0), (1, 2)], 4), sure(&[(2, 2), (3, 3)], 4)];
+        seen[0].rows[1] = vec![0.05, 0.3, 0.6, 0.05];
         let found = Accuracy::of(&seen, &present(&seen), &truth(4), &[1.0, 1.0]);
         assert_eq!((found.greedy.per_batch.mean, found.greedy.per_batch.count), (0.75, 2));
         let all = found.greedy.aggregated.unwrap();
