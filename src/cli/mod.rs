@@ -7,6 +7,7 @@ mod attack_options;
 mod bench;
 mod capture;
 mod config;
+mod config_command;
 mod data_options;
 mod defence_options;
 mod device;
@@ -55,8 +56,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Capture the gradients of training steps, attack them, and report what was found
-    Run(run::Run),
+    /// Capture gradients or take given ones, reconstruct pictures, say what the labels mean, and report
+    Run(Box<run::Run>),
+    /// Write a documented file of options for `run`, or show what a run would use
+    Config(config_command::ConfigCommand),
     /// Compute a client's gradient for given pictures and write it to a file
     Capture(capture::Capture),
     /// Attack a gradient file
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(command) => command.run(),
+        Command::Config(command) => command.run(),
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
         Command::Labels(command) => command.run(),
