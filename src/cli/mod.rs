@@ -6,6 +6,7 @@ mod attack_choices;
 mod attack_options;
 mod bench;
 mod capture;
+mod clip_options;
 mod config;
 mod data_options;
 mod defence_options;
@@ -18,6 +19,7 @@ mod labels;
 mod metrics;
 mod model_options;
 mod name;
+mod named_sets;
 mod observed;
 mod options;
 mod plan;
@@ -30,7 +32,9 @@ mod study;
 mod summary;
 mod threat_options;
 mod train;
+mod train_clip;
 mod train_victim;
+mod training_options;
 mod weights;
 
 use std::{

@@ -1,21 +1,23 @@
 //! `gia-gpu name`
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{misuse, options::DeviceOptions, print_json, print_line, progress::Progress};
+use super::{
+    clip_options::{ClipOptions, note},
+    misuse,
+    options::DeviceOptions,
+    print_json, print_line,
+    progress::Progress,
+};
 use crate::{
     clip::{
-        Activation, Clip, ClipError, Encoder, Templates, builtin,
+        Activation, ClipError,
         zero_shot::{Names, check_labels, check_size, name_pictures},
     },
     data::{Picture, atomic},
-    weights::{cached, known},
 };
 
 /// Names printed for each picture; `--json` and `--out` have all.
@@ -31,16 +33,11 @@ const SHOWN: usize = 5;
                   gia-gpu name --clip ViT-B-32/model.safetensors --labels dog,cat --templates plain dog.jpg --json"
 )]
 pub struct Name {
-    /// What names them: a CLIP's safetensors file, a folder with model.safetensors (and config.json), a name from
-    /// `gia-gpu weights list`, or builtin
-    #[arg(long, value_name = "PATH|builtin", default_value = builtin::NAME)]
-    clip: PathBuf,
+    #[command(flatten)]
+    clip: ClipOptions,
     /// Names to choose from, as in dog,cat,airplane
     #[arg(long, value_name = "NAME,NAME", required = true, allow_hyphen_values = true)]
     labels: String,
-    /// Sentences that names are put into: CLIP's 80 for ImageNet, the name alone, or a file with one a line and {} in it
-    #[arg(long, value_name = "FILE|imagenet|plain", default_value = "imagenet")]
-    templates: PathBuf,
     /// Activation of the model's hidden layers, where no config.json says
     #[arg(long, value_enum)]
     activation: Option<Activation>,
@@ -72,16 +69,12 @@ impl Name {
     pub fn run(self) -> anyhow::Result<()> {
         let labels: Vec<String> = self.labels.split(',').map(String::from).collect();
         check_labels(&labels).map_err(|error| misuse(format!("--labels: {error}")))?;
-        let templates = match self.templates.to_str() {
-            Some("imagenet") => Templates::imagenet(),
-            Some("plain") => Templates::plain(),
-            _ => Templates::read(&self.templates)?,
-        };
+        let templates = self.clip.templates()?;
         // Before the model is read, which takes longer.
         for image in &self.images {
             check_size(&image.display().to_string(), Picture::read_size(image)?)?;
         }
-        let encoder = self.open()?;
+        let encoder = self.clip.open(self.activation)?;
         let device = self.device.device.open()?;
         let pictures = self
             .images
@@ -97,7 +90,9 @@ impl Name {
             bar.finish();
         }
         let found = found.map_err(|error| match error {
-            ClipError::LongLabel { .. } => misuse(format!("--labels: {error}")),
+            ClipError::LongLabel { .. } | ClipError::UnknownName { .. } => {
+                misuse(format!("--labels: {error}"))
+            }
             error => error.into(),
         })?;
         found.notes.iter().for_each(|text| note(text));
@@ -110,33 +105,6 @@ impl Name {
         }
         print_line(table(&self.images, &found))
     }
-
-    fn open(&self) -> anyhow::Result<Box<dyn Encoder>> {
-        if self.clip.as_os_str() == builtin::NAME {
-            return Ok(builtin::open()?);
-        }
-        let path = match self.clip.to_str().filter(|_| !self.clip.exists()).and_then(|name| known(name).ok())
-        {
-            None => self.clip.clone(),
-            Some(entry) => match cached(entry)? {
-                Some(found) => found.folder,
-                None => {
-                    anyhow::bail!(
-                        "{0} is not on this machine yet: `gia-gpu weights get {0}` fetches it",
-                        entry.name
-                    )
-                }
-            },
-        };
-        let clip = Clip::open(&path, self.activation)?;
-        clip.notes.iter().for_each(|text| note(text));
-        Ok(Box::new(clip))
-    }
-}
-
-/// Says something beside the result.
-fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "note: {text}");
 }
 
 /// A line a picture: its most probable names.

@@ -14,4 +14,5 @@ mod pairings;
 mod server;
 mod support;
 mod train;
+mod train_clip;
 mod weights;
