@@ -111,14 +111,19 @@ fn files_of_a_bank_that_are_wrong_are_named() {
     let scene = scene();
     succeed(&train(scene.path(), ""));
     let path = scene.path().join("m.safetensors");
-    let picture = files(scene.path()).into_keys().find(|p| p.extension().is_some_and(|e| e == "png")).unwrap();
+    let picture =
+        files(scene.path()).into_keys().find(|p| p.extension().is_some_and(|e| e == "png")).unwrap();
     let picture = scene.path().join(picture).display().to_string();
     let check = |change: &dyn Fn(&mut TensorFile), words: &[&str]| {
         let mut file = TensorFile::read(&path).unwrap();
         change(&mut file);
         let wrong = scene.path().join("wrong.safetensors");
         TensorFile::write(&wrong, &file.tensors, &file.metadata).unwrap();
-        fail(1, &format!("name --clip {} --labels bag,sandal {picture} --device cpu", wrong.display()), words);
+        fail(
+            1,
+            &format!("name --clip {} --labels bag,sandal {picture} --device cpu", wrong.display()),
+            words,
+        );
     };
     check(&|f| drop(f.tensors.remove("prep.conv.weight")), &["prep.conv.weight", "wrong.safetensors"]);
     check(&|f| drop(f.tensors.remove("bank.weight")), &["bank.weight", "two axes"]);
