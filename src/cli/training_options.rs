@@ -96,7 +96,6 @@ pub struct Trained {
 }
 
 impl TrainingOptions {
-    /// `degraded`: what the command takes where the option is not given.
     pub fn recipe(&self) -> Recipe {
         let optimiser = match self.optimiser {
             OptimiserName::Sgd => Optimiser::Sgd { momentum: self.momentum, nesterov: self.nesterov },
