@@ -6,7 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    clip_options::{ClipOptions, note},
+    clip_options::ClipOptions,
+    encoder::{naming_error, note},
     misuse,
     options::DeviceOptions,
     print_json, print_line,
@@ -89,12 +90,7 @@ impl Name {
         for bar in [names_bar, pictures_bar] {
             bar.finish();
         }
-        let found = found.map_err(|error| match error {
-            ClipError::LongLabel { .. } | ClipError::UnknownName { .. } => {
-                misuse(format!("--labels: {error}"))
-            }
-            error => error.into(),
-        })?;
+        let found = found.map_err(|error| naming_error("--labels", error))?;
         found.notes.iter().for_each(|text| note(text));
         if let Some(out) = &self.out {
             atomic::write_bytes(out, csv(&self.images, &found).as_bytes())?;
