@@ -6,6 +6,7 @@ mod attack_choices;
 mod attack_options;
 mod bench;
 mod capture;
+mod clip_options;
 mod config;
 mod config_command;
 mod data_options;
@@ -20,6 +21,7 @@ mod labels;
 mod metrics;
 mod model_options;
 mod name;
+mod named_sets;
 mod naming_options;
 mod observation;
 mod observed;
@@ -33,7 +35,9 @@ mod study;
 mod summary;
 mod threat_options;
 mod train;
+mod train_clip;
 mod train_victim;
+mod training_options;
 mod weights;
 
 use std::{

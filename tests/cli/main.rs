@@ -16,4 +16,5 @@ mod pairings;
 mod server;
 mod support;
 mod train;
+mod train_clip;
 mod weights;

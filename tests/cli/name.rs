@@ -128,7 +128,6 @@ fn models_that_are_not_there_are_errors_that_say_what_to_do() {
         assert_eq!(output.status.code(), Some(1), "{clip}");
         words.iter().for_each(|word| assert!(stderr(&output).contains(word), "{}", stderr(&output)));
     };
-    check("builtin", &["built-in model is not part of this build"]);
     check("clip-vit-b32", &["`gia-gpu weights get clip-vit-b32`"]);
     check("no/such/clip", &["no/such/clip", "cannot be read"]);
     check(clip_fixture().to_str().unwrap(), &["not in the model's vocabulary of 50", "49408"]);
