@@ -192,7 +192,7 @@ fn a_ranking_tells_ties_margin_and_the_true_place() {
     let document = parse(&page_of(clear).render().unwrap());
     assert!(
         texts(&document, "section > p")[1]
-            .contains("The runner-up of 11 hypotheses lies +4.000 % above the first.")
+            .contains("The runner-up of 11 hypotheses lies +4.00 % above the first.")
     );
     assert_eq!(texts(&document, ".ranking tr.true th"), ["2"]);
 }
