@@ -13,6 +13,7 @@ pub mod nn;
 pub mod plan;
 pub mod random;
 pub mod report;
+pub mod semantic;
 pub mod tape;
 pub mod tensor_file;
 pub mod train;

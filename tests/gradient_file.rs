@@ -38,6 +38,7 @@ fn what_is_written_is_read_back() {
         classes: Some(10),
         mean: Some(vec![0.4914, 0.4822, 0.4465]),
         std: Some(vec![0.247, 0.2435, 0.2616]),
+        victim: Some("0a1b".into()),
     };
     GradientFile::write(&path, &gradients(), &info).unwrap();
     let read = GradientFile::read(&path).unwrap();
@@ -63,6 +64,7 @@ fn what_is_written_is_read_back() {
             ("options", "stem=cifar"),
             ("std", "0.247,0.2435,0.2616"),
             ("version", "1"),
+            ("victim", "0a1b"),
         ]
     );
 }

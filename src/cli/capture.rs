@@ -92,6 +92,7 @@ impl Capture {
             classes: Some(victim.model.classes),
             mean: Some(normalisation.mean().to_vec()),
             std: Some(normalisation.std().to_vec()),
+            victim: Some(victim.fingerprint()),
         };
         if let Some(path) = &self.save_weights {
             let architecture = Some(victim.model.name.clone());

@@ -22,22 +22,32 @@ pub struct DataOptions {
     /// embedded samples (Fashion-MNIST)
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
-    /// Pictures in a batch
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub batch: usize,
-    /// Independent batches, from the first picture on, attacked side by side
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub batches: usize,
+    /// Pictures in a batch (default 1)
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+    /// Independent batches, from the first picture on, attacked side by side (default 1)
+    #[arg(long, value_name = "N")]
+    pub batches: Option<usize>,
     /// Labels of a batch: any, distinct, or equal:N for N of one class and the others distinct
     #[arg(long, value_name = "R", default_value = "any")]
     batch_labels: BatchRule,
 }
 
 impl DataOptions {
+    /// `B`
+    pub fn batch(&self) -> usize {
+        self.batch.unwrap_or(1)
+    }
+
+    /// `M`
+    pub fn batches(&self) -> usize {
+        self.batches.unwrap_or(1)
+    }
+
     pub fn open(&self) -> anyhow::Result<Dataset> {
-        check_batch(self.batch)?;
-        if !(1..=MAX_BATCH).contains(&self.batches) {
-            return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches)));
+        check_batch(self.batch())?;
+        if !(1..=MAX_BATCH).contains(&self.batches()) {
+            return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches())));
         }
         Ok(match &self.data {
             Some(path) => Dataset::open(path)?,
@@ -56,7 +66,7 @@ impl DataOptions {
 
     /// Batches that keep the rule, fitted to the victim's input.
     pub fn read(&self, dataset: &Dataset, victim: &Victim) -> anyhow::Result<Vec<ClientBatch>> {
-        let (batch, batches) = (self.batch, self.batches);
+        let (batch, batches) = (self.batch(), self.batches());
         let chosen = dataset
             .batches(batch, batches, self.batch_labels)
             .map_err(|error| misuse(format!("--batch {batch} × --batches {batches}: {error}")))?;

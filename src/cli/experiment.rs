@@ -1,10 +1,11 @@
 //! Clients, their defences and the eavesdropper: what `run` and `defences` do to batches.
 
-use super::{misuse, options::attack};
+use super::{misuse, options::attack, progress::Progress};
 use crate::{
     attack::{
         config::{AttackConfig, StatisticsTarget},
         invert::{Reconstruction, Setting, Target},
+        labels::LabelMetrics,
     },
     data::{Dataset, Normalisation, Picture},
     device::Device,
@@ -101,6 +102,7 @@ impl Experiment<'_> {
         let batch = self.batch();
         let mut client = Defended::new(self.device, victim, protocol, defences, batch)?;
         let (mut losses, mut targets) = (vec![], vec![]);
+        let bar = Progress::counting("capturing");
         for (number, pictures) in self.batches.iter().enumerate() {
             let images = self.normalisation.normalise(&pictures.pictures)?;
             let update = client.update(&images, &pictures.labels, self.seed, number)?;
@@ -115,9 +117,19 @@ impl Experiment<'_> {
             };
             let labels = self.labels_given.then(|| pictures.labels.clone());
             targets.push(Target { gradient: update.gradient, labels, weights, statistics });
+            bar.count(targets.len(), self.batches.len());
         }
+        bar.finish();
         Ok((losses, targets))
     }
+}
+
+/// How well labels were restored, mean over the batches.
+pub fn label_metrics(found: &[Reconstruction], batches: &[ClientBatch], classes: usize) -> LabelMetrics {
+    let pairs = found.iter().zip(batches);
+    let all: Vec<LabelMetrics> =
+        pairs.map(|(f, b)| LabelMetrics::of(&f.labels, &b.labels, classes)).collect();
+    LabelMetrics::mean(&all)
 }
 
 /// Batches of these indices, with the data set's own labels.

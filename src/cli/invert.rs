@@ -2,29 +2,23 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
-    command_line, misuse,
-    model_options::{ModelOptions, known_from, victim_error},
-    observed::{ObservedOptions, check_kind, check_sign, say_positions},
-    options::{DeviceOptions, NormalisationOptions, attack, check_batch, parse_labels, same_file},
+    model_options::ModelOptions,
+    observation::{Observation, Observing},
+    observed::ObservedOptions,
+    options::{DeviceOptions, NormalisationOptions, attack},
     print_json, print_line,
     protocol_options::ProtocolOptions,
+    run::report::{Study, captions},
     summary,
-    threat_options::{Setup, ThreatOptions},
+    threat_options::ThreatOptions,
 };
 use crate::{
-    attack::{
-        config::StatisticsTarget,
-        invert::{Setting, Target},
-    },
-    data::Normalisation,
-    federated::{Victim, observed::batch_statistics},
-    report::{Batch, Defences, OutputFolder, Restart, RunReport, ThreatRecord},
-    tensor_file::GradientFile,
+    attack::invert::Setting,
+    report::{Defences, OutputFolder},
 };
 
 /// Attack a gradient file: restore labels where they are not given, and reconstruct the pictures.
@@ -71,46 +65,20 @@ pub struct Invert {
 
 impl Invert {
     pub fn run(self) -> anyhow::Result<()> {
-        let observed = GradientFile::read(&self.gradient)?;
-        let info = &observed.info.clone();
-        self.check()?;
-        let known = known_from(info, &self.model, &self.gradient)?;
-        let request = self.model.request(&known)?;
-        let config = self.attack.config(&request.name)?;
-        let batch = self.batch_size(info.batch_size)?;
-        let protocol = self.protocol.protocol(info, batch)?;
-        let kind = self.observed.kind(info, &self.gradient, &protocol)?;
-        check_kind(kind, &protocol)?;
-        let victim = Victim::from_file(&self.weights, &request).map_err(victim_error)?;
-        say_positions(&self.weights, victim.positions.as_ref());
-        let setup = Setup {
-            config: &config,
-            protocol: &protocol,
-            labels_given: self.labels.is_some(),
-            adaptive: false,
-            batch_norm: victim.has_batch_norm(),
+        let observing = Observing {
+            model: &self.model,
+            weights: &self.weights,
+            gradients: std::slice::from_ref(&self.gradient),
+            observed: &self.observed,
+            protocol: &self.protocol,
+            threat: &self.threat,
+            labels: self.labels.as_deref(),
+            batch: self.batch,
+            attack: &self.attack,
+            normalisation: &self.normalisation,
         };
-        let threat_model = self.threat.check(&setup)?;
-        let wants_statistics = setup.batch_norm
-            && config.batch_norm != 0.0
-            && config.batch_norm_target == StatisticsTarget::Batch;
-        let (gradient, buffers) = self.observed.read(observed, &victim, &protocol, kind, wants_statistics)?;
-        check_sign(&victim, &gradient, batch, &self.gradient)?;
-        let statistics = buffers.map(|returned| {
-            let counts = victim.model.statistics_counts(batch / protocol.clients);
-            batch_statistics(&victim, &protocol, &returned, &counts)
-        });
-        let shape = victim.image_shape();
-        let known = match (&info.mean, &info.std) {
-            (Some(mean), Some(std)) => Some(
-                Normalisation::new(mean.clone(), std.clone())
-                    .with_context(|| self.gradient.display().to_string())?,
-            ),
-            _ => None,
-        };
-        let normalisation = self.normalisation.open(shape[0], known)?;
-        let classes = victim.model.classes;
-        let labels = self.labels.as_ref().map(|l| parse_labels(l, batch, classes)).transpose()?;
+        let Observation { victim, protocol, batch, normalisation, config, threat_model, targets } =
+            observing.open()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
@@ -124,80 +92,26 @@ impl Invert {
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let target = Target { gradient, labels, weights: None, statistics };
-        let (found, timing) = attack(&*device, &setting, &[target])?;
-        let found = &found[0];
-        let pictures = normalisation.denormalise(&found.best().images, shape[1], shape[2])?;
-        let report = RunReport {
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-            command: command_line(),
-            seed: self.seed,
-            device: device.info(),
-            threat_model: ThreatRecord::new(threat_model, &victim, &protocol, &config, found.label_source),
-            protocol,
-            attack: config.clone(),
-            architecture: victim.model.name.clone(),
-            architecture_options: victim.model.options.to_string(),
-            classes,
-            batch,
-            restarts: self.attack.trials,
+        let (found, timing) = attack(&*device, &setting, &targets)?;
+        let [_, height, width] = victim.image_shape();
+        let pictures = normalisation.denormalise(&found[0].best().images, height, width)?;
+        let study = Study {
+            device: &*device,
+            setting,
+            threat_model,
             data: self.gradient.display().to_string(),
-            normalisation: normalisation.clone(),
             defences: Defences::default(),
             timing,
-            metrics: None,
-            floors: None,
-            labels: None,
-            batches: vec![Batch {
-                pictures: (0..batch).collect(),
-                true_labels: None,
-                labels: found.labels.clone(),
-                label_source: found.label_source,
-                label_warnings: found.label_warnings.clone(),
-                class_names: None,
-                client_loss: None,
-                best_restart: found.best,
-                restarts: Restart::all(found),
-                metrics: None,
-            }],
+            found: &found,
+            pictures: &[pictures],
+            truth: None,
+            semantic: None,
         };
-        let captions: Vec<String> = found.labels.iter().map(|l| format!("label {l}")).collect();
-        folder.write(None, &pictures, &captions, &report)?;
+        let report = study.report()?;
+        folder.write(None, &study.pictures[0], &captions(&report), &report)?;
         if self.json {
             return print_json(&report);
         }
         print_line(format!("{}\nwrote {}", summary::of(&report), self.out.join("grid.png").display()))
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        let file = self.gradient.display();
-        if same_file(&self.weights, &self.gradient) {
-            return Err(misuse(format!("--weights and --gradient name the same file, {file}")));
-        }
-        Ok(())
-    }
-
-    /// Of the gradient file, of `--batch`, or the number of labels.
-    fn batch_size(&self, in_file: Option<usize>) -> anyhow::Result<usize> {
-        let from_labels = self.labels.as_ref().map(|l| l.split(',').count());
-        if let Some(batch) = self.batch {
-            check_batch(batch)?;
-        }
-        if let (Some(file), Some(option)) = (in_file, self.batch)
-            && file != option
-        {
-            return Err(misuse(format!(
-                "--batch: expected {file}, the batch size in {}, found {option}",
-                self.gradient.display()
-            )));
-        }
-        match in_file.or(self.batch).or(from_labels) {
-            Some(n) => Ok(n),
-            None => Err(misuse(format!(
-                "{} does not say its batch size: give --batch or --labels",
-                self.gradient.display()
-            ))),
-        }
     }
 }

@@ -1,21 +1,23 @@
 //! `gia-gpu name`
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{misuse, options::DeviceOptions, print_json, print_line, progress::Progress};
+use super::{
+    encoder::{self, note},
+    misuse,
+    options::DeviceOptions,
+    print_json, print_line,
+    progress::Progress,
+};
 use crate::{
     clip::{
-        Activation, Clip, ClipError, Encoder, Templates, builtin,
+        Activation, ClipError, builtin,
         zero_shot::{Names, check_labels, check_size, name_pictures},
     },
     data::{Picture, atomic},
-    weights::{cached, known},
 };
 
 /// Names printed for each picture; `--json` and `--out` have all.
@@ -72,16 +74,12 @@ impl Name {
     pub fn run(self) -> anyhow::Result<()> {
         let labels: Vec<String> = self.labels.split(',').map(String::from).collect();
         check_labels(&labels).map_err(|error| misuse(format!("--labels: {error}")))?;
-        let templates = match self.templates.to_str() {
-            Some("imagenet") => Templates::imagenet(),
-            Some("plain") => Templates::plain(),
-            _ => Templates::read(&self.templates)?,
-        };
+        let templates = encoder::templates(&self.templates)?;
         // Before the model is read, which takes longer.
         for image in &self.images {
             check_size(&image.display().to_string(), Picture::read_size(image)?)?;
         }
-        let encoder = self.open()?;
+        let encoder = encoder::open(&self.clip, self.activation)?;
         let device = self.device.device.open()?;
         let pictures = self
             .images
@@ -96,10 +94,7 @@ impl Name {
         for bar in [names_bar, pictures_bar] {
             bar.finish();
         }
-        let found = found.map_err(|error| match error {
-            ClipError::LongLabel { .. } => misuse(format!("--labels: {error}")),
-            error => error.into(),
-        })?;
+        let found = found.map_err(|error| encoder::naming_error("--labels", error))?;
         found.notes.iter().for_each(|text| note(text));
         if let Some(out) = &self.out {
             atomic::write_bytes(out, csv(&self.images, &found).as_bytes())?;
@@ -110,33 +105,6 @@ impl Name {
         }
         print_line(table(&self.images, &found))
     }
-
-    fn open(&self) -> anyhow::Result<Box<dyn Encoder>> {
-        if self.clip.as_os_str() == builtin::NAME {
-            return Ok(builtin::open()?);
-        }
-        let path = match self.clip.to_str().filter(|_| !self.clip.exists()).and_then(|name| known(name).ok())
-        {
-            None => self.clip.clone(),
-            Some(entry) => match cached(entry)? {
-                Some(found) => found.folder,
-                None => {
-                    anyhow::bail!(
-                        "{0} is not on this machine yet: `gia-gpu weights get {0}` fetches it",
-                        entry.name
-                    )
-                }
-            },
-        };
-        let clip = Clip::open(&path, self.activation)?;
-        clip.notes.iter().for_each(|text| note(text));
-        Ok(Box::new(clip))
-    }
-}
-
-/// Says something beside the result.
-fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "note: {text}");
 }
 
 /// A line a picture: its most probable names.

@@ -40,6 +40,11 @@ pub type Observed = (Vec<Vec<f32>>, Option<Vec<Vec<f32>>>);
 const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
 
 impl ObservedOptions {
+    /// Whether none of them is given.
+    pub fn is_default(&self) -> bool {
+        self.kind.is_none()
+    }
+
     /// # Errors
     /// The option contradicts the file.
     pub fn kind(&self, info: &GradientInfo, path: &Path, protocol: &Protocol) -> anyhow::Result<Kind> {

@@ -21,8 +21,87 @@ pub struct Names {
 /// Told what is encoded: `names` or `pictures`, how many are done and of how many.
 pub type Progress<'p> = &'p mut dyn FnMut(&'static str, usize, usize);
 
-/// Compares every picture with every name. `pictures`: what to call each in an error, and how to get it; they are
-/// read one after the other.
+/// A model that is ready to compare any number of pictures with the same names: names are encoded and the image half
+/// is compiled once.
+pub struct Namer<'e> {
+    encoder: &'e dyn Encoder,
+    /// `N` names.
+    pub labels: Vec<String>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// `(N,E)`, of length 1.
+    vectors: Vec<f32>,
+    images: ImageEncoder<'e>,
+}
+
+/// What a model says about pictures, a row each.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// `(P,N)`: rows sum to 1.
+    pub probabilities: Vec<Vec<f64>>,
+    /// `(P,N)`
+    pub cosine: Vec<Vec<f64>>,
+}
+
+impl<'e> Namer<'e> {
+    /// `most`: pictures that one run may hold, see [`ImageEncoder::new`].
+    ///
+    /// # Errors
+    /// What is wrong with a name shows here, before any picture is computed.
+    pub fn new(
+        device: &'e dyn Device,
+        encoder: &'e dyn Encoder,
+        labels: &[String],
+        templates: &Templates,
+        most: usize,
+        progress: Progress,
+    ) -> Result<Namer<'e>, ClipError> {
+        let labels = check_labels(labels)?;
+        let names =
+            encoder.name_features(device, &labels, templates, &mut |done, of| progress("names", done, of))?;
+        let images = ImageEncoder::new(device, encoder, most)?;
+        Ok(Namer { encoder, labels, notes: names.notes, vectors: names.vectors, images })
+    }
+
+    /// What a report calls the model.
+    pub fn model(&self) -> String {
+        self.encoder.model()
+    }
+
+    /// Compares every picture with every name. `pictures`: what to call each in an error, and how to get it; they are
+    /// read one after the other.
+    pub fn rows(
+        &mut self,
+        pictures: impl ExactSizeIterator<Item = (String, Result<Picture, ClipError>)>,
+        progress: Progress,
+    ) -> Result<Rows, ClipError> {
+        let width = self.vectors.len() / self.labels.len();
+        let count = pictures.len();
+        let mut found = Rows::default();
+        let mut pictures = pictures.peekable();
+        while pictures.peek().is_some() {
+            let mut calls = vec![];
+            let mut prepared = vec![];
+            for (call, picture) in pictures.by_ref().take(self.images.batch()) {
+                let picture = picture?;
+                check_size(&call, [picture.height, picture.width])?;
+                prepared.extend(self.images.prepare(picture)?);
+                calls.push(call);
+            }
+            let features = self.images.features(&prepared)?;
+            for (call, feature) in calls.iter().zip(features.chunks(width)) {
+                let direction = directions(feature, width, || call.clone())?;
+                let cosine: Vec<f64> = self.vectors.chunks(width).map(|name| dot(&direction, name)).collect();
+                found.probabilities.push(softmax(&cosine, f64::from(self.encoder.scale())));
+                found.cosine.push(cosine);
+            }
+            progress("pictures", found.cosine.len(), count);
+        }
+        Ok(found)
+    }
+}
+
+/// Compares every picture with every name, once; see [`Namer`].
 pub fn name_pictures(
     device: &dyn Device,
     encoder: &dyn Encoder,
@@ -31,34 +110,9 @@ pub fn name_pictures(
     pictures: impl ExactSizeIterator<Item = (String, Result<Picture, ClipError>)>,
     progress: Progress,
 ) -> Result<Names, ClipError> {
-    let labels = check_labels(labels)?;
-    // Names come first: what is wrong with one shows before the pictures are computed.
-    let names =
-        encoder.name_features(device, &labels, templates, &mut |done, of| progress("names", done, of))?;
-    let width = names.vectors.len() / labels.len();
-    let mut found = Names { labels, probabilities: vec![], cosine: vec![], notes: names.notes };
-    let count = pictures.len();
-    let mut images = ImageEncoder::new(device, encoder, count)?;
-    let mut pictures = pictures.peekable();
-    while pictures.peek().is_some() {
-        let mut calls = vec![];
-        let mut prepared = vec![];
-        for (call, picture) in pictures.by_ref().take(images.batch()) {
-            let picture = picture?;
-            check_size(&call, [picture.height, picture.width])?;
-            prepared.extend(images.prepare(picture)?);
-            calls.push(call);
-        }
-        let features = images.features(&prepared)?;
-        for (call, feature) in calls.iter().zip(features.chunks(width)) {
-            let direction = directions(feature, width, || call.clone())?;
-            let cosine: Vec<f64> = names.vectors.chunks(width).map(|name| dot(&direction, name)).collect();
-            found.probabilities.push(softmax(&cosine, f64::from(encoder.scale())));
-            found.cosine.push(cosine);
-        }
-        progress("pictures", found.cosine.len(), count);
-    }
-    Ok(found)
+    let mut namer = Namer::new(device, encoder, labels, templates, pictures.len(), progress)?;
+    let Rows { probabilities, cosine } = namer.rows(pictures, progress)?;
+    Ok(Names { labels: namer.labels, probabilities, cosine, notes: namer.notes })
 }
 
 /// Refuses a picture `[H, W]` that shows nothing.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use super::nearest::nearest;
 use crate::{
     device::{DeviceError, host},
@@ -178,6 +180,17 @@ impl Victim {
             (d.name.clone(), Tensor { shape: d.shape.clone(), data: data.clone() })
         };
         self.declarations.iter().zip(tensors).map(tensor).collect()
+    }
+
+    /// SHA-256 over names, shapes and values of all tensors: two victims with the same one are the same.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for (declaration, tensor) in self.declarations.iter().zip(&self.tensors) {
+            hash.update(format!("{} {:?}\n", declaration.name, declaration.shape));
+            let values: Vec<u8> = tensor.iter().flat_map(|value| value.to_le_bytes()).collect();
+            hash.update(values);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Size of one gradient in memory.

@@ -12,24 +12,27 @@ use crate::data::{DataError, Picture};
 
 /// Begins the name of the folder in which a report is put together.
 const STAGE: &str = ".gia-gpu-partial-";
+const PAGE: &str = "report.html";
 
 /// A folder that has been found writable, before anything is computed.
 pub struct OutputFolder {
     path: PathBuf,
     /// Outermost folder made for it; removed again if nothing is written.
     made: Option<PathBuf>,
+    page: Option<String>,
 }
 
 impl OutputFolder {
     /// Makes the folder if needed and tries to write to it.
     pub fn open(path: &Path) -> Result<OutputFolder, ReportError> {
         let missing = path.ancestors().filter(|a| !a.as_os_str().is_empty() && !a.exists()).last();
-        let folder = OutputFolder { path: path.to_owned(), made: missing.map(Path::to_owned) };
+        let folder = OutputFolder { path: path.to_owned(), made: missing.map(Path::to_owned), page: None };
         for (entry, is_folder) in [
             (path, true),
             (&folder.images(), true),
             (&path.join("grid.png"), false),
             (&folder.report(), false),
+            (&path.join(PAGE), false),
         ] {
             if entry.exists() && entry.is_dir() != is_folder {
                 let kind = |is_folder| String::from(if is_folder { "a folder" } else { "a file" });
@@ -42,8 +45,14 @@ impl OutputFolder {
         Ok(folder)
     }
 
+    /// `report.html`, to be written with the rest: what [`super::html::Page::render`] made.
+    pub fn set_page(&mut self, html: String) {
+        self.page = Some(html);
+    }
+
     /// Writes `images/original_NN.png`, `images/reconstruction_NN.png`, `grid.png` (of the first 1024
-    /// pictures) and `report.json`, replacing those of an earlier run. Other files stay.
+    /// pictures), `report.html` if there is a page, and `report.json`, replacing those of an earlier run. Other
+    /// files stay.
     pub fn write(
         mut self,
         originals: Option<&[Picture]>,
@@ -71,6 +80,9 @@ impl OutputFolder {
         }
         let captions = &captions[..captions.len().min(MOST_PICTURES)];
         write_picture_grid(&stage.path().join("grid.png"), &rows, captions)?;
+        if let Some(page) = &self.page {
+            atomic::write_bytes(&stage.path().join(PAGE), page.as_bytes())?;
+        }
         atomic::write_json(&stage.path().join("report.json"), report)?;
         self.replace(stage.path())?;
         self.made = None;
@@ -79,10 +91,12 @@ impl OutputFolder {
 
     /// Moves what is in `stage` to its place.
     fn replace(&self, stage: &Path) -> Result<(), ReportError> {
-        // A report.json beside pictures of another run would be a lie: it goes first and comes last.
+        // A report beside pictures of another run would be a lie: it goes first and comes last.
         let images = self.images();
-        if self.report().exists() {
-            fs::remove_file(self.report()).map_err(unwritable(&self.report()))?;
+        for stale in [self.report(), self.path.join(PAGE)] {
+            if stale.exists() {
+                fs::remove_file(&stale).map_err(unwritable(&stale))?;
+            }
         }
         fs::create_dir_all(&images).map_err(unwritable(&images))?;
         for old in names(&images)?.iter().filter(|name| is_ours(name)) {
@@ -90,7 +104,8 @@ impl OutputFolder {
             fs::remove_file(&old).map_err(unwritable(&old))?;
         }
         let pictures = names(&stage.join("images"))?.into_iter().map(|name| format!("images/{name}"));
-        for name in pictures.chain(["grid.png".into(), "report.json".into()]) {
+        let page = self.page.as_ref().map(|_| PAGE.into());
+        for name in pictures.chain(["grid.png".into()]).chain(page).chain(["report.json".into()]) {
             let target = self.path.join(&name);
             fs::rename(stage.join(&name), &target).map_err(unwritable(&target))?;
         }

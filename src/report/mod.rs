@@ -2,6 +2,7 @@
 
 mod caption;
 mod folder;
+pub mod html;
 mod picture_grid;
 mod run;
 mod statistics;
@@ -20,6 +21,10 @@ use crate::data::DataError;
 pub enum ReportError {
     #[error("picture grid: expected {expected}, found {found}")]
     Grid { expected: String, found: String },
+    #[error("report.html, {what}: expected {expected}, found {found}")]
+    Section { what: String, expected: String, found: String },
+    #[error("report.html: {0}")]
+    Template(#[from] askama::Error),
     #[error(transparent)]
     Data(#[from] DataError),
 }

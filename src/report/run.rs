@@ -18,6 +18,7 @@ use crate::{
     metrics::Comparison,
     nn::Mode,
     random,
+    semantic::SemanticReport,
 };
 
 /// Points of a loss history that a report keeps.
@@ -29,6 +30,8 @@ pub struct RunReport {
     pub version: &'static str,
     /// As called.
     pub command: Vec<String>,
+    /// What was found, in one sentence.
+    pub verdict: String,
     pub seed: u64,
     pub device: DeviceInfo,
     /// What the eavesdropper is granted.
@@ -40,6 +43,9 @@ pub struct RunReport {
     pub attack: AttackConfig,
     pub architecture: String,
     pub classes: usize,
+    /// `K`: the data set's label of class index 0, 1, …, see [`crate::semantic::ClassOrder`]; all labels in a report are
+    /// such indices. Absent where the gradients came from elsewhere.
+    pub class_order: Option<Vec<usize>>,
     /// `B`
     pub batch: usize,
     pub restarts: usize,
@@ -53,6 +59,8 @@ pub struct RunReport {
     pub floors: Option<Floors>,
     /// How well labels were restored, mean over the batches; absent where they were given or are unknown.
     pub labels: Option<LabelMetrics>,
+    /// What the labels mean, read off the reconstructions; absent where naming was left out.
+    pub semantic: Option<SemanticReport>,
     pub batches: Vec<Batch>,
 }
 

@@ -45,6 +45,8 @@ pub struct GradientInfo {
     pub mean: Option<Vec<f32>>,
     /// `(C)`: then divided by.
     pub std: Option<Vec<f32>>,
+    /// Fingerprint of the weights that the client started from.
+    pub victim: Option<String>,
 }
 
 /// A gradient and what is known about it.
@@ -86,6 +88,7 @@ impl GradientFile {
             ("classes", info.classes.map(|n| n.to_string())),
             ("mean", info.mean.as_deref().map(join)),
             ("std", info.std.as_deref().map(join)),
+            ("victim", info.victim.clone()),
         ];
         let metadata =
             fields.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect();
@@ -156,6 +159,7 @@ fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
         classes: count("classes")?,
         mean: per_channel("mean", "numbers", |v| v.is_finite())?,
         std: per_channel("std", "numbers above 0", |v| v.is_finite() && *v > 0.0)?,
+        victim: file.metadata.get("victim").cloned(),
     };
     for (key, other) in [("mean", "std"), ("std", "mean")] {
         if file.metadata.contains_key(key) && !file.metadata.contains_key(other) {

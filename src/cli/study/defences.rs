@@ -9,13 +9,12 @@ use super::super::{
     attack_options::AttackOptions,
     data_options::DataOptions,
     defence_options::check,
-    experiment::Experiment,
+    experiment::{Experiment, label_metrics},
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
     protocol_options::ProtocolOptions,
-    run_report::label_metrics,
 };
 use crate::{
     attack::{config::AttackConfig, labels::LabelMetrics},
@@ -132,7 +131,7 @@ impl DefenceStudy {
         if self.attack.iterations.is_none() {
             config.iterations = config.iterations.min(ITERATIONS);
         }
-        let protocol = self.protocol.protocol(&GradientInfo::default(), self.data.batch)?;
+        let protocol = self.protocol.protocol(&GradientInfo::default(), self.data.batch())?;
         let wanted = self.wanted(&protocol)?;
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
@@ -182,8 +181,8 @@ impl DefenceStudy {
             architecture: victim.model.describe(),
             weights: victim.weights.clone(),
             data: dataset.name.clone(),
-            batch: self.data.batch,
-            batches: self.data.batches,
+            batch: self.data.batch(),
+            batches: self.data.batches(),
             protocol,
             attack: config.clone(),
             delta: accountant::DELTA,
@@ -218,7 +217,7 @@ fn leak(experiment: &Experiment) -> anyhow::Result<Leak> {
     let compared = pairs.map(|(b, p)| compare(&b.pictures, p)).collect::<Result<Vec<_>, _>>()?;
     let all = figures(&compared).expect("at least one batch");
     Ok(Leak {
-        labels: label_metrics(experiment, &outcome),
+        labels: label_metrics(&outcome.found, experiment.batches, experiment.victim.model.classes),
         psnr: all.psnr.one_to_one,
         ssim: all.ssim.one_to_one,
     })

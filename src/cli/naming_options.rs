@@ -1,0 +1,174 @@
+//! Options of naming: what a reconstruction shows, in words.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{encoder, misuse};
+use crate::{
+    clip::{
+        Activation, Encoder, Templates, builtin,
+        zero_shot::{Namer, check_labels},
+    },
+    device::Device,
+    semantic::Assignment,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AssignmentChoice {
+    /// Each index its most probable name
+    Greedy,
+    /// Every index another name, for the largest sum of probabilities
+    OneToOne,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AggregationChoice {
+    /// Every batch counts the same
+    Equal,
+    /// A batch counts by the lowest objective of all batches over its own: what was matched better counts more
+    Objective,
+}
+
+/// What the label indices mean.
+#[derive(Args, Clone, Debug)]
+pub struct NamingOptions {
+    /// What names the pictures: a CLIP's safetensors file, a folder with model.safetensors (and config.json), a name
+    /// from `gia-gpu weights list`, or builtin (default: builtin)
+    #[arg(long, value_name = "PATH|builtin")]
+    clip: Option<PathBuf>,
+    /// Candidate names for the label indices, as in dog,cat,airplane (default: the data set's class names)
+    #[arg(long, value_name = "NAME,NAME", allow_hyphen_values = true)]
+    names: Option<String>,
+    /// Sentences that names are put into: CLIP's 80 for ImageNet, the name alone, or a file with one a line and {} in it
+    #[arg(long, value_name = "FILE|imagenet|plain", default_value = "imagenet")]
+    templates: PathBuf,
+    /// Activation of the CLIP's hidden layers, where no config.json says
+    #[arg(long, value_enum)]
+    clip_activation: Option<Activation>,
+    /// How names are given to label indices; the report has both
+    #[arg(long, value_enum, default_value = "greedy")]
+    pub assignment: AssignmentChoice,
+    /// How much each batch counts where an index was seen in several
+    #[arg(long, value_enum, default_value = "equal")]
+    pub aggregation: AggregationChoice,
+    /// Leave naming out
+    #[arg(long, conflicts_with_all = ["clip", "names", "templates", "clip_activation", "assignment", "aggregation"])]
+    no_names: bool,
+}
+
+/// A model and the names that it is to choose from, not yet encoded.
+pub struct Choice {
+    encoder: Box<dyn Encoder>,
+    pub names: Vec<String>,
+    templates: Templates,
+    /// Whether the user asked for them.
+    explicit: bool,
+}
+
+impl From<AssignmentChoice> for Assignment {
+    fn from(choice: AssignmentChoice) -> Self {
+        match choice {
+            AssignmentChoice::Greedy => Assignment::Greedy,
+            AssignmentChoice::OneToOne => Assignment::OneToOne,
+        }
+    }
+}
+
+impl NamingOptions {
+    /// What is to name the pictures; `class_names`: of the data set, where one is known. `None`: nothing, for the reason
+    /// that was printed, or because the user wants it so.
+    ///
+    /// # Errors
+    /// What is wrong with a model or with names that the user gave.
+    pub fn open(&self, class_names: Option<&[String]>) -> anyhow::Result<Option<Choice>> {
+        if self.no_names {
+            return Ok(None);
+        }
+        let templates = encoder::templates(&self.templates)?;
+        let explicit = self.clip.is_some() || self.names.is_some();
+        let names = match (&self.names, class_names) {
+            (Some(names), _) => names.split(',').map(String::from).collect(),
+            (None, Some(names)) => names.to_vec(),
+            (None, None) if explicit => {
+                return Err(misuse("--clip needs candidate names: give --names dog,cat,…"));
+            }
+            (None, None) => {
+                left_out(&"give candidate names with --names dog,cat,…");
+                return Ok(None);
+            }
+        };
+        let names = match check_labels(&names) {
+            Ok(names) => names,
+            Err(error) if explicit => return Err(encoder::naming_error(self.names_option(), error)),
+            Err(error) => {
+                left_out(&error);
+                return Ok(None);
+            }
+        };
+        let clip = self.clip.clone().unwrap_or_else(|| builtin::NAME.into());
+        match encoder::open(&clip, self.clip_activation) {
+            Ok(encoder) => Ok(Some(Choice { encoder, names, templates, explicit })),
+            Err(error) if !explicit => {
+                left_out(&format!("{error:#}"));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where the names come from, for a message.
+    fn names_option(&self) -> &'static str {
+        if self.names.is_some() { "--names" } else { "class names of the data set (others by --names)" }
+    }
+
+    /// One-to-one naming of so many label indices at least needs as many names.
+    pub fn check_count(&self, choice: &Choice, indices: usize) -> anyhow::Result<()> {
+        match self.assignment {
+            AssignmentChoice::OneToOne if choice.names.len() < indices => Err(misuse(format!(
+                "--assignment one-to-one: {indices} label indices need as many candidate names, found {}: give more with \
+                 --names, or take greedy",
+                choice.names.len()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Encodes the names and compiles the image half, so that what is wrong with a name shows before anything is
+    /// attacked. `None` as for [`NamingOptions::open`].
+    pub fn namer<'c>(
+        &self,
+        choice: &'c Choice,
+        device: &'c dyn Device,
+        pictures: usize,
+        progress: &mut dyn FnMut(&'static str, usize, usize),
+    ) -> anyhow::Result<Option<Namer<'c>>> {
+        let Choice { encoder, names, templates, explicit } = choice;
+        match Namer::new(device, &**encoder, names, templates, pictures, progress) {
+            Ok(namer) => Ok(Some(namer)),
+            Err(error) if *explicit => Err(encoder::naming_error(self.names_option(), error)),
+            Err(error) => {
+                left_out(&error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// `(M)`: weights of the batches in the aggregation, from the lowest objective that each reached.
+    pub fn weights(&self, objectives: &[f32]) -> Vec<f64> {
+        let least = f64::from(f32::MIN_POSITIVE);
+        let objectives = objectives.iter().map(|&o| f64::from(o).max(least));
+        match self.aggregation {
+            AggregationChoice::Equal => vec![1.0; objectives.len()],
+            AggregationChoice::Objective => {
+                let lowest = objectives.clone().fold(f64::INFINITY, f64::min);
+                objectives.map(|o| lowest / o).collect()
+            }
+        }
+    }
+}
+
+fn left_out(why: &dyn std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "names left out: {why}");
+}

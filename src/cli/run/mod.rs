@@ -1,0 +1,183 @@
+//! `gia-gpu run`: from pictures, or from gradients that a client sent, to what they give away, in words.
+
+mod given;
+mod labels;
+mod names_table;
+mod page;
+pub mod report;
+mod simulated;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
+
+use super::{
+    attack_options::AttackOptions,
+    config,
+    data_options::DataOptions,
+    defence_options::DefenceOptions,
+    misuse,
+    model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
+    naming_options::NamingOptions,
+    observed::ObservedOptions,
+    options::{DeviceOptions, NormalisationOptions},
+    print_json, print_line,
+    protocol_options::ProtocolOptions,
+    summary,
+    threat_options::ThreatOptions,
+};
+use crate::{attack::config::AttackConfig, report::OutputFolder};
+
+use report::Study;
+
+/// Most iterations of an attack on the embedded samples, unless told otherwise: a first try is short.
+const DEMONSTRATION: usize = 2_000;
+/// Batches of a first try.
+const DEMONSTRATION_BATCHES: usize = 8;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LabelKnowledge {
+    /// Nothing: they are restored, or learned
+    Auto,
+    /// The eavesdropper is told them
+    Given,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ClassOrderChoice {
+    /// By seed, so that an index means nothing by its place
+    Shuffled,
+    /// As in the data set
+    DataSet,
+}
+
+/// Capture the gradients of training steps, or take given ones; restore labels, reconstruct the pictures, say what the
+/// labels mean, and report what was found.
+#[derive(Args)]
+#[command(
+    args_override_self = true,
+    after_help = "Examples:\n  gia-gpu run\n  gia-gpu run --data cifar-10-batches-bin --batch 4 --batches 8 --out report\n  \
+                  gia-gpu run --arch convnet64 --preset ig --batch 2 --trials 4 --config audit.toml\n  \
+                  gia-gpu run --gradient a.safetensors b.safetensors --weights victim.safetensors \
+                  --names dog,cat,ship\n\n`gia-gpu config init` writes a file with all these options."
+)]
+pub struct Run {
+    /// TOML file whose keys are these options; the command line wins
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataOptions,
+    /// Gradients or updates that were observed, in place of pictures: safetensors or .npz files of one victim, each a
+    /// batch; needs --weights
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "weights",
+          conflicts_with_all = ["data", "batches", "batch_labels", "defence", "adaptive", "class_order"])]
+    gradient: Vec<PathBuf>,
+    #[command(flatten)]
+    observed: ObservedOptions,
+    #[command(flatten)]
+    victim: VictimOptions,
+    #[command(flatten)]
+    protocol: ProtocolOptions,
+    #[command(flatten)]
+    defence: DefenceOptions,
+    #[command(flatten)]
+    threat: ThreatOptions,
+    /// What the eavesdropper knows of the labels
+    #[arg(long, value_enum, default_value = "auto")]
+    labels: LabelKnowledge,
+    #[command(flatten)]
+    attack: AttackOptions,
+    #[command(flatten)]
+    naming: NamingOptions,
+    /// Order of the class indices: the victim's last layer and the labels are changed together
+    #[arg(long, value_enum, default_value = "shuffled")]
+    class_order: ClassOrderChoice,
+    /// Seed of weights, class order and starts
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    #[command(flatten)]
+    normalisation: NormalisationOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    /// Folder to write report.html, report.json, images/ and grid.png to
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Run {
+    pub fn run(self) -> anyhow::Result<()> {
+        let run = match &self.config {
+            Some(path) => Run::resolve(path, std::env::args_os().skip(2))?.0,
+            None => self,
+        };
+        match run.gradient.is_empty() {
+            true => run.simulate(),
+            false => run.take(),
+        }
+    }
+
+    /// The command whose options these are.
+    pub fn command() -> clap::Command {
+        Run::augment_args(clap::Command::new("gia-gpu run"))
+    }
+
+    /// The file's options, then these arguments once more, which win.
+    pub fn resolve(
+        file: &std::path::Path,
+        arguments: impl Iterator<Item = OsString>,
+    ) -> anyhow::Result<(Run, ArgMatches)> {
+        let command = Run::command();
+        let mut all = config::arguments(file, &command)?;
+        all.insert(0, "gia-gpu run".into());
+        all.extend(arguments);
+        let matches = command
+            .try_get_matches_from(all)
+            .map_err(|error| misuse(format!("with the options of {}: {error}", file.display())))?;
+        Ok((Run::from_arg_matches(&matches)?, matches))
+    }
+
+    pub fn file(&self) -> Option<&std::path::Path> {
+        self.config.as_deref()
+    }
+
+    /// Whether somebody has a first look: embedded pictures, and nothing said of the effort.
+    fn is_demonstration(&self) -> bool {
+        self.data.data.is_none() && self.gradient.is_empty() && self.attack.iterations.is_none()
+    }
+
+    /// The attack's settings.
+    pub fn attack_config(&self) -> anyhow::Result<AttackConfig> {
+        let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
+        let mut config = self.attack.config(name)?;
+        if self.is_demonstration() {
+            config.iterations = config.iterations.min(DEMONSTRATION);
+        }
+        Ok(config)
+    }
+
+    /// Writes and prints what was found.
+    fn finish(&self, study: &Study, mut folder: OutputFolder) -> anyhow::Result<()> {
+        let report = study.report()?;
+        folder.set_page(page::page(study, &report).render()?);
+        folder.write(
+            study.originals().as_deref(),
+            &study.pictures.concat(),
+            &report::captions(&report),
+            &report,
+        )?;
+        if self.json {
+            return print_json(&report);
+        }
+        let names = report.semantic.as_ref().map(names_table::of);
+        let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
+        print_line(format!(
+            "{}\n{}\n{}\nwrote {html} and {grid}",
+            summary::of(&report),
+            names.unwrap_or_default(),
+            report.verdict
+        ))
+    }
+}

@@ -1,0 +1,231 @@
+//! `report.html` of a run.
+
+use super::{
+    names_table::rows,
+    report::{Study, Truth},
+};
+use crate::{
+    attack::invert::LabelSource,
+    data::Picture,
+    report::{
+        Batch, RunReport,
+        html::{
+            Cell, Curves, Facts, KeyFigure, Matrix, Measured, Original, Page, PictureBatch, Pictures,
+            Provenance, Reconstructed, Row, Section, Series, Table, Threat,
+        },
+    },
+    semantic::{IndexNaming, Score, SemanticReport},
+};
+
+/// Batches whose losses are drawn.
+const LOSSES: usize = 6;
+
+pub fn page(study: &Study, report: &RunReport) -> Page {
+    let mut sections = vec![Section::new("Pictures", pictures(study, report))];
+    if let Some(semantic) = &report.semantic {
+        sections.push(matrix(semantic));
+        sections.extend(accuracy(semantic));
+    }
+    sections.extend(likeness(report));
+    sections.push(Section::new("Loss", losses(report)));
+    if !report.defences.client.is_empty() {
+        sections.push(
+            Section::new("Defences", defences(report)).reading("What protected the client before it sent."),
+        );
+    }
+    sections.push(Section::new("Threat model", Threat::from(&report.threat_model.model)));
+    Page {
+        title: "What the update gives away".into(),
+        verdict: report.verdict.clone(),
+        figures: key_figures(report),
+        sections,
+        provenance: provenance(report),
+    }
+}
+
+fn pictures(study: &Study, report: &RunReport) -> Pictures {
+    let batches = report.batches.iter().enumerate().map(|(number, batch)| {
+        let title = format!("batch {number}");
+        let found = &study.pictures[number];
+        let named = report.semantic.as_ref().map(|s| &s.batches[number].labels[..]).unwrap_or_default();
+        let mut shown = match (&study.truth, &batch.metrics) {
+            (Some(truth), Some(metrics)) => {
+                let originals = &truth.batches[number].pictures;
+                let mut shown = PictureBatch::new(title, originals, found, metrics);
+                name_originals(&mut shown.originals, truth, number);
+                shown
+            }
+            _ => PictureBatch { title, originals: vec![], reconstructions: unmatched(found) },
+        };
+        for (picture, &index) in shown.reconstructions.iter_mut().zip(&batch.labels) {
+            let naming = named.iter().find(|n| n.index == index);
+            picture.label = Some(index);
+            picture.found = naming.map(|n| n.name.clone());
+            picture.truth = naming.and_then(|n| n.truth.clone());
+        }
+        shown
+    });
+    Pictures { batches: batches.collect() }
+}
+
+fn unmatched(found: &[Picture]) -> Vec<Reconstructed> {
+    found.iter().cloned().map(Reconstructed::new).collect()
+}
+
+fn name_originals(originals: &mut [Original], truth: &Truth, number: usize) {
+    for (original, &index) in originals.iter_mut().zip(&truth.batches[number].labels) {
+        original.label = Some(index);
+        original.name = truth.names[index].clone();
+    }
+}
+
+fn matrix(semantic: &SemanticReport) -> Section {
+    let column = |name: &String| semantic.names.iter().position(|n| n.to_lowercase() == name.to_lowercase());
+    let row = |label: &IndexNaming| Row {
+        name: match label.reconstructions {
+            1 => format!("label {}", label.index),
+            n => format!("label {} ({n} pictures)", label.index),
+        },
+        values: label.similarity.clone(),
+        chosen: column(&label.name),
+        truth: label.truth.as_ref().and_then(column),
+    };
+    let matrix = Matrix {
+        of: "label index".into(),
+        columns: semantic.names.clone(),
+        rows: semantic.aggregated.iter().map(row).collect(),
+    };
+    let mut section = Section::new("What the labels mean", matrix);
+    if semantic.batches.len() > 1 {
+        section = section.note(format!(
+            "A row is the mean over all pictures of {} batches that carry the label.",
+            semantic.batches.len()
+        ));
+    }
+    semantic.notes.iter().fold(section, |section, note| section.note(note))
+}
+
+fn accuracy(semantic: &SemanticReport) -> Option<Section> {
+    let accuracy = semantic.accuracy.as_ref()?;
+    let columns = [
+        "labels named right from",
+        "each batch alone",
+        "all batches together",
+        "alone, one-to-one",
+        "together, one-to-one",
+    ];
+    let alone = |score: Option<&Score>| score.map_or(Cell::none(), |s| Cell::share(s.per_batch));
+    let together = |score: Option<&Score>| {
+        let share = score.and_then(|s| s.aggregated);
+        share.map_or(Cell::none(), |s| Cell::share(Measured { mean: s.share, interval_95: s.interval_95 }))
+    };
+    let mut table = Table::new(columns);
+    for (name, accuracy) in rows(accuracy) {
+        let one_to_one = accuracy.one_to_one.as_ref();
+        let greedy = Some(&accuracy.greedy);
+        let cells = [alone(greedy), together(greedy), alone(one_to_one), together(one_to_one)];
+        table = table.row([Cell::from(name)].into_iter().chain(cells));
+    }
+    let random = || Cell::share(accuracy.random);
+    table = table.row([Cell::from("a random name"), random(), random(), random(), random()]);
+    let section = Section::new("Is it more than chance?", table).reading(
+        "Share of the labels whose name was found. The first row is the attack; originals show what the naming model can \
+         do at best; the rows under them know nothing of the client's pictures. Numbers in brackets are 95 % intervals.",
+    );
+    Some(section.note(format!("Named by {}.", semantic.model)))
+}
+
+fn likeness(report: &RunReport) -> Option<Section> {
+    let (found, floors) = (report.metrics.as_ref()?, report.floors.as_ref()?);
+    let mut table = Table::new(["pictures", "SSIM", "PSNR, dB", "MSE"]);
+    for (name, figures) in
+        [("reconstructions", found), ("flat grey", &floors.flat_grey), ("noise", &floors.noise)]
+    {
+        table = table.row([
+            Cell::from(name),
+            Cell::measured(figures.ssim.one_to_one, 3),
+            Cell::measured(figures.psnr.one_to_one, 1),
+            Cell::measured(figures.mse.one_to_one, 4),
+        ]);
+    }
+    Some(Section::new("How like the originals", table).reading(
+        "Each reconstruction against the original that it is assigned to one to one; below, what pictures score that know \
+         nothing. Numbers in brackets are 95 % intervals.",
+    ))
+}
+
+fn losses(report: &RunReport) -> Curves {
+    let series = report.batches.iter().enumerate().take(LOSSES).map(|(number, batch): (usize, &Batch)| {
+        Series::losses(format!("batch {number}"), &batch.restarts[batch.best_restart].history)
+    });
+    Curves::of_losses(series.collect())
+}
+
+fn defences(report: &RunReport) -> Facts {
+    let mut facts = Facts::new().with("client", report.defences.client.join(", ")).with(
+        "eavesdropper",
+        if report.defences.adaptive_eavesdropper { "knows them" } else { "does not know them" },
+    );
+    if let (Some(epsilon), Some(delta)) = (report.defences.epsilon, report.defences.delta) {
+        facts = facts.with("privacy of the step", format!("ε {epsilon:.3} at δ {delta:e}"));
+    }
+    facts
+}
+
+fn key_figures(report: &RunReport) -> Vec<KeyFigure> {
+    let mut figures = vec![];
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    if let Some(semantic) = &report.semantic
+        && let Some(accuracy) = &semantic.accuracy
+        && let Some(score) = accuracy.reconstructions.score(semantic.assignment)
+    {
+        let upper = accuracy.originals.score(semantic.assignment).and_then(|s| s.aggregated);
+        let upper = upper.map_or(String::new(), |share| format!(", originals: {}", percent(share.share)));
+        figures.push(KeyFigure {
+            value: score.aggregated.map_or("–".into(), |share| percent(share.share)),
+            meaning: "of the labels' meanings read".into(),
+            beside: format!("random: {}{upper}", percent(accuracy.random)),
+        });
+    }
+    if let (Some(found), Some(floors)) = (&report.metrics, &report.floors) {
+        figures.push(KeyFigure {
+            value: format!("{:.2}", found.ssim.one_to_one.mean),
+            meaning: "SSIM of the pictures".into(),
+            beside: format!("flat grey: {:.2}", floors.flat_grey.ssim.one_to_one.mean),
+        });
+    }
+    if let Some(labels) = &report.labels {
+        figures.push(KeyFigure {
+            value: percent(labels.irec),
+            meaning: "of the label indices restored".into(),
+            beside: format!("{} classes", report.classes),
+        });
+    }
+    figures
+}
+
+fn provenance(report: &RunReport) -> Provenance {
+    let source = match report.batches[0].label_source {
+        LabelSource::Given => "given".to_string(),
+        LabelSource::Restored(method) => format!("restored by {method}"),
+        LabelSource::Joint => "learned with the pictures".into(),
+    };
+    let model = format!("{} {}", report.architecture, report.architecture_options);
+    let provenance = Provenance::new(report.command.clone(), report.seed, &report.device)
+        .with("victim", format!("{}, weights {}", model.trim_end(), report.threat_model.weights))
+        .with("data", &report.data)
+        .with("batches", format!("{} of {} pictures", report.batches.len(), report.batch))
+        .with("labels", source)
+        .with(
+            "attack",
+            format!(
+                "{}, {} iterations, {} trials",
+                report.attack.preset, report.timing.iterations, report.restarts
+            ),
+        )
+        .with("time", format!("{:.1} s", report.timing.seconds));
+    match &report.semantic {
+        Some(semantic) => provenance.with("names from", &semantic.model),
+        None => provenance.with("names", "left out"),
+    }
+}

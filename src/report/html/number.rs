@@ -1,0 +1,79 @@
+//! How numbers are written.
+
+use crate::report::Estimate;
+
+/// A mean, and its 95 % interval where there is one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    pub mean: f64,
+    pub interval_95: Option<[f64; 2]>,
+}
+
+impl From<Estimate> for Measured {
+    fn from(estimate: Estimate) -> Measured {
+        Measured { mean: estimate.mean, interval_95: estimate.interval_95 }
+    }
+}
+
+impl From<f64> for Measured {
+    fn from(mean: f64) -> Measured {
+        Measured { mean, interval_95: None }
+    }
+}
+
+/// Stands where there is no number.
+pub const NONE: &str = "–";
+
+/// With this many decimals and a true minus sign.
+pub fn fixed(value: f64, decimals: usize) -> String {
+    match value {
+        v if v.is_nan() => NONE.into(),
+        v if v.is_infinite() => if v > 0.0 { "∞" } else { "−∞" }.into(),
+        // Nothing is written as −0.00.
+        v => {
+            let text = format!("{:.decimals$}", v.abs());
+            let is_zero = text.bytes().all(|b| matches!(b, b'0' | b'.'));
+            if v < 0.0 && !is_zero { format!("−{text}") } else { text }
+        }
+    }
+}
+
+/// `42.0 %` of a share in [0, 1].
+pub fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{} %", fixed(100.0 * share, 1)) } else { NONE.into() }
+}
+
+/// Four digits that count, for losses: `3.142e-4`, and plain where that is as short.
+pub fn significant(value: f64) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => fixed(value, 0),
+        0.0 => "0".into(),
+        size if (0.01..10_000.0).contains(&size) => {
+            let decimals = (3 - size.log10().floor() as i32).max(0) as usize;
+            fixed(value, decimals)
+        }
+        _ => format!("{value:.3e}").replace('-', "−"),
+    }
+}
+
+/// `0.420 [0.312, 0.530]`, each number written by `show`.
+pub fn with_interval(measured: Measured, show: impl Fn(f64) -> String) -> String {
+    match measured.interval_95 {
+        Some([low, high]) => format!("{} [{}, {}]", show(measured.mean), show(low), show(high)),
+        None => show(measured.mean),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        assert_eq!([fixed(-0.001, 2), fixed(-1.25, 2), fixed(f64::NAN, 2)], ["0.00", "−1.25", "–"]);
+        assert_eq!([significant(0.000_314_15), significant(31.4159)], ["3.142e−4", "31.42"]);
+        assert_eq!([percent(0.4), percent(f64::NAN)], ["40.0 %", "–"]);
+        let measured = Measured { mean: 0.5, interval_95: Some([0.25, 0.75]) };
+        assert_eq!(with_interval(measured, |v| fixed(v, 2)), "0.50 [0.25, 0.75]");
+    }
+}
