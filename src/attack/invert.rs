@@ -166,6 +166,11 @@ pub fn invert_guided(
         .collect()
 }
 
+/// The labels of each target before the attack: given, or restored; `None` where the attack is to learn them.
+pub fn known_labels(setting: &Setting, targets: &[Target]) -> Result<Vec<Option<Vec<usize>>>, AttackError> {
+    targets.iter().map(|target| Ok(restore_labels(setting, target)?.labels)).collect()
+}
+
 /// Whether the attack can be guided so.
 fn check_guide(setting: &Setting, guide: &Guide, known: &[Option<Vec<usize>>]) -> Result<(), AttackError> {
     let invalid = |message: String| Err(AttackError::Invalid(message));

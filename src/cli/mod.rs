@@ -14,6 +14,7 @@ mod devices;
 mod encoder;
 mod evaluate;
 mod experiment;
+mod guidance_options;
 mod invert;
 mod labels;
 mod metrics;

@@ -1,5 +1,7 @@
 //! `report.json`: everything that is needed to judge a run and to repeat it.
 
+use std::collections::BTreeMap;
+
 use rand::RngExt;
 use serde::Serialize;
 
@@ -41,6 +43,8 @@ pub struct RunReport {
     /// Architecture options beside its name, as in `stem=cifar`; empty if none.
     pub architecture_options: String,
     pub attack: AttackConfig,
+    /// Absent where names did not guide.
+    pub guidance: Option<GuidanceRecord>,
     pub architecture: String,
     pub classes: usize,
     /// `K`: the data set's label of class index 0, 1, …, see [`crate::semantic::ClassOrder`]; all labels in a report are
@@ -62,6 +66,17 @@ pub struct RunReport {
     /// What the labels mean, read off the reconstructions; absent where naming was left out.
     pub semantic: Option<SemanticReport>,
     pub batches: Vec<Batch>,
+}
+
+/// What guided the reconstructions; λ and its schedule stand in the attack.
+#[derive(Clone, Debug, Serialize)]
+pub struct GuidanceRecord {
+    /// `oracle`: the truth, or `names`: as the user said.
+    pub by: &'static str,
+    /// By label index.
+    pub names: BTreeMap<usize, String>,
+    /// What compared pictures with names.
+    pub model: String,
 }
 
 /// What the eavesdropper may know, and what it was given of that.
