@@ -14,7 +14,7 @@ use gia_gpu::{
         invert::{Reconstruction, Setting, Target, invert, invert_guided},
         problem::{Problem, Scene, Sizes},
     },
-    clip::{Clip, Encoder},
+    clip::Clip,
     data::Normalisation,
     device::{Device, cpu::Cpu, limited::Limited},
     federated::{Protocol, Request, Victim, client},
@@ -275,7 +275,7 @@ fn hypotheses_of_a_target_share_their_starts_and_go_their_own_ways() {
     }
 
     // In rounds, what one round holds changes its sums' order at most.
-    let plan = Limited::new(Box::new(Cpu::<f32>::new()), 12 << 20);
+    let plan = Limited::new(Cpu::<f32>::new(), 12 << 20);
     let rounds = attack.run(&plan, Some(&hypotheses), strong).unwrap();
     for (a, b) in rounds.iter().flat_map(|r| &r.trials).zip(found.iter().flat_map(|r| &r.trials)) {
         assert!((a.history[1] - b.history[1]).abs() < 1e-3 * b.history[1], "{:?} {:?}", a.history, b.history);

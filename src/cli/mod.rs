@@ -15,6 +15,7 @@ mod encoder;
 mod evaluate;
 mod experiment;
 mod guidance_options;
+mod guide;
 mod invert;
 mod labels;
 mod metrics;
@@ -62,6 +63,8 @@ enum Command {
     Capture(capture::Capture),
     /// Attack a gradient file
     Invert(invert::Invert),
+    /// Say what label indices mean by trying names as hypotheses in guided reconstructions
+    Guide(Box<guide::Guide>),
     /// Restore the labels of a batch from the last layer's gradient
     Labels(labels::Labels),
     /// Train a victim
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
+        Command::Guide(command) => command.run(),
         Command::Labels(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),
