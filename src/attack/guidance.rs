@@ -101,7 +101,7 @@ pub fn term<'w>(
 ) -> (Var, Inputs, Frozen<'w>) {
     let [trials, batch, ..] = tape.shape(x)[..] else { panic!("(T,B,C,H,W)") };
     let pixels = pixels(tape, x, normalisation);
-    let pixels = preprocess::preprocess(tape, pixels, encoder.image_size(), encoder.normalisation());
+    let pixels = encoder.preprocess(tape, pixels);
     let (features, frozen) = encoder.encode_image(tape, pixels);
     let inputs = Inputs {
         names: tape.input(&[trials, batch, width]),
