@@ -3,6 +3,8 @@
 
 #[path = "common/devices.rs"]
 mod devices;
+#[path = "common/watched.rs"]
+mod watched;
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -23,6 +25,8 @@ use gia_gpu::{
     random,
     tape::Var,
 };
+
+use watched::Watched;
 
 const TRIALS: usize = 2;
 const BATCH: usize = 2;
@@ -54,7 +58,13 @@ fn guided(config: &mut AttackConfig, weight: f64) {
 
 /// A problem of two trials whose matching does not matter, and values for its inputs.
 fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f64>)>) {
-    let model = Model::new("mlp", &Options { hidden: Some(vec![4]), ..Options::default() }, Some([channels, 12, 12]), 3).unwrap();
+    let model = Model::new(
+        "mlp",
+        &Options { hidden: Some(vec![4]), ..Options::default() },
+        Some([channels, 12, 12]),
+        3,
+    )
+    .unwrap();
     let mut config = AttackConfig::preset("ig", "mlp").unwrap();
     config.objective = Objective::L2;
     guided(&mut config, weight);
@@ -65,7 +75,8 @@ fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f
     let sizes = Sizes::one_target(TRIALS, BATCH, false);
     let (problem, frozen) = Problem::guided(&scene, sizes, Some((&guide, &normalisation)));
     let mut generator = random::generator(6, "inputs");
-    let mut normal = |len: usize| random::normal(&mut generator, len).into_iter().map(f64::from).collect::<Vec<_>>();
+    let mut normal =
+        |len: usize| random::normal(&mut generator, len).into_iter().map(f64::from).collect::<Vec<_>>();
     let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
     let len = |var: Var| problem.tape.len_of(var);
     let mut inputs = vec![(problem.x, normal(len(problem.x)).iter().map(|v| 0.3 * v).collect())];
@@ -97,7 +108,8 @@ fn the_term_is_what_the_encoder_says_of_each_trials_pictures_and_names() {
     for channels in [3, 1] {
         let (problem, inputs) = scene(&clip, channels, 0.7);
         let weight = problem.guidance.unwrap().weight;
-        let at = |lambda: f64| totals(&problem, &with(&inputs, weight, vec![lambda]), &[problem.total]).remove(0);
+        let at =
+            |lambda: f64| totals(&problem, &with(&inputs, weight, vec![lambda]), &[problem.total]).remove(0);
         let (none, some) = (at(0.0), at(0.7));
 
         // The same from pictures, by the encoder alone.
@@ -117,7 +129,10 @@ fn the_term_is_what_the_encoder_says_of_each_trials_pictures_and_names() {
                 picture[c * plane..][..plane].iter().map(move |v| v * std + mean).collect::<Vec<_>>()
             });
             let pixels: Vec<f32> = pixels.collect();
-            assert!(pixels.iter().all(|v| (0.0..=1.0).contains(v)), "the scene's pictures are within the box");
+            assert!(
+                pixels.iter().all(|v| (0.0..=1.0).contains(v)),
+                "the scene's pictures are within the box"
+            );
             let picture = gia_gpu::data::Picture::new(3, 12, 12, pixels).unwrap();
             let prepared = images.prepare(picture).unwrap();
             let feature = images.features(&prepared).unwrap();
@@ -150,7 +165,10 @@ fn the_totals_gradient_is_its_finite_difference_and_the_devices_agree() {
     for t in 0..TRIALS {
         let slope: f64 = (t * len..(t + 1) * len).map(|i| found[1][i] * direction[i]).sum();
         let difference = (above[t] - below[t]) / (2.0 * step);
-        assert!((slope - difference).abs() < 1e-5 * difference.abs().max(1.0), "trial {t}: {slope}, {difference}");
+        assert!(
+            (slope - difference).abs() < 1e-5 * difference.abs().max(1.0),
+            "trial {t}: {slope}, {difference}"
+        );
         slopes.push(slope);
     }
     // The names reach the gradient: with those of the trials exchanged it is another.
@@ -162,7 +180,10 @@ fn the_totals_gradient_is_its_finite_difference_and_the_devices_agree() {
     assert!((slope - slopes[0]).abs() > 1e-3 * slopes[0].abs(), "{slope} {}", slopes[0]);
 
     for target in &devices::targets()[1..] {
-        for (what, (a, b)) in ["total", "gradient"].iter().zip(target.evaluate(&problem.tape, &keep, &inputs).iter().zip(&found)) {
+        for (what, (a, b)) in ["total", "gradient"]
+            .iter()
+            .zip(target.evaluate(&problem.tape, &keep, &inputs).iter().zip(&found))
+        {
             target.assert_close(what, a, b);
         }
     }
@@ -231,7 +252,9 @@ fn means(pairs: &[(usize, usize)]) -> Hypothesis {
 
 fn bits(found: &[Reconstruction]) -> Vec<Vec<u32>> {
     let trials = found.iter().flat_map(|r| &r.trials);
-    trials.map(|t| t.images.iter().chain(&t.history).chain([&t.objective]).map(|v| v.to_bits()).collect()).collect()
+    trials
+        .map(|t| t.images.iter().chain(&t.history).chain([&t.objective]).map(|v| v.to_bits()).collect())
+        .collect()
 }
 
 #[test]
@@ -249,7 +272,7 @@ fn a_weight_of_0_is_no_guidance_to_the_bit() {
 #[test]
 fn hypotheses_of_a_target_share_their_starts_and_go_their_own_ways() {
     let attack = Attack::new();
-    let device = Cpu::<f32>::new();
+    let device = Watched::default();
     // Two hypotheses for the first target, none for the second.
     let hypotheses = [vec![means(&[(3, 0), (7, 1)]), means(&[(3, 1), (7, 0)])], vec![]];
     let strong = |config: &mut AttackConfig| guided(config, 5.0);
@@ -274,9 +297,17 @@ fn hypotheses_of_a_target_share_their_starts_and_go_their_own_ways() {
         assert!(few.clone().all(|(a, b)| !apart(a, b)), "{:?} {:?}", guided.history, plain.history);
     }
 
-    // In rounds, what one round holds changes its sums' order at most.
-    let plan = Limited::new(Cpu::<f32>::new(), 12 << 20);
-    let rounds = attack.run(&plan, Some(&hypotheses), strong).unwrap();
+    // In rounds, of which the encoder's memory is a part. Sums over other numbers of pictures round otherwise.
+    let limit = device.bytes() / 2;
+    let narrow = Watched::default();
+    let limited = Limited::new(narrow.clone(), limit as u64);
+    let rounds = attack.run(&limited, Some(&hypotheses), strong).unwrap();
+    assert!(
+        narrow.plans() > 1 && narrow.bytes() <= limit,
+        "{} plans of up to {} bytes",
+        narrow.plans(),
+        narrow.bytes()
+    );
     for (a, b) in rounds.iter().flat_map(|r| &r.trials).zip(found.iter().flat_map(|r| &r.trials)) {
         assert!((a.history[1] - b.history[1]).abs() < 1e-3 * b.history[1], "{:?} {:?}", a.history, b.history);
     }
@@ -308,7 +339,9 @@ fn the_best_iterate_comes_from_after_the_weight_has_become_0() {
 #[test]
 fn when_the_weight_is_0_the_total_is_the_objective() {
     let clip = clip();
-    let model = Model::new("mlp", &Options { hidden: Some(vec![4]), ..Options::default() }, Some([3, 12, 12]), 3).unwrap();
+    let model =
+        Model::new("mlp", &Options { hidden: Some(vec![4]), ..Options::default() }, Some([3, 12, 12]), 3)
+            .unwrap();
     let mut config = AttackConfig::preset("ig", "mlp").unwrap();
     config.total_variation = 0.0;
     guided(&mut config, 0.5);
@@ -324,7 +357,9 @@ fn when_the_weight_is_0_the_total_is_the_objective() {
     let adam = gia_gpu::attack::adam::Adam::of(config.optimiser, 1).unwrap();
     let iteration = gia_gpu::attack::adam::Iteration::new(&mut problem, adam, 8, None);
     let mut steps = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
-    let mut look = Cpu::<f32>::new().compile(&Plan::new(&problem.tape, &[problem.total, problem.objective], &[])).unwrap();
+    let mut look = Cpu::<f32>::new()
+        .compile(&Plan::new(&problem.tape, &[problem.total, problem.objective], &[]))
+        .unwrap();
     let mut generator = random::generator(8, "inputs");
     let mut values: BTreeMap<Var, Vec<f32>> = BTreeMap::new();
     let vars = problem.observed.iter().copied().chain(problem.parameters.iter().map(|p| p.stored));

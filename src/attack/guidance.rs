@@ -122,9 +122,8 @@ pub fn term<'w>(
 /// `(T,B,C,H,W)`, normalised, to pictures `(T·B,3,H,W)` in [0, 1].
 fn pixels(tape: &mut Tape, x: Var, normalisation: &Normalisation) -> Var {
     let [trials, batch, channels, h, w] = tape.shape(x)[..] else { panic!("(T,B,C,H,W)") };
-    let mut per_channel = |values: &[f32]| {
-        tape.literal(&[1, channels, 1, 1], values.iter().map(|&v| f64::from(v)).collect())
-    };
+    let mut per_channel =
+        |values: &[f32]| tape.literal(&[1, channels, 1, 1], values.iter().map(|&v| f64::from(v)).collect());
     let (mean, std) = (per_channel(normalisation.mean()), per_channel(normalisation.std()));
     let flat = tape.reshape(x, &[trials * batch, channels, h, w]);
     let scaled = tape.mul(flat, std);
@@ -147,7 +146,9 @@ mod tests {
         }
         assert_eq!(guidance(Fall::Step).at(74, 100), 2.0);
         assert!((guidance(Fall::Linear).at(60, 100) - 1.2).abs() < 1e-12);
-        assert!((guidance(Fall::Cosine).at(60, 100) - (1.0 + (0.4 * std::f64::consts::PI).cos())).abs() < 1e-12);
+        assert!(
+            (guidance(Fall::Cosine).at(60, 100) - (1.0 + (0.4 * std::f64::consts::PI).cos())).abs() < 1e-12
+        );
         // Without iterations to fall in, it falls at once.
         let sudden = Guidance { weight: 1.0, fall: Fall::Cosine, from: 0.5, to: 0.5 };
         assert_eq!([sudden.at(4, 10), sudden.at(5, 10)], [1.0, 0.0]);

@@ -175,7 +175,11 @@ pub fn known_labels(setting: &Setting, targets: &[Target]) -> Result<Vec<Option<
 fn check_guide(setting: &Setting, guide: &Guide, known: &[Option<Vec<usize>>]) -> Result<(), AttackError> {
     let invalid = |message: String| Err(AttackError::Invalid(message));
     if known.len() != guide.hypotheses.len() {
-        return invalid(format!("hypotheses for {} targets, expected {}", guide.hypotheses.len(), known.len()));
+        return invalid(format!(
+            "hypotheses for {} targets, expected {}",
+            guide.hypotheses.len(),
+            known.len()
+        ));
     }
     if !matches!(setting.config.optimiser, Optimiser::Adam { .. }) {
         return invalid(format!("guidance needs Adam, preset {} uses L-BFGS", setting.config.preset));
@@ -186,7 +190,8 @@ fn check_guide(setting: &Setting, guide: &Guide, known: &[Option<Vec<usize>>]) -
     }
     if known.iter().any(Option::is_none) {
         return invalid(
-            "guidance needs labels that are given or restored before the attack, these are learned with it".into(),
+            "guidance needs labels that are given or restored before the attack, these are learned with it"
+                .into(),
         );
     }
     let mut labels: Vec<usize> = known.iter().flatten().flatten().copied().collect();

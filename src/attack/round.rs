@@ -224,7 +224,12 @@ impl Round<'_> {
     }
 
     /// The vector of each picture's name, of the first name where a picture has none and it does not count.
-    fn fill_names(&self, inputs: &Inputs, guide: &Guide, exe: &mut dyn Executable) -> Result<(), AttackError> {
+    fn fill_names(
+        &self,
+        inputs: &Inputs,
+        guide: &Guide,
+        exe: &mut dyn Executable,
+    ) -> Result<(), AttackError> {
         let (mut names, mut named) = (vec![], vec![]);
         for trial in self.trials {
             let hypothesis = guide.hypotheses[trial.target].get(trial.hypothesis);

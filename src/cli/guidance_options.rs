@@ -244,7 +244,9 @@ mod tests {
             let found: Schedule = text.parse().unwrap();
             assert_eq!((found.fall, found.from, found.to), expected, "{text}");
         }
-        for text in ["", "flat", "step:1", "cosine:0.5", "linear:0.8:0.2", "cosine:0:1", "linear:-1:0.5", "step:nan"] {
+        for text in
+            ["", "flat", "step:1", "cosine:0.5", "linear:0.8:0.2", "cosine:0:1", "linear:-1:0.5", "step:nan"]
+        {
             assert!(text.parse::<Schedule>().is_err(), "{text}");
         }
         assert_eq!("oracle".parse(), Ok(GuideChoice::Oracle));

@@ -105,7 +105,8 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
         }
     }
     if let (Some(guidance), Some(record)) = (&report.attack.guidance, &report.guidance) {
-        let names: Vec<String> = record.names.iter().map(|(label, name)| format!("{label} = {name}")).collect();
+        let names: Vec<String> =
+            record.names.iter().map(|(label, name)| format!("{label} = {name}")).collect();
         let by = if record.by == "oracle" { "the true names, as by an oracle" } else { "names" };
         writeln!(f, "guided by {by}, weight {}: {}", guidance.weight, list(&names))?;
     }

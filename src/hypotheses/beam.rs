@@ -86,15 +86,13 @@ fn murty(logs: &[Vec<f64>], width: usize) -> Vec<Scored> {
     let mut parts: Vec<Part> = part(logs, &[], BTreeSet::new()).into_iter().collect();
     let mut found = vec![];
     while found.len() < width {
-        let order = |a: &Part, b: &Part| {
-            a.best.0.total_cmp(&b.best.0).then_with(|| b.best.1.cmp(&a.best.1))
-        };
+        let order = |a: &Part, b: &Part| a.best.0.total_cmp(&b.best.0).then_with(|| b.best.1.cmp(&a.best.1));
         let Some(at) = (0..parts.len()).max_by(|&a, &b| order(&parts[a], &parts[b])) else { break };
         let Part { best, settled, ruled_out } = parts.swap_remove(at);
         for index in settled..logs.len() {
             // As the best up to here, and different in this index.
             let mut without: BTreeSet<(usize, usize)> =
-                ruled_out.iter().copied().filter(|&(i, _)| i == index || i > index).collect();
+                ruled_out.iter().copied().filter(|&(i, _)| i >= index).collect();
             without.insert((index, best.1[index]));
             parts.extend(part(logs, &best.1[..index], without));
         }
@@ -118,7 +116,7 @@ fn part(logs: &[Vec<f64>], beginning: &[usize], ruled_out: BTreeSet<(usize, usiz
         (0..indices).flat_map(|i| (0..names).map(move |n| (i, n))).map(|(i, n)| weight(i, n)).collect();
     let assigned = largest_sum(indices, names, &weights);
     let score: f64 = assigned.iter().enumerate().map(|(index, &name)| weight(index, name)).sum();
-    (score > FORBIDDEN).then(|| Part { best: (score, assigned), settled: beginning.len(), ruled_out })
+    (score > FORBIDDEN).then_some(Part { best: (score, assigned), settled: beginning.len(), ruled_out })
 }
 
 #[cfg(test)]
@@ -131,10 +129,12 @@ mod tests {
     fn the_largest_products_are_kept_in_order_and_the_rest_is_counted() {
         let mut generator = random::generator(1, "beam");
         for (indices, names) in [(1, 4), (2, 4), (3, 3), (4, 6)] {
-            let row = |generator: &mut _| (0..names).map(|_| RngExt::random_range(generator, 0.01..1.0)).collect();
+            let row =
+                |generator: &mut _| (0..names).map(|_| RngExt::random_range(generator, 0.01..1.0)).collect();
             let similarity: Vec<Vec<f64>> = (0..indices).map(|_| row(&mut generator)).collect();
             for one_to_one in [true, false] {
-                let product = |h: &Names| -> f64 { similarity.iter().zip(h).map(|(row, &n)| row[n]).product() };
+                let product =
+                    |h: &Names| -> f64 { similarity.iter().zip(h).map(|(row, &n)| row[n]).product() };
                 let mut expected = all(indices, names, one_to_one);
                 expected.sort_by(|a, b| product(b).total_cmp(&product(a)));
                 for width in [1, 3, 7, 1000] {

@@ -45,8 +45,12 @@ pub fn rank(losses: &[Vec<f64>]) -> Ranking {
         .iter()
         .zip(scores)
         .enumerate()
-        .map(|(hypothesis, (restarts, score))| {
-            Ranked { hypothesis, loss: lowest(restarts), restarts: restarts.clone(), score, tied: false }
+        .map(|(hypothesis, (restarts, score))| Ranked {
+            hypothesis,
+            loss: lowest(restarts),
+            restarts: restarts.clone(),
+            score,
+            tied: false,
         })
         .collect();
     order.sort_by(|a, b| a.loss.total_cmp(&b.loss));
@@ -68,9 +72,8 @@ impl Ranking {
     /// its very loss, up to rounding, that only luck decides who is among them. 0 where it was not ranked.
     pub fn among(&self, most: usize, hypothesis: usize) -> f64 {
         let Some(own) = self.order.iter().find(|ranked| ranked.hypothesis == hypothesis) else { return 0.0 };
-        let same = |other: &&Ranked| {
-            other.loss == own.loss || (other.loss - own.loss).abs() <= rounding(own.loss)
-        };
+        let same =
+            |other: &&Ranked| other.loss == own.loss || (other.loss - own.loss).abs() <= rounding(own.loss);
         let equal = self.order.iter().filter(same).count();
         let before = self.order.iter().filter(|other| !same(other) && other.loss < own.loss).count();
         (most.saturating_sub(before) as f64 / equal as f64).min(1.0)

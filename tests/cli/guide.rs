@@ -36,7 +36,10 @@ fn every_hypothesis_is_tried_and_the_lowest_loss_leads() {
     let samples = gia_gpu::data::samples();
     let meaning = |index: &Value| samples.class_names[order[index.as_u64().unwrap() as usize]].clone();
     for batch in list(&report["batches"]) {
-        assert_eq!((list(&batch["names"]).len(), &batch["hypotheses_in_all"], &batch["pruned"]), (4, &12.into(), &0.into()));
+        assert_eq!(
+            (list(&batch["names"]).len(), &batch["hypotheses_in_all"], &batch["pruned"]),
+            (4, &12.into(), &0.into())
+        );
         let hypotheses = list(&batch["hypotheses"]);
         assert_eq!(hypotheses.len(), 12);
         let truth: Vec<Value> = list(&batch["indices"]).iter().map(|index| meaning(index).into()).collect();
@@ -44,7 +47,10 @@ fn every_hypothesis_is_tried_and_the_lowest_loss_leads() {
         let mut seen = std::collections::BTreeSet::new();
         for (place, hypothesis) in hypotheses.iter().enumerate() {
             let names = list(&hypothesis["names"]);
-            assert!(seen.insert(names.iter().map(ToString::to_string).collect::<Vec<_>>()) && names[0] != names[1]);
+            assert!(
+                seen.insert(names.iter().map(ToString::to_string).collect::<Vec<_>>())
+                    && names[0] != names[1]
+            );
             let restarts: Vec<f64> = list(&hypothesis["restarts"]).iter().map(number).collect();
             assert_eq!(restarts.len(), 2);
             assert_eq!(number(&hypothesis["loss"]), restarts.iter().copied().fold(f64::INFINITY, f64::min));
@@ -102,7 +108,8 @@ fn without_a_weight_all_hypotheses_are_tied_at_the_loss_without_guidance() {
     let (scene, clip) = scene();
     let out = scene.path().join("found");
     let names = "--names Sandal,Shirt,Bag";
-    let text = succeed(&format!("guide --guide-weight 0 {names} --iterations 4 {clip} --out {}", out.display()));
+    let text =
+        succeed(&format!("guide --guide-weight 0 {names} --iterations 4 {clip} --out {}", out.display()));
     let batch = &report(&out)["batches"][0];
     assert_eq!((batch["tied"].as_u64(), number(&batch["margin"])), (Some(3), 0.0));
     assert!(list(&batch["hypotheses"]).iter().all(|h| h["loss"] == batch["unguided_loss"]));
@@ -122,7 +129,10 @@ fn hypotheses_that_cannot_be_tried_are_misuse() {
     guide(&format!("{clip} {two} --one-to-one --names Bag"), &["--one-to-one", "2 label indices", "found 1"]);
     guide(&format!("{clip} --names Bag,,Shirt"), &["--names", "label 2 is empty"]);
     guide(&format!("{clip} --distractors 20"), &["--distractors", "at most 9", "found 20"]);
-    guide(&format!("{clip} --distractors 1 --names Bag,Shirt"), &["--distractors", "Pullover", "none of the names"]);
+    guide(
+        &format!("{clip} --distractors 1 --names Bag,Shirt"),
+        &["--distractors", "Pullover", "none of the names"],
+    );
     guide(&format!("{clip} --beam 0"), &["--beam", "1 or more"]);
     guide(&format!("{clip} --preset dlg"), &["Adam", "dlg", "L-BFGS"]);
     guide(&format!("{clip} --guide-schedule cosine:0.5:1"), &["step[:AT]", "cosine:0.5:1"]);
@@ -140,13 +150,19 @@ fn run_is_guided_by_names_or_by_an_oracle_that_must_be_granted() {
     let text = succeed(&format!("{run} --guide 2=scarf --guide-weight 0.5 --guide-schedule step:0.5"));
     assert!(text.contains("guided by names, weight 0.5: 2 = scarf"), "{text}");
     let named = report(&out);
-    assert_eq!((&named["guidance"]["by"], &named["guidance"]["names"]["2"]), (&"names".into(), &"scarf".into()));
+    assert_eq!(
+        (&named["guidance"]["by"], &named["guidance"]["names"]["2"]),
+        (&"names".into(), &"scarf".into())
+    );
     assert_eq!(named["attack"]["guidance"]["weight"], 0.5);
     assert!(!list(&named["threat_model"]["grants"]).contains(&"true-names".into()));
 
     succeed(&format!("{run} --guide oracle"));
     let oracle = report(&out);
-    assert_eq!((&oracle["guidance"]["by"], &oracle["guidance"]["names"]["2"]), (&"oracle".into(), &"Pullover".into()));
+    assert_eq!(
+        (&oracle["guidance"]["by"], &oracle["guidance"]["names"]["2"]),
+        (&"oracle".into(), &"Pullover".into())
+    );
     assert!(list(&oracle["threat_model"]["grants"]).contains(&"true-names".into()));
     let history = |report: &Value| report["batches"][0]["restarts"][0]["history"].clone();
     assert_ne!(history(&oracle), history(&named));

@@ -123,7 +123,13 @@ impl Candidates<'_> {
         self.names.iter().position(|other| other.to_lowercase() == name.trim().to_lowercase())
     }
 
-    fn check_count(&self, number: usize, names: usize, indices: usize, one_to_one: bool) -> anyhow::Result<()> {
+    fn check_count(
+        &self,
+        number: usize,
+        names: usize,
+        indices: usize,
+        one_to_one: bool,
+    ) -> anyhow::Result<()> {
         match one_to_one && names < indices {
             true => Err(misuse(format!(
                 "--one-to-one: the {indices} label indices of batch {number} need as many candidate names, found {names}"

@@ -144,7 +144,8 @@ impl Guide {
         order.apply(&mut victim);
         batches.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
         let truth = order.names(&dataset.class_names);
-        let candidates = Candidates { names: &names, truth: &truth, distractors: self.distractors, seed: self.seed };
+        let candidates =
+            Candidates { names: &names, truth: &truth, distractors: self.distractors, seed: self.seed };
         for (number, batch) in batches.iter().enumerate() {
             candidates.check(number, &batch.labels, self.one_to_one)?;
         }
@@ -186,7 +187,8 @@ impl Guide {
         let mut trials = vec![];
         let bar = Progress::counting("comparing with names");
         for (number, (found, pictures)) in before.iter().zip(&seen).enumerate() {
-            let calls = pictures.iter().map(|picture: &Picture| ("a reconstruction".into(), Ok(picture.clone())));
+            let calls =
+                pictures.iter().map(|picture: &Picture| ("a reconstruction".into(), Ok(picture.clone())));
             let rows = namer.rows(calls, &mut |_, _, _| ())?;
             trials.push(candidates.hypotheses(
                 number,
@@ -230,7 +232,12 @@ impl Guide {
         self.finish(&study, &seen, folder)
     }
 
-    fn finish(&self, study: &Study, unguided: &[Vec<Picture>], mut folder: OutputFolder) -> anyhow::Result<()> {
+    fn finish(
+        &self,
+        study: &Study,
+        unguided: &[Vec<Picture>],
+        mut folder: OutputFolder,
+    ) -> anyhow::Result<()> {
         let report = study.report()?;
         let pictures = study.pictures()?;
         folder.set_page(page::page(study, &report, unguided, &pictures)?.render()?);

@@ -5,8 +5,8 @@ use crate::{
     data::Picture,
     metrics::compare,
     report::html::{
-        Cell, KeyFigure, Matrix, Page, PictureBatch, Pictures, Provenance, Ranking, Row,
-        Section, Table, Threat,
+        Cell, KeyFigure, Matrix, Page, PictureBatch, Pictures, Provenance, Ranking, Row, Section, Table,
+        Threat,
     },
 };
 
@@ -43,7 +43,8 @@ pub fn page(
             ("under the hypothesis believed", &guided[number], &batch.hypotheses[0].names),
         ] {
             let compared = compare(&client.pictures, found)?;
-            let mut one = PictureBatch::new(format!("batch {number}, {how}"), &client.pictures, found, &compared);
+            let mut one =
+                PictureBatch::new(format!("batch {number}, {how}"), &client.pictures, found, &compared);
             for (picture, label) in one.reconstructions.iter_mut().zip(&batch.labels) {
                 let place = batch.indices.iter().position(|index| index == label);
                 picture.label = Some(*label);
@@ -158,7 +159,11 @@ fn key_figures(report: &GuideReport) -> Vec<KeyFigure> {
             KeyFigure {
                 value: percent(tally.first.mean),
                 meaning: "of the batches: the truth ranks first".into(),
-                beside: format!("chance: {}, without guidance: {}", percent(tally.chance_first), percent(tally.unguided.mean)),
+                beside: format!(
+                    "chance: {}, without guidance: {}",
+                    percent(tally.chance_first),
+                    percent(tally.unguided.mean)
+                ),
             },
             KeyFigure {
                 value: percent(tally.top_3.mean),

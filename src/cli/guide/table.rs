@@ -61,7 +61,12 @@ fn write_all(report: &GuideReport, out: &mut String) -> Result {
 fn write_batch(number: usize, batch: &GuideBatch, out: &mut String) -> Result {
     let indices: Vec<String> = batch.indices.iter().map(ToString::to_string).collect();
     let tried = batch.hypotheses.len();
-    writeln!(out, "\nbatch {number}: label indices {}, candidates {}", indices.join(", "), batch.names.join(", "))?;
+    writeln!(
+        out,
+        "\nbatch {number}: label indices {}, candidates {}",
+        indices.join(", "),
+        batch.names.join(", ")
+    )?;
     match (batch.hypotheses_in_all, batch.pruned) {
         (Some(all), Some(pruned)) if pruned > 0 => {
             let truth = if batch.truth_pruned == Some(true) { ", the true one among them" } else { "" };
@@ -70,7 +75,15 @@ fn write_batch(number: usize, batch: &GuideBatch, out: &mut String) -> Result {
         (None, _) => writeln!(out, "{tried} of countless hypotheses tried, the likeliest without guidance")?,
         _ => {}
     }
-    writeln!(out, "{:>4}  {:>11}  {:>6}  {:>10}  names of {}", "rank", "loss", "score", "similarity", indices.join(", "))?;
+    writeln!(
+        out,
+        "{:>4}  {:>11}  {:>6}  {:>10}  names of {}",
+        "rank",
+        "loss",
+        "score",
+        "similarity",
+        indices.join(", ")
+    )?;
     for (place, hypothesis) in batch.hypotheses.iter().enumerate() {
         if place >= HYPOTHESES && !hypothesis.is_true {
             continue;
@@ -91,6 +104,7 @@ fn write_batch(number: usize, batch: &GuideBatch, out: &mut String) -> Result {
         writeln!(out, "      … all {tried} in report.json")?;
     }
     let margin = batch.margin.map_or(String::new(), |margin| format!("margin {margin:.2e}, "));
-    let tied = if batch.tied > 1 { format!("{} tied for the first place, ", batch.tied) } else { String::new() };
+    let tied =
+        if batch.tied > 1 { format!("{} tied for the first place, ", batch.tied) } else { String::new() };
     writeln!(out, "{margin}{tied}without guidance: {}", batch.unguided_names.join(", "))
 }

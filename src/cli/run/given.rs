@@ -27,7 +27,9 @@ impl Run {
             return Err(misuse("--gradient needs the victim's --weights"));
         };
         if self.guide == Some(GuideChoice::Oracle) {
-            return Err(misuse("--guide oracle: with --gradient nobody knows the true names; give label=name,…"));
+            return Err(misuse(
+                "--guide oracle: with --gradient nobody knows the true names; give label=name,…",
+            ));
         }
         let choice = self.naming.open(None)?;
         let observing = Observing {
@@ -67,9 +69,7 @@ impl Run {
         let meanings = self
             .guide
             .as_ref()
-            .map(|guide| {
-                guide.meanings(victim.model.classes, &[])?.encoded(choice.as_ref(), &*device)
-            })
+            .map(|guide| guide.meanings(victim.model.classes, &[])?.encoded(choice.as_ref(), &*device))
             .transpose()?;
         let (found, timing) = attack_towards(&*device, &setting, meanings.as_ref(), &targets)?;
         let [_, height, width] = victim.image_shape();

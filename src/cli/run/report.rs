@@ -14,7 +14,10 @@ use crate::{
     device::Device,
     federated::defence::{Defence, accountant, epsilon},
     metrics::{Comparison, MetricsError, compare, flat_grey_floor},
-    report::{Batch, Defences, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures, noise_like},
+    report::{
+        Batch, Defences, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
+        noise_like,
+    },
     semantic::{ClassOrder, SemanticReport},
 };
 
