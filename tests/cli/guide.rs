@@ -66,8 +66,9 @@ fn every_hypothesis_is_tried_and_the_lowest_loss_leads() {
         assert!((scores - 1.0).abs() < 1e-9);
         let losses = [0, 1].map(|i| number(&hypotheses[i]["loss"]));
         assert!((number(&batch["margin"]) - (losses[1] - losses[0])).abs() < 1e-12);
-        // Under guidance hypotheses differ, and differ from what there is without.
-        assert!(losses[1] > losses[0] && (losses[0] - number(&batch["unguided_loss"])).abs() > 0.0);
+        // Under guidance hypotheses differ, and from what there is without. (To this model some words are one.)
+        let last = number(&hypotheses[11]["loss"]);
+        assert!(last > losses[0] && hypotheses.iter().all(|h| h["loss"] != batch["unguided_loss"]));
     }
     let tally = &report["tally"];
     assert_eq!(tally["batches"], 2);

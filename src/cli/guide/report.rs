@@ -108,7 +108,7 @@ pub struct GuideBatch {
     /// `I`: naming without guidance.
     pub unguided_names: Vec<String>,
     /// Lowest objective without guidance.
-    pub unguided_loss: f32,
+    pub unguided_loss: f64,
     /// How many hypotheses there are; absent where they cannot be counted.
     pub hypotheses_in_all: Option<u64>,
     /// How many the beam left out.
@@ -228,7 +228,7 @@ impl Study<'_> {
             names: trials.candidates.iter().map(|&place| self.names[place].clone()).collect(),
             similarity: trials.similarity.rows.clone(),
             unguided_names: all(&trials.unguided),
-            unguided_loss: self.unguided[number].best().objective,
+            unguided_loss: f64::from(self.unguided[number].best().objective),
             hypotheses_in_all: kept.of,
             pruned: kept.pruned(),
             truth_pruned: possible.map(|_| place_of_truth.is_none()),
