@@ -127,6 +127,27 @@ fn assignments_equal_brute_force() {
 }
 
 #[test]
+fn one_to_one_ssim_and_psnr_equal_the_best_of_all_orders() {
+    for count in 1..=6 {
+        let reference = random_pictures(count, 12, 20 + count as u64);
+        let mut found = random_pictures(count, 12, 40 + count as u64);
+        // Like several references at once, so that the best order is not plain to see.
+        for (i, picture) in found.iter_mut().enumerate() {
+            let (a, b) = (&reference[(i + 1) % count].pixels, &reference[(i * 5 + 2) % count].pixels);
+            let mixed = a.iter().zip(b).zip(&picture.pixels).map(|((a, b), n)| 0.3 * a + 0.3 * b + 0.4 * n);
+            picture.pixels = mixed.collect();
+        }
+        let together = compare(&reference, &found).unwrap();
+        let pairs = || found.iter().flat_map(|f| reference.iter().map(move |r| (f.clone(), r.clone())));
+        let alone: Vec<_> = pairs().map(|(f, r)| compare(&[r], &[f]).unwrap()).collect();
+        let ssim: Vec<f64> = alone.iter().map(|c| c.ssim.aligned).collect();
+        let error: Vec<f64> = alone.iter().map(|c| -c.mse.aligned).collect();
+        assert_close(together.ssim.one_to_one * count as f64, brute_force(count, &ssim, 0, 0), "ssim");
+        assert_close(together.mse.one_to_one * count as f64, -brute_force(count, &error, 0, 0), "mse");
+    }
+}
+
+#[test]
 fn equal_scores_and_zeros_are_assigned_too() {
     for weights in [[0.0; 9], [1.0; 9], [-1e-300; 9], [1e300; 9]] {
         let mut assignment = assign::largest_sum(3, 3, &weights);

@@ -14,7 +14,8 @@ use gia_gpu::{
     nn::Options,
     tensor_file::TensorFile,
     train::{
-        Checkpoint, EpochReport, Evaluator, Observer, Pictures, Recipe, State, Step, TrainError, Training,
+        Checkpoint, EpochReport, Evaluator, Observer, Optimiser, Part, Pictures, Recipe, State, Step,
+        TrainError, Training,
     },
 };
 
@@ -22,12 +23,6 @@ fn victim(name: &str, options: &str, image: [usize; 3], classes: usize) -> Victi
     let options: Options = options.parse().unwrap();
     let request = Request { name: name.into(), options, image: Some(image), classes: Some(classes) };
     Victim::from_seed(&request, 7).unwrap()
-}
-
-fn start(victim: &Victim) -> State {
-    let declared = victim.declarations.iter().zip(&victim.tensors);
-    let momenta = declared.filter(|(d, _)| d.trainable).map(|(_, tensor)| vec![0.0; tensor.len()]);
-    State { tensors: victim.tensors.clone(), momenta: momenta.collect() }
 }
 
 fn assert_close(what: &str, found: &[f32], expected: &[f64]) {
@@ -81,21 +76,20 @@ fn steps_are_sgd_with_momentum_weight_decay_and_label_smoothing() {
     for nesterov in [false, true] {
         let recipe = Recipe {
             batch: labels.len(),
-            momentum: 0.9,
-            nesterov,
+            optimiser: Optimiser::Sgd { momentum: 0.9, nesterov },
             weight_decay: 0.01,
             label_smoothing: 0.1,
             ..Recipe::default()
         };
         let mut step = Step::new(&Cpu::<f64>::new(), &victim.model, &recipe).unwrap();
-        step.write(&start(&victim)).unwrap();
+        step.write(&State::start(&victim, recipe.optimiser)).unwrap();
         let wide = |tensors: &[Vec<f32>]| -> Vec<Vec<f64>> {
             tensors.iter().map(|t| t.iter().map(|&v| f64::from(v)).collect()).collect()
         };
         let mut tensors = wide(&victim.tensors);
         let mut momenta: Vec<Vec<f64>> = tensors.iter().map(|t| vec![0.0; t.len()]).collect();
         for rate in [0.5, 0.25, 0.125] {
-            step.run(&images, &labels, rate).unwrap();
+            step.run(&images, &labels, rate, 0).unwrap();
             let gradient = gradient(&tensors, &images, &labels, 0.1);
             for (t, gradient) in gradient.iter().enumerate() {
                 // Weights decay, biases do not.
@@ -111,8 +105,47 @@ fn steps_are_sgd_with_momentum_weight_decay_and_label_smoothing() {
         let found = step.read().unwrap();
         for (t, name) in ["1.weight", "1.bias", "3.weight", "3.bias"].iter().enumerate() {
             assert_close(name, &found.tensors[t], &tensors[t]);
-            assert_close(&format!("momentum of {name}"), &found.momenta[t], &momenta[t]);
+            assert_close(&format!("momentum of {name}"), &found.memories[0][t], &momenta[t]);
         }
+    }
+}
+
+#[test]
+fn steps_of_adamw_are_its_papers_with_decoupled_weight_decay() {
+    let victim = victim("mlp", "hidden=3", [1, 2, 2], CLASSES);
+    let images: Vec<f32> = (0..6 * INPUTS).map(|i| (i * 37 % 11) as f32 / 5.0 - 1.0).collect();
+    let labels = [0, 2, 1, 1, 0, 2];
+    let (beta1, beta2, epsilon) = (0.8, 0.95, 1e-3);
+    let optimiser = Optimiser::AdamW { beta1, beta2, epsilon };
+    let recipe = Recipe { batch: labels.len(), optimiser, weight_decay: 0.01, ..Recipe::default() };
+    let mut step = Step::new(&Cpu::<f64>::new(), &victim.model, &recipe).unwrap();
+    step.write(&State::start(&victim, optimiser)).unwrap();
+    let wide = |t: &Vec<f32>| -> Vec<f64> { t.iter().map(|&v| f64::from(v)).collect() };
+    let mut tensors: Vec<Vec<f64>> = victim.tensors.iter().map(wide).collect();
+    let mut moments: [Vec<Vec<f64>>; 2] =
+        [0, 1].map(|_| tensors.iter().map(|t| vec![0.0; t.len()]).collect());
+    for (number, rate) in [0.05, 0.1, 0.02].into_iter().enumerate() {
+        step.run(&images, &labels, rate, number).unwrap();
+        let gradient = gradient(&tensors, &images, &labels, 0.0);
+        let corrections = [beta1, beta2].map(|beta: f64| 1.0 - beta.powi(number as i32 + 1));
+        for (t, gradient) in gradient.iter().enumerate() {
+            // Weights decay, biases do not.
+            let decay = if t % 2 == 0 { 0.01 } else { 0.0 };
+            for (i, g) in gradient.iter().enumerate() {
+                let value = &mut tensors[t][i];
+                let [m, v] = &mut moments;
+                m[t][i] = beta1 * m[t][i] + (1.0 - beta1) * g;
+                v[t][i] = beta2 * v[t][i] + (1.0 - beta2) * g * g;
+                let direction = m[t][i] / corrections[0] / ((v[t][i] / corrections[1]).sqrt() + epsilon);
+                *value -= rate * (direction + decay * *value);
+            }
+        }
+    }
+    let found = step.read().unwrap();
+    for (t, name) in ["1.weight", "1.bias", "3.weight", "3.bias"].iter().enumerate() {
+        assert_close(name, &found.tensors[t], &tensors[t]);
+        assert_close(&format!("momentum of {name}"), &found.memories[0][t], &moments[0][t]);
+        assert_close(&format!("squares of {name}"), &found.memories[1][t], &moments[1][t]);
     }
 }
 
@@ -122,13 +155,13 @@ fn running_statistics_move_a_tenth_towards_the_batchs_with_the_unbiased_variance
     let images: Vec<f32> = (0..2 * 3 * 64).map(|i| (i * 53 % 29) as f32 / 14.0 - 1.0).collect();
     let recipe = Recipe { batch: 2, ..Recipe::default() };
     let mut step = Step::new(&Cpu::<f64>::new(), &victim.model, &recipe).unwrap();
-    let mut state = start(&victim);
+    let mut state = State::start(&victim, recipe.optimiser);
     let position = |name: &str| victim.declarations.iter().position(|d| d.name == name).unwrap();
     let [mean_at, variance_at] = ["bn1.running_mean", "bn1.running_var"].map(position);
     state.tensors[mean_at].fill(3.0);
     state.tensors[variance_at].fill(5.0);
     step.write(&state).unwrap();
-    let seen = step.run(&images, &[0, 3], 0.1).unwrap();
+    let seen = step.run(&images, &[0, 3], 0.1, 0).unwrap();
     assert!(seen.loss.is_finite() && seen.right <= 2, "{seen:?}");
     let found = step.tensors().unwrap();
 
@@ -192,7 +225,8 @@ impl Scene {
 }
 
 fn recipe() -> Recipe {
-    Recipe { epochs: 4, batch: 9, learning_rate: 0.05, nesterov: true, ..Recipe::default() }
+    let optimiser = Optimiser::Sgd { momentum: 0.9, nesterov: true };
+    Recipe { epochs: 4, batch: 9, learning_rate: 0.05, optimiser, ..Recipe::default() }
 }
 
 struct Nobody;
@@ -231,7 +265,13 @@ impl Observer for Copier<'_> {
 
 #[test]
 fn a_resumed_training_ends_with_the_bits_of_an_uninterrupted_one() {
-    let scene = Scene::new(recipe());
+    let adam = Optimiser::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+    resumes(recipe());
+    resumes(Recipe { optimiser: adam, learning_rate: 1e-3, degraded: 0.5, ..recipe() });
+}
+
+fn resumes(recipe: Recipe) {
+    let scene = Scene::new(recipe);
     let (checkpoint, copy) = (scene.checkpoint(), scene.folder.path().join("copy"));
     let training = scene.training(&checkpoint);
     let timeless = |reports: &[EpochReport]| -> Vec<EpochReport> {
@@ -293,12 +333,16 @@ fn a_training_that_diverges_says_so_and_leaves_the_last_checkpoint() {
 fn a_recipe_that_makes_no_sense_is_refused_by_the_options_name() {
     let good = recipe();
     good.check(40).unwrap();
+    let momentum = Optimiser::Sgd { momentum: 1.0, nesterov: false };
+    let beta = Optimiser::AdamW { beta1: 0.9, beta2: 1.0, epsilon: 1e-8 };
     for (recipe, words) in [
         (Recipe { epochs: 0, ..good.clone() }, ["epochs", "found 0"]),
         (Recipe { batch: 41, ..good.clone() }, ["batch", "1 to 40"]),
         (Recipe { learning_rate: 0.0, ..good.clone() }, ["learning-rate", "above 0"]),
         (Recipe { learning_rate: f64::NAN, ..good.clone() }, ["learning-rate", "NaN"]),
-        (Recipe { momentum: 1.0, ..good.clone() }, ["momentum", "below 1"]),
+        (Recipe { optimiser: momentum, ..good.clone() }, ["momentum", "below 1"]),
+        (Recipe { optimiser: beta, ..good.clone() }, ["beta2", "below 1"]),
+        (Recipe { degraded: 1.5, ..good.clone() }, ["degraded", "1.5"]),
         (Recipe { weight_decay: -0.1, ..good.clone() }, ["weight-decay", "-0.1"]),
         (Recipe { label_smoothing: 1.5, ..good.clone() }, ["label-smoothing", "1.5"]),
     ] {
@@ -315,4 +359,31 @@ fn a_limit_takes_pictures_from_all_over_the_data_set() {
     assert_eq!(Pictures::read(&data, [1, 28, 28], 10, Some(99)).unwrap().len(), 40);
     let message = Pictures::read(&data, [1, 28, 28], 5, None).unwrap_err().to_string();
     assert!(message.contains("5 classes"), "{message}");
+}
+
+#[test]
+fn joined_data_sets_share_the_names_that_they_have_in_common() {
+    let set = |name: &str, classes: &[&str], labels: &[usize]| Pictures {
+        shape: [1, 1, 1],
+        bytes: labels.iter().map(|&label| label as u8).collect(),
+        labels: labels.to_vec(),
+        class_names: classes.iter().map(|name| name.to_string()).collect(),
+        parts: vec![Part {
+            name: name.into(),
+            len: labels.len(),
+            share: 1.0,
+            classes: (0..classes.len()).collect(),
+        }],
+    };
+    let mut all = Pictures::join(vec![
+        set("shoes", &["Sandal", "boot"], &[0, 1, 1, 0]),
+        set("things", &["cup", "sandal"], &[1, 0]),
+    ]);
+    assert_eq!(all.class_names, ["Sandal", "boot", "cup"]);
+    assert_eq!(all.labels, [0, 1, 1, 0, 0, 2]);
+    assert_eq!(all.parts[1].classes, [2, 0]);
+    assert_eq!((all.len(), all.shown()), (6, 6));
+    all.parts[0].share = 0.5;
+    all.parts[1].share = 2.0;
+    assert_eq!(all.shown(), 2 + 4);
 }

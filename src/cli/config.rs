@@ -3,34 +3,59 @@
 use std::{ffi::OsString, path::Path};
 
 use anyhow::Context;
+use clap::{Arg, ArgMatches, Command};
 use toml::{Table, Value};
 
 use super::misuse;
 
+/// The options that a file may hold: all but the file itself.
+pub fn options(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().filter(|option| option.get_long().is_some_and(|name| name != "config"))
+}
+
+/// What a file calls it.
+pub fn key(option: &Arg) -> &str {
+    option.get_long().unwrap_or_default()
+}
+
 /// The file's settings as arguments; those of the command line come after them and win.
-pub fn arguments(path: &Path, command: &clap::Command) -> anyhow::Result<Vec<OsString>> {
+pub fn arguments(path: &Path, command: &Command) -> anyhow::Result<Vec<OsString>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let table: Table = text.parse().with_context(|| format!("{} is not TOML", path.display()))?;
-    let known =
-        || command.get_arguments().filter_map(|a| Some((a.get_long()?, a))).filter(|o| o.0 != "config");
+    let table: Table = text.parse().map_err(|error: toml::de::Error| match error.message() {
+        message if message.contains("duplicate key") => {
+            misuse(format!("{} contradicts itself: {error}", path.display()))
+        }
+        _ => anyhow::Error::from(error).context(format!("{} is not TOML", path.display())),
+    })?;
     let mut arguments = Vec::new();
-    for (key, value) in &table {
-        let Some((_, option)) = known().find(|o| o.0 == key) else {
-            let names: Vec<&str> = known().map(|o| o.0).collect();
+    for (name, value) in &table {
+        let Some(option) = options(command).find(|option| key(option) == name) else {
+            let names: Vec<&str> = options(command).map(key).collect();
             return Err(misuse(format!(
-                "{}: unknown option '{key}'; known are: {}",
+                "{}: unknown option '{name}'; known are: {}",
                 path.display(),
                 names.join(", ")
             )));
         };
         match (value, option.get_action().takes_values()) {
-            (Value::Boolean(true), false) => arguments.push(format!("--{key}").into()),
+            (Value::Boolean(true), false) => arguments.push(format!("--{name}").into()),
             (Value::Boolean(false), false) => {}
-            (value, true) => arguments.push(format!("--{key}={}", plain(value, key, path)?).into()),
-            (other, false) => return Err(unexpected(path, key, "true or false", other)),
+            (Value::Array(items), true) if takes_several(option) => {
+                arguments.push(format!("--{name}").into());
+                for item in items {
+                    arguments.push(plain(item, name, path)?.into());
+                }
+            }
+            (value, true) => arguments.push(format!("--{name}={}", plain(value, name, path)?).into()),
+            (other, false) => return Err(unexpected(path, name, "true or false", other)),
         }
     }
     Ok(arguments)
+}
+
+/// Whether several values follow the option, each an argument of its own.
+fn takes_several(option: &Arg) -> bool {
+    option.get_num_args().is_some_and(|count| count.max_values() > 1)
 }
 
 fn plain(value: &Value, key: &str, path: &Path) -> anyhow::Result<String> {
@@ -48,4 +73,34 @@ fn plain(value: &Value, key: &str, path: &Path) -> anyhow::Result<String> {
 fn unexpected(path: &Path, key: &str, expected: &str, found: &Value) -> anyhow::Error {
     let (path, kind) = (path.display(), found.type_str());
     misuse(format!("{path}: option '{key}': expected {expected}, found {kind} {found}"))
+}
+
+/// The option's default as TOML, if it has one.
+pub fn default(option: &Arg) -> Option<String> {
+    if !option.get_action().takes_values() {
+        return Some("false".into());
+    }
+    let defaults = option.get_default_values();
+    let one = |value: &clap::builder::OsStr| toml_value(&value.to_string_lossy());
+    (!defaults.is_empty()).then(|| defaults.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+/// What the option came to, as TOML; `None` where it was not given and has no default.
+pub fn effective(option: &Arg, matches: &ArgMatches) -> Option<String> {
+    let id = option.get_id().as_str();
+    if !option.get_action().takes_values() {
+        return Some(matches.get_flag(id).to_string());
+    }
+    let values: Vec<String> =
+        matches.get_raw(id)?.map(|value| toml_value(&value.to_string_lossy())).collect();
+    Some(if takes_several(option) { format!("[{}]", values.join(", ")) } else { values.join(", ") })
+}
+
+/// Numbers as numbers, anything else as text.
+fn toml_value(text: &str) -> String {
+    let number = text.parse::<i64>().is_ok() || text.parse::<f64>().is_ok_and(f64::is_finite);
+    match number && text.starts_with(|c: char| c.is_ascii_digit() || c == '-') && !text.ends_with('.') {
+        true => text.into(),
+        false => Value::String(text.into()).to_string(),
+    }
 }

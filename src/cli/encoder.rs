@@ -7,11 +7,13 @@ use std::{
 
 use super::misuse;
 use crate::{
-    clip::{Activation, Clip, ClipError, Encoder, Templates, builtin},
+    clip::{Activation, Bank, Clip, ClipError, Encoder, Templates, builtin},
+    tensor_file::TensorFile,
     weights::{cached, known},
 };
 
-/// `--clip`: `builtin`, a path, or a name from `gia-gpu weights list`. Says what it notes.
+/// `--clip`: `builtin`, a path, or a name from `gia-gpu weights list`. Says what it notes. `activation`: of the model's
+/// hidden layers, where the user knows better than the files.
 pub fn open(clip: &Path, activation: Option<Activation>) -> anyhow::Result<Box<dyn Encoder>> {
     if clip.as_os_str() == builtin::NAME {
         return Ok(builtin::open()?);
@@ -28,6 +30,12 @@ pub fn open(clip: &Path, activation: Option<Activation>) -> anyhow::Result<Box<d
             }
         },
     };
+    if path.is_file() {
+        let file = TensorFile::read(&path)?;
+        if Bank::is(&file) {
+            return Ok(Box::new(Bank::from_file(&file, &path.display().to_string())?));
+        }
+    }
     let clip = Clip::open(&path, activation)?;
     clip.notes.iter().for_each(|text| note(text));
     Ok(Box::new(clip))
@@ -46,6 +54,7 @@ pub fn templates(choice: &Path) -> anyhow::Result<Templates> {
 pub fn naming_error(option: &str, error: ClipError) -> anyhow::Error {
     match error {
         ClipError::LongLabel { .. }
+        | ClipError::UnknownName { .. }
         | ClipError::EmptyLabel { .. }
         | ClipError::DuplicateLabel { .. }
         | ClipError::NoLabels => misuse(format!("{option}: {error}")),

@@ -14,7 +14,7 @@ use super::{
     options::{DeviceOptions, NormalisationOptions, check_batch, check_limit, same_file},
     print_json, print_line,
     progress::Progress,
-    train_victim::pictures_error,
+    training_options::pictures_error,
 };
 use crate::{
     data::{Dataset, Normalisation},

@@ -6,7 +6,9 @@ mod attack_choices;
 mod attack_options;
 mod bench;
 mod capture;
+mod clip_options;
 mod config;
+mod config_command;
 mod data_options;
 mod defence_options;
 mod device;
@@ -19,6 +21,7 @@ mod labels;
 mod metrics;
 mod model_options;
 mod name;
+mod named_sets;
 mod naming_options;
 mod observation;
 mod observed;
@@ -32,7 +35,9 @@ mod study;
 mod summary;
 mod threat_options;
 mod train;
+mod train_clip;
 mod train_victim;
+mod training_options;
 mod weights;
 
 use std::{
@@ -55,8 +60,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Capture the gradients of training steps, attack them, and report what was found
-    Run(run::Run),
+    /// Capture gradients or take given ones, reconstruct pictures, say what the labels mean, and report
+    Run(Box<run::Run>),
+    /// Write a documented file of options for `run`, or show what a run would use
+    Config(config_command::ConfigCommand),
     /// Compute a client's gradient for given pictures and write it to a file
     Capture(capture::Capture),
     /// Attack a gradient file
@@ -105,6 +112,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(command) => command.run(),
+        Command::Config(command) => command.run(),
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
         Command::Labels(command) => command.run(),

@@ -6,7 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    encoder::{self, note},
+    clip_options::ClipOptions,
+    encoder::{naming_error, note},
     misuse,
     options::DeviceOptions,
     print_json, print_line,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     clip::{
-        Activation, ClipError, builtin,
+        Activation, ClipError,
         zero_shot::{Names, check_labels, check_size, name_pictures},
     },
     data::{Picture, atomic},
@@ -33,16 +34,11 @@ const SHOWN: usize = 5;
                   gia-gpu name --clip ViT-B-32/model.safetensors --labels dog,cat --templates plain dog.jpg --json"
 )]
 pub struct Name {
-    /// What names them: a CLIP's safetensors file, a folder with model.safetensors (and config.json), a name from
-    /// `gia-gpu weights list`, or builtin
-    #[arg(long, value_name = "PATH|builtin", default_value = builtin::NAME)]
-    clip: PathBuf,
+    #[command(flatten)]
+    clip: ClipOptions,
     /// Names to choose from, as in dog,cat,airplane
     #[arg(long, value_name = "NAME,NAME", required = true, allow_hyphen_values = true)]
     labels: String,
-    /// Sentences that names are put into: CLIP's 80 for ImageNet, the name alone, or a file with one a line and {} in it
-    #[arg(long, value_name = "FILE|imagenet|plain", default_value = "imagenet")]
-    templates: PathBuf,
     /// Activation of the model's hidden layers, where no config.json says
     #[arg(long, value_enum)]
     activation: Option<Activation>,
@@ -74,12 +70,12 @@ impl Name {
     pub fn run(self) -> anyhow::Result<()> {
         let labels: Vec<String> = self.labels.split(',').map(String::from).collect();
         check_labels(&labels).map_err(|error| misuse(format!("--labels: {error}")))?;
-        let templates = encoder::templates(&self.templates)?;
+        let templates = self.clip.templates()?;
         // Before the model is read, which takes longer.
         for image in &self.images {
             check_size(&image.display().to_string(), Picture::read_size(image)?)?;
         }
-        let encoder = encoder::open(&self.clip, self.activation)?;
+        let encoder = self.clip.open(self.activation)?;
         let device = self.device.device.open()?;
         let pictures = self
             .images
@@ -94,7 +90,7 @@ impl Name {
         for bar in [names_bar, pictures_bar] {
             bar.finish();
         }
-        let found = found.map_err(|error| encoder::naming_error("--labels", error))?;
+        let found = found.map_err(|error| naming_error("--labels", error))?;
         found.notes.iter().for_each(|text| note(text));
         if let Some(out) = &self.out {
             atomic::write_bytes(out, csv(&self.images, &found).as_bytes())?;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::train_victim::TrainVictim;
+use super::{train_clip::TrainClip, train_victim::TrainVictim};
 
 /// Train a network on this device.
 #[derive(Args)]
@@ -15,12 +15,15 @@ pub struct Train {
 enum What {
     /// Train a victim on labelled pictures
     Victim(TrainVictim),
+    /// Train an image tower against a bank of named concepts, as the built-in model was
+    Clip(TrainClip),
 }
 
 impl Train {
     pub fn run(self) -> anyhow::Result<()> {
         match self.what {
             What::Victim(command) => command.run(),
+            What::Clip(command) => command.run(),
         }
     }
 }

@@ -141,9 +141,9 @@ struct Line {
 
 impl List {
     fn run(self) -> anyhow::Result<()> {
-        let state = if builtin::open().is_ok() { "built in" } else { "not in this build" };
-        let about = "a small model that comes with the program";
-        let mut lines = vec![Line { name: builtin::NAME, about, state, folder: None, source: None }];
+        let about = "a small model that comes with the program and knows some names";
+        let built_in = Line { name: builtin::NAME, about, state: "built in", folder: None, source: None };
+        let mut lines = vec![built_in];
         for entry in &KNOWN {
             let there = cached(entry)?;
             let state = if there.is_some() { "on this machine" } else { "can be had" };

@@ -32,6 +32,11 @@ pub trait Encoder {
     /// Of those pictures' pixels.
     fn normalisation(&self) -> &Normalisation;
 
+    /// Appends to a tape what makes of pictures `(B,3,H,W)` in [0, 1] the encoder's input `(B,3,S,S)`.
+    fn preprocess(&self, tape: &mut Tape, pixels: Var) -> Var {
+        preprocess::preprocess(tape, pixels, self.image_size(), self.normalisation())
+    }
+
     /// Appends the image encoder to a tape: `pixels (B,3,S,S)`, normalised, to features `(B,E)` of any length.
     /// Also the inputs that it added, its weights, and what to write to them; differentiate by the pixels alone.
     fn encode_image<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>);
@@ -104,8 +109,7 @@ impl<'e> ImageEncoder<'e> {
         if let std::collections::hash_map::Entry::Vacant(entry) = self.preprocessing.entry(size) {
             let mut tape = Tape::new();
             let input = tape.input(&[1, CHANNELS, size[0], size[1]]);
-            let (side, normalisation) = (self.encoder.image_size(), self.encoder.normalisation());
-            let output = preprocess::preprocess(&mut tape, input, side, normalisation);
+            let output = self.encoder.preprocess(&mut tape, input);
             let executable = self.device.compile(&Plan::new(&tape, &[output], &[]))?;
             entry.insert(Run { executable, input, output });
         }

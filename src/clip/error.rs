@@ -60,9 +60,9 @@ pub enum ClipError {
     LongLabel { label: String, found: usize, limit: usize },
 
     #[error(
-        "the built-in model is not part of this build: give a CLIP's safetensors file, or a folder that holds one"
+        "\"{name}\" is none of the {count} names that {model} knows ({nearest}); a full CLIP knows every name: --clip PATH"
     )]
-    NoBuiltin,
+    UnknownName { name: String, model: String, count: usize, nearest: String },
 
     #[error("no labels to choose from")]
     NoLabels,

@@ -5,7 +5,10 @@
 //! transformers ([`transformer`]) of frozen weights; the image tower is differentiable down to the pixel, from any
 //! picture size ([`preprocess`]). [`zero_shot`] names pictures with any [`Encoder`].
 
+mod bank;
 pub mod builtin;
+pub mod calibration;
+pub mod conditions;
 pub mod config;
 mod encoder;
 mod error;
@@ -23,6 +26,7 @@ mod tower;
 mod transformer;
 pub mod zero_shot;
 
+pub use bank::{About, Bank, ConceptSet};
 pub use config::{Activation, Sources};
 pub use encoder::{Encoder, ImageEncoder, NameFeatures};
 pub use error::ClipError;

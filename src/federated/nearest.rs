@@ -13,9 +13,11 @@ pub fn nearest(file: &TensorFile, image: [usize; 3], classes: usize) -> Option<(
         NAMES.iter().flat_map(|name| stems.map(|stem| (name, Options { stem, ..Options::default() })));
     let fit = candidates.filter_map(|(name, options)| {
         // `convnet<width>, e.g. …` stands for any width: the file's first layer tells.
-        let name = match name.strip_prefix("convnet") {
-            Some(_) => format!("convnet{}", file.tensors.get("model.conv0.weight")?.shape.first()?),
-            None => (*name).to_string(),
+        let width = |tensor: &str| file.tensors.get(tensor)?.shape.first();
+        let name = match *name {
+            name if name.starts_with("convnet") => format!("convnet{}", width("model.conv0.weight")?),
+            name if name.starts_with("resnet9") => format!("resnet9-{}", width("prep.conv.weight")?),
+            name => name.to_string(),
         };
         let model = Model::new(&name, &options, Some(image), classes).ok()?;
         let declarations = model.declarations();

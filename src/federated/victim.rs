@@ -93,10 +93,14 @@ impl Victim {
     pub fn from_seed(request: &Request, seed: u64) -> Result<Victim, VictimError> {
         let classes = request.classes.unwrap_or(DEFAULT_CLASSES);
         check_classes(classes)?;
-        let model = Model::new(&request.name, &request.options, request.image, classes)?;
+        Self::initialised(Model::new(&request.name, &request.options, request.image, classes)?, seed)
+    }
+
+    /// A model with initial weights.
+    pub fn initialised(model: Model, seed: u64) -> Result<Victim, VictimError> {
         let declarations = model.declarations();
         let elements: usize = declarations.iter().map(|d| d.shape.iter().product::<usize>()).sum();
-        let what = || format!("a victim of architecture {}", request.name);
+        let what = || format!("a victim of architecture {}", model.name);
         host::check(what, (elements * size_of::<f32>()) as u64).map_err(VictimError::Memory)?;
         let tensors = initialise(&declarations, seed);
         let weights = format!("initialised by seed {seed}");

@@ -9,6 +9,7 @@ use super::{
     mlp::Mlp,
     options::{Activation, Stem},
     resnet::ResNet,
+    resnet9::ResNet9,
     vgg::Vgg,
 };
 use crate::tape::Var;
@@ -42,7 +43,7 @@ pub trait Architecture: Send + Sync {
 }
 
 /// Names as users write them.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     "lenet-zhu",
     "convnet<width>, e.g. convnet64",
     "lenet5",
@@ -53,6 +54,7 @@ pub const NAMES: [&str; 18] = [
     "resnet20",
     "resnet32",
     "resnet56",
+    "resnet9-<width>, e.g. resnet9-32",
     "vgg11",
     "vgg13",
     "vgg16",
@@ -96,9 +98,10 @@ pub fn architecture(name: &str, options: &Options) -> Result<Box<dyn Architectur
         "vgg13" | "vgg13_bn" => vgg([2, 2, 2, 2, 2]),
         "vgg16" | "vgg16_bn" => vgg([2, 2, 3, 3, 3]),
         "vgg19" | "vgg19_bn" => vgg([2, 2, 4, 4, 4]),
-        _ => match name.strip_prefix("convnet") {
-            Some(width) => Box::new(ConvNet::new(name, width)?),
-            None => return Err(ArchitectureError::Unknown(name.into())),
+        _ => match (name.strip_prefix("convnet"), name.strip_prefix("resnet9")) {
+            (Some(width), _) => Box::new(ConvNet::new(name, width)?),
+            (_, Some(width)) => Box::new(ResNet9::new(name, width)?),
+            _ => return Err(ArchitectureError::Unknown(name.into())),
         },
     };
     match options.set().iter().find(|option| !found.options().contains(option)) {

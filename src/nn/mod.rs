@@ -3,6 +3,7 @@
 pub mod architecture;
 pub mod attention;
 mod cifar_resnet;
+pub mod contrastive;
 mod convnet;
 pub mod gelu;
 mod init;
@@ -18,6 +19,7 @@ mod norm;
 pub mod options;
 mod pool;
 mod resnet;
+mod resnet9;
 mod vgg;
 
 pub use architecture::{Architecture, ArchitectureError};

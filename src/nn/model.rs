@@ -2,7 +2,7 @@
 
 use super::{
     Architecture, ArchitectureError, Declaration, Mode, Network, Options, Parameter, Statistics,
-    architecture::architecture, options::Norm,
+    architecture::architecture, contrastive::Contrastive, options::Norm,
 };
 use crate::tape::{Tape, Var};
 
@@ -44,7 +44,28 @@ impl Model {
         image: Option<[usize; 3]>,
         classes: usize,
     ) -> Result<Model, ArchitectureError> {
-        let architecture = architecture(name, options)?;
+        Self::of(architecture(name, options)?, name, options, image, classes)
+    }
+
+    /// A tower of this name with `width` outputs, against a bank of `names` concepts; see [`super::contrastive`].
+    pub fn contrastive(
+        name: &str,
+        options: &Options,
+        image: Option<[usize; 3]>,
+        width: usize,
+        names: usize,
+    ) -> Result<Model, ArchitectureError> {
+        let head = Contrastive { tower: architecture(name, options)?, width };
+        Self::of(Box::new(head), name, options, image, names)
+    }
+
+    fn of(
+        architecture: Box<dyn Architecture>,
+        name: &str,
+        options: &Options,
+        image: Option<[usize; 3]>,
+        classes: usize,
+    ) -> Result<Model, ArchitectureError> {
         let image = image.unwrap_or_else(|| architecture.default_image());
         let [c, h, w] = image;
         let smallest = architecture.smallest_side();

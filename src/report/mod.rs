@@ -6,6 +6,7 @@ pub mod html;
 mod picture_grid;
 mod run;
 mod statistics;
+pub mod terminal;
 
 pub use crate::data::atomic;
 pub use folder::OutputFolder;
@@ -25,6 +26,8 @@ pub enum ReportError {
     Section { what: String, expected: String, found: String },
     #[error("report.html: {0}")]
     Template(#[from] askama::Error),
+    #[error("pictures cannot be shown in this terminal: {0}")]
+    Terminal(#[from] viuer::ViuError),
     #[error(transparent)]
     Data(#[from] DataError),
 }

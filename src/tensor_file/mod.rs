@@ -24,6 +24,7 @@ pub use npz::MemberError;
 pub use parameters::{Extra, ParameterSpec};
 pub use positions::{Candidate, Matching, PositionHint, PositionMismatch, PositionReport};
 pub use weights::WeightsInfo;
+pub use write::Storage;
 
 /// A row-major tensor: `data.len()` is the product of `shape`; a scalar has shape `[]`.
 #[derive(Clone, Debug, PartialEq)]

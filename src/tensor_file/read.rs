@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use half::{bf16, f16};
@@ -33,8 +33,26 @@ impl TensorFile {
         if npz::is_zip(&magic) && !magic.windows(npz::PICKLE.len()).any(|part| part == npz::PICKLE) {
             return npz::read(path, file, length);
         }
-        let (start, header) = read_header(path, &mut file, &magic, length)?;
+        Self::safetensors(path, file, &magic, length)
+    }
 
+    /// A safetensors file in memory. `path`: what messages call it.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<TensorFile, TensorFileError> {
+        let magic = &bytes[..bytes.len().min(MAGIC_LEN as usize)];
+        let mut rest = Cursor::new(bytes);
+        rest.set_position(magic.len() as u64);
+        Self::safetensors(path, rest, magic, bytes.len() as u64)
+    }
+
+    /// `start`: the file's first bytes, which were read; `length`: its length.
+    fn safetensors(
+        path: &Path,
+        mut file: impl Read + Seek,
+        start: &[u8],
+        length: u64,
+    ) -> Result<TensorFile, TensorFileError> {
+        let io = |cause| TensorFileError::Read { path: path.into(), cause };
+        let (start, header) = read_header(path, &mut file, start, length)?;
         let mut tensors = BTreeMap::new();
         let mut non_float = BTreeMap::new();
         for (name, info) in header.tensors() {
@@ -72,7 +90,7 @@ pub(super) fn regular_file(path: &Path) -> Result<(), TensorFileError> {
 /// `length` its length.
 fn read_header(
     path: &Path,
-    file: &mut File,
+    file: &mut (impl Read + Seek),
     start: &[u8],
     length: u64,
 ) -> Result<(u64, Metadata), TensorFileError> {

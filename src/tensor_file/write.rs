@@ -10,6 +10,30 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use super::read::{PREFIX, regular_file};
 use super::{Tensor, TensorFile, TensorFileError};
 
+/// How numbers are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    F32,
+    /// Rounded to half precision.
+    F16,
+}
+
+impl Storage {
+    fn dtype(self) -> Dtype {
+        match self {
+            Storage::F32 => Dtype::F32,
+            Storage::F16 => Dtype::F16,
+        }
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Storage::F32 => 4,
+            Storage::F16 => 2,
+        }
+    }
+}
+
 impl TensorFile {
     /// Writes tensors as F32, sorted by name. An existing file is replaced only once the new one is
     /// complete: it is written under a temporary name in the same folder, then renamed.
@@ -18,11 +42,21 @@ impl TensorFile {
         tensors: &BTreeMap<String, Tensor>,
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), TensorFileError> {
+        Self::write_as(path, tensors, metadata, Storage::F32)
+    }
+
+    /// The same with numbers stored as told.
+    pub fn write_as(
+        path: &Path,
+        tensors: &BTreeMap<String, Tensor>,
+        metadata: &BTreeMap<String, String>,
+        storage: Storage,
+    ) -> Result<(), TensorFileError> {
         let fail = |cause: String| TensorFileError::Write { path: path.into(), cause };
-        let header = header(tensors, metadata).map_err(fail)?;
+        let header = header(tensors, metadata, storage).map_err(fail)?;
         let file = temporary_beside(path)?;
         let io = |error: io::Error| fail(error.kind().to_string());
-        write_content(file.as_file(), &header, tensors).map_err(io)?;
+        write_content(file.as_file(), &header, tensors, storage).map_err(io)?;
         file.persist(path).map_err(|error| io(error.error))?;
         Ok(())
     }
@@ -37,6 +71,7 @@ impl TensorFile {
 fn header(
     tensors: &BTreeMap<String, Tensor>,
     metadata: &BTreeMap<String, String>,
+    storage: Storage,
 ) -> Result<Vec<u8>, String> {
     const METADATA: &str = "__metadata__";
     let mut infos = Vec::with_capacity(tensors.len());
@@ -49,8 +84,8 @@ fn header(
         if elements != Some(data.len()) {
             return Err(format!("tensor '{name}' has shape {shape:?} but {} elements", data.len()));
         }
-        let end = start + size_of_val(data.as_slice());
-        let info = TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets: (start, end) };
+        let end = start + data.len() * storage.bytes();
+        let info = TensorInfo { dtype: storage.dtype(), shape: shape.clone(), data_offsets: (start, end) };
         infos.push((name.clone(), info));
         start = end;
     }
@@ -64,12 +99,20 @@ fn header(
     Ok(text)
 }
 
-fn write_content(file: &std::fs::File, header: &[u8], tensors: &BTreeMap<String, Tensor>) -> io::Result<()> {
+fn write_content(
+    file: &std::fs::File,
+    header: &[u8],
+    tensors: &BTreeMap<String, Tensor>,
+    storage: Storage,
+) -> io::Result<()> {
     let mut out = BufWriter::new(file);
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(header)?;
     for value in tensors.values().flat_map(|tensor| &tensor.data) {
-        out.write_all(&value.to_le_bytes())?;
+        match storage {
+            Storage::F32 => out.write_all(&value.to_le_bytes())?,
+            Storage::F16 => out.write_all(&half::f16::from_f32(*value).to_le_bytes())?,
+        }
     }
     out.flush()?;
     file.sync_all()

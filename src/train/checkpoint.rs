@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{EpochReport, State};
+use super::{EpochReport, Optimiser, State};
 use crate::{
     nn::Declaration,
     tensor_file::{Extra, ParameterSpec, Tensor, TensorFile, TensorFileError},
@@ -16,8 +16,8 @@ use crate::{
 
 /// What the metadata says under `format`.
 const FORMAT: &str = "gia-gpu checkpoint";
-/// Before the names of momenta.
-const MOMENTUM: &str = "momentum:";
+/// Before the names of what the optimiser remembers, in the order of [`State::memories`].
+const MEMORIES: [&str; 2] = ["momentum:", "square:"];
 
 /// How far a training has come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,8 +59,9 @@ impl Checkpoint {
         declarations: &[Declaration],
         identity: &BTreeMap<String, Value>,
     ) -> Result<(), TensorFileError> {
-        let momenta = momenta(declarations).zip(&self.state.momenta);
-        let all = declarations.iter().map(spec).zip(&self.state.tensors).chain(momenta);
+        let kinds = MEMORIES.iter().zip(&self.state.memories);
+        let memories = kinds.flat_map(|(kind, memory)| remembered(declarations, kind).zip(memory));
+        let all = declarations.iter().map(spec).zip(&self.state.tensors).chain(memories);
         let tensors = all.map(|(spec, data)| (spec.name, Tensor { shape: spec.shape, data: data.clone() }));
         let metadata = [
             ("format", FORMAT.to_string()),
@@ -74,6 +75,7 @@ impl Checkpoint {
     pub fn read(
         path: &Path,
         declarations: &[Declaration],
+        optimiser: Optimiser,
         identity: &BTreeMap<String, Value>,
     ) -> Result<Checkpoint, CheckpointError> {
         let file = TensorFile::read(path)?;
@@ -93,11 +95,14 @@ impl Checkpoint {
                 found: text(&found),
             });
         }
-        let specs: Vec<ParameterSpec> = declarations.iter().map(spec).chain(momenta(declarations)).collect();
+        let kinds = &MEMORIES[..optimiser.memories()];
+        let memories = kinds.iter().flat_map(|kind| remembered(declarations, kind));
+        let specs: Vec<ParameterSpec> = declarations.iter().map(spec).chain(memories).collect();
         let mut tensors: Vec<Vec<f32>> =
             file.parameters(&specs, Extra::Reject)?.into_iter().map(|tensor| tensor.data).collect();
-        let momenta = tensors.split_off(declarations.len());
-        Ok(Checkpoint { progress: field(&file, "progress")?, state: State { tensors, momenta } })
+        let all = tensors.split_off(declarations.len());
+        let memories = all.chunks(all.len() / kinds.len()).map(<[Vec<f32>]>::to_vec).collect();
+        Ok(Checkpoint { progress: field(&file, "progress")?, state: State { tensors, memories } })
     }
 }
 
@@ -105,9 +110,13 @@ fn spec(declaration: &Declaration) -> ParameterSpec {
     ParameterSpec { name: declaration.name.clone(), shape: declaration.shape.clone() }
 }
 
-fn momenta(declarations: &[Declaration]) -> impl Iterator<Item = ParameterSpec> {
+/// What the optimiser remembers of every trainable tensor.
+fn remembered<'d>(
+    declarations: &'d [Declaration],
+    kind: &'d str,
+) -> impl Iterator<Item = ParameterSpec> + 'd {
     let trainable = declarations.iter().filter(|d| d.trainable);
-    trainable.map(|d| ParameterSpec { name: format!("{MOMENTUM}{}", d.name), ..spec(d) })
+    trainable.map(move |d| ParameterSpec { name: format!("{kind}{}", d.name), ..spec(d) })
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -1,7 +1,9 @@
-//! Training a victim from labelled pictures, on the same engine that attacks it.
+//! Training a network from labelled pictures, on the same engine that attacks it.
 
 mod checkpoint;
+mod degradation;
 mod evaluate;
+mod optimiser;
 mod pictures;
 mod recipe;
 mod schedule;
@@ -10,8 +12,10 @@ mod training;
 mod views;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Progress};
+pub use degradation::{Degradation, Noise};
 pub use evaluate::{Evaluation, EvaluationError, Evaluator};
-pub use pictures::{Pictures, PicturesError};
+pub use optimiser::Optimiser;
+pub use pictures::{Part, Pictures, PicturesError};
 pub use recipe::{Recipe, RecipeError};
 pub use schedule::one_cycle;
 pub use step::{Seen, State, Step};

@@ -17,6 +17,19 @@ pub struct Pictures {
     /// `(N)`, each below the class count.
     pub labels: Vec<usize>,
     pub class_names: Vec<String>,
+    /// The data sets that they come from, in order; their lengths sum to `N`.
+    pub parts: Vec<Part>,
+}
+
+/// Pictures of one data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    pub name: String,
+    pub len: usize,
+    /// How often each picture is shown in an epoch: with 0.5, half of them, drawn anew for each epoch.
+    pub share: f64,
+    /// What the data set's own classes are in [`Pictures::class_names`].
+    pub classes: Vec<usize>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +68,39 @@ impl Pictures {
             to.iter_mut().zip(picture.pixels).for_each(|(to, value)| *to = to_byte(value));
             Ok(())
         })?;
-        Ok(Pictures { shape, bytes, labels, class_names: dataset.class_names.clone() })
+        let class_names = dataset.class_names.clone();
+        let own = (0..class_names.len()).collect();
+        let part = Part { name: dataset.name.clone(), len: count, share: 1.0, classes: own };
+        Ok(Pictures { shape, bytes, labels, class_names, parts: vec![part] })
+    }
+
+    /// All pictures of several data sets, of one shape. A name that two of them have is one class.
+    pub fn join(sets: Vec<Pictures>) -> Pictures {
+        let shape = sets[0].shape;
+        let mut all = Pictures { shape, bytes: vec![], labels: vec![], class_names: vec![], parts: vec![] };
+        for set in sets {
+            let classes = set.class_names.iter().map(|name| {
+                let same = |known: &String| known.to_lowercase() == name.to_lowercase();
+                all.class_names.iter().position(same).unwrap_or_else(|| {
+                    all.class_names.push(name.clone());
+                    all.class_names.len() - 1
+                })
+            });
+            let classes: Vec<usize> = classes.collect();
+            all.bytes.extend(set.bytes);
+            all.labels.extend(set.labels.iter().map(|&label| classes[label]));
+            let parts = set.parts.into_iter();
+            all.parts.extend(parts.map(|part| Part {
+                classes: part.classes.iter().map(|&class| classes[class]).collect(),
+                ..part
+            }));
+        }
+        all
+    }
+
+    /// Pictures that an epoch shows.
+    pub fn shown(&self) -> usize {
+        self.parts.iter().map(Part::shown).sum()
     }
 
     pub fn len(&self) -> usize {
@@ -81,11 +126,19 @@ impl Pictures {
     }
 }
 
+impl Part {
+    /// Pictures that an epoch shows.
+    pub fn shown(&self) -> usize {
+        (self.len as f64 * self.share).round() as usize
+    }
+}
+
 fn to_byte(value: f32) -> u8 {
     (value * 255.0).round() as u8
 }
 
 /// What each byte becomes in each channel.
+#[derive(Clone)]
 pub struct Levels(Vec<[f32; 256]>);
 
 impl Levels {
@@ -93,6 +146,20 @@ impl Levels {
         let channel =
             |(&mean, &std): (&f32, &f32)| std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std);
         Levels(normalisation.mean().iter().zip(normalisation.std()).map(channel).collect())
+    }
+
+    /// Bytes as pixels in [0, 1], for as many channels.
+    pub fn plain(&self) -> Levels {
+        Levels(vec![std::array::from_fn(|byte| byte as f32 / 255.0); self.0.len()])
+    }
+
+    /// Pixels in [0, 1], `(C,H,W)`, as the network sees them.
+    pub fn normalise(&self, pixels: &mut [f32]) {
+        let plane = pixels.len() / self.0.len();
+        for (plane, levels) in pixels.chunks_mut(plane).zip(&self.0) {
+            let (low, range) = (levels[0], levels[255] - levels[0]);
+            plane.iter_mut().for_each(|v| *v = low + *v * range);
+        }
     }
 
     /// Of channel `channel`.

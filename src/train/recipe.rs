@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// SGD with a one-cycle schedule.
+use super::Optimiser;
+
+/// Steps of an optimiser with a one-cycle schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     pub epochs: usize,
@@ -10,14 +12,15 @@ pub struct Recipe {
     pub batch: usize,
     /// The largest, which the schedule reaches after its warm-up.
     pub learning_rate: f64,
-    pub momentum: f64,
-    pub nesterov: bool,
+    pub optimiser: Optimiser,
     /// λ of λ/2·‖θ‖², over weights alone.
     pub weight_decay: f64,
     /// Share of a label's probability that is spread over all classes.
     pub label_smoothing: f64,
     /// Random flips and shifts.
     pub augment: bool,
+    /// Share of the pictures that are shown noisy, blurred or pale.
+    pub degraded: f64,
     pub seed: u64,
 }
 
@@ -27,11 +30,11 @@ impl Default for Recipe {
             epochs: 10,
             batch: 128,
             learning_rate: 0.1,
-            momentum: 0.9,
-            nesterov: false,
+            optimiser: Optimiser::default(),
             weight_decay: 5e-4,
             label_smoothing: 0.0,
             augment: true,
+            degraded: 0.0,
             seed: 42,
         }
     }
@@ -66,10 +69,17 @@ impl Recipe {
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return error("weight-decay", "a finite number of 0 or more", &self.weight_decay);
         }
-        for (name, value) in [("momentum", self.momentum), ("label-smoothing", self.label_smoothing)] {
+        let decays = match self.optimiser {
+            Optimiser::Sgd { momentum, .. } => vec![("momentum", momentum)],
+            Optimiser::AdamW { beta1, beta2, .. } => vec![("beta1", beta1), ("beta2", beta2)],
+        };
+        for (name, value) in decays.into_iter().chain([("label-smoothing", self.label_smoothing)]) {
             if !(0.0..1.0).contains(&value) {
                 return error(name, "0 or more and below 1", &value);
             }
+        }
+        if !(0.0..=1.0).contains(&self.degraded) {
+            return error("degraded", "0 to 1", &self.degraded);
         }
         Ok(())
     }

@@ -1,10 +1,13 @@
-//! One step of stochastic gradient descent as a plan: parameters, momenta and running statistics are its
+//! One step of training as a plan: parameters, what the optimiser remembers of them and running statistics are its
 //! state and stay on the device.
 
-use super::Recipe;
+use super::{
+    Optimiser, Recipe,
+    optimiser::{Inputs, Parameter},
+};
 use crate::{
     device::{Device, DeviceError, Executable},
-    federated::MOMENTUM,
+    federated::{MOMENTUM, Victim},
     nn::{Declaration, Mode, Model, Pass, loss::cross_entropy, loss::one_hot},
     plan::Plan,
     tape::{Tape, Var},
@@ -15,8 +18,18 @@ use crate::{
 pub struct State {
     /// Parameters and buffers, in `state_dict` order.
     pub tensors: Vec<Vec<f32>>,
-    /// Of every trainable parameter, in order.
-    pub momenta: Vec<Vec<f32>>,
+    /// What the optimiser remembers (momenta, then squares), of every trainable parameter in order.
+    pub memories: Vec<Vec<Vec<f32>>>,
+}
+
+impl State {
+    /// Before the first step.
+    pub fn start(victim: &Victim, optimiser: Optimiser) -> State {
+        let declared = victim.declarations.iter().zip(&victim.tensors);
+        let zeros: Vec<Vec<f32>> =
+            declared.filter(|(d, _)| d.trainable).map(|(_, tensor)| vec![0.0; tensor.len()]).collect();
+        State { tensors: victim.tensors.clone(), memories: vec![zeros; optimiser.memories()] }
+    }
 }
 
 /// What a step saw before it changed anything.
@@ -34,11 +47,12 @@ pub struct Step {
     classes: usize,
     x: Var,
     targets: Var,
-    rate: Var,
+    optimiser: Optimiser,
+    inputs: Inputs,
     loss: Var,
     right: Var,
     tensors: Vec<Var>,
-    momenta: Vec<Var>,
+    memories: Vec<Vec<Var>>,
 }
 
 impl Step {
@@ -48,7 +62,7 @@ impl Step {
         let ([c, h, w], batch, classes) = (model.image, recipe.batch, model.classes);
         let x = t.input(&[1, batch, c, h, w]);
         let targets = t.input(&[1, batch, classes]);
-        let rate = t.input(&[1]);
+        let inputs = Inputs::new(t, recipe.optimiser);
         let pass = model.apply(t, x, Mode::Train);
 
         let smoothed = t.mul_scalar(targets, 1.0 - recipe.label_smoothing);
@@ -63,29 +77,34 @@ impl Step {
             .map(|p| (&p.declaration, p.stored))
             .collect();
         let gradient = t.grad(loss, &trainable.iter().map(|p| p.1).collect::<Vec<_>>());
-        let (mut updates, mut momenta) = (vec![], vec![]);
+        let mut updates = vec![];
+        let mut memories = vec![vec![]; recipe.optimiser.memories()];
         for ((declaration, value), gradient) in trainable.into_iter().zip(gradient) {
             let decay = if decays(declaration) { recipe.weight_decay } else { 0.0 };
             let shape = t.shape(value).to_vec();
-            let momentum = t.input(&shape);
-            updates.extend(descend(t, recipe, decay, rate, [value, momentum, gradient]));
-            momenta.push(momentum);
+            let own: Vec<Var> = memories.iter().map(|_| t.input(&shape)).collect();
+            let parameter = Parameter { value, gradient, decay };
+            updates.extend(recipe.optimiser.updates(t, parameter, &own, inputs));
+            memories.iter_mut().zip(own).for_each(|(all, own)| all.push(own));
         }
         updates.extend(running_statistics(t, &pass));
 
         let executable = device.compile(&Plan::new(t, &[loss, right], &updates))?;
         let tensors = pass.parameters.iter().map(|p| p.stored).collect();
-        Ok(Step { executable, classes, x, targets, rate, loss, right, tensors, momenta })
+        let optimiser = recipe.optimiser;
+        Ok(Step { executable, classes, x, targets, optimiser, inputs, loss, right, tensors, memories })
     }
 
     pub fn write(&mut self, state: &State) -> Result<(), DeviceError> {
-        let vars = self.tensors.iter().chain(&self.momenta);
-        let mut values = state.tensors.iter().chain(&state.momenta);
+        let vars = self.tensors.iter().chain(self.memories.iter().flatten());
+        let mut values = state.tensors.iter().chain(state.memories.iter().flatten());
         vars.zip(&mut values).try_for_each(|(&var, value)| self.executable.write(var, value))
     }
 
     pub fn read(&mut self) -> Result<State, DeviceError> {
-        Ok(State { tensors: self.tensors()?, momenta: read(&mut *self.executable, &self.momenta)? })
+        let tensors = self.tensors()?;
+        let memories = self.memories.iter().map(|vars| read(&mut *self.executable, vars));
+        Ok(State { tensors, memories: memories.collect::<Result<_, _>>()? })
     }
 
     /// Parameters and buffers, in `state_dict` order.
@@ -93,12 +112,21 @@ impl Step {
         read(&mut *self.executable, &self.tensors)
     }
 
-    /// One step on normalised images `(B,C,H,W)` and their labels, each below `K`.
-    pub fn run(&mut self, images: &[f32], labels: &[usize], rate: f64) -> Result<Seen, DeviceError> {
+    /// Step `step`, counted from 0, on normalised images `(B,C,H,W)` and their labels, each below `K`.
+    pub fn run(
+        &mut self,
+        images: &[f32],
+        labels: &[usize],
+        rate: f64,
+        step: usize,
+    ) -> Result<Seen, DeviceError> {
         let executable = &mut *self.executable;
         executable.write(self.x, images)?;
         executable.write(self.targets, &one_hot(labels, self.classes))?;
-        executable.write(self.rate, &[rate as f32])?;
+        executable.write(self.inputs.rate, &[rate as f32])?;
+        if let (Some(vars), Some(values)) = (self.inputs.corrections, self.optimiser.corrections(step)) {
+            vars.iter().zip(values).try_for_each(|(&var, v)| executable.write(var, &[v as f32]))?;
+        }
         executable.run(1)?;
         let loss = executable.read(self.loss)?[0];
         Ok(Seen { loss, right: executable.read(self.right)?[0] as usize })
@@ -113,30 +141,6 @@ fn read(executable: &mut dyn Executable, vars: &[Var]) -> Result<Vec<Vec<f32>>, 
 /// smoothly it says it.
 fn decays(declaration: &Declaration) -> bool {
     declaration.shape.len() >= 2
-}
-
-/// PyTorch's `SGD`: m ← μm + (g + λθ), θ ← θ − η·m, or with Nesterov's momentum θ ← θ − η·(g + λθ + μm).
-fn descend(
-    tape: &mut Tape,
-    recipe: &Recipe,
-    decay: f64,
-    rate: Var,
-    [value, momentum, gradient]: [Var; 3],
-) -> [(Var, Var); 2] {
-    let pull = tape.mul_scalar(value, decay);
-    let force = tape.add(gradient, pull);
-    let kept = tape.mul_scalar(momentum, recipe.momentum);
-    let next = tape.add(kept, force);
-    let direction = if recipe.nesterov {
-        let ahead = tape.mul_scalar(next, recipe.momentum);
-        tape.add(force, ahead)
-    } else {
-        next
-    };
-    let ones = vec![1; tape.shape(value).len()];
-    let rate = tape.reshape(rate, &ones);
-    let change = tape.mul(direction, rate);
-    [(value, tape.sub(value, change)), (momentum, next)]
 }
 
 /// PyTorch's `BatchNorm2d` in train mode: r ← 0.9·r + 0.1·s, with the unbiased variance.

@@ -91,6 +91,7 @@ impl Training<'_> {
             ("classes", json!(model.classes)),
             ("normalisation", json!(self.normalisation)),
             ("pictures", json!(self.pictures.len())),
+            ("shares", json!(self.pictures.parts.iter().map(|part| part.share).collect::<Vec<_>>())),
             ("pictures-crc32", json!(self.pictures.checksum())),
         ];
         let more = more.into_iter().map(|(key, value)| (key.to_string(), value));
@@ -99,14 +100,17 @@ impl Training<'_> {
 
     /// The checkpoint that an earlier run of this training left.
     pub fn resume(&self) -> Result<Checkpoint, TrainError> {
-        Ok(Checkpoint::read(self.checkpoint, &self.victim.declarations, &self.identity())?)
+        Ok(Checkpoint::read(
+            self.checkpoint,
+            &self.victim.declarations,
+            self.recipe.optimiser,
+            &self.identity(),
+        )?)
     }
 
     /// A training that has not begun.
     pub fn start(&self) -> Checkpoint {
-        let declared = self.victim.declarations.iter().zip(&self.victim.tensors);
-        let momenta = declared.filter(|(d, _)| d.trainable).map(|(_, tensor)| vec![0.0; tensor.len()]);
-        let state = State { tensors: self.victim.tensors.clone(), momenta: momenta.collect() };
+        let state = State::start(self.victim, self.recipe.optimiser);
         Checkpoint { progress: Progress::default(), state }
     }
 
@@ -122,7 +126,7 @@ impl Training<'_> {
         observer: &mut dyn Observer,
     ) -> Result<(Vec<Vec<f32>>, Vec<EpochReport>), TrainError> {
         let (recipe, model) = (self.recipe, &self.victim.model);
-        recipe.check(self.pictures.len())?;
+        recipe.check(self.pictures.shown())?;
         model.check_train(recipe.batch)?;
         let mut step = Step::new(device, model, recipe)?;
         let mut evaluator = match self.test {
@@ -157,7 +161,7 @@ impl Training<'_> {
         identity: &BTreeMap<String, Value>,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
-        let steps = self.recipe.steps(self.pictures.len());
+        let steps = self.recipe.steps(self.pictures.shown());
         let epoch = Epoch::draw(self.recipe, self.pictures, progress.epoch);
         let levels = Levels::new(self.normalisation);
         let length: usize = self.pictures.shape.iter().product();
@@ -168,7 +172,7 @@ impl Training<'_> {
             let all = steps * self.recipe.epochs;
             let done = progress.epoch * steps + progress.step;
             let rate = one_cycle(self.recipe.learning_rate, done, all);
-            let Seen { loss, right } = step.run(&images, &labels, rate)?;
+            let Seen { loss, right } = step.run(&images, &labels, rate, done)?;
             if !loss.is_finite() {
                 let (epoch, step) = (progress.epoch + 1, progress.step + 1);
                 return Err(TrainError::NotFinite { loss, epoch, step });

@@ -164,7 +164,7 @@ fn capture_and_invert_find_what_run_finds() {
     let out = folder();
     let path = |name: &str| out.path().join(name).display().to_string();
     let attack = "--arch convnet2 --iterations 20 --seed 3 --device cpu";
-    succeed(&format!("run {attack} --out {}", path("run")));
+    succeed(&format!("run {attack} --class-order data-set --out {}", path("run")));
     succeed(&format!(
         "capture --arch convnet2 --seed 3 --images {} --labels 2 --device cpu --out {} --save-weights {}",
         path("run/images/original_00.png"),

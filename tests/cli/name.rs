@@ -1,35 +1,17 @@
 //! `gia-gpu name`, with a small random CLIP that has the whole vocabulary.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
 
-use gia_gpu::{
-    data::Picture,
-    tensor_file::{Tensor, TensorFile},
-};
+use gia_gpu::data::Picture;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::*;
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clip/hf_quick_gelu_f32")
-}
-
 /// A folder with `clip/` and three pictures of different sizes.
 fn scene() -> TempDir {
     let scene = folder();
-    let model = scene.path().join("clip");
-    fs::create_dir(&model).unwrap();
-    fs::copy(fixture().join("config.json"), model.join("config.json")).unwrap();
-    let mut tensors = TensorFile::read(&fixture().join("model.safetensors")).unwrap().tensors;
-    let value = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
-    let table = Tensor { shape: vec![49_408, 16], data: (0..49_408 * 16).map(value).collect() };
-    tensors.insert("text_model.embeddings.token_embedding.weight".into(), table);
-    TensorFile::write(&model.join("model.safetensors"), &tensors, &BTreeMap::new()).unwrap();
+    small_clip(&scene.path().join("clip"));
     for (i, (height, width)) in [(16, 16), (40, 30), (5, 90)].into_iter().enumerate() {
         let pixels = (0..3 * height * width).map(|p| ((p * (i + 3)) % 97) as f32 / 96.0).collect();
         let picture = Picture::new(3, height, width, pixels).unwrap();
@@ -146,8 +128,7 @@ fn models_that_are_not_there_are_errors_that_say_what_to_do() {
         assert_eq!(output.status.code(), Some(1), "{clip}");
         words.iter().for_each(|word| assert!(stderr(&output).contains(word), "{}", stderr(&output)));
     };
-    check("builtin", &["built-in model is not part of this build"]);
     check("clip-vit-b32", &["`gia-gpu weights get clip-vit-b32`"]);
     check("no/such/clip", &["no/such/clip", "cannot be read"]);
-    check(fixture().to_str().unwrap(), &["not in the model's vocabulary of 50", "49408"]);
+    check(clip_fixture().to_str().unwrap(), &["not in the model's vocabulary of 50", "49408"]);
 }

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use gia_gpu::tensor_file::{GradientFile, GradientInfo, TensorFile};
+use gia_gpu::tensor_file::{GradientFile, GradientInfo, Tensor, TensorFile};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -72,6 +72,21 @@ pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 pub fn fixture(name: &str) -> String {
     format!("{}/tests/fixtures/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn clip_fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clip/hf_quick_gelu_f32")
+}
+
+/// Makes a folder with a small random CLIP that has the whole vocabulary.
+pub fn small_clip(model: &Path) {
+    fs::create_dir(model).unwrap();
+    fs::copy(clip_fixture().join("config.json"), model.join("config.json")).unwrap();
+    let mut tensors = TensorFile::read(&clip_fixture().join("model.safetensors")).unwrap().tensors;
+    let value = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
+    let table = Tensor { shape: vec![49_408, 16], data: (0..49_408 * 16).map(value).collect() };
+    tensors.insert("text_model.embeddings.token_embedding.weight".into(), table);
+    TensorFile::write(&model.join("model.safetensors"), &tensors, &BTreeMap::new()).unwrap();
 }
 
 /// A captured gradient of one sample picture (class 2), and the weights it belongs to.

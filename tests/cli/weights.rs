@@ -78,7 +78,7 @@ fn weights_are_fetched_once_and_then_listed() {
     said(
         &cache.run("weights list"),
         0,
-        &["tinyclip-8m   can be had", "clip-vit-b32", "builtin       not in this build"],
+        &["tinyclip-8m   can be had", "clip-vit-b32", "builtin       built in"],
     );
     said(
         &cache.get(&server, ""),

@@ -6,6 +6,7 @@ mod common;
 #[path = "../common/devices.rs"]
 mod devices;
 
+mod bank;
 mod encoders;
 mod resize;
 mod tokens;

@@ -151,6 +151,9 @@ fn resnets_for_cifar() {
         check(name, Mode::Train, ALL);
     }
     check("resnet20_group", Mode::Eval, ALL);
+    check("resnet9", Mode::Eval, ALL);
+    check("resnet9", Mode::Train, ALL);
+    check("resnet9_group", Mode::Eval, ALL);
 }
 
 #[test]

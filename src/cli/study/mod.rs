@@ -2,6 +2,7 @@
 
 mod defences;
 mod labels;
+mod names;
 
 use clap::{Args, Subcommand};
 
@@ -16,6 +17,8 @@ pub struct StudyCommand {
 enum Study {
     /// How well labels are restored from random batches, by every method
     Labels(Box<labels::LabelStudy>),
+    /// How well a model names data sets, as they are and degraded
+    Names(Box<names::NameStudy>),
     /// What leaks past each defence, to an unaware and to an adaptive eavesdropper
     Defences(Box<defences::DefenceStudy>),
 }
@@ -24,6 +27,7 @@ impl StudyCommand {
     pub fn run(self) -> anyhow::Result<()> {
         match self.study {
             Study::Labels(study) => study.run(),
+            Study::Names(study) => study.run(),
             Study::Defences(study) => study.run(),
         }
     }

@@ -42,6 +42,7 @@ mod window_gather;
 mod window_scatter;
 mod window_spread;
 mod window_sum;
+mod window_tiles;
 mod winograd;
 mod workers;
 

@@ -5,7 +5,7 @@
 use super::{
     kernel::{Needs, Prepared},
     real::Real,
-    window,
+    window, window_tiles,
     workers::Workers,
 };
 use crate::plan::kernel::WindowKernel;
@@ -24,6 +24,9 @@ impl<R: Real> Prepared<R> for WindowArgmax {
         let work = 2 * out.len() * spec.kernel[0] * spec.kernel[1];
         workers.for_each(out, output, work, |_, plane, out| {
             let x = &reads[0][plane * input..][..input];
+            if let Some(side) = window_tiles::side(spec) {
+                return window_tiles::argmax(side, spec, x, out);
+            }
             window::for_each_window(spec, |i, window| {
                 let (mut best, mut at) = (R::neg_infinity(), None);
                 for row in window.rows() {

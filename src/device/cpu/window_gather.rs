@@ -3,7 +3,7 @@
 use super::{
     kernel::{Needs, Prepared},
     real::Real,
-    window,
+    window, window_tiles,
     workers::Workers,
 };
 use crate::plan::kernel::WindowKernel;
@@ -22,6 +22,9 @@ impl<R: Real> Prepared<R> for WindowGather {
         workers.for_each(out, output, work, |_, plane, out| {
             let x = &reads[0][plane * input..][..input];
             let index = &reads[1][plane * output..][..output];
+            if let Some(side) = window_tiles::side(&self.0.spec) {
+                return window_tiles::gather(side, &self.0.spec, x, index, out);
+            }
             window::for_each_window(&self.0.spec, |i, window| {
                 out[i] = window.element(index[i].into_f64()).map_or(R::zero(), |element| x[element]);
             });

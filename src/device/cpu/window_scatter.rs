@@ -3,7 +3,7 @@
 use super::{
     kernel::{Needs, Prepared},
     real::Real,
-    window,
+    window, window_tiles,
     workers::Workers,
 };
 use crate::plan::kernel::WindowKernel;
@@ -22,6 +22,9 @@ impl<R: Real> Prepared<R> for WindowScatter {
         workers.for_each(out, input, work, |_, plane, out| {
             let g = &reads[0][plane * output..][..output];
             let index = &reads[1][plane * output..][..output];
+            if let Some(side) = window_tiles::side(&self.0.spec) {
+                return window_tiles::scatter(side, &self.0.spec, g, index, out);
+            }
             out.fill(R::zero());
             window::for_each_window(&self.0.spec, |i, window| {
                 if let Some(element) = window.element(index[i].into_f64()) {

@@ -99,7 +99,9 @@ impl Bars {
         self.groups.iter().fold(table, |table, group| {
             let values =
                 [group.name.as_str().into()].into_iter().chain(group.values.iter().map(|&v| cell(v)));
-            let difference = group.difference.map_or(Cell::none(), cell);
+            let difference = group
+                .difference
+                .map_or(Cell::none(), |d| Cell { text: self.y.show_difference(d), is_number: true });
             table.row(values.chain(has_difference.then_some(difference)))
         })
     }

@@ -6,7 +6,7 @@ use super::{Measured, number};
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 270.0;
 /// Edges of the part with data.
-const LEFT: f64 = 54.0;
+const LEFT: f64 = 64.0;
 const RIGHT: f64 = WIDTH - 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = HEIGHT - 46.0;
@@ -68,11 +68,20 @@ impl Axis {
     }
 
     pub(super) fn show_measured(&self, value: Measured) -> String {
-        match (self.scale, value.interval_95) {
-            (Scale::Share, Some(_)) => {
-                format!("{} %", number::with_interval(value, |v| number::fixed(100.0 * v, 1)))
-            }
+        match self.scale {
+            Scale::Share => number::percent_with_interval(value),
             _ => number::with_interval(value, |v| self.show(v)),
+        }
+    }
+
+    /// The difference of two values, with its sign; of shares in points of a hundred.
+    pub(super) fn show_difference(&self, value: Measured) -> String {
+        match self.scale {
+            Scale::Share => {
+                let points = number::with_interval(value, |v| number::signed(number::fixed(100.0 * v, 1)));
+                format!("{points}{}points", number::SPACE)
+            }
+            _ => number::with_interval(value, |v| number::signed(self.show(v))),
         }
     }
 
@@ -151,7 +160,7 @@ impl Span {
         };
         let mut span = Span { scale: axis.scale, low, high, from, to, ticks: vec![] };
         let text = |v: f64| match axis.scale {
-            Scale::Share => format!("{} %", number::fixed(100.0 * v, 0)),
+            Scale::Share => format!("{}{}%", number::fixed(100.0 * v, 0), number::SPACE),
             Scale::Doubling => v.to_string(),
             Scale::Linear => plain(v, high - low),
             Scale::Logarithmic if (0.01..1_000.0).contains(&v) => plain(v, v),
@@ -247,7 +256,7 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers_inside_the_range() {
-        assert_eq!(texts(Scale::Share, &[0.3, 0.5]), ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]);
+        assert_eq!(texts(Scale::Share, &[0.3, 0.5]), [0, 20, 40, 60, 80, 100].map(|p| format!("{p}\u{a0}%")));
         assert_eq!(texts(Scale::Linear, &[0.0, 1999.0]), ["0", "500", "1000", "1500"]);
         assert_eq!(texts(Scale::Linear, &[-0.04, 0.05]), ["−0.04", "−0.02", "0", "0.02", "0.04"]);
         assert_eq!(texts(Scale::Doubling, &[8.0, 1.0, 2.0, 1.0]), ["1", "2", "8"]);

@@ -34,7 +34,9 @@ impl Ranking {
         let mut first = 0;
         let losses: Vec<f64> = self.hypotheses.iter().map(|h| h.loss).collect();
         let place = |i: usize| {
-            if losses[i] - losses[first] > self.tie {
+            // A loss that is no number is tied with none.
+            let is_tied = i == first || losses[i] - losses[first] <= self.tie;
+            if !is_tied {
                 first = i;
             }
             first + 1
@@ -45,7 +47,6 @@ impl Ranking {
     pub(super) fn html(&self) -> Result<String, ReportError> {
         let places = self.places();
         let best = self.hypotheses.first().map_or(0.0, |h| h.loss);
-        let worst = self.hypotheses.iter().map(|h| h.loss).filter(|l| l.is_finite()).fold(best, f64::max);
         let rows: Vec<Shown> = (self.hypotheses.iter().zip(&places).enumerate())
             .filter(|(i, (hypothesis, _))| *i < MOST || hypothesis.is_true)
             .map(|(_, (hypothesis, &place))| {
@@ -55,7 +56,6 @@ impl Ranking {
                     hypothesis,
                     loss: number::significant(hypothesis.loss),
                     above: if place == 1 { String::new() } else { above(hypothesis.loss, best) },
-                    bar: share(hypothesis.loss, worst),
                     score: hypothesis.score.map(number::percent),
                 }
             })
@@ -81,15 +81,10 @@ impl Ranking {
 /// How far a loss lies above the lowest: `+3.1 %`.
 fn above(loss: f64, best: f64) -> String {
     if best > 0.0 && loss.is_finite() {
-        format!("+{} %", number::significant(100.0 * (loss / best - 1.0)))
+        format!("+{}{}%", number::digits(100.0 * (loss / best - 1.0), 3), number::SPACE)
     } else {
-        format!("+{}", number::significant(loss - best))
+        format!("+{}", number::digits(loss - best, 3))
     }
-}
-
-/// Length of the bar, in [0, 1].
-fn share(loss: f64, worst: f64) -> f64 {
-    if loss.is_finite() && worst > 0.0 { (loss / worst).clamp(0.0, 1.0) } else { 1.0 }
 }
 
 #[derive(Template)]
@@ -116,6 +111,5 @@ struct Shown<'a> {
     hypothesis: &'a Hypothesis,
     loss: String,
     above: String,
-    bar: f64,
     score: Option<String>,
 }

@@ -58,7 +58,7 @@ impl Body {
             Body::Pictures(pictures) => pictures.reading(),
             Body::Matrix(_) => {
                 "A row is what was reconstructed, a column a candidate name, a number how much of the row's \
-                 certainty goes to that name: the darker, the surer. The box is the name read out, the tick the \
+                 certainty goes to that name: the stronger its colour, the surer. The box is the name read out, the tick the \
                  true one; a box with a tick is a label given away."
             }
             Body::Curves(curves) => curves.reading(),

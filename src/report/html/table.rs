@@ -37,13 +37,14 @@ impl Cell {
 
     /// A share in [0, 1] in percent, with its interval, where there is one.
     pub fn share(value: impl Into<Measured>) -> Cell {
-        let value = value.into();
-        let percent = |v: f64| number::fixed(100.0 * v, 1);
-        let text = match value.interval_95 {
-            Some(_) => format!("{} %", number::with_interval(value, percent)),
-            None => number::percent(value.mean),
-        };
+        let text = number::percent_with_interval(value.into());
         Cell { text, is_number: true }
+    }
+
+    /// A difference, with its sign.
+    pub fn difference(value: impl Into<Measured>, decimals: usize) -> Cell {
+        let signed = |v: f64| number::signed(number::fixed(v, decimals));
+        Cell { text: number::with_interval(value.into(), signed), is_number: true }
     }
 
     pub fn none() -> Cell {

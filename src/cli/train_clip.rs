@@ -1,0 +1,148 @@
+//! `gia-gpu train clip`
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    misuse,
+    named_sets::{NamedPath, open_sets},
+    options::check_batch,
+    print_json, print_line,
+    training_options::{CHECKPOINT_EVERY, Trained, TrainingOptions},
+};
+use crate::{
+    clip::{About, Bank, ConceptSet},
+    data::Normalisation,
+    federated::Victim,
+    nn::{Model, Options},
+    train::{Pictures, Training},
+};
+
+const CHANNELS: usize = 3;
+
+/// Train an image tower against a bank of named concepts: every class of every data set becomes a vector, and a picture
+/// is drawn towards its own name's and away from all others' (cross entropy of scale × cosine, the scale is learned).
+#[derive(Args)]
+#[command(
+    after_help = "Example: gia-gpu train clip --data cifar-10=cifar/train --data fashion=fashion-mnist --test \
+                  cifar-10=cifar/test --epochs 18 --learning-rate 0.15 --degraded 0.5 --out names.safetensors\n\n\
+                  `gia-gpu name --clip names.safetensors` uses it. A checkpoint beside --out holds the latest epoch; \
+                  --resume goes on from it."
+)]
+pub struct TrainClip {
+    /// Image tower, any architecture that can be a victim
+    #[arg(long, value_name = "A", default_value = "resnet9-32")]
+    arch: String,
+    /// Side of the pictures that the tower takes
+    #[arg(long, value_name = "S", default_value_t = 32)]
+    image_size: usize,
+    /// Features of a picture
+    #[arg(long, value_name = "E", default_value_t = 128)]
+    embedding: usize,
+    /// Data set to learn from and what to call it: class folders, CIFAR-10's binary batches or IDX files. Again for
+    /// each further one
+    #[arg(long, value_name = "NAME=PATH", required = true)]
+    data: Vec<NamedPath>,
+    /// How often each picture of a data set is shown in an epoch, as in fashion=0.5 (default 1)
+    #[arg(long, value_name = "NAME=SHARE")]
+    share: Vec<String>,
+    /// Pictures to name after every epoch, of a data set in --data
+    #[arg(long, value_name = "NAME=PATH")]
+    test: Option<NamedPath>,
+    #[command(flatten)]
+    training: TrainingOptions,
+}
+
+impl TrainClip {
+    pub fn run(self) -> anyhow::Result<()> {
+        check_batch(self.training.batch)?;
+        let recipe = self.training.recipe();
+        let shape = [CHANNELS, self.image_size, self.image_size];
+        let inputs: Vec<&Path> = self.data.iter().chain(&self.test).map(|set| set.path.as_path()).collect();
+        let checkpoint = self.training.checkpoint(&inputs)?;
+        let mut pictures = open_sets(&self.data, shape)?;
+        self.set_shares(&mut pictures)?;
+        recipe.check(pictures.shown()).map_err(|error| misuse(format!("--{error}")))?;
+        let test = self.test.as_ref().map(|test| test.within(&pictures, shape)).transpose()?;
+
+        let names = pictures.class_names.len();
+        let model = Model::contrastive(&self.arch, &Options::default(), Some(shape), self.embedding, names)
+            .map_err(misuse)?;
+        model.check_train(recipe.batch).map_err(misuse)?;
+        let tower = Victim::initialised(model, self.training.seed)?;
+        let normalisation = self.training.normalisation.open(CHANNELS, None)?;
+        let training = Training {
+            victim: &tower,
+            recipe: &recipe,
+            pictures: &pictures,
+            test: test.as_ref(),
+            normalisation: &normalisation,
+            checkpoint: &checkpoint,
+            checkpoint_every: CHECKPOINT_EVERY,
+        };
+        let device = self.training.device.open()?;
+        let trained = self.training.train(&training, &*device)?;
+        let about = self.about(&training, &normalisation, &trained);
+        Bank::write(&self.training.out, &tower.state_dict_of(&trained.tensors), &about)?;
+        // The weights are safe.
+        fs::remove_file(&checkpoint)
+            .with_context(|| format!("{} cannot be removed", checkpoint.display()))?;
+
+        let seconds: f64 = trained.reports.iter().map(|report| report.seconds).sum();
+        let out: &PathBuf = &self.training.out;
+        if self.training.json {
+            return print_json(&json!({
+                "weights": out,
+                "about": about,
+                "device": device.info(),
+                "seconds": seconds,
+                "epochs": trained.reports,
+            }));
+        }
+        print_line(format!(
+            "{}: {} against {names} names after {} epochs, {seconds:.0} s; {} bytes",
+            out.display(),
+            self.arch,
+            recipe.epochs,
+            fs::metadata(out)?.len(),
+        ))
+    }
+
+    fn set_shares(&self, pictures: &mut Pictures) -> anyhow::Result<()> {
+        for share in &self.share {
+            let wrong =
+                |what: &str| misuse(format!("--share: expected NAME=SHARE with {what}, found '{share}'"));
+            let (name, number) = share.split_once('=').ok_or_else(|| wrong("'=' between"))?;
+            let number: f64 = number.parse().map_err(|_| wrong("a number"))?;
+            if !(number > 0.0 && number <= 100.0) {
+                return Err(wrong("a number above 0, at most 100"));
+            }
+            let part = pictures.parts.iter_mut().find(|part| part.name == name);
+            part.ok_or_else(|| wrong("a name in --data"))?.share = number;
+        }
+        Ok(())
+    }
+
+    fn about(&self, training: &Training, normalisation: &Normalisation, trained: &Trained) -> About {
+        let pictures = training.pictures;
+        let sets = pictures.parts.iter();
+        let shares: Vec<_> =
+            sets.clone().map(|p| json!({"name": p.name, "pictures": p.len, "share": p.share})).collect();
+        About {
+            architecture: self.arch.clone(),
+            options: String::new(),
+            size: self.image_size,
+            mean: normalisation.mean().to_vec(),
+            std: normalisation.std().to_vec(),
+            concepts: pictures.class_names.clone(),
+            sets: sets.map(|p| ConceptSet { name: p.name.clone(), concepts: p.classes.clone() }).collect(),
+            training: json!({"recipe": training.recipe, "data": shares, "epochs": trained.reports}),
+        }
+    }
+}

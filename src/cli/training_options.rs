@@ -1,0 +1,197 @@
+//! What all trainings have in common: options, checkpoint, and what is seen of them.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    misuse,
+    options::{DeviceOptions, NormalisationOptions, same_file},
+    print_line,
+    progress::Progress,
+};
+use crate::{
+    device::Device,
+    tensor_file::TensorFile,
+    train::{
+        Checkpoint, CheckpointError, EpochReport, Observer, Optimiser, PicturesError, Recipe, TrainError,
+        Training,
+    },
+};
+
+/// Between two checkpoints inside an epoch.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OptimiserName {
+    Sgd,
+    #[value(name = "adamw")]
+    AdamW,
+}
+
+#[derive(Args)]
+pub struct TrainingOptions {
+    /// How often every picture is shown
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    epochs: usize,
+    /// Pictures of a step; what an epoch has left over is shown in the next one
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub batch: usize,
+    /// Peak of the learning rate
+    #[arg(long, value_name = "R", default_value_t = 0.1, allow_negative_numbers = true)]
+    learning_rate: f64,
+    /// SGD with momentum, or AdamW, which wants a learning rate near 0.001
+    #[arg(long, value_enum, default_value = "sgd")]
+    optimiser: OptimiserName,
+    /// Of SGD
+    #[arg(long, value_name = "M", default_value_t = 0.9, allow_negative_numbers = true)]
+    momentum: f64,
+    /// Nesterov's momentum
+    #[arg(long)]
+    nesterov: bool,
+    /// Of AdamW's momentum
+    #[arg(long, value_name = "B", default_value_t = 0.9, allow_negative_numbers = true)]
+    beta1: f64,
+    /// Of AdamW's mean of squares
+    #[arg(long, value_name = "B", default_value_t = 0.999, allow_negative_numbers = true)]
+    beta2: f64,
+    /// Pull of all weights towards 0; norms and biases are left alone
+    #[arg(long, value_name = "W", default_value_t = 5e-4, allow_negative_numbers = true)]
+    weight_decay: f64,
+    /// Share of each label that is spread over all classes
+    #[arg(long, value_name = "S", default_value_t = 0.0, allow_negative_numbers = true)]
+    label_smoothing: f64,
+    /// Show pictures as they are, without random flips and shifts
+    #[arg(long)]
+    no_augment: bool,
+    /// Share of the pictures that are shown noisy, blurred or pale, as reconstructions are
+    #[arg(long, value_name = "S", default_value_t = 0.0, allow_negative_numbers = true)]
+    degraded: f64,
+    /// Seed of initial weights, order, flips and shifts
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub normalisation: NormalisationOptions,
+    #[command(flatten)]
+    pub device: DeviceOptions,
+    /// File to write: safetensors
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Go on from the checkpoint that a stopped training left
+    #[arg(long)]
+    pub resume: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What came of a training.
+pub struct Trained {
+    /// In `state_dict` order.
+    pub tensors: Vec<Vec<f32>>,
+    pub reports: Vec<EpochReport>,
+}
+
+impl TrainingOptions {
+    pub fn recipe(&self) -> Recipe {
+        let optimiser = match self.optimiser {
+            OptimiserName::Sgd => Optimiser::Sgd { momentum: self.momentum, nesterov: self.nesterov },
+            OptimiserName::AdamW => Optimiser::AdamW { beta1: self.beta1, beta2: self.beta2, epsilon: 1e-8 },
+        };
+        Recipe {
+            epochs: self.epochs,
+            batch: self.batch,
+            learning_rate: self.learning_rate,
+            optimiser,
+            weight_decay: self.weight_decay,
+            label_smoothing: self.label_smoothing,
+            augment: !self.no_augment,
+            degraded: self.degraded,
+            seed: self.seed,
+        }
+    }
+
+    /// Where the checkpoint is. One that is there is the work of hours: it is not replaced by chance.
+    pub fn checkpoint(&self, inputs: &[&Path]) -> anyhow::Result<PathBuf> {
+        let checkpoint = self.out.with_extension("checkpoint.safetensors");
+        for path in [&self.out, &checkpoint] {
+            if inputs.iter().any(|data| same_file(data, path)) {
+                return Err(misuse(format!(
+                    "--out: {} is an input: it cannot be written to",
+                    path.display()
+                )));
+            }
+            TensorFile::check_writable(path)?;
+        }
+        match (checkpoint.exists(), self.resume) {
+            (true, false) => Err(misuse(format!(
+                "{} holds a training that was stopped: go on with --resume, or delete it",
+                checkpoint.display()
+            ))),
+            (false, true) => {
+                Err(misuse(format!("--resume: there is no checkpoint {}", checkpoint.display())))
+            }
+            _ => Ok(checkpoint),
+        }
+    }
+
+    /// Trains from the beginning, or from the checkpoint.
+    pub fn train(&self, training: &Training, device: &dyn Device) -> anyhow::Result<Trained> {
+        let from: Checkpoint =
+            if self.resume { training.resume().map_err(train_error)? } else { training.start() };
+        let mut watcher = Watcher { bar: Progress::new("training"), lines: !self.json, failed: None };
+        let result = training.run(device, from, &mut watcher);
+        watcher.bar.finish();
+        let (tensors, reports) = result.map_err(train_error)?;
+        match watcher.failed {
+            Some(error) => Err(error),
+            None => Ok(Trained { tensors, reports }),
+        }
+    }
+}
+
+/// A bar on standard error, a line an epoch on standard output.
+struct Watcher {
+    bar: Progress,
+    lines: bool,
+    failed: Option<anyhow::Error>,
+}
+
+impl Observer for Watcher {
+    fn step(&mut self, done: usize, of: usize, loss: f32) {
+        self.bar.update(done, of, &[loss]);
+    }
+
+    fn epoch(&mut self, report: &EpochReport) {
+        if !self.lines {
+            return;
+        }
+        let EpochReport { epoch, loss, train_accuracy, test_accuracy, seconds, .. } = report;
+        let test = test_accuracy.map_or(String::new(), |a| format!(", test {:.2} %", 100.0 * a));
+        let line = format!(
+            "epoch {epoch}: loss {loss:.4}, train {:.2} %{test}, {seconds:.1} s",
+            100.0 * train_accuracy
+        );
+        if let Err(error) = self.bar.above(|| print_line(line)) {
+            self.failed.get_or_insert(error);
+        }
+    }
+}
+
+/// A label that the network has no class for comes from `--classes`.
+pub fn pictures_error(error: PicturesError) -> anyhow::Error {
+    if matches!(error, PicturesError::Label { .. }) { misuse(error) } else { error.into() }
+}
+
+/// What the options ask for is misuse.
+pub fn train_error(error: TrainError) -> anyhow::Error {
+    match error {
+        TrainError::Recipe(_)
+        | TrainError::Model(_)
+        | TrainError::Checkpoint(CheckpointError::Other { .. }) => misuse(error),
+        error => error.into(),
+    }
+}
