@@ -87,7 +87,7 @@ fn groups<'l>(lines: Vec<&'l Line>, title: impl Fn(&Line) -> String) -> Vec<Grou
 /// paths of what was written. `together`: batches of an aggregation.
 pub fn write(folder: &Path, lines: &[Line], together: usize) -> Result<Vec<PathBuf>, SweepError> {
     let plain = undefended(lines);
-    let named = |point: &Point| point.named(Source::Reconstructions);
+    let named = |point: &Point| point.single.get(&Source::Reconstructions).copied();
     let random = lines.iter().flat_map(|l| &l.points).find_map(|p| p.random).map(|r| ("random", r));
     let series = |line: &Line, name: String, value: &dyn Fn(&Point) -> Option<Measured>| Series {
         name,
@@ -102,8 +102,8 @@ pub fn write(folder: &Path, lines: &[Line], together: usize) -> Result<Vec<PathB
         title: name(line, &plain),
         series: vec![
             series(line, "one batch".into(), &named),
-            series(line, format!("{together} batches"), &|p| p.named_together(Source::Reconstructions)),
-            series(line, "originals, one batch".into(), &|p| p.named(Source::Originals)),
+            series(line, format!("{together} batches"), &|p| p.aggregated.get(&Source::Reconstructions).copied()),
+            series(line, "originals, one batch".into(), &|p| p.single.get(&Source::Originals).copied()),
         ],
         level: random,
     };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, Pairings, Record, Scores, Source, UNDEFENDED, UNTRAINED};
-use crate::report::html::Measured;
+use crate::{report::html::Measured, semantic::Assignment};
 
 /// All cells of one victim, its weights and one defence.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +24,10 @@ pub struct Point {
     pub batches: usize,
     pub skipped: usize,
     pub random: Option<f64>,
-    pub single: BTreeMap<Source, Scores>,
-    pub aggregated: BTreeMap<Source, Scores>,
+    /// Share of labels named right from one batch.
+    pub single: BTreeMap<Source, Measured>,
+    /// The same from groups of batches.
+    pub aggregated: BTreeMap<Source, Measured>,
     pub psnr: Option<Measured>,
     pub ssim: Option<Measured>,
     pub ssim_flat_grey: Option<Measured>,
@@ -42,8 +44,8 @@ impl Line {
     }
 }
 
-/// The lines of a sweep, in the order in which its cells name them.
-pub fn lines(records: &[&Record]) -> Vec<Line> {
+/// The lines of a sweep, in the order in which its cells name them; names are given by `assignment`.
+pub fn lines(records: &[&Record], assignment: Assignment) -> Vec<Line> {
     let of = |cell: &Cell| (cell.victim.clone(), cell.weights.clone(), cell.defence.clone());
     let mut order = vec![];
     for record in records {
@@ -57,7 +59,7 @@ pub fn lines(records: &[&Record]) -> Vec<Line> {
         let sizes: BTreeSet<usize> = own.iter().map(|r| r.cell.batch_size).collect();
         let point = |size: usize| {
             let seeds: Vec<&Record> = own.iter().copied().filter(|r| r.cell.batch_size == size).collect();
-            Point::of(size, &seeds)
+            Point::of(size, &seeds, assignment)
         };
         let points = sizes.into_iter().map(point).collect();
         let (victim, weights, defence) = name;
@@ -67,7 +69,7 @@ pub fn lines(records: &[&Record]) -> Vec<Line> {
 }
 
 impl Point {
-    fn of(batch_size: usize, seeds: &[&Record]) -> Point {
+    fn of(batch_size: usize, seeds: &[&Record], assignment: Assignment) -> Point {
         let over = |value: &dyn Fn(&Record) -> Option<Measured>| {
             pool(&seeds.iter().filter_map(|r| value(r)).collect::<Vec<_>>())
         };
@@ -75,10 +77,8 @@ impl Point {
         let naming = || seeds.iter().filter_map(|r| r.naming.as_ref());
         let scores = |all: Vec<&BTreeMap<Source, Scores>>| {
             let score = |source: Source| {
-                let all: Vec<&Scores> = all.iter().filter_map(|scores| scores.get(&source)).collect();
-                let greedy = pool(&all.iter().map(|s| s.greedy).collect::<Vec<_>>())?;
-                let one_to_one: Option<Vec<Measured>> = all.iter().map(|s| s.one_to_one).collect();
-                Some((source, Scores { greedy, one_to_one: one_to_one.and_then(|all| pool(&all)) }))
+                let of_seeds = all.iter().filter_map(|scores| scores.get(&source)?.by(assignment));
+                Some((source, pool(&of_seeds.collect::<Vec<_>>())?))
             };
             Source::ALL.into_iter().filter_map(score).collect()
         };
@@ -94,16 +94,6 @@ impl Point {
             ssim_flat_grey: over(&|r| r.figures.ssim_flat_grey),
             irec: over(&|r| r.figures.irec),
         }
-    }
-
-    /// Greedy, from single batches.
-    pub fn named(&self, source: Source) -> Option<Measured> {
-        self.single.get(&source).map(|s| s.greedy)
-    }
-
-    /// Greedy, from groups of batches.
-    pub fn named_together(&self, source: Source) -> Option<Measured> {
-        self.aggregated.get(&source).map(|s| s.greedy)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     attack::labels::LabelMetrics,
     metrics::{Comparison, Score},
     report::{Estimate, html::Measured},
+    semantic::{Accuracy, Assignment},
 };
 
 /// Weights of a victim that was initialised by seed.
@@ -90,7 +91,7 @@ pub struct Pairings<T> {
 }
 
 /// One batch; figures are means over its pictures, absent where they are not finite.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BatchRecord {
     /// Its number: equal numbers of cells of one seed and batch size are equal batches.
     pub batch: usize,
@@ -161,6 +162,25 @@ pub struct Shares {
 pub struct Scores {
     pub greedy: Measured,
     pub one_to_one: Option<Measured>,
+}
+
+impl From<&Accuracy> for Scores {
+    /// From single batches.
+    fn from(accuracy: &Accuracy) -> Self {
+        Scores {
+            greedy: accuracy.greedy.per_batch.into(),
+            one_to_one: accuracy.one_to_one.map(|score| score.per_batch.into()),
+        }
+    }
+}
+
+impl Scores {
+    pub fn by(&self, assignment: Assignment) -> Option<Measured> {
+        match assignment {
+            Assignment::Greedy => Some(self.greedy),
+            Assignment::OneToOne => self.one_to_one,
+        }
+    }
 }
 
 /// What the label indices mean, read off the pictures: share of indices named right.
