@@ -35,6 +35,7 @@ mod protocol_options;
 mod run;
 mod study;
 mod summary;
+mod sweep;
 mod threat_options;
 mod train;
 mod train_clip;
@@ -82,6 +83,8 @@ enum Command {
     Metrics(metrics::Metrics),
     /// Measure over many batches: label restoration, defences
     Study(study::StudyCommand),
+    /// Attack many victims, batch sizes, defences and seeds; goes on where it was stopped
+    Sweep(Box<sweep::Sweep>),
     /// Say what pictures show, in words of your choice
     Name(name::Name),
     /// Get published CLIP weights, or list those there are
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(command) => command.run(),
         Command::Metrics(command) => command.run(),
         Command::Study(command) => command.run(),
+        Command::Sweep(command) => command.run(),
         Command::Name(command) => command.run(),
         Command::Weights(command) => command.run(),
         Command::Devices(command) => command.run(),

@@ -42,8 +42,9 @@ const DEMONSTRATION_BATCHES: usize = 20;
 /// Pictures shown in the terminal.
 const THUMBNAILS: usize = 8;
 
+/// What the eavesdropper is told of the labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LabelKnowledge {
+pub enum LabelKnowledge {
     /// Nothing: they are restored, or learned
     Auto,
     /// The eavesdropper is told them
