@@ -16,6 +16,8 @@ mod devices;
 mod encoder;
 mod evaluate;
 mod experiment;
+mod guidance_options;
+mod guide;
 mod invert;
 mod labels;
 mod metrics;
@@ -33,6 +35,7 @@ mod protocol_options;
 mod run;
 mod study;
 mod summary;
+mod sweep;
 mod threat_options;
 mod train;
 mod train_clip;
@@ -68,6 +71,8 @@ enum Command {
     Capture(capture::Capture),
     /// Attack a gradient file
     Invert(invert::Invert),
+    /// Say what label indices mean by trying names as hypotheses in guided reconstructions
+    Guide(Box<guide::Guide>),
     /// Restore the labels of a batch from the last layer's gradient
     Labels(labels::Labels),
     /// Train a victim
@@ -78,6 +83,8 @@ enum Command {
     Metrics(metrics::Metrics),
     /// Measure over many batches: label restoration, defences
     Study(study::StudyCommand),
+    /// Attack many victims, batch sizes, defences and seeds; goes on where it was stopped
+    Sweep(Box<sweep::Sweep>),
     /// Say what pictures show, in words of your choice
     Name(name::Name),
     /// Get published CLIP weights, or list those there are
@@ -115,11 +122,13 @@ pub fn main() -> ExitCode {
         Command::Config(command) => command.run(),
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
+        Command::Guide(command) => command.run(),
         Command::Labels(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Metrics(command) => command.run(),
         Command::Study(command) => command.run(),
+        Command::Sweep(command) => command.run(),
         Command::Name(command) => command.run(),
         Command::Weights(command) => command.run(),
         Command::Devices(command) => command.run(),

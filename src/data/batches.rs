@@ -1,8 +1,11 @@
 //! Which pictures make a batch.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use rand::seq::SliceRandom;
 
 use super::{DataError, Dataset};
+use crate::random;
 
 /// A rule on the labels of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,16 @@ impl FromStr for BatchRule {
     }
 }
 
+impl fmt::Display for BatchRule {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            BatchRule::Any => f.write_str("any"),
+            BatchRule::Distinct => f.write_str("distinct"),
+            BatchRule::Equal(n) => write!(f, "equal:{n}"),
+        }
+    }
+}
+
 impl Dataset {
     /// Indices of `batches` batches of `batch` pictures, from the first picture on, none twice.
     ///
@@ -41,8 +54,36 @@ impl Dataset {
         batches: usize,
         rule: BatchRule,
     ) -> Result<Vec<Vec<usize>>, DataError> {
+        let order: Vec<usize> = (0..self.len()).collect();
+        self.batches_in(&order, batch, batches, rule)
+    }
+
+    /// The same from pictures drawn by `seed` from the whole data set. Fewer batches are the first of more.
+    ///
+    /// # Errors
+    /// As [`Dataset::batches`].
+    pub fn random_batches(
+        &self,
+        batch: usize,
+        batches: usize,
+        rule: BatchRule,
+        seed: u64,
+    ) -> Result<Vec<Vec<usize>>, DataError> {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.shuffle(&mut random::generator(seed, "order of the data set"));
+        self.batches_in(&order, batch, batches, rule)
+    }
+
+    /// Batches of pictures in this order.
+    fn batches_in(
+        &self,
+        order: &[usize],
+        batch: usize,
+        batches: usize,
+        rule: BatchRule,
+    ) -> Result<Vec<Vec<usize>>, DataError> {
         let too_few = |found: String| {
-            let expected = format!("{batches} batches of {batch} pictures, labels {rule:?}");
+            let expected = format!("{batches} batches of {batch} pictures, labels {rule}");
             DataError::Mismatch { what: "pictures of the data set", expected, found }
         };
         if rule == BatchRule::Any {
@@ -50,39 +91,42 @@ impl Dataset {
             if wanted > self.len() {
                 return Err(too_few(format!("{} pictures", self.len())));
             }
-            let all: Vec<usize> = (0..wanted).collect();
-            return Ok(all.chunks(batch).map(<[usize]>::to_vec).collect());
+            return Ok(order[..wanted].chunks(batch).map(<[usize]>::to_vec).collect());
         }
         let equal = if let BatchRule::Equal(n) = rule { n.min(batch) } else { 1 };
-        let mut free: BTreeSet<usize> = (0..self.len()).collect();
-        let mut chosen = Vec::new();
+        let labels: Vec<usize> = order.iter().map(|&i| self.labels()[i]).collect();
+        // Places in the order.
+        let mut free: BTreeSet<usize> = (0..order.len()).collect();
+        let mut chosen: Vec<Vec<usize>> = Vec::new();
         while chosen.len() < batches {
-            let made = self.one_batch(&free, batch, equal);
+            let made = one_batch(&labels, &free, batch, equal);
             let made = made.ok_or_else(|| too_few(format!("{} such batches", chosen.len())))?;
-            made.iter().for_each(|i| {
-                free.remove(i);
+            made.iter().for_each(|place| {
+                free.remove(place);
             });
-            chosen.push(made);
+            chosen.push(made.into_iter().map(|place| order[place]).collect());
         }
         Ok(chosen)
     }
+}
 
-    /// `equal` pictures of the first class that has so many left, then others of further classes.
-    fn one_batch(&self, free: &BTreeSet<usize>, batch: usize, equal: usize) -> Option<Vec<usize>> {
-        let labels = self.labels();
-        let repeated = free.iter().map(|&i| labels[i]).find_map(|class| {
-            let same: Vec<usize> = free.iter().copied().filter(|&i| labels[i] == class).take(equal).collect();
-            (same.len() == equal).then_some(same)
-        });
-        let mut made = repeated?;
-        let mut used = BTreeSet::from([labels[made[0]]]);
-        for &i in free {
-            if made.len() < batch && used.insert(labels[i]) {
-                made.push(i);
-            }
+/// `equal` pictures of the first class that has so many left, then others of further classes.
+fn one_batch(labels: &[usize], free: &BTreeSet<usize>, batch: usize, equal: usize) -> Option<Vec<usize>> {
+    let repeated = free.iter().map(|&i| labels[i]).find_map(|class| {
+        let same: Vec<usize> = free.iter().copied().filter(|&i| labels[i] == class).take(equal).collect();
+        (same.len() == equal).then_some(same)
+    });
+    let mut made = repeated?;
+    let mut used = BTreeSet::from([labels[made[0]]]);
+    for &i in free {
+        if made.len() == batch {
+            break;
         }
-        (made.len() == batch).then_some(made)
+        if used.insert(labels[i]) {
+            made.push(i);
+        }
     }
+    (made.len() == batch).then_some(made)
 }
 
 #[cfg(test)]
@@ -105,5 +149,20 @@ mod tests {
         }
         let error = data.batches(11, 1, BatchRule::Distinct).unwrap_err().to_string();
         assert!(error.contains("0 such batches"), "{error}");
+    }
+
+    #[test]
+    fn random_batches_come_from_the_whole_data_set_and_fewer_are_the_first_of_more() {
+        let data = samples();
+        for rule in [BatchRule::Any, BatchRule::Distinct, BatchRule::Equal(2)] {
+            let draw = |batches, seed| data.random_batches(4, batches, rule, seed).unwrap();
+            let five = draw(5, 1);
+            assert_eq!(five[..2], draw(2, 1));
+            assert_ne!(five, draw(5, 2));
+            let all: BTreeSet<usize> = five.concat().into_iter().collect();
+            assert_eq!(all.len(), 20);
+            assert!(*all.first().unwrap() < 10 && *all.last().unwrap() > 29, "{all:?}");
+        }
+        assert!(data.random_batches(4, 11, BatchRule::Any, 1).is_err());
     }
 }

@@ -84,11 +84,16 @@ impl Accuracy {
     }
 }
 
-struct Scorer<'a> {
-    seen: &'a [Seen],
-    present: &'a [BTreeSet<usize>],
-    truth: &'a Truth,
-    weights: &'a [f64],
+/// Batches and what is judged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Scorer<'a> {
+    /// `M`
+    pub seen: &'a [Seen],
+    /// `M`: the indices that each batch truly holds.
+    pub present: &'a [BTreeSet<usize>],
+    pub truth: &'a Truth,
+    /// `M`: how much each batch counts.
+    pub weights: &'a [f64],
 }
 
 impl Scorer<'_> {
@@ -128,7 +133,7 @@ impl Scorer<'_> {
     }
 
     /// Indices named right from these batches, and all that they hold.
-    fn right(&self, assignment: Assignment, batches: &[usize]) -> Result<(usize, usize), SemanticError> {
+    pub(crate) fn right(&self, assignment: Assignment, batches: &[usize]) -> Result<(usize, usize), SemanticError> {
         let similarity = Similarity::of(batches.iter().map(|&m| (&self.seen[m], self.weights[m])));
         let columns = match assignment {
             Assignment::Greedy => similarity.greedy(),

@@ -1,9 +1,11 @@
 //! How numbers are written.
 
+use serde::{Deserialize, Serialize};
+
 use crate::report::Estimate;
 
 /// A mean, and its 95 % interval where there is one.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     pub mean: f64,
     pub interval_95: Option<[f64; 2]>,

@@ -1,0 +1,123 @@
+//! Lines with intervals over batch size, as an SVG file.
+
+use plotters::{coord::Shift, prelude::*};
+
+use crate::report::html::Measured;
+
+const WIDTH: u32 = 640;
+const HEIGHT: u32 = 420;
+/// Panels beside each other.
+const ACROSS: usize = 2;
+/// Told apart by people who see colours differently, too (Okabe and Ito).
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(90, 90, 90),
+];
+/// How far the intervals of one batch size stand apart, as a factor.
+const APART: f64 = 1.025;
+
+/// One picture of several beside each other.
+#[derive(Clone, Debug, Default)]
+pub struct Panel {
+    pub title: String,
+    pub series: Vec<Series>,
+    /// A dashed line at this height, and what it is.
+    pub level: Option<(&'static str, f64)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Series {
+    pub name: String,
+    /// Batch size and value.
+    pub points: Vec<(usize, Measured)>,
+}
+
+/// All panels with the same axes; `y`: what is measured, `range`: its least extent.
+///
+/// # Errors
+/// What the drawing library says.
+pub fn svg(panels: &[Panel], y: &str, range: [f64; 2]) -> Result<String, String> {
+    let mut text = String::new();
+    let down = panels.len().div_ceil(ACROSS).max(1);
+    let across = panels.len().clamp(1, ACROSS);
+    let size = (WIDTH * across as u32, HEIGHT * down as u32);
+    {
+        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        area.fill(&WHITE).map_err(|error| error.to_string())?;
+        for (panel, part) in panels.iter().zip(area.split_evenly((down, across))) {
+            draw_panel(&part, panel, y, range).map_err(|error| error.to_string())?;
+        }
+        area.present().map_err(|error| error.to_string())?;
+    }
+    Ok(text)
+}
+
+type Area<'t> = DrawingArea<SVGBackend<'t>, Shift>;
+
+fn draw_panel(
+    area: &Area,
+    panel: &Panel,
+    y: &str,
+    [low, high]: [f64; 2],
+) -> Result<(), Box<dyn std::error::Error>> {
+    let all = || panel.series.iter().flat_map(|s| &s.points);
+    let sizes: Vec<f64> = all().map(|p| p.0 as f64).collect();
+    let ends = all().flat_map(|p| [p.1.mean].into_iter().chain(p.1.interval_95.into_iter().flatten()));
+    let ends: Vec<f64> = ends.chain(panel.level.map(|level| level.1)).collect();
+    let first = sizes.iter().copied().fold(f64::INFINITY, f64::min).min(1e6);
+    let last = sizes.iter().copied().fold(first, f64::max);
+    let bottom = ends.iter().copied().fold(low, f64::min);
+    let top = ends.iter().copied().fold(high, f64::max);
+    let room = 0.03 * (top - bottom);
+    let mut chart = ChartBuilder::on(area)
+        .caption(&panel.title, ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(56)
+        .build_cartesian_2d((first / 1.25..last * 1.25).log_scale().base(2.0), bottom..top + room)?;
+    chart
+        .configure_mesh()
+        .x_desc("pictures in a batch")
+        .y_desc(y)
+        .x_label_formatter(&|x| if x.fract() == 0.0 { x.to_string() } else { String::new() })
+        .y_label_formatter(&|y| format!("{y:.1}"))
+        .disable_x_mesh()
+        .draw()?;
+    if let Some((name, height)) = panel.level {
+        let grey = RGBColor(120, 120, 120);
+        let ends = [(first / 1.25, height), (last * 1.25, height)];
+        chart
+            .draw_series(DashedLineSeries::new(ends, 6, 4, grey.stroke_width(1)))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], grey.stroke_width(1)));
+    }
+    for (i, series) in panel.series.iter().enumerate() {
+        let colour = COLOURS[i % COLOURS.len()];
+        let aside = APART.powf(i as f64 - (panel.series.len() - 1) as f64 / 2.0);
+        let at = |size: usize| size as f64 * aside;
+        let means = series.points.iter().map(|(size, value)| (at(*size), value.mean));
+        chart
+            .draw_series(LineSeries::new(means, colour.stroke_width(2)).point_size(3))?
+            .label(&series.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        let intervals = series.points.iter().filter_map(|(size, value)| {
+            let [low, high] = value.interval_95?;
+            Some(PathElement::new([(at(*size), low), (at(*size), high)], colour.stroke_width(1)))
+        });
+        chart.draw_series(intervals)?;
+    }
+    if panel.series.len() + usize::from(panel.level.is_some()) > 1 {
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .border_style(RGBColor(200, 200, 200))
+            .background_style(WHITE.mix(0.85))
+            .draw()?;
+    }
+    Ok(())
+}

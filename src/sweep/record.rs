@@ -1,0 +1,273 @@
+//! A cell of a sweep and what it yields: plain data, as the journal keeps it.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    attack::labels::LabelMetrics,
+    metrics::{Comparison, Score},
+    report::{Estimate, html::Measured},
+    semantic::{Accuracy, Assignment},
+};
+
+/// Weights of a victim that was initialised by seed.
+pub const UNTRAINED: &str = "untrained";
+/// The defence of a client that has none.
+pub const UNDEFENDED: &str = "none";
+
+/// One point of a sweep: all its batches are attacked together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Cell {
+    /// Architecture, with its options.
+    pub victim: String,
+    /// [`UNTRAINED`], or the file of the weights.
+    pub weights: String,
+    /// `B`
+    pub batch_size: usize,
+    /// [`UNDEFENDED`], or what the client applies, in order.
+    pub defence: String,
+    /// Of batches, untrained weights, class order, noise and starts.
+    pub seed: u64,
+}
+
+/// `lenet-zhu untrained, B = 4, seed 1`
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Cell { victim, weights, batch_size, defence, seed } = self;
+        let training = if weights == UNTRAINED { UNTRAINED } else { "trained" };
+        write!(f, "{victim} {training}, B = {batch_size}")?;
+        if defence != UNDEFENDED {
+            write!(f, ", {defence}")?;
+        }
+        write!(f, ", seed {seed}")
+    }
+}
+
+/// A line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    pub record: Record,
+    pub timing: Timing,
+}
+
+/// How long a cell took; no two runs agree on it, so it is no part of the results.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Of the whole cell.
+    pub seconds: f64,
+    /// Of the attack alone: wall time.
+    pub milliseconds_per_iteration_and_trial: f64,
+}
+
+/// What a cell yields. The same options give the same record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub cell: Cell,
+    pub iterations: usize,
+    /// Restarts of each attack.
+    pub trials: usize,
+    pub batches: Vec<BatchRecord>,
+    /// Batches that could not be attacked.
+    pub skipped: Vec<Skipped>,
+    pub figures: Figures,
+    /// What was read out of the labels; absent where naming was left out, or nothing could be attacked.
+    pub naming: Option<Naming>,
+}
+
+/// A batch left out, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    pub batch: usize,
+    pub reason: String,
+}
+
+/// A figure under three pairings of reconstructions and originals, see [`Score`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pairings<T> {
+    pub aligned: Option<T>,
+    pub one_to_one: Option<T>,
+    pub best_reference: Option<T>,
+}
+
+/// One batch; figures are means over its pictures, absent where they are not finite.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BatchRecord {
+    /// Its number: equal numbers of cells of one seed and batch size are equal batches.
+    pub batch: usize,
+    /// `B`: indices in the data set.
+    pub pictures: Vec<usize>,
+    /// `B`: class indices, in the seed's order.
+    pub true_labels: Vec<usize>,
+    /// `B`: as they were found.
+    pub labels: Vec<usize>,
+    /// Mean cross entropy of the client's step.
+    pub client_loss: Option<f64>,
+    /// Lowest gradient-matching objective.
+    pub objective: Option<f64>,
+    pub le_acc: f64,
+    pub ln_acc: f64,
+    pub irec: f64,
+    pub psnr: Pairings<f64>,
+    pub ssim: Pairings<f64>,
+    /// One-to-one, of a flat grey picture and of noise in place of the reconstructions.
+    pub psnr_flat_grey: Option<f64>,
+    pub ssim_flat_grey: Option<f64>,
+    pub psnr_noise: Option<f64>,
+    pub ssim_noise: Option<f64>,
+    /// Share of its indices named right from this batch alone.
+    pub named: BTreeMap<Source, Shares>,
+}
+
+/// Over the batches of a cell, with 95 % bootstrap intervals; absent where a batch's figure is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    pub client_loss: Option<Measured>,
+    pub objective: Option<Measured>,
+    pub le_acc: Option<Measured>,
+    pub ln_acc: Option<Measured>,
+    pub irec: Option<Measured>,
+    pub psnr: Pairings<Measured>,
+    pub ssim: Pairings<Measured>,
+    pub psnr_flat_grey: Option<Measured>,
+    pub ssim_flat_grey: Option<Measured>,
+    pub psnr_noise: Option<Measured>,
+    pub ssim_noise: Option<Measured>,
+}
+
+/// What names were read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    Reconstructions,
+    /// Upper bound.
+    Originals,
+    /// The reconstructions dealt to other indices.
+    Shuffled,
+    Noise,
+    FlatGrey,
+    /// Originals of another batch.
+    Unrelated,
+}
+
+/// Share of indices named right, by both ways to give names; one-to-one is absent where names are too few.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shares {
+    pub greedy: f64,
+    pub one_to_one: Option<f64>,
+}
+
+/// The same over batches, or over groups of batches.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    pub greedy: Measured,
+    pub one_to_one: Option<Measured>,
+}
+
+impl From<&Accuracy> for Scores {
+    /// From single batches.
+    fn from(accuracy: &Accuracy) -> Self {
+        Scores {
+            greedy: accuracy.greedy.per_batch.into(),
+            one_to_one: accuracy.one_to_one.map(|score| score.per_batch.into()),
+        }
+    }
+}
+
+impl Scores {
+    pub fn by(&self, assignment: Assignment) -> Option<Measured> {
+        match assignment {
+            Assignment::Greedy => Some(self.greedy),
+            Assignment::OneToOne => self.one_to_one,
+        }
+    }
+}
+
+/// What the label indices mean, read off the pictures: share of indices named right.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Naming {
+    /// 1/N of N candidate names.
+    pub random: f64,
+    /// From one batch.
+    pub single: BTreeMap<Source, Scores>,
+    /// From groups of batches; empty where there are too few for one.
+    pub aggregated: BTreeMap<Source, Scores>,
+}
+
+impl Source {
+    pub const ALL: [Source; 6] = [
+        Source::Reconstructions,
+        Source::Originals,
+        Source::Shuffled,
+        Source::Noise,
+        Source::FlatGrey,
+        Source::Unrelated,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Reconstructions => "reconstructions",
+            Source::Originals => "originals",
+            Source::Shuffled => "shuffled",
+            Source::Noise => "noise",
+            Source::FlatGrey => "flat_grey",
+            Source::Unrelated => "unrelated",
+        }
+    }
+}
+
+/// Mean with its 95 % bootstrap interval; `None` without values, and where one is not finite.
+pub fn measure(values: impl IntoIterator<Item = Option<f64>>) -> Option<Measured> {
+    let finite = |value: Option<f64>| value.filter(|v| v.is_finite());
+    let values: Vec<f64> = values.into_iter().map(finite).collect::<Option<_>>()?;
+    (!values.is_empty()).then(|| Estimate::of(&values).into())
+}
+
+impl From<&Score> for Pairings<f64> {
+    fn from(score: &Score) -> Self {
+        let finite = |value: f64| Some(value).filter(|v| v.is_finite());
+        Pairings {
+            aligned: finite(score.aligned),
+            one_to_one: finite(score.one_to_one),
+            best_reference: finite(score.best_reference),
+        }
+    }
+}
+
+impl BatchRecord {
+    /// Takes over how well the pictures were restored, and what pictures that know nothing score.
+    pub fn set_pictures(&mut self, found: &Comparison, flat_grey: &Comparison, noise: &Comparison) {
+        (self.psnr, self.ssim) = ((&found.psnr).into(), (&found.ssim).into());
+        let one_to_one = |score: &Score| Pairings::from(score).one_to_one;
+        (self.psnr_flat_grey, self.ssim_flat_grey) = (one_to_one(&flat_grey.psnr), one_to_one(&flat_grey.ssim));
+        (self.psnr_noise, self.ssim_noise) = (one_to_one(&noise.psnr), one_to_one(&noise.ssim));
+    }
+
+    pub fn set_labels(&mut self, metrics: LabelMetrics) {
+        (self.le_acc, self.ln_acc, self.irec) = (metrics.le_acc, metrics.ln_acc, metrics.irec);
+    }
+}
+
+impl Figures {
+    pub fn of(batches: &[BatchRecord]) -> Figures {
+        let over = |value: &dyn Fn(&BatchRecord) -> Option<f64>| measure(batches.iter().map(value));
+        let pairings = |of: fn(&BatchRecord) -> &Pairings<f64>| Pairings {
+            aligned: over(&|b| of(b).aligned),
+            one_to_one: over(&|b| of(b).one_to_one),
+            best_reference: over(&|b| of(b).best_reference),
+        };
+        Figures {
+            client_loss: over(&|b| b.client_loss),
+            objective: over(&|b| b.objective),
+            le_acc: over(&|b| Some(b.le_acc)),
+            ln_acc: over(&|b| Some(b.ln_acc)),
+            irec: over(&|b| Some(b.irec)),
+            psnr: pairings(|b| &b.psnr),
+            ssim: pairings(|b| &b.ssim),
+            psnr_flat_grey: over(&|b| b.psnr_flat_grey),
+            ssim_flat_grey: over(&|b| b.ssim_flat_grey),
+            psnr_noise: over(&|b| b.psnr_noise),
+            ssim_noise: over(&|b| b.ssim_noise),
+        }
+    }
+}
