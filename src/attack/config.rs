@@ -1,11 +1,12 @@
 //! What an attack does: every choice that a user can make.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{guidance::Guidance, labels::Method};
 
 /// Distance between the trial gradient g and the observed gradient g*.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
     /// Σ_l ‖g_l − g*_l‖² (Zhu 2019)
@@ -21,7 +22,7 @@ pub enum Objective {
 }
 
 /// Which layers are matched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layers {
     All,
@@ -30,7 +31,7 @@ pub enum Layers {
 }
 
 /// What a layer's part of the objective is multiplied by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerWeights {
     Equal,
@@ -39,7 +40,7 @@ pub enum LayerWeights {
 }
 
 /// What Adam is given in place of the gradient ∇.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sign {
     /// ∇
@@ -50,7 +51,7 @@ pub enum Sign {
     Soft(f64),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     Constant,
@@ -60,7 +61,7 @@ pub enum Schedule {
     Cosine,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
 pub enum Optimiser {
     Adam {
@@ -82,7 +83,7 @@ pub enum Optimiser {
 }
 
 /// Where the reconstruction starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// N(0,1) in the normalised space the victim sees.
@@ -94,7 +95,7 @@ pub enum Start {
 }
 
 /// What to do when the labels are not given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelStrategy {
     /// iDLG for one picture, iLRG for more.
@@ -106,7 +107,7 @@ pub enum LabelStrategy {
 }
 
 /// Whose statistics the batch-norm prior draws towards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatisticsTarget {
     /// The model's running statistics.
@@ -115,7 +116,7 @@ pub enum StatisticsTarget {
     Batch,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttackConfig {
     pub preset: String,

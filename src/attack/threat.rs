@@ -1,9 +1,10 @@
 //! What the eavesdropper knows, as data: an attack refuses to use what its threat model does not grant.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A piece of knowledge that an attack can use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Knowledge {
     /// Architecture and weights that the client started from.
@@ -64,7 +65,7 @@ impl Knowledge {
 }
 
 /// Who is assumed to listen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ThreatModel {
     pub name: String,

@@ -1,18 +1,19 @@
 //! Between pixels in [0, 1] and what a network takes: (x − μ) / σ, per channel.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{DataError, Picture};
 
 /// Mean and standard deviation per channel, of pixels in [0, 1].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Unchecked")]
 pub struct Normalisation {
     mean: Vec<f32>,
     std: Vec<f32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Unchecked {
     mean: Vec<f32>,
     std: Vec<f32>,

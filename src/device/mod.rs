@@ -35,7 +35,7 @@ pub trait Executable: Send {
 }
 
 /// What a report says about the device.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct DeviceInfo {
     /// `cpu` or `gpu`.
     pub kind: String,

@@ -1,12 +1,13 @@
 //! What a client does with its pictures before it sends: one gradient, or FedAvg's local training
 //! (McMahan 2017).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::nn::Mode;
 
 /// Local training with plain SGD.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Local {
     /// Steps in all, over the client's batches in turn: E epochs of n batches are E·n steps.
     pub steps: usize,
@@ -16,7 +17,7 @@ pub struct Local {
     pub learning_rate: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Protocol {
     /// Of the client's batch norm.
     pub mode: Mode,

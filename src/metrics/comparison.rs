@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{assign, psnr::psnr};
 
 /// MSE, PSNR and SSIM of a batch. In JSON an infinite PSNR (MSE 0) is `null`, since JSON knows no infinity,
 /// and `note` says so.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Comparison {
     /// Number of pictures B.
     pub count: usize,
@@ -29,22 +30,28 @@ pub struct Comparison {
 }
 
 /// One figure under three pairings: means over the batch.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Score {
     /// Reconstruction `i` with reference `i`.
+    #[schemars(with = "Option<f64>")]
     pub aligned: f64,
     /// Reconstruction `i` with reference `assignment[i]`.
+    #[schemars(with = "Option<f64>")]
     pub one_to_one: f64,
     /// Each reconstruction with the reference it scores best with; a reference may serve several times.
+    #[schemars(with = "Option<f64>")]
     pub best_reference: f64,
     pub per_image: PerImage,
 }
 
 /// What the means of a [`Score`] are of; index `i` belongs to reconstruction `i`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PerImage {
+    #[schemars(with = "Vec<Option<f64>>")]
     pub aligned: Vec<f64>,
+    #[schemars(with = "Vec<Option<f64>>")]
     pub one_to_one: Vec<f64>,
+    #[schemars(with = "Vec<Option<f64>>")]
     pub best_reference: Vec<f64>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Estimate;
@@ -26,7 +27,7 @@ use crate::{
 /// Points of a loss history that a report keeps.
 const HISTORY_POINTS: usize = 400;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RunReport {
     pub tool: &'static str,
     pub version: &'static str,
@@ -68,8 +69,16 @@ pub struct RunReport {
     pub batches: Vec<Batch>,
 }
 
+impl RunReport {
+    /// The JSON Schema of what [`RunReport`] is written as; `docs/report.schema.json` holds it.
+    pub fn schema() -> schemars::Schema {
+        let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+        settings.into_generator().into_root_schema_for::<RunReport>()
+    }
+}
+
 /// What guided the reconstructions; λ and its schedule stand in the attack.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct GuidanceRecord {
     /// `oracle`: the truth, or `names`: as the user said.
     pub by: &'static str,
@@ -80,7 +89,7 @@ pub struct GuidanceRecord {
 }
 
 /// What the eavesdropper may know, and what it was given of that.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ThreatRecord {
     #[serde(flatten)]
     pub model: ThreatModel,
@@ -90,6 +99,7 @@ pub struct ThreatRecord {
     pub weights: String,
     pub batch_size: bool,
     /// `given`, or how they were found.
+    #[schemars(with = "String")]
     pub labels: LabelSource,
     /// `running`, `batch` or `none`.
     pub batch_norm_statistics: &'static str,
@@ -128,7 +138,7 @@ impl ThreatRecord {
 }
 
 /// What protected the client, and whether the eavesdropper knew.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Defences {
     /// In the order in which they were applied.
     pub client: Vec<String>,
@@ -138,7 +148,7 @@ pub struct Defences {
     pub delta: Option<f64>,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Timing {
     /// Of the attack, planning and compiling included.
     pub seconds: f64,
@@ -156,7 +166,7 @@ impl Timing {
     }
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Pairings {
     pub aligned: Estimate,
     pub one_to_one: Estimate,
@@ -164,26 +174,27 @@ pub struct Pairings {
 }
 
 /// Estimates over all pictures.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Figures {
     pub psnr: Pairings,
     pub ssim: Pairings,
     pub mse: Pairings,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Floors {
     pub flat_grey: Figures,
     pub noise: Figures,
 }
 
 /// One batch and what became of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Batch {
     /// Index of its pictures in the data set, and of the files in `images/`.
     pub pictures: Vec<usize>,
     pub true_labels: Option<Vec<usize>>,
     pub labels: Vec<usize>,
+    #[schemars(with = "String")]
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
@@ -195,9 +206,10 @@ pub struct Batch {
     pub metrics: Option<Comparison>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Restart {
     /// Lowest gradient-matching objective, `null` if never finite.
+    #[schemars(with = "Option<f32>")]
     pub objective: f32,
     /// ‖g‖/‖g*‖ there.
     pub norm_ratio: f32,
@@ -206,6 +218,7 @@ pub struct Restart {
     /// Iterations (Adam) or evaluations (L-BFGS) made.
     pub evaluations: usize,
     /// `(evaluation, objective)`, thinned.
+    #[schemars(with = "Vec<(usize, Option<f32>)>")]
     pub history: Vec<(usize, f32)>,
 }
 

@@ -1,6 +1,7 @@
 //! Estimates with their uncertainty.
 
 use rand::RngExt;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::random;
@@ -9,12 +10,17 @@ const RESAMPLES: usize = 2_000;
 
 /// Mean and median of a sample, with a 95 % bootstrap interval of the mean where there are two values or
 /// more. Infinite values (a PSNR without error) become `null` in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Estimate {
+    #[schemars(with = "Option<f64>")]
     pub mean: f64,
+    #[schemars(with = "Option<f64>")]
     pub median: f64,
+    #[schemars(with = "Option<f64>")]
     pub lowest: f64,
+    #[schemars(with = "Option<f64>")]
     pub highest: f64,
+    #[schemars(with = "Option<[Option<f64>; 2]>")]
     pub interval_95: Option<[f64; 2]>,
     pub count: usize,
 }

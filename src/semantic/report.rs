@@ -1,11 +1,12 @@
 //! What was read out of the gradients, in the words that a report keeps.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Accuracy, Assignment, Similarity};
 
 /// Names of label indices, from every batch alone and from all together.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SemanticReport {
     /// What named the pictures.
     pub model: String,
@@ -28,7 +29,7 @@ pub struct SemanticReport {
 }
 
 /// What one batch says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct BatchNaming {
     /// `B`: the label index that each reconstruction carries.
     pub indices: Vec<usize>,
@@ -41,7 +42,7 @@ pub struct BatchNaming {
 }
 
 /// What a label index seems to mean.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct IndexNaming {
     pub index: usize,
     /// Reconstructions that carry it.
@@ -62,7 +63,7 @@ pub struct IndexNaming {
 }
 
 /// A name for an index.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Choice {
     pub name: String,
     /// Its mean probability.
@@ -70,7 +71,7 @@ pub struct Choice {
 }
 
 /// The result and what stands beside it. Shares are of the indices that the batches truly hold.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Accuracies {
     pub reconstructions: Accuracy,
     /// Upper bound: the original pictures with their true indices.

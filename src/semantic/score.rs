@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rand::RngExt;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Assignment, Seen, SemanticError, Similarity};
@@ -38,7 +39,7 @@ impl Truth {
 }
 
 /// Share of indices named right.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Share {
     /// In [0, 1].
     pub share: f64,
@@ -51,7 +52,7 @@ pub struct Share {
 }
 
 /// Single batches, and all of them together.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Score {
     /// Share of a batch's indices named right from this batch alone, over the batches.
     pub per_batch: Estimate,
@@ -60,7 +61,7 @@ pub struct Score {
 }
 
 /// By both ways to give names.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Accuracy {
     pub greedy: Score,
     /// Absent where a single batch has more indices than there are names.

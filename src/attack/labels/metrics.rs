@@ -1,9 +1,10 @@
 //! How right restored labels are.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Over all K classes; the first two are inflated by absent classes where K is far above the batch size.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct LabelMetrics {
     /// Share of the classes whose presence is right (LeAcc).
     pub le_acc: f64,

@@ -25,6 +25,7 @@ mod yin;
 
 use std::fmt::Display;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use error::LabelError;
@@ -36,7 +37,7 @@ pub use suspicion::{Suspicion, check_gradient};
 pub use update::from_update;
 
 /// How labels are read from the last layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// Counts from a linear system (Ma 2023)

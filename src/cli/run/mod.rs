@@ -29,7 +29,8 @@ use super::{
 };
 use crate::{
     attack::{config::AttackConfig, guidance::Guidance},
-    report::OutputFolder,
+    data::Picture,
+    report::{OutputFolder, terminal},
 };
 
 use report::Study;
@@ -37,7 +38,9 @@ use report::Study;
 /// Most iterations of an attack on the embedded samples, unless told otherwise: a first try is short.
 const DEMONSTRATION: usize = 2_000;
 /// Batches of a first try.
-const DEMONSTRATION_BATCHES: usize = 8;
+const DEMONSTRATION_BATCHES: usize = 20;
+/// Pictures shown in the terminal.
+const THUMBNAILS: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LabelKnowledge {
@@ -186,16 +189,15 @@ impl Run {
     /// Writes and prints what was found.
     fn finish(&self, study: &Study, mut folder: OutputFolder) -> anyhow::Result<()> {
         let report = study.report()?;
+        let captions = report::captions(&report);
         folder.set_page(page::page(study, &report).render()?);
-        folder.write(
-            study.originals().as_deref(),
-            &study.pictures.concat(),
-            &report::captions(&report),
-            &report,
-        )?;
+        let originals = study.originals();
+        let pictures = study.pictures.concat();
+        folder.write(originals.as_deref(), &pictures, &captions, &report)?;
         if self.json {
             return print_json(&report);
         }
+        show_pictures(originals.as_deref(), &pictures, &captions);
         let names = report.semantic.as_ref().map(names_table::of);
         let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
         print_line(format!(
@@ -205,4 +207,12 @@ impl Run {
             report.verdict
         ))
     }
+}
+
+/// The first pictures, where the terminal can show some. One that cannot is no failure: they lie in the folder.
+fn show_pictures(originals: Option<&[Picture]>, found: &[Picture], captions: &[String]) {
+    let count = found.len().min(THUMBNAILS);
+    let rows = [originals.map(|o| ("original", &o[..count])), Some(("reconstruction", &found[..count]))];
+    let rows: Vec<_> = rows.into_iter().flatten().collect();
+    let _ = terminal::show(&rows, &captions[..count]);
 }

@@ -65,7 +65,26 @@ fn pictures(study: &Study, report: &RunReport) -> Pictures {
         }
         shown
     });
-    Pictures { batches: batches.collect() }
+    let mut batches: Vec<PictureBatch> = batches.collect();
+    if report.batch == 1 && batches.len() > 1 {
+        batches = vec![side_by_side(batches)];
+    }
+    Pictures { batches }
+}
+
+/// Batches of one picture each as one row.
+fn side_by_side(batches: Vec<PictureBatch>) -> PictureBatch {
+    let title = format!("{} batches of one picture", batches.len());
+    let mut row = PictureBatch { title, originals: vec![], reconstructions: vec![] };
+    for batch in batches {
+        let before = row.originals.len();
+        row.originals.extend(batch.originals);
+        row.reconstructions.extend(batch.reconstructions.into_iter().map(|found| Reconstructed {
+            original: found.original.map(|original| before + original),
+            ..found
+        }));
+    }
+    row
 }
 
 fn unmatched(found: &[Picture]) -> Vec<Reconstructed> {
