@@ -317,10 +317,10 @@ fn hypotheses_of_a_target_share_their_starts_and_go_their_own_ways() {
 fn the_best_iterate_comes_from_after_the_weight_has_become_0() {
     let attack = Attack::new();
     let hypotheses = [vec![means(&[(3, 0), (7, 1)])], vec![means(&[(1, 2), (3, 0)])]];
-    // 0 from iteration 8 of 16 on. Steps this long lead away from a start that was better.
+    // 0 in the last of 17 evaluations alone. With steps this long the objective goes up and down.
     let found = attack
         .run(&Cpu::<f32>::new(), Some(&hypotheses), |config| {
-            guided(config, 0.5);
+            config.guidance = Some(Guidance { weight: 0.5, fall: Fall::Linear, from: 0.25, to: 0.97 });
             config.total_variation = 0.0;
             config.clamp = false;
             if let Optimiser::Adam { learning_rate, schedule, .. } = &mut config.optimiser {
@@ -331,8 +331,8 @@ fn the_best_iterate_comes_from_after_the_weight_has_become_0() {
     let mut earlier = 0;
     for outcome in found.iter().flat_map(|r| &r.trials) {
         let lowest = |part: &[f32]| part.iter().copied().fold(f32::INFINITY, f32::min);
-        assert_eq!(outcome.objective, lowest(&outcome.history[8..]), "{:?}", outcome.history);
-        earlier += usize::from(lowest(&outcome.history[..8]) < outcome.objective);
+        assert_eq!(outcome.objective, lowest(&outcome.history[16..]), "{:?}", outcome.history);
+        earlier += usize::from(lowest(&outcome.history[..16]) < outcome.objective);
     }
     assert!(earlier > 0, "no objective was lower before: the test shows nothing");
 }

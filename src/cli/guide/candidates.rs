@@ -24,6 +24,17 @@ pub struct Candidates<'a> {
     pub seed: u64,
 }
 
+/// What an attack without guidance found.
+#[derive(Clone, Copy, Debug)]
+pub struct Reconstructed<'a> {
+    /// Of the batch.
+    pub number: usize,
+    /// `(B)`: restored.
+    pub labels: &'a [usize],
+    /// `(B,N)`: of the pictures and all names.
+    pub cosine: &'a [Vec<f64>],
+}
+
 /// What is tried for one batch.
 #[derive(Clone, Debug)]
 pub struct Trials {
@@ -35,13 +46,18 @@ pub struct Trials {
     pub kept: Kept,
     /// What naming without guidance says, by place among the candidates.
     pub unguided: Names,
-    /// What the restored indices mean, by place among the candidates; absent where one of them means none of these.
-    pub truth: Option<Names>,
+    /// What each restored index means, by place among the candidates, if it is one.
+    pub true_names: Vec<Option<usize>>,
     /// Whether every name that the batch truly shows is a candidate: the batch can be judged.
     pub judged: bool,
 }
 
 impl Trials {
+    /// The true hypothesis, where all its names are candidates.
+    pub fn truth(&self) -> Option<Names> {
+        self.true_names.iter().copied().collect()
+    }
+
     /// As the attack takes them: names by their place in the list of all.
     pub fn meanings(&self) -> Vec<Hypothesis> {
         let one = |names: &Names| {
@@ -60,15 +76,14 @@ impl Candidates<'_> {
         self.check_count(number, candidates.len(), indices.len(), one_to_one)
     }
 
-    /// The hypotheses about the restored labels of a batch; `cosine`: of its unguided reconstructions and all names.
+    /// The hypotheses about the restored labels of a batch, at most `beam`.
     pub fn hypotheses(
         &self,
-        number: usize,
         true_labels: &[usize],
-        labels: &[usize],
-        cosine: &[Vec<f64>],
+        Reconstructed { number, labels, cosine }: Reconstructed,
         scale: f64,
-        (one_to_one, beam): (bool, usize),
+        one_to_one: bool,
+        beam: usize,
     ) -> anyhow::Result<Trials> {
         let candidates = self.of(number, true_labels)?;
         let rows = cosine.iter().map(|row| softmax(candidates.iter().map(|&name| scale * row[name])));
@@ -86,7 +101,7 @@ impl Candidates<'_> {
             candidates.iter().position(|&candidate| candidate == name)
         };
         Ok(Trials {
-            truth: similarity.indices.iter().map(place).collect(),
+            true_names: similarity.indices.iter().map(place).collect(),
             judged: true_labels.iter().all(|index| place(index).is_some()),
             unguided,
             kept,

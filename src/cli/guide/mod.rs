@@ -2,6 +2,7 @@
 //! its own, from the same starts and with the same budget; believed is the one that explains the gradient best.
 
 mod candidates;
+mod judge;
 mod page;
 mod report;
 mod table;
@@ -15,7 +16,7 @@ use super::{
     data_options::DataOptions,
     defence_options::DefenceOptions,
     encoder::{self, naming_error, note},
-    experiment::Experiment,
+    experiment::{ClientBatch, Experiment},
     guidance_options::{GuidanceOptions, guidable},
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
@@ -29,7 +30,7 @@ use crate::{
     attack::{
         config::AttackConfig,
         guidance::{Guide as Guiding, Hypothesis},
-        invert::Target,
+        invert::{Reconstruction, Target},
     },
     clip::{
         Activation, builtin,
@@ -42,7 +43,7 @@ use crate::{
     tensor_file::GradientInfo,
 };
 
-use candidates::Candidates;
+use candidates::{Candidates, Reconstructed, Trials};
 use report::Study;
 
 /// Most iterations on the embedded samples, unless told otherwise: a first try is short.
@@ -184,23 +185,8 @@ impl Guide {
         let (before, unguided_timing) =
             unguided.with_setting(|s| attack_guided(&*device, s, None, &targets, "reconstructing"))?;
         let seen = unguided.pictures(&before)?;
-        let mut trials = vec![];
-        let bar = Progress::counting("comparing with names");
-        for (number, (found, pictures)) in before.iter().zip(&seen).enumerate() {
-            let calls =
-                pictures.iter().map(|picture: &Picture| ("a reconstruction".into(), Ok(picture.clone())));
-            let rows = namer.rows(calls, &mut |_, _, _| ())?;
-            trials.push(candidates.hypotheses(
-                number,
-                &batches[number].labels,
-                &found.labels,
-                &rows.cosine,
-                f64::from(model.scale()),
-                (self.one_to_one, self.beam),
-            )?);
-            bar.count(number + 1, before.len());
-        }
-        bar.finish();
+        let scale = f64::from(model.scale());
+        let trials = self.hypotheses(&candidates, (&mut namer, scale), &batches, &before, &seen)?;
 
         let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(|t| t.meanings()).collect();
         let width = namer.vectors.len() / names.len();
@@ -230,6 +216,29 @@ impl Guide {
             timings: [unguided_timing, timing],
         };
         self.finish(&study, &seen, folder)
+    }
+
+    /// What is tried for each batch, by what its unguided pictures look like.
+    fn hypotheses(
+        &self,
+        candidates: &Candidates,
+        (namer, scale): (&mut Namer, f64),
+        batches: &[ClientBatch],
+        found: &[Reconstruction],
+        pictures: &[Vec<Picture>],
+    ) -> anyhow::Result<Vec<Trials>> {
+        let bar = Progress::counting("comparing with names");
+        let mut trials = vec![];
+        for (number, (batch, found)) in batches.iter().zip(found).enumerate() {
+            let call =
+                |picture: &Picture| (format!("a reconstruction of batch {number}"), Ok(picture.clone()));
+            let rows = namer.rows(pictures[number].iter().map(call), &mut |_, _, _| ())?;
+            let seen = Reconstructed { number, labels: &found.labels, cosine: &rows.cosine };
+            trials.push(candidates.hypotheses(&batch.labels, seen, scale, self.one_to_one, self.beam)?);
+            bar.count(number + 1, batches.len());
+        }
+        bar.finish();
+        Ok(trials)
     }
 
     fn finish(

@@ -1,10 +1,13 @@
 //! `report.json` of a guided naming.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::candidates::Trials;
+use super::{
+    candidates::Trials,
+    judge::{judge, verdict},
+};
 use crate::{
     attack::{
         config::AttackConfig,
@@ -15,7 +18,7 @@ use crate::{
     data::{Normalisation, Picture},
     device::DeviceInfo,
     federated::Protocol,
-    hypotheses::{Judged, Names, Ranking, Tally, rank, tally::chance},
+    hypotheses::{Judged, Names, Ranked, Tally, rank},
     report::{Defences, ThreatRecord, Timing},
     semantic::ClassOrder,
 };
@@ -204,9 +207,9 @@ impl Study<'_> {
         let name = |&place: &usize| self.names[trials.candidates[place]].clone();
         let all = |names: &Names| names.iter().map(name).collect::<Vec<String>>();
         let kept = &trials.kept;
-        let truth = trials.truth.as_ref();
-        let place_of_truth = truth.and_then(|truth| kept.hypotheses.iter().position(|h| h == truth));
-        let record = |ranked: &crate::hypotheses::Ranked| HypothesisRecord {
+        let truth = trials.truth();
+        let place_of_truth = truth.as_ref().and_then(|truth| kept.hypotheses.iter().position(|h| h == truth));
+        let record = |ranked: &Ranked| HypothesisRecord {
             names: all(&kept.hypotheses[ranked.hypothesis]),
             loss: ranked.loss,
             restarts: ranked.restarts.clone(),
@@ -216,6 +219,7 @@ impl Study<'_> {
             is_true: place_of_truth == Some(ranked.hypothesis),
         };
         let indices = &trials.similarity.indices;
+        let distinct = |truth: &Names| truth.iter().collect::<BTreeSet<_>>().len() == truth.len();
         let possible = truth.filter(|truth| !self.one_to_one || distinct(truth));
         GuideBatch {
             pictures: client.indices.clone(),
@@ -241,72 +245,6 @@ impl Study<'_> {
             hypotheses: ranking.order.iter().map(record).collect(),
         }
     }
-}
-
-fn distinct(names: &Names) -> bool {
-    names.iter().collect::<BTreeSet<_>>().len() == names.len()
-}
-
-/// A batch whose true names are all candidates. Labels that were restored wrong make every naming wrong.
-fn judge(trials: &Trials, ranking: &Ranking, truth: Option<usize>, labels: &[usize]) -> Judged {
-    let [chance_first, chance_top_3] = chance(trials.kept.of);
-    let among = |most| truth.map_or(0.0, |truth| ranking.among(most, truth));
-    let held: BTreeSet<usize> = labels.iter().copied().collect();
-    let means: BTreeMap<usize, usize> = match &trials.truth {
-        Some(truth) => trials.similarity.indices.iter().copied().zip(truth.iter().copied()).collect(),
-        None => BTreeMap::new(),
-    };
-    let right = |names: &Names| {
-        let named = trials.similarity.indices.iter().zip(names);
-        let right = named.filter(|(index, name)| held.contains(index) && means.get(index) == Some(name));
-        right.count() as f64 / held.len() as f64
-    };
-    let first = &trials.kept.hypotheses[ranking.order[0].hypothesis];
-    let found_all = |names: &Names| {
-        f64::from(u8::from(trials.truth.as_ref() == Some(names) && means.keys().eq(held.iter())))
-    };
-    Judged {
-        first: among(1),
-        top_3: among(3),
-        chance_first,
-        chance_top_3,
-        unguided: found_all(&trials.unguided),
-        names: right(first),
-        unguided_names: right(&trials.unguided),
-    }
-}
-
-fn verdict(batches: &[GuideBatch], tally: Option<&Tally>) -> String {
-    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
-    if let (Some(tally), true) = (tally, batches.len() > 1) {
-        return format!(
-            "The true names rank first in {} of {} batches and among the first three in {} (chance: {} and {}); naming \
-             without guidance finds them in {}.",
-            percent(tally.first.mean),
-            tally.batches,
-            percent(tally.top_3.mean),
-            percent(tally.chance_first),
-            percent(tally.chance_top_3),
-            percent(tally.unguided.mean)
-        );
-    }
-    let batch = &batches[0];
-    let first = &batch.hypotheses[0];
-    let meant = batch.indices.iter().zip(&first.names).map(|(index, name)| format!("{index} means {name}"));
-    let meant = meant.collect::<Vec<_>>().join(", ");
-    let count = batch.hypotheses.len();
-    let lead = match (batch.tied, batch.margin) {
-        (_, None) => "it is the only hypothesis".into(),
-        (1, Some(margin)) => format!("its loss is {margin:.2e} below the next of {count} hypotheses"),
-        (tied, _) => format!("{tied} of {count} hypotheses cannot be told apart"),
-    };
-    let truth = match (batch.rank_of_truth, batch.truth_pruned) {
-        (Some(1), _) => "; that is true".into(),
-        (Some(rank), _) => format!("; the truth ranks {rank}"),
-        (None, Some(true)) => "; the beam left out the truth".into(),
-        (None, _) => String::new(),
-    };
-    format!("The gradient is explained best if {meant}: {lead}{truth}.")
 }
 
 impl GuideReport {
