@@ -103,7 +103,9 @@ impl Laboratory<'_> {
             record.batches = records(&attacked.numbers, &batches, &outcome, &pictures, &victim, seed)?;
             record.figures = Figures::of(&record.batches);
             let names = order.names(&self.dataset.class_names);
-            if let Some((naming, named)) = self.name(&batches, &outcome.found, &pictures, &names, &victim, seed)? {
+            if let Some((naming, named)) =
+                self.name(&batches, &outcome.found, &pictures, &names, &victim, seed)?
+            {
                 record.naming = Some(naming);
                 record.batches.iter_mut().zip(named).for_each(|(batch, named)| batch.named = named);
             }

@@ -22,8 +22,7 @@ use self::{
     victims::{NamedDefence, SweptVictim, Task, VictimSettings, numbers},
 };
 use super::{
-    config,
-    defence_options, encoder, misuse,
+    config, defence_options, encoder, misuse,
     naming_options::{AssignmentChoice, NamingOptions},
     options::{DeviceOptions, NormalisationOptions, same_file},
     print_json, print_line,
@@ -171,10 +170,11 @@ impl Sweep {
             .with("version of gia-gpu", env!("CARGO_PKG_VERSION"))
             .with("--device", device_facts(&*device));
         let configuration = self.content(configuration, &plan, &mut laboratory.namer)?;
-        let (journal, known) = Journal::open(&self.out.join(JOURNAL), &configuration).map_err(|error| match error {
-            SweepError::OtherConfiguration { .. } => misuse(error),
-            error => error.into(),
-        })?;
+        let (journal, known) =
+            Journal::open(&self.out.join(JOURNAL), &configuration).map_err(|error| match error {
+                SweepError::OtherConfiguration { .. } => misuse(error),
+                error => error.into(),
+            })?;
         let finished = self.measure(&plan, &mut laboratory, journal, known)?;
 
         let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
@@ -320,7 +320,8 @@ impl Sweep {
             pixels.iter().for_each(|value| crc.update(&value.to_le_bytes()));
         }
         let used = pictures.len();
-        let data = format!("{}, {used} of {} pictures, checksum {:08x}", dataset.name, dataset.len(), crc.sum());
+        let data =
+            format!("{}, {used} of {} pictures, checksum {:08x}", dataset.name, dataset.len(), crc.sum());
         let victims = plan.facts.iter().enumerate();
         let configuration = victims.fold(configuration.with("--data", data), |all, (i, (name, facts))| {
             all.with(format!("victim {}", i + 1), format!("{name}, {facts}"))
@@ -343,8 +344,7 @@ fn pictures(plan: &Plan, rule: BatchRule) -> anyhow::Result<BTreeSet<usize>> {
     let mut chosen = BTreeSet::new();
     let mut seen = BTreeSet::new();
     for task in &plan.tasks {
-        let wanted =
-            (task.cell.batch_size, plan.victims[task.victim].settings.batches, task.cell.seed);
+        let wanted = (task.cell.batch_size, plan.victims[task.victim].settings.batches, task.cell.seed);
         if seen.insert(wanted) {
             let (batch_size, batches, seed) = wanted;
             chosen.extend(choose(&plan.dataset, rule, batch_size, batches, seed)?.concat());

@@ -67,7 +67,11 @@ pub fn table(lines: &[Line], together: usize) -> String {
     let _ = write!(text, "{:>4}{:>9}", "B", "batches");
     if named {
         let groups = format!("{together} batches");
-        let _ = write!(text, "{:>11}{:>24}{groups:>24}{:>10}{:>8}", "originals", "one batch", "shuffled", "random");
+        let _ = write!(
+            text,
+            "{:>11}{:>24}{groups:>24}{:>10}{:>8}",
+            "originals", "one batch", "shuffled", "random"
+        );
     }
     let _ = writeln!(text, "{:>10}{:>7}{:>12}", "PSNR dB", "SSIM", "labels found");
     for line in lines {
@@ -75,7 +79,10 @@ pub fn table(lines: &[Line], together: usize) -> String {
         line.points.iter().for_each(|point| row(&mut text, point, named));
     }
     if named {
-        let _ = writeln!(text, "columns up to random: share of the labels named right, in percent, with 95 % intervals");
+        let _ = writeln!(
+            text,
+            "columns up to random: share of the labels named right, in percent, with 95 % intervals"
+        );
     }
     text.trim_end().to_string()
 }

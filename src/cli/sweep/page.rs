@@ -5,7 +5,8 @@ use crate::{
     cli::command_line,
     device::DeviceInfo,
     report::html::{
-        self, Axis, Cell, Curves, KeyFigure, Measured, Page, Provenance, Scale, Section, Series, Table, Threat,
+        self, Axis, Cell, Curves, KeyFigure, Measured, Page, Provenance, Scale, Section, Series, Table,
+        Threat,
     },
     sweep::{
         Configuration, Source,
@@ -43,9 +44,8 @@ pub fn page(facts: &Facts) -> Page {
         sections.push(controls(facts));
     }
     sections.extend(facts.threats.iter().map(|t| Section::new("Threat model", Threat::from(t))));
-    sections.push(
-        Section::new("Options", options(facts.configuration)).reading("All that decides the results."),
-    );
+    sections
+        .push(Section::new("Options", options(facts.configuration)).reading("All that decides the results."));
     let provenance = Provenance::new(command_line(), facts.seed, facts.device).with("data", facts.data);
     let provenance = match &facts.model {
         Some(model) => provenance.with("named by", model),
@@ -87,7 +87,8 @@ fn verdict(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
     };
     let beside = format!("guessing gives {:.0} %", 100.0 * random);
     let of = |(size, value): (usize, Measured)| format!("{} with {}", percent(value), pictures(size));
-    let mut text = format!("From one update of {} an eavesdropper names of its labels {}", line.victim, of(first));
+    let mut text =
+        format!("From one update of {} an eavesdropper names of its labels {}", line.victim, of(first));
     if last.0 != first.0 {
         text += &format!(" and {}", of(last));
     }
@@ -115,12 +116,8 @@ fn key_figures(facts: &Facts, plain: &[&Line], random: Option<f64>) -> Vec<KeyFi
     };
     let aggregated = |line: &&Line| {
         let (size, value) = *values(line, several).first()?;
-        let meaning = format!(
-            "from {} updates of {}, {} each",
-            facts.together,
-            name(line, plain),
-            pictures(size)
-        );
+        let meaning =
+            format!("from {} updates of {}, {} each", facts.together, name(line, plain), pictures(size));
         Some(KeyFigure { value: percent(value), meaning, beside: beside.clone() })
     };
     plain.iter().take(2).flat_map(|line| [figure(line), aggregated(line)]).flatten().collect()
@@ -150,9 +147,8 @@ fn accuracy(facts: &Facts, plain: &[&Line], random: f64) -> Vec<Section> {
         let curves = Curves::over_batch_size(series).level("random", random);
         sections.push(Section::new(title, curves));
     }
-    let section = |what: &str, group: &Group| {
-        Section::new(format!("{what}: {}", group.title), compared(&group.lines))
-    };
+    let section =
+        |what: &str, group: &Group| Section::new(format!("{what}: {}", group.title), compared(&group.lines));
     sections.extend(trainings(facts.lines).iter().map(|g| section("Untrained and trained", g)));
     sections.extend(defences(facts.lines).iter().map(|g| section("Defences", g)));
     sections
@@ -185,7 +181,8 @@ fn all(facts: &Facts) -> Section {
         "labels found".into(),
     ];
     let share = |value: Option<Measured>| value.map_or(Cell::none(), Cell::share);
-    let number = |value: Option<Measured>, decimals| value.map_or(Cell::none(), |v| Cell::measured(v, decimals));
+    let number =
+        |value: Option<Measured>, decimals| value.map_or(Cell::none(), |v| Cell::measured(v, decimals));
     let table = rows(facts.lines).fold(Table::new(columns), |table, (name, point)| {
         table.row([
             Cell::from(name),
