@@ -3,7 +3,7 @@
 use super::{
     AttackError, Hooks, Outcome,
     config::{AttackConfig, LabelStrategy},
-    labels::Method,
+    labels::{LabelError, Method},
     last_layer::of_gradient,
     round::{self, Round},
     start::Trial,
@@ -109,7 +109,11 @@ pub fn invert(
     if let Some(target) = targets.iter().position(zero) {
         return Err(AttackError::ZeroGradient { target });
     }
-    let before = targets.iter().map(|t| restore_labels(setting, t)).collect::<Result<Vec<_>, _>>()?;
+    let before = targets
+        .iter()
+        .enumerate()
+        .map(|(target, t)| restore_labels(setting, t).map_err(|cause| AttackError::Labels { target, cause }));
+    let before = before.collect::<Result<Vec<_>, _>>()?;
     let known: Vec<Option<Vec<usize>>> = before.iter().map(|k| k.labels.clone()).collect();
     // (target, restart)
     let trials: Vec<Trial> =
@@ -141,7 +145,7 @@ pub fn invert(
 }
 
 /// Labels before the attack, and the method that restored them; `None` where the attack is to learn them.
-fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, AttackError> {
+fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelError> {
     if let Some(labels) = &target.labels {
         return Ok(Known { labels: Some(labels.clone()), source: LabelSource::Given, warnings: vec![] });
     }

@@ -9,7 +9,11 @@ use anyhow::Context;
 
 use super::victims::{NamedDefence, SweptVictim, Task};
 use crate::{
-    attack::{AttackError, invert::Reconstruction, labels::LabelMetrics},
+    attack::{
+        AttackError,
+        invert::Reconstruction,
+        labels::{LabelError, LabelMetrics},
+    },
     cli::{
         data_options::DataOptions,
         encoder::note,
@@ -86,6 +90,9 @@ impl Laboratory<'_> {
             seed,
         };
         let attacked = attack(experiment)?;
+        for Skipped { batch, reason } in &attacked.skipped {
+            note(&format!("{cell}: batch {batch} is left out: {reason}"));
+        }
         let mut record = Record {
             cell: cell.clone(),
             iterations: swept.config.iterations,
@@ -253,7 +260,18 @@ fn attack(experiment: Experiment) -> anyhow::Result<Attacked> {
             Err(error) => error,
         };
         let target = match error.downcast_ref::<AttackError>() {
-            Some(AttackError::ZeroGradient { target } | AttackError::NotFinite { target }) => *target,
+            Some(
+                AttackError::ZeroGradient { target }
+                | AttackError::NotFinite { target }
+                | AttackError::Labels {
+                    target,
+                    cause:
+                        LabelError::NotFinite { .. }
+                        | LabelError::ZeroGradient
+                        | LabelError::NoNegative { .. }
+                        | LabelError::NotConverged { .. },
+                },
+            ) => *target,
             _ => return Err(error),
         };
         batches.remove(target);

@@ -143,6 +143,13 @@ impl Sweep {
             let held: BTreeSet<usize> = plan.dataset.labels().iter().copied().collect();
             self.naming.check_count(choice, held.len())?;
         }
+        let results = self.out.join(results::RESULTS);
+        if results.exists() && !self.out.join(JOURNAL).exists() {
+            return Err(misuse(format!(
+                "{}: results without the journal that they come from: give another folder, or remove them",
+                results.display()
+            )));
+        }
         fs::create_dir_all(&self.out)
             .map_err(|cause| DataError::Unwritable { path: self.out.clone(), cause })?;
         let device = self.device.open()?;
@@ -175,7 +182,10 @@ impl Sweep {
                 SweepError::OtherConfiguration { .. } => misuse(error),
                 error => error.into(),
             })?;
-        let finished = self.measure(&plan, &mut laboratory, journal, known)?;
+        let (finished, mut failure) = self.measure(&plan, &mut laboratory, journal, known)?;
+        if let Some(failure) = failure.take_if(|_| finished.is_empty()) {
+            return Err(failure);
+        }
 
         let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
         let lines = points::lines(&cells, self.naming.assignment.into());
@@ -194,6 +204,9 @@ impl Sweep {
         });
         page.write(&self.out.join(PAGE))?;
         written.push(self.out.join(PAGE));
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         if self.json {
             return print_json(&Printed { configuration: &configuration, cells });
         }
@@ -201,14 +214,15 @@ impl Sweep {
         print_line(format!("{}\nwrote {}", overview::table(&lines, self.aggregate), written.join(", ")))
     }
 
-    /// Computes what is not finished yet; the results are on the disk after every cell.
+    /// Computes what is not finished yet; the results are on the disk after every cell. With the finished cells what
+    /// went wrong with others, if something did.
     fn measure(
         &self,
         plan: &Plan,
         laboratory: &mut Laboratory,
         mut journal: Journal,
         known: Vec<Finished>,
-    ) -> anyhow::Result<Vec<Finished>> {
+    ) -> anyhow::Result<(Vec<Finished>, Option<anyhow::Error>)> {
         let device = laboratory.device.info();
         let mut finished: Vec<Option<Finished>> = plan.tasks.iter().map(|_| None).collect();
         for cell in known {
@@ -219,13 +233,13 @@ impl Sweep {
             finished[place] = Some(cell);
         }
         let done = finished.iter().flatten().count();
-        if done > 0 {
-            encoder::note(&format!("{done} of {} cells were finished before", plan.tasks.len()));
-        }
         let write = |finished: &[Option<Finished>]| {
             results::write(&self.out, &finished.iter().flatten().collect::<Vec<_>>(), &device)
         };
-        write(&finished)?;
+        if done > 0 {
+            encoder::note(&format!("{done} of {} cells were finished before", plan.tasks.len()));
+            write(&finished)?;
+        }
         let overview = Overview::new(&plan.victims, &plan.tasks);
         let mut failed = vec![];
         for (place, task) in plan.tasks.iter().enumerate() {
@@ -247,17 +261,15 @@ impl Sweep {
             }
         }
         overview.finish();
-        match failed.into_iter().next() {
-            None => Ok(finished.into_iter().flatten().collect()),
-            Some((cell, error)) => {
-                let missing = finished.iter().filter(|cell| cell.is_none()).count();
-                let all = plan.tasks.len();
-                Err(error.context(format!(
-                    "{missing} of {all} cells failed (the others are kept, the same command tries these again), the \
-                     first at {cell}"
-                )))
-            }
-        }
+        let missing = failed.len();
+        let failure = failed.into_iter().next().map(|(cell, error)| {
+            error.context(format!(
+                "{missing} of {} cells failed (the others are kept, the same command tries these again), the first at \
+                 {cell}",
+                plan.tasks.len()
+            ))
+        });
+        Ok((finished.into_iter().flatten().collect(), failure))
     }
 
     /// Reads all options and opens what they name, so that mistakes show before anything is computed.

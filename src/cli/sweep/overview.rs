@@ -73,7 +73,7 @@ pub fn table(lines: &[Line], together: usize) -> String {
             "originals", "one batch", "shuffled", "random"
         );
     }
-    let _ = writeln!(text, "{:>10}{:>7}{:>12}", "PSNR dB", "SSIM", "labels found");
+    let _ = writeln!(text, "{:>10}{:>7}{:>14}", "PSNR dB", "SSIM", "labels found");
     for line in lines {
         let _ = writeln!(text, "{}", name(line, &all));
         line.points.iter().for_each(|point| row(&mut text, point, named));
@@ -106,7 +106,7 @@ fn row(text: &mut String, point: &Point, named: bool) {
         );
     }
     let (psnr, ssim, irec) = (mean(point.psnr, 1.0, 2), mean(point.ssim, 1.0, 3), mean(point.irec, 100.0, 0));
-    let _ = writeln!(text, "{psnr:>10}{ssim:>7}{irec:>10} %");
+    let _ = writeln!(text, "{psnr:>10}{ssim:>7}{irec:>12} %");
 }
 
 fn mean(value: Option<Measured>, scale: f64, decimals: usize) -> String {
