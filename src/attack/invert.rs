@@ -4,7 +4,7 @@ use super::{
     AttackError, Hooks, Outcome,
     config::{AttackConfig, LabelStrategy, Optimiser},
     guidance::Guide,
-    labels::Method,
+    labels::{LabelError, Method},
     last_layer::of_gradient,
     round::{self, Round},
     start::Trial,
@@ -125,7 +125,7 @@ pub fn invert_guided(
     if let Some(target) = targets.iter().position(zero) {
         return Err(AttackError::ZeroGradient { target });
     }
-    let before = targets.iter().map(|t| restore_labels(setting, t)).collect::<Result<Vec<_>, _>>()?;
+    let before = restored(setting, targets)?;
     let known: Vec<Option<Vec<usize>>> = before.iter().map(|k| k.labels.clone()).collect();
     if let Some(guide) = guide {
         check_guide(setting, guide, &known)?;
@@ -168,7 +168,12 @@ pub fn invert_guided(
 
 /// The labels of each target before the attack: given, or restored; `None` where the attack is to learn them.
 pub fn known_labels(setting: &Setting, targets: &[Target]) -> Result<Vec<Option<Vec<usize>>>, AttackError> {
-    targets.iter().map(|target| Ok(restore_labels(setting, target)?.labels)).collect()
+    Ok(restored(setting, targets)?.into_iter().map(|known| known.labels).collect())
+}
+
+fn restored(setting: &Setting, targets: &[Target]) -> Result<Vec<Known>, AttackError> {
+    let of = |(target, t)| restore_labels(setting, t).map_err(|cause| AttackError::Labels { target, cause });
+    targets.iter().enumerate().map(of).collect()
 }
 
 /// Whether the attack can be guided so.
@@ -205,7 +210,7 @@ fn check_guide(setting: &Setting, guide: &Guide, known: &[Option<Vec<usize>>]) -
 }
 
 /// Labels before the attack, and the method that restored them; `None` where the attack is to learn them.
-fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, AttackError> {
+fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelError> {
     if let Some(labels) = &target.labels {
         return Ok(Known { labels: Some(labels.clone()), source: LabelSource::Given, warnings: vec![] });
     }

@@ -55,8 +55,8 @@ impl Hooks<'_> {
 pub enum AttackError {
     #[error(transparent)]
     Device(#[from] DeviceError),
-    #[error(transparent)]
-    Labels(#[from] labels::LabelError),
+    #[error("{cause}")]
+    Labels { target: usize, cause: labels::LabelError },
     #[error("{0}")]
     Invalid(String),
     #[error("gradient {target} is 0 in every element: there is nothing in it to attack")]

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::Path};
 
 use anyhow::Context;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
 use super::misuse;
@@ -40,10 +40,13 @@ pub fn arguments(path: &Path, command: &Command) -> anyhow::Result<Vec<OsString>
         match (value, option.get_action().takes_values()) {
             (Value::Boolean(true), false) => arguments.push(format!("--{name}").into()),
             (Value::Boolean(false), false) => {}
-            (Value::Array(items), true) if takes_several(option) => {
-                arguments.push(format!("--{name}").into());
+            (Value::Array(items), true) if is_list(option) => {
                 for item in items {
-                    arguments.push(plain(item, name, path)?.into());
+                    let text = match item {
+                        Value::Table(own) => own_options(own, name, path)?,
+                        item => plain(item, name, path)?,
+                    };
+                    arguments.push(format!("--{name}={text}").into());
                 }
             }
             (value, true) => {
@@ -57,6 +60,25 @@ pub fn arguments(path: &Path, command: &Command) -> anyhow::Result<Vec<OsString>
         }
     }
     Ok(arguments)
+}
+
+/// Whether the option may be given several times, or with several values.
+fn is_list(option: &Arg) -> bool {
+    matches!(option.get_action(), ArgAction::Append)
+}
+
+/// A table as the text of an option whose value has options of its own, as `gia-gpu sweep --victim` has.
+fn own_options(table: &Table, name: &str, path: &Path) -> anyhow::Result<String> {
+    let mut words = vec![];
+    for (key, value) in table {
+        match value {
+            Value::Boolean(true) => words.push(format!("--{key}")),
+            Value::Boolean(false) => {}
+            value => words.push(format!("--{key}={}", plain(value, &format!("{name}.{key}"), path)?)),
+        }
+    }
+    shlex::try_join(words.iter().map(String::as_str))
+        .map_err(|error| misuse(format!("{}: option '{name}': {error}", path.display())))
 }
 
 /// Whether several values follow the option, each an argument of its own.

@@ -133,7 +133,11 @@ impl Scorer<'_> {
     }
 
     /// Indices named right from these batches, and all that they hold.
-    pub(crate) fn right(&self, assignment: Assignment, batches: &[usize]) -> Result<(usize, usize), SemanticError> {
+    pub(crate) fn right(
+        &self,
+        assignment: Assignment,
+        batches: &[usize],
+    ) -> Result<(usize, usize), SemanticError> {
         let similarity = Similarity::of(batches.iter().map(|&m| (&self.seen[m], self.weights[m])));
         let columns = match assignment {
             Assignment::Greedy => similarity.greedy(),

@@ -157,8 +157,7 @@ mod tests {
     #[test]
     fn groups_of_one_are_the_batches_and_their_interval_narrows_with_the_sample() {
         let ((seen, present), truth, weights) = (scene(60), truth(), vec![1.0; 60]);
-        let groups =
-            Groups { seen: &seen, present: &present, truth: &truth, weights: &weights, size: 1 };
+        let groups = Groups { seen: &seen, present: &present, truth: &truth, weights: &weights, size: 1 };
         let alone = groups.alone();
         let mean = alone.iter().map(|shares| shares.greedy).sum::<f64>() / 60.0;
         assert!((score(60, 1).unwrap().mean - mean).abs() < 1e-12);

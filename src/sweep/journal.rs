@@ -112,7 +112,8 @@ impl Journal {
     }
 
     fn read<R: DeserializeOwned>(&self, number: usize, line: &[u8]) -> Result<R, SweepError> {
-        let damaged = |problem: String| SweepError::Damaged { path: self.path.clone(), line: number + 1, problem };
+        let damaged =
+            |problem: String| SweepError::Damaged { path: self.path.clone(), line: number + 1, problem };
         let line: Line = serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
         let (found, record) = (checksum(line.record.get()), line.record);
         if found != line.crc32 {

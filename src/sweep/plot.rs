@@ -1,6 +1,14 @@
 //! Lines with intervals over batch size, as an SVG file.
 
-use plotters::{coord::Shift, prelude::*};
+use std::ops::Range;
+
+use plotters::{
+    coord::{
+        Shift,
+        ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
+    },
+    prelude::*,
+};
 
 use crate::report::html::Measured;
 
@@ -18,8 +26,10 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
     RGBColor(90, 90, 90),
 ];
-/// How far the intervals of one batch size stand apart, as a factor.
-const APART: f64 = 1.025;
+/// How far the intervals of one batch size stand apart, in doublings.
+const APART: f64 = 0.035;
+/// Room beside the first and the last batch size, in doublings.
+const BESIDE: f64 = 0.3;
 
 /// One picture of several beside each other.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +67,39 @@ pub fn svg(panels: &[Panel], y: &str, range: [f64; 2]) -> Result<String, String>
     Ok(text)
 }
 
+/// Batch sizes by their logarithm: each doubling is as far, and each size is marked.
+struct Doublings(Vec<usize>);
+
+fn place(size: usize) -> f64 {
+    (size as f64).log2()
+}
+
+impl Ranged for Doublings {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let Range { start, end } = self.range();
+        let share = (value - start) / (end - start);
+        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.0.iter().map(|&size| place(size)).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        let end = |size: Option<&usize>| size.map_or(0.0, |&size| place(size));
+        end(self.0.first()) - BESIDE..end(self.0.last()) + BESIDE
+    }
+}
+
+impl ValueFormatter<f64> for Doublings {
+    fn format_ext(&self, value: &f64) -> String {
+        value.exp2().round().to_string()
+    }
+}
+
 type Area<'t> = DrawingArea<SVGBackend<'t>, Shift>;
 
 fn draw_panel(
@@ -66,11 +109,13 @@ fn draw_panel(
     [low, high]: [f64; 2],
 ) -> Result<(), Box<dyn std::error::Error>> {
     let all = || panel.series.iter().flat_map(|s| &s.points);
-    let sizes: Vec<f64> = all().map(|p| p.0 as f64).collect();
+    let mut sizes: Vec<usize> = all().map(|p| p.0).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
     let ends = all().flat_map(|p| [p.1.mean].into_iter().chain(p.1.interval_95.into_iter().flatten()));
     let ends: Vec<f64> = ends.chain(panel.level.map(|level| level.1)).collect();
-    let first = sizes.iter().copied().fold(f64::INFINITY, f64::min).min(1e6);
-    let last = sizes.iter().copied().fold(first, f64::max);
+    let sizes = Doublings(sizes);
+    let Range { start: first, end: last } = sizes.range();
     let bottom = ends.iter().copied().fold(low, f64::min);
     let top = ends.iter().copied().fold(high, f64::max);
     let room = 0.03 * (top - bottom);
@@ -79,18 +124,18 @@ fn draw_panel(
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(56)
-        .build_cartesian_2d((first / 1.25..last * 1.25).log_scale().base(2.0), bottom..top + room)?;
+        .build_cartesian_2d(sizes, bottom..top + room)?;
     chart
         .configure_mesh()
         .x_desc("pictures in a batch")
         .y_desc(y)
-        .x_label_formatter(&|x| if x.fract() == 0.0 { x.to_string() } else { String::new() })
         .y_label_formatter(&|y| format!("{y:.1}"))
         .disable_x_mesh()
+        .max_light_lines(0)
         .draw()?;
     if let Some((name, height)) = panel.level {
         let grey = RGBColor(120, 120, 120);
-        let ends = [(first / 1.25, height), (last * 1.25, height)];
+        let ends = [(first, height), (last, height)];
         chart
             .draw_series(DashedLineSeries::new(ends, 6, 4, grey.stroke_width(1)))?
             .label(name)
@@ -98,8 +143,8 @@ fn draw_panel(
     }
     for (i, series) in panel.series.iter().enumerate() {
         let colour = COLOURS[i % COLOURS.len()];
-        let aside = APART.powf(i as f64 - (panel.series.len() - 1) as f64 / 2.0);
-        let at = |size: usize| size as f64 * aside;
+        let aside = APART * (i as f64 - (panel.series.len() - 1) as f64 / 2.0);
+        let at = |size: usize| place(size) + aside;
         let means = series.points.iter().map(|(size, value)| (at(*size), value.mean));
         chart
             .draw_series(LineSeries::new(means, colour.stroke_width(2)).point_size(3))?

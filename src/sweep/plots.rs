@@ -102,7 +102,9 @@ pub fn write(folder: &Path, lines: &[Line], together: usize) -> Result<Vec<PathB
         title: name(line, &plain),
         series: vec![
             series(line, "one batch".into(), &named),
-            series(line, format!("{together} batches"), &|p| p.aggregated.get(&Source::Reconstructions).copied()),
+            series(line, format!("{together} batches"), &|p| {
+                p.aggregated.get(&Source::Reconstructions).copied()
+            }),
             series(line, "originals, one batch".into(), &|p| p.single.get(&Source::Originals).copied()),
         ],
         level: random,

@@ -239,7 +239,8 @@ impl BatchRecord {
     pub fn set_pictures(&mut self, found: &Comparison, flat_grey: &Comparison, noise: &Comparison) {
         (self.psnr, self.ssim) = ((&found.psnr).into(), (&found.ssim).into());
         let one_to_one = |score: &Score| Pairings::from(score).one_to_one;
-        (self.psnr_flat_grey, self.ssim_flat_grey) = (one_to_one(&flat_grey.psnr), one_to_one(&flat_grey.ssim));
+        (self.psnr_flat_grey, self.ssim_flat_grey) =
+            (one_to_one(&flat_grey.psnr), one_to_one(&flat_grey.ssim));
         (self.psnr_noise, self.ssim_noise) = (one_to_one(&noise.psnr), one_to_one(&noise.ssim));
     }
 

@@ -73,12 +73,7 @@ impl Row {
             .number(&format!("{name}_high"), end(1))
     }
 
-    fn pairings<T: Copy>(
-        self,
-        name: &str,
-        of: &Pairings<T>,
-        column: fn(Row, &str, Option<T>) -> Row,
-    ) -> Row {
+    fn pairings<T: Copy>(self, name: &str, of: &Pairings<T>, column: fn(Row, &str, Option<T>) -> Row) -> Row {
         let Pairings { aligned, one_to_one, best_reference } = *of;
         [("aligned", aligned), ("one_to_one", one_to_one), ("best_reference", best_reference)]
             .into_iter()

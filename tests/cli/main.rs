@@ -16,6 +16,7 @@ mod name;
 mod pairings;
 mod server;
 mod support;
+mod sweep;
 mod train;
 mod train_clip;
 mod weights;

@@ -1,23 +1,22 @@
 //! One cell: its batches are captured, attacked, compared and named.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Instant,
-};
+use std::{collections::BTreeSet, time::Instant};
 
 use anyhow::Context;
 
 use super::victims::{NamedDefence, SweptVictim, Task};
 use crate::{
-    attack::{AttackError, invert::Reconstruction, labels::LabelMetrics},
+    attack::{
+        AttackError,
+        labels::{LabelError, LabelMetrics},
+    },
     cli::{
         data_options::DataOptions,
         encoder::note,
-        experiment::{ClientBatch, Experiment, Outcome, read_batches, read_pictures},
+        experiment::{ClientBatch, Experiment, Outcome, read_batches},
         misuse,
         naming_options::NamingOptions,
         options::NormalisationOptions,
-        progress::Progress,
         run::LabelKnowledge,
     },
     clip::zero_shot::Namer,
@@ -26,10 +25,8 @@ use crate::{
     federated::{Protocol, Victim},
     metrics::{compare, flat_grey_floor},
     report::noise_like,
-    semantic::{self, Accuracies, Assignment, ClassOrder, Seen, Truth, controls, reconstruct_labels},
-    sweep::{
-        BatchRecord, Figures, Finished, Groups, Naming, Record, Scores, Shares, Skipped, Source, Timing,
-    },
+    semantic::ClassOrder,
+    sweep::{BatchRecord, Figures, Finished, Record, Skipped, Timing},
 };
 
 /// What all cells share.
@@ -47,9 +44,6 @@ pub struct Laboratory<'a> {
     /// What was said already.
     pub notes: BTreeSet<String>,
 }
-
-/// Shares of indices named right, from each batch alone: what a row of a batch has.
-type OfBatches = Vec<BTreeMap<Source, Shares>>;
 
 impl Laboratory<'_> {
     /// Computes a cell.
@@ -86,6 +80,9 @@ impl Laboratory<'_> {
             seed,
         };
         let attacked = attack(experiment)?;
+        for Skipped { batch, reason } in &attacked.skipped {
+            note(&format!("{cell}: batch {batch} is left out: {reason}"));
+        }
         let mut record = Record {
             cell: cell.clone(),
             iterations: swept.config.iterations,
@@ -103,7 +100,9 @@ impl Laboratory<'_> {
             record.batches = records(&attacked.numbers, &batches, &outcome, &pictures, &victim, seed)?;
             record.figures = Figures::of(&record.batches);
             let names = order.names(&self.dataset.class_names);
-            if let Some((naming, named)) = self.name(&batches, &outcome.found, &pictures, &names, &victim, seed)? {
+            if let Some((naming, named)) =
+                self.name(&batches, &outcome.found, &pictures, &names, &victim, seed)?
+            {
                 record.naming = Some(naming);
                 record.batches.iter_mut().zip(named).for_each(|(batch, named)| batch.named = named);
             }
@@ -114,107 +113,6 @@ impl Laboratory<'_> {
         };
         Ok(Finished { record, timing })
     }
-
-    /// What the label indices mean, with controls; `None` where nothing can be judged.
-    fn name(
-        &mut self,
-        batches: &[ClientBatch],
-        found: &[Reconstruction],
-        pictures: &[Vec<Picture>],
-        names: &[Option<String>],
-        victim: &Victim,
-        seed: u64,
-    ) -> anyhow::Result<Option<(Naming, OfBatches)>> {
-        let unrelated = if batches.len() == 1 { self.others(&batches[0], victim)? } else { vec![] };
-        let Some(namer) = &mut self.namer else { return Ok(None) };
-        let views: Vec<semantic::Batch> = batches
-            .iter()
-            .zip(found)
-            .zip(pictures)
-            .map(|((batch, found), pictures)| semantic::Batch {
-                reconstructions: pictures,
-                indices: &found.labels,
-                originals: Some((&batch.pictures[..], &batch.labels[..])),
-            })
-            .collect();
-        let objectives: Vec<f32> = found.iter().map(|f| f.best().objective).collect();
-        let weights = self.naming.weights(&objectives);
-        let study = semantic::Study {
-            // Both assignments are recorded.
-            assignment: Assignment::Greedy,
-            weights: Some(&weights),
-            truth: names,
-            unrelated: &unrelated,
-            seed,
-        };
-        let bar = Progress::counting("naming");
-        let report = reconstruct_labels(namer, &views, &study, &mut |_, done, of| bar.count(done, of));
-        bar.finish();
-        let report = report?;
-        for text in report.notes {
-            if self.notes.insert(text.clone()) {
-                note(&text);
-            }
-        }
-        let Some(accuracy) = report.accuracy else { return Ok(None) };
-
-        let truth = Truth::new(names, &report.names);
-        let present: Vec<BTreeSet<usize>> =
-            batches.iter().map(|b| b.labels.iter().copied().collect()).collect();
-        let (reconstructions, originals): (Vec<Seen>, Vec<Seen>) = report
-            .batches
-            .into_iter()
-            .zip(batches)
-            .map(|(named, batch)| {
-                let originals = named.originals.unwrap_or_default();
-                (
-                    Seen { indices: named.indices, rows: named.similarity },
-                    Seen { indices: batch.labels.clone(), rows: originals },
-                )
-            })
-            .unzip();
-        let shuffled = controls::shuffled(&reconstructions, seed);
-        let all = [
-            (Source::Reconstructions, Some(reconstructions)),
-            (Source::Originals, Some(originals)),
-            (Source::Shuffled, shuffled),
-        ];
-        let mut aggregated = BTreeMap::new();
-        let mut named = vec![BTreeMap::new(); batches.len()];
-        for (source, seen) in all {
-            let Some(seen) = seen else { continue };
-            let groups = Groups {
-                seen: &seen,
-                present: &present,
-                truth: &truth,
-                weights: &weights,
-                size: self.together,
-            };
-            aggregated.extend(groups.scores().map(|scores| (source, scores)));
-            named.iter_mut().zip(groups.alone()).for_each(|(named, shares)| {
-                named.insert(source, shares);
-            });
-        }
-        Ok(Some((Naming { random: accuracy.random, single: single(&accuracy), aggregated }, named)))
-    }
-
-    /// Pictures that are not in the only batch.
-    fn others(&self, batch: &ClientBatch, victim: &Victim) -> anyhow::Result<Vec<Picture>> {
-        let others = (0..self.dataset.len()).filter(|i| !batch.indices.contains(i));
-        read_pictures(self.dataset, victim, &others.take(batch.indices.len()).collect::<Vec<_>>())
-    }
-}
-
-fn single(accuracy: &Accuracies) -> BTreeMap<Source, Scores> {
-    let all = [
-        (Source::Reconstructions, Some(&accuracy.reconstructions)),
-        (Source::Originals, Some(&accuracy.originals)),
-        (Source::Shuffled, accuracy.shuffled.as_ref()),
-        (Source::Noise, Some(&accuracy.noise)),
-        (Source::FlatGrey, Some(&accuracy.flat_grey)),
-        (Source::Unrelated, accuracy.unrelated.as_ref()),
-    ];
-    all.into_iter().filter_map(|(source, accuracy)| Some((source, accuracy?.into()))).collect()
 }
 
 /// The batches of a seed and size: the same for every victim and defence, so that these can be compared in pairs.
@@ -251,7 +149,18 @@ fn attack(experiment: Experiment) -> anyhow::Result<Attacked> {
             Err(error) => error,
         };
         let target = match error.downcast_ref::<AttackError>() {
-            Some(AttackError::ZeroGradient { target } | AttackError::NotFinite { target }) => *target,
+            Some(
+                AttackError::ZeroGradient { target }
+                | AttackError::NotFinite { target }
+                | AttackError::Labels {
+                    target,
+                    cause:
+                        LabelError::NotFinite { .. }
+                        | LabelError::ZeroGradient
+                        | LabelError::NoNegative { .. }
+                        | LabelError::NotConverged { .. },
+                },
+            ) => *target,
             _ => return Err(error),
         };
         batches.remove(target);
@@ -298,7 +207,7 @@ pub fn check_victims(
     victims: &[SweptVictim],
     dataset: &Dataset,
     seed: u64,
-    check: impl Fn(&SweptVictim, &Victim, &Protocol) -> anyhow::Result<()>,
+    mut check: impl FnMut(&SweptVictim, &Victim, &Protocol) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<(String, String)>> {
     let largest = dataset.labels().iter().max().copied().unwrap_or(0);
     let one = |swept: &SweptVictim| {

@@ -1,42 +1,37 @@
 //! `gia-gpu sweep`: many attacks side by side, which go on where they were stopped.
 
 mod laboratory;
+mod names;
 mod overview;
 mod page;
+mod plan;
+mod resolve;
 mod victims;
 
-use std::{
-    collections::BTreeSet,
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use anyhow::Context;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command};
 use serde::Serialize;
 
 use self::{
-    laboratory::{Laboratory, check_victims, choose},
+    laboratory::Laboratory,
     overview::Overview,
-    victims::{NamedDefence, SweptVictim, Task, VictimSettings, numbers},
+    plan::Plan,
+    resolve::{configuration, device_facts, resolve},
+    victims::VictimSettings,
 };
 use super::{
-    config,
-    defence_options, encoder, misuse,
+    encoder, misuse,
     naming_options::{AssignmentChoice, NamingOptions},
-    options::{DeviceOptions, NormalisationOptions, same_file},
+    options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
     progress::Progress,
-    run::LabelKnowledge,
-    threat_options::{Setup, ThreatOptions},
+    threat_options::ThreatOptions,
 };
 use crate::{
-    attack::threat::ThreatModel,
     clip::zero_shot::Namer,
-    data::{BatchRule, DataError, Dataset, Picture, samples},
-    device::Device,
-    report::noise_like,
+    data::{BatchRule, DataError},
     sweep::{Configuration, Finished, Journal, Record, SweepError, plots, points, results},
 };
 
@@ -45,11 +40,6 @@ const JOURNAL: &str = "journal.jsonl";
 const PAGE: &str = "report.html";
 /// Pictures that the naming model takes in one run: always as many, so that no cell's sums depend on another.
 const NAMED_AT_ONCE: usize = 64;
-/// Options that do not decide the results, or whose content counts and not their text.
-const NOT_COMPARED: [&str; 6] = ["out", "json", "memory", "device", "data", "help"];
-/// Options that can be given several times: those of the command line replace the file's.
-const LISTS: [&str; 2] = ["--victim", "--defences"];
-
 /// Attack batches of many sizes and seeds, of several victims, behind several defences, and say what the labels mean.
 ///
 /// All batches of a cell (one victim, batch size, defence and seed) are attacked together. A finished cell is kept in the
@@ -118,18 +108,6 @@ struct Printed<'a> {
     cells: Vec<&'a Record>,
 }
 
-/// Everything that is known before a cell is computed.
-struct Plan {
-    dataset: Dataset,
-    victims: Vec<SweptVictim>,
-    defences: Vec<NamedDefence>,
-    tasks: Vec<Task>,
-    /// A victim's name and what tells its network and file from others.
-    facts: Vec<(String, String)>,
-    /// Of each kind of victim.
-    threats: Vec<ThreatModel>,
-}
-
 impl Sweep {
     pub fn run(self) -> anyhow::Result<()> {
         let command = Sweep::augment_args(Command::new("gia-gpu sweep"));
@@ -143,6 +121,13 @@ impl Sweep {
         if let Some(choice) = &choice {
             let held: BTreeSet<usize> = plan.dataset.labels().iter().copied().collect();
             self.naming.check_count(choice, held.len())?;
+        }
+        let results = self.out.join(results::RESULTS);
+        if results.exists() && !self.out.join(JOURNAL).exists() {
+            return Err(misuse(format!(
+                "{}: results without the journal that they come from: give another folder, or remove them",
+                results.display()
+            )));
         }
         fs::create_dir_all(&self.out)
             .map_err(|cause| DataError::Unwritable { path: self.out.clone(), cause })?;
@@ -171,11 +156,15 @@ impl Sweep {
             .with("version of gia-gpu", env!("CARGO_PKG_VERSION"))
             .with("--device", device_facts(&*device));
         let configuration = self.content(configuration, &plan, &mut laboratory.namer)?;
-        let (journal, known) = Journal::open(&self.out.join(JOURNAL), &configuration).map_err(|error| match error {
-            SweepError::OtherConfiguration { .. } => misuse(error),
-            error => error.into(),
-        })?;
-        let finished = self.measure(&plan, &mut laboratory, journal, known)?;
+        let (journal, known) =
+            Journal::open(&self.out.join(JOURNAL), &configuration).map_err(|error| match error {
+                SweepError::OtherConfiguration { .. } => misuse(error),
+                error => error.into(),
+            })?;
+        let (finished, mut failure) = self.measure(&plan, &mut laboratory, journal, known)?;
+        if let Some(failure) = failure.take_if(|_| finished.is_empty()) {
+            return Err(failure);
+        }
 
         let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
         let lines = points::lines(&cells, self.naming.assignment.into());
@@ -194,6 +183,9 @@ impl Sweep {
         });
         page.write(&self.out.join(PAGE))?;
         written.push(self.out.join(PAGE));
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         if self.json {
             return print_json(&Printed { configuration: &configuration, cells });
         }
@@ -201,14 +193,15 @@ impl Sweep {
         print_line(format!("{}\nwrote {}", overview::table(&lines, self.aggregate), written.join(", ")))
     }
 
-    /// Computes what is not finished yet; the results are on the disk after every cell.
+    /// Computes what is not finished yet; the results are on the disk after every cell. With the finished cells what
+    /// went wrong with others, if something did.
     fn measure(
         &self,
         plan: &Plan,
         laboratory: &mut Laboratory,
         mut journal: Journal,
         known: Vec<Finished>,
-    ) -> anyhow::Result<Vec<Finished>> {
+    ) -> anyhow::Result<(Vec<Finished>, Option<anyhow::Error>)> {
         let device = laboratory.device.info();
         let mut finished: Vec<Option<Finished>> = plan.tasks.iter().map(|_| None).collect();
         for cell in known {
@@ -219,13 +212,13 @@ impl Sweep {
             finished[place] = Some(cell);
         }
         let done = finished.iter().flatten().count();
-        if done > 0 {
-            encoder::note(&format!("{done} of {} cells were finished before", plan.tasks.len()));
-        }
         let write = |finished: &[Option<Finished>]| {
             results::write(&self.out, &finished.iter().flatten().collect::<Vec<_>>(), &device)
         };
-        write(&finished)?;
+        if done > 0 {
+            encoder::note(&format!("{done} of {} cells were finished before", plan.tasks.len()));
+            write(&finished)?;
+        }
         let overview = Overview::new(&plan.victims, &plan.tasks);
         let mut failed = vec![];
         for (place, task) in plan.tasks.iter().enumerate() {
@@ -247,150 +240,14 @@ impl Sweep {
             }
         }
         overview.finish();
-        match failed.into_iter().next() {
-            None => Ok(finished.into_iter().flatten().collect()),
-            Some((cell, error)) => {
-                let missing = finished.iter().filter(|cell| cell.is_none()).count();
-                let all = plan.tasks.len();
-                Err(error.context(format!(
-                    "{missing} of {all} cells failed (the others are kept, the same command tries these again), the \
-                     first at {cell}"
-                )))
-            }
-        }
-    }
-
-    /// Reads all options and opens what they name, so that mistakes show before anything is computed.
-    fn plan(&self, matches: &ArgMatches) -> anyhow::Result<Plan> {
-        if self.aggregate == 0 {
-            return Err(misuse("--aggregate: expected 1 or more, found 0"));
-        }
-        let dataset = match &self.data {
-            Some(path) => Dataset::open(path)?,
-            None => samples(),
-        };
-        if self.data.as_ref().is_some_and(|data| same_file(data, &self.out)) {
-            return Err(misuse(format!(
-                "--out {} is the data set: its results would become part of it",
-                self.out.display()
-            )));
-        }
-        let seeds: Vec<u64> = numbers("--seeds", &self.seeds)?;
-        let defences = victims::defences(&self.defences)?;
-        if self.adaptive && defences.iter().all(|d| d.defences.is_empty()) {
-            return Err(misuse("--adaptive needs --defences to adapt to"));
-        }
-        let victims = victims::victims(&self.victim, &self.settings, matches, self.data.is_none())?;
-        let mut threats: Vec<ThreatModel> = vec![];
-        let checked = std::cell::RefCell::new(&mut threats);
-        let facts = check_victims(&victims, &dataset, seeds[0], |swept, victim, protocol| {
-            defences.iter().try_for_each(|d| defence_options::check(protocol, &d.defences))?;
-            self.normalisation.open(victim.image_shape()[0], None)?;
-            let threat = self.threat.check(&Setup {
-                config: &swept.config,
-                protocol,
-                labels_given: swept.settings.labels == LabelKnowledge::Given,
-                adaptive: self.adaptive,
-                batch_norm: victim.has_batch_norm(),
-            })?;
-            let mut all = checked.borrow_mut();
-            if !all.contains(&threat) {
-                all.push(threat);
-            }
-            Ok(())
-        })?;
-        let names: Vec<String> = facts.iter().map(|(name, _)| name.clone()).collect();
-        let tasks = victims::tasks(&victims, &names, &defences, &seeds)?;
-        Ok(Plan { dataset, victims, defences, tasks, facts, threats })
-    }
-
-    /// What the files hold that the options name.
-    fn content(
-        &self,
-        configuration: Configuration,
-        plan: &Plan,
-        namer: &mut Option<Namer>,
-    ) -> anyhow::Result<Configuration> {
-        let dataset = &plan.dataset;
-        let pictures = pictures(plan, self.batch_labels)?;
-        let mut crc = flate2::Crc::new();
-        for &index in &pictures {
-            let pixels = dataset.picture(index)?.pixels;
-            crc.update(&(dataset.label(index)? as u64).to_le_bytes());
-            pixels.iter().for_each(|value| crc.update(&value.to_le_bytes()));
-        }
-        let used = pictures.len();
-        let data = format!("{}, {used} of {} pictures, checksum {:08x}", dataset.name, dataset.len(), crc.sum());
-        let victims = plan.facts.iter().enumerate();
-        let configuration = victims.fold(configuration.with("--data", data), |all, (i, (name, facts))| {
-            all.with(format!("victim {}", i + 1), format!("{name}, {facts}"))
+        let missing = failed.len();
+        let failure = failed.into_iter().next().map(|(cell, error)| {
+            error.context(format!(
+                "{missing} of {} cells failed (the others are kept, the same command tries these again), the first at \
+                 {cell}",
+                plan.tasks.len()
+            ))
         });
-        let Some(namer) = namer else { return Ok(configuration.with("naming", "none")) };
-        // What the model says of a picture of noise tells it from others, and its names and templates.
-        let noise = noise_like(&[Picture::flat(3, 32, 32, 0.5)?], 0);
-        let rows = noise.into_iter().map(|picture| ("noise".to_string(), Ok(picture)));
-        let rows = namer.rows(rows.collect::<Vec<_>>().into_iter(), &mut |_, _, _| {})?;
-        let mut crc = flate2::Crc::new();
-        rows.cosine.concat().iter().for_each(|value| crc.update(&value.to_le_bytes()));
-        let names = namer.labels.join(",");
-        let model = format!("{} with {names}, checksum {:08x}", namer.model(), crc.sum());
-        Ok(configuration.with("naming", model))
+        Ok((finished.into_iter().flatten().collect(), failure))
     }
-}
-
-/// All pictures that some cell uses.
-fn pictures(plan: &Plan, rule: BatchRule) -> anyhow::Result<BTreeSet<usize>> {
-    let mut chosen = BTreeSet::new();
-    let mut seen = BTreeSet::new();
-    for task in &plan.tasks {
-        let wanted =
-            (task.cell.batch_size, plan.victims[task.victim].settings.batches, task.cell.seed);
-        if seen.insert(wanted) {
-            let (batch_size, batches, seed) = wanted;
-            chosen.extend(choose(&plan.dataset, rule, batch_size, batches, seed)?.concat());
-        }
-    }
-    Ok(chosen)
-}
-
-/// The file's options, then those of the command line once more, which win.
-fn resolve(file: Option<&Path>, command: &Command) -> anyhow::Result<(Sweep, ArgMatches)> {
-    let own: Vec<OsString> = std::env::args_os().skip(2).collect();
-    let starts = |argument: &OsString, option: &str| {
-        let argument = argument.to_string_lossy();
-        argument == option || argument.strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
-    };
-    let mut all: Vec<OsString> = vec!["gia-gpu sweep".into()];
-    if let Some(file) = file {
-        let replaced = |argument: &OsString| {
-            LISTS.iter().any(|list| starts(argument, list) && own.iter().any(|o| starts(o, list)))
-        };
-        all.extend(config::arguments(file, command)?.into_iter().filter(|argument| !replaced(argument)));
-    }
-    all.extend(own);
-    let matches = command.clone().try_get_matches_from(all).map_err(|error| match file {
-        Some(file) => misuse(format!("with the options of {}: {error}", file.display())),
-        None => misuse(error),
-    })?;
-    Ok((Sweep::from_arg_matches(&matches)?, matches))
-}
-
-/// Every option with what it came to.
-fn configuration(command: &Command, matches: &ArgMatches) -> Configuration {
-    let compared = |option: &&Arg| !NOT_COMPARED.contains(&config::key(option));
-    config::options(command).filter(compared).fold(Configuration::default(), |all, option| {
-        let values = matches.try_get_raw(option.get_id().as_str()).ok().flatten();
-        match values {
-            None => all,
-            Some(values) => {
-                let values: Vec<String> = values.map(|v| v.to_string_lossy().into_owned()).collect();
-                all.with(format!("--{}", config::key(option)), values.join("; "))
-            }
-        }
-    })
-}
-
-fn device_facts(device: &dyn Device) -> String {
-    let info = device.info();
-    format!("{} {} ({})", info.kind, info.name, info.backend)
 }

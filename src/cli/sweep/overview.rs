@@ -67,15 +67,22 @@ pub fn table(lines: &[Line], together: usize) -> String {
     let _ = write!(text, "{:>4}{:>9}", "B", "batches");
     if named {
         let groups = format!("{together} batches");
-        let _ = write!(text, "{:>11}{:>24}{groups:>24}{:>10}{:>8}", "originals", "one batch", "shuffled", "random");
+        let _ = write!(
+            text,
+            "{:>11}{:>24}{groups:>24}{:>10}{:>8}",
+            "originals", "one batch", "shuffled", "random"
+        );
     }
-    let _ = writeln!(text, "{:>10}{:>7}{:>12}", "PSNR dB", "SSIM", "labels found");
+    let _ = writeln!(text, "{:>10}{:>7}{:>14}", "PSNR dB", "SSIM", "labels found");
     for line in lines {
         let _ = writeln!(text, "{}", name(line, &all));
         line.points.iter().for_each(|point| row(&mut text, point, named));
     }
     if named {
-        let _ = writeln!(text, "columns up to random: share of the labels named right, in percent, with 95 % intervals");
+        let _ = writeln!(
+            text,
+            "columns up to random: share of the labels named right, in percent, with 95 % intervals"
+        );
     }
     text.trim_end().to_string()
 }
@@ -99,7 +106,7 @@ fn row(text: &mut String, point: &Point, named: bool) {
         );
     }
     let (psnr, ssim, irec) = (mean(point.psnr, 1.0, 2), mean(point.ssim, 1.0, 3), mean(point.irec, 100.0, 0));
-    let _ = writeln!(text, "{psnr:>10}{ssim:>7}{irec:>10} %");
+    let _ = writeln!(text, "{psnr:>10}{ssim:>7}{irec:>12} %");
 }
 
 fn mean(value: Option<Measured>, scale: f64, decimals: usize) -> String {

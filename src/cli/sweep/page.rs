@@ -5,7 +5,8 @@ use crate::{
     cli::command_line,
     device::DeviceInfo,
     report::html::{
-        self, Axis, Cell, Curves, KeyFigure, Measured, Page, Provenance, Scale, Section, Series, Table, Threat,
+        self, Axis, Cell, Curves, KeyFigure, Measured, Page, Provenance, Scale, Section, Series, Table,
+        Threat,
     },
     sweep::{
         Configuration, Source,
@@ -22,7 +23,8 @@ pub struct Facts<'a> {
     /// How names were given.
     pub one_to_one: bool,
     pub configuration: &'a Configuration,
-    pub threats: &'a [ThreatModel],
+    /// With the victims that it is of.
+    pub threats: &'a [(ThreatModel, Vec<String>)],
     pub data: &'a str,
     /// What named the pictures, if anything did.
     pub model: Option<String>,
@@ -42,10 +44,15 @@ pub fn page(facts: &Facts) -> Page {
     if random.is_some() {
         sections.push(controls(facts));
     }
-    sections.extend(facts.threats.iter().map(|t| Section::new("Threat model", Threat::from(t))));
-    sections.push(
-        Section::new("Options", options(facts.configuration)).reading("All that decides the results."),
-    );
+    sections.extend(facts.threats.iter().map(|(model, victims)| {
+        let title = match facts.threats.len() {
+            1 => "Threat model".into(),
+            _ => format!("Threat model: {}", victims.join(", ")),
+        };
+        Section::new(title, Threat::from(model))
+    }));
+    sections
+        .push(Section::new("Options", options(facts.configuration)).reading("All that decides the results."));
     let provenance = Provenance::new(command_line(), facts.seed, facts.device).with("data", facts.data);
     let provenance = match &facts.model {
         Some(model) => provenance.with("named by", model),
@@ -86,19 +93,26 @@ fn verdict(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
         return "Pictures were reconstructed and compared; nothing was named.".into();
     };
     let beside = format!("guessing gives {:.0} %", 100.0 * random);
-    let of = |(size, value): (usize, Measured)| format!("{} with {}", percent(value), pictures(size));
-    let mut text = format!("From one update of {} an eavesdropper names of its labels {}", line.victim, of(first));
-    if last.0 != first.0 {
-        text += &format!(" and {}", of(last));
-    }
+    let both = |first: (usize, Measured), last: (usize, Measured)| match first.0 == last.0 {
+        true => percent(first.1),
+        false => format!("{} and {}", percent(first.1), percent(last.1)),
+    };
+    let sizes = match first.0 == last.0 {
+        true => format!("with {} in it", pictures(first.0)),
+        false => format!("with {} and with {} in it", pictures(first.0), last.0),
+    };
+    let one = format!(
+        "From one update of {} an eavesdropper names {} of the labels right, {sizes}",
+        name(line, plain),
+        both(first, last)
+    );
     let together = values(line, several);
-    if let Some(&(size, value)) = together.first() {
-        text += &format!(", from {} updates {}", facts.together, of((size, value)));
-        if let Some(&(size, value)) = together.last().filter(|l| l.0 != size) {
-            text += &format!(" and {}", of((size, value)));
+    match (together.first(), together.last()) {
+        (Some(&first), Some(&last)) => {
+            format!("{one}; from {} updates together {}; {beside}.", facts.together, both(first, last))
         }
+        _ => format!("{one}; {beside}."),
     }
-    format!("{text}; {beside}.")
 }
 
 fn pictures(count: usize) -> String {
@@ -115,12 +129,8 @@ fn key_figures(facts: &Facts, plain: &[&Line], random: Option<f64>) -> Vec<KeyFi
     };
     let aggregated = |line: &&Line| {
         let (size, value) = *values(line, several).first()?;
-        let meaning = format!(
-            "from {} updates of {}, {} each",
-            facts.together,
-            name(line, plain),
-            pictures(size)
-        );
+        let meaning =
+            format!("from {} updates of {}, {} each", facts.together, name(line, plain), pictures(size));
         Some(KeyFigure { value: percent(value), meaning, beside: beside.clone() })
     };
     plain.iter().take(2).flat_map(|line| [figure(line), aggregated(line)]).flatten().collect()
@@ -150,9 +160,8 @@ fn accuracy(facts: &Facts, plain: &[&Line], random: f64) -> Vec<Section> {
         let curves = Curves::over_batch_size(series).level("random", random);
         sections.push(Section::new(title, curves));
     }
-    let section = |what: &str, group: &Group| {
-        Section::new(format!("{what}: {}", group.title), compared(&group.lines))
-    };
+    let section =
+        |what: &str, group: &Group| Section::new(format!("{what}: {}", group.title), compared(&group.lines));
     sections.extend(trainings(facts.lines).iter().map(|g| section("Untrained and trained", g)));
     sections.extend(defences(facts.lines).iter().map(|g| section("Defences", g)));
     sections
@@ -185,7 +194,8 @@ fn all(facts: &Facts) -> Section {
         "labels found".into(),
     ];
     let share = |value: Option<Measured>| value.map_or(Cell::none(), Cell::share);
-    let number = |value: Option<Measured>, decimals| value.map_or(Cell::none(), |v| Cell::measured(v, decimals));
+    let number =
+        |value: Option<Measured>, decimals| value.map_or(Cell::none(), |v| Cell::measured(v, decimals));
     let table = rows(facts.lines).fold(Table::new(columns), |table, (name, point)| {
         table.row([
             Cell::from(name),

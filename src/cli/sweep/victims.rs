@@ -112,8 +112,8 @@ pub fn victims(
 
 /// Of one `--victim`: the common options, then its own, which win.
 fn settings(text: &str, common: &[OsString]) -> anyhow::Result<VictimSettings> {
-    let words = shlex::split(text)
-        .ok_or_else(|| misuse(format!("--victim: a quote is not closed in '{text}'")))?;
+    let words =
+        shlex::split(text).ok_or_else(|| misuse(format!("--victim: a quote is not closed in '{text}'")))?;
     let mut words = words.into_iter().peekable();
     let mut arguments = vec![OsString::from("--victim")];
     arguments.extend_from_slice(common);
@@ -135,7 +135,8 @@ fn settings(text: &str, common: &[OsString]) -> anyhow::Result<VictimSettings> {
 
 fn command() -> Command {
     let usage = "--victim 'ARCH[=FILE] [OPTIONS]'";
-    let command = Command::new("--victim").args_override_self(true).disable_help_flag(true).override_usage(usage);
+    let command =
+        Command::new("--victim").args_override_self(true).disable_help_flag(true).override_usage(usage);
     VictimSettings::augment_args(command)
 }
 
@@ -168,7 +169,8 @@ pub fn defences(texts: &[String]) -> anyhow::Result<Vec<NamedDefence>> {
         if text.trim() == UNDEFENDED {
             return Ok(NamedDefence { name: UNDEFENDED.into(), defences: vec![] });
         }
-        let defences = parse(text).map_err(|error| misuse(format!("--defences: {error}, or {UNDEFENDED}")))?;
+        let defences =
+            parse(text).map_err(|error| misuse(format!("--defences: {error}, or {UNDEFENDED}")))?;
         let names: Vec<String> = defences.iter().map(ToString::to_string).collect();
         Ok(NamedDefence { name: names.join(","), defences })
     };
@@ -224,7 +226,8 @@ mod tests {
     #[test]
     fn a_victim_has_the_common_options_and_its_own() {
         let common: Vec<OsString> = vec!["--batches=50".into(), "--iterations=100".into(), "--tv=0.5".into()];
-        let own = settings("resnet18=a.safetensors --stem cifar --batches 4 --batch-sizes 1,2", &common).unwrap();
+        let own =
+            settings("resnet18=a.safetensors --stem cifar --batches 4 --batch-sizes 1,2", &common).unwrap();
         assert_eq!(own.victim.model.arch.as_deref(), Some("resnet18"));
         assert_eq!(own.victim.weights.as_deref(), Some(std::path::Path::new("a.safetensors")));
         assert_eq!((own.batches, own.attack.iterations), (4, Some(100)));
@@ -239,9 +242,12 @@ mod tests {
         let error = settings("mlp --batchez 4", &[]).unwrap_err().to_string();
         assert!(error.contains("--victim 'mlp --batchez 4'") && error.contains("--batches"), "{error}");
         assert!(settings("mlp 'x", &[]).unwrap_err().to_string().contains("quote"));
-        let new = |text: &str| SweptVictim::new(settings(text, &[]).unwrap(), false).err().unwrap().to_string();
+        let new =
+            |text: &str| SweptVictim::new(settings(text, &[]).unwrap(), false).err().unwrap().to_string();
         assert!(new("mlp --batch-sizes 1,x").contains("found 'x'"));
         assert!(new("mlp --batch-sizes 0").contains("expected 1 to"));
-        assert!(defences(&["none".into(), "noise:x".into()]).err().unwrap().to_string().contains("--defences"));
+        assert!(
+            defences(&["none".into(), "noise:x".into()]).err().unwrap().to_string().contains("--defences")
+        );
     }
 }
