@@ -7,6 +7,7 @@ pub mod clip;
 pub mod data;
 pub mod device;
 pub mod federated;
+pub mod hypotheses;
 pub mod metrics;
 pub mod nn;
 pub mod plan;

@@ -1,5 +1,8 @@
 //! Attacks that do not fit into memory at once run in rounds, and find the same.
 
+#[path = "common/watched.rs"]
+mod watched;
+
 use gia_gpu::{
     attack::{
         AttackError, Hooks,
@@ -7,50 +10,14 @@ use gia_gpu::{
         invert::{Reconstruction, Setting, Target, invert},
     },
     data::Normalisation,
-    device::{
-        Device, DeviceError, DeviceInfo, Executable,
-        cpu::Cpu,
-        limited::Limited,
-        probe::{Limit, Probe},
-    },
+    device::{cpu::Cpu, limited::Limited},
     federated::{Protocol, Request, Victim, client},
-    plan::Plan,
     random,
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use watched::Watched;
 
 const TARGETS: usize = 3;
 const RESTARTS: usize = 3;
-
-/// The CPU, counting the plans that it compiles and noting the largest's memory.
-#[derive(Clone, Default)]
-struct Watched {
-    plans: Arc<AtomicUsize>,
-    bytes: Arc<AtomicUsize>,
-}
-
-impl Device for Watched {
-    fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError> {
-        self.plans.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_max(self.required(plan)? as usize, Ordering::Relaxed);
-        Cpu::<f32>::new().compile(plan)
-    }
-
-    fn required(&self, plan: &Plan) -> Result<u64, DeviceError> {
-        Cpu::<f32>::new().required(plan)
-    }
-
-    fn info(&self) -> DeviceInfo {
-        Cpu::<f32>::new().info()
-    }
-
-    fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
-        Cpu::<f32>::new().probe(limit)
-    }
-}
 
 /// A few iterations against a few pictures of noise, under this limit; the plans it took and the largest's bytes.
 fn attacked(
@@ -84,7 +51,7 @@ fn attacked(
     let device = Watched::default();
     let limited = Limited::new(device.clone(), limit);
     let found = invert(&limited, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {} });
-    (found, device.plans.load(Ordering::Relaxed), device.bytes.load(Ordering::Relaxed))
+    (found, device.plans(), device.bytes())
 }
 
 /// Bits of everything that was found.

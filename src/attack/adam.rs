@@ -3,6 +3,7 @@
 use super::{
     AttackError, Hooks, Outcome,
     config::{AttackConfig, Optimiser, Schedule, Sign},
+    guidance::Guidance,
     langevin,
     problem::Problem,
     schedule::{BETA_1, BETA_2, rate},
@@ -75,17 +76,25 @@ impl Iteration {
 
         let counter = tape.input(&[1]);
         let next = tape.add_scalar(counter, 1.0);
-        let rates = rates(adam, iterations);
+        let rates = rates(adam, problem.guidance.map(|g| g.schedule), iterations);
         let table = tape.literal(&[rates.len() / COLUMNS, COLUMNS], rates);
         let row = tape.gather(table, counter);
-        let [step, root, slot, noise] = [0, 1, 2, 3].map(|i| {
+        let [step, root, slot, noise, guidance] = [0, 1, 2, 3, 4].map(|i| {
             let cell = tape.narrow(row, 1, i, 1);
             tape.reshape(cell, &[])
         });
 
         let best_objective = tape.input(&[trials]);
         let best_norm_ratio = tape.input(&[trials]);
-        let better = tape.less(objective, best_objective);
+        let mut better = tape.less(objective, best_objective);
+        if let Some(inputs) = problem.guidance {
+            // What guidance still pushes about is no candidate: hypotheses are compared by what matching alone holds.
+            let zero = tape.scalar(0.0);
+            let alone = tape.equal(inputs.weight, zero);
+            better = tape.mul(better, alone);
+            let next = tape.reshape(guidance, &[1]);
+            updates.push((inputs.weight, next));
+        }
         for (state, value) in [(best_objective, objective), (best_norm_ratio, norm_ratio)] {
             let kept = tape.select(better, value, state);
             updates.push((state, kept));
@@ -108,7 +117,12 @@ impl Iteration {
 
             let mut gradient = gradient;
             if i == 0 && adam.langevin != 0.0 {
-                let draws = langevin::noise(tape, &shape, counter, iterations, adam.seed);
+                // Hypotheses of one start share its noise, in whatever place of whatever round they stand.
+                let drawn = match problem.guidance {
+                    Some(_) => [&[1], &shape[1..]].concat(),
+                    None => shape.clone(),
+                };
+                let draws = langevin::noise(tape, &drawn, counter, iterations, adam.seed);
                 let draws = tape.mul(draws, noise);
                 gradient = tape.add(gradient, draws);
             }
@@ -146,6 +160,9 @@ impl Iteration {
     ) -> Result<Vec<Outcome>, AttackError> {
         let trials = problem.sizes.trials;
         exe.write(self.best_objective, &vec![f32::INFINITY; trials])?;
+        if let Some(inputs) = problem.guidance {
+            exe.write(inputs.weight, &[inputs.schedule.at(0, iterations) as f32])?;
+        }
         let mut histories: Vec<Vec<f32>> = vec![Vec::with_capacity(iterations + 1); trials];
         let mut done = 0;
         let mut chunk = 1;
@@ -201,16 +218,17 @@ pub fn compile(
     Ok((iteration, exe))
 }
 
-/// Rows of (learning rate / (1 − β₁ᵗ), 1/√(1 − β₂ᵗ), ring slot, deviation of the noise), one an iteration
-/// and a last one that only evaluates.
-const COLUMNS: usize = 4;
+/// Rows of (learning rate / (1 − β₁ᵗ), 1/√(1 − β₂ᵗ), ring slot, deviation of the noise, λ of the next iteration), one
+/// an iteration and a last one that only evaluates.
+const COLUMNS: usize = 5;
 
-fn rates(adam: Adam, iterations: usize) -> Vec<f64> {
+fn rates(adam: Adam, guidance: Option<Guidance>, iterations: usize) -> Vec<f64> {
     let row = |i: usize| {
         let t = i as i32 + 1;
         let rate = rate(adam.schedule, adam.warm_up, adam.learning_rate, i, iterations);
         let step = if i < iterations { rate / (1.0 - BETA_1.powi(t)) } else { 0.0 };
-        [step, 1.0 / (1.0 - BETA_2.powi(t)).sqrt(), (i % RING) as f64, adam.langevin * rate]
+        let next = guidance.map_or(0.0, |g| g.at(i + 1, iterations));
+        [step, 1.0 / (1.0 - BETA_2.powi(t)).sqrt(), (i % RING) as f64, adam.langevin * rate, next]
     };
     (0..=iterations).flat_map(row).collect()
 }

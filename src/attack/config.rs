@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::labels::Method;
+use super::{guidance::Guidance, labels::Method};
 
 /// Distance between the trial gradient g and the observed gradient g*.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -143,6 +143,8 @@ pub struct AttackConfig {
     pub batch_norm_target: StatisticsTarget,
     /// Weight of the distance of a trial from the mean of its target's trials (Yin 2021).
     pub group_consistency: f64,
+    /// Of guidance by names, where there are any to guide by.
+    pub guidance: Option<Guidance>,
     /// Keep every pixel between 0 and 1.
     pub clamp: bool,
     pub labels: LabelStrategy,

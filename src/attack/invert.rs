@@ -2,7 +2,8 @@
 
 use super::{
     AttackError, Hooks, Outcome,
-    config::{AttackConfig, LabelStrategy},
+    config::{AttackConfig, LabelStrategy, Optimiser},
+    guidance::Guide,
     labels::{LabelError, Method},
     last_layer::of_gradient,
     round::{self, Round},
@@ -70,9 +71,9 @@ impl serde::Serialize for LabelSource {
 /// What the attack makes of one target.
 #[derive(Clone, Debug)]
 pub struct Reconstruction {
-    /// Every restart, in order.
+    /// Every restart, in order; under guidance all restarts of the first hypothesis, then of the second, and so on.
     pub trials: Vec<Outcome>,
-    /// The restart with the lowest objective.
+    /// The trial with the lowest objective.
     pub best: usize,
     /// `(B)`
     pub labels: Vec<usize>,
@@ -102,6 +103,21 @@ pub fn invert(
     targets: &[Target],
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
+    invert_guided(device, setting, None, targets, hooks)
+}
+
+/// As [`invert`], each target under each of its hypotheses: same starts, same budget, trials of the same plans. Where
+/// the configuration has no guidance, or one of weight 0, hypotheses change nothing.
+///
+/// # Errors
+/// A hypothesis names a label that no target has; labels that the attack is to learn; an optimiser that is not Adam.
+pub fn invert_guided(
+    device: &dyn Device,
+    setting: &Setting,
+    guide: Option<&Guide>,
+    targets: &[Target],
+    hooks: &mut Hooks,
+) -> Result<Vec<Reconstruction>, AttackError> {
     if targets.iter().any(|t| t.labels.is_some() != targets[0].labels.is_some()) {
         return Err(AttackError::Invalid("labels are given for some targets and not for others".into()));
     }
@@ -109,30 +125,36 @@ pub fn invert(
     if let Some(target) = targets.iter().position(zero) {
         return Err(AttackError::ZeroGradient { target });
     }
-    let before = targets
-        .iter()
-        .enumerate()
-        .map(|(target, t)| restore_labels(setting, t).map_err(|cause| AttackError::Labels { target, cause }));
-    let before = before.collect::<Result<Vec<_>, _>>()?;
+    let before = restore_all(setting, targets)?;
     let known: Vec<Option<Vec<usize>>> = before.iter().map(|k| k.labels.clone()).collect();
-    // (target, restart)
-    let trials: Vec<Trial> =
-        (0..targets.len()).flat_map(|t| (0..setting.restarts.max(1)).map(move |r| (t, r))).collect();
+    if let Some(guide) = guide {
+        check_guide(setting, guide, &known)?;
+    }
+    let restarts = setting.restarts.max(1);
+    let hypotheses = |target: usize| guide.map_or(1, |g| g.hypotheses[target].len().max(1));
+    let trials: Vec<Trial> = (0..targets.len())
+        .flat_map(|target| (0..hypotheses(target)).map(move |hypothesis| (target, hypothesis)))
+        .flat_map(|(target, hypothesis)| {
+            (0..restarts).map(move |restart| Trial { target, hypothesis, restart })
+        })
+        .collect();
     let joint = known.iter().any(Option::is_none);
-    let round = round::trials_at_once(device, setting, targets, joint, trials.len())?;
+    let round = round::trials_at_once(device, setting, targets, guide, joint, trials.len())?;
+    // Rounds of one size, as far as whole groups allow.
     let rounds = trials.len().div_ceil(round);
+    let round = trials.len().div_ceil(rounds).next_multiple_of(restarts).min(round);
     let mut outcomes = Vec::with_capacity(trials.len());
     for (i, now) in trials.chunks(round).enumerate() {
         let mut progress = |done: usize, of: usize, latest: &[f32]| {
             (hooks.progress)(i * of + done, rounds * of, latest);
         };
-        let round = Round { setting, targets, known: &known, trials: now };
+        let round = Round { setting, targets, known: &known, guide, trials: now };
         outcomes.extend(round::attack(device, &round, &mut Hooks { progress: &mut progress })?);
     }
     let mut outcomes = outcomes.into_iter();
     (0..targets.len())
         .map(|target| {
-            let trials: Vec<Outcome> = outcomes.by_ref().take(setting.restarts.max(1)).collect();
+            let trials: Vec<Outcome> = outcomes.by_ref().take(hypotheses(target) * restarts).collect();
             let best = (0..trials.len())
                 .min_by(|&a, &b| trials[a].objective.total_cmp(&trials[b].objective))
                 .filter(|&b| trials[b].objective.is_finite())
@@ -142,6 +164,50 @@ pub fn invert(
             Ok(Reconstruction { trials, best, labels, label_source, label_warnings })
         })
         .collect()
+}
+
+/// The labels of each target before the attack: given, or restored; `None` where the attack is to learn them.
+pub fn known_labels(setting: &Setting, targets: &[Target]) -> Result<Vec<Option<Vec<usize>>>, AttackError> {
+    Ok(restore_all(setting, targets)?.into_iter().map(|known| known.labels).collect())
+}
+
+fn restore_all(setting: &Setting, targets: &[Target]) -> Result<Vec<Known>, AttackError> {
+    let restore =
+        |(target, t)| restore_labels(setting, t).map_err(|cause| AttackError::Labels { target, cause });
+    targets.iter().enumerate().map(restore).collect()
+}
+
+/// Whether the attack can be guided so.
+fn check_guide(setting: &Setting, guide: &Guide, known: &[Option<Vec<usize>>]) -> Result<(), AttackError> {
+    let invalid = |message: String| Err(AttackError::Invalid(message));
+    if known.len() != guide.hypotheses.len() {
+        return invalid(format!(
+            "hypotheses for {} targets, expected {}",
+            guide.hypotheses.len(),
+            known.len()
+        ));
+    }
+    if !matches!(setting.config.optimiser, Optimiser::Adam { .. }) {
+        return invalid(format!("guidance needs Adam, preset {} uses L-BFGS", setting.config.preset));
+    }
+    let channels = setting.victim.image_shape()[0];
+    if !matches!(channels, 1 | 3) {
+        return invalid(format!("guidance needs pictures of 1 or 3 channels, the victim's have {channels}"));
+    }
+    if known.iter().any(Option::is_none) {
+        return invalid(
+            "guidance needs labels that are given or restored before the attack, these are learned with it"
+                .into(),
+        );
+    }
+    let mut labels: Vec<usize> = known.iter().flatten().flatten().copied().collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let guided = guide.hypotheses.iter().flatten().flat_map(|hypothesis| hypothesis.keys());
+    match guided.copied().find(|label| !labels.contains(label)) {
+        Some(label) => Err(AttackError::GuidedLabel { label, labels }),
+        None => Ok(()),
+    }
 }
 
 /// Labels before the attack, and the method that restored them; `None` where the attack is to learn them.

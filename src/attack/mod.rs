@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod config;
+pub mod guidance;
 pub mod invert;
 pub mod labels;
 mod langevin;
@@ -28,7 +29,7 @@ pub struct Outcome {
     pub images: Vec<f32>,
     /// Its label logits `(B,K)` where they were optimised.
     pub label_logits: Option<Vec<f32>>,
-    /// Its objective; infinite if no iterate had a finite one.
+    /// Its objective; infinite if no iterate had a finite one. Under guidance, only iterates after λ has become 0 count.
     pub objective: f32,
     /// Its ‖g‖/‖g*‖: cosine matching does not see a wrong scale, this shows it.
     pub norm_ratio: f32,
@@ -60,6 +61,11 @@ pub enum AttackError {
     Invalid(String),
     #[error("gradient {target} is 0 in every element: there is nothing in it to attack")]
     ZeroGradient { target: usize },
+    #[error(
+        "label {label} is not in the batch, so that nothing can be guided by it: the labels are {}",
+        labels.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    GuidedLabel { label: usize, labels: Vec<usize> },
     #[error("no trial of gradient {target} had a finite objective, from the first iteration on")]
     NotFinite { target: usize },
 }

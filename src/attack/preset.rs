@@ -38,6 +38,7 @@ impl AttackConfig {
             batch_norm: 0.0,
             batch_norm_target: StatisticsTarget::Running,
             group_consistency: 0.0,
+            guidance: None,
             clamp: false,
             labels: LabelStrategy::Joint,
         };

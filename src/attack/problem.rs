@@ -2,12 +2,14 @@
 
 use super::{
     config::{AttackConfig, LayerWeights, Layers, Objective, StatisticsTarget},
+    guidance::{self, Frozen, Guide, Inputs},
     objective::{Match, Weighting, matching},
     prior,
     scale::enlarge,
     view::view,
 };
 use crate::{
+    data::Normalisation,
     federated::{Protocol, Simulation, defence::adapt::View, simulate},
     nn::{Model, Parameter, Statistics, loss::softmax},
     tape::{Tape, Var},
@@ -73,12 +75,24 @@ pub struct Problem {
     pub norm_ratio: Var,
     /// The objective and the priors, `(T)`.
     pub total: Var,
+    /// Inputs of the guidance, where there is one.
+    pub guidance: Option<Inputs>,
     /// ∂total/∂x, and ∂total/∂labels where they are optimised.
     pub gradients: Vec<Var>,
 }
 
 impl Problem {
     pub fn new(scene: &Scene, sizes: Sizes) -> Problem {
+        Problem::guided(scene, sizes, None).0
+    }
+
+    /// With guidance by a model, for pictures under this normalisation, if its weight is not 0; the model's weights are
+    /// the caller's to write.
+    pub fn guided<'w>(
+        scene: &Scene,
+        sizes: Sizes,
+        guide: Option<(&Guide<'w>, &Normalisation)>,
+    ) -> (Problem, Frozen<'w>) {
         let Scene { model, protocol, config, .. } = *scene;
         let mut tape = Tape::new();
         let [c, h, w] = model.image;
@@ -116,10 +130,18 @@ impl Problem {
         );
 
         let (goals, of_batch) = statistics_targets(&mut tape, config, &statistics, leading);
-        let total = add_priors(&mut tape, config, distance, picture, &sizes.groups, &statistics, &goals);
+        let mut total = add_priors(&mut tape, config, distance, picture, &sizes.groups, &statistics, &goals);
+        let (mut guidance, mut frozen) = (None, vec![]);
+        let schedule = config.guidance.filter(|g| g.weight != 0.0);
+        if let Some(((guide, normalisation), schedule)) = guide.zip(schedule) {
+            let (term, inputs, weights) =
+                guidance::term(&mut tape, picture, normalisation, guide.encoder, guide.width, schedule);
+            total = tape.add(total, term);
+            (guidance, frozen) = (Some(inputs), weights);
+        }
         let variables = if sizes.joint_labels { vec![x, labels] } else { vec![x] };
         let gradients = tape.grad(total, &variables);
-        Problem {
+        let problem = Problem {
             tape,
             sizes,
             x,
@@ -132,8 +154,10 @@ impl Problem {
             objective: distance,
             norm_ratio,
             total,
+            guidance,
             gradients,
-        }
+        };
+        (problem, frozen)
     }
 }
 

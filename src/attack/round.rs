@@ -4,6 +4,7 @@ use super::{
     AttackError, Hooks, Outcome,
     adam::{self, Adam},
     config::{Objective, Optimiser},
+    guidance::{Guide, Inputs},
     invert::{Setting, Target},
     lbfgs,
     minimise::Lbfgs,
@@ -29,6 +30,7 @@ pub struct Round<'a> {
     pub targets: &'a [Target],
     /// Labels of each target; `None` where the attack is to learn them.
     pub known: &'a [Option<Vec<usize>>],
+    pub guide: Option<&'a Guide<'a>>,
     pub trials: &'a [Trial],
 }
 
@@ -62,6 +64,7 @@ pub fn trials_at_once(
     device: &dyn Device,
     setting: &Setting,
     targets: &[Target],
+    guide: Option<&Guide>,
     joint: bool,
     wanted: usize,
 ) -> Result<usize, AttackError> {
@@ -75,7 +78,7 @@ pub fn trials_at_once(
             groups: (0..next * together).map(|trial| trial / together).collect(),
             ..Sizes::one_target(next * together, setting.batch, joint)
         };
-        match device.required(&plan(setting, targets, sizes)) {
+        match device.required(&plan(setting, targets, guide, sizes)) {
             Ok(bytes) if bytes <= MAX_BYTES => fits = next,
             Ok(_) | Err(DeviceError::TooLarge { .. }) => too_many = next,
             Err(error) => return Err(error.into()),
@@ -86,9 +89,10 @@ pub fn trials_at_once(
 }
 
 /// What a round of these sizes would run.
-fn plan(setting: &Setting, targets: &[Target], sizes: Sizes) -> Plan {
+fn plan(setting: &Setting, targets: &[Target], guide: Option<&Guide>, sizes: Sizes) -> Plan {
     let weighted = targets.iter().any(|t| t.weights.is_some());
-    let mut problem = Problem::new(&scene(setting, weighted), sizes);
+    let guide = guide.map(|g| (g, setting.normalisation));
+    let (mut problem, _) = Problem::guided(&scene(setting, weighted), sizes, guide);
     let config = setting.config;
     match Adam::of(config.optimiser, setting.seed) {
         Some(adam) => {
@@ -129,18 +133,19 @@ impl Round<'_> {
         starts: &[Vec<f32>],
         hooks: &mut Hooks,
     ) -> Result<Vec<Outcome>, AttackError> {
-        let Round { setting, targets, known, trials } = *self;
-        let joint = known[trials[0].0].is_none();
+        let Round { setting, targets, known, guide, trials } = *self;
+        let joint = known[trials[0].target].is_none();
         let sizes = Sizes {
             trials: trials.len(),
             batch: setting.batch,
-            shared_target: trials.iter().all(|t| t.0 == trials[0].0),
+            shared_target: trials.iter().all(|t| t.target == trials[0].target),
             joint_labels: joint,
             scale,
-            groups: trials.iter().map(|t| t.0).collect(),
+            groups: groups(trials),
         };
         let weighted = targets[0].weights.is_some();
-        let mut problem = Problem::new(&scene(setting, weighted), sizes);
+        let with = guide.map(|g| (g, setting.normalisation));
+        let (mut problem, frozen) = Problem::guided(&scene(setting, weighted), sizes, with);
         match setting.config.optimiser {
             Optimiser::Adam { .. } => {
                 let adam = Adam::of(setting.config.optimiser, setting.seed).expect("it is Adam");
@@ -148,6 +153,7 @@ impl Round<'_> {
                 let (iteration, mut exe) =
                     adam::compile(device, &mut problem, setting.config, adam, iterations, &bounds)?;
                 self.fill(&problem, &mut *exe, starts)?;
+                frozen.iter().try_for_each(|(var, values)| exe.write(*var, values))?;
                 iteration.run(&problem, &mut *exe, iterations, hooks)
             }
             Optimiser::Lbfgs { inner, history, stop } => {
@@ -170,20 +176,20 @@ impl Round<'_> {
         exe: &mut dyn Executable,
         starts: &[Vec<f32>],
     ) -> Result<(), AttackError> {
-        let Round { setting, targets, known, trials } = *self;
+        let Round { setting, targets, known, trials, .. } = *self;
         let classes = setting.victim.model.classes;
         exe.write(problem.x, &starts.concat())?;
         let labels: Vec<f32> = match problem.sizes.joint_labels {
             true => trials.iter().flat_map(|&t| start::logits(setting, t)).collect(),
             false => {
-                let rows = |t: &Trial| one_hot(known[t.0].as_deref().unwrap_or_default(), classes);
+                let rows = |t: &Trial| one_hot(known[t.target].as_deref().unwrap_or_default(), classes);
                 trials.iter().flat_map(rows).collect()
             }
         };
         exe.write(problem.labels, &labels)?;
         let observed: Vec<&Target> = match problem.sizes.shared_target {
-            true => vec![&targets[trials[0].0]],
-            false => trials.iter().map(|t| &targets[t.0]).collect(),
+            true => vec![&targets[trials[0].target]],
+            false => trials.iter().map(|t| &targets[t.target]).collect(),
         };
         for (i, &input) in problem.observed.iter().enumerate() {
             let values: Vec<f32> = observed.iter().flat_map(|t| t.gradient[i].iter().copied()).collect();
@@ -211,8 +217,44 @@ impl Round<'_> {
         for (parameter, tensor) in problem.parameters.iter().zip(&setting.victim.tensors) {
             exe.write(parameter.stored, tensor)?;
         }
-        Ok(())
+        match (problem.guidance, self.guide) {
+            (Some(inputs), Some(guide)) => self.fill_names(&inputs, guide, exe),
+            _ => Ok(()),
+        }
     }
+
+    /// The vector of each picture's name, of the first name where a picture has none and it does not count.
+    fn fill_names(
+        &self,
+        inputs: &Inputs,
+        guide: &Guide,
+        exe: &mut dyn Executable,
+    ) -> Result<(), AttackError> {
+        let (mut names, mut named) = (vec![], vec![]);
+        for trial in self.trials {
+            let hypothesis = guide.hypotheses[trial.target].get(trial.hypothesis);
+            for label in self.known[trial.target].iter().flatten() {
+                let name = hypothesis.and_then(|h| h.get(label));
+                let row = name.map_or(0, |&name| name * guide.width);
+                names.extend(&guide.names[row..row + guide.width]);
+                named.push(f32::from(u8::from(name.is_some())));
+            }
+        }
+        exe.write(inputs.names, &names)?;
+        Ok(exe.write(inputs.named, &named)?)
+    }
+}
+
+/// Trials that may draw on each other: the restarts of one target under one hypothesis.
+fn groups(trials: &[Trial]) -> Vec<usize> {
+    let mut group = 0;
+    let mut groups = vec![0; trials.len()];
+    for i in 1..trials.len() {
+        let [a, b] = [trials[i - 1], trials[i]];
+        group += usize::from((a.target, a.hypothesis) != (b.target, b.hypothesis));
+        groups[i] = group;
+    }
+    groups
 }
 
 /// The magnitude that a share of all entries reaches.

@@ -6,11 +6,17 @@ use crate::random;
 /// Side of the patch of [`Start::Pattern`].
 const PATCH: usize = 4;
 
-/// One trial: a target and the number of its restart.
-pub type Trial = (usize, usize);
+/// One trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    pub target: usize,
+    /// Which of the target's hypotheses guides it. Starts don't depend on it.
+    pub hypothesis: usize,
+    pub restart: usize,
+}
 
 /// A trial's first images at `1/scale` of the size, normalised, `(B,C,h,w)`.
-pub fn images(setting: &Setting, (target, restart): Trial, scale: usize) -> Vec<f32> {
+pub fn images(setting: &Setting, Trial { target, restart, .. }: Trial, scale: usize) -> Vec<f32> {
     let [c, h, w] = small(setting, scale);
     let mut generator = random::generator(setting.seed, &format!("start {target} {restart}"));
     let planes = setting.batch * c;
@@ -41,7 +47,7 @@ pub fn from_coarse(setting: &Setting, images: &[f32], coarse: usize, fine: usize
 }
 
 /// A trial's first label logits `(B,K)`.
-pub fn logits(setting: &Setting, (target, restart): Trial) -> Vec<f32> {
+pub fn logits(setting: &Setting, Trial { target, restart, .. }: Trial) -> Vec<f32> {
     let mut generator = random::generator(setting.seed, &format!("labels {target} {restart}"));
     random::normal(&mut generator, setting.batch * setting.victim.model.classes)
 }

@@ -27,10 +27,12 @@ pub enum Knowledge {
     Defence,
     /// A model of what pictures look like, trained elsewhere.
     GenerativePrior,
+    /// What the label indices mean: no eavesdropper's knowledge, but an oracle's.
+    TrueNames,
 }
 
 impl Knowledge {
-    pub const ALL: [Knowledge; 10] = [
+    pub const ALL: [Knowledge; 11] = [
         Knowledge::Weights,
         Knowledge::Update,
         Knowledge::BatchSize,
@@ -41,6 +43,7 @@ impl Knowledge {
         Knowledge::DataStatistics,
         Knowledge::Defence,
         Knowledge::GenerativePrior,
+        Knowledge::TrueNames,
     ];
 
     /// As in files: `batch-statistics`.
@@ -56,6 +59,7 @@ impl Knowledge {
             Knowledge::DataStatistics => "data-statistics",
             Knowledge::Defence => "defence",
             Knowledge::GenerativePrior => "generative-prior",
+            Knowledge::TrueNames => "true-names",
         }
     }
 }
@@ -82,11 +86,11 @@ pub const NAMES: [&str; 2] = ["server", "insider"];
 
 impl ThreatModel {
     /// `server`: an honest but curious server, which knows all but labels, the client's batch statistics,
-    /// its defence and pictures like its own. `insider`: all of it.
+    /// its defence, pictures like its own and what the labels mean. `insider`: all of it.
     pub fn named(name: &str) -> Option<ThreatModel> {
-        use Knowledge::{BatchStatistics, Defence, GenerativePrior, Labels};
+        use Knowledge::{BatchStatistics, Defence, GenerativePrior, Labels, TrueNames};
         let withheld: &[Knowledge] = match name {
-            "server" => &[Labels, BatchStatistics, Defence, GenerativePrior],
+            "server" => &[Labels, BatchStatistics, Defence, GenerativePrior, TrueNames],
             "insider" => &[],
             _ => return None,
         };

@@ -79,7 +79,7 @@ pub struct AttackOptions {
     #[arg(long, value_enum)]
     restore_labels: Option<LabelChoice>,
     /// Restarts of each attack, run side by side; the one with the lowest objective is kept
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, visible_alias = "restarts", value_name = "N", default_value_t = 1)]
     pub trials: usize,
 }
 

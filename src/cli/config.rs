@@ -49,7 +49,13 @@ pub fn arguments(path: &Path, command: &Command) -> anyhow::Result<Vec<OsString>
                     arguments.push(format!("--{name}={text}").into());
                 }
             }
-            (value, true) => arguments.push(format!("--{name}={}", plain(value, name, path)?).into()),
+            (value, true) => {
+                let value = plain(value, name, path)?;
+                // The default contradicts nothing: as good as not said.
+                if default(option) != Some(toml_value(&value)) {
+                    arguments.push(format!("--{name}={value}").into());
+                }
+            }
             (other, false) => return Err(unexpected(path, name, "true or false", other)),
         }
     }

@@ -1,6 +1,6 @@
 //! Clients, their defences and the eavesdropper: what `run` and `defences` do to batches.
 
-use super::{misuse, options::attack, progress::Progress};
+use super::{guidance_options::EncodedMeanings, misuse, options::attack_towards, progress::Progress};
 use crate::{
     attack::{
         config::{AttackConfig, StatisticsTarget},
@@ -56,7 +56,19 @@ pub struct Outcome {
 impl Experiment<'_> {
     /// Trains the clients and attacks what they send.
     pub fn run(&self) -> anyhow::Result<Outcome> {
+        self.run_guided(None)
+    }
+
+    /// As [`Experiment::run`], drawn towards these meanings of the labels.
+    pub fn run_guided(&self, meanings: Option<&EncodedMeanings>) -> anyhow::Result<Outcome> {
         let (losses, targets) = self.capture()?;
+        let (found, timing) =
+            self.with_setting(|setting| attack_towards(self.device, setting, meanings, &targets))?;
+        Ok(Outcome { losses, found, timing })
+    }
+
+    /// The setting of the attack on what the clients send.
+    pub fn with_setting<R>(&self, use_it: impl FnOnce(&Setting) -> R) -> R {
         let views = if self.adaptive { adapt::views(self.defences, self.protocol) } else { vec![] };
         let protocol = match self.adaptive {
             true => adapt::protocol(self.defences, self.protocol),
@@ -72,8 +84,7 @@ impl Experiment<'_> {
             restarts: self.restarts,
             seed: self.seed,
         };
-        let (found, timing) = attack(self.device, &setting, &targets)?;
-        Ok(Outcome { losses, found, timing })
+        use_it(&setting)
     }
 
     pub fn batch(&self) -> usize {
@@ -89,7 +100,7 @@ impl Experiment<'_> {
     }
 
     /// What the clients send: their losses, and what the eavesdropper works on.
-    fn capture(&self) -> anyhow::Result<(Vec<f32>, Vec<Target>)> {
+    pub fn capture(&self) -> anyhow::Result<(Vec<f32>, Vec<Target>)> {
         let Experiment { victim, protocol, config, defences, .. } = *self;
         let wants_statistics = victim.has_batch_norm()
             && config.batch_norm != 0.0

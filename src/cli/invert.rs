@@ -106,6 +106,7 @@ impl Invert {
             pictures: &[pictures],
             truth: None,
             semantic: None,
+            guidance: None,
         };
         let report = study.report()?;
         folder.write(None, &study.pictures[0], &captions(&report), &report)?;

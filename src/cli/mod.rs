@@ -16,6 +16,8 @@ mod devices;
 mod encoder;
 mod evaluate;
 mod experiment;
+mod guidance_options;
+mod guide;
 mod invert;
 mod labels;
 mod metrics;
@@ -69,6 +71,8 @@ enum Command {
     Capture(capture::Capture),
     /// Attack a gradient file
     Invert(invert::Invert),
+    /// Say what label indices mean by trying names as hypotheses in guided reconstructions
+    Guide(Box<guide::Guide>),
     /// Restore the labels of a batch from the last layer's gradient
     Labels(labels::Labels),
     /// Train a victim
@@ -118,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Config(command) => command.run(),
         Command::Capture(command) => command.run(),
         Command::Invert(command) => command.run(),
+        Command::Guide(command) => command.run(),
         Command::Labels(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Evaluate(command) => command.run(),

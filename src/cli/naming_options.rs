@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::{encoder, misuse};
 use crate::{
     clip::{
-        Activation, Encoder, Templates, builtin,
+        Activation, ClipError, Encoder, Templates, builtin,
         zero_shot::{Namer, check_labels},
     },
     device::Device,
@@ -64,6 +64,25 @@ pub struct Choice {
     templates: Templates,
     /// Whether the user asked for them.
     explicit: bool,
+}
+
+impl Choice {
+    pub fn encoder(&self) -> &dyn Encoder {
+        &*self.encoder
+    }
+
+    /// Vectors `(N,E)` of any names.
+    pub fn encode(
+        &self,
+        device: &dyn Device,
+        names: &[String],
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<f32>, ClipError> {
+        let names = check_labels(names)?;
+        let found = self.encoder.name_features(device, &names, &self.templates, progress)?;
+        found.notes.iter().for_each(|text| encoder::note(text));
+        Ok(found.vectors)
+    }
 }
 
 impl From<AssignmentChoice> for Assignment {

@@ -104,6 +104,12 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
             _ => writeln!(f)?,
         }
     }
+    if let (Some(guidance), Some(record)) = (&report.attack.guidance, &report.guidance) {
+        let names: Vec<String> =
+            record.names.iter().map(|(label, name)| format!("{label} = {name}")).collect();
+        let by = if record.by == "oracle" { "the true names, as by an oracle" } else { "names" };
+        writeln!(f, "guided by {by}, weight {}: {}", guidance.weight, list(&names))?;
+    }
     let grants: Vec<&str> = report.threat_model.model.grants.iter().map(|g| g.name()).collect();
     writeln!(f, "eavesdropper ({}) knows: {}", report.threat_model.model.name, grants.join(", "))?;
     write!(

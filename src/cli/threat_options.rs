@@ -37,7 +37,12 @@ pub struct Setup<'a> {
 impl ThreatOptions {
     /// The threat model, after it has granted everything that the attack uses.
     pub fn check(&self, setup: &Setup) -> anyhow::Result<ThreatModel> {
-        let uses = uses(setup);
+        self.check_with(setup, &[])
+    }
+
+    /// As [`ThreatOptions::check`], and what is used beside.
+    pub fn check_with(&self, setup: &Setup, more: &[Use]) -> anyhow::Result<ThreatModel> {
+        let uses = [uses(setup), more.to_vec()].concat();
         match &self.threat_model {
             None => Ok(ThreatModel::of_uses(&uses)),
             Some(name) => {

@@ -30,7 +30,7 @@ pub struct Namer<'e> {
     /// What the user should know.
     pub notes: Vec<String>,
     /// `(N,E)`, of length 1.
-    vectors: Vec<f32>,
+    pub vectors: Vec<f32>,
     images: ImageEncoder<'e>,
 }
 

@@ -12,7 +12,8 @@ pub use crate::data::atomic;
 pub use folder::OutputFolder;
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
-    Batch, Defences, Figures, Floors, Restart, RunReport, ThreatRecord, Timing, figures, noise_like,
+    Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
+    noise_like,
 };
 pub use statistics::Estimate;
 

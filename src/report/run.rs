@@ -1,5 +1,7 @@
 //! `report.json`: everything that is needed to judge a run and to repeat it.
 
+use std::collections::BTreeMap;
+
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -42,6 +44,8 @@ pub struct RunReport {
     /// Architecture options beside its name, as in `stem=cifar`; empty if none.
     pub architecture_options: String,
     pub attack: AttackConfig,
+    /// Absent where names did not guide.
+    pub guidance: Option<GuidanceRecord>,
     pub architecture: String,
     pub classes: usize,
     /// `K`: the data set's label of class index 0, 1, …, see [`crate::semantic::ClassOrder`]; all labels in a report are
@@ -71,6 +75,17 @@ impl RunReport {
         let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
         settings.into_generator().into_root_schema_for::<RunReport>()
     }
+}
+
+/// What guided the reconstructions; λ and its schedule stand in the attack.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct GuidanceRecord {
+    /// `oracle`: the truth, or `names`: as the user said.
+    pub by: &'static str,
+    /// By label index.
+    pub names: BTreeMap<usize, String>,
+    /// What compared pictures with names.
+    pub model: String,
 }
 
 /// What the eavesdropper may know, and what it was given of that.

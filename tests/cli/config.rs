@@ -88,14 +88,12 @@ fn contradictions_are_misuse() {
         for command in ["run", "config show"] {
             fail(2, &format!("{command} --config {file} --out {}/o", folder.path().display()), words);
         }
-        let found: Vec<&str> = words.iter().copied().filter(|word| text.contains(word)).collect();
-        assert!(!found.is_empty(), "words of the file");
     };
-    check("seed = 1\nseed = 2\n", &["contradicts itself", "seed", "duplicate key"]);
-    check("no-names = true\nnames = [\"dog\", \"cat\"]\n", &["--no-names", "--names", "names"]);
-    check("data = \"x\"\ngradient = [\"a\", \"b\"]\nweights = \"w\"\n", &["--gradient", "--data", "data"]);
-    check("gradient = [\"a\"]\n", &["--weights", "gradient"]);
-    check("steps = 3\n", &["unknown option 'steps'", "steps"]);
+    check("seed = 1\nseed = 2\n", &["contradicts itself", "duplicate key", "seed = 2"]);
+    check("no-names = true\nnames = [\"dog\", \"cat\"]\n", &["--no-names", "--names"]);
+    check("data = \"x\"\ngradient = [\"a\", \"b\"]\nweights = \"w\"\n", &["--gradient", "--data"]);
+    check("gradient = [\"a\"]\n", &["--weights"]);
+    check("steps = 3\n", &["unknown option 'steps'"]);
     check("seed = true\n", &["'seed'", "boolean true"]);
     check("assignment = \"best\"\n", &["assignment", "best", "one-to-one"]);
     assert!(!folder.path().join("o").exists());

@@ -86,6 +86,18 @@ fn indices_are_named_by_the_mean_of_their_pictures_with_every_control_beside() {
 }
 
 #[test]
+fn without_options_the_embedded_pictures_are_named_by_the_built_in_model() {
+    let out = folder();
+    let dir = out.path().join("found");
+    let text = succeed(&format!("run --batches 10 --iterations 1200 --device cpu --out {}", dir.display()));
+    let semantic = &report(&dir)["semantic"];
+    let share = |of: &str| semantic["accuracy"][of]["greedy"]["aggregated"]["share"].as_f64().unwrap();
+    assert!(share("originals") >= 0.6, "{text}");
+    assert!(share("reconstructions") > semantic["accuracy"]["random"].as_f64().unwrap(), "{text}");
+    assert!(!text.contains("left out"), "{text}");
+}
+
+#[test]
 fn the_order_of_classes_changes_nothing_but_the_indices() {
     let out = folder();
     let at = |order: &str| {
@@ -205,7 +217,9 @@ fn names_that_cannot_serve_are_misuse_before_anything_is_computed() {
     fail(2, &format!("{run} --names dog,,cat"), &["--names", "label 2 is empty"]);
     fail(2, &format!("{run} --names dog,a-b-c-d-e-f"), &["--names", "11 tokens"]);
     fail(2, &format!("{run} --no-names"), &["--no-names", "--clip"]);
-    fail(1, &run.replace("clip ", "none "), &["none"]);
+    fail(1, &run.replace("/clip ", "/none "), &["none", "cannot be read"]);
+    let builtin = run.replace(&clip.display().to_string(), "builtin");
+    fail(2, &format!("{builtin} --names dog,florbaz"), &["--names", "florbaz"]);
     assert!(!out.path().join("o").exists());
 }
 

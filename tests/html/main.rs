@@ -203,6 +203,7 @@ fn numbers_stand_beside_plots_and_to_the_right() {
     let cells = texts(&document, "#section-3 td.number");
     assert!(cells.contains(&"67.0 [59.0, 75.0] %".to_owned()), "{cells:?}");
     assert_eq!(texts(&document, "#section-7 thead th.number").len(), 3);
+    assert_eq!(texts(&document, "pre"), ["gia-gpu run --data 'my pictures' --batch 4"]);
     assert!(texts(&document, ".legend").iter().any(|legend| legend.contains("random: 10.0 %")));
 }
 

@@ -61,8 +61,9 @@ pub fn matrix(names: &[String]) -> Matrix {
     let count = names.len();
     let row = |i: usize| {
         let chosen = if i % 3 == 2 { (i + 1) % count } else { i };
-        let weight =
-            |k: usize| if k == chosen { 8.0 - i as f64 } else { 0.1 + ((i * 7 + k * 3) % 5) as f64 / 4.0 };
+        let weight = |k: usize| {
+            if k == chosen { 60.0 / (i + 1) as f64 } else { 0.1 + ((i * 7 + k * 3) % 5) as f64 / 4.0 }
+        };
         let sum: f64 = (0..count).map(weight).sum();
         Row {
             name: i.to_string(),

@@ -8,9 +8,10 @@ use super::{
 use crate::{
     attack::invert::Setting,
     cli::{
+        guidance_options::{GuideChoice, guidable},
         misuse,
         observation::{Observation, Observing},
-        options::attack,
+        options::attack_towards,
     },
     report::{Defences, OutputFolder},
 };
@@ -25,6 +26,11 @@ impl Run {
         let Some(weights) = &self.victim.weights else {
             return Err(misuse("--gradient needs the victim's --weights"));
         };
+        if self.guide == Some(GuideChoice::Oracle) {
+            return Err(misuse(
+                "--guide oracle: with --gradient nobody knows the true names; give label=name,…",
+            ));
+        }
         let choice = self.naming.open(None)?;
         let observing = Observing {
             model: &self.victim.model,
@@ -38,8 +44,12 @@ impl Run {
             attack: &self.attack,
             normalisation: &self.normalisation,
         };
-        let Observation { victim, protocol, batch, normalisation, config, threat_model, targets } =
+        let Observation { victim, protocol, batch, normalisation, mut config, threat_model, targets } =
             observing.open()?;
+        if self.guide.is_some() {
+            guidable(&config)?;
+        }
+        config.guidance = self.guidance()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
         let parts =
@@ -56,7 +66,12 @@ impl Run {
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let (found, timing) = attack(&*device, &setting, &targets)?;
+        let meanings = self
+            .guide
+            .as_ref()
+            .map(|guide| guide.meanings(victim.model.classes, &[])?.encoded(choice.as_ref(), &*device))
+            .transpose()?;
+        let (found, timing) = attack_towards(&*device, &setting, meanings.as_ref(), &targets)?;
         let [_, height, width] = victim.image_shape();
         let pictures = found
             .iter()
@@ -77,6 +92,7 @@ impl Run {
             pictures: &pictures,
             truth: None,
             semantic,
+            guidance: meanings.map(|m| m.record()),
         };
         self.finish(&study, folder)
     }

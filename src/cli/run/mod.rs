@@ -16,6 +16,7 @@ use super::{
     config,
     data_options::DataOptions,
     defence_options::DefenceOptions,
+    guidance_options::{GuidanceOptions, GuideChoice, guidable},
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     naming_options::NamingOptions,
@@ -27,7 +28,7 @@ use super::{
     threat_options::ThreatOptions,
 };
 use crate::{
-    attack::config::AttackConfig,
+    attack::{config::AttackConfig, guidance::Guidance},
     data::Picture,
     report::{OutputFolder, terminal},
 };
@@ -94,6 +95,12 @@ pub struct Run {
     labels: LabelKnowledge,
     #[command(flatten)]
     attack: AttackOptions,
+    /// Draw the pictures of a label towards its name: label=name,… with label indices as the eavesdropper sees them, or
+    /// oracle for the true names; what is reported is what matching alone holds on to in the end
+    #[arg(long, value_name = "LABEL=NAME,…|oracle", conflicts_with = "no_names")]
+    guide: Option<GuideChoice>,
+    #[command(flatten)]
+    guidance: GuidanceOptions,
     #[command(flatten)]
     naming: NamingOptions,
     /// Order of the class indices: the victim's last layer and the labels are changed together
@@ -162,7 +169,22 @@ impl Run {
         if self.is_demonstration() {
             config.iterations = config.iterations.min(DEMONSTRATION);
         }
+        if self.guide.is_some() {
+            guidable(&config)?;
+        }
+        config.guidance = self.guidance()?;
         Ok(config)
+    }
+
+    /// λ and its schedule, if names guide.
+    fn guidance(&self) -> anyhow::Result<Option<Guidance>> {
+        match (&self.guide, self.guidance.is_default()) {
+            (Some(_), _) => self.guidance.guidance().map(Some),
+            (None, true) => Ok(None),
+            (None, false) => {
+                Err(misuse("--guide-weight and --guide-schedule say how to guide: give --guide, too"))
+            }
+        }
     }
 
     /// Writes and prints what was found.

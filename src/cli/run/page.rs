@@ -243,6 +243,15 @@ fn provenance(report: &RunReport) -> Provenance {
             ),
         )
         .with("time", format!("{:.1} s", report.timing.seconds));
+    let provenance = match (&report.guidance, &report.attack.guidance) {
+        (Some(record), Some(guidance)) => {
+            let names: Vec<String> =
+                record.names.iter().map(|(label, name)| format!("{label} = {name}")).collect();
+            let by = if record.by == "oracle" { "true names" } else { "names" };
+            provenance.with("guided by", format!("{by}, weight {}: {}", guidance.weight, names.join(", ")))
+        }
+        _ => provenance,
+    };
     match &report.semantic {
         Some(semantic) => provenance.with("names from", &semantic.model),
         None => provenance.with("names", "left out"),

@@ -14,7 +14,10 @@ use crate::{
     device::Device,
     federated::defence::{Defence, accountant, epsilon},
     metrics::{Comparison, MetricsError, compare, flat_grey_floor},
-    report::{Batch, Defences, Floors, Restart, RunReport, ThreatRecord, Timing, figures, noise_like},
+    report::{
+        Batch, Defences, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
+        noise_like,
+    },
     semantic::{ClassOrder, SemanticReport},
 };
 
@@ -34,6 +37,7 @@ pub struct Study<'a> {
     /// Absent where the gradients came from elsewhere.
     pub truth: Option<Truth<'a>>,
     pub semantic: Option<SemanticReport>,
+    pub guidance: Option<GuidanceRecord>,
 }
 
 /// What the clients know and the eavesdropper does not.
@@ -63,6 +67,7 @@ impl Study<'_> {
             threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, config, source),
             protocol: *protocol,
             attack: config.clone(),
+            guidance: self.guidance.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),
             classes: victim.model.classes,

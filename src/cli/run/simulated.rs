@@ -6,10 +6,14 @@ use super::{
     report::{Study, Truth, defences_record},
 };
 use crate::{
-    attack::invert::Setting,
+    attack::{
+        invert::Setting,
+        threat::{Knowledge, Use},
+    },
     cli::{
         data_options::DataOptions,
         experiment::{Experiment, read_pictures},
+        guidance_options::GuideChoice,
         misuse,
         options::same_file,
         threat_options::Setup,
@@ -50,7 +54,9 @@ impl Run {
             adaptive: self.defence.adaptive,
             batch_norm: victim.has_batch_norm(),
         };
-        let threat_model = self.threat.check(&setup)?;
+        let oracle = Use::new(Knowledge::TrueNames, "guidance by the true names (--guide oracle)");
+        let more = if self.guide == Some(GuideChoice::Oracle) { vec![oracle] } else { vec![] };
+        let threat_model = self.threat.check_with(&setup, &more)?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
         let mut batches = self.data.read(&dataset, &victim)?;
         let order = match self.class_order {
@@ -91,7 +97,14 @@ impl Run {
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let outcome = experiment.run()?;
+        let meanings = self.guide.as_ref().map(|guide| {
+            let held = |index| batches.iter().any(|b| b.labels.contains(&index));
+            let meanings = guide.meanings(victim.model.classes, &names)?;
+            let meanings = if *guide == GuideChoice::Oracle { meanings.only(held) } else { meanings };
+            meanings.encoded(choice.as_ref(), &*device)
+        });
+        let meanings = meanings.transpose()?;
+        let outcome = experiment.run_guided(meanings.as_ref())?;
         let pictures = experiment.pictures(&outcome.found)?;
         let truth = Truth { batches: &batches, losses: &outcome.losses, names: &names, order: &order };
         let semantic = namer
@@ -119,6 +132,7 @@ impl Run {
             pictures: &pictures,
             truth: Some(truth),
             semantic,
+            guidance: meanings.map(|m| m.record()),
         };
         self.finish(&study, folder)
     }

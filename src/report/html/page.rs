@@ -1,6 +1,6 @@
 //! The page around the sections.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use askama::Template;
 
@@ -66,10 +66,9 @@ impl Provenance {
     }
 
     /// To paste into a shell.
-    fn shell(&self) -> String {
+    fn shell(&self) -> Vec<Cow<'_, str>> {
         // A NUL cannot stand in an argument of a process.
-        let quoted = self.command.iter().map(|a| shlex::try_quote(a).unwrap_or_default());
-        quoted.collect::<Vec<_>>().join(" ")
+        self.command.iter().map(|a| shlex::try_quote(a).unwrap_or_default()).collect()
     }
 
     fn facts(&self) -> Facts {
@@ -119,6 +118,7 @@ struct View<'a> {
     page: &'a Page,
     style: &'static str,
     sections: Vec<Rendered<'a>>,
-    command: String,
+    /// Quoted for a shell.
+    command: Vec<Cow<'a, str>>,
     facts: String,
 }

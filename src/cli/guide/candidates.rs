@@ -1,0 +1,163 @@
+//! The hypotheses of each batch: which names are candidates, and which assignments of them are tried.
+
+use std::collections::BTreeSet;
+
+use rand::seq::SliceRandom;
+
+use crate::{
+    attack::guidance::Hypothesis,
+    cli::misuse,
+    hypotheses::{Kept, Names, most_similar},
+    random,
+    semantic::{Assignment, Seen, Similarity},
+};
+
+/// What candidates come from.
+#[derive(Clone, Copy)]
+pub struct Candidates<'a> {
+    /// `N`
+    pub names: &'a [String],
+    /// By label index: what it means.
+    pub truth: &'a [Option<String>],
+    /// Others beside the true names; `None`: all names are candidates.
+    pub distractors: Option<usize>,
+    pub seed: u64,
+}
+
+/// What an attack without guidance found.
+#[derive(Clone, Copy, Debug)]
+pub struct Reconstructed<'a> {
+    /// Of the batch.
+    pub number: usize,
+    /// `(B)`: restored.
+    pub labels: &'a [usize],
+    /// `(B,N)`: of the pictures and all names.
+    pub cosine: &'a [Vec<f64>],
+}
+
+/// What is tried for one batch.
+#[derive(Clone, Debug)]
+pub struct Trials {
+    /// Places of its candidates in the list of all names, rising.
+    pub candidates: Vec<usize>,
+    /// Of its restored indices and its candidates, from the unguided reconstruction.
+    pub similarity: Similarity,
+    /// By place among the candidates.
+    pub kept: Kept,
+    /// What naming without guidance says, by place among the candidates.
+    pub unguided: Names,
+    /// What each restored index means, by place among the candidates, if it is one.
+    pub true_names: Vec<Option<usize>>,
+    /// Whether every name that the batch truly shows is a candidate: the batch can be judged.
+    pub judged: bool,
+}
+
+impl Trials {
+    /// The true hypothesis, where all its names are candidates.
+    pub fn truth(&self) -> Option<Names> {
+        self.true_names.iter().copied().collect()
+    }
+
+    /// As the attack takes them: names by their place in the list of all.
+    pub fn meanings(&self) -> Vec<Hypothesis> {
+        let one = |names: &Names| {
+            let of = |(&index, &name): (&usize, &usize)| (index, self.candidates[name]);
+            self.similarity.indices.iter().zip(names).map(of).collect()
+        };
+        self.kept.hypotheses.iter().map(one).collect()
+    }
+}
+
+impl Candidates<'_> {
+    /// Refuses, before anything is attacked, what cannot be tried.
+    pub fn check(&self, number: usize, labels: &[usize], one_to_one: bool) -> anyhow::Result<()> {
+        let candidates = self.of(number, labels)?;
+        let indices: BTreeSet<usize> = labels.iter().copied().collect();
+        self.check_count(number, candidates.len(), indices.len(), one_to_one)
+    }
+
+    /// The hypotheses about the restored labels of a batch, at most `beam`.
+    pub fn hypotheses(
+        &self,
+        true_labels: &[usize],
+        Reconstructed { number, labels, cosine }: Reconstructed,
+        scale: f64,
+        one_to_one: bool,
+        beam: usize,
+    ) -> anyhow::Result<Trials> {
+        let candidates = self.of(number, true_labels)?;
+        let rows = cosine.iter().map(|row| softmax(candidates.iter().map(|&name| scale * row[name])));
+        let seen = Seen { indices: labels.to_vec(), rows: rows.collect() };
+        let similarity = Similarity::of([(&seen, 1.0)].into_iter());
+        self.check_count(number, candidates.len(), similarity.indices.len(), one_to_one)?;
+        let kept = most_similar(&similarity.rows, one_to_one, beam);
+        let assignment = if one_to_one { Assignment::OneToOne } else { Assignment::Greedy };
+        let unguided = match assignment {
+            Assignment::OneToOne => similarity.one_to_one()?,
+            Assignment::Greedy => similarity.greedy(),
+        };
+        let place = |index: &usize| {
+            let name = self.place(self.truth.get(*index)?.as_ref()?)?;
+            candidates.iter().position(|&candidate| candidate == name)
+        };
+        Ok(Trials {
+            true_names: similarity.indices.iter().map(place).collect(),
+            judged: true_labels.iter().all(|index| place(index).is_some()),
+            unguided,
+            kept,
+            similarity,
+            candidates,
+        })
+    }
+
+    /// Places of a batch's candidates in the list of all names.
+    fn of(&self, number: usize, labels: &[usize]) -> anyhow::Result<Vec<usize>> {
+        let Some(distractors) = self.distractors else { return Ok((0..self.names.len()).collect()) };
+        let mut chosen = BTreeSet::new();
+        for &index in labels {
+            let name = self.truth.get(index).and_then(Option::as_ref);
+            let place = name.and_then(|name| self.place(name));
+            chosen.insert(place.ok_or_else(|| {
+                let name = name.map_or("a class without a name", String::as_str);
+                misuse(format!("--distractors: batch {number} shows {name}, which is none of the names"))
+            })?);
+        }
+        let mut others: Vec<usize> = (0..self.names.len()).filter(|name| !chosen.contains(name)).collect();
+        if others.len() < distractors {
+            return Err(misuse(format!(
+                "--distractors: expected at most {}, the names that batch {number} does not show, found {distractors}",
+                others.len()
+            )));
+        }
+        others.shuffle(&mut random::generator(self.seed, &format!("distractors {number}")));
+        chosen.extend(&others[..distractors]);
+        Ok(chosen.into_iter().collect())
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|other| other.to_lowercase() == name.trim().to_lowercase())
+    }
+
+    fn check_count(
+        &self,
+        number: usize,
+        names: usize,
+        indices: usize,
+        one_to_one: bool,
+    ) -> anyhow::Result<()> {
+        match one_to_one && names < indices {
+            true => Err(misuse(format!(
+                "--one-to-one: the {indices} label indices of batch {number} need as many candidate names, found {names}"
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+fn softmax(logits: impl Iterator<Item = f64>) -> Vec<f64> {
+    let logits: Vec<f64> = logits.collect();
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let exp: Vec<f64> = logits.iter().map(|l| (l - largest).exp()).collect();
+    let sum: f64 = exp.iter().sum();
+    exp.iter().map(|e| e / sum).collect()
+}
