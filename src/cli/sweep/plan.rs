@@ -24,6 +24,8 @@ pub struct Plan {
     pub victims: Vec<SweptVictim>,
     pub defences: Vec<NamedDefence>,
     pub tasks: Vec<Task>,
+    /// All that some cell uses.
+    pub pictures: BTreeSet<usize>,
     /// A victim's name and what tells its network and file from others.
     pub facts: Vec<(String, String)>,
     /// With the victims that it is of.
@@ -73,7 +75,8 @@ impl Sweep {
         })?;
         let names: Vec<String> = facts.iter().map(|(name, _)| name.clone()).collect();
         let tasks = victims::tasks(&victims, &names, &defences, &seeds)?;
-        Ok(Plan { dataset, victims, defences, tasks, facts, threats })
+        let pictures = pictures(&dataset, &victims, &tasks, self.batch_labels)?;
+        Ok(Plan { dataset, victims, defences, tasks, pictures, facts, threats })
     }
 
     /// What the files hold that the options name.
@@ -84,14 +87,13 @@ impl Sweep {
         namer: &mut Option<Namer>,
     ) -> anyhow::Result<Configuration> {
         let dataset = &plan.dataset;
-        let pictures = pictures(plan, self.batch_labels)?;
         let mut crc = flate2::Crc::new();
-        for &index in &pictures {
+        for &index in &plan.pictures {
             let pixels = dataset.picture(index)?.pixels;
             crc.update(&(dataset.label(index)? as u64).to_le_bytes());
             pixels.iter().for_each(|value| crc.update(&value.to_le_bytes()));
         }
-        let used = pictures.len();
+        let used = plan.pictures.len();
         let data =
             format!("{}, {used} of {} pictures, checksum {:08x}", dataset.name, dataset.len(), crc.sum());
         let victims = plan.facts.iter().enumerate();
@@ -112,14 +114,19 @@ impl Sweep {
 }
 
 /// All pictures that some cell uses.
-fn pictures(plan: &Plan, rule: BatchRule) -> anyhow::Result<BTreeSet<usize>> {
+fn pictures(
+    dataset: &Dataset,
+    victims: &[SweptVictim],
+    tasks: &[Task],
+    rule: BatchRule,
+) -> anyhow::Result<BTreeSet<usize>> {
     let mut chosen = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    for task in &plan.tasks {
-        let wanted = (task.cell.batch_size, plan.victims[task.victim].settings.batches, task.cell.seed);
+    for task in tasks {
+        let wanted = (task.cell.batch_size, victims[task.victim].settings.batches, task.cell.seed);
         if seen.insert(wanted) {
             let (batch_size, batches, seed) = wanted;
-            chosen.extend(choose(&plan.dataset, rule, batch_size, batches, seed)?.concat());
+            chosen.extend(choose(dataset, rule, batch_size, batches, seed)?.concat());
         }
     }
     Ok(chosen)
