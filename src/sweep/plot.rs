@@ -159,7 +159,8 @@ fn draw_panel(
     if panel.series.len() + usize::from(panel.level.is_some()) > 1 {
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            // Originals are high and reconstructions of large batches low: between them is room.
+            .position(SeriesLabelPosition::MiddleRight)
             .border_style(RGBColor(200, 200, 200))
             .background_style(WHITE.mix(0.85))
             .draw()?;
