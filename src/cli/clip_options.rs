@@ -1,31 +1,119 @@
-//! Options of commands that name pictures and nothing else.
+//! What names pictures, and which names it chooses from.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::encoder;
-use crate::clip::{Activation, Encoder, Templates, builtin};
+use super::{misuse, note};
+use crate::{
+    clip::{Activation, Bank, Clip, ClipError, Encoder, Templates, builtin},
+    tensor_file::TensorFile,
+    weights::{cached, known},
+};
 
 /// The model, and how names are said to it.
 #[derive(Args, Clone, Debug)]
 pub struct ClipOptions {
-    /// What names pictures: a CLIP's safetensors file, a folder with model.safetensors (and config.json), a name from
-    /// `gia-gpu weights list`, a file of `gia-gpu train clip`, or builtin
-    #[arg(long, value_name = "PATH|builtin", default_value = builtin::NAME)]
-    pub clip: PathBuf,
+    /// What compares pictures with names: a CLIP's safetensors file, a folder with model.safetensors (and config.json), a
+    /// name from `gia-gpu weights list`, a file of `gia-gpu train clip`, or builtin (default: builtin)
+    #[arg(long, value_name = "PATH|builtin")]
+    clip: Option<PathBuf>,
     /// Sentences that names are put into: CLIP's 80 for ImageNet, the name alone, or a file with one a line and {} in
     /// it; the built-in model knows names alone
     #[arg(long, value_name = "FILE|imagenet|plain", default_value = "imagenet")]
     templates: PathBuf,
+    /// Activation of the CLIP's hidden layers, where no config.json says
+    #[arg(long, value_enum)]
+    clip_activation: Option<Activation>,
 }
 
 impl ClipOptions {
-    pub fn open(&self, activation: Option<Activation>) -> anyhow::Result<Box<dyn Encoder>> {
-        encoder::open(&self.clip, activation)
+    /// Whether the user chose a model.
+    pub fn is_given(&self) -> bool {
+        self.clip.is_some()
+    }
+
+    /// The model; says what it notes.
+    pub fn open(&self) -> anyhow::Result<Box<dyn Encoder>> {
+        let path = match &self.clip {
+            None => return Ok(builtin::open()?),
+            Some(clip) if clip.as_os_str() == builtin::NAME => return Ok(builtin::open()?),
+            Some(clip) => located(clip)?,
+        };
+        if path.is_file() {
+            let file = TensorFile::read(&path)?;
+            if Bank::is(&file) {
+                return Ok(Box::new(Bank::from_file(&file, &path.display().to_string())?));
+            }
+        }
+        let clip = Clip::open(&path, self.clip_activation)?;
+        clip.notes.iter().for_each(|text| note(text));
+        Ok(Box::new(clip))
     }
 
     pub fn templates(&self) -> anyhow::Result<Templates> {
-        encoder::templates(&self.templates)
+        Ok(match self.templates.to_str() {
+            Some("imagenet") => Templates::imagenet(),
+            Some("plain") => Templates::plain(),
+            _ => Templates::read(&self.templates)?,
+        })
+    }
+}
+
+/// A path as it is, or where the weights of this name lie in the cache.
+fn located(clip: &std::path::Path) -> anyhow::Result<PathBuf> {
+    match clip.to_str().filter(|_| !clip.exists()).and_then(|name| known(name).ok()) {
+        None => Ok(clip.to_path_buf()),
+        Some(entry) => match cached(entry)? {
+            Some(found) => Ok(found.folder),
+            None => {
+                anyhow::bail!(
+                    "{0} is not on this machine yet: `gia-gpu weights get {0}` fetches it",
+                    entry.name
+                )
+            }
+        },
+    }
+}
+
+/// Which names there are to choose from.
+#[derive(Args, Clone, Debug)]
+pub struct CandidateNames {
+    /// Candidate names for the label indices, as in dog,cat,airplane (default: the data set's class names)
+    #[arg(long, value_name = "NAME,NAME", allow_hyphen_values = true)]
+    names: Option<String>,
+}
+
+impl CandidateNames {
+    /// Whether the user gave them.
+    pub fn are_given(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// As given, else `class_names` of the data set, where one is known.
+    pub fn of(&self, class_names: Option<&[String]>) -> Option<Vec<String>> {
+        match &self.names {
+            Some(names) => Some(names.split(',').map(String::from).collect()),
+            None => class_names.map(<[String]>::to_vec),
+        }
+    }
+
+    /// A name that makes no sense, or that the model does not know, is misuse of what gave it.
+    pub fn error(&self, error: ClipError) -> anyhow::Error {
+        let option =
+            if self.are_given() { "--names" } else { "class names of the data set (others by --names)" };
+        naming_error(option, error)
+    }
+}
+
+/// A name that makes no sense, or that the model does not know, is misuse of the option that gave it.
+pub fn naming_error(option: &str, error: ClipError) -> anyhow::Error {
+    match error {
+        ClipError::LongLabel { .. }
+        | ClipError::UnknownName { .. }
+        | ClipError::EmptyLabel { .. }
+        | ClipError::DuplicateLabel { .. }
+        | ClipError::NoLabels => misuse(format!("{option}: {error}")),
+        error => error.into(),
     }
 }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     data::{Dataset, Normalisation},
     federated::{Request, Victim},
+    report::share_interval_95,
     tensor_file::{Tensor, TensorFile, WeightsInfo},
     train::{Evaluation, Evaluator, Pictures},
 };
@@ -122,7 +123,8 @@ impl Evaluate {
     }
 
     fn print(&self, victim: &Victim, dataset: &Dataset, evaluation: &Evaluation) -> anyhow::Result<()> {
-        let (accuracy, [low, high]) = (evaluation.accuracy(), evaluation.interval());
+        let accuracy = evaluation.accuracy();
+        let [low, high] = share_interval_95(evaluation.right, evaluation.pictures);
         if self.json {
             return print_json(&json!({
                 "architecture": victim.model.name,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use clap::Args;
 
-use super::{encoder::naming_error, misuse, naming_options::Choice, progress::Progress};
+use super::{clip_options::naming_error, misuse, naming_options::Choice, progress::Progress};
 use crate::{
     attack::{
         config::{AttackConfig, LabelStrategy, Optimiser},

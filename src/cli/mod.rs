@@ -13,7 +13,6 @@ mod data_options;
 mod defence_options;
 mod device;
 mod devices;
-mod encoder;
 mod evaluate;
 mod experiment;
 mod guidance_options;
@@ -108,6 +107,11 @@ impl Display for Misuse {
 }
 
 impl std::error::Error for Misuse {}
+
+/// Says something beside the result, on standard error.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "note: {text}");
+}
 
 /// An error of exit code 2.
 fn misuse(message: impl Display) -> anyhow::Error {

@@ -6,16 +6,15 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    clip_options::ClipOptions,
-    encoder::{naming_error, note},
-    misuse,
+    clip_options::{ClipOptions, naming_error},
+    misuse, note,
     options::DeviceOptions,
     print_json, print_line,
     progress::Progress,
 };
 use crate::{
     clip::{
-        Activation, ClipError,
+        ClipError,
         zero_shot::{Names, check_labels, check_size, name_pictures},
     },
     data::{Picture, atomic},
@@ -39,9 +38,6 @@ pub struct Name {
     /// Names to choose from, as in dog,cat,airplane
     #[arg(long, value_name = "NAME,NAME", required = true, allow_hyphen_values = true)]
     labels: String,
-    /// Activation of the model's hidden layers, where no config.json says
-    #[arg(long, value_enum)]
-    activation: Option<Activation>,
     /// PNG or JPEG files
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
@@ -75,7 +71,7 @@ impl Name {
         for image in &self.images {
             check_size(&image.display().to_string(), Picture::read_size(image)?)?;
         }
-        let encoder = self.clip.open(self.activation)?;
+        let encoder = self.clip.open()?;
         let device = self.device.device.open()?;
         let pictures = self
             .images

@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use super::{misuse, training_options::pictures_error};
 use crate::{
-    data::Dataset,
+    data::{Dataset, same_name, spoken},
     train::{Part, Pictures},
 };
 
@@ -33,7 +33,7 @@ impl NamedPath {
     /// underscores.
     pub fn read(&self, shape: [usize; 3]) -> anyhow::Result<Pictures> {
         let mut dataset = Dataset::open(&self.path)?;
-        dataset.class_names.iter_mut().for_each(|name| *name = name.replace('_', " "));
+        dataset.class_names.iter_mut().for_each(|name| *name = spoken(name));
         let classes = dataset.class_names.len();
         let mut pictures = Pictures::read(&dataset, shape, classes, None).map_err(pictures_error)?;
         pictures.parts[0].name = self.name.clone();
@@ -53,7 +53,7 @@ impl NamedPath {
         })?;
         let mut own = self.read(shape)?;
         let expected: Vec<&String> = part.classes.iter().map(|&class| &all.class_names[class]).collect();
-        let same = |(a, b): (&String, &&String)| a.to_lowercase() == b.to_lowercase();
+        let same = |(a, b): (&String, &&String)| same_name(a, b);
         if own.class_names.len() != expected.len() || !own.class_names.iter().zip(&expected).all(same) {
             let found = &own.class_names;
             return Err(misuse(format!(

@@ -1,13 +1,14 @@
 //! Options of naming: what a reconstruction shows, in words.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
-use super::{encoder, misuse};
+use super::{
+    clip_options::{CandidateNames, ClipOptions},
+    misuse, note,
+};
 use crate::{
     clip::{
-        Activation, ClipError, Encoder, Templates, builtin,
+        ClipError, Encoder, Templates,
         zero_shot::{Namer, check_labels},
     },
     device::Device,
@@ -33,19 +34,10 @@ pub enum AggregationChoice {
 /// What the label indices mean.
 #[derive(Args, Clone, Debug)]
 pub struct NamingOptions {
-    /// What names the pictures: a CLIP's safetensors file, a folder with model.safetensors (and config.json), a name
-    /// from `gia-gpu weights list`, or builtin (default: builtin)
-    #[arg(long, value_name = "PATH|builtin")]
-    clip: Option<PathBuf>,
-    /// Candidate names for the label indices, as in dog,cat,airplane (default: the data set's class names)
-    #[arg(long, value_name = "NAME,NAME", allow_hyphen_values = true)]
-    names: Option<String>,
-    /// Sentences that names are put into: CLIP's 80 for ImageNet, the name alone, or a file with one a line and {} in it
-    #[arg(long, value_name = "FILE|imagenet|plain", default_value = "imagenet")]
-    templates: PathBuf,
-    /// Activation of the CLIP's hidden layers, where no config.json says
-    #[arg(long, value_enum)]
-    clip_activation: Option<Activation>,
+    #[command(flatten)]
+    clip: ClipOptions,
+    #[command(flatten)]
+    names: CandidateNames,
     /// How names are given to label indices; the report has both
     #[arg(long, value_enum, default_value = "greedy")]
     pub assignment: AssignmentChoice,
@@ -80,7 +72,7 @@ impl Choice {
     ) -> Result<Vec<f32>, ClipError> {
         let names = check_labels(names)?;
         let found = self.encoder.name_features(device, &names, &self.templates, progress)?;
-        found.notes.iter().for_each(|text| encoder::note(text));
+        found.notes.iter().for_each(|text| note(text));
         Ok(found.vectors)
     }
 }
@@ -104,29 +96,27 @@ impl NamingOptions {
         if self.no_names {
             return Ok(None);
         }
-        let templates = encoder::templates(&self.templates)?;
-        let explicit = self.clip.is_some() || self.names.is_some();
-        let names = match (&self.names, class_names) {
-            (Some(names), _) => names.split(',').map(String::from).collect(),
-            (None, Some(names)) => names.to_vec(),
-            (None, None) if explicit => {
+        let templates = self.clip.templates()?;
+        let explicit = self.clip.is_given() || self.names.are_given();
+        let names = match self.names.of(class_names) {
+            Some(names) => names,
+            None if explicit => {
                 return Err(misuse("--clip needs candidate names: give --names dog,cat,…"));
             }
-            (None, None) => {
+            None => {
                 left_out(&"give candidate names with --names dog,cat,…");
                 return Ok(None);
             }
         };
         let names = match check_labels(&names) {
             Ok(names) => names,
-            Err(error) if explicit => return Err(encoder::naming_error(self.names_option(), error)),
+            Err(error) if explicit => return Err(self.names.error(error)),
             Err(error) => {
                 left_out(&error);
                 return Ok(None);
             }
         };
-        let clip = self.clip.clone().unwrap_or_else(|| builtin::NAME.into());
-        match encoder::open(&clip, self.clip_activation) {
+        match self.clip.open() {
             Ok(encoder) => Ok(Some(Choice { encoder, names, templates, explicit })),
             Err(error) if !explicit => {
                 left_out(&format!("{error:#}"));
@@ -134,11 +124,6 @@ impl NamingOptions {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Where the names come from, for a message.
-    fn names_option(&self) -> &'static str {
-        if self.names.is_some() { "--names" } else { "class names of the data set (others by --names)" }
     }
 
     /// One-to-one naming of so many label indices at least needs as many names.
@@ -165,7 +150,7 @@ impl NamingOptions {
         let Choice { encoder, names, templates, explicit } = choice;
         match Namer::new(device, &**encoder, names, templates, pictures, progress) {
             Ok(namer) => Ok(Some(namer)),
-            Err(error) if *explicit => Err(encoder::naming_error(self.names_option(), error)),
+            Err(error) if *explicit => Err(self.names.error(error)),
             Err(error) => {
                 left_out(&error);
                 Ok(None)

@@ -11,7 +11,7 @@ use super::{
     preprocess,
 };
 use crate::{
-    data::Normalisation,
+    data::{Normalisation, place_of_name},
     device::Device,
     nn::{
         Mode, Model, Options,
@@ -137,10 +137,9 @@ impl Bank {
         })
     }
 
-    /// The index of a concept, upper or lower case.
+    /// The index of a concept.
     pub fn concept(&self, name: &str) -> Option<usize> {
-        let name = name.to_lowercase();
-        self.about.concepts.iter().position(|concept| concept.to_lowercase() == name)
+        place_of_name(&self.about.concepts, name)
     }
 
     /// Names that are written like this one.

@@ -67,7 +67,7 @@ impl Clip {
                 Activation::Gelu => "GELU",
             };
             notes.push(format!(
-                "{}: no config.json or open_clip_config.json says the activation: {name} assumed (--activation changes it)",
+                "{}: no config.json or open_clip_config.json says the activation: {name} assumed (--clip-activation changes it)",
                 path.display()
             ));
         }

@@ -1,7 +1,10 @@
 //! Names for pictures that no training saw: softmax over names of scale × cosine (Radford 2021, §3.1).
 
 use super::{ClipError, Encoder, ImageEncoder, Templates, encoder::directions};
-use crate::{data::Picture, device::Device};
+use crate::{
+    data::{Picture, same_name},
+    device::Device,
+};
 
 /// Smallest side of a picture that something could be seen on.
 const SMALLEST: usize = 2;
@@ -92,7 +95,7 @@ impl<'e> Namer<'e> {
             for (call, feature) in calls.iter().zip(features.chunks(width)) {
                 let direction = directions(feature, width, || call.clone())?;
                 let cosine: Vec<f64> = self.vectors.chunks(width).map(|name| dot(&direction, name)).collect();
-                found.probabilities.push(softmax(&cosine, f64::from(self.encoder.scale())));
+                found.probabilities.push(probabilities(&cosine, f64::from(self.encoder.scale())));
                 found.cosine.push(cosine);
             }
             progress("pictures", found.cosine.len(), count);
@@ -136,7 +139,7 @@ pub fn check_labels(labels: &[String]) -> Result<Vec<String>, ClipError> {
             return Err(ClipError::EmptyLabel { index: index + 1 });
         }
         // The tokeniser knows no upper case.
-        let same = |other: &String| other.to_lowercase() == label.to_lowercase();
+        let same = |other: &String| same_name(other, label);
         if let Some(first) = labels[..index].iter().position(same) {
             let (first, second) = (first + 1, index + 1);
             return Err(ClipError::DuplicateLabel { label: label.clone(), first, second });
@@ -149,7 +152,8 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
-fn softmax(cosine: &[f64], scale: f64) -> Vec<f64> {
+/// Softmax of scale × cosine over names.
+pub fn probabilities(cosine: &[f64], scale: f64) -> Vec<f64> {
     let largest = cosine.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let exp: Vec<f64> = cosine.iter().map(|c| (scale * (c - largest)).exp()).collect();
     let sum: f64 = exp.iter().sum();

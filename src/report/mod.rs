@@ -15,7 +15,7 @@ pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
     noise_like,
 };
-pub use statistics::Estimate;
+pub use statistics::{Estimate, share_interval_95};
 
 use crate::data::DataError;
 

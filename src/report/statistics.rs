@@ -63,9 +63,25 @@ impl Estimate {
     }
 }
 
+/// Wilson's 95 % interval of a share (Wilson 1927): `right` of `of`.
+pub fn share_interval_95(right: usize, of: usize) -> [f64; 2] {
+    const Z: f64 = 1.959_963_984_540_054;
+    let n = of.max(1) as f64;
+    let p = right as f64 / n;
+    let centre = p + Z * Z / (2.0 * n);
+    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    [-half, half].map(|side| (centre + side) / (1.0 + Z * Z / n))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Estimate;
+    use super::{Estimate, share_interval_95};
+
+    #[test]
+    fn the_interval_of_a_share_is_wilsons() {
+        let [low, high] = share_interval_95(9, 10);
+        assert!((low - 0.596).abs() < 1e-3 && (high - 0.982).abs() < 1e-3, "{low} {high}");
+    }
 
     #[test]
     fn interval_of_a_constant_is_that_constant() {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Accuracy, Assignment, Similarity};
+use crate::data::same_name;
 
 /// Names of label indices, from every batch alone and from all together.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -109,7 +110,7 @@ impl IndexNaming {
                 Assignment::OneToOne => one_to_one.as_ref().unwrap_or(&greedy),
             };
             let truth = truth.get(index).cloned().flatten();
-            let same = |truth: &String| truth.trim().to_lowercase() == chosen.name.trim().to_lowercase();
+            let same = |truth: &String| same_name(truth, &chosen.name);
             IndexNaming {
                 index,
                 reconstructions: similarity.counts[i],

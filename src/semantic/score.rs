@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Assignment, Seen, SemanticError, Similarity};
-use crate::{random, report::Estimate};
+use crate::{data::place_of_name, random, report::Estimate};
 
 const RESAMPLES: usize = 2_000;
 /// Steps that all one-to-one assignments of an interval may take; below so many resamples there is none.
@@ -23,12 +23,9 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// `of_indices`: what each index means. Names are equal whatever their case.
+    /// `of_indices`: what each index means.
     pub fn new(of_indices: &[Option<String>], candidates: &[String]) -> Truth {
-        let column = |name: &Option<String>| {
-            let name = name.as_ref()?.trim().to_lowercase();
-            candidates.iter().position(|candidate| candidate.trim().to_lowercase() == name)
-        };
+        let column = |name: &Option<String>| place_of_name(candidates, name.as_ref()?);
         Truth { columns: of_indices.iter().map(column).collect() }
     }
 

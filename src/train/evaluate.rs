@@ -102,15 +102,6 @@ impl Evaluation {
     pub fn accuracy(&self) -> f64 {
         self.right as f64 / self.pictures.max(1) as f64
     }
-
-    /// Wilson's 95 % interval of [`Evaluation::accuracy`].
-    pub fn interval(&self) -> [f64; 2] {
-        const Z: f64 = 1.959_963_984_540_054;
-        let (n, p) = (self.pictures.max(1) as f64, self.accuracy());
-        let centre = p + Z * Z / (2.0 * n);
-        let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-        [-half, half].map(|side| (centre + side) / (1.0 + Z * Z / n))
-    }
 }
 
 #[cfg(test)]
@@ -126,12 +117,5 @@ mod tests {
         let expected = (2f64.ln() + (4f64 / 3.0).ln() + (1.0 + 1f64.exp()).ln()) / 3.0;
         assert!((found.cross_entropy - expected).abs() < 1e-7, "{}", found.cross_entropy);
         assert!(evaluation(vec![0.0, f32::NAN], &[0], 2).is_err());
-    }
-
-    #[test]
-    fn the_interval_is_wilsons() {
-        let found = Evaluation { logits: vec![], right: 9, cross_entropy: 0.0, pictures: 10 };
-        let [low, high] = found.interval();
-        assert!((low - 0.596).abs() < 1e-3 && (high - 0.982).abs() < 1e-3, "{low} {high}");
     }
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::{
-    data::{DataError, Dataset, Normalisation},
+    data::{DataError, Dataset, Normalisation, add_name},
     device::{DeviceError, host},
 };
 
@@ -79,13 +79,7 @@ impl Pictures {
         let shape = sets[0].shape;
         let mut all = Pictures { shape, bytes: vec![], labels: vec![], class_names: vec![], parts: vec![] };
         for set in sets {
-            let classes = set.class_names.iter().map(|name| {
-                let same = |known: &String| known.to_lowercase() == name.to_lowercase();
-                all.class_names.iter().position(same).unwrap_or_else(|| {
-                    all.class_names.push(name.clone());
-                    all.class_names.len() - 1
-                })
-            });
+            let classes = set.class_names.iter().map(|name| add_name(&mut all.class_names, name));
             let classes: Vec<usize> = classes.collect();
             all.bytes.extend(set.bytes);
             all.labels.extend(set.labels.iter().map(|&label| classes[label]));

@@ -108,7 +108,7 @@ fn without_a_config_the_shapes_speak_and_the_assumption_is_said() {
         assert_eq!((clip.image.heads, clip.image.width, clip.image.layers), (1, 24, 2));
         assert_eq!((clip.image_size(), clip.context()), (16, 10));
         assert_eq!(clip.image.activation, assumed);
-        assert!(clip.notes[0].contains("--activation"), "{:?}", clip.notes);
+        assert!(clip.notes[0].contains("--clip-activation"), "{:?}", clip.notes);
         let told = Clip::open(&file, Some(Activation::Gelu)).unwrap();
         assert_eq!((told.text.activation, told.notes.len()), (Activation::Gelu, 0));
     }

@@ -7,6 +7,8 @@ use rand::seq::SliceRandom;
 use crate::{
     attack::guidance::Hypothesis,
     cli::misuse,
+    clip::zero_shot::probabilities,
+    data::place_of_name,
     hypotheses::{Kept, Names, most_similar},
     random,
     semantic::{Assignment, Seen, Similarity},
@@ -86,7 +88,8 @@ impl Candidates<'_> {
         beam: usize,
     ) -> anyhow::Result<Trials> {
         let candidates = self.of(number, true_labels)?;
-        let rows = cosine.iter().map(|row| softmax(candidates.iter().map(|&name| scale * row[name])));
+        let of_candidates = |row: &Vec<f64>| candidates.iter().map(|&name| row[name]).collect::<Vec<f64>>();
+        let rows = cosine.iter().map(|row| probabilities(&of_candidates(row), scale));
         let seen = Seen { indices: labels.to_vec(), rows: rows.collect() };
         let similarity = Similarity::of([(&seen, 1.0)].into_iter());
         self.check_count(number, candidates.len(), similarity.indices.len(), one_to_one)?;
@@ -135,7 +138,7 @@ impl Candidates<'_> {
     }
 
     fn place(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|other| other.to_lowercase() == name.trim().to_lowercase())
+        place_of_name(self.names, name)
     }
 
     fn check_count(
@@ -152,12 +155,4 @@ impl Candidates<'_> {
             false => Ok(()),
         }
     }
-}
-
-fn softmax(logits: impl Iterator<Item = f64>) -> Vec<f64> {
-    let logits: Vec<f64> = logits.collect();
-    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let exp: Vec<f64> = logits.iter().map(|l| (l - largest).exp()).collect();
-    let sum: f64 = exp.iter().sum();
-    exp.iter().map(|e| e / sum).collect()
 }

@@ -13,13 +13,14 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
+    clip_options::{CandidateNames, ClipOptions},
     data_options::DataOptions,
     defence_options::DefenceOptions,
-    encoder::{self, naming_error, note},
     experiment::{ClientBatch, Experiment},
     guidance_options::{GuidanceOptions, guidable},
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
+    note,
     options::{DeviceOptions, NormalisationOptions, attack_guided, same_file},
     print_json, print_line,
     progress::Progress,
@@ -32,10 +33,7 @@ use crate::{
         guidance::{Guide as Guiding, Hypothesis},
         invert::{Reconstruction, Target},
     },
-    clip::{
-        Activation, builtin,
-        zero_shot::{Namer, check_labels},
-    },
+    clip::zero_shot::{Namer, check_labels},
     data::Picture,
     device::host,
     report::OutputFolder,
@@ -76,9 +74,8 @@ pub struct Guide {
     attack: AttackOptions,
     #[command(flatten)]
     guidance: GuidanceOptions,
-    /// Candidate names for the label indices, as in dog,cat,airplane (default: the data set's class names)
-    #[arg(long, value_name = "NAME,NAME", allow_hyphen_values = true)]
-    names: Option<String>,
+    #[command(flatten)]
+    names: CandidateNames,
     /// Candidates of each batch: its true names and so many others, drawn from the names by seed. It measures how well
     /// the truth is told from them; an eavesdropper has no such list
     #[arg(long, value_name = "N")]
@@ -89,16 +86,8 @@ pub struct Guide {
     /// Most hypotheses that are tried: those that the unguided reconstruction makes most likely
     #[arg(long, value_name = "N", default_value_t = 100)]
     beam: usize,
-    /// What compares pictures with names: a CLIP's safetensors file, a folder with model.safetensors (and config.json), a
-    /// name from `gia-gpu weights list`, or builtin
-    #[arg(long, value_name = "PATH|builtin", default_value = builtin::NAME)]
-    clip: PathBuf,
-    /// Sentences that names are put into: CLIP's 80 for ImageNet, the name alone, or a file with one a line and {} in it
-    #[arg(long, value_name = "FILE|imagenet|plain", default_value = "imagenet")]
-    templates: PathBuf,
-    /// Activation of the CLIP's hidden layers, where no config.json says
-    #[arg(long, value_enum)]
-    clip_activation: Option<Activation>,
+    #[command(flatten)]
+    clip: ClipOptions,
     /// Seed of weights, class order, starts and distractors
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
@@ -126,7 +115,8 @@ impl Guide {
                 "--out {folder} is the data set: its report would become part of it"
             )));
         }
-        let names = self.candidate_names(&dataset.class_names)?;
+        let names = self.names.of(Some(&dataset.class_names)).unwrap_or_default();
+        let names = check_labels(&names).map_err(|error| self.names.error(error))?;
         let config = self.config()?;
         let protocol = self.protocol.protocol(&GradientInfo::default(), self.data.batch())?;
         let defences = self.defence.defences(&protocol)?;
@@ -152,8 +142,8 @@ impl Guide {
         }
         let bytes = victim.gradient_bytes().saturating_mul(batches.len() as u64);
         host::check(|| format!("holding the gradients of {} batches", batches.len()), bytes)?;
-        let model = encoder::open(&self.clip, self.clip_activation)?;
-        let templates = encoder::templates(&self.templates)?;
+        let model = self.clip.open()?;
+        let templates = self.clip.templates()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
         let bar = Progress::counting("encoding names");
@@ -162,7 +152,7 @@ impl Guide {
             bar.count(done, of);
         });
         bar.finish();
-        let mut namer = namer.map_err(|error| naming_error(self.names_option(), error))?;
+        let mut namer = namer.map_err(|error| self.names.error(error))?;
         namer.notes.iter().for_each(|text| note(text));
 
         // Without guidance first: it restores the labels, says which hypotheses are likely, and is what guidance is
@@ -269,18 +259,5 @@ impl Guide {
         }
         config.guidance = Some(self.guidance.guidance()?);
         Ok(config)
-    }
-
-    fn candidate_names(&self, of_classes: &[String]) -> anyhow::Result<Vec<String>> {
-        let names = match &self.names {
-            Some(names) => names.split(',').map(String::from).collect(),
-            None => of_classes.to_vec(),
-        };
-        check_labels(&names).map_err(|error| naming_error(self.names_option(), error))
-    }
-
-    /// Where the names come from, for a message.
-    fn names_option(&self) -> &'static str {
-        if self.names.is_some() { "--names" } else { "class names of the data set (others by --names)" }
     }
 }

@@ -4,9 +4,9 @@ use super::report::Truth;
 use crate::{
     attack::invert::Reconstruction,
     cli::{
-        encoder::note,
         misuse,
         naming_options::{Choice, NamingOptions},
+        note,
         progress::Progress,
     },
     clip::zero_shot::Namer,

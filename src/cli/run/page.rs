@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     attack::invert::LabelSource,
-    data::Picture,
+    data::{Picture, place_of_name},
     report::{
         Batch, RunReport,
         html::{
@@ -99,7 +99,7 @@ fn name_originals(originals: &mut [Original], truth: &Truth, number: usize) {
 }
 
 fn matrix(semantic: &SemanticReport) -> Section {
-    let column = |name: &String| semantic.names.iter().position(|n| n.to_lowercase() == name.to_lowercase());
+    let column = |name: &String| place_of_name(&semantic.names, name);
     let row = |label: &IndexNaming| Row {
         name: match label.reconstructions {
             1 => format!("label {}", label.index),

@@ -18,11 +18,11 @@ use crate::{
         ClipError, Encoder, Templates,
         calibration::expected_calibration_error,
         conditions::{CONDITIONS, Condition},
-        zero_shot::name_pictures,
+        zero_shot::{name_pictures, probabilities},
     },
-    data::{Dataset, Picture},
+    data::{Dataset, Picture, add_name, spoken},
     device::{Device, DeviceInfo},
-    train::Evaluation,
+    report::share_interval_95,
 };
 
 /// Name the pictures of labelled data sets, as they are and as reconstructions spoil them: how often the right name comes
@@ -86,7 +86,7 @@ impl NameStudy {
     pub fn run(self) -> anyhow::Result<()> {
         check_limit(self.limit)?;
         let (sets, names) = self.sets()?;
-        let encoder = self.clip.open(None)?;
+        let encoder = self.clip.open()?;
         let templates = self.clip.templates()?;
         let device = self.device.open()?;
         let mut rows = vec![];
@@ -112,15 +112,7 @@ impl NameStudy {
             if dataset.is_empty() {
                 return Err(misuse(format!("--data: {} has no pictures", path.display())));
             }
-            let own = dataset.class_names.iter().map(|class| {
-                let class = class.replace('_', " ");
-                let same = |known: &String| known.to_lowercase() == class.to_lowercase();
-                names.iter().position(same).unwrap_or_else(|| {
-                    names.push(class);
-                    names.len() - 1
-                })
-            });
-            let own = own.collect();
+            let own = dataset.class_names.iter().map(|class| add_name(&mut names, &spoken(class))).collect();
             sets.push(Set { name: name.clone(), dataset, own });
         }
         Ok((sets, names))
@@ -173,21 +165,20 @@ fn row(
     let (mut answers, mut right_of_all) = (vec![], 0);
     for (row, label) in cosine.iter().zip(labels) {
         let own: Vec<f64> = set.own.iter().map(|&name| row[name]).collect();
-        let largest = own.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = own.iter().map(|c| (scale * (c - largest)).exp()).sum();
-        answers.push((1.0 / sum, own[label] == largest));
+        let said = probabilities(&own, scale);
+        let surest = said.iter().copied().fold(0.0, f64::max);
+        answers.push((surest, said[label] == surest));
         right_of_all += usize::from(row.iter().all(|&c| c <= own[label]));
     }
     let right = answers.iter().filter(|answer| answer.1).count();
     let pictures = answers.len();
-    let evaluation = Evaluation { logits: vec![], right, cross_entropy: 0.0, pictures };
     Row {
         data: set.name.clone(),
         condition: condition.name,
         pictures,
         names: set.own.len(),
-        top1: evaluation.accuracy(),
-        top1_interval_95: evaluation.interval(),
+        top1: right as f64 / pictures.max(1) as f64,
+        top1_interval_95: share_interval_95(right, pictures),
         top1_among_all: right_of_all as f64 / pictures.max(1) as f64,
         expected_calibration_error: expected_calibration_error(&answers),
     }

@@ -12,10 +12,10 @@ use crate::{
     },
     cli::{
         data_options::DataOptions,
-        encoder::note,
         experiment::{ClientBatch, Experiment, Outcome, read_batches},
         misuse,
         naming_options::NamingOptions,
+        note,
         options::NormalisationOptions,
         run::LabelKnowledge,
     },

@@ -22,8 +22,9 @@ use self::{
     victims::VictimSettings,
 };
 use super::{
-    encoder, misuse,
+    misuse,
     naming_options::{AssignmentChoice, NamingOptions},
+    note,
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
     progress::Progress,
@@ -216,7 +217,7 @@ impl Sweep {
             results::write(&self.out, &finished.iter().flatten().collect::<Vec<_>>(), &device)
         };
         if done > 0 {
-            encoder::note(&format!("{done} of {} cells were finished before", plan.tasks.len()));
+            note(&format!("{done} of {} cells were finished before", plan.tasks.len()));
             write(&finished)?;
         }
         let overview = Overview::new(&plan.victims, &plan.tasks);
@@ -234,7 +235,7 @@ impl Sweep {
                 }
                 // Another cell may need less memory, or have a client that can be attacked.
                 Err(error) => {
-                    encoder::note(&format!("{}: {error:#}", task.cell));
+                    note(&format!("{}: {error:#}", task.cell));
                     failed.push((&task.cell, error));
                 }
             }

@@ -6,8 +6,8 @@ use super::laboratory::Laboratory;
 use crate::{
     attack::invert::Reconstruction,
     cli::{
-        encoder::note,
         experiment::{ClientBatch, read_pictures},
+        note,
         progress::Progress,
     },
     data::Picture,
