@@ -11,7 +11,7 @@ use crate::{
     device::Device,
     federated::{
         Protocol, Victim,
-        defence::{Defence, Defended, adapt},
+        defence::{Defence, Defended, adapt, adapt::View},
         observed::batch_statistics,
     },
     nn::Mode,
@@ -74,17 +74,21 @@ impl Experiment<'_> {
             true => adapt::protocol(self.defences, self.protocol),
             false => *self.protocol,
         };
-        let setting = Setting {
+        use_it(&self.setting(&views, &protocol))
+    }
+
+    /// The same for an eavesdropper who takes the clients to do this.
+    pub fn setting<'s>(&'s self, views: &'s [View], protocol: &'s Protocol) -> Setting<'s> {
+        Setting {
             victim: self.victim,
-            protocol: &protocol,
-            views: &views,
+            protocol,
+            views,
             batch: self.batch(),
             normalisation: self.normalisation,
             config: self.config,
             restarts: self.restarts,
             seed: self.seed,
-        };
-        use_it(&setting)
+        }
     }
 
     pub fn batch(&self) -> usize {

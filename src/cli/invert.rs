@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     attack_options::AttackOptions,
     model_options::ModelOptions,
-    observation::{Observation, Observing},
+    observation::Observing,
     observed::ObservedOptions,
     options::{DeviceOptions, NormalisationOptions, attack},
     print_json, print_line,
@@ -16,10 +16,7 @@ use super::{
     summary,
     threat_options::ThreatOptions,
 };
-use crate::{
-    attack::invert::Setting,
-    report::{Defences, OutputFolder},
-};
+use crate::report::{Defences, OutputFolder};
 
 /// Attack a gradient file: restore labels where they are not given, and reconstruct the pictures.
 #[derive(Args)]
@@ -77,33 +74,22 @@ impl Invert {
             attack: &self.attack,
             normalisation: &self.normalisation,
         };
-        let Observation { victim, protocol, batch, normalisation, config, threat_model, targets } =
-            observing.open()?;
+        let observation = observing.open()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
-        let setting = Setting {
-            victim: &victim,
-            protocol: &protocol,
-            views: &[],
-            batch,
-            normalisation: &normalisation,
-            config: &config,
-            restarts: self.attack.trials,
-            seed: self.seed,
-        };
-        let (found, timing) = attack(&*device, &setting, &targets)?;
-        let [_, height, width] = victim.image_shape();
-        let pictures = normalisation.denormalise(&found[0].best().images, height, width)?;
+        let setting = observation.setting(self.attack.trials, self.seed);
+        let (found, timing) = attack(&*device, &setting, &observation.targets)?;
+        let pictures = observation.pictures(&found)?;
         let study = Study {
             device: &*device,
             setting,
-            threat_model,
+            threat_model: observation.threat_model.clone(),
             data: self.gradient.display().to_string(),
             defences: Defences::default(),
             timing,
             found: &found,
-            pictures: &[pictures],
+            pictures: &pictures,
             truth: None,
             semantic: None,
             guidance: None,

@@ -6,6 +6,7 @@ mod attack_choices;
 mod attack_options;
 mod bench;
 mod capture;
+mod clients;
 mod clip_options;
 mod config;
 mod config_command;

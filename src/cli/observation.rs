@@ -16,10 +16,10 @@ use super::{
 use crate::{
     attack::{
         config::{AttackConfig, StatisticsTarget},
-        invert::Target,
+        invert::{Reconstruction, Setting, Target},
         threat::ThreatModel,
     },
-    data::Normalisation,
+    data::{DataError, Normalisation, Picture},
     device::host,
     federated::{Protocol, Victim, observed::batch_statistics},
     tensor_file::{GradientFile, GradientInfo},
@@ -51,6 +51,28 @@ pub struct Observation {
     pub threat_model: ThreatModel,
     /// One a file.
     pub targets: Vec<Target>,
+}
+
+impl Observation {
+    /// The setting of the attack on these targets.
+    pub fn setting(&self, restarts: usize, seed: u64) -> Setting<'_> {
+        Setting {
+            victim: &self.victim,
+            protocol: &self.protocol,
+            views: &[],
+            batch: self.batch,
+            normalisation: &self.normalisation,
+            config: &self.config,
+            restarts,
+            seed,
+        }
+    }
+
+    /// Reconstructions as pictures, a list a target.
+    pub fn pictures(&self, found: &[Reconstruction]) -> Result<Vec<Vec<Picture>>, DataError> {
+        let [_, height, width] = self.victim.image_shape();
+        found.iter().map(|f| self.normalisation.denormalise(&f.best().images, height, width)).collect()
+    }
 }
 
 impl Observing<'_> {

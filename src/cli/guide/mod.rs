@@ -13,6 +13,7 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
+    clients::{ClientOptions, Clients, check_out},
     clip_options::{CandidateNames, ClipOptions},
     data_options::DataOptions,
     defence_options::DefenceOptions,
@@ -21,11 +22,11 @@ use super::{
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     note,
-    options::{DeviceOptions, NormalisationOptions, attack_guided, same_file},
+    options::{DeviceOptions, NormalisationOptions, attack_guided},
     print_json, print_line,
     progress::Progress,
     protocol_options::ProtocolOptions,
-    threat_options::{Setup, ThreatOptions},
+    threat_options::ThreatOptions,
 };
 use crate::{
     attack::{
@@ -35,10 +36,7 @@ use crate::{
     },
     clip::zero_shot::{Namer, check_labels},
     data::Picture,
-    device::host,
     report::OutputFolder,
-    semantic::ClassOrder,
-    tensor_file::GradientInfo,
 };
 
 use candidates::{Candidates, Reconstructed, Trials};
@@ -109,39 +107,31 @@ impl Guide {
             return Err(misuse("--beam: expected 1 or more, found 0"));
         }
         let dataset = self.data.open()?;
-        if self.data.data.as_ref().is_some_and(|data| same_file(data, &self.out)) {
-            let folder = self.out.display();
-            return Err(misuse(format!(
-                "--out {folder} is the data set: its report would become part of it"
-            )));
-        }
+        check_out(self.data.data.as_deref(), &self.out)?;
         let names = self.names.of(Some(&dataset.class_names)).unwrap_or_default();
         let names = check_labels(&names).map_err(|error| self.names.error(error))?;
         let config = self.config()?;
-        let protocol = self.protocol.protocol(&GradientInfo::default(), self.data.batch())?;
-        let defences = self.defence.defences(&protocol)?;
-        let mut victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
-        let setup = Setup {
-            config: &config,
-            protocol: &protocol,
+        let options = ClientOptions {
+            data: &self.data,
+            victim: &self.victim,
+            protocol: &self.protocol,
+            defence: &self.defence,
+            threat: &self.threat,
+            normalisation: &self.normalisation,
             labels_given: false,
-            adaptive: self.defence.adaptive,
-            batch_norm: victim.has_batch_norm(),
+            shuffled: true,
+            uses: &[],
+            restarts: self.attack.trials,
+            seed: self.seed,
         };
-        let threat_model = self.threat.check(&setup)?;
-        let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let mut batches = self.data.read(&dataset, &victim)?;
-        let order = ClassOrder::shuffled(victim.model.classes, self.seed);
-        order.apply(&mut victim);
-        batches.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
+        let clients = options.open(&dataset, &config)?;
+        let Clients { batches, order, .. } = &clients;
         let truth = order.names(&dataset.class_names);
         let candidates =
             Candidates { names: &names, truth: &truth, distractors: self.distractors, seed: self.seed };
         for (number, batch) in batches.iter().enumerate() {
             candidates.check(number, &batch.labels, self.one_to_one)?;
         }
-        let bytes = victim.gradient_bytes().saturating_mul(batches.len() as u64);
-        host::check(|| format!("holding the gradients of {} batches", batches.len()), bytes)?;
         let model = self.clip.open()?;
         let templates = self.clip.templates()?;
         let folder = OutputFolder::open(&self.out)?;
@@ -158,25 +148,13 @@ impl Guide {
         // Without guidance first: it restores the labels, says which hypotheses are likely, and is what guidance is
         // held against.
         let plain = AttackConfig { guidance: None, ..config.clone() };
-        let unguided = Experiment {
-            device: &*device,
-            victim: &victim,
-            protocol: &protocol,
-            normalisation: &normalisation,
-            config: &plain,
-            batches: &batches,
-            defences: &defences,
-            adaptive: self.defence.adaptive,
-            labels_given: false,
-            restarts: self.attack.trials,
-            seed: self.seed,
-        };
+        let unguided = clients.experiment(&*device, &plain);
         let (losses, targets) = unguided.capture()?;
         let (before, unguided_timing) =
             unguided.with_setting(|s| attack_guided(&*device, s, None, &targets, "reconstructing"))?;
         let seen = unguided.pictures(&before)?;
         let scale = f64::from(model.scale());
-        let trials = self.hypotheses(&candidates, (&mut namer, scale), &batches, &before, &seen)?;
+        let trials = self.hypotheses(&candidates, (&mut namer, scale), batches, &before, &seen)?;
 
         let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(|t| t.meanings()).collect();
         let width = namer.vectors.len() / names.len();
@@ -190,12 +168,12 @@ impl Guide {
         })?;
         let study = Study {
             experiment: guided,
-            threat_model,
+            threat_model: clients.threat_model.clone(),
             data: dataset.name.clone(),
             model: model.model(),
             names: &names,
             truth: &truth,
-            order: &order,
+            order,
             one_to_one: self.one_to_one,
             beam: self.beam,
             distractors: self.distractors,

@@ -6,7 +6,6 @@ use super::{
     report::Study,
 };
 use crate::{
-    attack::invert::Setting,
     cli::{
         guidance_options::{GuideChoice, guidable},
         misuse,
@@ -44,39 +43,26 @@ impl Run {
             attack: &self.attack,
             normalisation: &self.normalisation,
         };
-        let Observation { victim, protocol, batch, normalisation, mut config, threat_model, targets } =
-            observing.open()?;
+        let mut observation = observing.open()?;
         if self.guide.is_some() {
-            guidable(&config)?;
+            guidable(&observation.config)?;
         }
-        config.guidance = self.guidance()?;
+        observation.config.guidance = self.guidance()?;
+        let Observation { victim, batch, targets, .. } = &observation;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
         let parts =
             Parts { device: &*device, options: &self.naming, choice: choice.as_ref(), seed: self.seed };
         let namer = parts.namer(batch * targets.len())?;
 
-        let setting = Setting {
-            victim: &victim,
-            protocol: &protocol,
-            views: &[],
-            batch,
-            normalisation: &normalisation,
-            config: &config,
-            restarts: self.attack.trials,
-            seed: self.seed,
-        };
+        let setting = observation.setting(self.attack.trials, self.seed);
         let meanings = self
             .guide
             .as_ref()
             .map(|guide| guide.meanings(victim.model.classes, &[])?.encoded(choice.as_ref(), &*device))
             .transpose()?;
-        let (found, timing) = attack_towards(&*device, &setting, meanings.as_ref(), &targets)?;
-        let [_, height, width] = victim.image_shape();
-        let pictures = found
-            .iter()
-            .map(|f| normalisation.denormalise(&f.best().images, height, width))
-            .collect::<Result<Vec<_>, _>>()?;
+        let (found, timing) = attack_towards(&*device, &setting, meanings.as_ref(), targets)?;
+        let pictures = observation.pictures(&found)?;
         let semantic = namer
             .map(|mut namer| name_labels(&parts, &mut namer, &found, &pictures, None, &[]))
             .transpose()?;
@@ -84,7 +70,7 @@ impl Run {
         let study = Study {
             device: &*device,
             setting,
-            threat_model,
+            threat_model: observation.threat_model.clone(),
             data: paths.join(", "),
             defences: Defences::default(),
             timing,

@@ -6,24 +6,16 @@ use super::{
     report::{Study, Truth, defences_record},
 };
 use crate::{
-    attack::{
-        invert::Setting,
-        threat::{Knowledge, Use},
-    },
+    attack::threat::{Knowledge, Use},
     cli::{
-        data_options::DataOptions,
-        experiment::{Experiment, read_pictures},
+        clients::{ClientOptions, Clients, check_out},
+        experiment::read_pictures,
         guidance_options::GuideChoice,
         misuse,
-        options::same_file,
-        threat_options::Setup,
     },
-    data::Dataset,
-    device::host,
+    data::{Dataset, Picture},
     federated::Victim,
     report::OutputFolder,
-    semantic::ClassOrder,
-    tensor_file::GradientInfo,
 };
 
 impl Run {
@@ -32,41 +24,29 @@ impl Run {
             return Err(misuse("--kind says what a file of --gradient holds: there is none"));
         }
         let dataset = self.data.open()?;
-        if self.data.data.as_ref().is_some_and(|data| same_file(data, &self.out)) {
-            let folder = self.out.display();
-            return Err(misuse(format!(
-                "--out {folder} is the data set: its report would become part of it"
-            )));
-        }
+        check_out(self.data.data.as_deref(), &self.out)?;
         if self.is_demonstration() {
             let most = (dataset.len() / self.data.batch()).clamp(1, DEMONSTRATION_BATCHES);
             self.data.batches.get_or_insert(most);
         }
         let config = self.attack_config()?;
-        let protocol = self.protocol.protocol(&GradientInfo::default(), self.data.batch())?;
-        let defences = self.defence.defences(&protocol)?;
-        let mut victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
-        let labels_given = self.labels == LabelKnowledge::Given;
-        let setup = Setup {
-            config: &config,
-            protocol: &protocol,
-            labels_given,
-            adaptive: self.defence.adaptive,
-            batch_norm: victim.has_batch_norm(),
-        };
         let oracle = Use::new(Knowledge::TrueNames, "guidance by the true names (--guide oracle)");
-        let more = if self.guide == Some(GuideChoice::Oracle) { vec![oracle] } else { vec![] };
-        let threat_model = self.threat.check_with(&setup, &more)?;
-        let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let mut batches = self.data.read(&dataset, &victim)?;
-        let order = match self.class_order {
-            ClassOrderChoice::Shuffled => ClassOrder::shuffled(victim.model.classes, self.seed),
-            ClassOrderChoice::DataSet => ClassOrder::kept(victim.model.classes),
+        let uses = if self.guide == Some(GuideChoice::Oracle) { vec![oracle] } else { vec![] };
+        let options = ClientOptions {
+            data: &self.data,
+            victim: &self.victim,
+            protocol: &self.protocol,
+            defence: &self.defence,
+            threat: &self.threat,
+            normalisation: &self.normalisation,
+            labels_given: self.labels == LabelKnowledge::Given,
+            shuffled: self.class_order == ClassOrderChoice::Shuffled,
+            uses: &uses,
+            restarts: self.attack.trials,
+            seed: self.seed,
         };
-        order.apply(&mut victim);
-        batches.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
-        let bytes = victim.gradient_bytes().saturating_mul(batches.len() as u64);
-        host::check(|| format!("holding the gradients of {} batches", batches.len()), bytes)?;
+        let clients = options.open(&dataset, &config)?;
+        let Clients { victim, batches, order, .. } = &clients;
         let choice = self.naming.open(Some(&dataset.class_names))?;
         if let Some(choice) = &choice {
             let held: std::collections::BTreeSet<usize> =
@@ -77,26 +57,14 @@ impl Run {
         let device = self.device.open()?;
         let names = order.names(&dataset.class_names);
         let unrelated = match choice {
-            Some(_) if batches.len() == 1 => unrelated(&dataset, &victim, &batches[0].indices)?,
+            Some(_) if batches.len() == 1 => unrelated(&dataset, victim, &batches[0].indices)?,
             _ => vec![],
         };
         let parts =
             Parts { device: &*device, options: &self.naming, choice: choice.as_ref(), seed: self.seed };
         let namer = parts.namer(self.data.batch() * batches.len())?;
 
-        let experiment = Experiment {
-            device: &*device,
-            victim: &victim,
-            protocol: &protocol,
-            normalisation: &normalisation,
-            config: &config,
-            batches: &batches,
-            defences: &defences,
-            adaptive: self.defence.adaptive,
-            labels_given,
-            restarts: self.attack.trials,
-            seed: self.seed,
-        };
+        let experiment = clients.experiment(&*device, &config);
         let meanings = self.guide.as_ref().map(|guide| {
             let held = |index| batches.iter().any(|b| b.labels.contains(&index));
             let meanings = guide.meanings(victim.model.classes, &names)?;
@@ -106,7 +74,7 @@ impl Run {
         let meanings = meanings.transpose()?;
         let outcome = experiment.run_guided(meanings.as_ref())?;
         let pictures = experiment.pictures(&outcome.found)?;
-        let truth = Truth { batches: &batches, losses: &outcome.losses, names: &names, order: &order };
+        let truth = Truth { batches, losses: &outcome.losses, names: &names, order };
         let semantic = namer
             .map(|mut namer| {
                 name_labels(&parts, &mut namer, &outcome.found, &pictures, Some(&truth), &unrelated)
@@ -114,19 +82,10 @@ impl Run {
             .transpose()?;
         let study = Study {
             device: &*device,
-            setting: Setting {
-                victim: &victim,
-                protocol: &protocol,
-                views: &[],
-                batch: experiment.batch(),
-                normalisation: &normalisation,
-                config: &config,
-                restarts: self.attack.trials,
-                seed: self.seed,
-            },
-            threat_model,
+            setting: experiment.setting(&[], &clients.protocol),
+            threat_model: clients.threat_model.clone(),
             data: dataset.name.clone(),
-            defences: defences_record(&defences, self.defence.adaptive),
+            defences: defences_record(&clients.defences, clients.adaptive),
             timing: outcome.timing,
             found: &outcome.found,
             pictures: &pictures,
@@ -139,11 +98,7 @@ impl Run {
 }
 
 /// As many pictures as the batch has, from those that are not in it.
-fn unrelated(
-    dataset: &Dataset,
-    victim: &Victim,
-    batch: &[usize],
-) -> anyhow::Result<Vec<crate::data::Picture>> {
+fn unrelated(dataset: &Dataset, victim: &Victim, batch: &[usize]) -> anyhow::Result<Vec<Picture>> {
     let others: Vec<usize> = (0..dataset.len()).filter(|i| !batch.contains(i)).take(batch.len()).collect();
     read_pictures(dataset, victim, &others)
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     attack::threat::ThreatModel,
-    cli::{defence_options, misuse, options::same_file, run::LabelKnowledge, threat_options::Setup},
+    cli::{clients::check_out, defence_options, misuse, run::LabelKnowledge, threat_options::Setup},
     clip::zero_shot::Namer,
     data::{BatchRule, Dataset, Picture, samples},
     report::noise_like,
@@ -42,12 +42,7 @@ impl Sweep {
             Some(path) => Dataset::open(path)?,
             None => samples(),
         };
-        if self.data.as_ref().is_some_and(|data| same_file(data, &self.out)) {
-            return Err(misuse(format!(
-                "--out {} is the data set: its results would become part of it",
-                self.out.display()
-            )));
-        }
+        check_out(self.data.as_deref(), &self.out)?;
         let seeds: Vec<u64> = numbers("--seeds", &self.seeds)?;
         let defences = victims::defences(&self.defences)?;
         if self.adaptive && defences.iter().all(|d| d.defences.is_empty()) {
