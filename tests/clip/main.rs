@@ -1,6 +1,8 @@
 //! CLIP on the engine against `transformers` and `open_clip`, its tokeniser and its preprocessing against theirs, and
 //! what a file that is no CLIP is told. Figures of `tests/fixtures/make_clip.py`.
 
+#[path = "../common/colours.rs"]
+mod colours;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/devices.rs"]

@@ -2,55 +2,17 @@
 
 use gia_gpu::{
     clip::{
-        ClipError, Encoder, NameFeatures, Templates,
+        ClipError, Templates,
         zero_shot::{Names, name_pictures},
     },
-    data::{Normalisation, Picture},
-    device::{Device, cpu::Cpu},
-    tape::{Tape, Var},
+    data::Picture,
+    device::cpu::Cpu,
 };
 
-/// Features are the mean of each colour; "red" means red alone, and so on.
-struct Colours(Normalisation);
-
-impl Encoder for Colours {
-    fn model(&self) -> String {
-        "colours".into()
-    }
-
-    fn scale(&self) -> f32 {
-        10.0
-    }
-
-    fn image_size(&self) -> usize {
-        4
-    }
-
-    fn normalisation(&self) -> &Normalisation {
-        &self.0
-    }
-
-    fn encode_image<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>) {
-        let batch = tape.shape(pixels)[0];
-        let mean = tape.mean(pixels, &[2, 3]);
-        (tape.reshape(mean, &[batch, 3]), vec![])
-    }
-
-    fn name_features(
-        &self,
-        _: &dyn Device,
-        labels: &[String],
-        _: &Templates,
-        _: &mut dyn FnMut(usize, usize),
-    ) -> Result<NameFeatures, ClipError> {
-        let colours = ["red", "green", "blue"];
-        let row = |label: &String| colours.map(|colour| f32::from(u8::from(colour == label)));
-        Ok(NameFeatures { vectors: labels.iter().flat_map(row).collect(), notes: vec![] })
-    }
-}
+use crate::colours::Colours;
 
 fn name(labels: &[&str], pictures: Vec<Picture>) -> Result<Names, ClipError> {
-    let encoder = Colours(Normalisation::new(vec![0.0; 3], vec![1.0; 3]).unwrap());
+    let encoder = Colours::new();
     let labels: Vec<String> = labels.iter().map(|label| label.to_string()).collect();
     let pictures = pictures.into_iter().enumerate().map(|(i, picture)| (format!("picture {i}"), Ok(picture)));
     let templates = Templates::plain();

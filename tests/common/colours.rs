@@ -1,0 +1,54 @@
+//! A naming model whose every number is known.
+
+use gia_gpu::{
+    clip::{ClipError, Encoder, NameFeatures, Templates},
+    data::Normalisation,
+    device::Device,
+    tape::{Tape, Var},
+};
+
+pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
+
+/// Features are the mean of each colour; "red" means red alone, and so on.
+pub struct Colours(Normalisation);
+
+impl Colours {
+    pub fn new() -> Colours {
+        Colours(Normalisation::new(vec![0.0; 3], vec![1.0; 3]).unwrap())
+    }
+}
+
+impl Encoder for Colours {
+    fn model(&self) -> String {
+        "colours".into()
+    }
+
+    fn scale(&self) -> f32 {
+        10.0
+    }
+
+    fn image_size(&self) -> usize {
+        4
+    }
+
+    fn normalisation(&self) -> &Normalisation {
+        &self.0
+    }
+
+    fn encode_image<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>) {
+        let batch = tape.shape(pixels)[0];
+        let mean = tape.mean(pixels, &[2, 3]);
+        (tape.reshape(mean, &[batch, 3]), vec![])
+    }
+
+    fn name_features(
+        &self,
+        _: &dyn Device,
+        labels: &[String],
+        _: &Templates,
+        _: &mut dyn FnMut(usize, usize),
+    ) -> Result<NameFeatures, ClipError> {
+        let row = |label: &String| COLOURS.map(|colour| f32::from(u8::from(colour == label)));
+        Ok(NameFeatures { vectors: labels.iter().flat_map(row).collect(), notes: vec![] })
+    }
+}

@@ -1,0 +1,16 @@
+//! Training: one step against its definition, running statistics, checkpoints, and what goes wrong.
+
+mod pictures;
+mod steps;
+mod training;
+
+use gia_gpu::{
+    federated::{Request, Victim},
+    nn::Options,
+};
+
+fn victim(name: &str, options: &str, image: [usize; 3], classes: usize) -> Victim {
+    let options: Options = options.parse().unwrap();
+    let request = Request { name: name.into(), options, image: Some(image), classes: Some(classes) };
+    Victim::from_seed(&request, 7).unwrap()
+}
