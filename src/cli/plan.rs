@@ -31,6 +31,7 @@ use crate::{
     nn::Model,
     plan::Plan,
     tensor_file::GradientInfo,
+    train::{Recipe, Step},
 };
 
 /// Show the steps of one attack iteration: kernel, shapes, FLOPs, bytes, and totals.
@@ -46,6 +47,9 @@ pub struct PlanCommand {
     /// Pictures in the batch
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: usize,
+    /// A step of training (SGD with momentum, batch norm in train mode) in place of an attack's iteration
+    #[arg(long)]
+    training: bool,
     /// Run so many iterations on the CPU, with numbers drawn from N(0,0.01), and print how long each step took
     #[arg(long, value_name = "N")]
     time: Option<usize>,
@@ -58,28 +62,12 @@ impl PlanCommand {
     pub fn run(self) -> anyhow::Result<()> {
         check_batch(self.batch)?;
         let request = self.model.request(&Known::default())?;
-        let config = self.attack.config(&request.name)?;
-        let (batch, trials) = (self.batch, self.attack.trials);
-        if batch * trials > MAX_BATCH {
-            return Err(misuse(format!(
-                "--batch {batch} × --trials {trials}: expected at most {MAX_BATCH} pictures"
-            )));
-        }
-        let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
         let classes = request.classes.unwrap_or(DEFAULT_CLASSES);
         check_classes(classes).map_err(misuse)?;
         let model = Model::new(&request.name, &request.options, request.image, classes).map_err(misuse)?;
-        let scene =
-            Scene { model: &model, protocol: &protocol, config: &config, views: &[], weighted: false };
-        let joint = config.labels == LabelStrategy::Joint;
-        let mut problem = Problem::new(&scene, Sizes::one_target(trials, batch, joint));
-        let plan = match Adam::of(config.optimiser, 0) {
-            Some(adam) => {
-                let bounds = Normalisation::default().for_channels(model.image[0]).bounds();
-                let bounds = config.clamp.then_some(bounds.as_slice());
-                adam::Iteration::new(&mut problem, adam, config.iterations, bounds).plan
-            }
-            None => lbfgs::plan(&problem),
+        let plan = match self.training {
+            true => Step::plan(&model, &Recipe { batch: self.batch, ..Recipe::default() }),
+            false => self.iteration(&model)?,
         };
         if let Some(folder) = &self.shaders {
             write_shaders(&plan, folder)?;
@@ -88,6 +76,29 @@ impl PlanCommand {
             None => print_line(plan.dump().trim_end()),
             Some(runs) => print_line(timed(&plan, runs)?.trim_end()),
         }
+    }
+
+    /// One iteration of the attack.
+    fn iteration(&self, model: &Model) -> anyhow::Result<Plan> {
+        let config = self.attack.config(&model.name)?;
+        let (batch, trials) = (self.batch, self.attack.trials);
+        if batch * trials > MAX_BATCH {
+            return Err(misuse(format!(
+                "--batch {batch} × --trials {trials}: expected at most {MAX_BATCH} pictures"
+            )));
+        }
+        let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
+        let scene = Scene { model, protocol: &protocol, config: &config, views: &[], weighted: false };
+        let joint = config.labels == LabelStrategy::Joint;
+        let mut problem = Problem::new(&scene, Sizes::one_target(trials, batch, joint));
+        Ok(match Adam::of(config.optimiser, 0) {
+            Some(adam) => {
+                let bounds = Normalisation::default().for_channels(model.image[0]).bounds();
+                let bounds = config.clamp.then_some(bounds.as_slice());
+                adam::Iteration::new(&mut problem, adam, config.iterations, bounds).plan
+            }
+            None => lbfgs::plan(&problem),
+        })
     }
 }
 

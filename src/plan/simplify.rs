@@ -147,9 +147,11 @@ impl Rebuild {
                         let negated = input(1).inputs[0];
                         Some(self.node(Op::Binary(Binary::Sub), vec![inputs[0], negated], shape.to_vec()))
                     }
+                    _ if inputs[0] == inputs[1] => self.product(inputs[0], 2.0, shape),
                     _ => None,
                 },
             },
+            Op::Reduce(Reduce::Sum, axes) => self.sum(inputs[0], axes, shape),
             Op::Binary(Binary::Sub) if c(1) == Some(0.0) => Some(inputs[0]),
             Op::Binary(Binary::Sub) if c(0) == Some(0.0) => {
                 Some(self.node(Op::Unary(Unary::Neg), vec![inputs[1]], shape.to_vec()))
@@ -189,6 +191,68 @@ impl Rebuild {
             },
             _ => None,
         }
+    }
+
+    /// A sum whose terms share a factor, or that is known to vanish: `Σ s·x = s·Σ x`, `Σ (x − mean x) = 0`.
+    fn sum(&mut self, x: Var, axes: &[usize], shape: &[usize]) -> Option<Var> {
+        let node = self.tape.node(x).clone();
+        match node.op {
+            Op::Unary(Unary::Neg) => {
+                let sum = self.node(Op::Reduce(Reduce::Sum, axes.into()), node.inputs, shape.to_vec());
+                Some(self.node(Op::Unary(Unary::Neg), vec![sum], shape.to_vec()))
+            }
+            Op::Binary(Binary::Mul) => {
+                let [a, b] = node.inputs[..] else { return None };
+                let (term, factor) = match (self.common(a, axes, shape), self.common(b, axes, shape)) {
+                    (Some(factor), _) => (b, factor),
+                    (_, Some(factor)) => (a, factor),
+                    _ => return None,
+                };
+                let sum = self.node(Op::Reduce(Reduce::Sum, axes.into()), vec![term], shape.to_vec());
+                Some(self.node(Op::Binary(Binary::Mul), vec![sum, factor], shape.to_vec()))
+            }
+            Op::Binary(Binary::Sub) if self.is_mean(node.inputs[1], node.inputs[0], axes) => {
+                Some(self.unique(Op::Scalar(0.0.into()), vec![], shape.to_vec()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is the same all along `axes`, in the shape that is left of them.
+    fn common(&mut self, x: Var, axes: &[usize], shape: &[usize]) -> Option<Var> {
+        let node = self.tape.node(x).clone();
+        match node.op {
+            Op::Scalar(_) => Some(self.unique(node.op, vec![], shape.to_vec())),
+            Op::Broadcast => {
+                let small = node.inputs[0];
+                let from = self.tape.shape(small).to_vec();
+                let fits = from.len() == shape.len() && axes.iter().all(|&a| from[a] == 1);
+                match fits {
+                    true if from == shape => Some(small),
+                    true => Some(self.node(Op::Broadcast, vec![small], shape.to_vec())),
+                    false => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether `m` is the mean of `x` over `axes`, broadcast.
+    fn is_mean(&self, m: Var, x: Var, axes: &[usize]) -> bool {
+        let broadcast = self.tape.node(m);
+        let Some(&mean) = broadcast.inputs.first() else { return false };
+        let mean = self.tape.node(mean);
+        if broadcast.op != Op::Broadcast || mean.op != Op::Binary(Binary::Mul) {
+            return false;
+        }
+        let count: usize = axes.iter().map(|&a| self.tape.shape(x)[a]).product();
+        let is_sum = |v: Var| {
+            let node = self.tape.node(v);
+            node.inputs[..] == [x] && node.op == Op::Reduce(Reduce::Sum, axes.into())
+        };
+        let is_share = |v: Var| self.constant(v) == Some(1.0 / count as f64);
+        let [a, b] = mean.inputs[..] else { return false };
+        is_sum(a) && is_share(b) || is_sum(b) && is_share(a)
     }
 
     /// `k · x` where `x` is itself scaled or negated, or `k` is ±1.

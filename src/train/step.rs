@@ -55,8 +55,20 @@ pub struct Step {
     memories: Vec<Vec<Var>>,
 }
 
-impl Step {
-    pub fn new(device: &dyn Device, model: &Model, recipe: &Recipe) -> Result<Step, DeviceError> {
+/// A step before it is compiled, with what its plan names.
+struct Planned {
+    plan: Plan,
+    x: Var,
+    targets: Var,
+    inputs: Inputs,
+    loss: Var,
+    right: Var,
+    tensors: Vec<Var>,
+    memories: Vec<Vec<Var>>,
+}
+
+impl Planned {
+    fn new(model: &Model, recipe: &Recipe) -> Planned {
         let mut tape = Tape::new();
         let t = &mut tape;
         let ([c, h, w], batch, classes) = (model.image, recipe.batch, model.classes);
@@ -89,9 +101,22 @@ impl Step {
         }
         updates.extend(running_statistics(t, &pass));
 
-        let executable = device.compile(&Plan::new(t, &[loss, right], &updates))?;
+        let plan = Plan::new(t, &[loss, right], &updates);
         let tensors = pass.parameters.iter().map(|p| p.stored).collect();
-        let optimiser = recipe.optimiser;
+        Planned { plan, x, targets, inputs, loss, right, tensors, memories }
+    }
+}
+
+impl Step {
+    /// What [`Step::new`] compiles.
+    pub fn plan(model: &Model, recipe: &Recipe) -> Plan {
+        Planned::new(model, recipe).plan
+    }
+
+    pub fn new(device: &dyn Device, model: &Model, recipe: &Recipe) -> Result<Step, DeviceError> {
+        let Planned { plan, x, targets, inputs, loss, right, tensors, memories } =
+            Planned::new(model, recipe);
+        let (executable, classes, optimiser) = (device.compile(&plan)?, model.classes, recipe.optimiser);
         Ok(Step { executable, classes, x, targets, optimiser, inputs, loss, right, tensors, memories })
     }
 

@@ -14,9 +14,13 @@ use super::{
     direct_tiles,
     gemm::Output,
     lanes,
+    window_tiles,
     winograd::{self, Part, Slices, Tiling},
 };
-use crate::tape::op::{Binary, Unary};
+use crate::tape::{
+    op::{Binary, Unary},
+    spec::WindowSpec,
+};
 
 /// All functions over blocks of `$R`, in the form of `$form`: `declared` in a trait, `forwarded` in its implementation
 /// for `f32` or `f64`, or `compiled` in a module of that name.
@@ -34,6 +38,16 @@ macro_rules! functions {
             plain fn sum(x: &[$R]) -> $R = lanes::sum;
             /// Largest element, −∞ of none; NaN if there is one.
             plain fn max_of(x: &[$R]) -> $R = lanes::max_of;
+            /// See `window_tiles::argmax`.
+            plain fn tiles_argmax(side: usize, spec: &WindowSpec, x: &[$R], out: &mut [$R]) = window_tiles::argmax;
+            /// See `window_tiles::gather`.
+            plain fn tiles_gather(
+                side: usize, spec: &WindowSpec, x: &[$R], index: &[$R], out: &mut [$R]
+            ) = window_tiles::gather;
+            /// See `window_tiles::scatter`.
+            plain fn tiles_scatter(
+                side: usize, spec: &WindowSpec, g: &[$R], index: &[$R], out: &mut [$R]
+            ) = window_tiles::scatter;
             /// `Σ a[i]·b[i]` in a fixed order that depends on the length alone.
             fused fn dot(a: &[$R], b: &[$R]) -> $R = lanes::dot;
             /// `y[i] += factor·x[i]`

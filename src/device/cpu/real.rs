@@ -10,7 +10,10 @@ use super::{
     gemm::{Block, Output},
     winograd::{Part, Slices, Tiling},
 };
-use crate::tape::op::{Binary, Unary};
+use crate::tape::{
+    op::{Binary, Unary},
+    spec::WindowSpec,
+};
 
 /// `f32`, the product's type, or `f64`, the oracle of every test.
 ///

@@ -110,6 +110,10 @@ impl Space {
     }
 }
 
+fn row_major(dims: &[usize]) -> Vec<isize> {
+    (0..dims.len()).map(|d| dims[d + 1..].iter().product::<usize>() as isize).collect()
+}
+
 impl SpaceLeaf {
     fn new(leaf: &Leaf, kept: &[usize]) -> Self {
         let View { offset, strides, valid } = &leaf.view;
@@ -142,7 +146,7 @@ impl SpaceLeaf {
         let full = self.valid.iter().zip(dims).all(|(v, &n)| *v == [0, n]);
         if self.empty || (full && (self.source == Source::Ones || self.strides.iter().all(|&s| s == 0))) {
             Access::Uniform
-        } else if full && self.source != Source::Ones && self.strides == [1] {
+        } else if full && self.source != Source::Ones && self.strides == row_major(dims) {
             Access::Identity
         } else {
             Access::General

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::{real::Real, workers::Workers};
 use crate::{plan::kernel::WindowKernel, tape::spec::WindowSpec};
 
 /// One window of a plane `(H,W)`.
@@ -65,6 +66,24 @@ pub fn for_each_window(spec: &WindowSpec, mut body: impl FnMut(usize, Window)) {
             body(oy * ow + ox, Window { spec, origin: [y, start(1, ox)] });
         }
     }
+}
+
+/// Elements of a task's planes at least: enough to hide the cost of taking it.
+const TASK: usize = 8192;
+
+/// Calls `body(planes, their part of out)` for groups of planes, `len` elements of `out` a plane.
+pub fn for_planes<R: Real>(
+    out: &mut [R],
+    len: usize,
+    work: usize,
+    workers: &mut Workers<R>,
+    body: impl Fn(Range<usize>, &mut [R]) + Sync,
+) {
+    let group = (TASK / len.max(1)).max(1);
+    workers.for_each(out, group * len, work, |_, task, out| {
+        let first = task * group;
+        body(first..first + out.len() / len, out);
+    });
 }
 
 /// Elements of the input and the output of all planes.

@@ -8,7 +8,7 @@ use super::{
     window, window_tiles,
     workers::Workers,
 };
-use crate::plan::kernel::WindowKernel;
+use crate::{plan::kernel::WindowKernel, tape::spec::WindowSpec};
 
 pub struct WindowArgmax(pub WindowKernel);
 
@@ -22,23 +22,34 @@ impl<R: Real> Prepared<R> for WindowArgmax {
         let spec = &self.0.spec;
         let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
         let work = 2 * out.len() * spec.kernel[0] * spec.kernel[1];
-        workers.for_each(out, output, work, |_, plane, out| {
-            let x = &reads[0][plane * input..][..input];
+        window::for_planes(out, output, work, workers, |planes, out| {
+            let x = &reads[0][planes.start * input..planes.end * input];
             if let Some(side) = window_tiles::side(spec) {
-                return window_tiles::argmax(side, spec, x, out);
-            }
-            window::for_each_window(spec, |i, window| {
-                let (mut best, mut at) = (R::neg_infinity(), None);
-                for row in window.rows() {
-                    for col in window.cols() {
-                        let value = x[row * spec.size[1] + col];
-                        if at.is_none() || value > best || (value.is_nan() && !best.is_nan()) {
-                            (best, at) = (value, Some((row, col)));
-                        }
-                    }
+                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
+                for (x, out) in x.chunks(together * input).zip(out.chunks_mut(together * output)) {
+                    R::tiles_argmax(side, &spec, x, out);
                 }
-                out[i] = R::of(at.map_or(0, |(row, col)| window.index(row, col)) as f64);
-            });
+                return;
+            }
+            for (x, out) in x.chunks(input).zip(out.chunks_mut(output)) {
+                plane(spec, x, out);
+            }
         });
     }
+}
+
+/// One plane with windows of any kind.
+fn plane<R: Real>(spec: &WindowSpec, x: &[R], out: &mut [R]) {
+    window::for_each_window(spec, |i, window| {
+        let (mut best, mut at) = (R::neg_infinity(), None);
+        for row in window.rows() {
+            for col in window.cols() {
+                let value = x[row * spec.size[1] + col];
+                if at.is_none() || value > best || (value.is_nan() && !best.is_nan()) {
+                    (best, at) = (value, Some((row, col)));
+                }
+            }
+        }
+        out[i] = R::of(at.map_or(0, |(row, col)| window.index(row, col)) as f64);
+    });
 }

@@ -19,15 +19,21 @@ impl<R: Real> Prepared<R> for WindowGather {
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
         let work = 4 * out.len();
-        workers.for_each(out, output, work, |_, plane, out| {
-            let x = &reads[0][plane * input..][..input];
-            let index = &reads[1][plane * output..][..output];
-            if let Some(side) = window_tiles::side(&self.0.spec) {
-                return window_tiles::gather(side, &self.0.spec, x, index, out);
+        let spec = &self.0.spec;
+        window::for_planes(out, output, work, workers, |planes, out| {
+            let x = &reads[0][planes.start * input..planes.end * input];
+            let index = &reads[1][planes.start * output..planes.end * output];
+            if let Some(side) = window_tiles::side(spec) {
+                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
+                let [input, output] = [input, output].map(|len| len * together);
+                let planes = x.chunks(input).zip(index.chunks(output)).zip(out.chunks_mut(output));
+                return planes.for_each(|((x, index), out)| R::tiles_gather(side, &spec, x, index, out));
             }
-            window::for_each_window(&self.0.spec, |i, window| {
-                out[i] = window.element(index[i].into_f64()).map_or(R::zero(), |element| x[element]);
-            });
+            for ((x, index), out) in x.chunks(input).zip(index.chunks(output)).zip(out.chunks_mut(output)) {
+                window::for_each_window(spec, |i, window| {
+                    out[i] = window.element(index[i].into_f64()).map_or(R::zero(), |element| x[element]);
+                });
+            }
         });
     }
 }

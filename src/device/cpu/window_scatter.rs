@@ -19,18 +19,27 @@ impl<R: Real> Prepared<R> for WindowScatter {
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
         let work = out.len() + 4 * self.0.planes * output;
-        workers.for_each(out, input, work, |_, plane, out| {
-            let g = &reads[0][plane * output..][..output];
-            let index = &reads[1][plane * output..][..output];
-            if let Some(side) = window_tiles::side(&self.0.spec) {
-                return window_tiles::scatter(side, &self.0.spec, g, index, out);
+        let spec = &self.0.spec;
+        if output == 0 {
+            return out.fill(R::zero());
+        }
+        window::for_planes(out, input, work, workers, |planes, out| {
+            let g = &reads[0][planes.start * output..planes.end * output];
+            let index = &reads[1][planes.start * output..planes.end * output];
+            if let Some(side) = window_tiles::side(spec) {
+                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
+                let [input, output] = [input, output].map(|len| len * together);
+                let planes = g.chunks(output).zip(index.chunks(output)).zip(out.chunks_mut(input));
+                return planes.for_each(|((g, index), out)| R::tiles_scatter(side, &spec, g, index, out));
             }
             out.fill(R::zero());
-            window::for_each_window(&self.0.spec, |i, window| {
-                if let Some(element) = window.element(index[i].into_f64()) {
-                    out[element] = out[element] + g[i];
-                }
-            });
+            for ((g, index), out) in g.chunks(output).zip(index.chunks(output)).zip(out.chunks_mut(input)) {
+                window::for_each_window(spec, |i, window| {
+                    if let Some(element) = window.element(index[i].into_f64()) {
+                        out[element] = out[element] + g[i];
+                    }
+                });
+            }
         });
     }
 }

@@ -20,16 +20,21 @@ impl<R: Real> Prepared<R> for WindowSpread {
         let spec = &self.0.spec;
         let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
         let work = out.len() + self.0.planes * output * spec.kernel[0] * spec.kernel[1];
-        workers.for_each(out, input, work, |_, plane, out| {
-            let g = &reads[0][plane * output..][..output];
+        if output == 0 {
+            return out.fill(R::zero());
+        }
+        window::for_planes(out, input, work, workers, |planes, out| {
+            let g = &reads[0][planes.start * output..planes.end * output];
             out.fill(R::zero());
-            window::for_each_window(spec, |i, window| {
-                for row in window.rows() {
-                    for value in &mut out[row * spec.size[1]..][window.cols()] {
-                        *value = *value + g[i];
+            for (g, out) in g.chunks(output).zip(out.chunks_mut(input)) {
+                window::for_each_window(spec, |i, window| {
+                    for row in window.rows() {
+                        for value in &mut out[row * spec.size[1]..][window.cols()] {
+                            *value = *value + g[i];
+                        }
                     }
-                }
-            });
+                });
+            }
         });
     }
 }

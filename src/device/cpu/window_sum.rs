@@ -20,16 +20,18 @@ impl<R: Real> Prepared<R> for WindowSum {
         let spec = &self.0.spec;
         let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
         let work = 2 * out.len() * spec.kernel[0] * spec.kernel[1];
-        workers.for_each(out, output, work, |_, plane, out| {
-            let x = &reads[0][plane * input..][..input];
-            window::for_each_window(spec, |i, window| {
-                let mut sum = R::zero();
-                for row in window.rows() {
-                    let row = &x[row * spec.size[1]..][window.cols()];
-                    sum = sum + row.iter().fold(R::zero(), |sum, &x| sum + x);
-                }
-                out[i] = sum;
-            });
+        window::for_planes(out, output, work, workers, |planes, out| {
+            let x = &reads[0][planes.start * input..planes.end * input];
+            for (x, out) in x.chunks(input).zip(out.chunks_mut(output)) {
+                window::for_each_window(spec, |i, window| {
+                    let mut sum = R::zero();
+                    for row in window.rows() {
+                        let row = &x[row * spec.size[1]..][window.cols()];
+                        sum = sum + row.iter().fold(R::zero(), |sum, &x| sum + x);
+                    }
+                    out[i] = sum;
+                });
+            }
         });
     }
 }

@@ -11,7 +11,15 @@ pub fn side(spec: &WindowSpec) -> Option<usize> {
     (tiles && (2..=3).contains(&side)).then_some(side)
 }
 
-/// [`super::window_argmax`] of one plane, windows of `side`.
+/// How many of `planes` planes can be taken as one, since no row is left over below their windows, and the windows of those.
+pub fn stacked(spec: &WindowSpec, side: usize, planes: usize) -> (usize, WindowSpec) {
+    let [height, width] = spec.size;
+    let together = if height.is_multiple_of(side) { planes } else { 1 };
+    (together, WindowSpec { size: [height * together, width], ..*spec })
+}
+
+/// [`super::window_argmax`] of planes that lie one below the other as one, windows of `side`.
+#[inline(always)]
 pub fn argmax<R: Real>(side: usize, spec: &WindowSpec, x: &[R], out: &mut [R]) {
     match side {
         2 => argmax_of::<R, 2>(spec, x, out),
@@ -19,7 +27,8 @@ pub fn argmax<R: Real>(side: usize, spec: &WindowSpec, x: &[R], out: &mut [R]) {
     }
 }
 
-/// [`super::window_gather`] of one plane.
+/// [`super::window_gather`] of planes that lie one below the other as one.
+#[inline(always)]
 pub fn gather<R: Real>(side: usize, spec: &WindowSpec, x: &[R], index: &[R], out: &mut [R]) {
     match side {
         2 => gather_of::<R, 2>(spec, x, index, out),
@@ -27,7 +36,8 @@ pub fn gather<R: Real>(side: usize, spec: &WindowSpec, x: &[R], index: &[R], out
     }
 }
 
-/// [`super::window_scatter`] of one plane.
+/// [`super::window_scatter`] of planes that lie one below the other as one.
+#[inline(always)]
 pub fn scatter<R: Real>(side: usize, spec: &WindowSpec, g: &[R], index: &[R], out: &mut [R]) {
     match side {
         2 => scatter_of::<R, 2>(spec, g, index, out),
@@ -36,6 +46,7 @@ pub fn scatter<R: Real>(side: usize, spec: &WindowSpec, g: &[R], index: &[R], ou
 }
 
 /// The rows of windows in row `oy` of the output, each cut into the windows' own parts.
+#[inline(always)]
 fn rows<'x, R, const K: usize>(spec: &WindowSpec, x: &'x [R], oy: usize) -> [&'x [[R; K]]; K] {
     let ow = spec.output_size()[1];
     std::array::from_fn(|ky| {
@@ -44,6 +55,7 @@ fn rows<'x, R, const K: usize>(spec: &WindowSpec, x: &'x [R], oy: usize) -> [&'x
     })
 }
 
+#[inline(always)]
 fn argmax_of<R: Real, const K: usize>(spec: &WindowSpec, x: &[R], out: &mut [R]) {
     let ow = spec.output_size()[1];
     let number: [[R; K]; K] = std::array::from_fn(|ky| std::array::from_fn(|kx| R::of((ky * K + kx) as f64)));
@@ -64,6 +76,7 @@ fn argmax_of<R: Real, const K: usize>(spec: &WindowSpec, x: &[R], out: &mut [R])
     }
 }
 
+#[inline(always)]
 fn gather_of<R: Real, const K: usize>(spec: &WindowSpec, x: &[R], index: &[R], out: &mut [R]) {
     let ow = spec.output_size()[1];
     let number: [[R; K]; K] = std::array::from_fn(|ky| std::array::from_fn(|kx| R::of((ky * K + kx) as f64)));
@@ -81,6 +94,7 @@ fn gather_of<R: Real, const K: usize>(spec: &WindowSpec, x: &[R], index: &[R], o
     }
 }
 
+#[inline(always)]
 fn scatter_of<R: Real, const K: usize>(spec: &WindowSpec, g: &[R], index: &[R], out: &mut [R]) {
     let [oh, ow] = spec.output_size();
     let width = spec.size[1];
