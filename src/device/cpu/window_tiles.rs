@@ -83,10 +83,12 @@ fn gather_of<R: Real, const K: usize>(spec: &WindowSpec, x: &[R], index: &[R], o
     for (oy, (out, index)) in out.chunks_mut(ow).zip(index.chunks(ow)).enumerate() {
         let rows = rows::<R, K>(spec, x, oy).map(|row| &row[..out.len()]);
         for (ox, (to, &index)) in out.iter_mut().zip(index).enumerate() {
+            // Read before they are compared: so there is nothing to branch on.
+            let window: [[R; K]; K] = std::array::from_fn(|ky| rows[ky][ox]);
             let mut found = R::zero();
             for ky in 0..K {
                 for kx in 0..K {
-                    found = if index == number[ky][kx] { rows[ky][ox][kx] } else { found };
+                    found = if index == number[ky][kx] { window[ky][kx] } else { found };
                 }
             }
             *to = found;

@@ -18,11 +18,17 @@ use crate::{
 
 /// Tiles from which on threads sum parts of them.
 const PARTED: usize = 256;
-/// Tiles of a part at least, and most parts.
+/// Tiles of a part at least, most parts, and elements of the gradient that all parts have together, unless there are but
+/// [`FEWEST`] of them.
 const PART: usize = 128;
 const PARTS: usize = 16;
-/// Pairs of channels up to which each part's products stay in the second-level cache.
-const PAIRS: usize = 64 * 64;
+const PARTS_LEN: usize = 1 << 20;
+const FEWEST: usize = 4;
+/// Elements of a block's transformed tiles: more than elsewhere, since each block's products are read and written again.
+const BLOCK_LEN: usize = 400_000;
+/// Pairs of channels up to which a part's products are better read again for every block than the transformed tiles are
+/// for every pair.
+const PAIRS: usize = 200 * 200;
 /// Elements of the transformed tiles of a round.
 const ROUND_LEN: usize = 1 << 22;
 /// Elements of the products that are kept from round to round.
@@ -64,8 +70,9 @@ impl GradWeight {
         let channels = spec.channels + spec.outputs;
         let fitting = |len: usize| len / (POINTS * channels) / LANES * LANES;
         let way = if spec.channels * spec.outputs <= PAIRS && tiles >= PARTED {
-            let block = fitting(super::BLOCK_LEN).clamp(LANES, BLOCK);
-            let part = tiles.div_ceil((tiles / PART).min(PARTS)).next_multiple_of(block);
+            let block = fitting(BLOCK_LEN).clamp(LANES, BLOCK);
+            let most = (PARTS_LEN / spec.weight_len()).clamp(FEWEST, PARTS);
+            let part = tiles.div_ceil((tiles / PART).clamp(1, most)).next_multiple_of(block);
             Way::Parts { count: tiles.div_ceil(part), part, block }
         } else {
             let round = fitting(ROUND_LEN).max(LANES).min(tiles.next_multiple_of(LANES));
