@@ -13,8 +13,7 @@ use super::{
     direct::Runs,
     direct_tiles,
     gemm::Output,
-    lanes,
-    window_tiles,
+    lanes, window_tiles,
     winograd::{self, Part, Slices, Tiling},
 };
 use crate::tape::{

@@ -24,7 +24,11 @@ impl<R: Real> Map<R> {
         let reads = validate::program(&kernel.program, &kernel.dims, true)?;
         let order: Vec<usize> = (0..kernel.dims.len()).collect();
         let space = Space::new(&kernel.dims, &kernel.program.leaves, &order)?;
-        Ok(Map { program: Compiled::new(&kernel.program, space), len: kernel.dims.iter().product(), reads })
+        Ok(Map {
+            program: Compiled::new(&kernel.program, space, true),
+            len: kernel.dims.iter().product(),
+            reads,
+        })
     }
 }
 
@@ -42,8 +46,9 @@ impl<R: Real> Prepared<R> for Map<R> {
         workers.for_each(out, BLOCKS * BLOCK, self.program.work(self.len), |workspace, task, out| {
             let registers = &mut workspace.registers;
             self.program.begin(reads, registers);
-            for (i, block) in out.chunks_mut(BLOCK).enumerate() {
-                self.program.block(reads, (task * BLOCKS + i) * BLOCK, registers, block);
+            let len = self.program.block_len();
+            for (i, block) in out.chunks_mut(len).enumerate() {
+                self.program.block(reads, task * BLOCKS * BLOCK + i * len, registers, block);
             }
         });
     }

@@ -60,7 +60,8 @@ impl<R: Real> MapReduce<R> {
             Order::Rows => (rows, inner.div_ceil(ROW_PART)),
             Order::Columns => (columns, inner.div_ceil(COLUMN_PART)),
         };
-        let program = Compiled::new(program, space);
+        let by_rows = order == Order::Rows && inner > BLOCK;
+        let program = Compiled::new(program, space, by_rows);
         Ok(MapReduce { program, reduce: *reduce, order, outer, inner, parts: parts.max(1), reads })
     }
 
@@ -101,10 +102,11 @@ impl<R: Real> MapReduce<R> {
         let mut total = self.neutral();
         let mut at = from;
         while at < to {
-            let block = &mut workspace.scratch[..BLOCK.min(to - at)];
-            self.program.block(reads, row * self.inner + at, &mut workspace.registers, block);
-            total = self.combine(total, self.fold(block));
-            at += block.len();
+            let len = self.program.block_len().min(to - at);
+            let (registers, block) = (&mut workspace.registers, &mut workspace.scratch[..len]);
+            let values = self.program.values(reads, row * self.inner + at, registers, block);
+            total = self.combine(total, self.fold(values));
+            at += len;
         }
         total
     }

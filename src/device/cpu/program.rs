@@ -9,7 +9,7 @@ use crate::{
     tape::op::{Binary, Unary},
 };
 
-/// Elements of a register.
+/// Elements of a register, and of a block at most.
 pub const BLOCK: usize = 512;
 
 /// A program with registers assigned, over a given index space.
@@ -20,6 +20,8 @@ pub struct Compiled<R> {
     /// Registers that hold one value throughout.
     pinned: Vec<(usize, Pinned<R>)>,
     registers: usize,
+    /// Points that are evaluated together.
+    block: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -52,7 +54,9 @@ enum Pinned<R> {
 }
 
 impl<R: Real> Compiled<R> {
-    pub fn new(program: &Program, space: Space) -> Self {
+    /// `by_rows`: blocks may be chosen so that they lie in rows of the space, see [`Compiled::block_len`]. Without, they may
+    /// start anywhere.
+    pub fn new(program: &Program, space: Space, by_rows: bool) -> Self {
         let count = program.code.len();
         let mut last_use = vec![None; count];
         for (i, instr) in program.code.iter().enumerate() {
@@ -60,7 +64,8 @@ impl<R: Real> Compiled<R> {
                 last_use[operand] = Some(i);
             }
         }
-        let mut compiled = Compiled { space, lines: Vec::new(), pinned: Vec::new(), registers: 0 };
+        let block = if by_rows { space.block(BLOCK) } else { BLOCK };
+        let mut compiled = Compiled { space, lines: Vec::new(), pinned: Vec::new(), registers: 0, block };
         let mut places: Vec<Option<Operand>> = vec![None; count];
         let mut free = Vec::new();
         for (i, instr) in program.code.iter().enumerate() {
@@ -80,7 +85,7 @@ impl<R: Real> Compiled<R> {
                     places[i] = Some(Operand::Register(register));
                     Op::Copy(Operand::Register(register))
                 }
-                Instr::Load(leaf) if compiled.space.leaves[leaf].is_direct() => {
+                Instr::Load(leaf) if compiled.space.is_direct(leaf, by_rows.then_some(block)) => {
                     places[i] = Some(Operand::Direct(leaf));
                     Op::Copy(Operand::Direct(leaf))
                 }
@@ -125,6 +130,11 @@ impl<R: Real> Compiled<R> {
         self.registers - 1
     }
 
+    /// Points that [`Compiled::block`] evaluates at most: a power of two, [`BLOCK`] or a row of the space.
+    pub fn block_len(&self) -> usize {
+        self.block
+    }
+
     /// Registers that [`Compiled::block`] needs.
     pub fn registers(&self) -> usize {
         self.registers
@@ -149,7 +159,25 @@ impl<R: Real> Compiled<R> {
         }
     }
 
-    /// Evaluates points `start..start + out.len()` (at most [`BLOCK`]) into `out`, which holds the
+    /// Points `start..start + out.len()`: where they are stored, if the program only reads them, else evaluated into `out`.
+    pub fn values<'a>(
+        &self,
+        reads: &[&'a [R]],
+        start: usize,
+        registers: &mut [Vec<R>],
+        out: &'a mut [R],
+    ) -> &'a [R] {
+        if let [Line { op: Op::Copy(Operand::Direct(leaf)), .. }] = self.lines[..]
+            && let Some(data) = data(self.space.leaves[leaf].source, reads)
+        {
+            return self.space.direct(leaf, data, start, out.len());
+        }
+        self.block(reads, start, registers, out);
+        out
+    }
+
+    /// Evaluates points `start..start + out.len()` (at most [`Compiled::block_len`], within one row of the space if they go
+    /// by rows) into `out`, which holds the
     /// elements that [`Source::Output`] reads.
     pub fn block(&self, reads: &[&[R]], start: usize, registers: &mut [Vec<R>], out: &mut [R]) {
         let len = out.len();
@@ -175,8 +203,8 @@ impl<R: Real> Compiled<R> {
         let get = |operand: Operand| match operand {
             Operand::Register(r) => &registers[r][..len],
             Operand::Direct(leaf) => {
-                let leaf = &self.space.leaves[leaf];
-                leaf.direct(data(leaf.source, reads).expect("direct leaves are stored"), start, len)
+                let source = self.space.leaves[leaf].source;
+                self.space.direct(leaf, data(source, reads).expect("direct leaves are stored"), start, len)
             }
         };
         match op {

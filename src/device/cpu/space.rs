@@ -5,6 +5,8 @@ use crate::plan::kernel::{Leaf, Source, View};
 
 /// Axes that an index space may have after merging.
 pub const MAX_RANK: usize = 16;
+/// Blocks that are shorter cost more than copying.
+const SHORTEST_BLOCK: usize = 128;
 
 /// The points of a fused kernel in row-major order, with as few axes as its leaves allow.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ enum Access {
     Uniform,
     /// Element `i` of the space is element `offset + i` of the buffer.
     Identity,
+    /// As [`Access::Identity`] along the last axis.
+    Rows,
     General,
 }
 
@@ -82,6 +86,43 @@ impl Space {
                 to.copy_from_slice(&data[leaf.offset as usize + start..][..to.len()])
             }
             _ => self.load_rows(leaf, data, start, to),
+        }
+    }
+
+    /// True if the points of every block are stored side by side, so that [`Space::direct`] may be used. `rows`: the length
+    /// of blocks that cut rows into equal parts; none if they may start anywhere.
+    pub fn is_direct(&self, index: usize, rows: Option<usize>) -> bool {
+        match self.leaves[index].access {
+            Access::Identity => true,
+            Access::Rows => self.dims.last().zip(rows).is_some_and(|(row, len)| row.is_multiple_of(len)),
+            Access::Uniform | Access::General => false,
+        }
+    }
+
+    /// The buffer's own elements for points `start..start + len`.
+    pub fn direct<'a, R: Real>(&self, index: usize, data: &'a [R], start: usize, len: usize) -> &'a [R] {
+        let leaf = &self.leaves[index];
+        let from = match leaf.access {
+            Access::Rows => {
+                let mut rest = start;
+                let mut from = leaf.offset;
+                for (&n, &stride) in self.dims.iter().zip(&leaf.strides).rev() {
+                    from += (rest % n) as isize * stride;
+                    rest /= n;
+                }
+                from as usize
+            }
+            _ => leaf.offset as usize + start,
+        };
+        &data[from..][..len]
+    }
+
+    /// Points that are best evaluated together: at most `most`, fewer where that makes blocks of whole rows, whose elements
+    /// need not be copied.
+    pub fn block(&self, most: usize) -> usize {
+        match self.dims.last() {
+            Some(&row) if row < most && most.is_multiple_of(row) && row >= SHORTEST_BLOCK => row,
+            _ => most,
         }
     }
 
@@ -148,6 +189,8 @@ impl SpaceLeaf {
             Access::Uniform
         } else if full && self.source != Source::Ones && self.strides == row_major(dims) {
             Access::Identity
+        } else if full && self.source != Source::Ones && self.strides.last() == Some(&1) {
+            Access::Rows
         } else {
             Access::General
         }
@@ -165,16 +208,6 @@ impl SpaceLeaf {
             (Access::Uniform, Some(data)) => Some(data[self.offset as usize]),
             _ => None,
         }
-    }
-
-    /// True if points side by side are stored side by side, so that [`SpaceLeaf::direct`] may be used.
-    pub fn is_direct(&self) -> bool {
-        self.access == Access::Identity
-    }
-
-    /// The buffer's own elements for points `start..start + len`.
-    pub fn direct<'a, R: Real>(&self, data: &'a [R], start: usize, len: usize) -> &'a [R] {
-        &data[self.offset as usize + start..][..len]
     }
 
     /// Loads a run along the last axis that starts at coordinates `at`.
