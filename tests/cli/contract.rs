@@ -162,6 +162,13 @@ fn plan_prints_steps_and_totals() {
 }
 
 #[test]
+fn plan_prints_a_step_of_training() {
+    let text = succeed("plan --arch convnet4 --batch 3 --training --time 2");
+    assert!(text.contains("conv2d_grad_weight") && text.contains("T=1 B=3") && text.contains("µs"), "{text}");
+    assert!(text.contains("unfused pointwise chains: 0"), "{text}");
+}
+
+#[test]
 fn weights_saved_by_pytorch_give_its_loss() {
     let out = folder();
     let picture = out.path().join("p.png");

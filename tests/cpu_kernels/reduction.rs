@@ -101,6 +101,53 @@ fn sums_of_products_stay_within_the_rounding_of_a_good_summation() {
     }
 }
 
+/// As a norm's sums over all pictures: x and g `(B,C,S)`, a number a channel, summed over B and S.
+#[test]
+fn sums_of_channels_over_all_pictures_read_rows_of_any_length() {
+    let mut random = Random::new(13);
+    for [batch, channels, row] in [
+        [3, 4, 1024],
+        [5, 3, 512],
+        [7, 3, 256],
+        [9, 5, 128],
+        [9, 5, 64],
+        [4, 3, 1536],
+        [6, 2, 384],
+        [5, 2, 700],
+        [1, 3, 256],
+    ] {
+        let stored = |read| Leaf {
+            source: Source::Read(read),
+            view: View {
+                offset: 0,
+                strides: vec![row as isize, (channels * row) as isize, 1],
+                valid: vec![[0, channels], [0, batch], [0, row]],
+            },
+        };
+        let mut mean = stored(2);
+        mean.view.strides = vec![1, 0, 0];
+        let program = Program {
+            leaves: vec![stored(0), stored(1), mean],
+            code: vec![
+                Instr::Load(0),
+                Instr::Load(2),
+                Instr::Binary(Binary::Sub, 0, 1),
+                Instr::Load(1),
+                Instr::Binary(Binary::Mul, 2, 3),
+            ],
+        };
+        let plain = Program { leaves: vec![stored(0)], code: vec![Instr::Load(0)] };
+        let len = batch * channels * row;
+        let (x, g, mean) = (random.values(len), random.values(len), random.values(channels));
+        for (program, reads) in [(plain, vec![&x[..]]), (program, vec![&x[..], &g, &mean])] {
+            let dims = vec![channels, batch, row];
+            let kernel = MapReduceKernel { dims, outer: 1, reduce: Reduce::Sum, program };
+            check::<f64>(&kernel, &reads);
+            check::<f32>(&kernel, &reads);
+        }
+    }
+}
+
 #[test]
 fn a_reduction_of_nothing_is_neutral() {
     let dims = vec![2, 0];

@@ -22,7 +22,7 @@ pub fn random_window(random: &mut Random) -> WindowKernel {
         };
         let [oh, ow] = spec.output_size();
         if oh * ow > 0 {
-            return WindowKernel { spec, planes: random.one_of(&[1, 2, 3, 11]) };
+            return WindowKernel { spec, planes: random.one_of(&[1, 2, 3, 11, 700]) };
         }
     }
 }

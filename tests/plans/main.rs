@@ -6,6 +6,7 @@ mod scene;
 
 mod attacks;
 mod equivalence;
+mod factors;
 mod graph_contractions;
 mod graph_ops;
 mod graph_states;
