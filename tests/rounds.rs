@@ -1,8 +1,11 @@
 //! Attacks that do not fit into memory at once run in rounds, and find the same.
 
+#[path = "common/bits.rs"]
+mod bits;
 #[path = "common/watched.rs"]
 mod watched;
 
+use bits::bits;
 use gia_gpu::{
     attack::{
         AttackError, Hooks,
@@ -52,14 +55,6 @@ fn attacked(
     let limited = Limited::new(device.clone(), limit);
     let found = invert(&limited, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {} });
     (found, device.plans(), device.bytes())
-}
-
-/// Bits of everything that was found.
-fn bits(found: &[Reconstruction]) -> Vec<Vec<u32>> {
-    let trials = found.iter().flat_map(|r| &r.trials);
-    trials
-        .map(|t| t.images.iter().chain(&t.history).chain([&t.objective]).map(|v| v.to_bits()).collect())
-        .collect()
 }
 
 #[test]

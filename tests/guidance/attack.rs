@@ -14,7 +14,7 @@ use gia_gpu::{
     random,
 };
 
-use crate::{clip, directions, guided, watched::Watched, width};
+use crate::{bits::bits, clip, directions, guided, watched::Watched, width};
 
 /// What an attack on two batches of two pictures finds, with names by label.
 struct Attack {
@@ -75,13 +75,6 @@ impl Attack {
 
 fn means(pairs: &[(usize, usize)]) -> Hypothesis {
     pairs.iter().copied().collect()
-}
-
-fn bits(found: &[Reconstruction]) -> Vec<Vec<u32>> {
-    let trials = found.iter().flat_map(|r| &r.trials);
-    trials
-        .map(|t| t.images.iter().chain(&t.history).chain([&t.objective]).map(|v| v.to_bits()).collect())
-        .collect()
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Guidance by names: its value and gradient against finite differences, its annealing, and that an attack without it is
 //! the same to the bit.
 
+#[path = "../common/bits.rs"]
+mod bits;
 #[path = "../common/devices.rs"]
 mod devices;
 #[path = "../common/watched.rs"]
