@@ -134,7 +134,8 @@ impl Cost {
 
     /// One operand, and perhaps some that are small beside it, as a norm's statistics are.
     fn reads_one(&self, tape: &Tape, node: usize) -> bool {
-        let len = |v: Var| tape.shape(v).iter().product::<usize>();
+        // Of one trial: what is stored must not depend on how many there are.
+        let len = |v: Var| tape.shape(v).iter().skip(1).product::<usize>();
         let own = len(Var::from_index(node));
         let large = self.leaves.iter().filter(|&&leaf| len(leaf) * SMALL > own).count();
         !self.too_many_leaves && large <= 1
