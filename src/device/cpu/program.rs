@@ -177,8 +177,7 @@ impl<R: Real> Compiled<R> {
     }
 
     /// Evaluates points `start..start + out.len()` (at most [`Compiled::block_len`], within one row of the space if they go
-    /// by rows) into `out`, which holds the
-    /// elements that [`Source::Output`] reads.
+    /// by rows) into `out`, which holds the elements that [`Source::Output`] reads.
     pub fn block(&self, reads: &[&[R]], start: usize, registers: &mut [Vec<R>], out: &mut [R]) {
         let len = out.len();
         for line in &self.lines {
