@@ -55,7 +55,15 @@ fn adam_in_the_plan_takes_the_steps_of_adam_on_the_host() {
         let device = Cpu::<f32>::new();
         let mut problem = scene::problem("lenet-zhu", &config, sizes());
         let mut gradients = device.compile(&lbfgs::plan(&problem)).unwrap();
-        let adam = Adam { learning_rate: 0.1, sign, schedule, warm_up: 0, langevin: 0.0, seed: 0 };
+        let adam = Adam {
+            learning_rate: 0.1,
+            sign,
+            schedule,
+            warm_up: 0,
+            langevin: 0.0,
+            seed: 0,
+            shared_noise: false,
+        };
         let iteration = Iteration::new(&mut problem, adam, iterations, Some(&bounds));
         let mut exe = device.compile(&iteration.plan).unwrap();
         fill(&problem, &mut *exe, &start);
@@ -98,7 +106,8 @@ fn the_best_iterate_is_kept_and_is_the_lowest_of_the_history() {
     let mut problem = scene::problem("lenet-zhu", &config, sizes());
     // A rate at which the objective goes up and down.
     let (sign, schedule) = (Sign::Hard, Schedule::Constant);
-    let adam = Adam { learning_rate: 3.0, sign, schedule, warm_up: 0, langevin: 0.0, seed: 0 };
+    let adam =
+        Adam { learning_rate: 3.0, sign, schedule, warm_up: 0, langevin: 0.0, seed: 0, shared_noise: false };
     let iteration = Iteration::new(&mut problem, adam, 40, None);
     let mut exe = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
     let start = random::normal(&mut random::generator(3, "start"), TRIALS * 3072);

@@ -3,6 +3,7 @@
 use super::{
     AttackError, Hooks, Outcome,
     config::{AttackConfig, Optimiser, Schedule, Sign},
+    course::{Course, RING},
     guidance::Guidance,
     langevin,
     problem::Problem,
@@ -16,9 +17,6 @@ use crate::{
 
 const EPSILON: f64 = 1e-8;
 
-/// Replays between two looks at the losses.
-const RING: usize = 100;
-
 /// Adam's own settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Adam {
@@ -29,6 +27,9 @@ pub struct Adam {
     pub langevin: f64,
     /// Of the Langevin noise.
     pub seed: u64,
+    /// Whether all trials draw the same noise: hypotheses of one start do, in whatever place of whatever round they
+    /// stand.
+    pub shared_noise: bool,
 }
 
 impl Adam {
@@ -36,7 +37,8 @@ impl Adam {
     pub fn of(optimiser: Optimiser, seed: u64) -> Option<Adam> {
         match optimiser {
             Optimiser::Adam { learning_rate, sign, schedule, warm_up, langevin } => {
-                Some(Adam { learning_rate, sign, schedule, warm_up, langevin, seed })
+                let shared_noise = false;
+                Some(Adam { learning_rate, sign, schedule, warm_up, langevin, seed, shared_noise })
             }
             Optimiser::Lbfgs { .. } => None,
         }
@@ -49,12 +51,14 @@ pub struct Iteration {
     /// Iterations done, `(1)`.
     pub counter: Var,
     /// Best iterate `(T,B,C,H,W)`, its labels' logits where they are optimised.
-    best: Vec<Var>,
+    pub(super) best: Vec<Var>,
     /// Of the best iterate, `(T)`; infinite before the first iteration.
     pub best_objective: Var,
-    best_norm_ratio: Var,
+    pub(super) best_norm_ratio: Var,
     /// Objectives of the last iterations, `(T, RING)`.
-    ring: Var,
+    pub(super) ring: Var,
+    /// All that one iteration leaves to the next, in the order that every iteration of this attack has.
+    state: Vec<Var>,
 }
 
 impl Iteration {
@@ -92,8 +96,6 @@ impl Iteration {
             let zero = tape.scalar(0.0);
             let alone = tape.equal(inputs.weight, zero);
             better = tape.mul(better, alone);
-            let next = tape.reshape(guidance, &[1]);
-            updates.push((inputs.weight, next));
         }
         for (state, value) in [(best_objective, objective), (best_norm_ratio, norm_ratio)] {
             let kept = tape.select(better, value, state);
@@ -117,10 +119,9 @@ impl Iteration {
 
             let mut gradient = gradient;
             if i == 0 && adam.langevin != 0.0 {
-                // Hypotheses of one start share its noise, in whatever place of whatever round they stand.
-                let drawn = match problem.guidance {
-                    Some(_) => [&[1], &shape[1..]].concat(),
-                    None => shape.clone(),
+                let drawn = match adam.shared_noise {
+                    true => [&[1], &shape[1..]].concat(),
+                    false => shape.clone(),
                 };
                 let draws = langevin::noise(tape, &drawn, counter, iterations, adam.seed);
                 let draws = tape.mul(draws, noise);
@@ -146,8 +147,22 @@ impl Iteration {
             updates.push((x, moved));
         }
         updates.push((counter, next));
+        let state = updates.iter().map(|&(state, _)| state).collect();
+        if let Some(inputs) = problem.guidance {
+            let next = tape.reshape(guidance, &[1]);
+            updates.push((inputs.weight, next));
+        }
         let plan = Plan::new(tape, &[], &updates);
-        Iteration { plan, counter, best, best_objective, best_norm_ratio, ring }
+        Iteration { plan, counter, best, best_objective, best_norm_ratio, ring, state }
+    }
+
+    /// Sets what the first iteration finds; the problem's inputs are the caller's to write.
+    pub fn begin(&self, problem: &Problem, exe: &mut dyn Executable) -> Result<(), AttackError> {
+        exe.write(self.best_objective, &vec![f32::INFINITY; problem.sizes.trials])?;
+        if let Some(inputs) = problem.guidance {
+            exe.write(inputs.weight, &[inputs.schedule.at(0, 1) as f32])?;
+        }
+        Ok(())
     }
 
     /// Runs all iterations and one more evaluation, from the problem as written into `exe`.
@@ -158,48 +173,20 @@ impl Iteration {
         iterations: usize,
         hooks: &mut Hooks,
     ) -> Result<Vec<Outcome>, AttackError> {
-        let trials = problem.sizes.trials;
-        exe.write(self.best_objective, &vec![f32::INFINITY; trials])?;
-        if let Some(inputs) = problem.guidance {
-            exe.write(inputs.weight, &[inputs.schedule.at(0, iterations) as f32])?;
-        }
-        let mut histories: Vec<Vec<f32>> = vec![Vec::with_capacity(iterations + 1); trials];
-        let mut done = 0;
-        let mut chunk = 1;
-        while done <= iterations {
-            let now = chunk.min(RING).min(iterations + 1 - done);
-            let started = std::time::Instant::now();
-            exe.run(now)?;
-            let ring = exe.read(self.ring)?;
-            for (t, history) in histories.iter_mut().enumerate() {
-                history.extend((done..done + now).map(|i| ring[t * RING + i % RING]));
-            }
-            // About five looks a second.
-            let seconds = started.elapsed().as_secs_f64();
-            chunk = ((0.2 / (seconds / now as f64).max(1e-6)) as usize).max(1);
-            done += now;
-            let latest: Vec<f32> = histories.iter().map(|h| h[done - 1]).collect();
-            hooks.iteration(done.min(iterations), iterations, &latest);
-            if latest.iter().all(|l| !l.is_finite()) {
-                break;
-            }
-        }
-        let best = self.best.iter().map(|&b| exe.read(b)).collect::<Result<Vec<_>, _>>()?;
-        let objectives = exe.read(self.best_objective)?;
-        let ratios = exe.read(self.best_norm_ratio)?;
-        let part = |v: &[f32], t: usize| v[v.len() / trials * t..v.len() / trials * (t + 1)].to_vec();
-        Ok(histories
-            .into_iter()
-            .enumerate()
-            .map(|(t, history)| Outcome {
-                images: part(&best[0], t),
-                label_logits: best.get(1).map(|l| part(l, t)),
-                objective: objectives[t],
-                norm_ratio: ratios[t],
-                stopped: history.iter().position(|l| !l.is_finite()),
-                history,
-            })
-            .collect())
+        self.begin(problem, exe)?;
+        let mut course = Course::new(problem.sizes.trials, iterations);
+        course.run(self, exe, iterations + 1, hooks)?;
+        course.outcomes(self, exe)
+    }
+
+    /// Where the attack stands: pictures, moments, counter, the best iterate.
+    pub fn state(&self, exe: &mut dyn Executable) -> Result<Vec<Vec<f32>>, AttackError> {
+        Ok(self.state.iter().map(|&state| exe.read(state)).collect::<Result<_, _>>()?)
+    }
+
+    /// Goes on where another plan of the same attack stood.
+    pub fn take_over(&self, exe: &mut dyn Executable, state: &[Vec<f32>]) -> Result<(), AttackError> {
+        Ok(self.state.iter().zip(state).try_for_each(|(&var, values)| exe.write(var, values))?)
     }
 }
 

@@ -59,6 +59,11 @@ impl Guidance {
                 Fall::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * fallen).cos()),
             }
     }
+
+    /// The first iteration at which λ is 0; behind the last evaluation if there is none.
+    pub fn end(&self, iterations: usize) -> usize {
+        (0..=iterations).find(|&i| self.at(i, iterations) == 0.0).unwrap_or(iterations + 1)
+    }
 }
 
 /// Who compares pictures with names, and what the names are taken to mean.

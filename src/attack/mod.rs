@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod config;
+mod course;
 pub mod guidance;
 pub mod invert;
 pub mod labels;

@@ -4,6 +4,7 @@ use super::{
     AttackError, Hooks, Outcome,
     adam::{self, Adam},
     config::{Objective, Optimiser},
+    course::Course,
     guidance::{Guide, Inputs},
     invert::{Setting, Target},
     lbfgs,
@@ -133,7 +134,7 @@ impl Round<'_> {
         starts: &[Vec<f32>],
         hooks: &mut Hooks,
     ) -> Result<Vec<Outcome>, AttackError> {
-        let Round { setting, targets, known, guide, trials } = *self;
+        let Round { setting, targets, known, trials, .. } = *self;
         let joint = known[trials[0].target].is_none();
         let sizes = Sizes {
             trials: trials.len(),
@@ -144,19 +145,10 @@ impl Round<'_> {
             groups: groups(trials),
         };
         let weighted = targets[0].weights.is_some();
-        let with = guide.map(|g| (g, setting.normalisation));
-        let (mut problem, frozen) = Problem::guided(&scene(setting, weighted), sizes, with);
         match setting.config.optimiser {
-            Optimiser::Adam { .. } => {
-                let adam = Adam::of(setting.config.optimiser, setting.seed).expect("it is Adam");
-                let bounds = setting.normalisation.bounds();
-                let (iteration, mut exe) =
-                    adam::compile(device, &mut problem, setting.config, adam, iterations, &bounds)?;
-                self.fill(&problem, &mut *exe, starts)?;
-                frozen.iter().try_for_each(|(var, values)| exe.write(*var, values))?;
-                iteration.run(&problem, &mut *exe, iterations, hooks)
-            }
+            Optimiser::Adam { .. } => self.adam(device, sizes, iterations, starts, hooks),
             Optimiser::Lbfgs { inner, history, stop } => {
+                let problem = Problem::new(&scene(setting, weighted), sizes);
                 let mut exe = lbfgs::compile(device, &problem)?;
                 self.fill(&problem, &mut *exe, starts)?;
                 let settings = Lbfgs { iterations: (iterations * inner) as u64, history, stop };
@@ -167,6 +159,48 @@ impl Round<'_> {
                 lbfgs::run(&problem, &mut *exe, points.collect(), iterations, settings, hooks)
             }
         }
+    }
+
+    /// With a plan that guides until λ is 0, and from there on with one that knows nothing of names: the image encoder
+    /// costs more than a small victim.
+    fn adam(
+        &self,
+        device: &dyn Device,
+        sizes: Sizes,
+        iterations: usize,
+        starts: &[Vec<f32>],
+        hooks: &mut Hooks,
+    ) -> Result<Vec<Outcome>, AttackError> {
+        let Round { setting, targets, guide, .. } = *self;
+        let mut course = Course::new(sizes.trials, iterations);
+        let scene = scene(setting, targets[0].weights.is_some());
+        let bounds = setting.normalisation.bounds();
+        let guidance = setting.config.guidance.filter(|g| guide.is_some() && g.weight != 0.0);
+        let mut adam = Adam::of(setting.config.optimiser, setting.seed).expect("it is Adam");
+        adam.shared_noise = guidance.is_some();
+        let end = guidance.map_or(0, |g| g.end(iterations));
+        let mut before = None;
+        if end > 0 {
+            let with = guide.map(|g| (g, setting.normalisation));
+            let (mut problem, frozen) = Problem::guided(&scene, sizes.clone(), with);
+            let (iteration, mut exe) =
+                adam::compile(device, &mut problem, setting.config, adam, iterations, &bounds)?;
+            self.fill(&problem, &mut *exe, starts)?;
+            frozen.iter().try_for_each(|(var, values)| exe.write(*var, values))?;
+            iteration.begin(&problem, &mut *exe)?;
+            course.run(&iteration, &mut *exe, end, hooks)?;
+            before = Some(iteration.state(&mut *exe)?);
+        }
+        let mut problem = Problem::new(&scene, sizes);
+        let (iteration, mut exe) =
+            adam::compile(device, &mut problem, setting.config, adam, iterations, &bounds)?;
+        self.fill(&problem, &mut *exe, starts)?;
+        match before {
+            None => iteration.begin(&problem, &mut *exe)?,
+            Some(state) => iteration.take_over(&mut *exe, &state)?,
+        }
+        course.run(&iteration, &mut *exe, iterations + 1, hooks)?;
+        course.outcomes(&iteration, &mut *exe)
     }
 
     /// Called when the device has taken the plan: what does not fit is refused before anything is drawn.

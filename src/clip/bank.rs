@@ -197,6 +197,16 @@ impl Encoder for Bank {
         (features, stored.zip(self.tensors.iter().map(Vec::as_slice)).collect())
     }
 
+    /// The sum of a picture's features and its mirror image's: left and right were all one in training.
+    fn look<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>) {
+        let batch = tape.shape(pixels)[0];
+        let mirrored = tape.flip(pixels, &[3]);
+        let both = tape.concat(&[pixels, mirrored], 0);
+        let (features, frozen) = self.encode_image(tape, both);
+        let [first, second] = [0, batch].map(|start| tape.narrow(features, 0, start, batch));
+        (tape.add(first, second), frozen)
+    }
+
     fn name_features(
         &self,
         _: &dyn Device,

@@ -41,6 +41,11 @@ pub trait Encoder {
     /// Also the inputs that it added, its weights, and what to write to them; differentiate by the pixels alone.
     fn encode_image<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>);
 
+    /// The same, as names are read from it: a model may take a second look.
+    fn look<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>) {
+        self.encode_image(tape, pixels)
+    }
+
     /// Vectors of names.
     fn name_features(
         &self,
@@ -136,7 +141,7 @@ fn image_run(device: &dyn Device, encoder: &dyn Encoder, batch: usize) -> Result
     let size = encoder.image_size();
     let mut tape = Tape::new();
     let input = tape.input(&[batch, CHANNELS, size, size]);
-    let (output, weights) = encoder.encode_image(&mut tape, input);
+    let (output, weights) = encoder.look(&mut tape, input);
     Run::new(device, &tape, input, output, &weights)
 }
 

@@ -49,6 +49,23 @@ fn both_devices_have_the_same_features() {
     assert!(error < 1e-5 * norm, "{error} of {norm}");
 }
 
+/// In training, left and right were all one; so they are when names are read.
+#[test]
+fn a_mirror_image_has_the_same_features() {
+    let bank = builtin::bank().unwrap();
+    let pictures = pictures(&samples(), 3);
+    let mirror = |picture: &Picture| {
+        let rows = picture.pixels.chunks(picture.width);
+        Picture { pixels: rows.flat_map(|row| row.iter().rev().copied()).collect(), ..picture.clone() }
+    };
+    let mirrored: Vec<Picture> = pictures.iter().map(mirror).collect();
+    assert!(mirrored != pictures);
+    let [there, back] = [pictures, mirrored].map(|p| features(&Cpu::<f32>::new(), &bank, &p));
+    let norm = there.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let error = there.iter().zip(&back).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+    assert!(error < 1e-5 * norm, "{error} of {norm}");
+}
+
 #[test]
 fn unknown_names_are_an_error_that_lists_the_nearest() {
     let bank = builtin::bank().unwrap();

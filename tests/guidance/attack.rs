@@ -122,8 +122,9 @@ fn hypotheses_of_a_target_share_their_starts_and_go_their_own_ways() {
     let narrow = Watched::default();
     let limited = Limited::new(narrow.clone(), limit as u64);
     let rounds = attack.run(&limited, Some(&hypotheses), strong).unwrap();
+    // Each round has two: one that guides, one for the rest.
     assert!(
-        narrow.plans() > 1 && narrow.bytes() <= limit,
+        narrow.plans() > 2 && narrow.bytes() <= limit,
         "{} plans of up to {} bytes",
         narrow.plans(),
         narrow.bytes()
@@ -155,6 +156,28 @@ fn the_best_iterate_comes_from_after_the_weight_has_become_0() {
         earlier += usize::from(lowest(&outcome.history[..16]) < outcome.objective);
     }
     assert!(earlier > 0, "no objective was lower before: the test shows nothing");
+}
+
+/// The plan that goes on without the encoder finds pictures, moments and counter as they were.
+#[test]
+fn an_attack_goes_on_where_guidance_ends() {
+    let attack = Attack::new();
+    let device = Watched::default();
+    let hypotheses = [vec![means(&[(3, 0), (7, 1)])], vec![means(&[(1, 2), (3, 0)])]];
+    // So weak that it moves nothing.
+    let ghost = |config: &mut AttackConfig| {
+        config.guidance = Some(Guidance { weight: 1e-25, fall: Fall::Step, from: 0.25, to: 0.25 });
+    };
+    let guided = attack.run(&device, Some(&hypotheses), ghost).unwrap();
+    assert_eq!(device.plans(), 2);
+    let plain = attack.run(&device, None, |_| ()).unwrap();
+    for (guided, plain) in guided.iter().zip(&plain).flat_map(|(g, p)| g.trials.iter().zip(&p.trials)) {
+        assert_eq!(guided.history.len(), plain.history.len());
+        // Steps of an attack that began anew would be others: 4 have been done before.
+        for (i, (a, b)) in guided.history.iter().zip(&plain.history).take(8).enumerate() {
+            assert!((a - b).abs() < 1e-3 * b.abs(), "iteration {i}: {a} {b}");
+        }
+    }
 }
 
 #[test]

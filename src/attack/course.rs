@@ -1,0 +1,76 @@
+//! The iterations of an attack with Adam, from the first to the last; one plan may hand over to another on the way.
+
+use super::{AttackError, Hooks, Outcome, adam::Iteration};
+use crate::device::Executable;
+
+/// Replays between two looks at the losses.
+pub(super) const RING: usize = 100;
+
+/// How far an attack has come.
+pub struct Course {
+    iterations: usize,
+    /// Evaluations done. One more than there are iterations, for the last iterate's objective.
+    done: usize,
+    /// Objectives of each trial so far.
+    histories: Vec<Vec<f32>>,
+    /// Replays until the next look.
+    chunk: usize,
+}
+
+impl Course {
+    pub fn new(trials: usize, iterations: usize) -> Course {
+        let histories = vec![Vec::with_capacity(iterations + 1); trials];
+        Course { iterations, done: 0, histories, chunk: 1 }
+    }
+
+    /// Goes on until `end` evaluations are done (`iterations + 1` are all), or no trial's objective is finite.
+    pub fn run(
+        &mut self,
+        iteration: &Iteration,
+        exe: &mut dyn Executable,
+        end: usize,
+        hooks: &mut Hooks,
+    ) -> Result<(), AttackError> {
+        while self.done < end.min(self.iterations + 1) {
+            let now = self.chunk.min(RING).min(end - self.done);
+            let started = std::time::Instant::now();
+            exe.run(now)?;
+            let ring = exe.read(iteration.ring)?;
+            for (t, history) in self.histories.iter_mut().enumerate() {
+                history.extend((self.done..self.done + now).map(|i| ring[t * RING + i % RING]));
+            }
+            // About five looks a second.
+            let seconds = started.elapsed().as_secs_f64();
+            self.chunk = ((0.2 / (seconds / now as f64).max(1e-6)) as usize).max(1);
+            self.done += now;
+            let latest: Vec<f32> = self.histories.iter().map(|h| h[self.done - 1]).collect();
+            hooks.iteration(self.done.min(self.iterations), self.iterations, &latest);
+            if latest.iter().all(|l| !l.is_finite()) {
+                self.done = self.iterations + 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// What has been found.
+    pub fn outcomes(
+        self,
+        iteration: &Iteration,
+        exe: &mut dyn Executable,
+    ) -> Result<Vec<Outcome>, AttackError> {
+        let trials = self.histories.len();
+        let best = iteration.best.iter().map(|&b| exe.read(b)).collect::<Result<Vec<_>, _>>()?;
+        let objectives = exe.read(iteration.best_objective)?;
+        let ratios = exe.read(iteration.best_norm_ratio)?;
+        let part = |v: &[f32], t: usize| v[v.len() / trials * t..v.len() / trials * (t + 1)].to_vec();
+        let outcome = |(t, history): (usize, Vec<f32>)| Outcome {
+            images: part(&best[0], t),
+            label_logits: best.get(1).map(|l| part(l, t)),
+            objective: objectives[t],
+            norm_ratio: ratios[t],
+            stopped: history.iter().position(|l| !l.is_finite()),
+            history,
+        };
+        Ok(self.histories.into_iter().enumerate().map(outcome).collect())
+    }
+}
