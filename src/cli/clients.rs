@@ -84,7 +84,7 @@ impl ClientOptions<'_> {
         };
         let threat_model = self.threat.check_with(&setup, self.uses)?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let mut batches = self.data.read(dataset, &victim)?;
+        let mut batches = self.data.read(dataset, &victim, self.seed)?;
         let order = match self.shuffled {
             true => ClassOrder::shuffled(victim.model.classes, self.seed),
             false => ClassOrder::kept(victim.model.classes),

@@ -8,6 +8,7 @@ use super::{
     experiment::{ClientBatch, read_batches},
     misuse,
     model_options::Known,
+    note,
     options::{MAX_BATCH, check_batch},
 };
 use crate::{
@@ -31,6 +32,9 @@ pub struct DataOptions {
     /// Labels of a batch: any, distinct, or equal:N for N of one class and the others distinct
     #[arg(long, value_name = "R", default_value = "any")]
     batch_labels: BatchRule,
+    /// Draw the batches' pictures by seed from the whole data set, in place of from the first picture on
+    #[arg(long)]
+    shuffle: bool,
 }
 
 impl DataOptions {
@@ -65,11 +69,23 @@ impl DataOptions {
     }
 
     /// Batches that keep the rule, fitted to the victim's input.
-    pub fn read(&self, dataset: &Dataset, victim: &Victim) -> anyhow::Result<Vec<ClientBatch>> {
-        let (batch, batches) = (self.batch(), self.batches());
-        let chosen = dataset
-            .batches(batch, batches, self.batch_labels)
-            .map_err(|error| misuse(format!("--batch {batch} × --batches {batches}: {error}")))?;
-        read_batches(dataset, victim, chosen)
+    pub fn read(&self, dataset: &Dataset, victim: &Victim, seed: u64) -> anyhow::Result<Vec<ClientBatch>> {
+        let (batch, batches, rule) = (self.batch(), self.batches(), self.batch_labels);
+        let chosen = match self.shuffle {
+            true => dataset.random_batches(batch, batches, rule, seed),
+            false => dataset.batches(batch, batches, rule),
+        };
+        let chosen =
+            chosen.map_err(|error| misuse(format!("--batch {batch} × --batches {batches}: {error}")))?;
+        let read = read_batches(dataset, victim, chosen)?;
+        let first = read[0].labels[0];
+        if batches > 1 && !self.shuffle && read.iter().flat_map(|b| &b.labels).all(|&label| label == first) {
+            note(&format!(
+                "all {} pictures are of class {}: the data set begins with them; --shuffle draws from all of it",
+                batch * batches,
+                dataset.class_names.get(first).map_or("?", String::as_str)
+            ));
+        }
+        Ok(read)
     }
 }

@@ -27,6 +27,13 @@ pub struct GuidanceOptions {
     /// λ: weight of Σ (1 − cosine of picture and name) beside the objective (default 0.1)
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     guide_weight: Option<f64>,
+    #[command(flatten)]
+    schedule: ScheduleOptions,
+}
+
+/// How long they do.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ScheduleOptions {
     /// How λ falls to 0, and from which share of the iterations to which: step[:AT], linear[:FROM:TO] or
     /// cosine[:FROM:TO] (default cosine:0.5:0.75); what is kept and compared comes from after that
     #[arg(long, value_name = "SHAPE[:FROM:TO]")]
@@ -71,7 +78,7 @@ impl FromStr for Schedule {
 
 impl GuidanceOptions {
     pub fn is_default(&self) -> bool {
-        self.guide_weight.is_none() && self.guide_schedule.is_none()
+        self.guide_weight.is_none() && self.schedule.guide_schedule.is_none()
     }
 
     pub fn guidance(&self) -> anyhow::Result<Guidance> {
@@ -79,9 +86,16 @@ impl GuidanceOptions {
         if !weight.is_finite() || weight < 0.0 {
             return Err(misuse(format!("--guide-weight: expected a weight ≥ 0, found {weight}")));
         }
+        Ok(self.schedule.guidance(weight))
+    }
+}
+
+impl ScheduleOptions {
+    /// λ begins at `weight`.
+    pub fn guidance(&self, weight: f64) -> Guidance {
         let Schedule { fall, from, to } =
             self.guide_schedule.unwrap_or(Schedule { fall: Fall::Cosine, from: FROM, to: TO });
-        Ok(Guidance { weight, fall, from, to })
+        Guidance { weight, fall, from, to }
     }
 }
 

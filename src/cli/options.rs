@@ -160,6 +160,15 @@ pub fn same_file(a: &Path, b: &Path) -> bool {
     resolved(a) == resolved(b)
 }
 
+/// `1,2,4`
+pub fn numbers<T: std::str::FromStr>(option: &str, text: &str) -> anyhow::Result<Vec<T>> {
+    let number = |part: &str| {
+        let wrong = || misuse(format!("{option}: expected numbers as in 1,2,4, found '{part}'"));
+        part.trim().parse().map_err(|_| wrong())
+    };
+    text.split(',').map(number).collect()
+}
+
 /// `--labels 3,5` → class indices below `classes`, `batch` of them.
 pub fn parse_labels(text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
     parse_classes("--labels", text, batch, classes)

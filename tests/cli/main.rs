@@ -7,6 +7,7 @@ mod careful;
 mod config;
 mod contract;
 mod determinism;
+mod guidance;
 mod guide;
 mod interrupted;
 mod knowledge;

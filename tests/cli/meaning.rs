@@ -253,3 +253,41 @@ fn a_full_standard_output_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("standard output cannot be written"), "{}", stderr(&output));
 }
+
+/// Pictures of a data set that is sorted by class are drawn from all of it where the user says so.
+#[test]
+fn pictures_are_the_first_or_drawn_by_seed() {
+    let scene = folder();
+    let run = |more: &str, out: &str| {
+        let out = scene.path().join(out);
+        let options =
+            "run --batches 3 --batch 2 --iterations 2 --no-names --device cpu --class-order data-set";
+        succeed(&format!("{options} {more} --out {}", out.display()));
+        report(&out)["batches"].as_array().unwrap().iter().map(|b| b["pictures"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(run("", "first"), [[0, 1], [2, 3], [4, 5]].map(|b| serde_json::json!(b)));
+    let drawn = run("--shuffle --seed 3", "drawn");
+    let expected = gia_gpu::data::samples()
+        .random_batches(2, 3, gia_gpu::data::BatchRule::Any, 3)
+        .unwrap()
+        .into_iter()
+        .map(|batch| serde_json::json!(batch));
+    assert_eq!(drawn, expected.collect::<Vec<_>>());
+    // By class: the first of the folder are all of one.
+    let samples = gia_gpu::data::samples();
+    for class in ["bag", "coat"] {
+        fs::create_dir_all(scene.path().join("sorted").join(class)).unwrap();
+        for i in 0..3 {
+            let picture = samples.picture(i).unwrap();
+            let path = scene.path().join("sorted").join(class).join(format!("{i}.png"));
+            picture.write_png(&path).unwrap();
+        }
+    }
+    let sorted = format!("--data {}/sorted", scene.path().display());
+    let options = "run --batches 3 --iterations 2 --no-names --device cpu";
+    let note = |more: &str| {
+        stderr(&crate::support::run(&format!("{options} {sorted} {more} --out {}/x", scene.path().display())))
+    };
+    assert!(note("").contains("all 3 pictures are of class bag"), "{}", note(""));
+    assert!(!note("--shuffle").contains("are of class"));
+}

@@ -78,7 +78,7 @@ pub struct Run {
     /// Gradients or updates that were observed, in place of pictures: safetensors or .npz files of one victim, each a
     /// batch; needs --weights
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "weights",
-          conflicts_with_all = ["data", "batches", "batch_labels", "defence", "adaptive", "class_order"])]
+          conflicts_with_all = ["data", "batches", "batch_labels", "shuffle", "defence", "adaptive", "class_order"])]
     gradient: Vec<PathBuf>,
     #[command(flatten)]
     observed: ObservedOptions,

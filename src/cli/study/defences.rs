@@ -135,7 +135,7 @@ impl DefenceStudy {
         let wanted = self.wanted(&protocol)?;
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let batches = self.data.read(&dataset, &victim)?;
+        let batches = self.data.read(&dataset, &victim, self.seed)?;
         if let Some(path) = &self.out {
             TensorFile::check_writable(path)?;
         }

@@ -1,6 +1,8 @@
 //! `gia-gpu study`: many runs, one table.
 
 mod defences;
+mod guidance;
+mod guidance_table;
 mod labels;
 mod names;
 
@@ -21,6 +23,8 @@ enum Study {
     Names(Box<names::NameStudy>),
     /// What leaks past each defence, to an unaware and to an adaptive eavesdropper
     Defences(Box<defences::DefenceStudy>),
+    /// What names add that draw pictures to them, beside names of other classes
+    Guidance(Box<guidance::GuidanceStudy>),
 }
 
 impl StudyCommand {
@@ -29,6 +33,7 @@ impl StudyCommand {
             Study::Labels(study) => study.run(),
             Study::Names(study) => study.run(),
             Study::Defences(study) => study.run(),
+            Study::Guidance(study) => study.run(),
         }
     }
 }

@@ -7,11 +7,14 @@ use clap::ArgMatches;
 use super::{
     Sweep,
     laboratory::{check_victims, choose},
-    victims::{self, NamedDefence, SweptVictim, Task, numbers},
+    victims::{self, NamedDefence, SweptVictim, Task},
 };
 use crate::{
     attack::threat::ThreatModel,
-    cli::{clients::check_out, defence_options, misuse, run::LabelKnowledge, threat_options::Setup},
+    cli::{
+        clients::check_out, defence_options, misuse, options::numbers, run::LabelKnowledge,
+        threat_options::Setup,
+    },
     clip::zero_shot::Namer,
     data::{BatchRule, Dataset, Picture, samples},
     report::noise_like,

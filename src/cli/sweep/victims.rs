@@ -10,7 +10,7 @@ use crate::{
         attack_options::AttackOptions,
         misuse,
         model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
-        options::{MAX_BATCH, check_batch},
+        options::{MAX_BATCH, check_batch, numbers},
         protocol_options::ProtocolOptions,
         run::LabelKnowledge,
     },
@@ -208,15 +208,6 @@ pub fn tasks(
         }
     }
     Ok(tasks)
-}
-
-/// `1,2,4`
-pub fn numbers<T: std::str::FromStr>(option: &str, text: &str) -> anyhow::Result<Vec<T>> {
-    let number = |part: &str| {
-        let wrong = || misuse(format!("{option}: expected whole numbers as in 1,2,4, found '{part}'"));
-        part.trim().parse().map_err(|_| wrong())
-    };
-    text.split(',').map(number).collect()
 }
 
 #[cfg(test)]

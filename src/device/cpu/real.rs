@@ -33,12 +33,25 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
 
     blocks::functions!(declared, Self);
 
-    /// `c (M,N) = a (M,K) · b (K,N)`, c row-major; sizes are `[M, K, N]`.
-    fn multiply(sizes: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self]) {
-        Self::accumulate(sizes, a, b, c, false);
+    /// `c (M,N) = a (M,K) · b (K,N)`, or `c += a·b` if `add`; c row-major; sizes are `[M, K, N]`.
+    fn accumulate(sizes: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self], add: bool) {
+        let [m, _, n] = sizes;
+        assert!(m * n <= c.len());
+        // SAFETY: all of c's elements are in the slice.
+        unsafe { Self::accumulate_rows(sizes, a, b, c.as_mut_ptr(), n, add) }
     }
-    /// As [`Real::multiply`]; or, if `add`, `c += a·b`.
-    fn accumulate(sizes: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self], add: bool);
+    /// The same, where the rows of c are `row` elements apart and not the caller's alone in between.
+    ///
+    /// # Safety
+    /// The `M` runs of `N` elements can be written through `c`, and nobody else uses them meanwhile.
+    unsafe fn accumulate_rows(
+        sizes: [usize; 3],
+        a: Block<Self>,
+        b: Block<Self>,
+        c: *mut Self,
+        row: usize,
+        add: bool,
+    );
 }
 
 macro_rules! real {
@@ -83,24 +96,30 @@ macro_rules! real {
 
             blocks::functions!(forwarded, $real);
 
-            fn accumulate([m, k, n]: [usize; 3], a: Block<Self>, b: Block<Self>, c: &mut [Self], add: bool) {
+            unsafe fn accumulate_rows(
+                [m, k, n]: [usize; 3],
+                a: Block<Self>,
+                b: Block<Self>,
+                c: *mut Self,
+                row: usize,
+                add: bool,
+            ) {
                 if m * n * k == 0 {
-                    if !add {
-                        c[..m * n].fill(0.0);
-                    }
-                    return;
+                    let rows = if add { 0 } else { m };
+                    // SAFETY: the caller's promise.
+                    return (0..rows).for_each(|i| unsafe { c.add(i * row).write_bytes(0, n) });
                 }
                 let last = |block: Block<Self>, i: usize, j: usize| (i - 1) * block.row + (j - 1) * block.col;
-                assert!(last(a, m, k) < a.data.len() && last(b, k, n) < b.data.len() && m * n <= c.len());
+                assert!(last(a, m, k) < a.data.len() && last(b, k, n) < b.data.len());
                 let stride = |n: usize| n as isize;
-                // SAFETY: the assertion covers the last element of each block, and so every other.
+                // SAFETY: the assertion covers the last element of a and b, and so every other; c is the caller's promise.
                 unsafe {
                     nano_gemm::planless::$execute(
                         m,
                         n,
                         k,
-                        c.as_mut_ptr(),
-                        stride(n),
+                        c,
+                        stride(row),
                         1,
                         a.data.as_ptr(),
                         stride(a.row),

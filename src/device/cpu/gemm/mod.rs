@@ -107,10 +107,18 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
     let mut multiply =
         |left: Block<R>, right: Block<R>, rows: Range<usize>, cols: Range<usize>, d: &Range<usize>| {
             let sizes = [rows.len(), d.len(), cols.len()];
-            R::multiply(sizes, left, right, &mut c_scratch[..rows.len() * cols.len()]);
+            let add = c.add || d.start > 0;
+            if let Some(first) = c.rows_at(&rows, &cols) {
+                let len = (rows.len() - 1) * c.row + cols.len();
+                // SAFETY: the caller's promise; the pointer is to so many elements of `out`.
+                return unsafe {
+                    R::accumulate_rows(sizes, left, right, out.pointer(first, len), c.row, add)
+                };
+            }
+            R::accumulate(sizes, left, right, &mut c_scratch[..rows.len() * cols.len()], false);
             let width = cols.len();
             // SAFETY: the caller's promise.
-            unsafe { c.store(out, rows, cols, c_scratch, width, d.start > 0) };
+            unsafe { c.store(out, rows, cols, c_scratch, width, add) };
         };
     // What is packed in the outer loop is packed once, the other once for every outer block.
     let stored = a.borrow(rows.start..rows.start + m, 0..depth).is_some_and(|(_, [_, col])| col == 1);

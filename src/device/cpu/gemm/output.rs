@@ -33,6 +33,13 @@ impl<'a, R> Output<'a, R> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
     }
 
+    /// To `len` elements from `at` on, of which the caller may use its own.
+    pub fn pointer(&self, at: usize, len: usize) -> *mut R {
+        assert!(at < self.len && self.len - at >= len, "{len} from {at} of {}", self.len);
+        // SAFETY: it lies in the slice.
+        unsafe { self.start.add(at) }
+    }
+
     /// Writes `values` from element `at` on.
     ///
     /// # Safety
@@ -77,6 +84,13 @@ impl Layout {
         Layout { offset, row: positions, col: 1, period: positions, image, add: false }
     }
 
+    /// The first element of a tile whose rows are contiguous each, if they are.
+    pub fn rows_at(&self, rows: &Range<usize>, cols: &Range<usize>) -> Option<usize> {
+        let (image, within) = (cols.start / self.period, cols.start % self.period);
+        let whole = self.col == 1 && !rows.is_empty() && self.period - within >= cols.len();
+        whole.then(|| self.offset + image * self.image + within + rows.start * self.row)
+    }
+
     /// Stores a tile `(rows, nr)` at `(i, j)`, or adds it.
     ///
     /// # Safety
@@ -90,7 +104,6 @@ impl Layout {
         nr: usize,
         add: bool,
     ) {
-        let add = add || self.add;
         if self.col == 1 {
             let mut j = cols.start;
             while j < cols.end {
