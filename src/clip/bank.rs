@@ -26,6 +26,8 @@ pub const FORMAT: &str = "gia-gpu concepts";
 
 /// Names that an error lists as the nearest to one that is not known.
 const NEAREST: usize = 3;
+/// By how many pixels, down and to the right, pictures are moved to be looked at again.
+const MOVES: [[isize; 2]; 3] = [[0, 0], [-1, -1], [1, 1]];
 /// Words that are less alike than this say nothing about each other.
 const ALIKE: f64 = 0.5;
 
@@ -156,6 +158,23 @@ impl Bank {
         all.sort_by(|a, b| b.0.total_cmp(&a.0));
         all.into_iter().take(NEAREST).map(|found| found.1).collect()
     }
+
+    /// `pixels (B,3,S,S)`, normalised, moved down and to the right; black comes in.
+    fn moved(&self, tape: &mut Tape, pixels: Var, by: [isize; 2]) -> Var {
+        let shape = tape.shape(pixels).to_vec();
+        let black = self.normalisation.bounds().iter().map(|&(low, _)| f64::from(low)).collect();
+        let black = tape.literal(&[1, preprocess::CHANNELS, 1, 1], black);
+        let above = tape.sub(pixels, black);
+        let [mut start, mut kept, mut before] = [vec![0; 4], shape.clone(), vec![0; 4]];
+        for (axis, by) in [(2, by[0]), (3, by[1])] {
+            kept[axis] -= by.unsigned_abs();
+            let from = if by < 0 { &mut start } else { &mut before };
+            from[axis] = by.unsigned_abs();
+        }
+        let part = tape.slice(above, &start, &kept);
+        let framed = tape.pad(part, &before, &shape);
+        tape.add(framed, black)
+    }
 }
 
 impl Encoder for Bank {
@@ -197,14 +216,19 @@ impl Encoder for Bank {
         (features, stored.zip(self.tensors.iter().map(Vec::as_slice)).collect())
     }
 
-    /// The sum of a picture's features and its mirror image's: left and right were all one in training.
+    /// The sum of the features of a picture, of the picture moved a little, and of the mirror images of these: in
+    /// training, all of them were one.
     fn look<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>) {
         let batch = tape.shape(pixels)[0];
-        let mirrored = tape.flip(pixels, &[3]);
-        let both = tape.concat(&[pixels, mirrored], 0);
-        let (features, frozen) = self.encode_image(tape, both);
-        let [first, second] = [0, batch].map(|start| tape.narrow(features, 0, start, batch));
-        (tape.add(first, second), frozen)
+        let mut looks: Vec<Var> = MOVES.map(|by| self.moved(tape, pixels, by)).into();
+        let mirrored: Vec<Var> = looks.iter().map(|&look| tape.flip(look, &[3])).collect();
+        looks.extend(mirrored);
+        let count = looks.len();
+        let all = tape.concat(&looks, 0);
+        let (features, frozen) = self.encode_image(tape, all);
+        let features = tape.reshape(features, &[count, batch, self.tower.classes]);
+        let sum = tape.sum(features, &[0]);
+        (tape.reshape(sum, &[batch, self.tower.classes]), frozen)
     }
 
     fn name_features(

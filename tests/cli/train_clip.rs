@@ -63,6 +63,12 @@ fn a_trained_tower_names_pictures_of_its_own_data_sets() {
     }
     let table = succeed(&format!("{study} --device cpu --limit 2"));
     assert!(table.contains("| a (2) | blur 1 px | 2 |"), "{table}");
+    let table = succeed(&format!("{study} --device cpu --degraded 3"));
+    assert!(
+        table.contains("| a (2) | as they are | 8 |") && table.contains("| a (2) | blur 1 px | 3 |"),
+        "{table}"
+    );
+    assert!(!succeed(&format!("{study} --device cpu --degraded 0")).contains("blur"));
 }
 
 #[test]

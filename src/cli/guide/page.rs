@@ -20,7 +20,7 @@ pub fn page(
     unguided: &[Vec<Picture>],
     guided: &[Vec<Picture>],
 ) -> anyhow::Result<Page> {
-    let mut sections = vec![];
+    let mut sections: Vec<Section> = tally(report).into_iter().collect();
     for (number, batch) in report.batches.iter().enumerate().take(SHOWN) {
         let mut section = Section::new(format!("Hypotheses of batch {number}"), ranking(batch));
         section = section.note(format!("Named without guidance: {}.", named(batch, &batch.unguided_names)));
@@ -33,7 +33,6 @@ pub fn page(
         }
         sections.push(section);
     }
-    sections.extend(tally(report));
     let shown = study.experiment.batches.iter().enumerate().take(SHOWN);
     let mut pictures = Pictures { batches: vec![] };
     for (number, client) in shown {

@@ -40,6 +40,9 @@ pub struct NameStudy {
     /// Name N pictures of each only, evenly spaced over the data set
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Of the degraded views, name those of N pictures of each only; 0 leaves them out
+    #[arg(long, value_name = "N")]
+    degraded: Option<usize>,
     #[command(flatten)]
     device: DeviceOptions,
     /// Print JSON
@@ -129,8 +132,14 @@ impl NameStudy {
     ) -> anyhow::Result<Vec<Row>> {
         let size = encoder.image_size();
         let all = set.dataset.len();
-        let count = self.limit.map_or(all, |limit| limit.min(all));
-        let show = |condition: &Condition, i: usize| -> Result<Picture, ClipError> {
+        let most = self.limit.map_or(all, |limit| limit.min(all));
+        let counts = CONDITIONS.iter().enumerate().map(|(place, condition)| {
+            let degraded = self.degraded.filter(|_| place > 0);
+            (condition, degraded.map_or(most, |count| count.min(most)))
+        });
+        let wanted: Vec<(&Condition, usize)> = counts.filter(|&(_, count)| count > 0).collect();
+        let total = wanted.iter().map(|&(_, count)| count).sum();
+        let show = |condition: &Condition, i: usize, count: usize| -> Result<Picture, ClipError> {
             let picture = set.dataset.picture(i * all / count)?.with_channels(3)?;
             // As large as what is attacked, so that a pixel of blur or shift is the same for all.
             let picture =
@@ -139,16 +148,18 @@ impl NameStudy {
         };
         let bar = Progress::counting("naming");
         let mut rows = vec![];
-        for (done, condition) in CONDITIONS.iter().enumerate() {
-            let pictures = (0..count).map(|i| (format!("{} {i}", set.name), show(condition, i)));
-            let mut progress = |stage: &'static str, now: usize, of: usize| {
+        let mut done = 0;
+        for (condition, count) in wanted {
+            let pictures = (0..count).map(|i| (format!("{} {i}", set.name), show(condition, i, count)));
+            let mut progress = |stage: &'static str, now: usize, _: usize| {
                 if stage == "pictures" {
-                    bar.count(done * of + now, CONDITIONS.len() * of);
+                    bar.count(done + now, total);
                 }
             };
             let found = name_pictures(device, encoder, names, templates, pictures, &mut progress)?;
             let labels = (0..count).map(|i| set.dataset.labels()[i * all / count]);
             rows.push(row(set, condition, f64::from(encoder.scale()), &found.cosine, labels));
+            done += count;
         }
         bar.finish();
         Ok(rows)
