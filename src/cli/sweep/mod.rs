@@ -31,8 +31,10 @@ use super::{
     threat_options::ThreatOptions,
 };
 use crate::{
+    attack::threat::ThreatModel,
     clip::zero_shot::Namer,
     data::{BatchRule, DataError},
+    device::DeviceInfo,
     sweep::{Configuration, Finished, Journal, Record, SweepError, plots, points, results},
 };
 
@@ -109,6 +111,45 @@ struct Printed<'a> {
     cells: Vec<&'a Record>,
 }
 
+/// What stands in the folder, and what it is made from beside the finished cells.
+struct Show<'a> {
+    sweep: &'a Sweep,
+    configuration: &'a Configuration,
+    threats: &'a [(ThreatModel, Vec<String>)],
+    data: &'a str,
+    model: Option<String>,
+    seed: u64,
+    device: DeviceInfo,
+    cells: usize,
+}
+
+impl Show<'_> {
+    /// Tables, plots and page of what is finished; the paths that a person wants to know.
+    fn write(&self, finished: &[&Finished]) -> anyhow::Result<Vec<PathBuf>> {
+        let Show { sweep, configuration, threats, data, seed, .. } = *self;
+        results::write(&sweep.out, finished, &self.device)?;
+        let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
+        let lines = points::lines(&cells, sweep.naming.assignment.into());
+        let mut written = vec![sweep.out.join(results::RESULTS)];
+        written.extend(plots::write(&sweep.out, &lines, sweep.aggregate)?);
+        let page = page::page(&page::Facts {
+            lines: &lines,
+            together: sweep.aggregate,
+            one_to_one: sweep.naming.assignment == AssignmentChoice::OneToOne,
+            configuration,
+            threats,
+            data,
+            model: self.model.clone(),
+            seed,
+            device: &self.device,
+            missing: [self.cells - finished.len(), self.cells],
+        });
+        page.write(&sweep.out.join(PAGE))?;
+        written.push(sweep.out.join(PAGE));
+        Ok(written)
+    }
+}
+
 impl Sweep {
     pub fn run(self) -> anyhow::Result<()> {
         let command = Sweep::augment_args(Command::new("gia-gpu sweep"));
@@ -162,31 +203,27 @@ impl Sweep {
                 SweepError::OtherConfiguration { .. } => misuse(error),
                 error => error.into(),
             })?;
-        let (finished, mut failure) = self.measure(&plan, &mut laboratory, journal, known)?;
-        if let Some(failure) = failure.take_if(|_| finished.is_empty()) {
-            return Err(failure);
-        }
-
-        let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
-        let lines = points::lines(&cells, self.naming.assignment.into());
-        let mut written = vec![self.out.join(results::RESULTS)];
-        written.extend(plots::write(&self.out, &lines, self.aggregate)?);
-        let page = page::page(&page::Facts {
-            lines: &lines,
-            together: self.aggregate,
-            one_to_one: self.naming.assignment == AssignmentChoice::OneToOne,
+        let show = Show {
+            sweep: &self,
             configuration: &configuration,
             threats: &plan.threats,
             data: &plan.dataset.name,
             model: laboratory.namer.as_ref().map(Namer::model),
             seed: plan.tasks[0].cell.seed,
-            device: &device.info(),
-        });
-        page.write(&self.out.join(PAGE))?;
-        written.push(self.out.join(PAGE));
+            device: device.info(),
+            cells: plan.tasks.len(),
+        };
+        let (finished, mut failure) = self.measure(&plan, &mut laboratory, journal, known, &show)?;
+        if let Some(failure) = failure.take_if(|_| finished.is_empty()) {
+            return Err(failure);
+        }
+        let all: Vec<&Finished> = finished.iter().collect();
+        let written = show.write(&all)?;
         if let Some(failure) = failure {
             return Err(failure);
         }
+        let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
+        let lines = points::lines(&cells, self.naming.assignment.into());
         if self.json {
             return print_json(&Printed { configuration: &configuration, cells });
         }
@@ -202,8 +239,8 @@ impl Sweep {
         laboratory: &mut Laboratory,
         mut journal: Journal,
         known: Vec<Finished>,
+        show: &Show,
     ) -> anyhow::Result<(Vec<Finished>, Option<anyhow::Error>)> {
-        let device = laboratory.device.info();
         let mut finished: Vec<Option<Finished>> = plan.tasks.iter().map(|_| None).collect();
         for cell in known {
             let place = plan.tasks.iter().position(|task| task.cell == cell.record.cell);
@@ -213,9 +250,8 @@ impl Sweep {
             finished[place] = Some(cell);
         }
         let done = finished.iter().flatten().count();
-        let write = |finished: &[Option<Finished>]| {
-            results::write(&self.out, &finished.iter().flatten().collect::<Vec<_>>(), &device)
-        };
+        let write =
+            |finished: &[Option<Finished>]| show.write(&finished.iter().flatten().collect::<Vec<_>>());
         if done > 0 {
             note(&format!("{done} of {} cells were finished before", plan.tasks.len()));
             write(&finished)?;

@@ -30,6 +30,8 @@ pub struct Facts<'a> {
     pub model: Option<String>,
     pub seed: u64,
     pub device: &'a DeviceInfo,
+    /// Cells that are not finished, of how many.
+    pub missing: [usize; 2],
 }
 
 pub fn page(facts: &Facts) -> Page {
@@ -58,9 +60,14 @@ pub fn page(facts: &Facts) -> Page {
         Some(model) => provenance.with("named by", model),
         None => provenance,
     };
+    let mut verdict = verdict(facts, &plain, random);
+    let [missing, all] = facts.missing;
+    if missing > 0 {
+        verdict += &format!(" Not finished: {missing} of {all} cells are missing.");
+    }
     Page {
         title: "What updates give away, by batch size".into(),
-        verdict: verdict(facts, &plain, random),
+        verdict,
         figures: key_figures(facts, &plain, random),
         sections,
         provenance,
