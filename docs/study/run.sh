@@ -21,8 +21,10 @@ train() { # architecture, then options
 train lenet-zhu --epochs 12 --learning-rate 0.1
 train resnet20 --epochs 14 --learning-rate 0.2
 
-"$program" sweep --config "$here/study.toml" --data "$cifar/test" --out sweep
-"$program" study guidance --data "$cifar/test" --batch-sizes 1,2,4 --batches 24 --iterations 400 \
-    --guide-weights 0.001,0.01 --out guidance
+for study in lenet-zhu resnet20; do
+    "$program" sweep --config "$here/$study.toml" --data "$cifar/test" --out "$study"
+done
+"$program" study guidance --data "$cifar/test" --batch-sizes 1,2,4 --batches 16 --iterations 300 \
+    --guide-weights 0.002 --out guidance
 "$program" guide --data "$cifar/test" --shuffle --batch 2 --batches 40 --batch-labels distinct --distractors 2 --one-to-one \
-    --iterations 400 --out guide
+    --iterations 300 --out guide

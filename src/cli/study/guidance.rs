@@ -47,7 +47,7 @@ const NAMED_AT_ONCE: usize = 64;
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  gia-gpu study guidance\n  gia-gpu study guidance --data cifar/test --batch-sizes 1,2,4 \
-                  --batches 48 --guide-weights 0.01,0.1 --out guidance"
+                  --batches 48 --guide-weights 0.002,0.02 --out guidance"
 )]
 pub struct GuidanceStudy {
     /// Pictures: a folder with a folder per class, CIFAR-10's binary batches or IDX files; without it, the
@@ -64,7 +64,7 @@ pub struct GuidanceStudy {
     #[arg(long, value_name = "R", default_value = "any")]
     batch_labels: BatchRule,
     /// Values of λ that are compared
-    #[arg(long, value_name = "W,W", default_value = "0.01,0.1")]
+    #[arg(long, value_name = "W,W", default_value = "0.002,0.02")]
     guide_weights: String,
     #[command(flatten)]
     schedule: ScheduleOptions,
