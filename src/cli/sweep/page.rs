@@ -90,6 +90,12 @@ fn percent(value: Measured) -> String {
     format!("{:.0} %", 100.0 * value.mean)
 }
 
+/// In a sentence that stands alone.
+fn whole_name(line: &Line) -> String {
+    let state = if line.is_trained() { "a trained" } else { "an untrained" };
+    format!("{state} {}", line.victim)
+}
+
 /// Of the first line that was named: its smallest and its largest batches.
 fn verdict(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
     let found = plain.iter().find_map(|line| {
@@ -110,7 +116,7 @@ fn verdict(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
     };
     let one = format!(
         "From one update of {} an eavesdropper names {} of the labels right, {sizes}",
-        name(line, plain),
+        whole_name(line),
         both(first, last)
     );
     let together = values(line, several);
@@ -131,13 +137,13 @@ fn key_figures(facts: &Facts, plain: &[&Line], random: Option<f64>) -> Vec<KeyFi
     let figure = |line: &&Line| {
         let (size, value) = *values(line, one).first()?;
         let meaning =
-            format!("of the labels named right from one update of {}, {}", name(line, plain), pictures(size));
+            format!("of the labels named right from one update of {}, {}", whole_name(line), pictures(size));
         Some(KeyFigure { value: percent(value), meaning, beside: beside.clone() })
     };
     let aggregated = |line: &&Line| {
         let (size, value) = *values(line, several).first()?;
         let meaning =
-            format!("from {} updates of {}, {} each", facts.together, name(line, plain), pictures(size));
+            format!("from {} updates of {}, {} each", facts.together, whole_name(line), pictures(size));
         Some(KeyFigure { value: percent(value), meaning, beside: beside.clone() })
     };
     plain.iter().take(2).flat_map(|line| [figure(line), aggregated(line)]).flatten().collect()
