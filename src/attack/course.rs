@@ -31,7 +31,8 @@ impl Course {
         end: usize,
         hooks: &mut Hooks,
     ) -> Result<(), AttackError> {
-        while self.done < end.min(self.iterations + 1) {
+        let end = end.min(self.iterations + 1);
+        while self.done < end {
             let now = self.chunk.min(RING).min(end - self.done);
             let started = std::time::Instant::now();
             exe.run(now)?;

@@ -43,6 +43,9 @@ fn true_and_other_names_are_compared_with_none_and_finished_arms_are_kept() {
     assert!(grown.starts_with(&journal) && grown.len() > journal.len());
 
     fail(2, &format!("{study} --tv 0.5"), &["attack was"]);
+    let fresh = study.replace("/found", "/fresh");
+    fail(2, &format!("{fresh} --guide-weights 1,x"), &["--guide-weights", "found 'x'"]);
+    assert!(!scene.path().join("fresh").exists(), "a mistake leaves nothing behind");
     fail(2, &format!("{study} --guide-weights 0"), &["--guide-weights", "> 0", "found 0"]);
     fail(2, &format!("{study} --guide-schedule flat"), &["--guide-schedule", "expected step"]);
     fail(2, &format!("{study} --preset dlg"), &["guidance by names needs Adam"]);

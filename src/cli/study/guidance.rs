@@ -112,7 +112,7 @@ struct Bench<'a> {
 impl GuidanceStudy {
     pub fn run(self) -> anyhow::Result<()> {
         let dataset = self.data.as_deref().map_or_else(|| Ok(samples()), Dataset::open)?;
-        let (sizes, config) = (self.sizes()?, self.config()?);
+        let (arms, config) = (arms(&self.sizes()?, &self.weights()?), self.config()?);
         let mut victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let order = ClassOrder::shuffled(victim.model.classes, self.seed);
         order.apply(&mut victim);
@@ -151,7 +151,6 @@ impl GuidanceStudy {
             choice: &choice,
             namer,
         };
-        let arms = arms(&sizes, &self.weights()?);
         for arm in &arms {
             if measured.iter().any(|m| m.arm == *arm) {
                 continue;
