@@ -269,10 +269,15 @@ impl<'w> Frozen<'w> {
         var
     }
 
+    /// The tower's matrix `(K,N)` as `(1,K,N)`.
+    pub fn matrix(&mut self, tape: &mut Tape, name: &str) -> Var {
+        let [inputs, outputs] = self.tower.tensor(name).shape[..] else { panic!("a matrix") };
+        self.input(tape, name, &[1, inputs, outputs])
+    }
+
     /// `x (1,M,K) → (1,M,N)` with the tower's matrix `(K,N)`.
     pub fn matmul(&mut self, tape: &mut Tape, name: &str, x: Var) -> Var {
-        let [inputs, outputs] = self.tower.tensor(name).shape[..] else { panic!("a matrix") };
-        let weight = self.input(tape, name, &[1, inputs, outputs]);
+        let weight = self.matrix(tape, name);
         tape.matmul(x, weight)
     }
 

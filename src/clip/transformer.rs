@@ -3,7 +3,7 @@
 use super::{Activation, tower::Frozen};
 use crate::{
     nn::{
-        attention::{Heads, attention, join_heads, split_heads},
+        attention::{Heads, attention, attention_of_one, join_heads, split_heads},
         gelu::{gelu, quick_gelu},
         layer_norm::layer_norm,
     },
@@ -24,15 +24,26 @@ pub fn blocks(
     for layer in 0..weights.tower.layers {
         let name = |part: &str| format!("layers.{layer}.{part}");
         let normal = norm(tape, weights, &name("norm1"), x);
-        let parts = ["query", "key", "value"].map(|part| {
-            let projected = weights.matmul(tape, &name(&format!("{part}.weight")), normal);
-            let bias = weights.vector(tape, &name(&format!("{part}.bias")));
-            split_heads(tape, projected, bias, sizes)
-        });
-        let attended = attention(tape, parts, mask);
-        let mut attended = join_heads(tape, attended, sizes);
-        if layer + 1 == weights.tower.layers {
-            attended = select(tape, attended);
+        let last = layer + 1 == weights.tower.layers;
+        let attended = if last && mask.is_none() {
+            let query = select(tape, normal);
+            let query = linear(tape, weights, &name("query"), query);
+            let matrices =
+                ["key", "value"].map(|part| weights.matrix(tape, &name(&format!("{part}.weight"))));
+            let read = attention_of_one(tape, query, normal, matrices, sizes);
+            let bias = weights.vector(tape, &name("value.bias"));
+            tape.add(read, bias)
+        } else {
+            let parts = ["query", "key", "value"].map(|part| {
+                let projected = weights.matmul(tape, &name(&format!("{part}.weight")), normal);
+                let bias = weights.vector(tape, &name(&format!("{part}.bias")));
+                split_heads(tape, projected, bias, sizes)
+            });
+            let attended = attention(tape, parts, mask);
+            let attended = join_heads(tape, attended, sizes);
+            if last { select(tape, attended) } else { attended }
+        };
+        if last {
             x = select(tape, x);
         }
         let attended = linear(tape, weights, &name("out"), attended);

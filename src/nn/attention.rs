@@ -23,12 +23,49 @@ pub fn attention(tape: &mut Tape, [q, k, v]: [Var; 3], mask: Option<Var>) -> Var
     if let Some(mask) = mask {
         scores = tape.add(scores, mask);
     }
+    let weights = softmax(tape, scores);
+    tape.matmul(weights, v)
+}
+
+/// Over the last of three axes.
+fn softmax(tape: &mut Tape, scores: Var) -> Var {
     let max = tape.max_over(scores, &[2]);
     let shifted = tape.sub(scores, max);
     let exp = tape.exp(shifted);
     let sum = tape.sum(exp, &[2]);
-    let weights = tape.div(exp, sum);
-    tape.matmul(weights, v)
+    tape.div(exp, sum)
+}
+
+/// What each sequence's one query `q (1,B,D)` reads in `x (1,B·L,D)` through the matrices of keys and values, `(1,D,D)`,
+/// all heads side by side: `(1,B,D)`. The biases are left out: the keys' adds the same to all scores of a query, so
+/// softmax takes it away again, and the values' adds itself to the result, for the weights' sum is 1.
+///
+/// Keys and values are never made: `q·(x·W_k)ᵀ = (q·W_kᵀ)·xᵀ` and `p·(x·W_v) = (p·x)·W_v`, of which the right sides ask
+/// for L times less.
+pub fn attention_of_one(tape: &mut Tape, q: Var, x: Var, [key, value]: [Var; 2], sizes: Heads) -> Var {
+    let Heads { batch, tokens, heads } = sizes;
+    let inputs = tape.shape(x)[2];
+    let width = tape.shape(q)[2] / heads;
+    let q = tape.reshape(q, &[batch, heads, width]);
+    let q = tape.permute(q, &[1, 0, 2]);
+    let key = tape.reshape(key, &[inputs, heads, width]);
+    let key = tape.permute(key, &[1, 2, 0]);
+    let q = tape.matmul(q, key);
+    let q = tape.permute(q, &[1, 0, 2]);
+
+    let x = tape.reshape(x, &[batch, tokens, inputs]);
+    let across = tape.transpose(x);
+    let scores = tape.matmul(q, across);
+    let scores = tape.mul_scalar(scores, 1.0 / (width as f64).sqrt());
+    let weights = softmax(tape, scores);
+    let read = tape.matmul(weights, x);
+
+    let read = tape.permute(read, &[1, 0, 2]);
+    let value = tape.reshape(value, &[inputs, heads, width]);
+    let value = tape.permute(value, &[1, 0, 2]);
+    let read = tape.matmul(read, value);
+    let read = tape.permute(read, &[1, 0, 2]);
+    tape.reshape(read, &[1, batch, heads * width])
 }
 
 /// A causal mask `(1,L,L)`: a token sees itself and what stands before it. Finite, for shading languages
