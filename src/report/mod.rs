@@ -5,6 +5,7 @@ mod folder;
 pub mod html;
 mod picture_grid;
 mod run;
+pub mod size_plot;
 mod statistics;
 pub mod terminal;
 

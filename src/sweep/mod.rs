@@ -8,7 +8,6 @@
 mod configuration;
 mod groups;
 mod journal;
-mod plot;
 pub mod plots;
 pub mod points;
 mod record;

@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::{
     Source, SweepError,
-    plot::{self, Panel, Series},
     points::{Line, Point},
 };
-use crate::{data::atomic, report::html::Measured};
+use crate::{
+    data::atomic,
+    report::{
+        html::Measured,
+        size_plot::{self, Panel, Series},
+    },
+};
 
 /// What a line is called among others: by what differs between them.
 pub fn name(line: &Line, others: &[&Line]) -> String {
@@ -130,7 +135,7 @@ pub fn write(folder: &Path, lines: &[Line], together: usize) -> Result<Vec<PathB
             continue;
         }
         let problem = |problem| SweepError::Plot { path: path.clone(), problem };
-        let drawn = plot::svg(&panels, y, [0.0, 1.0]).map_err(problem)?;
+        let drawn = size_plot::svg(&panels, y, [0.0, 1.0]).map_err(problem)?;
         atomic::write_bytes(&path, drawn.as_bytes())?;
         written.push(path);
     }

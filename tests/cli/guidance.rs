@@ -39,6 +39,13 @@ fn true_and_other_names_are_compared_with_none_and_finished_arms_are_kept() {
     assert_eq!(fs::read(out.join("journal.jsonl")).unwrap(), journal);
     let text = succeed(&format!("{study} --guide-weights 0.5,2"));
     assert!(text.contains("B = 2, other names, λ = 2"), "{text}");
+    for plot in ["named.svg", "ssim.svg"] {
+        assert!(text.contains(plot), "{text}");
+        let drawn = fs::read_to_string(out.join(plot)).unwrap();
+        for part in ["λ = 0.5", "λ = 2", "true names", "names of other classes", "no guidance"] {
+            assert!(drawn.contains(part), "{plot} has no {part}");
+        }
+    }
     let grown = fs::read(out.join("journal.jsonl")).unwrap();
     assert!(grown.starts_with(&journal) && grown.len() > journal.len());
 

@@ -19,6 +19,7 @@ use super::{
         print_json, print_line,
         progress::Progress,
     },
+    guidance_plots,
     guidance_table::{Arm, Measured, OfBatch, Row, Towards, csv, rows, table},
 };
 use crate::{
@@ -81,7 +82,7 @@ pub struct GuidanceStudy {
     normalisation: NormalisationOptions,
     #[command(flatten)]
     device: DeviceOptions,
-    /// Folder for guidance.csv, a row a batch, and for what is finished: the same command goes on from there
+    /// Folder for guidance.csv, a row a batch, for plots, and for what is finished: the same command goes on from there
     #[arg(long, value_name = "DIR", default_value = "guidance")]
     out: PathBuf,
     /// Print JSON
@@ -167,6 +168,7 @@ impl GuidanceStudy {
             atomic::write_bytes(&self.out.join(RESULTS), &csv(&measured)?)?;
         }
         let rows = rows(&arms, &measured);
+        let plots = guidance_plots::write(&self.out, &rows)?;
         if self.json {
             let (tool, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
             let (device, configuration) = (device.info(), &configuration);
@@ -179,8 +181,9 @@ impl GuidanceStudy {
                 rows: &rows,
             });
         }
-        let path = self.out.join(RESULTS);
-        print_line(format!("{}\nwrote {}", table(&rows, self.batches), path.display()))
+        let written = [self.out.join(RESULTS)].into_iter().chain(plots);
+        let written: Vec<String> = written.map(|path| path.display().to_string()).collect();
+        print_line(format!("{}\nwrote {}", table(&rows, self.batches), written.join(", ")))
     }
 
     fn sizes(&self) -> anyhow::Result<Vec<usize>> {

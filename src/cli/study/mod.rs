@@ -2,6 +2,7 @@
 
 mod defences;
 mod guidance;
+mod guidance_plots;
 mod guidance_table;
 mod labels;
 mod names;

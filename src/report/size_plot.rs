@@ -10,7 +10,7 @@ use plotters::{
     prelude::*,
 };
 
-use crate::report::html::Measured;
+use super::html::Measured;
 
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 420;
