@@ -10,7 +10,7 @@ use super::{
     start::Trial,
 };
 use crate::{
-    data::Normalisation,
+    data::{DataError, Normalisation, Picture},
     device::Device,
     federated::{Protocol, Victim, defence::adapt::View},
 };
@@ -29,6 +29,7 @@ pub struct Target {
 }
 
 /// What all targets have in common.
+#[derive(Clone, Copy)]
 pub struct Setting<'a> {
     pub victim: &'a Victim,
     /// What the eavesdropper takes the client to do.
@@ -42,6 +43,14 @@ pub struct Setting<'a> {
     /// Restarts of each target.
     pub restarts: usize,
     pub seed: u64,
+}
+
+impl Setting<'_> {
+    /// Reconstructions as pictures, a list a target.
+    pub fn pictures(&self, found: &[Reconstruction]) -> Result<Vec<Vec<Picture>>, DataError> {
+        let [_, height, width] = self.victim.image_shape();
+        found.iter().map(|f| self.normalisation.denormalise(&f.best().images, height, width)).collect()
+    }
 }
 
 /// Where a reconstruction's labels come from.

@@ -97,10 +97,7 @@ impl Experiment<'_> {
 
     /// The reconstructions as pictures, a list a batch.
     pub fn pictures(&self, found: &[Reconstruction]) -> anyhow::Result<Vec<Vec<Picture>>> {
-        let [_, height, width] = self.victim.image_shape();
-        let denormalise =
-            |r: &Reconstruction| Ok(self.normalisation.denormalise(&r.best().images, height, width)?);
-        found.iter().map(denormalise).collect()
+        Ok(self.setting(&[], self.protocol).pictures(found)?)
     }
 
     /// What the clients send: their losses, and what the eavesdropper works on.

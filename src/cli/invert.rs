@@ -80,7 +80,7 @@ impl Invert {
 
         let setting = observation.setting(self.attack.trials, self.seed);
         let (found, timing) = attack(&*device, &setting, &observation.targets)?;
-        let pictures = observation.pictures(&found)?;
+        let pictures = setting.pictures(&found)?;
         let study = Study {
             device: &*device,
             setting,

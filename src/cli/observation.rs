@@ -16,10 +16,10 @@ use super::{
 use crate::{
     attack::{
         config::{AttackConfig, StatisticsTarget},
-        invert::{Reconstruction, Setting, Target},
+        invert::{Setting, Target},
         threat::ThreatModel,
     },
-    data::{DataError, Normalisation, Picture},
+    data::Normalisation,
     device::host,
     federated::{Protocol, Victim, observed::batch_statistics},
     tensor_file::{GradientFile, GradientInfo},
@@ -66,12 +66,6 @@ impl Observation {
             restarts,
             seed,
         }
-    }
-
-    /// Reconstructions as pictures, a list a target.
-    pub fn pictures(&self, found: &[Reconstruction]) -> Result<Vec<Vec<Picture>>, DataError> {
-        let [_, height, width] = self.victim.image_shape();
-        found.iter().map(|f| self.normalisation.denormalise(&f.best().images, height, width)).collect()
     }
 }
 

@@ -120,6 +120,47 @@ fn without_a_weight_all_hypotheses_are_tied_at_the_loss_without_guidance() {
 }
 
 #[test]
+fn given_gradients_have_a_ranking_and_nothing_claims_to_be_true() {
+    let captured = captured();
+    let Captured { folder, gradient, weights, .. } = &captured;
+    small_clip(&folder.path().join("clip"));
+    let (clip, out) = (folder.path().join("clip"), folder.path().join("found"));
+    let guide = format!(
+        "guide --gradient {gradient} --weights {weights} --clip {} --templates plain --device cpu --iterations 6 --out {}",
+        clip.display(),
+        out.display()
+    );
+    fail(
+        2,
+        &format!("{guide} --names dog,cat --one-to-one --distractors 1"),
+        &["--distractors", "--gradient"],
+    );
+    fail(2, &format!("{guide} --names dog,cat --defence sign"), &["--defence", "--gradient"]);
+    fail(2, &guide, &["--names"]);
+    let other = "guide --kind update --names dog,cat --device cpu";
+    fail(2, &format!("{other} --out {}", out.display()), &["--kind", "--gradient"]);
+    assert!(!out.exists());
+
+    let text = succeed(&format!("{guide} --names dog,cat,ship --guide-weight 0.1"));
+    assert!(text.contains("The gradient is explained best if 2 means"), "{text}");
+    assert!(!text.contains("true"), "{text}");
+    let report = report(&out);
+    let batch = &report["batches"][0];
+    assert_eq!((&batch["labels"][0], &batch["hypotheses_in_all"]), (&2.into(), &3.into()));
+    assert_eq!(list(&batch["hypotheses"]).len(), 3);
+    assert!(list(&batch["hypotheses"]).iter().all(|h| h["is_true"] == false));
+    for unknown in [&report["class_order"], &report["tally"], &batch["true_labels"], &batch["client_loss"]] {
+        assert!(unknown.is_null(), "{unknown}");
+    }
+    assert!(
+        batch["judged"].is_null() && batch["rank_of_truth"].is_null() && batch["true_names"][0].is_null()
+    );
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("the originals are not known here"));
+    assert_eq!(files(&out.join("images")).len(), 1);
+}
+
+#[test]
 fn hypotheses_that_cannot_be_tried_are_misuse() {
     let (scene, clip) = scene();
     let out = scene.path().join("found");

@@ -19,7 +19,7 @@ use crate::{
 pub struct Candidates<'a> {
     /// `N`
     pub names: &'a [String],
-    /// By label index: what it means.
+    /// By label index: what it means, where that is known.
     pub truth: &'a [Option<String>],
     /// Others beside the true names; `None`: all names are candidates.
     pub distractors: Option<usize>,
@@ -78,16 +78,17 @@ impl Candidates<'_> {
         self.check_count(number, candidates.len(), indices.len(), one_to_one)
     }
 
-    /// The hypotheses about the restored labels of a batch, at most `beam`.
+    /// The hypotheses about the restored labels of a batch, at most `beam`. `true_labels`: the client's, where they are
+    /// known; distractors need them.
     pub fn hypotheses(
         &self,
-        true_labels: &[usize],
+        true_labels: Option<&[usize]>,
         Reconstructed { number, labels, cosine }: Reconstructed,
         scale: f64,
         one_to_one: bool,
         beam: usize,
     ) -> anyhow::Result<Trials> {
-        let candidates = self.of(number, true_labels)?;
+        let candidates = self.of(number, true_labels.unwrap_or_default())?;
         let of_candidates = |row: &Vec<f64>| candidates.iter().map(|&name| row[name]).collect::<Vec<f64>>();
         let rows = cosine.iter().map(|row| probabilities(&of_candidates(row), scale));
         let seen = Seen { indices: labels.to_vec(), rows: rows.collect() };
@@ -105,7 +106,7 @@ impl Candidates<'_> {
         };
         Ok(Trials {
             true_names: similarity.indices.iter().map(place).collect(),
-            judged: true_labels.iter().all(|index| place(index).is_some()),
+            judged: true_labels.is_some_and(|labels| labels.iter().all(|index| place(index).is_some())),
             unguided,
             kept,
             similarity,

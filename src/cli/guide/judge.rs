@@ -64,5 +64,9 @@ pub fn verdict(batches: &[GuideBatch], tally: Option<&Tally>) -> String {
         (None, Some(true)) => "; the beam left out the truth".into(),
         (None, _) => String::new(),
     };
-    format!("The gradient is explained best if {meant}: {lead}{truth}.")
+    let which = match batches.len() {
+        1 => "The gradient".into(),
+        count => format!("The first of {count} gradients"),
+    };
+    format!("{which} is explained best if {meant}: {lead}{truth}.")
 }

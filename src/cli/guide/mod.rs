@@ -2,9 +2,11 @@
 //! its own, from the same starts and with the same budget; believed is the one that explains the gradient best.
 
 mod candidates;
+mod given;
 mod judge;
 mod page;
 mod report;
+mod simulated;
 mod table;
 
 use std::path::PathBuf;
@@ -13,37 +15,39 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
-    clients::{ClientOptions, Clients, check_out},
     clip_options::{CandidateNames, ClipOptions},
     data_options::DataOptions,
     defence_options::DefenceOptions,
-    experiment::{ClientBatch, Experiment},
-    guidance_options::{GuidanceOptions, guidable},
+    guidance_options::GuidanceOptions,
     misuse,
-    model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
+    model_options::VictimOptions,
     note,
+    observed::ObservedOptions,
     options::{DeviceOptions, NormalisationOptions, attack_guided},
     print_json, print_line,
     progress::Progress,
     protocol_options::ProtocolOptions,
+    run::report::Truth,
     threat_options::ThreatOptions,
 };
 use crate::{
     attack::{
         config::AttackConfig,
         guidance::{Guide as Guiding, Hypothesis},
-        invert::{Reconstruction, Target},
+        invert::{Reconstruction, Setting, Target},
+        threat::ThreatModel,
     },
-    clip::zero_shot::{Namer, check_labels},
+    clip::{
+        Encoder,
+        zero_shot::{Namer, check_labels},
+    },
     data::Picture,
-    report::OutputFolder,
+    device::Device,
+    report::{Defences, OutputFolder},
 };
 
 use candidates::{Candidates, Reconstructed, Trials};
 use report::Study;
-
-/// Most iterations on the embedded samples, unless told otherwise: a first try is short.
-const DEMONSTRATION: usize = 600;
 
 /// Say what label indices mean by guided reconstruction: every assignment of candidate names to the restored indices is
 /// tried as a hypothesis, and the one whose pictures explain the gradient best is believed.
@@ -55,11 +59,19 @@ const DEMONSTRATION: usize = 600;
 #[command(
     after_help = "Examples:\n  gia-gpu guide --batch 2 --batch-labels distinct --names Sandal,Bag,Shirt --one-to-one\n  \
                   gia-gpu guide --data cifar-10-batches-bin --batch 2 --batch-labels distinct --batches 40 \
-                  --distractors 2 --one-to-one --restarts 4 --out guided"
+                  --distractors 2 --one-to-one --restarts 4 --out guided\n  gia-gpu guide --gradient g.safetensors \
+                  --weights victim.safetensors --names dog,cat,ship"
 )]
 pub struct Guide {
     #[command(flatten)]
     data: DataOptions,
+    /// Gradients or updates that were observed, in place of pictures: safetensors or .npz files of one victim, each a
+    /// batch; needs --weights and --names
+    #[arg(long, value_name = "FILE", num_args = 1.., requires_all = ["weights", "names"],
+          conflicts_with_all = ["data", "batches", "batch_labels", "shuffle", "defence", "adaptive", "distractors"])]
+    gradient: Vec<PathBuf>,
+    #[command(flatten)]
+    observed: ObservedOptions,
     #[command(flatten)]
     victim: VictimOptions,
     #[command(flatten)]
@@ -101,109 +113,126 @@ pub struct Guide {
     json: bool,
 }
 
+/// What clients sent, and what is known of it.
+struct Evidence<'a> {
+    device: &'a dyn Device,
+    /// Of the attack under hypotheses, as the report has it.
+    setting: Setting<'a>,
+    threat_model: ThreatModel,
+    /// Where the pictures or gradients come from.
+    data: String,
+    defences: Defences,
+    candidates: Candidates<'a>,
+    /// Absent where the gradients came from elsewhere.
+    truth: Option<Truth<'a>>,
+    folder: OutputFolder,
+}
+
 impl Guide {
     pub fn run(self) -> anyhow::Result<()> {
         if self.beam == 0 {
             return Err(misuse("--beam: expected 1 or more, found 0"));
         }
-        let dataset = self.data.open()?;
-        check_out(self.data.data.as_deref(), &self.out)?;
-        let names = self.names.of(Some(&dataset.class_names)).unwrap_or_default();
-        let names = check_labels(&names).map_err(|error| self.names.error(error))?;
-        let config = self.config()?;
-        let options = ClientOptions {
-            data: &self.data,
-            victim: &self.victim,
-            protocol: &self.protocol,
-            defence: &self.defence,
-            threat: &self.threat,
-            normalisation: &self.normalisation,
-            labels_given: false,
-            shuffled: true,
-            uses: &[],
-            restarts: self.attack.trials,
-            seed: self.seed,
-        };
-        let clients = options.open(&dataset, &config)?;
-        let Clients { batches, order, .. } = &clients;
-        let truth = order.names(&dataset.class_names);
-        let candidates =
-            Candidates { names: &names, truth: &truth, distractors: self.distractors, seed: self.seed };
-        for (number, batch) in batches.iter().enumerate() {
-            candidates.check(number, &batch.labels, self.one_to_one)?;
+        match self.gradient.is_empty() {
+            true => self.simulate(),
+            false => self.take(),
         }
-        let model = self.clip.open()?;
-        let templates = self.clip.templates()?;
-        let folder = OutputFolder::open(&self.out)?;
-        let device = self.device.open()?;
-        let bar = Progress::counting("encoding names");
-        let pictures = self.data.batch() * batches.len();
-        let namer = Namer::new(&*device, &*model, &names, &templates, pictures, &mut |_, done, of| {
-            bar.count(done, of);
-        });
-        bar.finish();
-        let mut namer = namer.map_err(|error| self.names.error(error))?;
-        namer.notes.iter().for_each(|text| note(text));
+    }
 
+    /// What `--names` gives, or the data set.
+    fn all_names(&self, class_names: Option<&[String]>) -> anyhow::Result<Vec<String>> {
+        let names = self.names.of(class_names).unwrap_or_default();
+        check_labels(&names).map_err(|error| self.names.error(error))
+    }
+
+    /// What compares pictures, about so many, with these names.
+    fn namer<'m>(
+        &self,
+        device: &'m dyn Device,
+        model: &'m dyn Encoder,
+        names: &[String],
+        pictures: usize,
+    ) -> anyhow::Result<Namer<'m>> {
+        let templates = self.clip.templates()?;
+        let bar = Progress::counting("encoding names");
+        let namer =
+            Namer::new(device, model, names, &templates, pictures, &mut |_, done, of| bar.count(done, of));
+        bar.finish();
+        let namer = namer.map_err(|error| self.names.error(error))?;
+        namer.notes.iter().for_each(|text| note(text));
+        Ok(namer)
+    }
+
+    /// Tries the hypotheses on what was sent, and says which is believed. `setting`: how it is attacked under them.
+    fn explain(
+        &self,
+        evidence: Evidence,
+        setting: &Setting,
+        targets: Vec<Target>,
+        model: &dyn Encoder,
+        mut namer: Namer,
+    ) -> anyhow::Result<()> {
+        let Evidence { device, candidates, .. } = evidence;
         // Without guidance first: it restores the labels, says which hypotheses are likely, and is what guidance is
         // held against.
-        let plain = AttackConfig { guidance: None, ..config.clone() };
-        let unguided = clients.experiment(&*device, &plain);
-        let (losses, targets) = unguided.capture()?;
-        let (before, unguided_timing) =
-            unguided.with_setting(|s| attack_guided(&*device, s, None, &targets, "reconstructing"))?;
-        let seen = unguided.pictures(&before)?;
+        let plain = AttackConfig { guidance: None, ..setting.config.clone() };
+        let unguided = Setting { config: &plain, ..*setting };
+        let (before, unguided_timing) = attack_guided(device, &unguided, None, &targets, "reconstructing")?;
+        let seen = setting.pictures(&before)?;
+        let labels = evidence.truth.as_ref().map(|t| t.batches.iter().map(|b| &b.labels[..]).collect());
+        let labels: Vec<Option<&[usize]>> = match labels {
+            Some(labels) => Vec::into_iter(labels).map(Some).collect(),
+            None => vec![None; before.len()],
+        };
         let scale = f64::from(model.scale());
-        let trials = self.hypotheses(&candidates, (&mut namer, scale), batches, &before, &seen)?;
+        let trials = self.hypotheses(&candidates, (&mut namer, scale), &labels, &before, &seen)?;
 
         let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(|t| t.meanings()).collect();
-        let width = namer.vectors.len() / names.len();
-        let guide = Guiding { encoder: &*model, names: &namer.vectors, width, hypotheses: &hypotheses };
+        let width = namer.vectors.len() / candidates.names.len();
+        let guide = Guiding { encoder: model, names: &namer.vectors, width, hypotheses: &hypotheses };
         let known = before.iter().map(|found| Some(found.labels.clone()));
         let targets: Vec<Target> =
             targets.into_iter().zip(known).map(|(target, labels)| Target { labels, ..target }).collect();
-        let guided = Experiment { config: &config, ..unguided };
-        let (after, timing) = guided.with_setting(|setting| {
-            attack_guided(&*device, setting, Some(&guide), &targets, "reconstructing under hypotheses")
-        })?;
+        let stage = "reconstructing under hypotheses";
+        let (after, timing) = attack_guided(device, setting, Some(&guide), &targets, stage)?;
         let study = Study {
-            experiment: guided,
-            threat_model: clients.threat_model.clone(),
-            data: dataset.name.clone(),
+            device,
+            setting: evidence.setting,
+            threat_model: evidence.threat_model,
+            data: evidence.data,
+            defences: evidence.defences,
             model: model.model(),
-            names: &names,
-            truth: &truth,
-            order,
+            candidates,
+            truth: evidence.truth,
             one_to_one: self.one_to_one,
             beam: self.beam,
-            distractors: self.distractors,
-            client_losses: losses,
             unguided: before,
             trials,
             guided: after,
             timings: [unguided_timing, timing],
         };
-        self.finish(&study, &seen, folder)
+        self.finish(&study, &seen, evidence.folder)
     }
 
-    /// What is tried for each batch, by what its unguided pictures look like.
+    /// What is tried for each batch, by what its unguided pictures look like. `labels`: the clients', where they are
+    /// known.
     fn hypotheses(
         &self,
         candidates: &Candidates,
         (namer, scale): (&mut Namer, f64),
-        batches: &[ClientBatch],
+        labels: &[Option<&[usize]>],
         found: &[Reconstruction],
         pictures: &[Vec<Picture>],
     ) -> anyhow::Result<Vec<Trials>> {
         let bar = Progress::counting("comparing with names");
         let mut trials = vec![];
-        for (number, (batch, found)) in batches.iter().zip(found).enumerate() {
+        for (number, (labels, found)) in labels.iter().zip(found).enumerate() {
             let call =
                 |picture: &Picture| (format!("a reconstruction of batch {number}"), Ok(picture.clone()));
             let rows = namer.rows(pictures[number].iter().map(call), &mut |_, _, _| ())?;
             let seen = Reconstructed { number, labels: &found.labels, cosine: &rows.cosine };
-            trials.push(candidates.hypotheses(&batch.labels, seen, scale, self.one_to_one, self.beam)?);
-            bar.count(number + 1, batches.len());
+            trials.push(candidates.hypotheses(*labels, seen, scale, self.one_to_one, self.beam)?);
+            bar.count(number + 1, pictures.len());
         }
         bar.finish();
         Ok(trials)
@@ -215,27 +244,17 @@ impl Guide {
         unguided: &[Vec<Picture>],
         mut folder: OutputFolder,
     ) -> anyhow::Result<()> {
-        let report = study.report()?;
-        let pictures = study.pictures()?;
+        let report = study.report();
+        // The lowest of all trials is the lowest of the first hypothesis.
+        let pictures = study.setting.pictures(&study.guided)?;
         folder.set_page(page::page(study, &report, unguided, &pictures)?.render()?);
-        let originals: Vec<Picture> =
-            study.experiment.batches.iter().flat_map(|b| b.pictures.clone()).collect();
-        folder.write(Some(&originals), &pictures.concat(), &report.captions(), &report)?;
+        let originals: Option<Vec<Picture>> =
+            study.truth.as_ref().map(|t| t.batches.iter().flat_map(|b| b.pictures.clone()).collect());
+        folder.write(originals.as_deref(), &pictures.concat(), &report.captions(), &report)?;
         if self.json {
             return print_json(&report);
         }
         let html = self.out.join("report.html");
         print_line(format!("{}\n{}\nwrote {}", table::of(&report), report.verdict, html.display()))
-    }
-
-    fn config(&self) -> anyhow::Result<AttackConfig> {
-        let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
-        let mut config = self.attack.config(name)?;
-        guidable(&config)?;
-        if self.data.data.is_none() && self.attack.iterations.is_none() {
-            config.iterations = config.iterations.min(DEMONSTRATION);
-        }
-        config.guidance = Some(self.guidance.guidance()?);
-        Ok(config)
     }
 }

@@ -33,26 +33,27 @@ pub fn page(
         }
         sections.push(section);
     }
-    let shown = study.experiment.batches.iter().enumerate().take(SHOWN);
     let mut pictures = Pictures { batches: vec![] };
-    for (number, client) in shown {
-        let batch = &report.batches[number];
+    for (number, batch) in report.batches.iter().enumerate().take(SHOWN) {
+        let client = study.truth.as_ref().map(|truth| &truth.batches[number]);
         for (how, found, names) in [
             ("without guidance", &unguided[number], &batch.unguided_names),
             ("under the hypothesis believed", &guided[number], &batch.hypotheses[0].names),
         ] {
-            let compared = compare(&client.pictures, found)?;
-            let mut one =
-                PictureBatch::new(format!("batch {number}, {how}"), &client.pictures, found, &compared);
+            let title = format!("batch {number}, {how}");
+            let mut one = match client {
+                Some(c) => PictureBatch::new(title, &c.pictures, found, &compare(&c.pictures, found)?),
+                None => PictureBatch::alone(title, found),
+            };
             for (picture, label) in one.reconstructions.iter_mut().zip(&batch.labels) {
                 let place = batch.indices.iter().position(|index| index == label);
                 picture.label = Some(*label);
                 picture.found = place.map(|i| names[i].clone());
                 picture.truth = place.and_then(|i| batch.true_names[i].clone());
             }
-            for (picture, &label) in one.originals.iter_mut().zip(&client.labels) {
+            for (picture, &label) in one.originals.iter_mut().zip(client.iter().flat_map(|c| &c.labels)) {
                 picture.label = Some(label);
-                picture.name = study.truth.get(label).cloned().flatten();
+                picture.name = study.candidates.truth.get(label).cloned().flatten();
             }
             pictures.batches.push(one);
         }

@@ -5,41 +5,39 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{
-    candidates::Trials,
+    candidates::{Candidates, Trials},
     judge::{judge, verdict},
 };
 use crate::{
     attack::{
         config::AttackConfig,
-        invert::{LabelSource, Reconstruction},
+        invert::{LabelSource, Reconstruction, Setting},
         threat::ThreatModel,
     },
-    cli::{command_line, experiment::Experiment, run::report::defences_record},
-    data::{Normalisation, Picture},
-    device::DeviceInfo,
+    cli::{command_line, run::report::Truth},
+    data::Normalisation,
+    device::{Device, DeviceInfo},
     federated::Protocol,
     hypotheses::{Judged, Names, Ranked, Tally, rank},
     report::{Defences, ThreatRecord, Timing},
-    semantic::ClassOrder,
 };
 
 /// All that the report is made of.
 pub struct Study<'a> {
-    /// With the guided attack's configuration.
-    pub experiment: Experiment<'a>,
+    pub device: &'a dyn Device,
+    /// Of the guided attack.
+    pub setting: Setting<'a>,
     pub threat_model: ThreatModel,
+    /// Where the pictures or gradients come from.
     pub data: String,
+    pub defences: Defences,
     /// What compares pictures with names.
     pub model: String,
-    pub names: &'a [String],
-    /// By label index.
-    pub truth: &'a [Option<String>],
-    pub order: &'a ClassOrder,
+    pub candidates: Candidates<'a>,
+    /// Absent where the gradients came from elsewhere.
+    pub truth: Option<Truth<'a>>,
     pub one_to_one: bool,
     pub beam: usize,
-    pub distractors: Option<usize>,
-    /// `M`
-    pub client_losses: Vec<f32>,
     /// `M`
     pub unguided: Vec<Reconstruction>,
     /// `M`
@@ -67,8 +65,8 @@ pub struct GuideReport {
     pub architecture: String,
     pub architecture_options: String,
     pub classes: usize,
-    /// The data set's label of each label index.
-    pub class_order: Vec<usize>,
+    /// The data set's label of each label index, where the clients are simulated.
+    pub class_order: Option<Vec<usize>>,
     /// `B`
     pub batch: usize,
     /// Restarts of each hypothesis, and of the attack without guidance.
@@ -94,12 +92,12 @@ pub struct GuideReport {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct GuideBatch {
-    /// Places of its pictures in the data set.
+    /// Places of its pictures in the data set; none where they are not known.
     pub pictures: Vec<usize>,
-    pub true_labels: Vec<usize>,
+    pub true_labels: Option<Vec<usize>>,
     pub labels: Vec<usize>,
     pub label_source: LabelSource,
-    pub client_loss: f32,
+    pub client_loss: Option<f32>,
     /// `I`: the label indices found, rising.
     pub indices: Vec<usize>,
     /// `I`: what they mean.
@@ -148,63 +146,54 @@ pub struct HypothesisRecord {
 }
 
 impl Study<'_> {
-    pub fn report(&self) -> anyhow::Result<GuideReport> {
-        let Experiment { device, victim, protocol, normalisation, config, defences, .. } = self.experiment;
+    pub fn report(&self) -> GuideReport {
+        let Setting { victim, protocol, normalisation, config, batch, restarts, seed, .. } = self.setting;
         let source = self.unguided[0].label_source;
         let batches: Vec<GuideBatch> = (0..self.guided.len()).map(|number| self.batch(number)).collect();
         let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged).collect();
         let tally = Tally::of(&judged);
-        Ok(GuideReport {
+        GuideReport {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
             command: command_line(),
             verdict: verdict(&batches, tally.as_ref()),
-            seed: self.experiment.seed,
-            device: device.info(),
+            seed,
+            device: self.device.info(),
             threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, config, source),
             protocol: *protocol,
             attack: config.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),
             classes: victim.model.classes,
-            class_order: self.order.labels().to_vec(),
-            batch: self.experiment.batch(),
-            restarts: self.experiment.restarts,
+            class_order: self.truth.as_ref().map(|t| t.order.labels().to_vec()),
+            batch,
+            restarts,
             data: self.data.clone(),
             normalisation: normalisation.clone(),
-            defences: defences_record(defences, self.experiment.adaptive),
+            defences: self.defences.clone(),
             model: self.model.clone(),
-            names: self.names.to_vec(),
+            names: self.candidates.names.to_vec(),
             one_to_one: self.one_to_one,
             beam: self.beam,
-            distractors: self.distractors,
+            distractors: self.candidates.distractors,
             unguided_timing: self.timings[0],
             timing: self.timings[1],
             tally,
             batches,
-        })
-    }
-
-    /// The pictures of the hypothesis that ranks first, of each batch.
-    pub fn pictures(&self) -> anyhow::Result<Vec<Vec<Picture>>> {
-        let [_, height, width] = self.experiment.victim.image_shape();
-        // The lowest of all trials is the lowest of the first hypothesis.
-        let pictures = |found: &Reconstruction| {
-            Ok(self.experiment.normalisation.denormalise(&found.best().images, height, width)?)
-        };
-        self.guided.iter().map(pictures).collect()
+        }
     }
 
     fn batch(&self, number: usize) -> GuideBatch {
-        let (client, trials) = (&self.experiment.batches[number], &self.trials[number]);
-        let restarts = self.experiment.restarts.max(1);
+        let trials = &self.trials[number];
+        let client = self.truth.as_ref().map(|truth| &truth.batches[number]);
+        let restarts = self.setting.restarts.max(1);
         let losses: Vec<Vec<f64>> = self.guided[number]
             .trials
             .chunks(restarts)
             .map(|trials| trials.iter().map(|t| f64::from(t.objective)).collect())
             .collect();
         let ranking = rank(&losses);
-        let name = |&place: &usize| self.names[trials.candidates[place]].clone();
+        let name = |&place: &usize| self.candidates.names[trials.candidates[place]].clone();
         let all = |names: &Names| names.iter().map(name).collect::<Vec<String>>();
         let kept = &trials.kept;
         let truth = trials.truth();
@@ -222,14 +211,17 @@ impl Study<'_> {
         let distinct = |truth: &Names| truth.iter().collect::<BTreeSet<_>>().len() == truth.len();
         let possible = truth.filter(|truth| !self.one_to_one || distinct(truth));
         GuideBatch {
-            pictures: client.indices.clone(),
-            true_labels: client.labels.clone(),
+            pictures: client.map(|c| c.indices.clone()).unwrap_or_default(),
+            true_labels: client.map(|c| c.labels.clone()),
             labels: self.unguided[number].labels.clone(),
             label_source: self.unguided[number].label_source,
-            client_loss: self.client_losses[number],
-            true_names: indices.iter().map(|&index| self.truth.get(index).cloned().flatten()).collect(),
+            client_loss: self.truth.as_ref().map(|truth| truth.losses[number]),
+            true_names: indices
+                .iter()
+                .map(|&index| self.candidates.truth.get(index).cloned().flatten())
+                .collect(),
             indices: indices.clone(),
-            names: trials.candidates.iter().map(|&place| self.names[place].clone()).collect(),
+            names: trials.candidates.iter().map(|&place| self.candidates.names[place].clone()).collect(),
             similarity: trials.similarity.rows.clone(),
             unguided_names: all(&trials.unguided),
             unguided_loss: f64::from(self.unguided[number].best().objective),
@@ -241,7 +233,9 @@ impl Study<'_> {
             rank_of_truth: place_of_truth
                 .and_then(|place| ranking.order.iter().position(|r| r.hypothesis == place))
                 .map(|place| place + 1),
-            judged: trials.judged.then(|| judge(trials, &ranking, place_of_truth, &client.labels)),
+            judged: client
+                .filter(|_| trials.judged)
+                .map(|client| judge(trials, &ranking, place_of_truth, &client.labels)),
             hypotheses: ranking.order.iter().map(record).collect(),
         }
     }

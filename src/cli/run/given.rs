@@ -62,7 +62,7 @@ impl Run {
             .map(|guide| guide.meanings(victim.model.classes, &[])?.encoded(choice.as_ref(), &*device))
             .transpose()?;
         let (found, timing) = attack_towards(&*device, &setting, meanings.as_ref(), targets)?;
-        let pictures = observation.pictures(&found)?;
+        let pictures = setting.pictures(&found)?;
         let semantic = namer
             .map(|mut namer| name_labels(&parts, &mut namer, &found, &pictures, None, &[]))
             .transpose()?;

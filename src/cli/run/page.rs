@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     attack::invert::LabelSource,
-    data::{Picture, place_of_name},
+    data::place_of_name,
     report::{
         Batch, RunReport,
         html::{
@@ -55,7 +55,7 @@ fn pictures(study: &Study, report: &RunReport) -> Pictures {
                 name_originals(&mut shown.originals, truth, number);
                 shown
             }
-            _ => PictureBatch { title, originals: vec![], reconstructions: unmatched(found) },
+            _ => PictureBatch::alone(title, found),
         };
         for (picture, &index) in shown.reconstructions.iter_mut().zip(&batch.labels) {
             let naming = named.iter().find(|n| n.index == index);
@@ -85,10 +85,6 @@ fn side_by_side(batches: Vec<PictureBatch>) -> PictureBatch {
         }));
     }
     row
-}
-
-fn unmatched(found: &[Picture]) -> Vec<Reconstructed> {
-    found.iter().cloned().map(Reconstructed::new).collect()
 }
 
 fn name_originals(originals: &mut [Original], truth: &Truth, number: usize) {

@@ -87,6 +87,14 @@ impl PictureBatch {
     }
 }
 
+impl PictureBatch {
+    /// Where the originals are not known.
+    pub fn alone(title: impl Into<String>, reconstructions: &[Picture]) -> PictureBatch {
+        let reconstructions = reconstructions.iter().cloned().map(Reconstructed::new).collect();
+        PictureBatch { title: title.into(), originals: vec![], reconstructions }
+    }
+}
+
 impl Original {
     pub fn new(picture: Picture) -> Original {
         Original { picture, label: None, name: None }
