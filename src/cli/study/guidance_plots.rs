@@ -14,14 +14,14 @@ use crate::{
 
 /// Writes `named.svg` and `ssim.svg` with a panel for each λ; their paths.
 pub fn write(folder: &Path, rows: &[Row]) -> anyhow::Result<Vec<PathBuf>> {
-    let plots: [(&str, &str, fn(&Row) -> Estimate); 2] = [
-        ("named.svg", "share of labels named right", |row| row.named),
-        ("ssim.svg", "SSIM, one-to-one", |row| row.ssim),
+    let plots = [
+        ("named.svg", "share of labels named right", panels(rows, |row| row.named)),
+        ("ssim.svg", "SSIM, one-to-one", panels(rows, |row| row.ssim)),
     ];
     let mut written = vec![];
-    for (file, y, value) in plots {
+    for (file, y, panels) in plots {
         let path = folder.join(file);
-        let drawn = size_plot::svg(&panels(rows, value), y, [0.0, 1.0])
+        let drawn = size_plot::svg(&panels, y, [0.0, 1.0])
             .map_err(|problem| SweepError::Plot { path: path.clone(), problem })?;
         atomic::write_bytes(&path, drawn.as_bytes())?;
         written.push(path);
