@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// All blocks, `x (1,B·L,D)` to the rows of their result that `select` takes out of one, `(1,B,D)`; a mask `(1,L,L)` is
-/// added to the attention's scores. What the last block would compute for other rows, nobody reads.
+/// added to the attention's scores. What the last block would compute for other rows, nobody reads; without a mask, it
+/// makes no keys and values either.
 pub fn blocks(
     tape: &mut Tape,
     weights: &mut Frozen,

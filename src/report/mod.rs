@@ -18,6 +18,8 @@ pub use run::{
 };
 pub use statistics::{Estimate, share_interval_95};
 
+use std::path::PathBuf;
+
 use crate::data::DataError;
 
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,8 @@ pub enum ReportError {
     Section { what: String, expected: String, found: String },
     #[error("report.html: {0}")]
     Template(#[from] askama::Error),
+    #[error("{} cannot be drawn: {problem}", path.display())]
+    Plot { path: PathBuf, problem: String },
     #[error("pictures cannot be shown in this terminal: {0}")]
     Terminal(#[from] viuer::ViuError),
     #[error(transparent)]

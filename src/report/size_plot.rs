@@ -1,6 +1,6 @@
 //! Lines with intervals over batch size, as an SVG file.
 
-use std::ops::Range;
+use std::{ops::Range, path::Path};
 
 use plotters::{
     coord::{
@@ -10,7 +10,8 @@ use plotters::{
     prelude::*,
 };
 
-use super::html::Measured;
+use super::{ReportError, html::Measured};
+use crate::data::atomic;
 
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 420;
@@ -47,11 +48,14 @@ pub struct Series {
     pub points: Vec<(usize, Measured)>,
 }
 
-/// All panels with the same axes; `y`: what is measured, `range`: its least extent.
-///
-/// # Errors
-/// What the drawing library says.
-pub fn svg(panels: &[Panel], y: &str, range: [f64; 2]) -> Result<String, String> {
+/// Writes all panels, with the same axes, to an SVG file; `y`: what is measured, `range`: its least extent.
+pub fn write(path: &Path, panels: &[Panel], y: &str, range: [f64; 2]) -> Result<(), ReportError> {
+    let problem = |problem| ReportError::Plot { path: path.into(), problem };
+    Ok(atomic::write_bytes(path, svg(panels, y, range).map_err(problem)?.as_bytes())?)
+}
+
+/// The same as text; an error is what the drawing library says.
+fn svg(panels: &[Panel], y: &str, range: [f64; 2]) -> Result<String, String> {
     let mut text = String::new();
     let down = panels.len().div_ceil(ACROSS).max(1);
     let across = panels.len().clamp(1, ACROSS);

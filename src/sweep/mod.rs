@@ -15,7 +15,7 @@ pub mod results;
 
 use std::path::PathBuf;
 
-use crate::data::DataError;
+use crate::{data::DataError, report::ReportError};
 
 pub use configuration::{Configuration, Difference};
 pub use groups::Groups;
@@ -40,6 +40,6 @@ pub enum SweepError {
     Damaged { path: PathBuf, line: usize, problem: String },
     #[error("{} cannot be made: {cause}", path.display())]
     Results { path: PathBuf, cause: csv::Error },
-    #[error("{} cannot be drawn: {problem}", path.display())]
-    Plot { path: PathBuf, problem: String },
+    #[error(transparent)]
+    Report(#[from] ReportError),
 }

@@ -6,12 +6,9 @@ use super::{
     Source, SweepError,
     points::{Line, Point},
 };
-use crate::{
-    data::atomic,
-    report::{
-        html::Measured,
-        size_plot::{self, Panel, Series},
-    },
+use crate::report::{
+    html::Measured,
+    size_plot::{self, Panel, Series},
 };
 
 /// What a line is called among others: by what differs between them.
@@ -134,9 +131,7 @@ pub fn write(folder: &Path, lines: &[Line], together: usize) -> Result<Vec<PathB
             let _ = std::fs::remove_file(&path);
             continue;
         }
-        let problem = |problem| SweepError::Plot { path: path.clone(), problem };
-        let drawn = size_plot::svg(&panels, y, [0.0, 1.0]).map_err(problem)?;
-        atomic::write_bytes(&path, drawn.as_bytes())?;
+        size_plot::write(&path, &panels, y, [0.0, 1.0])?;
         written.push(path);
     }
     Ok(written)

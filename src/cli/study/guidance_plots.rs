@@ -3,17 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::guidance_table::{Row, Towards};
-use crate::{
-    data::atomic,
-    report::{
-        Estimate,
-        size_plot::{self, Panel, Series},
-    },
-    sweep::SweepError,
+use crate::report::{
+    Estimate, ReportError,
+    size_plot::{self, Panel, Series},
 };
 
 /// Writes `named.svg` and `ssim.svg` with a panel for each λ; their paths.
-pub fn write(folder: &Path, rows: &[Row]) -> anyhow::Result<Vec<PathBuf>> {
+pub fn write(folder: &Path, rows: &[Row]) -> Result<Vec<PathBuf>, ReportError> {
     let plots = [
         ("named.svg", "share of labels named right", panels(rows, |row| row.named)),
         ("ssim.svg", "SSIM, one-to-one", panels(rows, |row| row.ssim)),
@@ -21,9 +17,7 @@ pub fn write(folder: &Path, rows: &[Row]) -> anyhow::Result<Vec<PathBuf>> {
     let mut written = vec![];
     for (file, y, panels) in plots {
         let path = folder.join(file);
-        let drawn = size_plot::svg(&panels, y, [0.0, 1.0])
-            .map_err(|problem| SweepError::Plot { path: path.clone(), problem })?;
-        atomic::write_bytes(&path, drawn.as_bytes())?;
+        size_plot::write(&path, &panels, y, [0.0, 1.0])?;
         written.push(path);
     }
     Ok(written)

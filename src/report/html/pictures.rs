@@ -85,9 +85,7 @@ impl PictureBatch {
             reconstructions: reconstructions.collect(),
         }
     }
-}
 
-impl PictureBatch {
     /// Where the originals are not known.
     pub fn alone(title: impl Into<String>, reconstructions: &[Picture]) -> PictureBatch {
         let reconstructions = reconstructions.iter().cloned().map(Reconstructed::new).collect();
