@@ -12,7 +12,7 @@ use super::{
     by_outputs_tiles::{self, Taps},
     direct::Runs,
     direct_tiles,
-    gemm::Output,
+    gemm::{Block, Output},
     lanes, window_tiles,
     winograd::{self, Part, Slices, Tiling},
 };
@@ -76,6 +76,10 @@ macro_rules! functions {
                 w: &[$R], count: usize, rows: Range<usize>, columns: Range<usize>, origin: [usize; 2], turned: bool,
                 layout: Slices, out: &Output<$R>
             ) = winograd::weight;
+            /// See `winograd::products`.
+            fused fn winograd_products(
+                sizes: [usize; 3], a: &Block<$R>, b: &Block<$R>, c: &mut [$R], add: bool
+            ) = winograd::products;
             /// See `winograd::output`.
             fused fn winograd_output(
                 tiling: &Tiling, products: &[$R], part: &Part, channels: Range<usize>, image: usize, out: &Output<$R>

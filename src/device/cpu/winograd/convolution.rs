@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    BLOCK_LEN, Part, Slices, Tiling, aligned, fits, multiply,
+    BLOCK_LEN, Part, Slices, Tiling, aligned, fits,
     tiles::{BLOCK, LANES, POINTS},
 };
 use crate::{
@@ -245,7 +245,7 @@ impl Convolution {
             let left = Block { data: &weights[point * w.slice()..], row, col };
             let right = Block { data: &inputs[point * x.slice()..], row: x.row, col: 1 };
             let sizes = [chunk.len(), self.spec.channels, x.row];
-            multiply(sizes, left, right, &mut products[point * y.slice()..], false);
+            R::winograd_products(sizes, &left, &right, &mut products[point * y.slice()..], false);
         }
         let image = self.spec.outputs * self.tiling.output_plane();
         let part = Part { tiles, at: 0, layout: y, add };

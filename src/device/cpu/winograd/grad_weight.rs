@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    Part, Slices, Tiling, aligned, fits, multiply,
+    Part, Slices, Tiling, aligned, fits,
     tiles::{BLOCK, LANES, POINTS},
 };
 use crate::{
@@ -198,7 +198,7 @@ impl GradWeight {
                 let left = Block { data: &inputs[x..], row: layouts[0].row, col: 1 };
                 let right = Block { data: &gradients[g..], row: layouts[1].row, col: 1 };
                 let sizes = [channels, block.len(), layouts[2].row];
-                multiply(sizes, left, right, &mut products[p..], first > tiles.start);
+                R::winograd_products(sizes, &left, &right, &mut products[p..], first > tiles.start);
             }
         }
         R::winograd_weight_gradient(
@@ -255,7 +255,8 @@ impl GradWeight {
                     let left = Block { data: inputs, row: x.row, col: 1 };
                     let right = Block { data: gradients, row: g.row, col: 1 };
                     let sizes = [rows.len(), tiles.len(), layout.row];
-                    multiply(sizes, left, right, &mut products[point * layout.slice()..], first > 0);
+                    let products = &mut products[point * layout.slice()..];
+                    R::winograd_products(sizes, &left, &right, products, first > 0);
                 }
                 if tiles.end == self.tiles() {
                     let rows = channels.start + rows.start..channels.start + rows.end;

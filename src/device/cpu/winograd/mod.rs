@@ -13,6 +13,7 @@ mod gradient;
 mod input;
 mod output;
 mod points;
+mod products;
 mod tiles;
 mod transforms;
 mod weight;
@@ -22,34 +23,23 @@ pub use grad_weight::GradWeight;
 pub use gradient::gradient;
 pub use input::input;
 pub use output::output;
+pub use products::products;
 pub use tiles::Tiling;
 pub use transforms::{Part, Slices};
 pub use weight::{weight, weight_gradient};
 
 use self::tiles::LANES;
-use super::{convolution::is_plain, gemm::Block, real::Real};
+use super::convolution::is_plain;
 use crate::tape::spec::ConvSpec;
 
 /// Elements of a block's transformed tiles, at most unless sixteen tiles have more: they stay in the second-level cache.
 const BLOCK_LEN: usize = 150_000;
-/// Products that are added in one go.
-const SUM: usize = 32;
 
 /// Whether Winograd's way can compute it.
 fn fits(spec: &ConvSpec) -> bool {
     is_plain(spec)
         && spec.padding.iter().all(|&padding| padding <= 2)
         && spec.output_len() * spec.channels > 0
-}
-
-/// `c = a·b`, or `c += a·b`, whose sum over K is cut into parts of [`SUM`]: the transform back multiplies a sum's rounding
-/// error, which in one long sum would be most of it.
-fn multiply<R: Real>([m, k, n]: [usize; 3], a: Block<R>, b: Block<R>, c: &mut [R], add: bool) {
-    for first in (0..k).step_by(SUM) {
-        let left = Block { data: &a.data[first * a.col..], ..a };
-        let right = Block { data: &b.data[first * b.row..], ..b };
-        R::accumulate([m, SUM.min(k - first), n], left, right, c, add || first > 0);
-    }
 }
 
 /// The slice from its first whole cache line on: at most [`LANES`] elements shorter.
