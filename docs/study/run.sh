@@ -2,7 +2,8 @@
 # The study of this folder: sh docs/study/run.sh GIA_GPU CIFAR OUT
 #
 # GIA_GPU is the program, CIFAR a copy of CIFAR-10 with folders of classes under train/ and test/, OUT a folder for victims
-# and results. Hours; started again, it goes on where it was stopped.
+# and results. Hours; started again, it goes on where it was stopped. A victim that OUT holds as ARCH.safetensors is not
+# trained: the results here of trained resnet20 are those of the public resnet20_cifar10, put there under that name.
 set -eu
 program=$(realpath "$1") cifar=$(realpath "$2") here=$(dirname "$(realpath "$0")")
 mkdir -p "$3"
