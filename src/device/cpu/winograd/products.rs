@@ -11,10 +11,10 @@ use crate::device::cpu::{gemm::Block, lanes::multiply_add, real::Real};
 const SUM: usize = 32;
 /// Terms after which the next rows of A are taken, so that so many rows of B stay in the first-level cache.
 const DEPTH: usize = 8 * SUM;
-/// Rows that are computed side by side: two vectors of sixteen lanes each, eight sums, as many as hide an addition's latency.
+/// Rows that are computed side by side: with AVX2 eight vectors of sums, as many as hide the latency of their additions.
 const ROWS: usize = 4;
 
-/// `c (M,N) = a·b`, or `c += a·b`, where N is a multiple of [`LANES`]. Each element adds up its parts in order, wherever it stands.
+/// `c (M,N) = a (M,K) · b (K,N)`, or `c += a·b`, where N is a multiple of [`LANES`]. Each element adds up its parts in order, wherever it stands.
 #[inline(always)]
 pub fn products<R: Real, const FUSED: bool>(
     [m, k, n]: [usize; 3],
@@ -40,10 +40,10 @@ pub fn products<R: Real, const FUSED: bool>(
     }
 }
 
-/// [`LANES`] columns of `N` rows of c.
+/// [`LANES`] columns of `COUNT` rows of c, from row `first` on: terms `start..end`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn rows<R: Real, const N: usize, const FUSED: bool>(
+fn rows<R: Real, const COUNT: usize, const FUSED: bool>(
     first: usize,
     [start, end]: [usize; 2],
     a: &Block<R>,
@@ -54,14 +54,14 @@ fn rows<R: Real, const N: usize, const FUSED: bool>(
     add: bool,
 ) {
     let at = |i: usize| (first + i) * c_row..(first + i) * c_row + LANES;
-    let mut sums = [[R::zero(); LANES]; N];
+    let mut sums = [[R::zero(); LANES]; COUNT];
     if add {
         for (i, sums) in sums.iter_mut().enumerate() {
             sums.copy_from_slice(&c[at(i)]);
         }
     }
     for start in (start..end).step_by(SUM) {
-        let mut part = [[R::zero(); LANES]; N];
+        let mut part = [[R::zero(); LANES]; COUNT];
         for k in start..end.min(start + SUM) {
             let b: &[R; LANES] = b[k * b_row..].first_chunk().expect("a whole vector");
             for (i, part) in part.iter_mut().enumerate() {
