@@ -57,7 +57,8 @@ macro_rules! functions {
             ) = direct_tiles::convolve;
             /// See `direct_tiles::correlate`.
             fused fn correlate(
-                runs: &Runs, operands: [&[$R]; 2], lens: [usize; 2], size: [usize; 2], count: usize, sums: &mut [$R; 12]
+                runs: &Runs, operands: [&[$R]; 2], lens: [usize; 2], size: [usize; 2], count: usize, wide: bool,
+                sums: &mut [$R; 12]
             ) = direct_tiles::correlate;
             /// See `by_outputs_tiles::convolve`.
             fused fn convolve_outputs(
@@ -65,7 +66,7 @@ macro_rules! functions {
             ) = by_outputs_tiles::convolve;
             /// See `by_outputs_tiles::correlate`.
             fused fn correlate_outputs(
-                taps: &Taps, x: &[$R], g: &[$R], columns: usize, sums: &mut [$R]
+                taps: &Taps, x: &[$R], g: &[$R], columns: usize, wide: bool, sums: &mut [$R]
             ) = by_outputs_tiles::correlate;
             /// See `winograd::input`.
             fused fn winograd_input(
@@ -145,6 +146,13 @@ macro_rules! function {
             }
         }
     };
+}
+
+/// Whether a register holds sixteen single-precision numbers, and there are 32 of them: else tiles of sums are smaller, so
+/// that they stay in registers. Each sum has the same order either way.
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+pub fn wide() -> bool {
+    target_cfg_f!(target_feature = "avx512f")
 }
 
 pub(super) use {compiled, declared, forwarded, function, functions};

@@ -6,7 +6,8 @@
 //! its products in an order given by the convolution's sizes alone.
 
 use super::{
-    by_outputs_tiles::{LANES, TILE, Taps},
+    blocks,
+    by_outputs_tiles::{LANES, NARROW, TILE, Taps},
     gemm,
     pad::{self, padded},
     real::Real,
@@ -30,9 +31,11 @@ pub struct Convolution {
     form: Form,
     /// Vectors of a tile.
     vectors: usize,
+    /// Positions of a tile.
+    tile: usize,
     /// Where each weight of `(blocks, C, kh, kw, vectors·16)` is stored, or [`NONE`].
     weights: Vec<u32>,
-    /// Where each tap lies in a padded image, from the position on.
+    /// Where each tap lies in a padded image, from the position on, ascending.
     offsets: Vec<usize>,
 }
 
@@ -136,7 +139,7 @@ impl Convolution {
     ) -> Option<Convolution> {
         let (outputs, patch, [kh, kw]) = (form.places.len(), form.patch(), form.taps.kernel);
         let needed = outputs.div_ceil(LANES);
-        let pays = form.positions[1] >= TILE / 2
+        let pays = form.positions[1] >= NARROW
             && patch > 0
             && patch <= PATCH
             && outputs * 2 >= needed * LANES
@@ -145,7 +148,13 @@ impl Convolution {
         if !pays {
             return None;
         }
-        let vectors = if needed == VECTORS { VECTORS } else { needed.min(2) };
+        let wide = blocks::wide();
+        let vectors = match needed {
+            _ if !wide => 1,
+            VECTORS => VECTORS,
+            _ => needed.min(2),
+        };
+        let tile = if wide && form.positions[1] >= TILE { TILE } else { NARROW };
         let lanes = vectors * LANES;
         let weights = (0..needed.div_ceil(vectors) * patch * lanes).map(|index| {
             let (block, tap, lane) = (index / lanes / patch, index / lanes % patch, index % lanes);
@@ -157,7 +166,7 @@ impl Convolution {
         let Taps { plane, width, .. } = form.taps;
         let offsets = (0..patch).map(|tap| tap / (kh * kw) * plane + tap / kw % kh * width + tap % kw);
         let (weights, offsets) = (weights.collect(), offsets.collect());
-        Some(Convolution { kernel: *kernel, form, vectors, weights, offsets })
+        Some(Convolution { kernel: *kernel, form, vectors, tile, weights, offsets })
     }
 
     fn padded_len(&self) -> usize {
@@ -219,7 +228,7 @@ impl Convolution {
         let Form { positions: [rows, columns], taps, steps, .. } = self.form;
         let lanes = self.vectors * LANES;
         let block = lanes * self.form.patch();
-        let tile = if columns < TILE { TILE / 2 } else { TILE };
+        let tile = self.tile;
         let form = [self.vectors, taps.stride];
         let mut sums = [R::zero(); TILE * VECTORS * LANES];
         let sums = &mut sums[..tile * lanes];

@@ -4,6 +4,7 @@
 //! in registers while the positions go by.
 
 use super::{
+    blocks,
     by_outputs::fits,
     by_outputs_tiles::{LANES, Taps},
     gemm::{self, Output},
@@ -130,7 +131,7 @@ impl GradWeight {
                     let from = &x[(image * spec.channels + channel) * height * width..][..height * width];
                     pad::plane(from, width, plane, self.taps.width, spec.padding);
                 }
-                R::correlate_outputs(&self.taps, planes, turned, ow, sums);
+                R::correlate_outputs(&self.taps, planes, turned, ow, blocks::wide(), sums);
                 for (lane, o) in outputs.clone().enumerate() {
                     let at = ((trial * spec.outputs + o) * spec.channels + channel) * taps;
                     // SAFETY: the caller's promise.

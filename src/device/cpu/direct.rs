@@ -6,6 +6,7 @@
 //! Every element adds its products in an order given by the convolution's sizes alone.
 
 use super::{
+    blocks,
     convolution::{is_plain, turned},
     gemm,
     pad::{self, padded},
@@ -115,6 +116,8 @@ impl Convolution {
         };
         let (tiles, tile_weights) = (spec.outputs / PLANES, PLANES * spec.patch_len());
         let work = gemm::work(self.trials * spec.flops() as usize / 2);
+        // As many runs as registers hold the sums of.
+        let together = if self.lanes == 8 || blocks::wide() { 2 } else { 1 };
         workers.for_each(out, PLANES * plane, work, |_, task, out| {
             let (index, tile) = (task / tiles, task % tiles);
             let (trial, within) = (index / spec.batch, index % spec.batch);
@@ -126,8 +129,8 @@ impl Convolution {
                 (pixel / width * spec.size[1] + pixel % width, pixel)
             };
             let count = plane / self.lanes;
-            for run in (0..count).step_by(2) {
-                let second = (run + 1 < count).then(|| at(run + 1));
+            for run in (0..count).step_by(together) {
+                let second = (together == 2 && run + 1 < count).then(|| at(run + 1));
                 R::convolve(&runs, x, w, [Some(at(run)), second], out);
             }
         });
@@ -248,7 +251,7 @@ impl GradWeight {
             for channel in 0..spec.channels {
                 for kx in 0..3 {
                     let x = &x[image(0, first) * lens[0] + channel * runs.plane + kx..];
-                    R::correlate(&runs, [x, g], lens, [height, width], count, &mut sums);
+                    R::correlate(&runs, [x, g], lens, [height, width], count, blocks::wide(), &mut sums);
                     for (at, &sum) in sums.iter().enumerate() {
                         let (ky, o) = (at / PLANES, at % PLANES);
                         let to = &mut out[(o * spec.channels + channel) * 9 + ky * 3 + kx];

@@ -38,19 +38,18 @@ fn convolve_runs<R: Real, const LANES: usize, const RUNS: usize, const FUSED: bo
     out: &mut [R],
 ) {
     let mut sums = [[[R::zero(); LANES]; RUNS]; PLANES];
-    for (channel, w) in w.chunks_exact(9 * PLANES).enumerate() {
-        for (ky, w) in w.chunks_exact(3 * PLANES).enumerate() {
-            let row = channel * runs.plane + ky * runs.width;
-            let rows: [&[R]; RUNS] = std::array::from_fn(|run| &x[row + at[run].0..][..LANES + 2]);
-            for (kx, w) in w.chunks_exact(PLANES).enumerate() {
-                let w: &[R; PLANES] = w.first_chunk().expect("four weights");
-                let x: [[R; LANES]; RUNS] =
-                    std::array::from_fn(|run| *rows[run][kx..].first_chunk().expect("a run in its row"));
+    let w = w.as_chunks::<PLANES>().0.as_chunks::<9>().0;
+    let last = w.len().saturating_sub(1) * runs.plane + 2 * runs.width + LANES + 2;
+    assert!(at.iter().all(|(from, _)| from + last <= x.len()));
+    for (channel, w) in w.iter().enumerate() {
+        for (tap, w) in w.iter().enumerate() {
+            let row = channel * runs.plane + tap / 3 * runs.width + tap % 3;
+            for run in 0..RUNS {
+                // SAFETY: the last run of the last row was asserted to be there.
+                let x = unsafe { &*x.as_ptr().add(row + at[run].0).cast::<[R; LANES]>() };
                 for o in 0..PLANES {
-                    for run in 0..RUNS {
-                        for p in 0..LANES {
-                            sums[o][run][p] = multiply_add::<R, FUSED>(w[o], x[run][p], sums[o][run][p]);
-                        }
+                    for p in 0..LANES {
+                        sums[o][run][p] = multiply_add::<R, FUSED>(w[o], x[p], sums[o][run][p]);
                     }
                 }
             }
@@ -69,53 +68,119 @@ fn convolve_runs<R: Real, const LANES: usize, const RUNS: usize, const FUSED: bo
 }
 
 /// `Σ g[o][p]·x[p + ky·width]` over all pixels of `count` images, `(3,4)`. `x`: from one plane of the first image
-/// on, padded; `g`: from four planes on; images are `lens` apart. Runs of 8 go in pairs, one above the other.
+/// on, padded; `g`: from four planes on; images are `lens` apart. Runs of 8 go in pairs, one above the other. Where registers
+/// are narrow, they hold eight of the sixteen lanes at a time.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 pub fn correlate<R: Real, const FUSED: bool>(
     runs: &Runs,
     operands: [&[R]; 2],
     lens: [usize; 2],
     size: [usize; 2],
     count: usize,
+    wide: bool,
     sums: &mut [R; 3 * PLANES],
 ) {
-    match runs.lanes {
-        16 => correlate_runs::<R, false, FUSED>(runs, operands, lens, size, count, sums),
-        _ => correlate_runs::<R, true, FUSED>(runs, operands, lens, size, count, sums),
+    let mut lanes = [[[R::zero(); 16]; PLANES]; 3];
+    match (runs.lanes, wide) {
+        (16, true) => {
+            correlate_lanes::<R, 16, false, FUSED>(runs, operands, lens, size, count, 0, &mut lanes)
+        }
+        (_, true) => correlate_lanes::<R, 16, true, FUSED>(runs, operands, lens, size, count, 0, &mut lanes),
+        (16, false) => {
+            for first in [0, 8] {
+                correlate_lanes::<R, 8, false, FUSED>(runs, operands, lens, size, count, first, &mut lanes);
+            }
+        }
+        (_, false) => {
+            for first in [0, 8] {
+                correlate_lanes::<R, 8, true, FUSED>(runs, operands, lens, size, count, first, &mut lanes);
+            }
+        }
     }
+    fold_all(&lanes, sums);
 }
 
+/// N of the lanes, from `first` on.
 #[inline(always)]
-fn correlate_runs<R: Real, const PAIRS: bool, const FUSED: bool>(
+#[allow(clippy::too_many_arguments)]
+fn correlate_lanes<R: Real, const N: usize, const PAIRS: bool, const FUSED: bool>(
     runs: &Runs,
     [x, g]: [&[R]; 2],
     lens: [usize; 2],
     [height, row]: [usize; 2],
     count: usize,
-    sums: &mut [R; 3 * PLANES],
+    first: usize,
+    out: &mut [[[R; 16]; PLANES]; 3],
 ) {
-    let (width, plane) = (runs.width, runs.tile_plane);
-    let [rows, columns] = if PAIRS { [2, 8] } else { [1, 16] };
-    let [mut top, mut middle, mut bottom] = [[[R::zero(); 16]; PLANES]; 3];
+    let mut sums = [[[R::zero(); N]; PLANES]; 3];
     for image in 0..count {
-        let (x, g) = (&x[image * lens[0]..], &g[image * lens[1]..]);
-        for y in (0..height).step_by(rows) {
-            for start in (0..row).step_by(columns) {
-                let g = &g[y * row + start..][..3 * plane + (rows - 1) * row + columns];
-                let x = &x[y * width + start..][..(rows + 1) * width + columns];
-                let g = [
-                    lanes::<R, PAIRS>(g, 0, row),
-                    lanes::<R, PAIRS>(g, plane, row),
-                    lanes::<R, PAIRS>(g, 2 * plane, row),
-                    lanes::<R, PAIRS>(g, 3 * plane, row),
-                ];
-                add::<R, FUSED>(&g, lanes::<R, PAIRS>(x, 0, width), &mut top);
-                add::<R, FUSED>(&g, lanes::<R, PAIRS>(x, width, width), &mut middle);
-                add::<R, FUSED>(&g, lanes::<R, PAIRS>(x, 2 * width, width), &mut bottom);
+        let x = Lines { data: &x[image * lens[0]..], apart: runs.width, row: runs.width };
+        let g = Lines { data: &g[image * lens[1]..], apart: runs.tile_plane, row };
+        sums = correlate_image::<R, N, PAIRS, FUSED>(x, g, [height, row], first, sums);
+    }
+    for (out, sums) in out.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+        out[first..first + N].copy_from_slice(sums);
+    }
+}
+
+/// What is read at a run of pixels.
+#[derive(Clone, Copy)]
+struct Lines<'a, R> {
+    data: &'a [R],
+    /// Distance between what goes into different sums.
+    apart: usize,
+    /// Distance between rows.
+    row: usize,
+}
+
+impl<R: Real> Lines<'_, R> {
+    /// N pixels of a row, or 8 of it and the 8 below.
+    ///
+    /// # Safety
+    /// They must be there.
+    #[inline(always)]
+    unsafe fn read<const N: usize, const PAIRS: bool>(&self, sum: usize, at: usize) -> [R; N] {
+        let at = sum * self.apart + at;
+        std::array::from_fn(|lane| {
+            let below = if PAIRS && lane >= 8 { self.row - 8 } else { 0 };
+            // SAFETY: the caller's promise.
+            unsafe { *self.data.get_unchecked(at + below + lane) }
+        })
+    }
+}
+
+/// Adds the products of an image.
+#[inline(always)]
+fn correlate_image<R: Real, const N: usize, const PAIRS: bool, const FUSED: bool>(
+    x: Lines<R>,
+    g: Lines<R>,
+    [height, row]: [usize; 2],
+    first: usize,
+    mut sums: [[[R; N]; PLANES]; 3],
+) -> [[[R; N]; PLANES]; 3] {
+    let (rows, below, start, columns) = if PAIRS { (2, first / 8, 0, 8) } else { (1, 0, first, 16) };
+    assert!(height.is_multiple_of(rows) && row.is_multiple_of(columns) && start + N <= columns.max(N));
+    assert!(2 * x.apart + (height - 1) * x.row + row <= x.data.len());
+    assert!((PLANES - 1) * g.apart + (height - 1) * g.row + row <= g.data.len());
+    for y in (below..height).step_by(rows) {
+        for at in (start..row).step_by(columns) {
+            // SAFETY: the last pixels of the last row were asserted to be there.
+            unsafe {
+                let x: [[R; N]; 3] = std::array::from_fn(|ky| x.read::<N, PAIRS>(ky, y * x.row + at));
+                for o in 0..PLANES {
+                    let g: [R; N] = g.read::<N, PAIRS>(o, y * g.row + at);
+                    for ky in 0..3 {
+                        for lane in 0..N {
+                            sums[ky][o][lane] =
+                                multiply_add::<R, FUSED>(g[lane], x[ky][lane], sums[ky][o][lane]);
+                        }
+                    }
+                }
             }
         }
     }
-    fold_all(&[top, middle, bottom], sums);
+    sums
 }
 
 /// Sums of the lanes, by halves. Its own function: its loops over lanes would keep the sums out of registers.
@@ -123,27 +188,6 @@ fn correlate_runs<R: Real, const PAIRS: bool, const FUSED: bool>(
 fn fold_all<R: Real>(lanes: &[[[R; 16]; PLANES]; 3], sums: &mut [R; 3 * PLANES]) {
     for (to, lanes) in sums.iter_mut().zip(lanes.as_flattened()) {
         *to = fold(*lanes);
-    }
-}
-
-/// 16 pixels of a row, or 8 of it and the 8 below.
-#[inline(always)]
-fn lanes<R: Real, const PAIRS: bool>(x: &[R], at: usize, below: usize) -> [R; 16] {
-    if !PAIRS {
-        return *x[at..].first_chunk().expect("a run in its row");
-    }
-    let mut lanes = [R::zero(); 16];
-    lanes[..8].copy_from_slice(&x[at..][..8]);
-    lanes[8..].copy_from_slice(&x[at + below..][..8]);
-    lanes
-}
-
-#[inline(always)]
-fn add<R: Real, const FUSED: bool>(g: &[[R; 16]; PLANES], x: [R; 16], sums: &mut [[R; 16]; PLANES]) {
-    for o in 0..PLANES {
-        for p in 0..16 {
-            sums[o][p] = multiply_add::<R, FUSED>(g[o][p], x[p], sums[o][p]);
-        }
     }
 }
 
