@@ -31,6 +31,10 @@ macro_rules! functions {
             plain fn unary(op: Unary, x: &[$R], y: &mut [$R]) = lanes::unary;
             /// `y[i] = op(a[i], b[i])`
             plain fn binary(op: Binary, a: &[$R], b: &[$R], y: &mut [$R]) = lanes::binary;
+            /// `y[i] = op(a, b[i])`
+            plain fn binary_of_scalar(op: Binary, a: $R, b: &[$R], y: &mut [$R]) = lanes::binary_of_scalar;
+            /// `y[i] = op(a[i], b)`
+            plain fn binary_with_scalar(op: Binary, a: &[$R], b: $R, y: &mut [$R]) = lanes::binary_with_scalar;
             /// `y[i] = a[i]` where `mask[i]` ≠ 0, else `b[i]`
             plain fn select(mask: &[$R], a: &[$R], b: &[$R], y: &mut [$R]) = lanes::select;
             /// Sum in a fixed order that depends on the length alone.

@@ -20,6 +20,8 @@ const POSITIONS: usize = 1024;
 const TAPS: usize = 25;
 /// Multiplications of a trial that are worth another task.
 const TASK: usize = 1 << 20;
+/// Channels of a task at least, where there are so many: every task turns its outputs round.
+const CHANNELS: usize = 8;
 /// Most multiplications of an image: larger ones are worth packing.
 const MULTIPLICATIONS: usize = 4 << 20;
 
@@ -61,7 +63,7 @@ impl GradWeight {
             shared,
             taps,
             pass,
-            channels: spec.channels.div_ceil(tasks),
+            channels: spec.channels.div_ceil(tasks).max(CHANNELS.min(spec.channels)),
         })
     }
 

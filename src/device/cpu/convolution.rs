@@ -54,7 +54,7 @@ impl Chosen {
         match self {
             Chosen::Patches => patches,
             Chosen::Outputs(way) => [way.scratch_len(), way.shared_len()],
-            Chosen::Direct(way) => [0, way.shared_len()],
+            Chosen::Direct(way) => [way.scratch_len(), way.shared_len()],
             Chosen::Winograd(way) => [way.scratch_len(), way.shared_len()],
         }
     }

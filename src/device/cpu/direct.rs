@@ -19,6 +19,8 @@ use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
 pub const PLANES: usize = 4;
 /// Pixels that a pass of the gradient by w runs along at least.
 const PIXELS: usize = 1024;
+/// Images from which on each is a task of its own, and padded by it: then they are still in its cache.
+const IMAGES: usize = 32;
 /// Most parts that the sum over images is cut into.
 const PARTS: usize = 16;
 /// Most elements of the partial sums of one trial.
@@ -84,25 +86,40 @@ impl Convolution {
         if self.shared[1] { 1 } else { self.trials }
     }
 
+    fn by_images(&self) -> bool {
+        self.trials * self.spec.batch >= IMAGES
+    }
+
+    /// Elements of scratch for each thread: a padded image.
+    pub fn scratch_len(&self) -> usize {
+        if self.by_images() { pad::padded_len(&self.spec, 1) } else { 0 }
+    }
+
+    /// Elements of padded images that threads share.
+    fn shared_images_len(&self) -> usize {
+        if self.by_images() { 0 } else { pad::padded_len(&self.spec, self.images()) }
+    }
+
     /// Elements of shared memory: padded images, then weights in the order in which they are used.
     pub fn shared_len(&self) -> usize {
-        pad::padded_len(&self.spec, self.images()) + self.weight_sets() * self.spec.weight_len()
+        self.shared_images_len() + self.weight_sets() * self.spec.weight_len()
     }
 
     /// Writes to `out`, or adds to it.
     pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         let spec = padded(&self.spec);
         let [height, width] = spec.output_size();
-        let (plane, image) = (height * width, spec.input_len() / spec.batch);
+        let plane = height * width;
         let mut shared = workers.take_shared();
-        let (images, weights) = shared.split_at_mut(pad::padded_len(&self.spec, self.images()));
-        let x = match images {
-            [] => x,
+        let (images, weights) = shared.split_at_mut(self.shared_images_len());
+        let (x, layout) = match images {
+            [] => (x, &self.spec),
             images => {
                 pad::pad(&self.spec, x, images, workers);
-                images
+                (&*images, &spec)
             }
         };
+        let image = layout.input_len() / spec.batch;
         let weights = &mut weights[..self.weight_sets() * spec.weight_len()];
         for (to, from) in weights.chunks_mut(spec.weight_len()).zip(w.chunks(spec.weight_len())) {
             self.arrange(from, to);
@@ -116,24 +133,43 @@ impl Convolution {
         };
         let (tiles, tile_weights) = (spec.outputs / PLANES, PLANES * spec.patch_len());
         let work = gemm::work(self.trials * spec.flops() as usize / 2);
+        let at = |run: usize| {
+            let pixel = run * self.lanes;
+            (pixel / width * spec.size[1] + pixel % width, pixel)
+        };
         // As many runs as registers hold the sums of.
         let together = if self.lanes == 8 || blocks::wide() { 2 } else { 1 };
-        workers.for_each(out, PLANES * plane, work, |_, task, out| {
-            let (index, tile) = (task / tiles, task % tiles);
-            let (trial, within) = (index / spec.batch, index % spec.batch);
-            let x = &x[if self.shared[0] { within } else { index } * image..][..image];
-            let set = if self.shared[1] { 0 } else { trial };
-            let w = &weights[set * spec.weight_len() + tile * tile_weights..][..tile_weights];
-            let at = |run: usize| {
-                let pixel = run * self.lanes;
-                (pixel / width * spec.size[1] + pixel % width, pixel)
-            };
-            let count = plane / self.lanes;
-            for run in (0..count).step_by(together) {
-                let second = (together == 2 && run + 1 < count).then(|| at(run + 1));
-                R::convolve(&runs, x, w, [Some(at(run)), second], out);
+        let count = plane / self.lanes;
+        // Tiles of one image.
+        let convolve = |x: &[R], index: usize, first_tile: usize, out: &mut [R]| {
+            let set = if self.shared[1] { 0 } else { index / spec.batch };
+            let w = &weights[set * spec.weight_len() + first_tile * tile_weights..];
+            for (out, w) in out.chunks_mut(PLANES * plane).zip(w.chunks(tile_weights)) {
+                for run in (0..count).step_by(together) {
+                    let second = (together == 2 && run + 1 < count).then(|| at(run + 1));
+                    R::convolve(&runs, x, w, [Some(at(run)), second], out);
+                }
             }
-        });
+        };
+        let stored = |index: usize| {
+            let index = if self.shared[0] { index % spec.batch } else { index };
+            &x[index * image..][..image]
+        };
+        if self.by_images() {
+            workers.for_each(out, spec.outputs * plane, work, |workspace, index, out| {
+                match &mut workspace.scratch[..self.scratch_len()] {
+                    [] => convolve(stored(index), index, 0, out),
+                    padded => {
+                        pad::image(&self.spec, stored(index), padded);
+                        convolve(padded, index, 0, out);
+                    }
+                }
+            });
+        } else {
+            workers.for_each(out, PLANES * plane, work, |_, task, out| {
+                convolve(stored(task / tiles), task / tiles, task % tiles, out);
+            });
+        }
         workers.give_shared(shared);
     }
 

@@ -40,6 +40,12 @@ pub fn larger<R: Real>(a: R, b: R) -> R {
     if a > b || a.is_nan() { a } else { b }
 }
 
+/// The smaller; NaN if either is.
+#[inline(always)]
+fn smaller<R: Real>(a: R, b: R) -> R {
+    if a < b || a.is_nan() { a } else { b }
+}
+
 #[inline(always)]
 pub fn unary<R: Real>(op: Unary, x: &[R], y: &mut [R]) {
     match op {
@@ -89,9 +95,37 @@ pub fn binary<R: Real>(op: Binary, a: &[R], b: &[R], y: &mut [R]) {
         Binary::Mul => each_pair(a, b, y, |a, b| a * b),
         Binary::Div => each_pair(a, b, y, |a, b| a / b),
         Binary::Max => each_pair(a, b, y, larger),
-        Binary::Min => each_pair(a, b, y, |a, b| if a < b || a.is_nan() { a } else { b }),
+        Binary::Min => each_pair(a, b, y, smaller),
         Binary::Less => each_pair(a, b, y, |a, b| mask(a < b)),
         Binary::Equal => each_pair(a, b, y, |a, b| mask(a == b)),
+    }
+}
+
+#[inline(always)]
+pub fn binary_of_scalar<R: Real>(op: Binary, a: R, b: &[R], y: &mut [R]) {
+    match op {
+        Binary::Add => each(b, y, |b| a + b),
+        Binary::Sub => each(b, y, |b| a - b),
+        Binary::Mul => each(b, y, |b| a * b),
+        Binary::Div => each(b, y, |b| a / b),
+        Binary::Max => each(b, y, |b| larger(a, b)),
+        Binary::Min => each(b, y, |b| smaller(a, b)),
+        Binary::Less => each(b, y, |b| mask(a < b)),
+        Binary::Equal => each(b, y, |b| mask(a == b)),
+    }
+}
+
+#[inline(always)]
+pub fn binary_with_scalar<R: Real>(op: Binary, a: &[R], b: R, y: &mut [R]) {
+    match op {
+        Binary::Add => each(a, y, |a| a + b),
+        Binary::Sub => each(a, y, |a| a - b),
+        Binary::Mul => each(a, y, |a| a * b),
+        Binary::Div => each(a, y, |a| a / b),
+        Binary::Max => each(a, y, |a| larger(a, b)),
+        Binary::Min => each(a, y, |a| smaller(a, b)),
+        Binary::Less => each(a, y, |a| mask(a < b)),
+        Binary::Equal => each(a, y, |a| mask(a == b)),
     }
 }
 

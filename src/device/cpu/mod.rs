@@ -35,6 +35,7 @@ mod program;
 mod real;
 mod scatter_add;
 mod space;
+mod transpose;
 mod validate;
 mod window;
 mod window_argmax;

@@ -25,6 +25,14 @@ pub fn pad<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], workers: &mut W
     });
 }
 
+/// Copies one image's planes into planes with zeros around them.
+pub fn image<R: Real>(spec: &ConvSpec, from: &[R], to: &mut [R]) {
+    let ([height, width], size) = (spec.size, padded(spec).size);
+    for (from, to) in from.chunks(height * width).zip(to.chunks_mut(size[0] * size[1])) {
+        plane(from, width, to, size[1], spec.padding);
+    }
+}
+
 /// Copies a plane of rows of `width` into one of rows of `to_width`, `[top, left]` zeros before it and zeros after it.
 pub fn plane<R: Real>(from: &[R], width: usize, to: &mut [R], to_width: usize, [top, left]: [usize; 2]) {
     let (above, rest) = to.split_at_mut(top * to_width);

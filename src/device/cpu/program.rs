@@ -1,7 +1,8 @@
 //! Evaluates fused expressions, one block of elements at a time.
 //!
 //! A value of the program is a register of [`BLOCK`] elements that stays in the first-level cache, and
-//! every instruction is one tight loop over it.
+//! every instruction is one tight loop over it. A value that is the same for a whole block, such as a channel's scale, is
+//! computed once.
 
 use super::{real::Real, space::Space};
 use crate::{
@@ -17,7 +18,7 @@ pub const BLOCK: usize = 512;
 pub struct Compiled<R> {
     space: Space,
     lines: Vec<Line>,
-    /// Registers that hold one value throughout.
+    /// Registers whose first element is one value throughout.
     pinned: Vec<(usize, Pinned<R>)>,
     registers: usize,
     /// Points that are evaluated together.
@@ -27,8 +28,16 @@ pub struct Compiled<R> {
 #[derive(Clone, Debug)]
 struct Line {
     op: Op,
-    /// A register; none for the result.
-    to: Option<usize>,
+    to: To,
+}
+
+/// Where a value goes.
+#[derive(Clone, Copy, Debug)]
+enum To {
+    Register(usize),
+    /// The first element of a register.
+    Scalar(usize),
+    Result,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +52,8 @@ enum Op {
 #[derive(Clone, Copy, Debug)]
 enum Operand {
     Register(usize),
+    /// The first element of a register, for the whole block.
+    Scalar(usize),
     /// A leaf's elements where they are stored.
     Direct(usize),
 }
@@ -73,43 +84,65 @@ impl<R: Real> Compiled<R> {
             if last_use[i].is_none() && !result {
                 continue;
             }
-            let place = |value: usize| places[value].expect("operands come earlier");
-            let op = match *instr {
-                Instr::Const(c) => {
-                    let register = compiled.pin(Pinned::Constant(R::of(c)));
-                    places[i] = Some(Operand::Register(register));
-                    Op::Copy(Operand::Register(register))
-                }
+            let stored = match *instr {
+                Instr::Const(c) => Some(Operand::Scalar(compiled.pin(Pinned::Constant(R::of(c))))),
                 Instr::Load(leaf) if compiled.space.leaves[leaf].is_uniform() => {
-                    let register = compiled.pin(Pinned::Leaf(leaf));
-                    places[i] = Some(Operand::Register(register));
-                    Op::Copy(Operand::Register(register))
+                    Some(Operand::Scalar(compiled.pin(Pinned::Leaf(leaf))))
                 }
                 Instr::Load(leaf) if compiled.space.is_direct(leaf, by_rows.then_some(block)) => {
-                    places[i] = Some(Operand::Direct(leaf));
-                    Op::Copy(Operand::Direct(leaf))
+                    Some(Operand::Direct(leaf))
                 }
-                Instr::Load(leaf) => Op::Load(leaf),
-                Instr::Unary(op, a) => Op::Unary(op, place(a)),
-                Instr::Binary(op, a, b) => Op::Binary(op, place(a), place(b)),
-                Instr::Select(mask, a, b) => Op::Select(place(mask), place(a), place(b)),
+                _ => None,
+            };
+            let place = |value: usize| places[value].expect("operands come earlier");
+            let (op, scalar) = match *instr {
+                _ if let Some(stored) = stored => (Op::Copy(stored), false),
+                Instr::Const(_) => unreachable!("constants are pinned"),
+                Instr::Load(leaf) => {
+                    (Op::Load(leaf), by_rows && compiled.space.is_same_along_rows(leaf, block))
+                }
+                Instr::Unary(op, a) => (Op::Unary(op, place(a)), place(a).is_scalar()),
+                Instr::Binary(op, a, b) => {
+                    (Op::Binary(op, place(a), place(b)), place(a).is_scalar() && place(b).is_scalar())
+                }
+                Instr::Select(mask, a, b) => {
+                    let operands = [place(mask), place(a), place(b)];
+                    let scalar = operands.iter().all(Operand::is_scalar);
+                    let [mask, a, b] = if scalar { operands } else { operands.map(|a| compiled.spread(a)) };
+                    (Op::Select(mask, a, b), scalar)
+                }
             };
             if result {
-                compiled.lines.push(Line { op, to: None });
+                // Written to the whole block, whatever it is made of.
+                let op = match op {
+                    Op::Load(_) | Op::Copy(_) => op,
+                    _ if scalar => {
+                        let register = compiled.new_register();
+                        compiled.lines.push(Line { op, to: To::Scalar(register) });
+                        Op::Copy(Operand::Scalar(register))
+                    }
+                    _ => op,
+                };
+                compiled.lines.push(Line { op, to: To::Result });
                 break;
             }
-            if places[i].is_some() {
+            if stored.is_some() {
+                places[i] = stored;
                 continue;
             }
             let register = free.pop().unwrap_or_else(|| compiled.new_register());
-            places[i] = Some(Operand::Register(register));
-            compiled.lines.push(Line { op, to: Some(register) });
+            let (place, to) = match scalar {
+                true => (Operand::Scalar(register), To::Scalar(register)),
+                false => (Operand::Register(register), To::Register(register)),
+            };
+            places[i] = Some(place);
+            compiled.lines.push(Line { op, to });
             // Freed after the result has its register: a line never writes what it reads.
             let mut dead: Vec<usize> = operands(instr).filter(|&v| last_use[v] == Some(i)).collect();
             dead.sort_unstable();
             dead.dedup();
             for value in dead {
-                if let Some(Operand::Register(r)) = places[value]
+                if let Some(Operand::Register(r) | Operand::Scalar(r)) = places[value]
                     && compiled.pinned.iter().all(|(pinned, _)| *pinned != r)
                 {
                     free.push(r);
@@ -117,6 +150,16 @@ impl<R: Real> Compiled<R> {
             }
         }
         compiled
+    }
+
+    /// A scalar as a register of its own.
+    fn spread(&mut self, operand: Operand) -> Operand {
+        if !operand.is_scalar() {
+            return operand;
+        }
+        let register = self.new_register();
+        self.lines.push(Line { op: Op::Copy(operand), to: To::Register(register) });
+        Operand::Register(register)
     }
 
     fn pin(&mut self, value: Pinned<R>) -> usize {
@@ -145,7 +188,7 @@ impl<R: Real> Compiled<R> {
         elements * (1 + self.lines.len()) / 8
     }
 
-    /// Fills the registers that keep one value. Call before the first block of a task.
+    /// Sets the scalars that keep one value. Call before the first block of a task.
     pub fn begin(&self, reads: &[&[R]], registers: &mut [Vec<R>]) {
         for &(register, value) in &self.pinned {
             let value = match value {
@@ -155,7 +198,7 @@ impl<R: Real> Compiled<R> {
                     leaf.uniform(data(leaf.source, reads)).expect("pinned leaves are uniform")
                 }
             };
-            registers[register].fill(value);
+            registers[register][0] = value;
         }
     }
 
@@ -181,19 +224,22 @@ impl<R: Real> Compiled<R> {
     pub fn block(&self, reads: &[&[R]], start: usize, registers: &mut [Vec<R>], out: &mut [R]) {
         let len = out.len();
         for line in &self.lines {
-            match line.to {
-                None => self.apply(line.op, reads, start, registers, out),
-                Some(register) => {
-                    let mut to = std::mem::take(&mut registers[register]);
-                    match line.op {
-                        Op::Load(leaf) if self.space.leaves[leaf].source == Source::Output => {
-                            to[..len].copy_from_slice(out)
-                        }
-                        op => self.apply(op, reads, start, registers, &mut to[..len]),
-                    }
-                    registers[register] = to;
+            let (register, len) = match line.to {
+                To::Result => {
+                    self.apply(line.op, reads, start, registers, out);
+                    continue;
                 }
+                To::Register(register) => (register, len),
+                To::Scalar(register) => (register, 1),
+            };
+            let mut to = std::mem::take(&mut registers[register]);
+            match line.op {
+                Op::Load(leaf) if self.space.leaves[leaf].source == Source::Output => {
+                    to[..len].copy_from_slice(out)
+                }
+                op => self.apply(op, reads, start, registers, &mut to[..len]),
             }
+            registers[register] = to;
         }
     }
 
@@ -201,6 +247,8 @@ impl<R: Real> Compiled<R> {
         let len = to.len();
         let get = |operand: Operand| match operand {
             Operand::Register(r) => &registers[r][..len],
+            // Only where the block is one element.
+            Operand::Scalar(r) => &registers[r][..1],
             Operand::Direct(leaf) => {
                 let source = self.space.leaves[leaf].source;
                 self.space.direct(leaf, data(source, reads).expect("direct leaves are stored"), start, len)
@@ -212,11 +260,24 @@ impl<R: Real> Compiled<R> {
                 Source::Output => {}
                 source => self.space.load(leaf, data(source, reads), start, to),
             },
+            Op::Copy(Operand::Scalar(r)) => to.fill(registers[r][0]),
             Op::Copy(a) => to.copy_from_slice(get(a)),
             Op::Unary(op, a) => R::unary(op, get(a), to),
+            Op::Binary(op, Operand::Scalar(a), b) if !b.is_scalar() => {
+                R::binary_of_scalar(op, registers[a][0], get(b), to)
+            }
+            Op::Binary(op, a, Operand::Scalar(b)) if !a.is_scalar() => {
+                R::binary_with_scalar(op, get(a), registers[b][0], to)
+            }
             Op::Binary(op, a, b) => R::binary(op, get(a), get(b), to),
             Op::Select(mask, a, b) => R::select(get(mask), get(a), get(b), to),
         }
+    }
+}
+
+impl Operand {
+    fn is_scalar(&self) -> bool {
+        matches!(self, Operand::Scalar(_))
     }
 }
 

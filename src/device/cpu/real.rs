@@ -8,6 +8,7 @@ use super::{
     direct::Runs,
     elementary,
     gemm::{Block, Output},
+    transpose,
     winograd::{Part, Slices, Tiling},
 };
 use crate::tape::{
@@ -30,6 +31,9 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
     /// `1 / (1 + e⁻ˣ)`
     fn logistic(self) -> Self;
     fn error_function(self) -> Self;
+
+    /// Rows as columns.
+    fn transposed(rows: &[[Self; 4]; 4]) -> [[Self; 4]; 4];
 
     blocks::functions!(declared, Self);
 
@@ -55,7 +59,7 @@ pub trait Real: num_traits::Float + Default + std::fmt::Debug + Send + Sync + 's
 }
 
 macro_rules! real {
-    ($real:ident, $execute:ident, $exp:expr, $log:expr, $tanh:expr, $logistic:expr, $erf:expr) => {
+    ($real:ident, $execute:ident, $exp:expr, $log:expr, $tanh:expr, $logistic:expr, $erf:expr, $transposed:expr) => {
         impl Real for $real {
             #[inline(always)]
             fn of(value: f64) -> Self {
@@ -92,6 +96,11 @@ macro_rules! real {
             #[inline(always)]
             fn error_function(self) -> Self {
                 $erf(self)
+            }
+
+            #[inline(always)]
+            fn transposed(rows: &[[Self; 4]; 4]) -> [[Self; 4]; 4] {
+                $transposed(rows)
             }
 
             blocks::functions!(forwarded, $real);
@@ -145,7 +154,8 @@ real!(
     elementary::log,
     elementary::tanh,
     elementary::sigmoid,
-    elementary::erf
+    elementary::erf,
+    transpose::transposed_f32
 );
 real!(
     f64,
@@ -154,5 +164,6 @@ real!(
     f64::ln,
     f64::tanh,
     |x: f64| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) },
-    libm::erf
+    libm::erf,
+    transpose::transposed
 );

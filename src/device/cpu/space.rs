@@ -99,6 +99,16 @@ impl Space {
         }
     }
 
+    /// True if all points of every block have one value of this leaf, where blocks of `len` cut rows into equal parts.
+    pub fn is_same_along_rows(&self, index: usize, len: usize) -> bool {
+        let leaf = &self.leaves[index];
+        let last = leaf.strides.last().zip(leaf.valid.last()).zip(self.dims.last());
+        leaf.source != Source::Output
+            && last.is_some_and(|((&stride, &valid), &row)| {
+                row.is_multiple_of(len) && stride == 0 && valid == [0, row]
+            })
+    }
+
     /// The buffer's own elements for points `start..start + len`.
     pub fn direct<'a, R: Real>(&self, index: usize, data: &'a [R], start: usize, len: usize) -> &'a [R] {
         let leaf = &self.leaves[index];

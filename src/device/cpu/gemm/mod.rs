@@ -15,7 +15,7 @@ use std::ops::Range;
 pub use operand::{Operand, Strided, Transposed};
 pub use output::{Layout, Output};
 
-use super::{real::Real, workers::Workers};
+use super::{blocks, real::Real, workers::Workers};
 
 /// Depth of a block.
 pub const KC: usize = 256;
@@ -23,6 +23,14 @@ pub const KC: usize = 256;
 const MC: usize = 96;
 /// Columns of a block of B.
 const NC: usize = 64;
+/// Rows, or products of a sum, so few that moving B and C is most of the work; and columns of a block then: longer runs are
+/// moved faster.
+const FEW: usize = 64;
+const FEW_NC: usize = 256;
+/// Elements of a panel of B, whose rows lie side by side, where registers are not wide: half of the first-level cache.
+const PANEL: usize = 4096;
+/// Columns of a panel at least.
+const PANEL_COLS: usize = 16;
 /// Most columns of a task.
 const TASK_COLS: usize = 512;
 
@@ -38,8 +46,18 @@ pub struct Problem<A, B> {
 
 /// Elements of scratch that a thread needs for products of these sizes: blocks of A, B and C.
 pub fn scratch_len([m, k, n]: [usize; 3]) -> usize {
-    let [m, k, n] = [m.min(MC), k.min(KC), n.min(NC)];
-    m * k + k * n + m * n
+    let sizes = [m, m.min(FEW)].map(|m| block_sizes([m, k, n]));
+    sizes.map(|[m, k, n]| m * k + k * n + m * n).into_iter().fold(0, usize::max)
+}
+
+/// Sizes of a block of a product of these sizes.
+fn block_sizes([m, k, n]: [usize; 3]) -> [usize; 3] {
+    [m.min(MC), k.min(KC), n.min(if m.min(k) <= FEW { FEW_NC } else { NC })]
+}
+
+/// Columns of a panel.
+fn panel_cols(depth: usize) -> usize {
+    if blocks::wide() { NC } else { (PANEL / depth.max(1)).clamp(PANEL_COLS, NC) / PANEL_COLS * PANEL_COLS }
 }
 
 /// `C = A·B` for `count` problems of one size `[M, K, N]`, into disjoint elements of `out`. Elements of `out` that belong to
@@ -101,49 +119,56 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
     out: &Output<R>,
     scratch: &mut [R],
 ) {
-    let [m, n, depth] = [rows.len().min(MC), cols.len().min(NC), k.min(KC)];
+    let [m, depth, n] = block_sizes([rows.len(), k, cols.len()]);
+    let panel = panel_cols(depth);
     let (a_scratch, rest) = scratch.split_at_mut(m * depth);
     let (b_scratch, c_scratch) = rest.split_at_mut(n * depth);
     let mut multiply =
-        |left: Block<R>, right: Block<R>, rows: Range<usize>, cols: Range<usize>, d: &Range<usize>| {
-            let sizes = [rows.len(), d.len(), cols.len()];
+        |left: Block<R>, right: &[R], rows: Range<usize>, cols: Range<usize>, d: &Range<usize>| {
             let add = c.add || d.start > 0;
-            if let Some(first) = c.rows_at(&rows, &cols) {
-                let len = (rows.len() - 1) * c.row + cols.len();
-                // SAFETY: the caller's promise; the pointer is to so many elements of `out`.
-                return unsafe {
-                    R::accumulate_rows(sizes, left, right, out.pointer(first, len), c.row, add)
-                };
+            for (cols, right) in chunks(cols, panel).zip(right.chunks(panel * d.len())) {
+                let sizes = [rows.len(), d.len(), cols.len()];
+                let right = Block { data: right, row: cols.len(), col: 1 };
+                if let Some(first) = c.rows_at(&rows, &cols) {
+                    let len = (rows.len() - 1) * c.row + cols.len();
+                    // SAFETY: the caller's promise; the pointer is to so many elements of `out`.
+                    unsafe { R::accumulate_rows(sizes, left, right, out.pointer(first, len), c.row, add) };
+                    continue;
+                }
+                R::accumulate(sizes, left, right, &mut c_scratch[..rows.len() * cols.len()], false);
+                let width = cols.len();
+                // SAFETY: the caller's promise.
+                unsafe { c.store(out, rows.clone(), cols, c_scratch, width, add) };
             }
-            R::accumulate(sizes, left, right, &mut c_scratch[..rows.len() * cols.len()], false);
-            let width = cols.len();
-            // SAFETY: the caller's promise.
-            unsafe { c.store(out, rows, cols, c_scratch, width, add) };
         };
     // What is packed in the outer loop is packed once, the other once for every outer block.
     let stored = a.borrow(rows.start..rows.start + m, 0..depth).is_some_and(|(_, [_, col])| col == 1);
     let a_outside = rows.len() <= MC || !stored && rows.len() / MC <= cols.len() / NC;
     if a_outside {
-        for (rows, depth) in blocks(rows, MC, k) {
+        for (rows, depth) in all_blocks(rows, MC, k) {
             let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
-            for cols in chunks(cols.clone(), NC) {
-                let right = right_block(b, depth.clone(), cols.clone(), b_scratch);
-                multiply(left, right, rows.clone(), cols, &depth);
+            for cols in chunks(cols.clone(), n) {
+                right_block(b, depth.clone(), cols.clone(), panel, b_scratch);
+                multiply(left, b_scratch, rows.clone(), cols, &depth);
             }
         }
     } else {
-        for (cols, depth) in blocks(cols, NC, k) {
-            let right = right_block(b, depth.clone(), cols.clone(), b_scratch);
+        for (cols, depth) in all_blocks(cols, n, k) {
+            right_block(b, depth.clone(), cols.clone(), panel, b_scratch);
             for rows in chunks(rows.clone(), MC) {
                 let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
-                multiply(left, right, rows, cols.clone(), &depth);
+                multiply(left, b_scratch, rows, cols.clone(), &depth);
             }
         }
     }
 }
 
 /// Blocks of `len` of a range, each with all its depths in order.
-fn blocks(range: Range<usize>, len: usize, k: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+fn all_blocks(
+    range: Range<usize>,
+    len: usize,
+    k: usize,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
     chunks(range, len).flat_map(move |block| chunks(0..k, KC).map(move |depth| (block.clone(), depth)))
 }
 
@@ -172,16 +197,31 @@ fn left_block<'a, R: Real>(
     }
 }
 
-/// A copy of the block, row-major.
-fn right_block<'a, R: Real>(
+/// Copies the block as panels of `panel` columns, each row-major.
+fn right_block<R: Real>(
     b: &impl Operand<R>,
     depth: Range<usize>,
     cols: Range<usize>,
-    scratch: &'a mut [R],
-) -> Block<'a, R> {
-    let row = cols.len();
-    b.copy(depth, cols, scratch, row);
-    Block { data: scratch, row, col: 1 }
+    panel: usize,
+    to: &mut [R],
+) {
+    if let Some((data, [row, 1])) = b.borrow(depth.clone(), cols.clone())
+        && cols.len().is_multiple_of(PANEL_COLS)
+    {
+        // Along the rows of what is stored, for it may not be in any cache.
+        for k in 0..depth.len() {
+            for (i, from) in data[k * row..][..cols.len()].chunks(panel).enumerate() {
+                let to = &mut to[i * panel * depth.len() + k * from.len()..][..from.len()];
+                let to = to.as_chunks_mut::<PANEL_COLS>().0;
+                to.iter_mut().zip(from.as_chunks().0).for_each(|(to, from)| *to = *from);
+            }
+        }
+        return;
+    }
+    for (cols, to) in chunks(cols, panel).zip(to.chunks_mut(panel * depth.len())) {
+        let width = cols.len();
+        b.copy(depth.clone(), cols, to, width);
+    }
 }
 
 /// Cuts a range into pieces of `len`.

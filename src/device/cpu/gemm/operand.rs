@@ -76,7 +76,14 @@ impl<'a, R> Strided<'a, R> {
 impl<R: Real> Operand<R> for Strided<'_, R> {
     fn copy(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize) {
         for (at, address, len) in self.pieces(cols) {
-            if self.col == 1 {
+            if self.col == 1 && len == 16 {
+                // A length known to the compiler becomes a few vector moves.
+                for (i, r) in rows.clone().enumerate() {
+                    let from: &[R; 16] =
+                        self.data[address + r * self.row..].first_chunk().expect("a whole piece");
+                    *out[i * ld + at..].first_chunk_mut().expect("a row of the block") = *from;
+                }
+            } else if self.col == 1 {
                 for (i, r) in rows.clone().enumerate() {
                     out[i * ld + at..][..len].copy_from_slice(&self.data[address + r * self.row..][..len]);
                 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     points,
     tiles::{INPUTS, LANES, OUTPUTS, Tiling},
-    transforms::{Part, both, every_fourth},
+    transforms::{Part, both, by_fours},
 };
 use crate::device::cpu::{gemm::Output, real::Real};
 
@@ -50,9 +50,7 @@ pub fn gradient<R: Real, const FUSED: bool>(
                 }
                 for (s, rows) in rows[..tiles].iter().enumerate() {
                     for (tile, rows) in tile.iter_mut().zip(rows) {
-                        for (column, lanes) in tile.iter_mut().enumerate() {
-                            *lanes = every_fourth(&rows.as_flattened()[column..]);
-                        }
+                        *tile = by_fours(rows.as_flattened());
                     }
                     both(
                         points::gradient::<R, FUSED>,

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::{
     points,
-    tiles::{BLOCK, INPUTS, LANES, OUTPUTS, Tiling},
-    transforms::{Part, both, every_fourth, lanes},
+    tiles::{BLOCK, INPUTS, LANES, OUTPUTS, Run, Tiling},
+    transforms::{Part, both, by_fours, lanes},
 };
 use crate::device::cpu::{gemm::Output, real::Real};
 
@@ -26,15 +26,18 @@ pub fn input<R: Real, const FUSED: bool>(
     // they are written, so that no load waits for a store of another width.
     let mut lines = [[R::zero(); OUTPUTS * BLOCK + 2 * LANES]; INPUTS];
     let mut ends = [[[R::zero(); 2]; BLOCK]; INPUTS];
-    let mut tiles = [[[R::zero(); BLOCK]; INPUTS]; INPUTS];
+    let mut tiles = [[[R::zero(); BLOCK + LANES]; INPUTS]; INPUTS];
+    let mut all = [Line::default(); BLOCK];
+    let mut count = 0;
+    for (line, run) in all.iter_mut().zip(tiling.runs(block.clone())) {
+        *line = Line::new(tiling, run);
+        count += 1;
+    }
+    let runs = &all[..count];
     for channel in channels {
-        for (index, run) in tiling.runs(block.clone()).enumerate() {
+        for (index, Line { run, start, from, end }) in runs.iter().copied().enumerate() {
             let plane = &x[run.image * image + channel * height * width..][..height * width];
             let (at, length) = (OUTPUTS * run.at, OUTPUTS * run.len);
-            // Elements of the line that lie in the image, and where the first of them is there.
-            let start = tiling.padding[1].saturating_sub(run.first[1]);
-            let from = run.first[1] + start - tiling.padding[1];
-            let end = (start + width - from).min(length);
             for (i, line) in lines.iter_mut().enumerate() {
                 let line = &mut line[at..];
                 let y = (run.first[0] + i).wrapping_sub(tiling.padding[0]);
@@ -58,14 +61,20 @@ pub fn input<R: Real, const FUSED: bool>(
             }
         }
         for (line, tiles) in lines.iter().zip(&mut tiles) {
+            let (own, next) = tiles.split_at_mut(OUTPUTS);
             for first in part.columns() {
-                for (j, tiles) in tiles.iter_mut().enumerate() {
-                    *tiles[first..].first_chunk_mut().expect("a whole vector") =
-                        every_fourth(&line[OUTPUTS * first + j..]);
+                for (own, values) in own.iter_mut().zip(by_fours(&line[OUTPUTS * first..])) {
+                    own[first..first + LANES].copy_from_slice(&values);
+                }
+            }
+            // The last two columns of a tile are the next one's first two.
+            for first in part.columns() {
+                for (next, own) in next.iter_mut().zip(own.iter()) {
+                    next[first..first + LANES].copy_from_slice(&own[first + 1..][..LANES]);
                 }
             }
         }
-        for (index, run) in tiling.runs(block.clone()).enumerate() {
+        for (index, Line { run, .. }) in runs.iter().enumerate() {
             for (tiles, ends) in tiles.iter_mut().zip(&ends) {
                 for j in 0..2 {
                     tiles[OUTPUTS + j][run.at + run.len - 1] = ends[index][j];
@@ -84,6 +93,26 @@ pub fn input<R: Real, const FUSED: bool>(
                 },
             );
         }
+    }
+}
+
+/// Where the elements of a run of tiles lie in a row of the image.
+#[derive(Clone, Copy, Default)]
+struct Line {
+    run: Run,
+    /// Elements of the run that lie in the image, and where the first of them is there.
+    start: usize,
+    end: usize,
+    from: usize,
+}
+
+impl Line {
+    #[inline(always)]
+    fn new(tiling: &Tiling, run: Run) -> Line {
+        let start = tiling.padding[1].saturating_sub(run.first[1]);
+        let from = run.first[1] + start - tiling.padding[1];
+        let end = (start + tiling.size[1] - from).min(OUTPUTS * run.len);
+        Line { run, start, end, from }
     }
 }
 

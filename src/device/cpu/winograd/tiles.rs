@@ -28,7 +28,7 @@ pub struct Tiling {
 }
 
 /// Neighbouring tiles in one row of one image.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Run {
     /// Their number before this run in the block.
     pub at: usize,

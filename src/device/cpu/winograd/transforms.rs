@@ -99,9 +99,15 @@ pub fn lanes<R>(from: &[R]) -> &Lanes<R> {
     from.first_chunk().expect("a whole vector")
 }
 
-/// `out[s] = line[4s]`
+/// `out[j][s] = line[4s + j]`
 #[inline(always)]
-pub fn every_fourth<R: Real>(line: &[R]) -> Lanes<R> {
-    let line: &[R; 4 * LANES - 3] = line.first_chunk().expect("sixteen tiles");
-    std::array::from_fn(|s| line[OUTPUTS * s])
+pub fn by_fours<R: Real>(line: &[R]) -> [Lanes<R>; OUTPUTS] {
+    let tiles: &[[R; OUTPUTS]; LANES] = line.as_chunks().0.first_chunk().expect("sixteen tiles");
+    let mut out = [[R::zero(); LANES]; OUTPUTS];
+    for (group, tiles) in tiles.as_chunks().0.iter().enumerate() {
+        for (out, values) in out.iter_mut().zip(R::transposed(tiles)) {
+            out[4 * group..][..4].copy_from_slice(&values);
+        }
+    }
+    out
 }
