@@ -29,6 +29,8 @@ const FEW: usize = 64;
 const FEW_NC: usize = 256;
 /// Elements of a panel of B, whose rows lie side by side, where registers are not wide: half of the first-level cache.
 const PANEL: usize = 4096;
+/// Rows of B that are asked for before they are copied.
+const AHEAD: usize = 4;
 /// Columns of a panel at least.
 const PANEL_COLS: usize = 16;
 /// Most columns of a task.
@@ -197,6 +199,18 @@ fn left_block<'a, R: Real>(
     }
 }
 
+/// Asks for numbers that will soon be read: rows of a large matrix lie too far apart for the processor to guess the next.
+fn prefetch<R>(row: &[R]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in row.chunks(64 / size_of::<R>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 processor has this instruction, which changes nothing but what is cached.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
+}
+
 /// Copies the block as panels of `panel` columns, each row-major.
 fn right_block<R: Real>(
     b: &impl Operand<R>,
@@ -210,6 +224,9 @@ fn right_block<R: Real>(
     {
         // Along the rows of what is stored, for it may not be in any cache.
         for k in 0..depth.len() {
+            if k + AHEAD < depth.len() {
+                prefetch(&data[(k + AHEAD) * row..][..cols.len()]);
+            }
             for (i, from) in data[k * row..][..cols.len()].chunks(panel).enumerate() {
                 let to = &mut to[i * panel * depth.len() + k * from.len()..][..from.len()];
                 let to = to.as_chunks_mut::<PANEL_COLS>().0;
