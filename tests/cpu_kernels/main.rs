@@ -3,6 +3,7 @@
 mod adjoint;
 mod bits;
 mod contraction;
+mod direct;
 mod errors;
 mod indexed;
 mod naive;

@@ -152,7 +152,9 @@ fn part<
     }
 }
 
-/// Adds the products of one image. By value, and without a way out of the loops: so the compiler keeps the sums in registers.
+/// Adds the products of one image. By value, by indices, and without a way out of the loops: so the compiler keeps the sums in
+/// registers.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn add_image<
     R: Real,
@@ -189,4 +191,27 @@ fn add_image<
         }
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_registers_give_the_bits_of_wide_ones() {
+        for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
+            let [rows, columns, images] = [6, 5, 2];
+            let [height, width] = [rows, columns].map(|n| (n - 1) * stride + kernel);
+            let taps = Taps { channels: 1, plane: height * width, width, kernel: [kernel; 2], stride };
+            let x: Vec<f32> = (0..images * taps.plane).map(|i| (i as f32 * 0.7).sin()).collect();
+            let g: Vec<f32> = (0..images * rows * columns * LANES).map(|i| (i as f32 * 1.3).cos()).collect();
+            let [wide, narrow] = [true, false].map(|wide| {
+                let mut sums = vec![0.0; kernel * kernel * LANES];
+                correlate::<f32, false>(&taps, &x, &g, columns, wide, &mut sums);
+                sums
+            });
+            assert!(wide.iter().all(|sum| *sum != 0.0));
+            assert_eq!(wide, narrow, "kernel {kernel}, stride {stride}");
+        }
+    }
 }

@@ -150,7 +150,8 @@ impl<R: Real> Lines<'_, R> {
     }
 }
 
-/// Adds the products of an image.
+/// Adds the products of an image. By value and by indices: so the compiler keeps the sums in registers.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn correlate_image<R: Real, const N: usize, const PAIRS: bool, const FUSED: bool>(
     x: Lines<R>,
@@ -200,4 +201,29 @@ fn fold<R: Real>(mut lanes: [R; 16]) -> R {
         }
     }
     lanes[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_registers_give_the_bits_of_wide_ones() {
+        for lanes in [8, 16] {
+            let [height, row, images] = [4, 2 * lanes, 3];
+            let [plane, tile_plane] = [(height + 2) * (row + 2), height * row];
+            let runs = Runs { lanes, width: row + 2, plane, tile_plane, add: false };
+            let lens = [plane, PLANES * tile_plane];
+            let x: Vec<f32> = (0..images * lens[0]).map(|i| (i as f32 * 0.7).sin()).collect();
+            let g: Vec<f32> = (0..images * lens[1]).map(|i| (i as f32 * 1.3).cos()).collect();
+            let [wide, narrow] = [true, false].map(|wide| {
+                let mut sums = [0.0; 3 * PLANES];
+                let operands = [x.as_slice(), g.as_slice()];
+                correlate::<f32, false>(&runs, operands, lens, [height, row], images, wide, &mut sums);
+                sums
+            });
+            assert!(wide.iter().all(|sum| *sum != 0.0));
+            assert_eq!(wide, narrow, "runs of {lanes}");
+        }
+    }
 }

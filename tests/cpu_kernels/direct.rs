@@ -1,0 +1,75 @@
+//! 3×3 convolutions whose runs of pixels stay in registers, on every kind of shape that they fit.
+
+use gia_gpu::{
+    device::cpu::{Cpu, Way},
+    plan::kernel::ConvKernel,
+    tape::spec::ConvSpec,
+};
+
+use crate::{bits::check_bits, contraction::check_conv_on, support::Random};
+
+/// Output rows of one run or several, of 8 pixels or 16, an odd number of runs among them.
+fn random_spec(random: &mut Random) -> ConvSpec {
+    let padding = [0; 2].map(|_| random.one_of(&[0, 1]));
+    let outputs = [random.one_of(&[2, 3, 6, 9]), random.one_of(&[8, 16, 24, 32])];
+    ConvSpec {
+        batch: random.one_of(&[1, 2, 5]),
+        channels: random.one_of(&[4, 8, 12]),
+        outputs: random.one_of(&[4, 8, 20]),
+        size: [0, 1].map(|d| outputs[d] + 2 - 2 * padding[d]),
+        kernel: [3; 2],
+        stride: [1; 2],
+        padding,
+        dilation: [1; 2],
+        groups: 1,
+    }
+}
+
+#[test]
+fn runs_of_pixels_match_the_definition_on_random_shapes() {
+    let mut random = Random::new(61);
+    for _ in 0..60 {
+        let spec = random_spec(&mut random);
+        let shared = [random.below(2) == 0, random.below(2) == 0];
+        let kernel = ConvKernel { spec, trials: random.one_of(&[1, 1, 2, 3]), shared };
+        for wanted in 0..3 {
+            check_conv_on(Cpu::<f64>::new().with_way(Way::Direct), &kernel, wanted, &mut random);
+            check_conv_on(Cpu::<f32>::new().with_way(Way::Direct), &kernel, wanted, &mut random);
+        }
+    }
+}
+
+/// So many images that each is a task, and padded by it; without padding it is read where it is.
+#[test]
+fn runs_of_pixels_match_the_definition_on_many_images() {
+    let mut random = Random::new(62);
+    for (padding, trials, batch, shared) in
+        [(1, 1, 33, [false, true]), (1, 17, 2, [true, false]), (0, 40, 1, [false, false])]
+    {
+        let spec = ConvSpec {
+            batch,
+            channels: 4,
+            outputs: 8,
+            size: [8 + 2 * (1 - padding); 2],
+            kernel: [3; 2],
+            stride: [1; 2],
+            padding: [padding; 2],
+            dilation: [1; 2],
+            groups: 1,
+        };
+        let kernel = ConvKernel { spec, trials, shared };
+        for wanted in 0..3 {
+            check_conv_on(Cpu::<f64>::new().with_way(Way::Direct), &kernel, wanted, &mut random);
+            check_conv_on(Cpu::<f32>::new().with_way(Way::Direct), &kernel, wanted, &mut random);
+        }
+    }
+}
+
+#[test]
+fn runs_of_pixels_give_the_same_bits_on_any_number_of_threads_and_beside_other_trials() {
+    let mut random = Random::new(63);
+    for _ in 0..12 {
+        let spec = random_spec(&mut random);
+        check_bits(Cpu::<f32>::new().with_way(Way::Direct), spec, &mut random);
+    }
+}
