@@ -1,7 +1,7 @@
 //! Matrix products and the three convolutions.
 
 use gia_gpu::{
-    device::cpu::{Cpu, Real},
+    device::cpu::{Cpu, Real, Way},
     plan::kernel::{ConvKernel, Kernel, MatmulKernel, MatrixView},
     tape::spec::ConvSpec,
 };
@@ -128,6 +128,14 @@ fn naive_conv(kernel: &ConvKernel, wanted: usize, a: &[f64], b: &[f64]) -> (Vec<
 
 fn check_conv<R: Real>(kernel: &ConvKernel, wanted: usize, random: &mut Random) {
     check_conv_on(Cpu::<R>::new(), kernel, wanted, random);
+}
+
+/// All three derivatives against their definition, in both types, `way` where it fits.
+pub fn check_way(way: Way, kernel: &ConvKernel, random: &mut Random) {
+    for wanted in 0..3 {
+        check_conv_on(Cpu::<f64>::new().with_way(way), kernel, wanted, random);
+        check_conv_on(Cpu::<f32>::new().with_way(way), kernel, wanted, random);
+    }
 }
 
 /// The derivative in operand `wanted` (0 x, 1 w, 2 g) against its definition, with random operands.

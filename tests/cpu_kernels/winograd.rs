@@ -8,20 +8,13 @@ use gia_gpu::{
 
 use crate::{
     bits::check_bits,
-    contraction::check_conv_on,
+    contraction::{check_conv_on, check_way},
     support::{Random, absolute, dot, run_on},
 };
 
 fn spec(batch: usize, channels: usize, outputs: usize, size: [usize; 2], padding: [usize; 2]) -> ConvSpec {
     let (kernel, stride, dilation) = ([3; 2], [1; 2], [1; 2]);
     ConvSpec { batch, channels, outputs, size, kernel, stride, padding, dilation, groups: 1 }
-}
-
-fn check(kernel: &ConvKernel, random: &mut Random) {
-    for wanted in 0..3 {
-        check_conv_on(Cpu::<f64>::new().with_way(Way::Winograd), kernel, wanted, random);
-        check_conv_on(Cpu::<f32>::new().with_way(Way::Winograd), kernel, wanted, random);
-    }
 }
 
 /// Sides from one tile's to several tiles', with every remainder and every padding.
@@ -40,7 +33,7 @@ fn winograd_matches_the_definition_on_random_shapes() {
         let spec = spec(batch, channels, outputs, size, padding);
         let shared = [random.below(2) == 0, random.below(2) == 0];
         let kernel = ConvKernel { spec, trials: random.one_of(&[1, 1, 2, 3]), shared };
-        check(&kernel, &mut random);
+        check_way(Way::Winograd, &kernel, &mut random);
     }
 }
 
@@ -54,7 +47,7 @@ fn winograd_matches_the_definition_on_many_tiles() {
         (spec(5, 32, 40, [32, 32], [1, 1]), 1, [false, true]),
         (spec(1, 180, 72, [30, 33], [1, 1]), 1, [false, true]),
     ] {
-        check(&ConvKernel { spec, trials, shared }, &mut random);
+        check_way(Way::Winograd, &ConvKernel { spec, trials, shared }, &mut random);
     }
 }
 

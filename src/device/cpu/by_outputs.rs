@@ -218,9 +218,8 @@ impl Convolution {
 
     fn pad<R: Real>(&self, from: &[R], to: &mut [R]) {
         let Form { image: [_, height, width], before, taps, .. } = self.form;
-        for (from, to) in from.chunks(height * width).zip(to.chunks_mut(taps.plane)) {
-            pad::plane(from, width, to, taps.width, before);
-        }
+        let to_size = [taps.plane / taps.width, taps.width];
+        pad::image(from, [height, width], to, to_size, before);
     }
 
     /// All outputs of one padded image.
@@ -228,8 +227,7 @@ impl Convolution {
         let Form { positions: [rows, columns], taps, steps, .. } = self.form;
         let lanes = self.vectors * LANES;
         let block = lanes * self.form.patch();
-        let tile = self.tile;
-        let form = [self.vectors, taps.stride];
+        let (tile, form) = (self.tile, [self.vectors, taps.stride]);
         let mut sums = [R::zero(); TILE * VECTORS * LANES];
         let sums = &mut sums[..tile * lanes];
         for (weights, places) in weights.chunks(block).zip(self.form.places.chunks(lanes)) {

@@ -160,7 +160,7 @@ impl Convolution {
                 match &mut workspace.scratch[..self.scratch_len()] {
                     [] => convolve(stored(index), index, 0, out),
                     padded => {
-                        pad::image(&self.spec, stored(index), padded);
+                        pad::image(stored(index), self.spec.size, padded, spec.size, self.spec.padding);
                         convolve(padded, index, 0, out);
                     }
                 }

@@ -3,6 +3,8 @@
 //! Everything here is inlined into the block functions of [`super::real`], which exist once for each
 //! instruction set; each loop is one instruction of a fused program.
 
+use std::iter::repeat;
+
 use super::real::Real;
 use crate::tape::op::{Binary, Unary};
 
@@ -23,8 +25,13 @@ fn each<R: Real>(x: &[R], y: &mut [R], f: impl Fn(R) -> R) {
 }
 
 #[inline(always)]
-fn each_pair<R: Real>(a: &[R], b: &[R], y: &mut [R], f: impl Fn(R, R) -> R) {
-    for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+fn each_pair<R: Real>(
+    a: impl Iterator<Item = R>,
+    b: impl Iterator<Item = R>,
+    y: &mut [R],
+    f: impl Fn(R, R) -> R,
+) {
+    for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
         *y = f(a, b);
     }
 }
@@ -89,6 +96,21 @@ fn powers<R: Real>(n: i32, x: &[R], y: &mut [R]) {
 
 #[inline(always)]
 pub fn binary<R: Real>(op: Binary, a: &[R], b: &[R], y: &mut [R]) {
+    operate(op, a.iter().copied(), b.iter().copied(), y);
+}
+
+#[inline(always)]
+pub fn binary_of_scalar<R: Real>(op: Binary, a: R, b: &[R], y: &mut [R]) {
+    operate(op, repeat(a), b.iter().copied(), y);
+}
+
+#[inline(always)]
+pub fn binary_with_scalar<R: Real>(op: Binary, a: &[R], b: R, y: &mut [R]) {
+    operate(op, a.iter().copied(), repeat(b), y);
+}
+
+#[inline(always)]
+fn operate<R: Real>(op: Binary, a: impl Iterator<Item = R>, b: impl Iterator<Item = R>, y: &mut [R]) {
     match op {
         Binary::Add => each_pair(a, b, y, |a, b| a + b),
         Binary::Sub => each_pair(a, b, y, |a, b| a - b),
@@ -98,34 +120,6 @@ pub fn binary<R: Real>(op: Binary, a: &[R], b: &[R], y: &mut [R]) {
         Binary::Min => each_pair(a, b, y, smaller),
         Binary::Less => each_pair(a, b, y, |a, b| mask(a < b)),
         Binary::Equal => each_pair(a, b, y, |a, b| mask(a == b)),
-    }
-}
-
-#[inline(always)]
-pub fn binary_of_scalar<R: Real>(op: Binary, a: R, b: &[R], y: &mut [R]) {
-    match op {
-        Binary::Add => each(b, y, |b| a + b),
-        Binary::Sub => each(b, y, |b| a - b),
-        Binary::Mul => each(b, y, |b| a * b),
-        Binary::Div => each(b, y, |b| a / b),
-        Binary::Max => each(b, y, |b| larger(a, b)),
-        Binary::Min => each(b, y, |b| smaller(a, b)),
-        Binary::Less => each(b, y, |b| mask(a < b)),
-        Binary::Equal => each(b, y, |b| mask(a == b)),
-    }
-}
-
-#[inline(always)]
-pub fn binary_with_scalar<R: Real>(op: Binary, a: &[R], b: R, y: &mut [R]) {
-    match op {
-        Binary::Add => each(a, y, |a| a + b),
-        Binary::Sub => each(a, y, |a| a - b),
-        Binary::Mul => each(a, y, |a| a * b),
-        Binary::Div => each(a, y, |a| a / b),
-        Binary::Max => each(a, y, |a| larger(a, b)),
-        Binary::Min => each(a, y, |a| smaller(a, b)),
-        Binary::Less => each(a, y, |a| mask(a < b)),
-        Binary::Equal => each(a, y, |a| mask(a == b)),
     }
 }
 

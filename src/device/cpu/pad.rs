@@ -25,11 +25,10 @@ pub fn pad<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], workers: &mut W
     });
 }
 
-/// Copies one image's planes into planes with zeros around them.
-pub fn image<R: Real>(spec: &ConvSpec, from: &[R], to: &mut [R]) {
-    let ([height, width], size) = (spec.size, padded(spec).size);
-    for (from, to) in from.chunks(height * width).zip(to.chunks_mut(size[0] * size[1])) {
-        plane(from, width, to, size[1], spec.padding);
+/// Copies one image's planes of `[H, W]` into planes of `to_size`, with `[top, left]` zeros before them and zeros after them.
+pub fn image<R: Real>(from: &[R], size: [usize; 2], to: &mut [R], to_size: [usize; 2], before: [usize; 2]) {
+    for (from, to) in from.chunks(size[0] * size[1]).zip(to.chunks_mut(to_size[0] * to_size[1])) {
+        plane(from, size[1], to, to_size[1], before);
     }
 }
 

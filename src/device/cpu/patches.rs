@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{gemm::Operand, real::Real};
+use super::{
+    gemm::{Operand, copy_rows},
+    real::Real,
+};
 use crate::tape::spec::ConvSpec;
 
 /// `(C/g·kh·kw, images·OH·OW)`: row `(c,ky,kx)` holds, for every image and output position, the input element
@@ -92,14 +95,6 @@ impl<'a, R: Real> Patches<'a, R> {
                 }
             }
         }
-    }
-}
-
-/// Copies `rows` rows of N elements.
-fn copy_rows<R: Real, const N: usize>(rows: usize, from: &[R], plane: usize, to: &mut [R], step: usize) {
-    for i in 0..rows {
-        let from: &[R; N] = from[i * plane..].first_chunk().expect("a run lies in its image");
-        *to[i * step..].first_chunk_mut().expect("a run lies in its block") = *from;
     }
 }
 

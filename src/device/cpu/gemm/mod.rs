@@ -12,10 +12,10 @@ mod output;
 
 use std::ops::Range;
 
-pub use operand::{Operand, Strided, Transposed};
+pub use operand::{Operand, Strided, Transposed, copy_rows};
 pub use output::{Layout, Output};
 
-use super::{blocks, real::Real, workers::Workers};
+use super::{blocks::wide, real::Real, workers::Workers};
 
 /// Depth of a block.
 pub const KC: usize = 256;
@@ -59,7 +59,7 @@ fn block_sizes([m, k, n]: [usize; 3]) -> [usize; 3] {
 
 /// Columns of a panel.
 fn panel_cols(depth: usize) -> usize {
-    if blocks::wide() { NC } else { (PANEL / depth.max(1)).clamp(PANEL_COLS, NC) / PANEL_COLS * PANEL_COLS }
+    if wide() { NC } else { (PANEL / depth.max(1)).clamp(PANEL_COLS, NC) / PANEL_COLS * PANEL_COLS }
 }
 
 /// `C = A·B` for `count` problems of one size `[M, K, N]`, into disjoint elements of `out`. Elements of `out` that belong to
@@ -147,7 +147,7 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
     let stored = a.borrow(rows.start..rows.start + m, 0..depth).is_some_and(|(_, [_, col])| col == 1);
     let a_outside = rows.len() <= MC || !stored && rows.len() / MC <= cols.len() / NC;
     if a_outside {
-        for (rows, depth) in all_blocks(rows, MC, k) {
+        for (rows, depth) in blocks(rows, MC, k) {
             let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
             for cols in chunks(cols.clone(), n) {
                 right_block(b, depth.clone(), cols.clone(), panel, b_scratch);
@@ -155,7 +155,7 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
             }
         }
     } else {
-        for (cols, depth) in all_blocks(cols, n, k) {
+        for (cols, depth) in blocks(cols, n, k) {
             right_block(b, depth.clone(), cols.clone(), panel, b_scratch);
             for rows in chunks(rows.clone(), MC) {
                 let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
@@ -166,11 +166,7 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
 }
 
 /// Blocks of `len` of a range, each with all its depths in order.
-fn all_blocks(
-    range: Range<usize>,
-    len: usize,
-    k: usize,
-) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+fn blocks(range: Range<usize>, len: usize, k: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
     chunks(range, len).flat_map(move |block| chunks(0..k, KC).map(move |depth| (block.clone(), depth)))
 }
 

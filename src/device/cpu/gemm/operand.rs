@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::PANEL_COLS;
 use crate::device::cpu::real::Real;
 
 /// A matrix whose blocks can be written out, wherever its elements come from.
@@ -76,13 +77,9 @@ impl<'a, R> Strided<'a, R> {
 impl<R: Real> Operand<R> for Strided<'_, R> {
     fn copy(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize) {
         for (at, address, len) in self.pieces(cols) {
-            if self.col == 1 && len == 16 {
-                // A length known to the compiler becomes a few vector moves.
-                for (i, r) in rows.clone().enumerate() {
-                    let from: &[R; 16] =
-                        self.data[address + r * self.row..].first_chunk().expect("a whole piece");
-                    *out[i * ld + at..].first_chunk_mut().expect("a row of the block") = *from;
-                }
+            if self.col == 1 && len == PANEL_COLS {
+                let from = &self.data[address + rows.start * self.row..];
+                copy_rows::<R, PANEL_COLS>(rows.len(), from, self.row, &mut out[at..], ld);
             } else if self.col == 1 {
                 for (i, r) in rows.clone().enumerate() {
                     out[i * ld + at..][..len].copy_from_slice(&self.data[address + r * self.row..][..len]);
@@ -120,5 +117,19 @@ impl<R: Real> Operand<R> for Strided<'_, R> {
         let (image, within) = (cols.start / self.period, cols.start % self.period);
         let first = image * self.image + within * self.col + rows.start * self.row;
         (self.period - within >= cols.len()).then(|| (&self.data[first..], [self.row, self.col]))
+    }
+}
+
+/// Copies `rows` rows of N elements, `from_row` and `to_row` elements apart: lengths known to the compiler become a few vector moves.
+pub fn copy_rows<R: Real, const N: usize>(
+    rows: usize,
+    from: &[R],
+    from_row: usize,
+    to: &mut [R],
+    to_row: usize,
+) {
+    for i in 0..rows {
+        let from: &[R; N] = from[i * from_row..].first_chunk().expect("a row lies in what is copied");
+        *to[i * to_row..].first_chunk_mut().expect("a row lies in its block") = *from;
     }
 }

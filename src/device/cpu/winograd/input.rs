@@ -27,15 +27,15 @@ pub fn input<R: Real, const FUSED: bool>(
     let mut lines = [[R::zero(); OUTPUTS * BLOCK + 2 * LANES]; INPUTS];
     let mut ends = [[[R::zero(); 2]; BLOCK]; INPUTS];
     let mut tiles = [[[R::zero(); BLOCK + LANES]; INPUTS]; INPUTS];
-    let mut all = [Line::default(); BLOCK];
+    let mut spans = [Span::default(); BLOCK];
     let mut count = 0;
-    for (line, run) in all.iter_mut().zip(tiling.runs(block.clone())) {
-        *line = Line::new(tiling, run);
+    for (span, run) in spans.iter_mut().zip(tiling.runs(block.clone())) {
+        *span = Span::new(tiling, run);
         count += 1;
     }
-    let runs = &all[..count];
+    let spans = &spans[..count];
     for channel in channels {
-        for (index, Line { run, start, from, end }) in runs.iter().copied().enumerate() {
+        for (index, Span { run, start, end, from }) in spans.iter().copied().enumerate() {
             let plane = &x[run.image * image + channel * height * width..][..height * width];
             let (at, length) = (OUTPUTS * run.at, OUTPUTS * run.len);
             for (i, line) in lines.iter_mut().enumerate() {
@@ -74,7 +74,7 @@ pub fn input<R: Real, const FUSED: bool>(
                 }
             }
         }
-        for (index, Line { run, .. }) in runs.iter().enumerate() {
+        for (index, Span { run, .. }) in spans.iter().enumerate() {
             for (tiles, ends) in tiles.iter_mut().zip(&ends) {
                 for j in 0..2 {
                     tiles[OUTPUTS + j][run.at + run.len - 1] = ends[index][j];
@@ -98,21 +98,21 @@ pub fn input<R: Real, const FUSED: bool>(
 
 /// Where the elements of a run of tiles lie in a row of the image.
 #[derive(Clone, Copy, Default)]
-struct Line {
+struct Span {
     run: Run,
-    /// Elements of the run that lie in the image, and where the first of them is there.
+    /// Elements `start..end` of the run lie in the image, from element `from` of its row on.
     start: usize,
     end: usize,
     from: usize,
 }
 
-impl Line {
+impl Span {
     #[inline(always)]
-    fn new(tiling: &Tiling, run: Run) -> Line {
+    fn new(tiling: &Tiling, run: Run) -> Span {
         let start = tiling.padding[1].saturating_sub(run.first[1]);
         let from = run.first[1] + start - tiling.padding[1];
         let end = (start + tiling.size[1] - from).min(OUTPUTS * run.len);
-        Line { run, start, end, from }
+        Span { run, start, end, from }
     }
 }
 
