@@ -17,6 +17,7 @@ mod schedule;
 mod simplify;
 mod stored;
 mod sums;
+mod turned;
 mod update;
 
 use std::{
@@ -57,11 +58,20 @@ pub struct PlanOptions {
     pub schedule: bool,
     /// Add two convolutions of one spec in one kernel.
     pub merge_sums: bool,
+    /// Turn weights that stay the same round once, where a gradient by x is then faster.
+    pub turn_weights: bool,
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        PlanOptions { fuse: true, share_buffers: true, prologue: true, schedule: true, merge_sums: true }
+        PlanOptions {
+            fuse: true,
+            share_buffers: true,
+            prologue: true,
+            schedule: true,
+            merge_sums: true,
+            turn_weights: true,
+        }
     }
 }
 
@@ -98,7 +108,13 @@ impl Plan {
             .chain(updates.iter().flat_map(|&(state, value)| [state, value]))
             .chain(inputs.iter().copied())
             .collect();
+        // Where nothing is known to change, all of it may.
+        let changing: Vec<Var> =
+            updates.iter().map(|update| update.0).chain(varying.iter().copied()).collect();
         let mut simple = simplify::simplify(tape, &roots);
+        if options.turn_weights && !changing.is_empty() {
+            simple = turned::turn(simple, &changing);
+        }
         if options.merge_sums {
             simple = sums::merge(simple, &roots);
         }
@@ -118,13 +134,12 @@ impl Plan {
                 "an update keeps its state's shape"
             );
         }
-        let changing: HashSet<Var> = pairs.iter().map(|u| u.0).chain(varying.iter().map(renamed)).collect();
+        let changing: HashSet<Var> = changing.iter().map(renamed).collect();
         let updates = update::separate(&mut simple.tape, &kept, pairs);
         let mut required = kept.clone();
         required.extend(updates.iter().map(|u| u.1));
         let steps = lower::lower(&simple.tape, &required, options.fuse);
 
-        // Where nothing is known to change, all of it may.
         let (mut steps, prologue) = match options.prologue && !changing.is_empty() {
             true => prologue::hoist(&simple.tape, steps, &changing, &updates),
             false => (steps, 0),

@@ -2,12 +2,13 @@
 //!
 //! What depends on no state is the same in every replay: squares of the observed gradient, batch norm's scales from
 //! running statistics, entropies of labels. Its results take memory for as long as the plan lives, so a large one
-//! that is as fast to compute as to read stays in the iteration.
+//! that is as fast to compute as to read stays in the iteration, unless it only puts elements in another order: that a
+//! contraction wants them so is why it exists, and it would write and read them in every iteration.
 
 use std::collections::HashSet;
 
 use super::{
-    kernel::{Kernel, Step},
+    kernel::{Instr, Kernel, Step},
     lower::TensorStep,
 };
 use crate::tape::{Tape, Var, op::Op};
@@ -63,7 +64,9 @@ fn is_worth_keeping(tape: &Tape, step: &TensorStep) -> bool {
     // Costs depend on the kernel alone, not on which buffers it is given.
     let step = Step { kernel: step.kernel.clone(), reads: vec![], write: 0 };
     let is_map = matches!(step.kernel, Kernel::Map(_));
+    let is_order = matches!(&step.kernel, Kernel::Map(k) if k.program.code[..] == [Instr::Load(0)]);
     kept <= SMALL
+        || is_order
         || step.flops() >= FLOPS * kept as u64
         || !is_map && step.bytes() >= BYTES * super::dump::ELEMENT * kept as u64
 }

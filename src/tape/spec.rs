@@ -59,6 +59,22 @@ impl ConvSpec {
         2 * self.output_len() as u64 * self.patch_len() as u64
     }
 
+    /// The gradient by x of a convolution of stride 1, one group and padding within the kernel's reach: a convolution of
+    /// g with the weights turned round, `(T,C,O,kh,kw)` and backwards along kh and kw.
+    pub fn turned(&self) -> Option<ConvSpec> {
+        let ConvSpec { channels, outputs, kernel, stride, padding, dilation, groups, .. } = *self;
+        let reach = [0, 1].map(|d| dilation[d] * (kernel[d] - 1));
+        let fits = stride == [1; 2] && groups == 1 && (0..2).all(|d| padding[d] <= reach[d]);
+        let padding = [0, 1].map(|d| reach[d].saturating_sub(padding[d]));
+        fits.then(|| ConvSpec {
+            channels: outputs,
+            outputs: channels,
+            size: self.output_size(),
+            padding,
+            ..*self
+        })
+    }
+
     pub fn input_shape(&self, trials: usize) -> Vec<usize> {
         vec![trials, self.batch, self.channels, self.size[0], self.size[1]]
     }

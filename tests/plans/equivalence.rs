@@ -17,8 +17,14 @@ use super::{
 const TOLERANCE: f64 = 1e-12;
 const REPLAYS: usize = 3;
 
-pub const PLAIN: PlanOptions =
-    PlanOptions { fuse: false, share_buffers: false, prologue: false, schedule: false, merge_sums: false };
+pub const PLAIN: PlanOptions = PlanOptions {
+    fuse: false,
+    share_buffers: false,
+    prologue: false,
+    schedule: false,
+    merge_sums: false,
+    turn_weights: false,
+};
 
 /// Replays the plan a few times. Before each, the interpreter starts from the state that the device
 /// holds, so an error shows in the replay that makes it.

@@ -20,3 +20,4 @@ mod replay;
 mod schedule;
 mod single_precision;
 mod sums;
+mod turned;

@@ -12,6 +12,10 @@ use crate::plan::kernel::MapKernel;
 
 /// Blocks that one task computes: enough to hide the cost of taking it, few enough to share small maps evenly.
 const BLOCKS: usize = 4;
+/// Blocks of a task of a large map, of which only the first is not asked for ahead.
+const MANY_BLOCKS: usize = 16;
+/// Elements from which on a map is large: its operands may have left the caches.
+const LARGE: usize = 1 << 15;
 
 pub struct Map<R> {
     program: Compiled<R>,
@@ -43,12 +47,22 @@ impl<R: Real> Prepared<R> for Map<R> {
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        workers.for_each(out, BLOCKS * BLOCK, self.program.work(self.len), |workspace, task, out| {
+        let is_large = self.len >= LARGE;
+        let task_len = BLOCK * if is_large { MANY_BLOCKS } else { BLOCKS };
+        workers.for_each(out, task_len, self.program.work(self.len), |workspace, task, out| {
             let registers = &mut workspace.registers;
             self.program.begin(reads, registers);
-            let len = self.program.block_len();
-            for (i, block) in out.chunks_mut(len).enumerate() {
-                self.program.block(reads, task * BLOCKS * BLOCK + i * len, registers, block);
+            let mut start = task * task_len;
+            let mut blocks = out.chunks_mut(self.program.block_len()).peekable();
+            while let Some(block) = blocks.next() {
+                let end = start + block.len();
+                if let Some(next) = blocks.peek()
+                    && is_large
+                {
+                    self.program.fetch(reads, end, next);
+                }
+                self.program.block(reads, start, registers, block);
+                start = end;
             }
         });
     }

@@ -30,6 +30,7 @@ mod matmul;
 mod memory;
 mod pad;
 mod patches;
+mod prefetch;
 mod probe;
 mod program;
 mod real;

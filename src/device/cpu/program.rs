@@ -4,7 +4,7 @@
 //! every instruction is one tight loop over it. A value that is the same for a whole block, such as a channel's scale, is
 //! computed once.
 
-use super::{real::Real, space::Space};
+use super::{prefetch::prefetch, real::Real, space::Space};
 use crate::{
     plan::kernel::{Instr, Program, Source},
     tape::op::{Binary, Unary},
@@ -199,6 +199,17 @@ impl<R: Real> Compiled<R> {
                 }
             };
             registers[register][0] = value;
+        }
+    }
+
+    /// Asks for the block `out` that starts at point `start`, and for what it reads, as far as that lies side by side: while
+    /// one block is computed, in several loops over the first-level cache, the next one comes from memory.
+    pub fn fetch(&self, reads: &[&[R]], start: usize, out: &[R]) {
+        for leaf in &self.space.leaves {
+            match data(leaf.source, reads) {
+                Some(data) => prefetch(leaf.run(data, start, out.len())),
+                None => prefetch(out),
+            }
         }
     }
 

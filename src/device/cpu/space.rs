@@ -206,6 +206,14 @@ impl SpaceLeaf {
         }
     }
 
+    /// The elements of points `start..start + len`, if all points are stored in order; else none.
+    pub fn run<'a, R>(&self, data: &'a [R], start: usize, len: usize) -> &'a [R] {
+        match self.access {
+            Access::Identity => &data[self.offset as usize + start..][..len],
+            _ => &[],
+        }
+    }
+
     pub fn is_uniform(&self) -> bool {
         self.access == Access::Uniform
     }

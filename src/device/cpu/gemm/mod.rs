@@ -15,7 +15,7 @@ use std::ops::Range;
 pub use operand::{Operand, Strided, Transposed, copy_rows};
 pub use output::{Layout, Output};
 
-use super::{blocks::wide, real::Real, workers::Workers};
+use super::{blocks::wide, prefetch::prefetch, real::Real, workers::Workers};
 
 /// Depth of a block.
 pub const KC: usize = 256;
@@ -193,18 +193,6 @@ fn left_block<'a, R: Real>(
             Block { data: scratch, row, col: 1 }
         }
     }
-}
-
-/// Asks for numbers that will soon be read: rows of a large matrix lie too far apart for the processor to guess the next.
-fn prefetch<R>(row: &[R]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in row.chunks(64 / size_of::<R>()) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 processor has this instruction, which changes nothing but what is cached.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
 }
 
 /// Copies the block as panels of `panel` columns, each row-major.
