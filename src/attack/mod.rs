@@ -21,6 +21,8 @@ mod start;
 pub mod threat;
 pub mod view;
 
+pub use round::MAX_TRIALS;
+
 use crate::device::DeviceError;
 
 /// What one trial came to.

@@ -18,8 +18,10 @@ use crate::{
     plan::Plan,
 };
 
-/// Most trials of one plan, and the memory they may take together on a device that has more.
-const MAX_TRIALS: usize = 64;
+/// Most trials of one plan. More save nothing: what a step costs beside its work is spread thin long before, and more
+/// leave the caches.
+pub const MAX_TRIALS: usize = 64;
+/// Memory that they may take together on a device that has more.
 const MAX_BYTES: u64 = 4 << 30;
 
 /// A coarse scale takes this share of the iterations.

@@ -25,8 +25,7 @@ fn draw(axis: Axis, points: &[Point], text: &mut String) -> Result<(), Box<dyn s
         Axis::Trials => Some("per trial"),
         Axis::Width => None,
     };
-    let whole: Vec<(f64, f64)> =
-        points.iter().map(|p| (p.value as f64, 1e3 * p.measured.seconds.median)).collect();
+    let whole: Vec<(f64, f64)> = points.iter().map(|p| (p.value as f64, 1e3 * p.seconds())).collect();
     let shared: Vec<(f64, f64)> = whole.iter().map(|&(n, ms)| (n, ms / n)).collect();
     let mut lines = vec![("per iteration", &whole, BLUE)];
     lines.extend(unit.map(|name| (name, &shared, RED)));
@@ -67,15 +66,15 @@ fn draw(axis: Axis, points: &[Point], text: &mut String) -> Result<(), Box<dyn s
 /// Comma-separated, a line a point.
 pub fn csv<'a>(sweeps: impl IntoIterator<Item = (Axis, &'a [Point])>) -> String {
     let mut text = String::from(
-        "axis,value,architecture,options,batch,trials,median_s,lower_quartile_s,upper_quartile_s,per_trial_s,flops,\
+        "axis,value,rounds,architecture,options,batch,trials,median_s,lower_quartile_s,upper_quartile_s,per_trial_s,flops,\
          bytes,memory_bytes\n",
     );
     for (axis, points) in sweeps {
-        for Point { value, measured: m } in points {
+        for Point { value, rounds, measured: m } in points {
             let totals = m.totals.unwrap_or_default();
             let _ = writeln!(
                 text,
-                "{},{value},{},{},{},{},{:e},{:e},{:e},{:e},{},{},{}",
+                "{},{value},{rounds},{},{},{},{},{:e},{:e},{:e},{:e},{},{},{}",
                 axis.name(),
                 m.architecture,
                 m.options,

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::{BenchError, Inputs, Measured, Subject, Work};
-use crate::{device::Device, federated::Request};
+use crate::{attack::MAX_TRIALS, device::Device, federated::Request};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Axis {
     /// Pictures of a trial.
     Batch,
-    /// Trials of one plan.
+    /// Trials of one attack.
     Trials,
     /// Channels of `convnet<width>`'s first convolution.
     Width,
@@ -27,8 +27,17 @@ pub struct Sweep {
 #[derive(Clone, Debug, Serialize)]
 pub struct Point {
     pub value: usize,
+    /// Rounds that an attack runs one after another, and what one of them came to.
+    pub rounds: usize,
     #[serde(flatten)]
     pub measured: Measured,
+}
+
+impl Point {
+    /// Median of an iteration of all rounds.
+    pub fn seconds(&self) -> f64 {
+        self.rounds as f64 * self.measured.seconds.median
+    }
 }
 
 /// A place where a trial costs more among many than among few.
@@ -74,7 +83,8 @@ impl Axis {
 }
 
 impl Sweep {
-    /// Measures every point for about `seconds`, calling `before` before each.
+    /// Measures every point for about `seconds`, calling `before` before each. More trials than an attack takes at once are
+    /// rounds, as there.
     pub fn measure(
         &self,
         device: &dyn Device,
@@ -85,8 +95,11 @@ impl Sweep {
         let mut points = vec![];
         for (value, subject) in &self.subjects {
             before();
-            let inputs = Inputs::drawn(device, subject, seed)?;
-            points.push(Point { value: *value, measured: subject.measure(device, &inputs, seconds)? });
+            let rounds = subject.trials.div_ceil(MAX_TRIALS);
+            let subject = Subject { trials: subject.trials.div_ceil(rounds), ..subject.clone() };
+            let inputs = Inputs::drawn(device, &subject, seed)?;
+            let measured = subject.measure(device, &inputs, seconds)?;
+            points.push(Point { value: *value, rounds, measured });
         }
         Ok(points)
     }
@@ -128,7 +141,7 @@ mod tests {
             compile_seconds: None,
             totals: None,
         };
-        Point { value: trials, measured }
+        Point { value: trials, rounds: 1, measured }
     }
 
     #[test]

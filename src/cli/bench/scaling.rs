@@ -17,7 +17,7 @@ use crate::{
 
 #[derive(Args)]
 pub struct ScalingOptions {
-    /// Time the attack's iteration against the batch (1 to 64), the trials (1 to 256) and the width of a
+    /// Time the attack's iteration against the batch (1 to 64), the trials (1 to 256, in rounds as attacks run them) and the width of a
     /// ConvNet (4 to 64), and say where a trial costs more among many; of --arch, lenet-zhu if not given
     #[arg(long, conflicts_with_all = ["only", "batch", "trials", "input", "check"])]
     pub scaling: bool,
@@ -98,13 +98,15 @@ fn print(measurements: &Measurements) -> anyhow::Result<()> {
         "each",
         "memory"
     ))?;
-    for Point { value, measured } in points {
+    for point in points {
+        let Point { value, rounds, measured } = point;
         let memory = measured.totals.map_or(0, |totals| totals.memory) as f64 / 1e6;
         print_line(format!(
-            "{value:<8} {:<20} {:>10} {:>10} {memory:>9.1} MB",
+            "{value:<8} {:<20} {:>10} {:>10} {memory:>9.1} MB{}",
             measured.architecture,
-            report::time(measured.seconds.median),
-            report::time(measured.seconds.median / (measured.batch * measured.trials) as f64)
+            report::time(point.seconds()),
+            report::time(measured.seconds.median / (measured.batch * measured.trials) as f64),
+            if *rounds > 1 { format!(", {rounds} rounds of {}", measured.trials) } else { String::new() }
         ))?;
     }
     for Rise { from, to, factor } in rises {
