@@ -30,6 +30,7 @@ mod observed;
 mod options;
 mod plan;
 mod plan_time;
+mod program;
 mod progress;
 mod protocol_options;
 mod run;

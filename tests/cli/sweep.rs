@@ -3,8 +3,9 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
     thread::sleep,
 };
 
@@ -226,6 +227,32 @@ fn results_of_another_configuration_are_left_alone() {
     other(&more.replace("--iterations 3", "--iterations 4"), &["--iterations was 3, now it is 4"]);
     other(&format!("{more} --tv 0.5"), &["--tv was not given, now it is 0.5"]);
     other(&more.replace("--device cpu", "--device gpu"), &["--device was cpu"]);
+    assert_eq!(files(&out), before);
+}
+
+/// The version is the same, the file is not: it could add in another order.
+#[cfg(target_os = "linux")]
+#[test]
+fn results_of_another_build_are_left_alone() {
+    let scene = folder();
+    let [out, other] = ["out", "other"].map(|name| scene.path().join(name));
+    let options = sweep(
+        &out,
+        "--no-names --arch mlp --hidden 16 --batches 1 --iterations 3 --batch-sizes 1 --device cpu",
+    );
+    succeed(&options);
+    fs::copy(env!("CARGO_BIN_EXE_gia-gpu"), &other).unwrap();
+    let with = |program: &Path| Command::new(program).args(options.split_whitespace()).output().unwrap();
+    assert_eq!(with(&other).status.code(), Some(0), "a copy of the program is the same program");
+    let before = files(&out);
+    fs::OpenOptions::new().append(true).open(&other).unwrap().write_all(b"more").unwrap();
+    let output = with(&other);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("results of another configuration: program was "),
+        "{}",
+        stderr(&output)
+    );
     assert_eq!(files(&out), before);
 }
 

@@ -16,7 +16,7 @@ use super::{
         naming_options::{Choice, NamingOptions},
         note,
         options::{DeviceOptions, NormalisationOptions, check_batch, numbers},
-        print_json, print_line,
+        print_json, print_line, program,
         progress::Progress,
     },
     guidance_plots,
@@ -128,6 +128,7 @@ impl GuidanceStudy {
         let Some(namer) = namer else { return Err(misuse("no model that compares pictures with names")) };
         let configuration = Configuration::default()
             .with("version of gia-gpu", env!("CARGO_PKG_VERSION"))
+            .with("program", program::fingerprint()?)
             .with("device", device.info().name)
             .with("data", format!("{}, {} pictures", dataset.name, dataset.len()))
             .with("victim", format!("{}, weights {}", victim.model.describe(), victim.fingerprint()))

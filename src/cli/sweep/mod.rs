@@ -26,7 +26,7 @@ use super::{
     naming_options::{AssignmentChoice, NamingOptions},
     note,
     options::{DeviceOptions, NormalisationOptions},
-    print_json, print_line,
+    print_json, print_line, program,
     progress::Progress,
     threat_options::ThreatOptions,
 };
@@ -196,6 +196,7 @@ impl Sweep {
         };
         let configuration = configuration(command, matches)
             .with("version of gia-gpu", env!("CARGO_PKG_VERSION"))
+            .with("program", program::fingerprint()?)
             .with("--device", device_facts(&*device));
         let configuration = self.content(configuration, &plan, &mut laboratory.namer)?;
         let (journal, known) =
