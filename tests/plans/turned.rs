@@ -63,7 +63,8 @@ fn case(spec: ConvSpec, weights: Weights) -> Case {
     let square = t.mul(state, state);
     let gradients = [state, square].map(|g| t.conv2d_grad_input(g, w, spec)).to_vec();
     let mut smaller = |v: Var| {
-        let factor = t.full(&t.shape(v).to_vec(), 0.5);
+        let shape = t.shape(v).to_vec();
+        let factor = t.full(&shape, 0.5);
         (v, t.mul(v, factor))
     };
     let mut updates = vec![smaller(state)];
