@@ -11,7 +11,7 @@ use super::{
     kernel::{Instr, Kernel, Step},
     lower::TensorStep,
 };
-use crate::tape::{Tape, Var, op::Op};
+use crate::tape::{Tape, Var};
 
 /// Elements of a result that is kept at any rate.
 const SMALL: usize = 1 << 14;
@@ -19,6 +19,16 @@ const SMALL: usize = 1 << 14;
 const FLOPS: u64 = 16;
 /// … or bytes moved a kept byte.
 const BYTES: u64 = 8;
+
+/// Whether each node has the same value in every iteration: none that `changing` holds, and none that depends on one.
+pub fn constant(tape: &Tape, changing: &HashSet<Var>) -> Vec<bool> {
+    let mut constant: Vec<bool> = Vec::with_capacity(tape.nodes().len());
+    for (i, node) in tape.nodes().iter().enumerate() {
+        let is_constant = node.inputs.iter().all(|v| constant[v.index()]);
+        constant.push(is_constant && !changing.contains(&Var::from_index(i)));
+    }
+    constant
+}
 
 /// Moves the steps that depend on nothing that changes to the front, and says how many they are. `changing`: inputs
 /// that differ from one iteration to the next; `updates`: `(state, new value)`.
@@ -28,20 +38,9 @@ pub fn hoist(
     changing: &HashSet<Var>,
     updates: &[(Var, Var)],
 ) -> (Vec<TensorStep>, usize) {
-    let new_values: HashSet<Var> = updates.iter().map(|u| u.1).collect();
-    let mut constant: HashSet<Var> = HashSet::new();
-    let mut early = vec![false; steps.len()];
-    for (step, early) in steps.iter().zip(&mut early) {
-        let is_constant = |v: &Var| match tape.node(*v).op {
-            Op::Input => !changing.contains(v),
-            Op::Literal(_) => true,
-            _ => constant.contains(v),
-        };
-        *early = step.reads.iter().all(is_constant) && !new_values.contains(&step.write);
-        if *early {
-            constant.insert(step.write);
-        }
-    }
+    let changing = changing.iter().copied().chain(updates.iter().map(|u| u.1)).collect();
+    let constant = constant(tape, &changing);
+    let mut early: Vec<bool> = steps.iter().map(|step| constant[step.write.index()]).collect();
     // From the end: a step that stays in the iteration keeps what it reads.
     let mut wanted: HashSet<Var> = HashSet::new();
     for (step, early) in steps.iter().zip(&mut early).rev() {

@@ -5,9 +5,9 @@
 //! weights stay the same during an attack: turned in the prologue, they are read in order in every iteration, for as much
 //! memory again. Weights that change are left as they are.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::simplify::Simplified;
+use super::{prologue::constant, simplify::Simplified};
 use crate::tape::{Tape, Var, op::Op, spec::ConvSpec};
 
 /// Weights for a position of the output, at least: below it, they are read from a cache that they do not leave.
@@ -21,35 +21,23 @@ pub fn turn(simple: Simplified, changing: &[Var]) -> Simplified {
     let mut names: Vec<Var> = Vec::with_capacity(tape.nodes().len());
     for node in tape.nodes() {
         let inputs: Vec<Var> = node.inputs.iter().map(|v| names[v.index()]).collect();
-        let name = match node.op {
+        let spec = match node.op {
             Op::Conv2dGradInput(spec) if constant[node.inputs[1].index()] && is_bound_by_weights(&spec) => {
-                match spec.turned() {
-                    Some(spec) => {
-                        let weights = turned.weights(inputs[1]);
-                        turned.tape.conv2d(inputs[0], weights, spec)
-                    }
-                    None => turned.tape.push(node.op.clone(), inputs, node.shape.clone()),
-                }
+                spec.turned()
             }
-            _ => turned.tape.push(node.op.clone(), inputs, node.shape.clone()),
+            _ => None,
+        };
+        let name = match spec {
+            Some(spec) => {
+                let weights = turned.weights(inputs[1]);
+                turned.tape.conv2d(inputs[0], weights, spec)
+            }
+            None => turned.tape.push(node.op.clone(), inputs, node.shape.clone()),
         };
         names.push(name);
     }
     let renamed = renamed.into_iter().map(|(old, new)| (old, names[new.index()])).collect();
     Simplified { tape: turned.tape, renamed }
-}
-
-/// Whether each node has the same value in every iteration.
-fn constant(tape: &Tape, changing: &HashSet<Var>) -> Vec<bool> {
-    let mut constant: Vec<bool> = Vec::with_capacity(tape.nodes().len());
-    for (i, node) in tape.nodes().iter().enumerate() {
-        let is_constant = match node.op {
-            Op::Input => !changing.contains(&Var::from_index(i)),
-            _ => node.inputs.iter().all(|v| constant[v.index()]),
-        };
-        constant.push(is_constant);
-    }
-    constant
 }
 
 fn is_bound_by_weights(spec: &ConvSpec) -> bool {
