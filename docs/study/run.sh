@@ -15,14 +15,15 @@ train() { # architecture, then options
     test -f "$1.checkpoint.safetensors" && resume=--resume
     architecture=$1
     shift
-    "$program" train victim --arch "$architecture" --data "$cifar/train" --test "$cifar/test" --batch 128 --nesterov \
+    "$program" train victim --arch "$architecture" --data "$cifar/train" --test "$cifar/test" --nesterov \
         --out "$architecture.safetensors" $resume "$@"
 }
 
-train lenet-zhu --epochs 12 --learning-rate 0.1
-train resnet20 --epochs 14 --learning-rate 0.2
+train lenet-zhu --batch 128 --epochs 12 --learning-rate 0.1
+train resnet20 --batch 128 --epochs 14 --learning-rate 0.2
+train convnet64 --batch 64 --limit 20000 --epochs 1 --learning-rate 0.1
 
-for study in lenet-zhu resnet20; do
+for study in lenet-zhu resnet20 convnet64; do
     "$program" sweep --config "$here/$study.toml" --data "$cifar/test" --out "$study"
 done
 "$program" study guidance --data "$cifar/test" --batch-sizes 1,2,4 --batches 16 --iterations 300 \
