@@ -12,9 +12,9 @@ use super::{
     by_outputs_tiles::{self, Taps},
     direct::Runs,
     direct_tiles,
-    gemm::{Block, Output},
+    gemm::Output,
     lanes, window_tiles,
-    winograd::{self, Part, Slices, Tiling},
+    winograd::{self, Panels, Part, Slices, Tiling},
 };
 use crate::tape::{
     op::{Binary, Unary},
@@ -74,16 +74,17 @@ macro_rules! functions {
             ) = by_outputs_tiles::correlate;
             /// See `winograd::input`.
             fused fn winograd_input(
-                tiling: &Tiling, x: &[$R], image: usize, part: &Part, channels: Range<usize>, out: &Output<$R>
+                tiling: &Tiling, x: &[$R], image: usize, part: &Part, channels: Range<usize>, in_panels: bool,
+                out: &Output<$R>
             ) = winograd::input;
             /// See `winograd::weight`.
             fused fn winograd_weight(
-                w: &[$R], count: usize, rows: Range<usize>, columns: Range<usize>, origin: [usize; 2], turned: bool,
-                layout: Slices, out: &Output<$R>
+                w: &[$R], sizes: [usize; 2], panels: Range<usize>, origin: usize, turned: bool, layout: Slices,
+                out: &Output<$R>
             ) = winograd::weight;
             /// See `winograd::products`.
             fused fn winograd_products(
-                sizes: [usize; 3], a: &Block<$R>, b: &Block<$R>, c: &mut [$R], add: bool
+                sizes: [usize; 3], a: Panels<$R>, b: Panels<$R>, c: &mut [$R], row: usize, add: bool
             ) = winograd::products;
             /// See `winograd::output`.
             fused fn winograd_output(

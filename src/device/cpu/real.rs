@@ -9,7 +9,7 @@ use super::{
     elementary,
     gemm::{Block, Output},
     transpose,
-    winograd::{Part, Slices, Tiling},
+    winograd::{Panels, Part, Slices, Tiling},
 };
 use crate::tape::{
     op::{Binary, Unary},

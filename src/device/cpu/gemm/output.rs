@@ -2,7 +2,7 @@
 
 use std::{marker::PhantomData, ops::Range};
 
-use crate::device::cpu::real::Real;
+use crate::device::cpu::{prefetch::prefetch_line, real::Real};
 
 /// A slice that several threads write at once, each its own elements.
 ///
@@ -38,6 +38,14 @@ impl<'a, R> Output<'a, R> {
         assert!(at < self.len && self.len - at >= len, "{len} from {at} of {}", self.len);
         // SAFETY: it lies in the slice.
         unsafe { self.start.add(at) }
+    }
+
+    /// Asks for the cache line of element `at`, which will soon be written; of none past the end.
+    #[inline(always)]
+    pub fn prefetch(&self, at: usize) {
+        if at < self.len {
+            prefetch_line(self.start.wrapping_add(at));
+        }
     }
 
     /// Writes `values` from element `at` on.

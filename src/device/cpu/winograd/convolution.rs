@@ -1,15 +1,18 @@
-//! The convolution and its gradient by x as F(4×4, 3×3).
+//! The convolution and its gradient by x as F(4×4, 3×3): transforms, and which of them is done when.
+//!
+//! Tiles come in groups of [`LANES`]. A group's transforms are 36 matrices `(C, 16)`, its products 36 matrices `(O, 16)`; the weights'
+//! transforms are 36 matrices `(O, C)`, in panels of four outputs.
 
 use std::ops::Range;
 
 use super::{
-    BLOCK_LEN, Part, Slices, Tiling, aligned, fits,
-    tiles::{BLOCK, LANES, POINTS},
+    Part, Slices, Tiling, aligned, fits,
+    tiles::{LANES, POINTS, ROWS},
 };
 use crate::{
     device::cpu::{
         convolution::turned,
-        gemm::{self, Block, Output},
+        gemm::{self, Output},
         real::Real,
         workers::Workers,
     },
@@ -17,21 +20,28 @@ use crate::{
     tape::spec::ConvSpec,
 };
 
-/// Blocks from which on each is one task, and transforms its own tiles.
-const BLOCKS: usize = 16;
+/// Groups from which on each block of them is a task.
+const GROUPS: usize = 16;
+/// Elements of a block's transformed tiles, at most unless one group has more: they stay in the second-level cache.
+const BLOCK_LEN: usize = 150_000;
+/// Most groups of a block.
+const BLOCK: usize = 4;
+/// Elements of transformed weights from which on they do not stay in the second-level cache, and groups from which on it matters.
+const LARGE_LEN: usize = 1 << 19;
+const LARGE_GROUPS: usize = 8;
+/// Elements of transformed tiles and products of a round.
+const ROUND_LEN: usize = 5 << 20;
 /// Output channels whose products are transformed back together: of a block's task, and where they are a task themselves.
 const CHUNK: usize = 32;
-const SPLIT_CHUNK: usize = 16;
-/// Rows of weights of a task.
-const WEIGHT_ROWS: usize = 4;
-/// Channels of a block that one task transforms.
+const OWN_CHUNK: usize = 16;
+/// Channels of a group that one task transforms.
 const CHANNELS: usize = 16;
 
 /// A convolution `x (T,B,C,H,W) * w (T,O,C,3,3)`, or its gradient by x.
 #[derive(Clone, Copy, Debug)]
 pub struct Convolution {
     /// Of the operand that is transformed in tiles.
-    spec: ConvSpec,
+    pub(super) spec: ConvSpec,
     /// The weights are `(T,C,O,3,3)` and turned round.
     turned: bool,
     /// Operands that all trials share.
@@ -39,8 +49,18 @@ pub struct Convolution {
     /// Images that share weights.
     images: usize,
     tiling: Tiling,
-    /// Tiles of a block.
-    block: usize,
+    pub(super) way: Way,
+}
+
+/// What is a task, and what is transformed before.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// Few groups: all tiles are transformed first, and each chunk of the outputs is a task that transforms its own weights.
+    Chunks,
+    /// Few weights: they are transformed first, and each block of groups is a task that transforms its own tiles.
+    Blocks { groups: usize },
+    /// Many of both: they are transformed first, as many groups as a round takes, and each point of a tile is a task or several.
+    Points { groups: usize },
 }
 
 impl Convolution {
@@ -62,62 +82,69 @@ impl Convolution {
         let fold = kernel.shared == [false, true];
         let images = if fold { kernel.trials * spec.batch } else { spec.batch };
         let tiling = Tiling::new(&spec);
-        let most = BLOCK_LEN / (POINTS * spec.channels) / LANES * LANES;
-        let block = (images * tiling.image_tiles()).next_multiple_of(LANES).min(most.clamp(LANES, BLOCK));
-        Some(Convolution { spec, turned, shared: kernel.shared, images, tiling, block })
+        let mut convolution =
+            Convolution { spec, turned, shared: kernel.shared, images, tiling, way: Way::Chunks };
+        let groups = convolution.groups();
+        let [weights, inputs] = [convolution.weights(spec.outputs), convolution.inputs()].map(|s| s.len());
+        if groups >= LARGE_GROUPS && weights >= LARGE_LEN {
+            let most = ROUND_LEN / (inputs + convolution.products(spec.outputs).len());
+            let rounds = groups.div_ceil(most.max(1));
+            convolution.way = Way::Points { groups: groups.div_ceil(rounds) };
+        } else if groups >= GROUPS {
+            convolution.way = Way::Blocks { groups: (BLOCK_LEN / inputs).clamp(1, BLOCK) };
+        }
+        Some(convolution)
     }
 
     fn tiles(&self) -> usize {
         self.images * self.tiling.image_tiles()
     }
 
-    fn blocks(&self) -> usize {
-        self.tiles().div_ceil(self.block)
+    pub(super) fn groups(&self) -> usize {
+        self.tiles().div_ceil(LANES)
     }
 
-    /// Whether there are so few blocks that all tiles are transformed first, and each chunk of the outputs is a task that transforms
-    /// its own weights. Else all weights are transformed first, and each block is a task that transforms its own tiles.
-    fn is_split(&self) -> bool {
-        self.blocks() < BLOCKS
+    /// The transformed weights of so many outputs.
+    pub(super) fn weights(&self, outputs: usize) -> Slices {
+        Slices::new(outputs.div_ceil(ROWS), ROWS * self.spec.channels)
+    }
+
+    /// A group's transformed tiles.
+    pub(super) fn inputs(&self) -> Slices {
+        Slices::new(self.spec.channels, LANES)
+    }
+
+    /// A group's products for so many outputs.
+    pub(super) fn products(&self, outputs: usize) -> Slices {
+        Slices::new(outputs.next_multiple_of(ROWS), LANES)
     }
 
     /// Output channels that are multiplied together.
-    fn chunk(&self) -> usize {
-        if self.is_split() { SPLIT_CHUNK } else { CHUNK }.min(self.spec.outputs)
+    pub(super) fn chunk(&self) -> usize {
+        if let Way::Chunks = self.way { OWN_CHUNK } else { CHUNK }.min(self.spec.outputs)
     }
 
-    /// `(outputs,C)`, or turned `(C,outputs)`.
-    fn weights(&self, outputs: usize) -> Slices {
-        let channels = self.spec.channels;
-        if self.turned { Slices::new(channels, outputs) } else { Slices::new(outputs, channels) }
-    }
-
-    /// `(C, tiles)`
-    fn inputs(&self, tiles: usize) -> Slices {
-        Slices::new(self.spec.channels, tiles)
-    }
-
-    /// `(outputs of a chunk, tiles)`
-    fn products(&self, tiles: usize) -> Slices {
-        Slices::new(self.chunk(), tiles)
-    }
-
-    /// Elements of shared memory: the tiles of every block, or all weights.
+    /// Elements of shared memory.
     pub fn shared_len(&self) -> usize {
+        let weights = self.weights(self.spec.outputs).len();
         LANES
-            + match self.is_split() {
-                true => self.blocks() * self.inputs(self.block).len(),
-                false => self.weights(self.spec.outputs).len(),
+            + match self.way {
+                Way::Chunks => self.groups() * self.inputs().len(),
+                Way::Blocks { .. } => weights,
+                Way::Points { groups } => {
+                    weights + groups * (self.inputs().len() + self.products(self.spec.outputs).len())
+                }
             }
     }
 
-    /// Elements of a thread's scratch: a chunk's weights, or a block's tiles; then products.
+    /// Elements of a thread's scratch: a chunk's weights, or a block's tiles; then their products.
     pub fn scratch_len(&self) -> usize {
-        let operand = match self.is_split() {
-            true => self.weights(self.chunk()),
-            false => self.inputs(self.block),
-        };
-        operand.len() + self.products(self.block).len() + LANES
+        let products = self.products(self.chunk()).len();
+        match self.way {
+            Way::Chunks => self.weights(self.chunk()).len() + self.groups() * products + LANES,
+            Way::Blocks { groups } => groups * (self.inputs().len() + products) + LANES,
+            Way::Points { .. } => 0,
+        }
     }
 
     /// Writes the outputs, or adds them.
@@ -129,126 +156,103 @@ impl Convolution {
         for (trial, out) in out.chunks_mut(length).enumerate() {
             let x = &x[operand(0, trial, self.spec.input_len())..];
             let w = &w[operand(1, trial, self.spec.weight_len())..];
-            let run = if self.is_split() { Self::run_chunks } else { Self::run_blocks };
-            run(self, x, w, aligned(&mut shared), (out, add), workers);
+            let (out, shared) = (&Output::new(out), aligned(&mut shared));
+            match self.way {
+                Way::Chunks => self.run_chunks(x, w, shared, (out, add), workers),
+                Way::Blocks { groups } => self.run_blocks(x, w, shared, (out, add), groups, workers),
+                Way::Points { groups } => self.run_points(x, w, shared, (out, add), groups, workers),
+            }
         }
         workers.give_shared(shared);
     }
 
-    /// Few blocks: all tiles are transformed, then each chunk of the outputs is a task.
-    fn run_chunks<R: Real>(
-        &self,
-        x: &[R],
-        w: &[R],
-        inputs: &mut [R],
-        (out, add): (&mut [R], bool),
-        workers: &mut Workers<R>,
-    ) {
-        let ConvSpec { channels, outputs, .. } = self.spec;
-        let length = self.inputs(self.block).len();
-        let tasks = channels.div_ceil(CHANNELS);
-        let shared = Output::new(inputs);
-        workers.each_task(self.blocks() * tasks, self.tiles() * channels * 5, |_, task| {
-            let (block, first) = (task / tasks, task % tasks * CHANNELS);
-            // SAFETY: blocks are apart, and a task writes the channels that are its own.
-            let to = Output::new(unsafe { shared.slice(block * length..(block + 1) * length) });
-            self.transform_inputs(x, block, first..channels.min(first + CHANNELS), &to);
-        });
-        let inputs = &*inputs;
-        let out = (&Output::new(out), add);
-        workers.each_task(outputs.div_ceil(self.chunk()), self.work(), |workspace, task| {
-            let chunk = task * self.chunk()..outputs.min((task + 1) * self.chunk());
-            let layout = self.weights(chunk.len());
-            let (weights, products) = aligned(&mut workspace.scratch).split_at_mut(layout.len());
-            let to = Output::new(weights);
-            if self.turned {
-                let origin = [0, chunk.start];
-                R::winograd_weight(w, outputs, 0..channels, chunk.clone(), origin, true, layout, &to);
-            } else {
-                let origin = [chunk.start, 0];
-                R::winograd_weight(w, channels, chunk.clone(), 0..channels, origin, false, layout, &to);
-            }
-            for block in 0..self.blocks() {
-                let inputs = &inputs[block * length..][..length];
-                self.multiply(weights, layout, inputs, block, chunk.clone(), products, out);
-            }
-        });
-    }
-
-    /// Many blocks: all weights are transformed, then each block is a task.
-    fn run_blocks<R: Real>(
-        &self,
-        x: &[R],
-        w: &[R],
-        weights: &mut [R],
-        (out, add): (&mut [R], bool),
-        workers: &mut Workers<R>,
-    ) {
-        let ConvSpec { channels, outputs, .. } = self.spec;
-        let (rows, row) = if self.turned { (channels, outputs) } else { (outputs, channels) };
-        let layout = self.weights(outputs);
-        let to = Output::new(weights);
-        workers.each_task(rows.div_ceil(WEIGHT_ROWS), rows * row * 5, |_, task| {
-            let rows = task * WEIGHT_ROWS..rows.min((task + 1) * WEIGHT_ROWS);
-            R::winograd_weight(w, row, rows, 0..row, [0; 2], self.turned, layout, &to);
-        });
-        let weights = &*weights;
-        let out = (&Output::new(out), add);
-        workers.each_task(self.blocks(), self.work(), |workspace, block| {
-            let (inputs, products) =
-                aligned(&mut workspace.scratch).split_at_mut(self.inputs(self.block).len());
-            self.transform_inputs(x, block, 0..channels, &Output::new(inputs));
-            for first in (0..outputs).step_by(self.chunk()) {
-                let chunk = first..outputs.min(first + self.chunk());
-                let weights = match self.turned {
-                    false => &weights[first * layout.row..],
-                    true => &weights[first..],
-                };
-                self.multiply(weights, layout, inputs, block, chunk, products, out);
-            }
-        });
-    }
-
     /// Estimated nanoseconds of the products on one thread.
-    fn work(&self) -> usize {
+    pub(super) fn work(&self) -> usize {
         gemm::work(POINTS * self.tiles() * self.spec.channels * self.spec.outputs)
     }
 
-    fn block_tiles(&self, block: usize) -> Range<usize> {
-        block * self.block..self.tiles().min((block + 1) * self.block)
-    }
-
-    fn transform_inputs<R: Real>(&self, x: &[R], block: usize, channels: Range<usize>, to: &Output<R>) {
-        let image = self.spec.channels * self.tiling.input_plane();
-        let tiles = self.block_tiles(block);
-        let layout = self.inputs(tiles.len());
-        R::winograd_input(&self.tiling, x, image, &Part { tiles, at: 0, layout, add: false }, channels, to);
-    }
-
-    /// The products of a chunk of output channels, whose transformed weights come first in `weights`, and a block of tiles,
-    /// transformed back into `out`.
-    #[allow(clippy::too_many_arguments)]
-    fn multiply<R: Real>(
+    /// Transforms all weights, by all threads.
+    pub(super) fn transform_all_weights<R: Real>(
         &self,
-        weights: &[R],
-        w: Slices,
-        inputs: &[R],
-        block: usize,
-        chunk: Range<usize>,
-        products: &mut [R],
-        (out, add): (&Output<R>, bool),
+        w: &[R],
+        weights: &mut [R],
+        workers: &mut Workers<R>,
+    ) -> Slices {
+        let ConvSpec { channels, outputs, .. } = self.spec;
+        let layout = self.weights(outputs);
+        let weights = Output::new(weights);
+        workers.each_task(outputs.div_ceil(ROWS), channels * outputs * 5, |_, panel| {
+            self.transform_weights(w, panel..panel + 1, 0, layout, &weights);
+        });
+        layout
+    }
+
+    /// Transforms panels of weights, of which `origin` is at 0.
+    pub(super) fn transform_weights<R: Real>(
+        &self,
+        w: &[R],
+        panels: Range<usize>,
+        origin: usize,
+        layout: Slices,
+        to: &Output<R>,
     ) {
-        let tiles = self.block_tiles(block);
-        let [x, y] = [self.inputs(tiles.len()), self.products(tiles.len())];
-        let [row, col] = if self.turned { [1, w.row] } else { [w.row, 1] };
-        for point in 0..POINTS {
-            let left = Block { data: &weights[point * w.slice()..], row, col };
-            let right = Block { data: &inputs[point * x.slice()..], row: x.row, col: 1 };
-            let sizes = [chunk.len(), self.spec.channels, x.row];
-            R::winograd_products(sizes, &left, &right, &mut products[point * y.slice()..], false);
-        }
+        let ConvSpec { channels, outputs, .. } = self.spec;
+        R::winograd_weight(w, [outputs, channels], panels, origin, self.turned, layout, to);
+    }
+
+    /// Transforms whole groups one after the other, by all threads.
+    pub(super) fn transform_groups<R: Real>(
+        &self,
+        x: &[R],
+        groups: Range<usize>,
+        inputs: &mut [R],
+        workers: &mut Workers<R>,
+    ) {
+        let channels = self.spec.channels;
+        let length = self.inputs().len();
+        let tasks = channels.div_ceil(CHANNELS);
+        let inputs = Output::new(inputs);
+        workers.each_task(groups.len() * tasks, groups.len() * LANES * channels * 5, |_, task| {
+            let (group, first) = (task / tasks, task % tasks * CHANNELS);
+            // SAFETY: groups are apart, and a task writes the channels that are its own.
+            let to = Output::new(unsafe { inputs.slice(group * length..(group + 1) * length) });
+            self.transform_inputs(x, groups.start + group, first..channels.min(first + CHANNELS), &to);
+        });
+    }
+
+    pub(super) fn part(&self, group: usize, layout: Slices, add: bool) -> Part {
+        let tiles = group * LANES..self.tiles().min((group + 1) * LANES);
+        Part { tiles, at: 0, layout, add }
+    }
+
+    pub(super) fn transform_inputs<R: Real>(
+        &self,
+        x: &[R],
+        group: usize,
+        channels: Range<usize>,
+        to: &Output<R>,
+    ) {
+        let image = self.spec.channels * self.tiling.input_plane();
+        R::winograd_input(
+            &self.tiling,
+            x,
+            image,
+            &self.part(group, self.inputs(), false),
+            channels,
+            false,
+            to,
+        );
+    }
+
+    /// Transforms a group's products, those of `channels` first, back into `out`.
+    pub(super) fn transform_back<R: Real>(
+        &self,
+        products: &[R],
+        part: &Part,
+        channels: Range<usize>,
+        out: &Output<R>,
+    ) {
         let image = self.spec.outputs * self.tiling.output_plane();
-        let part = Part { tiles, at: 0, layout: y, add };
-        R::winograd_output(&self.tiling, products, &part, chunk, image, out);
+        R::winograd_output(&self.tiling, products, part, channels, image, out);
     }
 }

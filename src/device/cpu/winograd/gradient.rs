@@ -10,9 +10,10 @@ use super::{
 use crate::device::cpu::{gemm::Output, real::Real};
 
 /// Tiles of g that are put in order together.
-const GROUP: usize = 8;
+const TOGETHER: usize = 8;
 
-/// `AgAᵀ` of a block of tiles for sixteen channels from each of `channels` on, of images of `count` planes: `out (36, tiles, count)`.
+/// `AgAᵀ` of a group of tiles for sixteen channels from each of `channels` on, of images of `count` planes: 36 matrices
+/// `(tiles, count)` in panels of sixteen columns.
 #[inline(always)]
 pub fn gradient<R: Real, const FUSED: bool>(
     tiling: &Tiling,
@@ -22,23 +23,23 @@ pub fn gradient<R: Real, const FUSED: bool>(
     channels: Range<usize>,
     out: &Output<R>,
 ) {
-    let Part { tiles: block, at: offset, layout, .. } = part;
+    let Part { tiles: group, at: offset, layout, .. } = part;
     let [height, width] = tiling.outputs;
     let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
-    // Rows of the tiles of a group, four elements of each channel. As in `input`, they are read long after they are written.
-    let mut rows = [[[[R::zero(); OUTPUTS]; LANES]; OUTPUTS]; GROUP];
+    // Rows of tiles, four elements of each channel. As in `input`, they are read long after they are written.
+    let mut rows = [[[[R::zero(); OUTPUTS]; LANES]; OUTPUTS]; TOGETHER];
     let mut tile = [[[R::zero(); LANES]; OUTPUTS]; OUTPUTS];
     for first in channels.step_by(LANES) {
-        for run in tiling.runs(block.clone()) {
-            for group in (0..run.len).step_by(GROUP) {
-                let tiles = GROUP.min(run.len - group);
+        for run in tiling.runs(group.clone()) {
+            for start in (0..run.len).step_by(TOGETHER) {
+                let tiles = TOGETHER.min(run.len - start);
                 for lane in 0..LANES.min(count - first) {
                     let plane = &g[(run.image * count + first + lane) * height * width..][..height * width];
                     for row in 0..OUTPUTS {
                         let y = run.first[0] + row;
                         let line = if y < height { &plane[y * width..][..width] } else { &[] };
                         for (s, rows) in rows[..tiles].iter_mut().enumerate() {
-                            let x = run.first[1] + (group + s) * OUTPUTS;
+                            let x = run.first[1] + (start + s) * OUTPUTS;
                             rows[row][lane] = match line.get(x..x + OUTPUTS) {
                                 Some(line) => *line.first_chunk().expect("four elements"),
                                 None => {
@@ -50,17 +51,18 @@ pub fn gradient<R: Real, const FUSED: bool>(
                 }
                 for (s, rows) in rows[..tiles].iter().enumerate() {
                     for (tile, rows) in tile.iter_mut().zip(rows) {
-                        *tile = by_fours(rows.as_flattened());
+                        *tile = by_fours(|lane| &rows[lane]);
                     }
                     both(
                         points::gradient::<R, FUSED>,
                         &mut half,
                         |row, column| &tile[row][column],
                         |i, j, values| {
-                            let at = (offset + run.at + group + s) * layout.row + first;
+                            let at = first / LANES * layout.row + (offset + run.at + start + s) * LANES;
                             let at = (i * INPUTS + j) * layout.slice() + at;
-                            // SAFETY: the caller gives every channel of a block to one thread.
+                            // SAFETY: the caller gives every channel of a group to one thread.
                             unsafe { out.put(at, values) };
+                            out.prefetch(at + 2 * LANES);
                         },
                     );
                 }

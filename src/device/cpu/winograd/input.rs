@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use super::{
     points,
-    tiles::{BLOCK, INPUTS, LANES, OUTPUTS, Run, Tiling},
+    tiles::{INPUTS, LANES, OUTPUTS, ROWS, Run, Tiling},
     transforms::{Part, both, by_fours, lanes},
 };
-use crate::device::cpu::{gemm::Output, real::Real};
+use crate::device::cpu::{gemm::Output, prefetch::prefetch, real::Real};
 
-/// `BᵀxB` of a block of tiles for `channels` of images that lie `image` elements apart: `out (36, channels, tiles)`.
+/// `BᵀxB` of a group of tiles for `channels` of images that lie `image` elements apart: 36 matrices `(channels, tiles)`, row by row or,
+/// `in_panels`, in panels of four rows.
 #[inline(always)]
 pub fn input<R: Real, const FUSED: bool>(
     tiling: &Tiling,
@@ -17,79 +18,112 @@ pub fn input<R: Real, const FUSED: bool>(
     image: usize,
     part: &Part,
     channels: Range<usize>,
+    in_panels: bool,
     out: &Output<R>,
 ) {
-    let Part { tiles: block, at: offset, layout, .. } = part;
+    if in_panels {
+        transform::<R, ROWS, { (ROWS + 1) * LANES }, FUSED>(tiling, x, image, part, channels, out);
+    } else {
+        transform::<R, 1, { 2 * LANES }, FUSED>(tiling, x, image, part, channels, out);
+    }
+}
+
+/// `SIDE` channels at a time: lane `s·SIDE + c` is tile s of channel c. `LEN` is a group's lanes and a vector more.
+#[inline(always)]
+fn transform<R: Real, const SIDE: usize, const LEN: usize, const FUSED: bool>(
+    tiling: &Tiling,
+    x: &[R],
+    image: usize,
+    part: &Part,
+    channels: Range<usize>,
+    out: &Output<R>,
+) {
+    let Part { tiles: group, at: offset, layout, .. } = part;
     let [height, width] = tiling.size;
     let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
     // Row i of all tiles, four elements each, then elements i, 4 and i, 5 of the last tile of every run. They are read long after
     // they are written, so that no load waits for a store of another width.
-    let mut lines = [[R::zero(); OUTPUTS * BLOCK + 2 * LANES]; INPUTS];
-    let mut ends = [[[R::zero(); 2]; BLOCK]; INPUTS];
-    let mut tiles = [[[R::zero(); BLOCK + LANES]; INPUTS]; INPUTS];
-    let mut spans = [Span::default(); BLOCK];
+    let mut lines = [[[R::zero(); OUTPUTS * LANES + LANES]; INPUTS]; SIDE];
+    let mut ends = [[[[R::zero(); 2]; LANES]; INPUTS]; SIDE];
+    let mut tiles = [[[R::zero(); LEN]; INPUTS]; INPUTS];
+    let mut spans = [Span::default(); LANES];
     let mut count = 0;
-    for (span, run) in spans.iter_mut().zip(tiling.runs(block.clone())) {
+    for (span, run) in spans.iter_mut().zip(tiling.runs(group.clone())) {
         *span = Span::new(tiling, run);
         count += 1;
     }
     let spans = &spans[..count];
-    for channel in channels {
-        for (index, Span { run, start, end, from }) in spans.iter().copied().enumerate() {
-            let plane = &x[run.image * image + channel * height * width..][..height * width];
-            let (at, length) = (OUTPUTS * run.at, OUTPUTS * run.len);
-            for (i, line) in lines.iter_mut().enumerate() {
-                let line = &mut line[at..];
-                let y = (run.first[0] + i).wrapping_sub(tiling.padding[0]);
-                if y >= height {
-                    line[..length].fill(R::zero());
-                    ends[i][index] = [R::zero(); 2];
-                    continue;
+    let vectors = (group.len() * SIDE).div_ceil(LANES);
+    for first in channels.clone().step_by(SIDE) {
+        for (side, channel) in (first..channels.end.min(first + SIDE)).enumerate() {
+            for (index, Span { run, start, end, from }) in spans.iter().copied().enumerate() {
+                let (plane, next) =
+                    x[run.image * image + channel * height * width..].split_at(height * width);
+                let (at, length) = (OUTPUTS * run.at, OUTPUTS * run.len);
+                for (i, line) in lines[side].iter_mut().enumerate() {
+                    let line = &mut line[at..];
+                    let y = (run.first[0] + i).wrapping_sub(tiling.padding[0]);
+                    if y >= height {
+                        line[..length].fill(R::zero());
+                        ends[side][i][index] = [R::zero(); 2];
+                        continue;
+                    }
+                    let row = &plane[y * width..];
+                    copy_row(&row[from..], &mut line[start..], end - start);
+                    // The same row of the next channel, too far on for the processor to guess.
+                    let row_at = y * width + from;
+                    prefetch(next.get(row_at..row_at + end - start).unwrap_or_default());
+                    for zero in &mut line[..start] {
+                        *zero = R::zero();
+                    }
+                    for zero in &mut line[end..length] {
+                        *zero = R::zero();
+                    }
+                    ends[side][i][index] = std::array::from_fn(|j| {
+                        let x = from + length + j - start;
+                        if x < width { row[x] } else { R::zero() }
+                    });
                 }
-                let row = &plane[y * width..];
-                copy_row(&row[from..], &mut line[start..], end - start);
-                for zero in &mut line[..start] {
-                    *zero = R::zero();
-                }
-                for zero in &mut line[end..length] {
-                    *zero = R::zero();
-                }
-                ends[i][index] = std::array::from_fn(|j| {
-                    let x = from + length + j - start;
-                    if x < width { row[x] } else { R::zero() }
-                });
             }
         }
-        for (line, tiles) in lines.iter().zip(&mut tiles) {
+        for (i, tiles) in tiles.iter_mut().enumerate() {
             let (own, next) = tiles.split_at_mut(OUTPUTS);
-            for first in part.columns() {
-                for (own, values) in own.iter_mut().zip(by_fours(&line[OUTPUTS * first..])) {
-                    own[first..first + LANES].copy_from_slice(&values);
+            for at in (0..vectors * LANES).step_by(LANES) {
+                let values = by_fours(|lane| {
+                    let (tile, side) = ((at + lane) / SIDE, (at + lane) % SIDE);
+                    lines[side][i][OUTPUTS * tile..].first_chunk().expect("four elements")
+                });
+                for (own, values) in own.iter_mut().zip(values) {
+                    own[at..at + LANES].copy_from_slice(&values);
                 }
             }
             // The last two columns of a tile are the next one's first two.
-            for first in part.columns() {
+            for at in (0..vectors * LANES).step_by(LANES) {
                 for (next, own) in next.iter_mut().zip(own.iter()) {
-                    next[first..first + LANES].copy_from_slice(&own[first + 1..][..LANES]);
+                    next[at..at + LANES].copy_from_slice(&own[at + SIDE..][..LANES]);
                 }
             }
         }
-        for (index, Span { run, .. }) in spans.iter().enumerate() {
-            for (tiles, ends) in tiles.iter_mut().zip(&ends) {
-                for j in 0..2 {
-                    tiles[OUTPUTS + j][run.at + run.len - 1] = ends[index][j];
+        for (side, ends) in ends.iter().enumerate() {
+            for (index, Span { run, .. }) in spans.iter().enumerate() {
+                for (tiles, ends) in tiles.iter_mut().zip(ends) {
+                    for j in 0..2 {
+                        tiles[OUTPUTS + j][(run.at + run.len - 1) * SIDE + side] = ends[index][j];
+                    }
                 }
             }
         }
-        for first in part.columns() {
+        for at in (0..vectors * LANES).step_by(LANES) {
             both(
                 points::input::<R, FUSED>,
                 &mut half,
-                |row, column| lanes(&tiles[row][column][first..]),
+                |row, column| lanes(&tiles[row][column][at..]),
                 |row, column, values| {
-                    let at = (row * INPUTS + column) * layout.slice() + channel * layout.row + offset + first;
-                    // SAFETY: the caller gives every channel of a block to one thread.
+                    let at = first / SIDE * layout.row + offset * SIDE + at;
+                    let at = (row * INPUTS + column) * layout.slice() + at;
+                    // SAFETY: the caller gives every channel of a group to one thread.
                     unsafe { out.put(at, values) };
+                    out.prefetch(at + layout.row);
                 },
             );
         }

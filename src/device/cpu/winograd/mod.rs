@@ -4,9 +4,11 @@
 //! channels and taps, and their results are transformed back into tiles of 4×4 outputs. The gradient by x is such a
 //! convolution of g with the weights turned round; that by w has the products run over the tiles ([`grad_weight`]).
 //!
-//! A block of tiles is transformed where its products need it, so that it is still in the cache. Every element adds its
-//! products in one order, given by the convolution's sizes alone.
+//! Whatever the order in which tiles, weights and points are taken ([`by_chunks`], [`by_points`], [`sums`]), every element adds its products
+//! in one order, given by the convolution's sizes alone.
 
+mod by_chunks;
+mod by_points;
 mod convolution;
 mod grad_weight;
 mod gradient;
@@ -14,6 +16,7 @@ mod input;
 mod output;
 mod points;
 mod products;
+mod sums;
 mod tiles;
 mod transforms;
 mod weight;
@@ -23,7 +26,7 @@ pub use grad_weight::GradWeight;
 pub use gradient::gradient;
 pub use input::input;
 pub use output::output;
-pub use products::products;
+pub use products::{Panels, products};
 pub use tiles::Tiling;
 pub use transforms::{Part, Slices};
 pub use weight::{weight, weight_gradient};
@@ -31,9 +34,6 @@ pub use weight::{weight, weight_gradient};
 use self::tiles::LANES;
 use super::convolution::is_plain;
 use crate::tape::spec::ConvSpec;
-
-/// Elements of a block's transformed tiles, at most unless sixteen tiles have more: they stay in the second-level cache.
-const BLOCK_LEN: usize = 150_000;
 
 /// Whether Winograd's way can compute it.
 fn fits(spec: &ConvSpec) -> bool {

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::{
     points,
-    tiles::{BLOCK, INPUTS, LANES, OUTPUTS, Tiling},
+    tiles::{INPUTS, LANES, OUTPUTS, Tiling},
     transforms::{Part, both, lanes},
 };
-use crate::device::cpu::{gemm::Output, real::Real};
+use crate::device::cpu::{gemm::Output, prefetch::prefetch, real::Real};
 
-/// `AᵀMA` of a block of tiles, `products (36, channels, tiles)`, written to planes `channels` of `out` from channel `first` on. Images
+/// `AᵀMA` of a group of tiles, `products (36, channels, tiles)`, written to planes `channels` of `out` from channel `first` on. Images
 /// lie `image` elements apart.
 #[inline(always)]
 pub fn output<R: Real, const FUSED: bool>(
@@ -20,25 +20,27 @@ pub fn output<R: Real, const FUSED: bool>(
     image: usize,
     out: &Output<R>,
 ) {
-    let Part { tiles: block, layout, .. } = part;
+    let Part { tiles: group, layout, .. } = part;
     let [height, width] = tiling.outputs;
     let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
-    let mut tiles = [[[R::zero(); BLOCK]; OUTPUTS]; OUTPUTS];
+    let mut tiles = [[[R::zero(); LANES]; OUTPUTS]; OUTPUTS];
     for (index, channel) in channels.enumerate() {
-        for first in part.columns() {
-            let products = &products[index * layout.row + first..];
-            both(
-                points::output::<R, FUSED>,
-                &mut half,
-                |row, column| lanes(&products[(row * INPUTS + column) * layout.slice()..]),
-                |row, column, values| tiles[row][column][first..first + LANES].copy_from_slice(values),
-            );
-        }
-        for run in tiling.runs(block.clone()) {
+        let products = &products[index * layout.row + part.at..];
+        both(
+            points::output::<R, FUSED>,
+            &mut half,
+            |row, column| {
+                let products = &products[(row * INPUTS + column) * layout.slice()..];
+                prefetch(products.get(layout.row..layout.row + LANES).unwrap_or_default());
+                lanes(products)
+            },
+            |row, column, values| tiles[row][column] = *values,
+        );
+        for run in tiling.runs(group.clone()) {
             let len = (OUTPUTS * run.len).min(width - run.first[1]);
             for (i, tiles) in tiles.iter().enumerate().take(height - run.first[0]) {
                 let at = run.image * image + (channel * height + run.first[0] + i) * width + run.first[1];
-                // SAFETY: the caller gives every channel of a block to one thread.
+                // SAFETY: the caller gives every channel of a group to one thread.
                 let row = unsafe { out.slice(at..at + len) };
                 let (chunks, rest) = row.as_chunks_mut::<OUTPUTS>();
                 let mut done = 0;
@@ -63,14 +65,14 @@ pub fn output<R: Real, const FUSED: bool>(
 /// `out[s][j] = tiles[j][at + s]`, or added to it, N times; returns N.
 #[inline(always)]
 fn interleave<R: Real, const N: usize>(
-    tiles: &[[R; BLOCK]; OUTPUTS],
+    tiles: &[[R; LANES]; OUTPUTS],
     at: usize,
     out: &mut [[R; OUTPUTS]],
     add: bool,
 ) -> usize {
     let out: &mut [[R; OUTPUTS]; N] = out.first_chunk_mut().expect("N tiles");
     let tiles: [&[R; N]; OUTPUTS] =
-        std::array::from_fn(|j| tiles[j][at..].first_chunk().expect("tiles of the block"));
+        std::array::from_fn(|j| tiles[j][at..].first_chunk().expect("tiles of the group"));
     if add {
         *out = std::array::from_fn(|s| std::array::from_fn(|j| out[s][j] + tiles[j][s]));
     } else {

@@ -12,8 +12,8 @@ pub const INPUTS: usize = 6;
 pub const POINTS: usize = INPUTS * INPUTS;
 /// Tiles, or channels, that a transform takes at once.
 pub const LANES: usize = 16;
-/// Most tiles of a block.
-pub const BLOCK: usize = 64;
+/// Rows of a panel of a product's left operand.
+pub const ROWS: usize = 4;
 
 /// The images of a convolution, cut into tiles of 4×4 outputs; those at the far edges may reach beyond.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub struct Tiling {
 /// Neighbouring tiles in one row of one image.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Run {
-    /// Their number before this run in the block.
+    /// Their number before this run in the group.
     pub at: usize,
     pub len: usize,
     pub image: usize,
@@ -60,19 +60,19 @@ impl Tiling {
         self.outputs[0] * self.outputs[1]
     }
 
-    /// Cuts a block of tiles, which count over all images, at the ends of rows.
+    /// Cuts a group of tiles, which count over all images, at the ends of rows.
     #[inline(always)]
-    pub fn runs(&self, block: Range<usize>) -> impl Iterator<Item = Run> + use<> {
+    pub fn runs(&self, group: Range<usize>) -> impl Iterator<Item = Run> + use<> {
         let [down, across] = self.tiles;
-        let mut next = block.start;
+        let mut next = group.start;
         std::iter::from_fn(move || {
-            if next >= block.end {
+            if next >= group.end {
                 return None;
             }
             let (line, x) = (next / across, next % across);
             let (image, y) = (line / down, line % down);
-            let len = (across - x).min(block.end - next);
-            let run = Run { at: next - block.start, len, image, first: [y * OUTPUTS, x * OUTPUTS] };
+            let len = (across - x).min(group.end - next);
+            let run = Run { at: next - group.start, len, image, first: [y * OUTPUTS, x * OUTPUTS] };
             next += len;
             Some(run)
         })

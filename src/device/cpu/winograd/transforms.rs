@@ -33,7 +33,7 @@ impl Slices {
     }
 }
 
-/// A block of at most [`super::tiles::BLOCK`] tiles, and where its transforms lie: from column (or row) `at` of each matrix on.
+/// A group of at most [`LANES`] tiles, and where their transforms lie: from tile `at` of the layout on.
 #[derive(Clone, Debug)]
 pub struct Part {
     pub tiles: Range<usize>,
@@ -41,14 +41,6 @@ pub struct Part {
     pub layout: Slices,
     /// Whether outputs are added to what is there.
     pub add: bool,
-}
-
-impl Part {
-    /// Columns of the block, in whole vectors.
-    #[inline(always)]
-    pub fn columns(&self) -> std::iter::StepBy<Range<usize>> {
-        (0..self.tiles.len()).step_by(LANES)
-    }
 }
 
 /// `f` of `I` vectors, lane by lane.
@@ -99,14 +91,14 @@ pub fn lanes<R>(from: &[R]) -> &Lanes<R> {
     from.first_chunk().expect("a whole vector")
 }
 
-/// `out[j][s] = line[4s + j]`
+/// `out[j][4g + r] = row(4g + r)[j]`: rows of four as columns.
 #[inline(always)]
-pub fn by_fours<R: Real>(line: &[R]) -> [Lanes<R>; OUTPUTS] {
-    let tiles: &[[R; OUTPUTS]; LANES] = line.as_chunks().0.first_chunk().expect("sixteen tiles");
+pub fn by_fours<'a, R: Real>(row: impl Fn(usize) -> &'a [R; OUTPUTS]) -> [Lanes<R>; OUTPUTS] {
     let mut out = [[R::zero(); LANES]; OUTPUTS];
-    for (group, tiles) in tiles.as_chunks().0.iter().enumerate() {
-        for (out, values) in out.iter_mut().zip(R::transposed(tiles)) {
-            out[4 * group..][..4].copy_from_slice(&values);
+    for first in (0..LANES).step_by(OUTPUTS) {
+        let rows = R::transposed(&std::array::from_fn(|r| *row(first + r)));
+        for (out, values) in out.iter_mut().zip(rows) {
+            out[first..first + OUTPUTS].copy_from_slice(&values);
         }
     }
     out

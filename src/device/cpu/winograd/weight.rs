@@ -4,38 +4,62 @@ use std::ops::Range;
 
 use super::{
     points,
-    tiles::{INPUTS, LANES},
+    tiles::{INPUTS, LANES, ROWS},
     transforms::{Slices, both, lanes},
 };
-use crate::device::cpu::{gemm::Output, real::Real};
+use crate::device::cpu::{gemm::Output, prefetch::prefetch, real::Real};
 
-/// `GwGᵀ` of `rows` and `columns` of `w (…, count, 3, 3)`, turned round or not: `out (36, rows, columns)`, where the first of
-/// each is at 0 after `origin` is taken off.
+/// Taps of a kernel.
+const TAPS: usize = 9;
+
+/// `GwGᵀ` of `w (O,C,3,3)`, or of `(C,O,3,3)` turned round: panels `panels` of the 36 matrices
+/// `(O,C)`, where panel `origin` is at 0.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub fn weight<R: Real, const FUSED: bool>(
     w: &[R],
-    count: usize,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    origin: [usize; 2],
+    [outputs, channels]: [usize; 2],
+    panels: Range<usize>,
+    origin: usize,
     turned: bool,
     layout: Slices,
     out: &Output<R>,
 ) {
     let mut half = [[[R::zero(); LANES]; INPUTS]; INPUTS];
-    let mut taps = [[R::zero(); LANES]; 9];
-    for row in rows {
-        for first in columns.clone().step_by(LANES) {
-            let w = &w[(row * count + first) * 9..][..9 * LANES.min(columns.end - first)];
-            if let Some(w) = w.first_chunk::<{ 9 * LANES }>() {
-                for (tap, lanes) in taps.iter_mut().enumerate() {
-                    *lanes = std::array::from_fn(|lane| w[lane * 9 + tap]);
+    // Four channels' of four outputs each, as a panel has them.
+    let mut taps = [[R::zero(); LANES]; TAPS];
+    for panel in panels {
+        let output = panel * ROWS;
+        for channel in (0..channels).step_by(ROWS) {
+            let taps_of = |c: usize, o: usize| -> &[R; TAPS] {
+                let pair = if turned {
+                    (channel + c) * outputs + output + o
+                } else {
+                    (output + o) * channels + channel + c
+                };
+                w[pair * TAPS..].first_chunk().expect("a kernel")
+            };
+            let counts = [channels - channel, outputs - output].map(|count| count.min(ROWS));
+            if counts == [ROWS; 2] {
+                for c in 0..ROWS {
+                    let kernels: [&[R; TAPS]; ROWS] = std::array::from_fn(|o| taps_of(c, o));
+                    for first in [0, 4] {
+                        let rows = kernels.map(|kernel| std::array::from_fn(|tap| kernel[first + tap]));
+                        for (tap, values) in R::transposed(&rows).iter().enumerate() {
+                            taps[first + tap][c * ROWS..][..ROWS].copy_from_slice(values);
+                        }
+                    }
+                    for (o, kernel) in kernels.iter().enumerate() {
+                        taps[8][c * ROWS + o] = kernel[8];
+                    }
                 }
             } else {
-                for (tap, lanes) in taps.iter_mut().enumerate() {
-                    lanes.fill(R::zero());
-                    lanes.iter_mut().zip(w[tap..].iter().step_by(9)).for_each(|(lane, &w)| *lane = w);
+                for lane in 0..LANES {
+                    let (c, o) = (lane / ROWS, lane % ROWS);
+                    let inside = c < counts[0] && o < counts[1];
+                    for (tap, lanes) in taps.iter_mut().enumerate() {
+                        lanes[lane] = if inside { taps_of(c, o)[tap] } else { R::zero() };
+                    }
                 }
             }
             if turned {
@@ -46,10 +70,11 @@ pub fn weight<R: Real, const FUSED: bool>(
                 &mut half,
                 |row, column| &taps[row * 3 + column],
                 |i, j, values| {
-                    let at = (row - origin[0]) * layout.row + first - origin[1];
+                    let at = (panel - origin) * layout.row + channel * ROWS;
                     let at = (i * INPUTS + j) * layout.slice() + at;
-                    // SAFETY: the caller gives every row to one thread.
+                    // SAFETY: the caller gives every panel to one thread.
                     unsafe { out.put(at, values) };
+                    out.prefetch(at + LANES);
                 },
             );
         }
@@ -75,7 +100,11 @@ pub fn weight_gradient<R: Real, const FUSED: bool>(
             both(
                 points::weight_gradient::<R, FUSED>,
                 &mut half,
-                |row, column| lanes(&products[(row * INPUTS + column) * layout.slice()..]),
+                |row, column| {
+                    let products = &products[(row * INPUTS + column) * layout.slice()..];
+                    prefetch(products.get(layout.row..layout.row + LANES).unwrap_or_default());
+                    lanes(products)
+                },
                 |row, column, values| taps[row * 3 + column] = *values,
             );
             for lane in 0..LANES.min(outputs.end - first) {

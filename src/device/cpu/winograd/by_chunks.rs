@@ -1,0 +1,93 @@
+//! The convolution by chunks of its outputs or by blocks of its tiles: one thread's part of the operand that is larger stays in its
+//! second-level cache from the transform to the products.
+
+use std::ops::Range;
+
+use super::{
+    Convolution, Panels, Slices, aligned,
+    tiles::{POINTS, ROWS},
+};
+use crate::{
+    device::cpu::{gemm::Output, real::Real, workers::Workers},
+    tape::spec::ConvSpec,
+};
+
+impl Convolution {
+    /// Each chunk of the outputs transforms its own weights, and meets all groups.
+    pub(super) fn run_chunks<R: Real>(
+        &self,
+        x: &[R],
+        w: &[R],
+        inputs: &mut [R],
+        out: (&Output<R>, bool),
+        workers: &mut Workers<R>,
+    ) {
+        self.transform_groups(x, 0..self.groups(), inputs, workers);
+        let inputs = &*inputs;
+        let outputs = self.spec.outputs;
+        workers.each_task(outputs.div_ceil(self.chunk()), self.work(), |workspace, task| {
+            let chunk = task * self.chunk()..outputs.min((task + 1) * self.chunk());
+            let layout = self.weights(chunk.len());
+            let (weights, products) = aligned(&mut workspace.scratch).split_at_mut(layout.len());
+            let panels = chunk.start / ROWS..chunk.end.div_ceil(ROWS);
+            self.transform_weights(w, panels.clone(), panels.start, layout, &Output::new(weights));
+            self.multiply(weights, layout, inputs, 0..self.groups(), chunk, products, out);
+        });
+    }
+
+    /// Each block of groups transforms its own tiles, and meets all weights.
+    pub(super) fn run_blocks<R: Real>(
+        &self,
+        x: &[R],
+        w: &[R],
+        weights: &mut [R],
+        out: (&Output<R>, bool),
+        block: usize,
+        workers: &mut Workers<R>,
+    ) {
+        let ConvSpec { channels, outputs, .. } = self.spec;
+        let layout = self.transform_all_weights(w, weights, workers);
+        let weights = &*weights;
+        let length = self.inputs().len();
+        workers.each_task(self.groups().div_ceil(block), self.work(), |workspace, task| {
+            let groups = task * block..self.groups().min((task + 1) * block);
+            let (inputs, products) = aligned(&mut workspace.scratch).split_at_mut(block * length);
+            for (group, inputs) in groups.clone().zip(inputs.chunks_mut(length)) {
+                self.transform_inputs(x, group, 0..channels, &Output::new(inputs));
+            }
+            for first in (0..outputs).step_by(self.chunk()) {
+                let chunk = first..outputs.min(first + self.chunk());
+                let weights = &weights[first / ROWS * layout.row..];
+                self.multiply(weights, layout, inputs, groups.clone(), chunk, products, out);
+            }
+        });
+    }
+
+    /// The products of a chunk of output channels, whose transformed weights come first in `weights`, and `groups` of tiles,
+    /// transformed back into `out`.
+    #[allow(clippy::too_many_arguments)]
+    fn multiply<R: Real>(
+        &self,
+        weights: &[R],
+        w: Slices,
+        inputs: &[R],
+        groups: Range<usize>,
+        chunk: Range<usize>,
+        products: &mut [R],
+        (out, add): (&Output<R>, bool),
+    ) {
+        let [x, y] = [self.inputs(), self.products(chunk.len())];
+        for point in 0..POINTS {
+            let left = Panels { data: &weights[point * w.slice()..], stride: w.row };
+            for group in 0..groups.len() {
+                let right = Panels { data: &inputs[group * x.len() + point * x.slice()..], stride: 0 };
+                let products = &mut products[group * y.len() + point * y.slice()..];
+                let sizes = [chunk.len().div_ceil(ROWS), self.spec.channels, 1];
+                R::winograd_products(sizes, left, right, products, y.row, false);
+            }
+        }
+        for (group, products) in groups.zip(products.chunks(y.len())) {
+            self.transform_back(products, &self.part(group, y, add), chunk.clone(), out);
+        }
+    }
+}
