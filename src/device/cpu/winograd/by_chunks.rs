@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    Convolution, Panels, Slices, aligned,
+    Convolution, Slices, aligned, piece,
     tiles::{POINTS, ROWS},
 };
 use crate::{
@@ -26,7 +26,7 @@ impl Convolution {
         let inputs = &*inputs;
         let outputs = self.spec.outputs;
         workers.each_task(outputs.div_ceil(self.chunk()), self.work(), |workspace, task| {
-            let chunk = task * self.chunk()..outputs.min((task + 1) * self.chunk());
+            let chunk = piece(task, self.chunk(), outputs);
             let layout = self.weights(chunk.len());
             let (weights, products) = aligned(&mut workspace.scratch).split_at_mut(layout.len());
             let panels = chunk.start / ROWS..chunk.end.div_ceil(ROWS);
@@ -50,14 +50,14 @@ impl Convolution {
         let weights = &*weights;
         let length = self.inputs().len();
         workers.each_task(self.groups().div_ceil(block), self.work(), |workspace, task| {
-            let groups = task * block..self.groups().min((task + 1) * block);
+            let groups = piece(task, block, self.groups());
             let (inputs, products) = aligned(&mut workspace.scratch).split_at_mut(block * length);
             for (group, inputs) in groups.clone().zip(inputs.chunks_mut(length)) {
                 self.transform_inputs(x, group, 0..channels, &Output::new(inputs));
             }
-            for first in (0..outputs).step_by(self.chunk()) {
-                let chunk = first..outputs.min(first + self.chunk());
-                let weights = &weights[first / ROWS * layout.row..];
+            for index in 0..outputs.div_ceil(self.chunk()) {
+                let chunk = piece(index, self.chunk(), outputs);
+                let weights = &weights[chunk.start / ROWS * layout.row..];
                 self.multiply(weights, layout, inputs, groups.clone(), chunk, products, out);
             }
         });
@@ -78,9 +78,9 @@ impl Convolution {
     ) {
         let [x, y] = [self.inputs(), self.products(chunk.len())];
         for point in 0..POINTS {
-            let left = Panels { data: &weights[point * w.slice()..], stride: w.row };
+            let left = w.panels(weights, point, 0);
             for group in 0..groups.len() {
-                let right = Panels { data: &inputs[group * x.len() + point * x.slice()..], stride: 0 };
+                let right = x.panels(&inputs[group * x.len()..], point, 0);
                 let products = &mut products[group * y.len() + point * y.slice()..];
                 let sizes = [chunk.len().div_ceil(ROWS), self.spec.channels, 1];
                 R::winograd_products(sizes, left, right, products, y.row, false);

@@ -2,8 +2,8 @@
 //! points do not, and would be read from the next again and again.
 
 use super::{
-    Convolution, Panels,
-    tiles::{POINTS, ROWS},
+    Convolution, TRANSFORM, piece,
+    tiles::{LANES, POINTS, ROWS},
 };
 use crate::device::cpu::{gemm::Output, real::Real, workers::Workers};
 
@@ -33,12 +33,11 @@ impl Convolution {
             self.multiply_points(weights, inputs, groups.len(), products, workers);
             let (products, layout) = (&*products, self.products(outputs));
             let tasks = outputs.div_ceil(CHANNELS);
-            let work = groups.len() * outputs * 16 * 5;
+            let work = groups.len() * LANES * outputs * TRANSFORM;
             workers.each_task(groups.len() * tasks, work, |_, task| {
-                let (group, channel) = (task / tasks, task % tasks * CHANNELS);
-                let channels = channel..outputs.min(channel + CHANNELS);
+                let (group, channels) = (task / tasks, piece(task % tasks, CHANNELS, outputs));
                 let part = self.part(groups.start + group, layout, add);
-                let products = &products[group * layout.len() + channel * layout.row..];
+                let products = &products[group * layout.len() + channels.start * layout.row..];
                 self.transform_back(products, &part, channels, out);
             });
         }
@@ -58,13 +57,12 @@ impl Convolution {
         let products = Output::new(products);
         let tasks = outputs.div_ceil(CHUNK);
         workers.each_task(POINTS * tasks, self.work() * groups / self.groups(), |_, task| {
-            let (point, first) = (task / tasks, task % tasks * CHUNK);
-            let panels = outputs.min(first + CHUNK).div_ceil(ROWS) - first / ROWS;
-            let weights = &weights[point * w.slice() + first / ROWS * w.row..];
-            let left = Panels { data: weights, stride: w.row };
+            let (point, chunk) = (task / tasks, piece(task % tasks, CHUNK, outputs));
+            let panels = chunk.len().div_ceil(ROWS);
+            let left = w.panels(weights, point, chunk.start / ROWS);
             for group in 0..groups {
-                let right = Panels { data: &inputs[group * x.len() + point * x.slice()..], stride: 0 };
-                let at = group * y.len() + point * y.slice() + first * y.row;
+                let right = x.panels(&inputs[group * x.len()..], point, 0);
+                let at = group * y.len() + point * y.slice() + chunk.start * y.row;
                 // SAFETY: every task has rows of its own.
                 let products = unsafe { products.slice(at..at + panels * ROWS * y.row) };
                 R::winograd_products([panels, self.spec.channels, 1], left, right, products, y.row, false);

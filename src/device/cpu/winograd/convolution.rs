@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::{
-    Part, Slices, Tiling, aligned, fits,
+    Part, Slices, TRANSFORM, Tiling, aligned, fits, piece,
     tiles::{LANES, POINTS, ROWS},
 };
 use crate::{
@@ -181,7 +181,7 @@ impl Convolution {
         let ConvSpec { channels, outputs, .. } = self.spec;
         let layout = self.weights(outputs);
         let weights = Output::new(weights);
-        workers.each_task(outputs.div_ceil(ROWS), channels * outputs * 5, |_, panel| {
+        workers.each_task(outputs.div_ceil(ROWS), channels * outputs * TRANSFORM, |_, panel| {
             self.transform_weights(w, panel..panel + 1, 0, layout, &weights);
         });
         layout
@@ -212,11 +212,11 @@ impl Convolution {
         let length = self.inputs().len();
         let tasks = channels.div_ceil(CHANNELS);
         let inputs = Output::new(inputs);
-        workers.each_task(groups.len() * tasks, groups.len() * LANES * channels * 5, |_, task| {
-            let (group, first) = (task / tasks, task % tasks * CHANNELS);
+        workers.each_task(groups.len() * tasks, groups.len() * LANES * channels * TRANSFORM, |_, task| {
+            let (group, channels) = (task / tasks, piece(task % tasks, CHANNELS, channels));
             // SAFETY: groups are apart, and a task writes the channels that are its own.
             let to = Output::new(unsafe { inputs.slice(group * length..(group + 1) * length) });
-            self.transform_inputs(x, groups.start + group, first..channels.min(first + CHANNELS), &to);
+            self.transform_inputs(x, groups.start + group, channels, &to);
         });
     }
 

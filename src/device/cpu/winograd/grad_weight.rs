@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    Part, Slices, Tiling, aligned, fits,
+    Part, Slices, TRANSFORM, Tiling, aligned, fits, piece,
     tiles::{LANES, POINTS, ROWS},
 };
 use crate::{
@@ -194,16 +194,15 @@ impl GradWeight {
         let groups = tiles.len().div_ceil(LANES);
         let counts = [channels.len(), outputs].map(|count| count.div_ceil(CHANNELS));
         let [inputs, gradients] = to.map(Output::new);
-        let work = tiles.len() * (channels.len() + outputs) * 5;
+        let work = tiles.len() * (channels.len() + outputs) * TRANSFORM;
         workers.each_task(groups * (counts[0] + counts[1]), work, |_, task| {
             let (task, first) = (task / groups, tiles.start + task % groups * LANES);
-            let chunk = |task: usize, count: usize| task * CHANNELS..count.min((task + 1) * CHANNELS);
             if task < counts[0] {
-                let rows = chunk(task, channels.len());
+                let rows = piece(task, CHANNELS, channels.len());
                 let part = part(first, &tiles, layouts[0]);
                 R::winograd_input(&self.tiling, x, image, &part, rows, true, &inputs);
             } else {
-                let cols = chunk(task - counts[0], outputs);
+                let cols = piece(task - counts[0], CHANNELS, outputs);
                 let part = part(first, &tiles, layouts[1]);
                 R::winograd_gradient(&self.tiling, g, outputs, &part, cols, &gradients);
             }

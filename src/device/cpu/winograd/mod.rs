@@ -31,9 +31,19 @@ pub use tiles::Tiling;
 pub use transforms::{Part, Slices};
 pub use weight::{weight, weight_gradient};
 
+use std::ops::Range;
+
 use self::tiles::LANES;
 use super::convolution::is_plain;
 use crate::tape::spec::ConvSpec;
+
+/// Estimated nanoseconds of transforming one channel's tile, or one pair's weights.
+const TRANSFORM: usize = 5;
+
+/// Piece `index` of `0..count`, cut into pieces of `len`.
+fn piece(index: usize, len: usize, count: usize) -> Range<usize> {
+    index * len..count.min((index + 1) * len)
+}
 
 /// Whether Winograd's way can compute it.
 fn fits(spec: &ConvSpec) -> bool {

@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::{
     points,
     tiles::{INPUTS, LANES, OUTPUTS, Tiling},
-    transforms::{Part, both, lanes},
+    transforms::{Part, both, product_lanes},
 };
-use crate::device::cpu::{gemm::Output, prefetch::prefetch, real::Real};
+use crate::device::cpu::{gemm::Output, real::Real};
 
 /// `AᵀMA` of a group of tiles, `products (36, channels, tiles)`, written to planes `channels` of `out` from channel `first` on. Images
 /// lie `image` elements apart.
@@ -29,11 +29,7 @@ pub fn output<R: Real, const FUSED: bool>(
         both(
             points::output::<R, FUSED>,
             &mut half,
-            |row, column| {
-                let products = &products[(row * INPUTS + column) * layout.slice()..];
-                prefetch(products.get(layout.row..layout.row + LANES).unwrap_or_default());
-                lanes(products)
-            },
+            |row, column| product_lanes(products, *layout, row, column),
             |row, column, values| tiles[row][column] = *values,
         );
         for run in tiling.runs(group.clone()) {

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{
-    GradWeight, Panels, aligned,
+    GradWeight, TRANSFORM, aligned,
     grad_weight::{CHUNK, part, products_layout},
+    piece,
     tiles::{LANES, POINTS, ROWS},
 };
 use crate::{
@@ -41,7 +42,7 @@ impl GradWeight {
             }
             for point in 0..POINTS {
                 let [left, right] = [(&*inputs, layouts[0]), (&*gradients, layouts[1])]
-                    .map(|(data, s)| Panels { data: &data[point * s.slice()..], stride: s.row });
+                    .map(|(data, layout)| layout.panels(data, point, 0));
                 let sizes = [channels.div_ceil(ROWS), block.len(), outputs.div_ceil(LANES)];
                 let products = &mut products[point * layouts[2].slice()..];
                 let add = first > tiles.start;
@@ -75,14 +76,12 @@ impl GradWeight {
         let tasks = outputs.div_ceil(CHUNK);
         workers.each_task(channels.div_ceil(CHUNK) * tasks, self.work(), |workspace, task| {
             let [rows, cols] = [(task / tasks, channels), (task % tasks, outputs)]
-                .map(|(task, count)| task * CHUNK..count.min((task + 1) * CHUNK));
+                .map(|(task, count)| piece(task, CHUNK, count));
             let layout = products_layout(rows.len(), cols.len());
             let products = aligned(&mut workspace.scratch);
             for point in 0..POINTS {
-                let inputs = &inputs[point * x_layout.slice() + rows.start / ROWS * x_layout.row..];
-                let gradients = &gradients[point * g_layout.slice() + cols.start / LANES * g_layout.row..];
-                let left = Panels { data: inputs, stride: x_layout.row };
-                let right = Panels { data: gradients, stride: g_layout.row };
+                let left = x_layout.panels(inputs, point, rows.start / ROWS);
+                let right = g_layout.panels(gradients, point, cols.start / LANES);
                 let sizes = [rows.len().div_ceil(ROWS), self.tiles(), cols.len().div_ceil(LANES)];
                 let products = &mut products[point * layout.slice()..];
                 R::winograd_products(sizes, left, right, products, layout.row, false);
@@ -115,13 +114,12 @@ impl GradWeight {
             let tasks = count.div_ceil(POINT_CHUNK);
             let work = self.work() * count / all * tiles.len() / self.tiles();
             workers.each_task(POINTS * tasks, work, |_, task| {
-                let (point, row) = (task / tasks, task % tasks * POINT_CHUNK);
-                let panels = count.min(row + POINT_CHUNK).div_ceil(ROWS) - row / ROWS;
-                let inputs = &inputs[point * x_layout.slice() + row / ROWS * x_layout.row..];
-                let left = Panels { data: inputs, stride: x_layout.row };
-                let right = Panels { data: &gradients[point * g_layout.slice()..], stride: g_layout.row };
+                let (point, rows) = (task / tasks, piece(task % tasks, POINT_CHUNK, count));
+                let panels = rows.len().div_ceil(ROWS);
+                let left = x_layout.panels(inputs, point, rows.start / ROWS);
+                let right = g_layout.panels(gradients, point, 0);
                 let sizes = [panels, tiles.len(), outputs.div_ceil(LANES)];
-                let at = point * layout.slice() + row * layout.row;
+                let at = point * layout.slice() + rows.start * layout.row;
                 // SAFETY: every task has rows of its own.
                 let products = unsafe { kept.slice(at..at + panels * ROWS * layout.row) };
                 R::winograd_products(sizes, left, right, products, layout.row, first > 0);
@@ -130,9 +128,9 @@ impl GradWeight {
         let kept = &*kept;
         let out = Output::new(out);
         let tasks = outputs.div_ceil(CHUNK);
-        workers.each_task(count.div_ceil(CHUNK) * tasks, count * outputs * 5, |_, task| {
+        workers.each_task(count.div_ceil(CHUNK) * tasks, count * outputs * TRANSFORM, |_, task| {
             let [rows, cols] = [(task / tasks, count), (task % tasks, outputs)]
-                .map(|(task, count)| task * CHUNK..count.min((task + 1) * CHUNK));
+                .map(|(task, count)| piece(task, CHUNK, count));
             let products = &kept[rows.start * layout.row + cols.start..];
             let rows = channels.start + rows.start..channels.start + rows.end;
             R::winograd_weight_gradient(products, layout, rows, cols, all, &out);

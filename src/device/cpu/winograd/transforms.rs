@@ -5,8 +5,11 @@
 
 use std::ops::Range;
 
-use super::tiles::{INPUTS, LANES, OUTPUTS, POINTS};
-use crate::device::cpu::real::Real;
+use super::{
+    products::Panels,
+    tiles::{INPUTS, LANES, OUTPUTS, POINTS},
+};
+use crate::device::cpu::{prefetch::prefetch, real::Real};
 
 pub type Lanes<R> = [R; LANES];
 
@@ -30,6 +33,11 @@ impl Slices {
 
     pub fn len(&self) -> usize {
         POINTS * self.slice()
+    }
+
+    /// The matrix at `point` from panel `first` on, where its rows are panels.
+    pub fn panels<'a, R>(&self, data: &'a [R], point: usize, first: usize) -> Panels<'a, R> {
+        Panels { data: &data[point * self.slice() + first * self.row..], stride: self.row }
     }
 }
 
@@ -89,6 +97,14 @@ pub fn both<'a, R: Real, const I: usize, const O: usize>(
 #[inline(always)]
 pub fn lanes<R>(from: &[R]) -> &Lanes<R> {
     from.first_chunk().expect("a whole vector")
+}
+
+/// The first vector of a row of products, which come first in `products`, at point `(i, j)`; asks for the next row's.
+#[inline(always)]
+pub fn product_lanes<R>(products: &[R], layout: Slices, i: usize, j: usize) -> &Lanes<R> {
+    let products = &products[(i * INPUTS + j) * layout.slice()..];
+    prefetch(products.get(layout.row..layout.row + LANES).unwrap_or_default());
+    lanes(products)
 }
 
 /// `out[j][4g + r] = row(4g + r)[j]`: rows of four as columns.

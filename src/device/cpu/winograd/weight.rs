@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::{
     points,
     tiles::{INPUTS, LANES, ROWS},
-    transforms::{Slices, both, lanes},
+    transforms::{Slices, both, product_lanes},
 };
-use crate::device::cpu::{gemm::Output, prefetch::prefetch, real::Real};
+use crate::device::cpu::{gemm::Output, real::Real};
 
 /// Taps of a kernel.
 const TAPS: usize = 9;
@@ -100,11 +100,7 @@ pub fn weight_gradient<R: Real, const FUSED: bool>(
             both(
                 points::weight_gradient::<R, FUSED>,
                 &mut half,
-                |row, column| {
-                    let products = &products[(row * INPUTS + column) * layout.slice()..];
-                    prefetch(products.get(layout.row..layout.row + LANES).unwrap_or_default());
-                    lanes(products)
-                },
+                |row, column| product_lanes(products, layout, row, column),
                 |row, column, values| taps[row * 3 + column] = *values,
             );
             for lane in 0..LANES.min(outputs.end - first) {
