@@ -1,7 +1,8 @@
-"""gia-gpu against plain eager PyTorch: the same iterations, side by side, on this machine's processor.
+"""gia-gpu against plain eager PyTorch: the same iterations, side by side, on this machine's processor or GPU.
 
     python benches/against_pytorch.py                     # every row; about 7 minutes, leave the machine alone
     python benches/against_pytorch.py --rows lenet --quick
+    python benches/against_pytorch.py --device gpu        # PyTorch on CUDA, in f32 (no TF32), gia-gpu on Vulkan
     python benches/against_pytorch.py --json > ratios.json
 
 Needs torch, torchvision, numpy and safetensors, and `cargo build --release`.
@@ -15,7 +16,7 @@ Then both are timed in turn, A, B, A, B, …, each time for --seconds, in --roun
 the table shows the ratios' median with the smallest and largest. The control row times gia-gpu against itself and
 should be 1.00. PyTorch's side is what a careful user writes (see rival.py); gia-gpu's is `gia-gpu bench`.
 
-Two rows more: the most memory that a whole process holds while it attacks ResNet-18 at B=4 (`gia-gpu run` and rival.py,
+On the processor two rows more: the most memory that a whole process holds while it attacks ResNet-18 at B=4 (`gia-gpu run` and rival.py,
 interpreter and libraries included), and how long gia-gpu takes to plan and compile ResNet-18's iteration.
 """
 
@@ -52,7 +53,7 @@ class Row:
     def arguments(self):
         part = "training" if self.training else "attack"
         sizes = ["--batch", str(self.batch), "--trials", str(self.trials)]
-        return ["bench", "--only", part, "--device", "cpu", *self.options, *sizes]
+        return ["bench", "--only", part, *self.options, *sizes]
 
 
 LENET, CONVNET = ["--arch", "lenet-zhu"], ["--arch", "convnet64"]
@@ -81,8 +82,9 @@ MEMORY_ITERATIONS = 10
 class Engine:
     """gia-gpu, called as a user calls it."""
 
-    def __init__(self, program, threads, folder):
-        self.program, self.threads, self.folder = program, threads, Path(folder)
+    def __init__(self, program, device, threads, folder):
+        self.program, self.folder = program, Path(folder)
+        self.place = ["--device", device, *(["--threads", threads] if device == "cpu" else [])]
 
     def run(self, arguments):
         arguments = [str(a) for a in arguments]
@@ -92,7 +94,7 @@ class Engine:
         return done.stdout
 
     def bench(self, row, *arguments):
-        return self.run([*row.arguments(), "--threads", self.threads, "--input", self.input(row), *arguments])
+        return self.run([*row.arguments(), *self.place, "--input", self.input(row), *arguments])
 
     def input(self, row):
         return self.folder / "input.safetensors"
@@ -155,6 +157,7 @@ def main():
     parser.add_argument("--rows", default="", help="only rows whose name contains one of these, as in lenet,trials")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.7, help="of each side in a round")
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="of both sides; a gpu wants CUDA")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.2 s: for a look, not for a report")
     parser.add_argument("--check-only", action="store_true", help="compare what is computed, time nothing")
@@ -164,22 +167,28 @@ def main():
     args = parser.parse_args()
     if args.quick:
         args.rounds, args.seconds = 3, 0.2
+    if args.device == "gpu" and not torch.cuda.is_available():
+        parser.error("--device gpu: this PyTorch finds no CUDA device")
     if not args.program.is_file():
         parser.error(f"--program: there is no {args.program}: cargo build --release")
     wanted = [part.strip() for part in args.rows.split(",")]
     asked = lambda name: any(part in name for part in wanted)
     rows = [row for row in ROWS if asked(row.name)]
-    others = [name for name in [MEMORY, PLAN] if asked(name) and not args.check_only]
+    others = [name for name in [MEMORY, PLAN] if asked(name) and args.device == "cpu" and not args.check_only]
     if not rows and not others:
         names = [*(row.name for row in ROWS), MEMORY, PLAN]
         parser.error(f"--rows: expected parts of {names}, found '{args.rows}'")
     torch.set_num_threads(args.threads)
     say = lambda line: print(line, file=sys.stderr if args.json else sys.stdout, flush=True)
-    say(f"PyTorch {torch.__version__}, {args.threads} threads each, {args.rounds} rounds of {args.seconds} s a side")
+    place = f"{args.threads} threads each"
+    if args.device == "gpu":
+        rival.use_cuda()
+        place = torch.cuda.get_device_name()
+    say(f"PyTorch {torch.__version__}, {place}, {args.rounds} rounds of {args.seconds} s a side")
 
     results, wrong = [], 0
     with tempfile.TemporaryDirectory() as folder:
-        engine = Engine(args.program, args.threads, folder)
+        engine = Engine(args.program, args.device, args.threads, folder)
         for row in rows:
             problem = rival.Problem(row.build, row.batch, row.trials, row.training, args.seed)
             check = agreement.check_training if row.training else agreement.check_attack
@@ -221,7 +230,7 @@ def main():
                 f"{show(result['tape'])} s, plan {show(result['plan'])} s, compile {show(result['compile'])} s)"
             )
     if args.json:
-        about = {"pytorch": torch.__version__, "threads": args.threads, "rounds": args.rounds}
+        about = {"pytorch": torch.__version__, "place": place, "rounds": args.rounds}
         print(json.dumps(about | {"seconds": args.seconds, "rows": results}, indent=1))
     sys.exit(1 if wrong else 0)
 

@@ -17,7 +17,7 @@ DRAWS = 6
 
 def error(found, expected):
     """‖found − expected‖ / ‖expected‖."""
-    found, expected = found.double(), expected.double()
+    found, expected = found.cpu().double(), expected.cpu().double()
     return ((found - expected).norm() / expected.norm().clamp_min(1e-30)).item()
 
 
@@ -25,7 +25,7 @@ def attack_errors(found, expected, trial):
     """By name, and the share of pixels that go another way."""
     errors = {name: error(found[name][trial], expected[name][trial]) for name in ["total", "gradient"]}
     errors["iteration"] = error(found["iteration.objective"][trial], expected["objective"][trial])
-    moved = (found["iteration.x"][trial] - expected["x"][trial]).abs() > TOLERANCE
+    moved = (found["iteration.x"][trial] - expected["x"][trial].cpu()).abs() > TOLERANCE
     return errors | {"pixels": moved.float().mean().item()}
 
 

@@ -53,7 +53,10 @@ fn attacked(
     };
     let device = Watched::default();
     let limited = Limited::new(device.clone(), limit);
-    let found = invert(&limited, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {} });
+    // Every thread takes memory of its own, however few trials there are: with many, no share of it would do.
+    let two_threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let found = two_threads
+        .install(|| invert(&limited, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {} }));
     (found, device.plans(), device.bytes())
 }
 

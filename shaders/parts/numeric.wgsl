@@ -61,6 +61,13 @@ fn logarithm(x: f32) -> f32 {
     return select(result, x, is_nan(x) || bits == 0x7f800000);
 }
 
+// WGSL leaves a quotient open where |b| > 2¹²⁶: 1/b is then subnormal, and hardware that multiplies by it
+// flushes it to 0.
+fn quotient(a: f32, b: f32) -> f32 {
+    let scale = select(1.0, 0.25, abs(b) > power_of_two(126));
+    return (a * scale) / (b * scale);
+}
+
 fn square_root(x: f32) -> f32 {
     return select(sqrt(x), x, is_nan(x));
 }

@@ -159,6 +159,8 @@ pub fn convs(which: Conv) -> Vec<Case> {
         Conv::GradWeight => {
             cases.push(conv(which, spec([2, 3, 5], [190, 190], [3, 3], one, one, one, 1), 1, [false, false]));
             cases.push(conv(which, spec([2, 4, 4], [190, 190], [3, 3], one, one, one, 4), 1, [false, false]));
+            // In so many splits that their sum alone is a long one.
+            cases.push(conv(which, spec([2, 3, 32], [128, 96], [3, 3], one, one, one, 1), 1, [false, false]));
         }
     }
     cases

@@ -201,7 +201,7 @@ fn binary(op: Binary, a: usize, b: usize) -> String {
         Binary::Add => format!("v{a} + v{b}"),
         Binary::Sub => format!("v{a} - v{b}"),
         Binary::Mul => format!("v{a} * v{b}"),
-        Binary::Div => format!("v{a} / v{b}"),
+        Binary::Div => format!("quotient(v{a}, v{b})"),
         Binary::Max => format!("maximum(v{a}, v{b})"),
         Binary::Min => format!("minimum(v{a}, v{b})"),
         Binary::Less => format!("less(v{a}, v{b})"),

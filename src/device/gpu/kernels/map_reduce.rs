@@ -38,7 +38,9 @@ pub fn launches(
 ) -> Result<Vec<Launch>, DeviceError> {
     let expression = Expression::new(&kernel.dims, kernel.outer, &kernel.program);
     let [outputs, length] = expression.space.lens();
-    let cut = Cut::new(outputs, length, expression.space.runs_along_kept());
+    // A sum of partial results is not split again: there is one place for partial results.
+    let may_split = !reads.iter().any(|read| matches!(read, Slot::Partials(_)));
+    let cut = Cut::new(outputs, length, expression.space.runs_along_kept(), may_split);
     let groups = fold(outputs.div_ceil(WORKGROUP / cut.lanes) * cut.splits)?;
     let (identity, combine) = match kernel.reduce {
         Reduce::Sum => ("0u", "sum"),
@@ -111,7 +113,7 @@ struct Cut {
 }
 
 impl Cut {
-    fn new(outputs: usize, length: usize, along_kept: bool) -> Self {
+    fn new(outputs: usize, length: usize, along_kept: bool, may_split: bool) -> Self {
         let lanes = match along_kept {
             // At least 32 neighbouring outputs, to read whole cache lines; more if there are plenty.
             true => {
@@ -124,7 +126,7 @@ impl Cut {
             false => (length / 4).max(1).next_power_of_two().min(WORKGROUP),
         };
         let groups = outputs.div_ceil(WORKGROUP / lanes).max(1);
-        let worthwhile = BUSY.div_ceil(groups).min(length / (16 * lanes));
+        let worthwhile = if may_split { BUSY.div_ceil(groups).min(length / (16 * lanes)) } else { 1 };
         let required = length.div_ceil(lanes * MAX_TRIPS / 2);
         let splits = worthwhile.max(required).max(1);
         let chunk = length.div_ceil(splits).next_multiple_of(lanes).max(1);
