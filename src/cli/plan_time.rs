@@ -23,7 +23,7 @@ pub fn timed(plan: &Plan, runs: usize) -> anyhow::Result<String> {
     }
     let mut times: Vec<Vec<Duration>> = vec![Vec::with_capacity(runs); plan.steps.len()];
     for _ in 0..runs.max(1) {
-        times.iter_mut().zip(exe.run_timed()).for_each(|(times, time)| times.push(time));
+        times.iter_mut().zip(exe.run_timed()?).for_each(|(times, time)| times.push(time));
     }
     let medians: Vec<Duration> = times
         .iter_mut()

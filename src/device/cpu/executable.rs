@@ -9,8 +9,9 @@ use std::{
 use super::{
     convolution::Way,
     kernel, memory,
+    pages::{Piece, pieces},
     real::Real,
-    workers::{Workers, Workspace},
+    workers::Workers,
 };
 use crate::{
     device::{DeviceError, Executable},
@@ -26,7 +27,7 @@ use super::program::BLOCK;
 /// A compiled plan. Everything that a run touches is allocated here, before it.
 pub struct CpuExecutable<R> {
     steps: Vec<Step<R>>,
-    buffers: Vec<Vec<R>>,
+    buffers: Vec<Piece<R>>,
     bound: HashMap<Var, (BufferId, usize)>,
     workers: Workers<R>,
     /// Steps that run only when what they read was written.
@@ -92,19 +93,17 @@ impl<R: Real> CpuExecutable<R> {
         let prepared = Prepared::new(plan, way)?;
         memory::required::<R>(plan, prepared.workspaces())?;
         let Prepared { steps, registers, scratch, shared } = prepared;
-        let mut buffers: Vec<Vec<R>> = plan.buffers.iter().map(|&len| vec![R::zero(); len]).collect();
+        let mut buffers = pieces::<R>(&plan.buffers)?;
         for (buffer, values) in &plan.literals {
             for (to, &value) in buffers[*buffer].iter_mut().zip(values.iter()) {
                 *to = R::of(value);
             }
         }
-        let registers = vec![vec![R::zero(); BLOCK]; registers];
-        let workspace = Workspace { registers, scratch: vec![R::zero(); scratch] };
         Ok(CpuExecutable {
             steps,
             buffers,
             bound: plan.bound.clone(),
-            workers: Workers::new(workspace, shared),
+            workers: Workers::new([registers, scratch, shared])?,
             prologue: plan.prologue,
             prologue_reads: plan.prologue_reads(),
             stale: true,
@@ -119,8 +118,11 @@ impl<R: Real> CpuExecutable<R> {
     }
 
     /// Replays the plan. Values that are not finite are carried along.
+    ///
+    /// # Errors
+    /// [`DeviceError::Failed`] if there is no memory for a thread that was not there when the plan was compiled.
     pub fn run(&mut self, iterations: usize) -> Result<(), DeviceError> {
-        self.workers.fit_pool();
+        self.workers.fit_pool()?;
         let crew = self.workers.crew();
         crew.lead(rayon::current_num_threads() - 1, || self.replay(iterations));
         Ok(())
@@ -149,8 +151,11 @@ impl<R: Real> CpuExecutable<R> {
     }
 
     /// One whole iteration, prologue included, and how long each step took.
-    pub fn run_timed(&mut self) -> Vec<Duration> {
-        self.workers.fit_pool();
+    ///
+    /// # Errors
+    /// [`DeviceError::Failed`] if there is no memory for a thread that was not there when the plan was compiled.
+    pub fn run_timed(&mut self) -> Result<Vec<Duration>, DeviceError> {
+        self.workers.fit_pool()?;
         self.stale = false;
         let mut times = Vec::with_capacity(self.steps.len());
         self.workers.crew().lead(rayon::current_num_threads() - 1, || {
@@ -160,7 +165,7 @@ impl<R: Real> CpuExecutable<R> {
                 times.push(started.elapsed());
             }
         });
-        times
+        Ok(times)
     }
 
     /// Reads an input, a state or a kept output, row-major.

@@ -29,6 +29,7 @@ mod map_reduce;
 mod matmul;
 mod memory;
 mod pad;
+mod pages;
 mod patches;
 mod prefetch;
 mod probe;

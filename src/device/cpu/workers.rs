@@ -5,44 +5,56 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::{crew::Crew, real::Real};
+use super::{
+    crew::Crew,
+    pages::{Piece, pieces},
+    program::BLOCK,
+    real::Real,
+};
+use crate::device::DeviceError;
 
 /// Estimated nanoseconds of a step below which waking another thread costs more than it saves.
 const PARALLEL_WORK: usize = 8_000;
 
 /// What one thread needs to run any step of a plan.
-#[derive(Clone, Default)]
 pub struct Workspace<R> {
     /// Values of a fused program, one block of elements each.
     pub registers: Vec<Vec<R>>,
     /// Packed operands and the like.
-    pub scratch: Vec<R>,
+    pub scratch: Piece<R>,
 }
 
 /// The workspaces of a plan, one a thread, allocated before the first run.
 pub struct Workers<R> {
     workspaces: Vec<Workspace<R>>,
     /// Memory of a step as a whole: partial sums, packed operands.
-    shared: Vec<R>,
+    shared: Piece<R>,
+    /// A workspace's registers, and elements of its scratch.
+    needs: [usize; 2],
     crew: Arc<Crew>,
 }
 
 impl<R: Real> Workers<R> {
-    pub fn new(workspace: Workspace<R>, shared: usize) -> Self {
-        let mut workers =
-            Workers { workspaces: vec![workspace], shared: vec![R::zero(); shared], crew: Arc::default() };
-        workers.fit_pool();
-        workers
+    /// So many registers and elements of scratch for each thread, and elements for a step as a whole.
+    pub fn new([registers, scratch, shared]: [usize; 3]) -> Result<Self, DeviceError> {
+        let shared = pieces(&[shared])?.remove(0);
+        let (workspaces, crew) = (Vec::new(), Arc::default());
+        let mut workers = Workers { workspaces, shared, needs: [registers, scratch], crew };
+        workers.fit_pool()?;
+        Ok(workers)
     }
 
     /// One workspace for every thread of the current pool. Allocates only where the pool is not the
     /// one that the plan was compiled in.
-    pub fn fit_pool(&mut self) {
-        let threads = rayon::current_num_threads();
-        if self.workspaces.len() < threads {
-            let first = self.workspaces[0].clone();
-            self.workspaces.resize(threads, first);
+    pub fn fit_pool(&mut self) -> Result<(), DeviceError> {
+        let [registers, scratch] = self.needs;
+        let missing = rayon::current_num_threads().saturating_sub(self.workspaces.len());
+        if missing > 0 {
+            let registers = vec![vec![R::zero(); BLOCK]; registers];
+            let of = |scratch| Workspace { registers: registers.clone(), scratch };
+            self.workspaces.extend(pieces(&vec![scratch; missing])?.into_iter().map(of));
         }
+        Ok(())
     }
 
     /// The threads to run with.
@@ -51,11 +63,11 @@ impl<R: Real> Workers<R> {
     }
 
     /// Lends the step's shared memory, so that it can be used beside the workspaces.
-    pub fn take_shared(&mut self) -> Vec<R> {
+    pub fn take_shared(&mut self) -> Piece<R> {
         std::mem::take(&mut self.shared)
     }
 
-    pub fn give_shared(&mut self, shared: Vec<R>) {
+    pub fn give_shared(&mut self, shared: Piece<R>) {
         self.shared = shared;
     }
 
