@@ -1,10 +1,9 @@
 //! Memory of a plan in one stretch, in large pages where the system has them.
 //!
 //! The matrices of a victim take megabytes, and a product goes through several of them at once: the processor's table
-//! of pages of 4 KiB is too short for that. In large pages an attack on ResNet-18 is a tenth faster.
+//! of pages of 4 KiB is too short for that (docs/performance.md has what large ones gain).
 
 use std::{
-    marker::PhantomData,
     ops::{Deref, DerefMut},
     sync::Arc,
 };
@@ -32,8 +31,7 @@ pub fn pieces<R: Real>(lens: &[usize]) -> Result<Vec<Piece<R>>, DeviceError> {
     let mut start = memory.as_mut_ptr();
     let memory = Arc::new(memory);
     let mut piece = |len: &usize| {
-        let piece =
-            Piece { start: start.cast(), len: *len, _memory: Some(memory.clone()), number: PhantomData };
+        let piece = Piece { start: start.cast(), len: *len, _memory: Some(memory.clone()) };
         start = start.wrapping_add(room(len));
         piece
     };
@@ -46,7 +44,6 @@ pub struct Piece<R> {
     len: usize,
     /// Lives as long as any of its pieces.
     _memory: Option<Arc<MmapMut>>,
-    number: PhantomData<R>,
 }
 
 // SAFETY: a piece owns its numbers as a vector does.
@@ -55,7 +52,7 @@ unsafe impl<R: Sync> Sync for Piece<R> {}
 
 impl<R> Default for Piece<R> {
     fn default() -> Self {
-        Piece { start: std::ptr::dangling_mut(), len: 0, _memory: None, number: PhantomData }
+        Piece { start: std::ptr::dangling_mut(), len: 0, _memory: None }
     }
 }
 
