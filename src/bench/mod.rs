@@ -7,6 +7,7 @@
 
 mod attack;
 mod case;
+mod in_turn;
 mod inputs;
 mod kernels;
 mod memory;
@@ -27,14 +28,15 @@ use crate::{
 
 pub use attack::Iteration;
 pub use case::{Case, CompiledCase, fused, square, transposed};
+pub use in_turn::{Series, in_turn};
 pub use inputs::Inputs;
 pub use kernels::{Bound, KernelMeasured, cases};
 pub use memory::peak_resident;
 pub use peaks::{Peaks, peaks};
 pub use plot::{csv, svg};
-pub use scaling::{Axis, Point, Rise, Sweep, rises, sweeps};
+pub use scaling::{Axis, Growth, Point, Step, Sweep, sweeps};
 pub use spread::{Spread, sample};
-pub use subject::{Measured, Subject, Work, standard};
+pub use subject::{Measured, Ready, Subject, Work, standard};
 pub use training::TrainingStep;
 
 #[derive(Debug, thiserror::Error)]

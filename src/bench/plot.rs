@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use plotters::prelude::*;
 
-use super::scaling::{Axis, Point};
+use super::scaling::{Axis, Growth, Point};
 
 const SIZE: (u32, u32) = (720, 440);
 
@@ -64,12 +64,12 @@ fn draw(axis: Axis, points: &[Point], text: &mut String) -> Result<(), Box<dyn s
 }
 
 /// Comma-separated, a line a point.
-pub fn csv<'a>(sweeps: impl IntoIterator<Item = (Axis, &'a [Point])>) -> String {
+pub fn csv(sweeps: &[Growth]) -> String {
     let mut text = String::from(
         "axis,value,rounds,architecture,options,batch,trials,median_s,lower_quartile_s,upper_quartile_s,per_trial_s,flops,\
          bytes,memory_bytes\n",
     );
-    for (axis, points) in sweeps {
+    for Growth { axis, points, .. } in sweeps {
         for Point { value, rounds, measured: m } in points {
             let totals = m.totals.unwrap_or_default();
             let _ = writeln!(

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{BenchError, Inputs, Measured, Subject, Work};
+use super::{
+    BenchError, Inputs, Measured, Ready, Series, Spread, Subject, Work, in_turn, spread::median_interval_95,
+};
 use crate::{attack::MAX_TRIALS, device::Device, federated::Request};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -40,17 +42,29 @@ impl Point {
     }
 }
 
-/// A place where a trial costs more among many than among few.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Rise {
+/// What a trial costs among more of them, by what it costs at the point before: a ratio in each round.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
     pub from: usize,
     pub to: usize,
-    /// Seconds per trial at `to` by those at `from`.
-    pub factor: f64,
+    pub median: f64,
+    /// 95 % interval of the median, by order statistics.
+    pub interval_95: [f64; 2],
+    /// Whether a trial costs more among more of them, beyond chance and by enough to matter.
+    pub rises: bool,
 }
 
-/// Less than this is no rise.
-const NOISE: f64 = 1.05;
+/// What one axis came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Growth {
+    pub axis: Axis,
+    pub points: Vec<Point>,
+    /// Of trials; more pictures in a trial, or wider layers, cost more.
+    pub steps: Vec<Step>,
+}
+
+/// Less than this is no rise: two plans of one program differ by as much, by where their memory lies.
+const SAME: f64 = 1.02;
 
 /// B from 1 to 64 and T from 1 to 256 for a victim, and ConvNet's width from 4 to 64.
 pub fn sweeps(victim: &Request) -> Vec<Sweep> {
@@ -83,75 +97,98 @@ impl Axis {
 }
 
 impl Sweep {
-    /// Measures every point for about `seconds`, calling `before` before each. More trials than an attack takes at once are
-    /// rounds, as there.
+    /// Measures all points in turn for about `seconds` each, saying how many turns are done and of how many. More trials
+    /// than an attack takes at once are rounds, as there.
     pub fn measure(
         &self,
         device: &dyn Device,
         seed: u64,
         seconds: f64,
-        before: &mut dyn FnMut(),
-    ) -> Result<Vec<Point>, BenchError> {
-        let mut points = vec![];
-        for (value, subject) in &self.subjects {
-            before();
-            let rounds = subject.trials.div_ceil(MAX_TRIALS);
-            let subject = Subject { trials: subject.trials.div_ceil(rounds), ..subject.clone() };
-            let inputs = Inputs::drawn(device, &subject, seed)?;
-            let measured = subject.measure(device, &inputs, seconds)?;
-            points.push(Point { value: *value, rounds, measured });
-        }
-        Ok(points)
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Growth, BenchError> {
+        let rounds = |subject: &Subject| subject.trials.div_ceil(MAX_TRIALS);
+        let at_once = |subject: &Subject| subject.trials.div_ceil(rounds(subject));
+        let subjects: Vec<Subject> =
+            self.subjects.iter().map(|(_, s)| Subject { trials: at_once(s), ..s.clone() }).collect();
+        let inputs: Vec<Inputs> =
+            subjects.iter().map(|s| Inputs::drawn(device, s, seed)).collect::<Result<_, _>>()?;
+        let mut ready: Vec<Ready> =
+            subjects.iter().zip(&inputs).map(|(s, i)| s.ready(device, i)).collect::<Result<_, _>>()?;
+        let run = &mut |thing: usize, iterations| ready[thing].run(iterations);
+        let series = in_turn(subjects.len(), seconds, run, progress)?;
+        let points =
+            self.subjects.iter().zip(&ready).zip(&series).map(|(((value, subject), ready), series)| Point {
+                value: *value,
+                rounds: rounds(subject),
+                measured: ready.measured(series.spread()),
+            });
+        let points: Vec<Point> = points.collect();
+        let steps = if self.axis == Axis::Trials { steps(&points, &series) } else { vec![] };
+        Ok(Growth { axis: self.axis, points, steps })
     }
 }
 
-/// Where the time per trial rises from one point to the next by more than the measurements differ among themselves.
-pub fn rises(points: &[Point]) -> Vec<Rise> {
-    let per_trial = |point: &Point, seconds: f64| seconds / point.measured.trials as f64;
-    points
-        .windows(2)
-        .filter_map(|pair| {
-            let [before, after] = pair else { return None };
-            let factor = after.measured.seconds_per_trial / before.measured.seconds_per_trial;
-            let apart = per_trial(after, after.measured.seconds.lower_quartile)
-                > per_trial(before, before.measured.seconds.upper_quartile);
-            (factor > NOISE && apart).then_some(Rise { from: before.value, to: after.value, factor })
-        })
-        .collect()
+/// From each point to the next.
+fn steps(points: &[Point], series: &[Series]) -> Vec<Step> {
+    let each = |i: usize, seconds: f64| seconds / points[i].measured.trials as f64;
+    let step = |i: usize| {
+        let pairs = series[i].seconds.iter().zip(&series[i + 1].seconds);
+        let ratios: Vec<f64> = pairs.map(|(&before, &after)| each(i + 1, after) / each(i, before)).collect();
+        let (interval_95, median) = (median_interval_95(&ratios), Spread::of(ratios, 1).median);
+        let rises = interval_95[0] > 1.0 && median > SAME;
+        Step { from: points[i].value, to: points[i + 1].value, median, interval_95, rises }
+    };
+    (1..points.len()).map(|i| step(i - 1)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::Spread;
 
-    fn point(trials: usize, seconds: &[f64]) -> Point {
-        let seconds = Spread::of(seconds.to_vec(), 1);
-        let measured = Measured {
-            work: Work::Attack,
-            architecture: "lenet-zhu".into(),
-            options: String::new(),
-            image: [3, 32, 32],
-            batch: 1,
-            trials,
-            seconds_per_trial: seconds.median / trials as f64,
-            seconds,
-            tape_seconds: None,
-            plan_seconds: 0.0,
-            compile_seconds: None,
-            totals: None,
-        };
-        Point { value: trials, rounds: 1, measured }
+    fn found(rows: &[(usize, &[f64])]) -> Vec<Step> {
+        let series: Vec<Series> =
+            rows.iter().map(|(_, seconds)| Series { seconds: seconds.to_vec(), iterations: 1 }).collect();
+        let points = rows.iter().zip(&series).map(|(&(trials, _), series)| {
+            let seconds = series.spread();
+            let measured = Measured {
+                work: Work::Attack,
+                architecture: "lenet-zhu".into(),
+                options: String::new(),
+                image: [3, 32, 32],
+                batch: 1,
+                trials,
+                seconds_per_trial: seconds.median / trials as f64,
+                seconds,
+                tape_seconds: None,
+                plan_seconds: 0.0,
+                compile_seconds: None,
+                totals: None,
+            };
+            Point { value: trials, rounds: 1, measured }
+        });
+        steps(&points.collect::<Vec<_>>(), &series)
     }
 
     #[test]
     fn a_trial_that_costs_more_among_many_is_found_and_noise_is_not() {
-        let steady = [point(1, &[1.0; 5]), point(2, &[1.8; 5]), point(4, &[3.7; 5])];
-        assert_eq!(rises(&steady), []);
-        let noisy = [point(1, &[0.9, 1.0, 1.0, 1.3, 1.4]), point(2, &[1.8, 2.0, 2.4, 2.6, 2.9])];
-        assert_eq!(rises(&noisy), []);
-        let risen = [point(8, &[4.0; 5]), point(16, &[12.0; 5])];
-        assert_eq!(rises(&risen), [Rise { from: 8, to: 16, factor: 1.5 }]);
+        let steady = found(&[(1, &[1.0; 7]), (2, &[1.8; 7]), (4, &[3.6; 7])]);
+        assert_eq!(steady.iter().map(|s| (s.from, s.to)).collect::<Vec<_>>(), [(1, 2), (2, 4)]);
+        assert_eq!((steady[0].median, steady[1].median), (0.9, 1.0));
+        assert!(!steady[0].rises && !steady[1].rises);
+
+        // Once a trial was cheaper.
+        let noisy = found(&[(1, &[1.0; 7]), (2, &[2.2, 2.2, 2.2, 1.9, 2.2, 2.2, 2.2])]);
+        assert!(noisy[0].median > 1.05 && !noisy[0].rises);
+
+        let risen = found(&[(8, &[4.0; 7]), (16, &[12.0; 7])]);
+        assert!(risen[0].rises && risen[0].median == 1.5);
+    }
+
+    #[test]
+    fn a_machine_that_slows_down_is_no_rise() {
+        let slower = [1.0, 1.0, 1.0, 1.5, 1.5, 1.5, 1.5];
+        let rows = found(&[(1, &slower), (2, &slower.map(|s| 2.0 * s))]);
+        assert_eq!((rows[0].median, rows[0].interval_95), (1.0, [1.0, 1.0]));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{BenchError, Inputs, Iteration, Spread, TrainingStep, sample};
 use crate::{
     device::Device,
     federated::Request,
-    nn::{Options, options::Stem},
+    nn::{Model, Options, options::Stem},
     plan::Totals,
 };
 
@@ -91,7 +91,27 @@ impl fmt::Display for Subject {
     }
 }
 
+/// What a subject runs, compiled.
+pub struct Ready<'a> {
+    subject: &'a Subject,
+    model: &'a Model,
+    running: Running<'a>,
+}
+
+enum Running<'a> {
+    Attack(Box<Iteration>),
+    Training(TrainingStep<'a>),
+}
+
 impl Subject {
+    pub fn ready<'a>(&'a self, device: &dyn Device, inputs: &'a Inputs) -> Result<Ready<'a>, BenchError> {
+        let running = match self.work {
+            Work::Attack => Running::Attack(Box::new(Iteration::new(device, inputs)?)),
+            Work::Training => Running::Training(TrainingStep::new(device, inputs)?),
+        };
+        Ok(Ready { subject: self, model: &inputs.victim.model, running })
+    }
+
     /// Measures for about `seconds`, after compilation and warm-up.
     pub fn measure(
         &self,
@@ -99,33 +119,42 @@ impl Subject {
         inputs: &Inputs,
         seconds: f64,
     ) -> Result<Measured, BenchError> {
-        let model = &inputs.victim.model;
-        let (spread, timing, totals) = match self.work {
-            Work::Attack => {
-                let mut iteration = Iteration::new(device, inputs)?;
-                let spread = sample(seconds, |n| iteration.run(n))?;
+        let mut ready = self.ready(device, inputs)?;
+        let spread = sample(seconds, |n| ready.run(n))?;
+        Ok(ready.measured(spread))
+    }
+}
+
+impl Ready<'_> {
+    /// Runs so many iterations and waits for the last.
+    pub fn run(&mut self, iterations: usize) -> Result<(), BenchError> {
+        match &mut self.running {
+            Running::Attack(iteration) => iteration.run(iterations),
+            Running::Training(step) => step.run(iterations),
+        }
+    }
+
+    pub fn measured(&self, seconds: Spread) -> Measured {
+        let (timing, totals) = match &self.running {
+            Running::Attack(iteration) => {
                 let [tape, plan, compile] = iteration.seconds;
-                (spread, (Some(tape), plan, Some(compile)), Some(iteration.totals()))
+                ((Some(tape), plan, Some(compile)), Some(iteration.totals()))
             }
-            Work::Training => {
-                let mut step = TrainingStep::new(device, inputs)?;
-                let spread = sample(seconds, |n| step.run(n))?;
-                (spread, (None, step.seconds, None), None)
-            }
+            Running::Training(step) => ((None, step.seconds, None), None),
         };
-        Ok(Measured {
-            work: self.work,
-            architecture: model.name.clone(),
-            options: model.options.to_string(),
-            image: model.image,
-            batch: self.batch,
-            trials: self.trials,
-            seconds_per_trial: spread.median / self.trials as f64,
-            seconds: spread,
+        Measured {
+            work: self.subject.work,
+            architecture: self.model.name.clone(),
+            options: self.model.options.to_string(),
+            image: self.model.image,
+            batch: self.subject.batch,
+            trials: self.subject.trials,
+            seconds_per_trial: seconds.median / self.subject.trials as f64,
+            seconds,
             tape_seconds: timing.0,
             plan_seconds: timing.1,
             compile_seconds: timing.2,
             totals,
-        })
+        }
     }
 }

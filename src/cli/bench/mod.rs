@@ -27,7 +27,11 @@ use report::Report;
                        plan_seconds, compile_seconds, totals]; peak_memory_bytes, resident, null where the system \
                        does not say. seconds {median, lower_quartile, upper_quartile, lowest, highest, samples, \
                        iterations} are of one iteration; totals {steps, flops, contraction_flops, bytes, memory} of \
-                       its plan. Planning a training step includes its graph and compilation.\n\nExamples:\n  \
+                       its plan. Planning a training step includes its graph and compilation. \
+                       With --scaling, whose points are measured in turn so that a machine that slows down meets all: \
+                       scaling [axis, points [value, rounds, and as an iteration], steps [from, to, median, \
+                       interval_95, rises]], a step being what a trial costs by what it cost among fewer, rises \
+                       where that is beyond chance and 2 %.\n\nExamples:\n  \
                        gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 --stem cifar --batch 1,4 \
                        --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling"
 )]

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::report::{self, Report};
 use crate::{
-    bench::{Axis, Point, Rise, csv, peak_resident, rises, svg, sweeps},
+    bench::{Axis, Growth, Point, Step, csv, peak_resident, svg, sweeps},
     cli::{print_json, print_line, progress::Progress},
     data::atomic,
     device::Device,
@@ -27,17 +27,10 @@ pub struct ScalingOptions {
 }
 
 #[derive(Serialize)]
-struct Measurements {
-    axis: Axis,
-    points: Vec<Point>,
-    rises: Vec<Rise>,
-}
-
-#[derive(Serialize)]
 struct ScalingReport {
     #[serde(flatten)]
     about: Report,
-    scaling: Vec<Measurements>,
+    scaling: Vec<Growth>,
 }
 
 impl ScalingOptions {
@@ -53,20 +46,12 @@ impl ScalingOptions {
             fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
         }
         let sweeps = sweeps(victim);
-        let all: usize = sweeps.iter().map(|sweep| sweep.subjects.len()).sum();
-        let bar = Progress::counting("measuring");
-        let mut done = 0;
         let mut scaling = vec![];
         for sweep in &sweeps {
-            let points = sweep.measure(device, seed, about.seconds(), &mut || {
-                bar.count(done, all);
-                done += 1;
-            })?;
-            // More pictures in a trial, or wider layers, cost more.
-            let rises = if sweep.axis == Axis::Trials { rises(&points) } else { vec![] };
-            scaling.push(Measurements { axis: sweep.axis, points, rises });
+            let bar = Progress::counting(sweep.axis.name());
+            scaling.push(sweep.measure(device, seed, about.seconds(), &mut |done, of| bar.count(done, of))?);
+            bar.finish();
         }
-        bar.finish();
         self.write(&scaling)?;
         if json {
             about.peak_memory_bytes = peak_resident();
@@ -76,11 +61,10 @@ impl ScalingOptions {
         scaling.iter().try_for_each(print)
     }
 
-    fn write(&self, scaling: &[Measurements]) -> anyhow::Result<()> {
+    fn write(&self, scaling: &[Growth]) -> anyhow::Result<()> {
         let Some(out) = &self.out else { return Ok(()) };
-        let rows = scaling.iter().map(|m| (m.axis, m.points.as_slice()));
-        atomic::write_bytes(&out.join("scaling.csv"), csv(rows).as_bytes())?;
-        for Measurements { axis, points, .. } in scaling {
+        atomic::write_bytes(&out.join("scaling.csv"), csv(scaling).as_bytes())?;
+        for Growth { axis, points, .. } in scaling {
             let picture = svg(*axis, points).map_err(anyhow::Error::msg)?;
             atomic::write_bytes(&out.join(format!("{}.svg", axis.name())), picture.as_bytes())?;
         }
@@ -88,32 +72,38 @@ impl ScalingOptions {
     }
 }
 
-fn print(measurements: &Measurements) -> anyhow::Result<()> {
-    let Measurements { axis, points, rises } = measurements;
+fn print(growth: &Growth) -> anyhow::Result<()> {
+    let Growth { axis, points, steps } = growth;
+    let trials = *axis == Axis::Trials;
     print_line(format!(
-        "\n{:<8} {:<20} {:>10} {:>10} {:>12}",
+        "\n{:<8} {:<20} {:>10} {:>10} {:>12}{}",
         axis.name(),
         "victim",
         "median",
         "each",
-        "memory"
+        "memory",
+        if trials { "  a trial's cost by the row before's" } else { "" }
     ))?;
     for point in points {
         let Point { value, rounds, measured } = point;
         let memory = measured.totals.map_or(0, |totals| totals.memory) as f64 / 1e6;
+        let step = steps.iter().find(|step| step.to == *value);
+        let step = step.map_or(String::new(), |Step { median, interval_95: [low, high], .. }| {
+            format!("  {median:.3} [{low:.3}, {high:.3}]")
+        });
         print_line(format!(
-            "{value:<8} {:<20} {:>10} {:>10} {memory:>9.1} MB{}",
+            "{value:<8} {:<20} {:>10} {:>10} {memory:>9.1} MB{step}{}",
             measured.architecture,
             report::time(point.seconds()),
             report::time(measured.seconds.median / (measured.batch * measured.trials) as f64),
             if *rounds > 1 { format!(", {rounds} rounds of {}", measured.trials) } else { String::new() }
         ))?;
     }
-    for Rise { from, to, factor } in rises {
-        let percent = 100.0 * (factor - 1.0);
+    for Step { from, to, median, .. } in steps.iter().filter(|step| step.rises) {
+        let percent = 100.0 * (median - 1.0);
         print_line(format!("a trial costs {percent:.0} % more among {to} than among {from}"))?;
     }
-    if *axis == Axis::Trials && rises.is_empty() {
+    if trials && !steps.iter().any(|step| step.rises) {
         print_line("no step where a trial costs more among more trials")?;
     }
     Ok(())
