@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
+    device::DeviceChoice,
     misuse,
     model_options::{Known, ModelOptions},
     options::{MAX_BATCH, check_batch},
@@ -50,9 +51,13 @@ pub struct PlanCommand {
     /// A step of training (SGD with momentum, batch norm in train mode) in place of an attack's iteration
     #[arg(long)]
     training: bool,
-    /// Run so many iterations on the CPU, with numbers drawn from N(0,0.01), and print how long each step took
+    /// Run so many iterations with numbers drawn from N(0,0.01), and print how long each step took: by the GPU's own
+    /// clock where it has one
     #[arg(long, value_name = "N")]
     time: Option<usize>,
+    /// Where to time
+    #[arg(long, value_enum, default_value = "auto", requires = "time")]
+    device: DeviceChoice,
     /// Write every shader that a GPU might run for this plan into this folder, for tools that look at them
     #[arg(long, value_name = "DIR")]
     shaders: Option<PathBuf>,
@@ -74,7 +79,7 @@ impl PlanCommand {
         }
         match self.time {
             None => print_line(plan.dump().trim_end()),
-            Some(runs) => print_line(timed(&plan, runs)?.trim_end()),
+            Some(runs) => print_line(timed(&*self.device.open()?, &plan, runs)?.trim_end()),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{
     Device, DeviceError, DeviceInfo, Executable,
     probe::{Limit, Probe},
+    profile::Profile,
 };
 use crate::plan::Plan;
 
@@ -42,6 +43,11 @@ impl<D: Device> Device for Limited<D> {
         self.device.info()
     }
 
+    fn profile(&self, plan: &Plan, iterations: usize) -> Result<Profile, DeviceError> {
+        self.required(plan)?;
+        self.device.profile(plan, iterations)
+    }
+
     fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
         self.device.probe(limit)
     }
@@ -58,6 +64,10 @@ impl Device for Box<dyn Device> {
 
     fn info(&self) -> DeviceInfo {
         (**self).info()
+    }
+
+    fn profile(&self, plan: &Plan, iterations: usize) -> Result<Profile, DeviceError> {
+        (**self).profile(plan, iterations)
     }
 
     fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {

@@ -6,9 +6,11 @@ pub mod gpu;
 pub mod host;
 pub mod limited;
 pub mod probe;
+pub mod profile;
 
 use crate::{plan::Plan, tape::Var};
 use probe::{Limit, Probe};
+use profile::Profile;
 
 /// A place that can run plans.
 pub trait Device: Send + Sync {
@@ -20,6 +22,8 @@ pub trait Device: Send + Sync {
     /// [`DeviceError::TooLarge`] if the device does not have them, or cannot bind so large a buffer.
     fn required(&self, plan: &Plan) -> Result<u64, DeviceError>;
     fn info(&self) -> DeviceInfo;
+    /// How long each step of the plan takes, over so many iterations with numbers drawn from N(0,0.01).
+    fn profile(&self, plan: &Plan, iterations: usize) -> Result<Profile, DeviceError>;
     /// Work that this limit alone holds up, to measure it by.
     fn probe(&self, limit: Limit) -> Result<Probe, DeviceError>;
 }

@@ -163,9 +163,16 @@ fn plan_prints_steps_and_totals() {
 
 #[test]
 fn plan_prints_a_step_of_training() {
-    let text = succeed("plan --arch convnet4 --batch 3 --training --time 2");
-    assert!(text.contains("conv2d_grad_weight") && text.contains("T=1 B=3") && text.contains("µs"), "{text}");
-    assert!(text.contains("unfused pointwise chains: 0"), "{text}");
+    for device in ["cpu", "gpu"] {
+        let text = succeed(&format!("plan --arch convnet4 --batch 3 --training --time 2 --device {device}"));
+        assert!(text.contains("conv2d_grad_weight") && text.contains("T=1 B=3"), "{text}");
+        assert!(text.contains("unfused pointwise chains: 0"), "{text}");
+        let timed = text.lines().filter(|line| line.contains(" µs  ")).count();
+        let of_kind =
+            |line: &str| line.split(" steps ").next()?.split_whitespace().last()?.parse::<usize>().ok();
+        let steps: usize = text.lines().filter(|line| line.contains("GFLOP/s")).filter_map(of_kind).sum();
+        assert!(steps > 0 && timed == steps, "{timed} {steps} {text}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use gia_gpu::{
         Device, DeviceError, DeviceInfo, Executable,
         cpu::Cpu,
         probe::{Limit, Probe},
+        profile::Profile,
     },
     plan::Plan,
 };
@@ -30,6 +31,10 @@ impl Device for Watched {
 
     fn required(&self, plan: &Plan) -> Result<u64, DeviceError> {
         Cpu::<f32>::new().required(plan)
+    }
+
+    fn profile(&self, plan: &Plan, iterations: usize) -> Result<Profile, DeviceError> {
+        Cpu::<f32>::new().profile(plan, iterations)
     }
 
     fn info(&self) -> DeviceInfo {

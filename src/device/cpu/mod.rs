@@ -59,6 +59,7 @@ pub use real::Real;
 use super::{
     Device, DeviceError, DeviceInfo, Executable,
     probe::{Limit, Probe},
+    profile::{self, Profile},
 };
 use crate::plan::Plan;
 
@@ -106,6 +107,12 @@ impl<R: Real> Device for Cpu<R> {
             driver: String::new(),
             software: false,
         }
+    }
+
+    fn profile(&self, plan: &Plan, iterations: usize) -> Result<Profile, DeviceError> {
+        let mut executable = self.compile_typed(plan)?;
+        profile::fill(plan, &mut executable)?;
+        Profile::of(plan.clone(), iterations, || executable.run_timed())
     }
 
     fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {

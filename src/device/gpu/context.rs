@@ -21,13 +21,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// `timed`: steps will be timed. `folder`: compiled pipelines are kept there.
-    pub fn open(
-        adapter: &Adapter,
-        options: &GpuOptions,
-        timed: bool,
-        folder: Option<&Path>,
-    ) -> Result<Self, DeviceError> {
+    /// `folder`: compiled pipelines are kept there.
+    pub fn open(adapter: &Adapter, options: &GpuOptions, folder: Option<&Path>) -> Result<Self, DeviceError> {
         let offered = adapter.limits();
         let limits = Limits {
             max_buffer_size: offered.max_buffer_size,
@@ -37,7 +32,7 @@ impl Context {
         let wanted = [
             (Features::SUBGROUP, options.subgroups),
             (Features::SHADER_F16, options.half_tiles),
-            (Features::TIMESTAMP_QUERY, timed),
+            (Features::TIMESTAMP_QUERY, true),
             (Features::PIPELINE_CACHE, folder.is_some()),
         ];
         let wanted = wanted.into_iter().filter(|&(_, wanted)| wanted);

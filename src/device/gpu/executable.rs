@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     ops::Range,
     sync::Arc,
+    time::Duration,
 };
 
 use wgpu::{
@@ -11,7 +12,7 @@ use wgpu::{
     ComputePipeline, SubmissionIndex,
 };
 
-use super::{context::Context, launch::Launch, memory::Memory, pace::Pace};
+use super::{clock::Clock, context::Context, launch::Launch, memory::Memory, pace::Pace};
 use crate::{
     device::{DeviceError, Executable},
     plan::{Plan, kernel::BufferId},
@@ -20,12 +21,16 @@ use crate::{
 
 /// Bytes that are read back at a time.
 const STAGING: u64 = 16 << 20;
+/// Steps that are timed in one submission.
+const TIMED: usize = 32;
 
 pub struct GpuExecutable {
     context: Arc<Context>,
     memory: Memory,
     /// The prologue's, then those of one iteration.
     dispatches: Vec<Dispatch>,
+    /// The dispatches of each step.
+    steps: Vec<Range<usize>>,
     /// Dispatches that run only when what they read was written.
     prologue: usize,
     prologue_reads: HashSet<BufferId>,
@@ -44,16 +49,19 @@ struct Dispatch {
 }
 
 impl GpuExecutable {
-    /// Of a plan that was checked, and its launches; the first `prologue` of them are the prologue's.
+    /// Of a plan that was checked, and the launches of each step.
     pub fn new(
         context: Arc<Context>,
         plan: &Plan,
-        mut launches: Vec<Launch>,
-        prologue: usize,
+        each: impl IntoIterator<Item = Vec<Launch>>,
     ) -> Result<Self, DeviceError> {
-        let is_needed = |launch: &Launch| launch.groups.iter().all(|&n| n > 0);
-        let prologue = launches[..prologue].iter().filter(|launch| is_needed(launch)).count();
-        launches.retain(is_needed);
+        let (mut launches, mut steps) = (vec![], vec![]);
+        for of_step in each {
+            let first = launches.len();
+            launches.extend(of_step.into_iter().filter(|launch| launch.groups.iter().all(|&n| n > 0)));
+            steps.push(first..launches.len());
+        }
+        let prologue = steps[..plan.prologue].last().map_or(0, |range| range.end);
         let memory = Memory::new(&context, plan, &launches)?;
         let dispatches = launches
             .iter()
@@ -73,6 +81,7 @@ impl GpuExecutable {
             context,
             memory,
             dispatches,
+            steps,
             prologue,
             prologue_reads: plan.prologue_reads(),
             stale: true,
@@ -110,6 +119,21 @@ impl GpuExecutable {
         encode(dispatches, &mut pass, from, to);
         drop(pass);
         self.context.queue.submit([encoder.finish()])
+    }
+
+    /// One whole iteration, prologue included, and how long each step took.
+    pub fn run_timed(&mut self) -> Result<Vec<Duration>, DeviceError> {
+        self.stale = false;
+        let clock = Clock::new(&self.context, TIMED)?;
+        let mut times = Vec::with_capacity(self.steps.len());
+        for steps in self.steps.chunks(TIMED) {
+            let encode = |pass: &mut ComputePass, step: usize| {
+                let Range { start, end } = steps[step];
+                self.encode(pass, start, end);
+            };
+            times.extend(clock.times(steps.len(), &encode)?);
+        }
+        Ok(times)
     }
 
     /// Dispatches of one replay.

@@ -5,6 +5,7 @@ use crate::{device::DeviceError, plan::kernel::BufferId};
 /// Most workgroups along one dimension of a dispatch.
 const MAX_GROUPS: usize = 65_535;
 
+#[derive(Clone)]
 pub struct Launch {
     /// Name of the kernel's file.
     pub kernel: &'static str,

@@ -4,6 +4,7 @@
 //! its dispatch size. Everything they need is made when a plan is compiled; a replay only encodes.
 
 mod adapter;
+mod clock;
 mod context;
 mod executable;
 mod kernels;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use super::{
     Device, DeviceError, DeviceInfo, Executable,
     probe::{Limit, Probe},
+    profile::{self, Profile},
 };
 use crate::plan::{Plan, kernel::Step};
 use context::Context;
@@ -70,7 +72,7 @@ impl Gpu {
         };
         // A software driver leaves nothing on the disk unless it is told to act like any other.
         let folder = options.cache.as_deref().filter(|_| !software || options.tuning == Tuning::Forced);
-        let context = Context::open(&adapter, &options, measured, folder)?;
+        let context = Context::open(&adapter, &options, folder)?;
         let style = Style {
             tile: if let Tuning::Only(tile) = options.tuning { Some(tile) } else { None },
             subgroups: context.device.features().contains(wgpu::Features::SUBGROUP) && options.subgroups,
@@ -103,19 +105,28 @@ impl Gpu {
         Ok(shaders)
     }
 
-    /// Everything that a plan dispatches, in order, and how much of it is the prologue's.
-    fn launches(plan: &Plan, style: impl Fn(&Step) -> Style) -> Result<(Vec<Launch>, usize), DeviceError> {
-        let (mut launches, mut prologue) = (Vec::new(), 0);
-        for (at, step) in plan.steps.iter().enumerate() {
-            launches.extend(kernels::launches(step, &style(step)).map_err(|error| match error {
+    /// Everything that each step of a plan dispatches, in order.
+    fn launches(plan: &Plan, style: impl Fn(&Step) -> Style) -> Result<Vec<Vec<Launch>>, DeviceError> {
+        let of_step = |(at, step): (usize, &Step)| {
+            kernels::launches(step, &style(step)).map_err(|error| match error {
                 DeviceError::Failed(why) => DeviceError::Failed(format!("step {at}, {}: {why}", step.name())),
                 other => other,
-            })?);
-            if at < plan.prologue {
-                prologue = launches.len();
-            }
+            })
+        };
+        plan.steps.iter().enumerate().map(of_step).collect()
+    }
+
+    /// Of a plan whose sums are apart.
+    fn executable(&self, plan: &Plan) -> Result<GpuExecutable, DeviceError> {
+        super::cpu::check(plan)?;
+        let tuned = |step: &Step| Style { tile: self.tile(plan, step), ..self.style };
+        let launches = Gpu::launches(plan, tuned)?;
+        if let Some(tuner) = &self.tuner {
+            tuner.save();
         }
-        Ok((launches, prologue))
+        let executable = GpuExecutable::new(self.context.clone(), plan, launches)?;
+        self.context.pipelines.save();
+        Ok(executable)
     }
 
     /// The tile of a contraction; none is the fixed rule's.
@@ -147,26 +158,24 @@ impl Gpu {
 
 impl Device for Gpu {
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError> {
-        let plan = &plan.with_sums_apart();
-        super::cpu::check(plan)?;
-        let tuned = |step: &Step| Style { tile: self.tile(plan, step), ..self.style };
-        let (launches, prologue) = Gpu::launches(plan, tuned)?;
-        if let Some(tuner) = &self.tuner {
-            tuner.save();
-        }
-        let executable = GpuExecutable::new(self.context.clone(), plan, launches, prologue)?;
-        self.context.pipelines.save();
-        Ok(Box::new(executable))
+        Ok(Box::new(self.executable(&plan.with_sums_apart())?))
     }
 
     fn required(&self, plan: &Plan) -> Result<u64, DeviceError> {
         let plan = plan.with_sums_apart();
         // The tile changes nothing about memory.
-        memory::required(&self.context, &plan, &Gpu::launches(&plan, |_| self.style)?.0)
+        memory::required(&self.context, &plan, &Gpu::launches(&plan, |_| self.style)?.concat())
     }
 
     fn info(&self) -> DeviceInfo {
         self.context.info.clone()
+    }
+
+    fn profile(&self, plan: &Plan, iterations: usize) -> Result<Profile, DeviceError> {
+        let plan = plan.with_sums_apart();
+        let mut executable = self.executable(&plan)?;
+        profile::fill(&plan, &mut executable)?;
+        Profile::of(plan, iterations, || executable.run_timed())
     }
 
     fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {

@@ -24,7 +24,7 @@ pub fn probe(context: Arc<Context>, limit: Limit) -> Result<Probe, DeviceError> 
     let (launch, amount, buffers) = prepare(limit, context.limits.max_storage_buffer_binding_size)?;
     let wait = Var::from_index(WAIT);
     let plan = Plan { buffers, bound: HashMap::from([(wait, (WAIT, 1))]), ..Plan::default() };
-    let executable = Box::new(GpuExecutable::new(context, &plan, vec![launch], 0)?);
+    let executable = Box::new(GpuExecutable::new(context, &plan, [vec![launch]])?);
     Ok(Probe { limit, amount, executable, wait })
 }
 
