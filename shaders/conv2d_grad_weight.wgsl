@@ -65,33 +65,56 @@ fn main(
     let step = count_to(DEPTH, out_height, out_width);
 
     var c = Sums();
-    for (var k = begin; k < end; k += DEPTH) {
-        let inside = EXACT || k + at_k < end;
-        let at_g = base_g + pixel.outer * p.outputs * area + pixel.middle * p.out_width + pixel.inner;
+//repeat l {{LOADS_A}}
+    var a{{l}}: Slice;
+//end
+//repeat l {{LOADS_B}}
+    var b{{l}}: Slice;
+//end
+    for (var k = begin; ; k += DEPTH) {
+        if (k < end) {
+            let inside = EXACT || k + at_k < end;
+            let at_g = base_g + pixel.outer * p.outputs * area + pixel.middle * p.out_width + pixel.inner;
+//repeat l {{LOADS_A}}
+            if (SLOTS_A % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_A) {
+                let row = place.row + 4u * (lane / DEPTH + {{l}}u * (THREADS / DEPTH));
+                let at = select(vec4u(0u), four_below(row, p.grid.m) * area + vec4u(at_g), inside);
+                a{{l}} = before(vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), k + at_k, end);
+            }
+//end
+            let picture = base_x + pixel.outer * p.channels * p.height * p.width;
+            let h = pixel.middle * p.stride_h;
+            let w = pixel.inner * p.stride_w;
+//repeat l {{LOADS_B}}
+            if (SLOTS_B % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_B) {
+                let col = 4u * (lane / DEPTH + {{l}}u * (THREADS / DEPTH));
+                b{{l}} = Slice(vec4f(
+                    load_x(picture, h, w, inside, columns[col]),
+                    load_x(picture, h, w, inside, columns[col + 1u]),
+                    load_x(picture, h, w, inside, columns[col + 2u]),
+                    load_x(picture, h, w, inside, columns[col + 3u]),
+                ));
+            }
+//end
+            pixel = advance(pixel, step, out_height, out_width);
+        }
+        if (k > begin) {
+            c = multiply_tiles(c, thread.y, thread.x);
+        }
+        if (k >= end) {
+            break;
+        }
+        workgroupBarrier();
 //repeat l {{LOADS_A}}
         if (SLOTS_A % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_A) {
-            let four = lane / DEPTH + {{l}}u * (THREADS / DEPTH);
-            let at = select(vec4u(0u), four_below(place.row + 4u * four, p.grid.m) * area + vec4u(at_g), inside);
-            tile_a[at_k * PITCH_A + four] = before(vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), k + at_k, end);
+            tile_a[at_k * PITCH_A + lane / DEPTH + {{l}}u * (THREADS / DEPTH)] = a{{l}};
         }
 //end
-        let picture = base_x + pixel.outer * p.channels * p.height * p.width;
-        let h = pixel.middle * p.stride_h;
-        let w = pixel.inner * p.stride_w;
 //repeat l {{LOADS_B}}
         if (SLOTS_B % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_B) {
-            let four = lane / DEPTH + {{l}}u * (THREADS / DEPTH);
-            tile_b[at_k * PITCH_B + four] = Slice(vec4f(
-                load_x(picture, h, w, inside, columns[4u * four]),
-                load_x(picture, h, w, inside, columns[4u * four + 1u]),
-                load_x(picture, h, w, inside, columns[4u * four + 2u]),
-                load_x(picture, h, w, inside, columns[4u * four + 3u]),
-            ));
+            tile_b[at_k * PITCH_B + lane / DEPTH + {{l}}u * (THREADS / DEPTH)] = b{{l}};
         }
 //end
-        pixel = advance(pixel, step, out_height, out_width);
-        workgroupBarrier();
-        c = multiply_tiles(c, thread.y, thread.x);
         workgroupBarrier();
     }
 

@@ -22,8 +22,11 @@ const COLS: usize = 128;
 const ROWS: usize = 96;
 /// Columns up to which the weights are packed as they lie: turning them round would cost more than the products.
 const FEW_COLS: usize = 64;
-/// Patch elements of a task with few columns.
-const FEW_COLS_ROWS: usize = 512;
+/// Patch elements of a task with few columns, at most: so many lie together in every row of the weights, which memory
+/// likes long.
+const FEW_COLS_ROWS: usize = 1152;
+/// Tasks a thread that channels are left for.
+const TASKS: usize = 2;
 /// Elements of a task's columns, at most unless one channel needs more.
 const COLUMNS: usize = 1 << 17;
 
@@ -45,7 +48,9 @@ impl Conv2dGradInput {
         let images = (COLS / sizes.positions.max(1)).clamp(1, sizes.images.max(1));
         let rows = if images * sizes.positions <= FEW_COLS { FEW_COLS_ROWS } else { ROWS };
         let rows = rows.min(COLUMNS / (images * sizes.positions).max(1));
-        let channels = (rows / taps).clamp(1, (spec.channels / spec.groups).max(1));
+        let others = (sizes.trials * spec.groups * sizes.images.div_ceil(images)).max(1);
+        let channel_tasks = (TASKS * rayon::current_num_threads()).div_ceil(others);
+        let channels = (rows / taps).min((spec.channels / spec.groups).div_ceil(channel_tasks)).max(1);
         let way = Chosen::new(kernel, Derivative::Input, way);
         Conv2dGradInput { sizes, images, channels, way }
     }

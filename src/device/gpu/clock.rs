@@ -57,7 +57,7 @@ impl<'a> Clock<'a> {
         parts: usize,
         encode: &dyn Fn(&mut ComputePass, usize),
     ) -> Result<Vec<Duration>, DeviceError> {
-        let Some(stamps) = &self.stamps else { return self.from_outside(parts, encode) };
+        let Some(stamps) = &self.stamps else { return self.by_the_host(parts, encode) };
         let mut encoder = self.encoder();
         for part in 0..parts {
             let timestamp_writes = ComputePassTimestampWrites {
@@ -79,11 +79,11 @@ impl<'a> Clock<'a> {
             ticks.map(|ticks| Duration::from_nanos((ticks as f64 * period) as u64)).collect::<Vec<_>>()
         })?;
         // A driver's clock may stand still.
-        if times.iter().all(Duration::is_zero) { self.from_outside(parts, encode) } else { Ok(times) }
+        if times.iter().all(Duration::is_zero) { self.by_the_host(parts, encode) } else { Ok(times) }
     }
 
     /// Each part in a submission that the host waits for.
-    fn from_outside(
+    fn by_the_host(
         &self,
         parts: usize,
         encode: &dyn Fn(&mut ComputePass, usize),

@@ -115,9 +115,11 @@ struct Cut {
 impl Cut {
     fn new(outputs: usize, length: usize, along_kept: bool, may_split: bool) -> Self {
         let lanes = match along_kept {
-            // At least 32 neighbouring outputs, to read whole cache lines; more if there are plenty.
+            // At least 32 neighbouring outputs, to read whole cache lines, or 8, which is a sector, where more workgroups are
+            // to be had in no other way; more if there are plenty.
             true => {
-                let fewest = outputs.next_power_of_two().clamp(1, 32);
+                let line = if may_split || outputs / 32 >= BUSY { 32 } else { 8 };
+                let fewest = outputs.next_power_of_two().clamp(1, line);
                 let plenty = (outputs / BUSY).clamp(1, WORKGROUP);
                 let neighbours = fewest.max((plenty + 1).next_power_of_two() / 2);
                 (WORKGROUP / neighbours).min(length.next_power_of_two())

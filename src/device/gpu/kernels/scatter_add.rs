@@ -3,7 +3,7 @@
 use super::{
     super::launch::{Launch, Slot, fold, words},
     Style,
-    split::{self, split},
+    split::{self, Whole, split},
 };
 use crate::{device::DeviceError, plan::kernel::GatherKernel};
 
@@ -24,7 +24,8 @@ pub fn launches(
         return Err(DeviceError::Failed(format!("{rows} rows are more than an f32 can tell apart")));
     }
     let size = rows * width;
-    let (splits, chunk) = split(size.div_ceil(256), count, SHORTEST, size);
+    let (splits, chunk) =
+        split(Whole { workgroups: size.div_ceil(256), invocations: 256 }, count, SHORTEST, size);
     let groups = fold((size * splits).div_ceil(256))?;
     let params = words([size, groups[0] as usize, width, count, splits, chunk])?;
     let launch = |write| Launch {

@@ -8,13 +8,27 @@ use crate::{device::DeviceError, tape::op::Reduce};
 
 /// Most terms that one invocation adds up: well under the trips it may make, fetches included.
 const LONGEST: usize = 32_768;
+/// Times the shortest worth splitting, a sum that is split for the sake of small workgroups.
+const LONG: usize = 4;
+/// Invocations of the largest workgroups.
+const WORKGROUP: usize = 256;
 /// Partial results in all, in elements.
 const PARTIALS: usize = 1 << 24;
 
-/// Splits of a sum of `len` terms, none shorter than `shortest`, and the length of one; `workgroups` would run
-/// without, for a result of `out_len` elements.
-pub fn split(workgroups: usize, len: usize, shortest: usize, out_len: usize) -> (usize, usize) {
-    let worthwhile = BUSY.div_ceil(workgroups.max(1)).min(len / shortest).min(PARTIALS / out_len.max(1));
+/// Workgroups that would run without splits, and the invocations of each.
+#[derive(Clone, Copy)]
+pub struct Whole {
+    pub workgroups: usize,
+    pub invocations: usize,
+}
+
+/// Splits of a sum of `len` terms, none shorter than `shortest`, and the length of one, for a result of `out_len`
+/// elements. Small workgroups leave a large GPU idle even where there are many, but only long sums pay for joining more.
+pub fn split(whole: Whole, len: usize, shortest: usize, out_len: usize) -> (usize, usize) {
+    let Whole { workgroups, invocations } = whole;
+    let busy = |workgroups: usize| BUSY.div_ceil(workgroups.max(1));
+    let filled = busy(workgroups * invocations / WORKGROUP).min(len / (LONG * shortest));
+    let worthwhile = busy(workgroups).min(len / shortest).max(filled).min(PARTIALS / out_len.max(1));
     let splits = worthwhile.max(len.div_ceil(LONGEST)).max(1);
     let chunk = len.div_ceil(splits).max(1);
     (len.div_ceil(chunk).max(1), chunk)

@@ -3,7 +3,7 @@
 use super::{
     super::launch::{Launch, Slot, fold, words},
     Style,
-    split::{self, split},
+    split::{self, Whole, split},
     text,
     tile::{DEPTH, Extent, Tile},
 };
@@ -37,7 +37,8 @@ impl Tiling {
         let tile = style.tile.unwrap_or(rule);
         // By the rule's tile whatever the tile: splits decide the order of additions.
         let [rule_m, rule_n] = rule.cover(extent);
-        let (splits, chunk) = split(rule_m * rule_n * batch, k, 4 * DEPTH, out_len);
+        let whole = Whole { workgroups: rule_m * rule_n * batch, invocations: rule.invocations() };
+        let (splits, chunk) = split(whole, k, 4 * DEPTH, out_len);
         let chunk = chunk.next_multiple_of(DEPTH).max(DEPTH);
         let splits = if splits == 1 { 1 } else { k.div_ceil(chunk) };
         let tiles = tile.cover(extent);
@@ -49,7 +50,7 @@ impl Tiling {
 
     /// One workgroup for each result, its 256 invocations striding through the contraction.
     pub fn one_result_each(k: usize, out_len: usize, style: &Style) -> Result<Self, DeviceError> {
-        let (splits, chunk) = split(out_len, k, 256 * 8, out_len);
+        let (splits, chunk) = split(Whole { workgroups: out_len, invocations: 256 }, k, 256 * 8, out_len);
         let count = out_len * splits;
         let (groups, tile) = (fold(count)?, Tile { rows: 1, cols: 1, bands: 1 });
         Ok(Tiling { tile, splits, exact: false, tiles: [1, 1], chunk, groups, count, out_len, style: *style })
