@@ -1,5 +1,6 @@
 // dw[t,o,c,u,v] = Σ_{b,i,j} g[t,b,o,i,j]·x[t,b,c, i·sh + u·dh − ph, j·sw + v·dw − pw]
 // as an implicit matrix product per trial and group: rows o (O/G), columns (c,u,v), contraction (b,i,j).
+// The next slices are fetched into registers while those before, which lie in the tiles, are multiplied.
 // Uses parts/grid.wgsl, parts/tile.wgsl, parts/sums*.wgsl, parts/counter.wgsl and parts/conv.wgsl.
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)
