@@ -49,6 +49,38 @@ fn json_holds_the_documented_fields() {
 }
 
 #[test]
+fn scaling_has_every_point_of_three_axes_and_every_step_of_trials() {
+    let out = folder();
+    let options = "bench --device cpu --arch mlp --hidden 8 --scaling --seconds 1e-3 --json";
+    let text = succeed(&format!("{options} --out {}", out.path().display()));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let axes = report["scaling"].as_array().unwrap();
+    let values = |axis: &Value| -> Vec<u64> {
+        axis["points"].as_array().unwrap().iter().map(|point| point["value"].as_u64().unwrap()).collect()
+    };
+    let names: Vec<&str> = axes.iter().map(|axis| axis["axis"].as_str().unwrap()).collect();
+    assert_eq!(names, ["batch", "trials", "width"]);
+    assert_eq!(values(&axes[0]), [1, 2, 4, 8, 16, 32, 64]);
+    assert_eq!(values(&axes[1]), [1, 2, 4, 8, 16, 32, 64, 128, 256]);
+    assert_eq!(values(&axes[2]), [4, 8, 16, 32, 64]);
+    for axis in axes {
+        let steps = axis["steps"].as_array().unwrap();
+        let ends: Vec<[u64; 2]> =
+            steps.iter().map(|step| ["from", "to"].map(|end| step[end].as_u64().unwrap())).collect();
+        let expected = values(axis).windows(2).map(|pair| [pair[0], pair[1]]).collect();
+        assert_eq!(ends, if axis["axis"] == "trials" { expected } else { vec![] });
+        for step in steps {
+            let [low, high] = [0, 1].map(|side| number(&step["interval_95"][side]));
+            assert!((low..=high).contains(&number(&step["median"])) && step["rises"].is_boolean(), "{step}");
+        }
+        let picture = fs::read_to_string(out.path().join(format!("{}.svg", axis["axis"].as_str().unwrap())));
+        assert!(picture.unwrap().contains("<svg"));
+    }
+    let table = fs::read_to_string(out.path().join("scaling.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 7 + 9 + 5);
+}
+
+#[test]
 fn a_table_names_device_victim_batch_and_trials() {
     let text = succeed(&format!("{LENET} --batch 1,2 --seconds 1e-3 --threads 1"));
     for words in ["cpu ", ", 1 threads", "lenet-zhu B=1 T=1", "lenet-zhu B=2 T=1", "median"] {
