@@ -21,8 +21,8 @@ use crate::{
 
 /// Bytes that are read back at a time.
 const STAGING: u64 = 16 << 20;
-/// Steps that are timed in one submission.
-const TIMED: usize = 32;
+/// Steps that are timed in one submission: a slow device may take tenths of a second for each.
+const TIMED: usize = 8;
 
 pub struct GpuExecutable {
     context: Arc<Context>,
