@@ -2,7 +2,7 @@
 
 use super::{
     super::launch::{Launch, Slot, fold, word},
-    BUSY, Style,
+    BUSY, Style, WORKGROUP,
     expression::Expression,
     text,
 };
@@ -26,9 +26,6 @@ const BUILTINS: &str = "
     @builtin(subgroup_id) subgroup: u32,
     @builtin(subgroup_invocation_id) subgroup_lane: u32,";
 const SUBGROUP: &str = "Subgroup(subgroup_size, subgroups, subgroup, subgroup_lane)";
-
-/// Invocations of a workgroup.
-const WORKGROUP: usize = 256;
 
 pub fn launches(
     kernel: &MapReduceKernel,

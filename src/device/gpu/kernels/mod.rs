@@ -36,6 +36,8 @@ use crate::{
 
 /// Workgroups that keep a large GPU busy.
 const BUSY: usize = 256;
+/// Invocations of a workgroup, of tiles at most.
+const WORKGROUP: usize = 256;
 
 /// How a kernel is written where there is a choice.
 #[derive(Clone, Copy, Debug, Default)]

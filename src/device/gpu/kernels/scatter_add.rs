@@ -2,7 +2,7 @@
 
 use super::{
     super::launch::{Launch, Slot, fold, words},
-    Style,
+    Style, WORKGROUP,
     split::{self, Whole, split},
 };
 use crate::{device::DeviceError, plan::kernel::GatherKernel};
@@ -25,8 +25,8 @@ pub fn launches(
     }
     let size = rows * width;
     let (splits, chunk) =
-        split(Whole { workgroups: size.div_ceil(256), invocations: 256 }, count, SHORTEST, size);
-    let groups = fold((size * splits).div_ceil(256))?;
+        split(Whole { workgroups: size.div_ceil(WORKGROUP), invocations: WORKGROUP }, count, SHORTEST, size);
+    let groups = fold((size * splits).div_ceil(WORKGROUP))?;
     let params = words([size, groups[0] as usize, width, count, splits, chunk])?;
     let launch = |write| Launch {
         kernel: "scatter_add",

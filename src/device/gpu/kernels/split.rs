@@ -2,7 +2,7 @@
 
 use super::{
     super::launch::{Launch, Slot},
-    BUSY, Style, map_reduce,
+    BUSY, Style, WORKGROUP, map_reduce,
 };
 use crate::{device::DeviceError, tape::op::Reduce};
 
@@ -10,8 +10,6 @@ use crate::{device::DeviceError, tape::op::Reduce};
 const LONGEST: usize = 32_768;
 /// Times the shortest worth splitting, a sum that is split for the sake of small workgroups.
 const LONG: usize = 4;
-/// Invocations of the largest workgroups.
-const WORKGROUP: usize = 256;
 /// Partial results in all, in elements.
 const PARTIALS: usize = 1 << 24;
 

@@ -2,7 +2,7 @@
 
 use super::{
     super::launch::{Launch, Slot, fold, words},
-    Style,
+    Style, WORKGROUP,
     split::{self, Whole, split},
     text,
     tile::{DEPTH, Extent, Tile},
@@ -48,9 +48,10 @@ impl Tiling {
         Ok(Tiling { tile, splits, exact, tiles, chunk, groups: fold(count)?, count, out_len, style: *style })
     }
 
-    /// One workgroup for each result, its 256 invocations striding through the contraction.
+    /// One workgroup for each result, its invocations striding through the contraction.
     pub fn one_result_each(k: usize, out_len: usize, style: &Style) -> Result<Self, DeviceError> {
-        let (splits, chunk) = split(Whole { workgroups: out_len, invocations: 256 }, k, 256 * 8, out_len);
+        let (splits, chunk) =
+            split(Whole { workgroups: out_len, invocations: WORKGROUP }, k, 8 * WORKGROUP, out_len);
         let count = out_len * splits;
         let (groups, tile) = (fold(count)?, Tile { rows: 1, cols: 1, bands: 1 });
         Ok(Tiling { tile, splits, exact: false, tiles: [1, 1], chunk, groups, count, out_len, style: *style })
