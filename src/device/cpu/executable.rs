@@ -8,10 +8,13 @@ use std::{
 
 use super::{
     convolution::Way,
-    kernel, memory,
-    pages::{Piece, pieces},
-    real::Real,
-    workers::Workers,
+    kernels,
+    memory::{
+        budget,
+        pages::{Piece, pieces},
+        workers::{BLOCK, Workers},
+    },
+    vectors::{Isa, Real},
 };
 use crate::{
     device::{DeviceError, Executable},
@@ -21,8 +24,6 @@ use crate::{
     },
     tape::Var,
 };
-
-use super::program::BLOCK;
 
 /// A compiled plan. Everything that a run touches is allocated here, before it.
 pub struct CpuExecutable<R> {
@@ -38,7 +39,7 @@ pub struct CpuExecutable<R> {
 }
 
 struct Step<R> {
-    kernel: Box<dyn kernel::Prepared<R>>,
+    kernel: Box<dyn kernels::Prepared<R>>,
     reads: Vec<BufferId>,
     write: BufferId,
     len: usize,
@@ -59,7 +60,7 @@ impl<R: Real> Prepared<R> {
             Prepared { steps: Vec::with_capacity(plan.steps.len()), registers: 0, scratch: 0, shared: 0 };
         for (index, step) in plan.steps.iter().enumerate() {
             let broken = |problem: String| DeviceError::Failed(format!("step {index}: {problem}"));
-            let kernel = kernel::prepare::<R>(&step.kernel, way).map_err(broken)?;
+            let kernel = kernels::prepare::<R>(&step.kernel, way).map_err(broken)?;
             let needs = kernel.needs();
             check_buffers(plan, step, &needs).map_err(broken)?;
             prepared.registers = needs.registers.max(prepared.registers);
@@ -84,14 +85,14 @@ impl<R: Real> Prepared<R> {
 /// As for [`CpuExecutable::new`].
 pub(super) fn required<R: Real>(plan: &Plan, way: Option<Way>) -> Result<u64, DeviceError> {
     let plan = &plan.in_place();
-    memory::required::<R>(plan, Prepared::<R>::new(plan, way)?.workspaces())
+    budget::required::<R>(plan, Prepared::<R>::new(plan, way)?.workspaces())
 }
 
 impl<R: Real> CpuExecutable<R> {
-    pub(super) fn new(plan: &Plan, way: Option<Way>) -> Result<Self, DeviceError> {
+    pub(super) fn new(plan: &Plan, isa: Isa, way: Option<Way>) -> Result<Self, DeviceError> {
         let plan = &plan.in_place();
         let prepared = Prepared::new(plan, way)?;
-        memory::required::<R>(plan, prepared.workspaces())?;
+        budget::required::<R>(plan, prepared.workspaces())?;
         let Prepared { steps, registers, scratch, shared } = prepared;
         let mut buffers = pieces::<R>(&plan.buffers)?;
         for (buffer, values) in &plan.literals {
@@ -103,7 +104,7 @@ impl<R: Real> CpuExecutable<R> {
             steps,
             buffers,
             bound: plan.bound.clone(),
-            workers: Workers::new([registers, scratch, shared])?,
+            workers: Workers::new(isa, [registers, scratch, shared])?,
             prologue: plan.prologue,
             prologue_reads: plan.prologue_reads(),
             stale: true,
@@ -206,7 +207,7 @@ impl<R: Real> Executable for CpuExecutable<R> {
 pub fn check(plan: &Plan) -> Result<(), DeviceError> {
     check_bindings(plan)?;
     for (index, step) in plan.steps.iter().enumerate() {
-        kernel::prepare::<f32>(&step.kernel, None)
+        kernels::prepare::<f32>(&step.kernel, None)
             .and_then(|kernel| check_buffers(plan, step, &kernel.needs()))
             .map_err(|problem| DeviceError::Failed(format!("step {index}: {problem}")))?;
     }
@@ -227,7 +228,11 @@ fn check_bindings(plan: &Plan) -> Result<(), DeviceError> {
 }
 
 /// That the step's buffers exist, are large enough, and that it does not read what it writes.
-fn check_buffers(plan: &Plan, step: &crate::plan::kernel::Step, needs: &kernel::Needs) -> Result<(), String> {
+fn check_buffers(
+    plan: &Plan,
+    step: &crate::plan::kernel::Step,
+    needs: &kernels::Needs,
+) -> Result<(), String> {
     let fused = matches!(step.kernel, Kernel::Map(_) | Kernel::MapReduce(_));
     let expected = needs.reads.len();
     if step.reads.len() < expected

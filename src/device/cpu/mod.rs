@@ -4,57 +4,20 @@
 //! of a machine without a GPU. Threads come from the rayon pool that the caller is in; results do
 //! not depend on how many there are.
 
-mod blocks;
-mod by_outputs;
-mod by_outputs_grad;
-mod by_outputs_tiles;
-mod col2im;
-mod conv2d;
-mod conv2d_grad_input;
-mod conv2d_grad_weight;
-mod conv_sum;
 mod convolution;
-mod crew;
-mod direct;
-mod direct_tiles;
-mod elementary;
 mod executable;
-mod gather;
-mod gemm;
-mod gemv;
-mod kernel;
-mod lanes;
-mod map;
-mod map_reduce;
-mod matmul;
+mod kernels;
+mod loops;
 mod memory;
-mod pad;
-mod pages;
-mod patches;
-mod prefetch;
 mod probe;
-mod program;
-mod real;
-mod scatter_add;
-mod space;
-mod transpose;
-mod validate;
-mod window;
-mod window_argmax;
-mod window_gather;
-mod window_scatter;
-mod window_spread;
-mod window_sum;
-mod window_tiles;
-mod winograd;
-mod workers;
+mod vectors;
 
 use std::marker::PhantomData;
 
 pub use convolution::Way;
 pub use executable::CpuExecutable;
 pub(super) use executable::check;
-pub use real::Real;
+pub use vectors::{Isa, IsaError, Real};
 
 use super::{
     Device, DeviceError, DeviceInfo, Executable,
@@ -67,12 +30,19 @@ use crate::plan::Plan;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu<R> {
     way: Option<Way>,
+    isa: Isa,
     real: PhantomData<R>,
 }
 
 impl<R: Real> Cpu<R> {
+    /// With the widest vectors that the processor has.
     pub fn new() -> Self {
-        Cpu { way: None, real: PhantomData }
+        Cpu { way: None, isa: Isa::widest(), real: PhantomData }
+    }
+
+    /// Computes with the vectors of `isa`.
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Cpu { isa, ..self }
     }
 
     /// Computes every convolution that `way` fits in this way, not in the one that is fastest: to test and to time it.
@@ -86,7 +56,7 @@ impl<R: Real> Cpu<R> {
     /// [`DeviceError::TooLarge`] if memory does not suffice, [`DeviceError::Failed`] for a plan that
     /// addresses elements outside its buffers.
     pub fn compile_typed(&self, plan: &Plan) -> Result<CpuExecutable<R>, DeviceError> {
-        CpuExecutable::new(plan, self.way)
+        CpuExecutable::new(plan, self.isa, self.way)
     }
 }
 
@@ -116,7 +86,7 @@ impl<R: Real> Device for Cpu<R> {
     }
 
     fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
-        probe::probe(limit)
+        probe::probe(self.isa, limit)
     }
 }
 

@@ -1,0 +1,268 @@
+//! Small convolutions without patches: vectors run along the output channels.
+//!
+//! Every product multiplies one element of the padded image by the weights of 16 outputs, so any kernel and stride goes
+//! at full speed without being packed first. The gradient by x of a convolution of stride s is such a convolution
+//! of g with s² times as many outputs, one for each place in an s×s cell of the image. Every element adds
+//! its products in an order given by the convolution's sizes alone.
+
+use crate::device::cpu::convolution::by_outputs_tiles::{LANES, NARROW, TILE, Taps, convolve};
+use crate::device::cpu::convolution::pad::{self, padded};
+use crate::device::cpu::loops::gemm;
+use crate::device::cpu::memory::workers::Workers;
+use crate::device::cpu::vectors::{Isa, Real};
+use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
+
+/// Most vectors of outputs that a tile keeps.
+const VECTORS: usize = 3;
+/// Most multiplications of an image: larger ones are worth packing, and several threads.
+const MULTIPLICATIONS: usize = 4 << 20;
+/// Longest sum of an output.
+const PATCH: usize = 640;
+/// A weight that is zero.
+const NONE: u32 = u32::MAX;
+
+/// A convolution, or its gradient by x.
+#[derive(Clone, Debug)]
+pub struct Convolution {
+    kernel: ConvKernel,
+    form: Form,
+    /// Vectors of a tile.
+    vectors: usize,
+    /// Positions of a tile.
+    tile: usize,
+    /// Where each weight of `(blocks, C, kh, kw, vectors·16)` is stored, or [`NONE`].
+    weights: Vec<u32>,
+    /// Where each tap lies in a padded image, from the position on, ascending.
+    offsets: Vec<usize>,
+}
+
+/// Which elements of an image go into which outputs.
+#[derive(Clone, Debug)]
+struct Form {
+    /// Channels, height and width of an image as it is stored.
+    image: [usize; 3],
+    /// Zeros above and to the left.
+    before: [usize; 2],
+    taps: Taps,
+    /// Rows and columns of positions.
+    positions: [usize; 2],
+    /// Where each output of a position lies in an image of the result.
+    places: Vec<usize>,
+    /// Distances between neighbouring positions in an image of the result.
+    steps: [usize; 2],
+    /// Elements of an image of the result.
+    result: usize,
+}
+
+impl Convolution {
+    /// `None` for sizes that it is not made for.
+    pub fn new(kernel: &ConvKernel) -> Option<Convolution> {
+        let spec = &kernel.spec;
+        let [oh, ow] = fits(spec).then(|| spec.output_size())?;
+        let [height, width] = padded(spec).size;
+        let ConvSpec { channels, outputs, size, kernel: [kh, kw], padding, stride, .. } = *spec;
+        let taps = Taps { channels, plane: height * width, width, kernel: spec.kernel, stride: stride[0] };
+        let form = Form {
+            image: [channels, size[0], size[1]],
+            before: padding,
+            taps,
+            positions: [oh, ow],
+            places: (0..outputs).map(|o| o * oh * ow).collect(),
+            steps: [ow, 1],
+            result: outputs * oh * ow,
+        };
+        Convolution::of(kernel, form, |o, [c, ky, kx]| Some(((o * channels + c) * kh + ky) * kw + kx))
+    }
+
+    /// The gradient by x.
+    pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
+        let spec = &kernel.spec;
+        let [oh, ow] = fits(spec).then(|| spec.output_size())?;
+        let ConvSpec { channels, outputs, size: [height, width], kernel: sizes, padding, .. } = *spec;
+        let stride = spec.stride[0];
+        if spec.size.iter().any(|n| !n.is_multiple_of(stride)) {
+            return None;
+        }
+        // Pixel s·i + p is the sum over all k ≡ p + padding (mod s) of g[i + (p + padding − k)/s]·w[k].
+        let shifts = [0, 1].map(|d| {
+            let all =
+                (0..stride).flat_map(|p| (0..sizes[d]).map(move |k| (p + padding[d]) as isize - k as isize));
+            let exact = all.filter(|shift| shift.rem_euclid(stride as isize) == 0);
+            let (least, most) =
+                exact.fold((0, 0), |(least, most), shift| (shift.min(least), shift.max(most)));
+            [least / stride as isize, most / stride as isize]
+        });
+        let before = shifts.map(|[least, _]| least.unsigned_abs());
+        let reach = shifts.map(|[least, most]| (most - least + 1) as usize);
+        let positions = [height / stride, width / stride];
+        let size = [0, 1].map(|d| positions[d] + reach[d] - 1);
+        if oh + before[0] > size[0] || ow + before[1] > size[1] {
+            return None;
+        }
+        let taps =
+            Taps { channels: outputs, plane: size[0] * size[1], width: size[1], kernel: reach, stride: 1 };
+        // An output is a channel of x and a place in its s×s cell.
+        let cell = |output: usize| [output / (stride * stride), output / stride % stride, output % stride];
+        let places = (0..channels * stride * stride).map(|output| {
+            let [c, y, x] = cell(output);
+            (c * height + y) * width + x
+        });
+        let form = Form {
+            image: [outputs, oh, ow],
+            before,
+            taps,
+            positions,
+            places: places.collect(),
+            steps: [stride * width, stride],
+            result: channels * height * width,
+        };
+        Convolution::of(kernel, form, |output, [o, ty, tx]| {
+            let [c, y, x] = cell(output);
+            let tap = |d: usize, place: usize, t: usize| {
+                let shift = (shifts[d][0] + t as isize) * stride as isize;
+                let k = (place + padding[d]) as isize - shift;
+                usize::try_from(k).ok().filter(|&k| k < sizes[d])
+            };
+            Some(((o * channels + c) * sizes[0] + tap(0, y, ty)?) * sizes[1] + tap(1, x, tx)?)
+        })
+    }
+
+    /// `None` where this way does not pay. Never by the number of trials: a trial's result must not depend on the others.
+    /// `stored`: where the weight of an output and a tap `[channel, ky, kx]` is stored, if it has one.
+    fn of(
+        kernel: &ConvKernel,
+        form: Form,
+        stored: impl Fn(usize, [usize; 3]) -> Option<usize>,
+    ) -> Option<Convolution> {
+        let (outputs, patch, [kh, kw]) = (form.places.len(), form.patch(), form.taps.kernel);
+        let needed = outputs.div_ceil(LANES);
+        let pays = form.positions[1] >= NARROW
+            && patch > 0
+            && patch <= PATCH
+            && outputs * 2 >= needed * LANES
+            && form.multiplications() <= MULTIPLICATIONS
+            && kernel.spec.weight_len() < NONE as usize;
+        if !pays {
+            return None;
+        }
+        let vectors = if needed == VECTORS { VECTORS } else { needed.min(2) };
+        let tile = if form.positions[1] >= TILE { TILE } else { NARROW };
+        let lanes = vectors * LANES;
+        let weights = (0..needed.div_ceil(vectors) * patch * lanes).map(|index| {
+            let (block, tap, lane) = (index / lanes / patch, index / lanes % patch, index % lanes);
+            let output = block * lanes + lane;
+            let tap = [tap / (kh * kw), tap / kw % kh, tap % kw];
+            let place = if output < outputs { stored(output, tap) } else { None };
+            place.map_or(NONE, |place| place as u32)
+        });
+        let Taps { plane, width, .. } = form.taps;
+        let offsets = (0..patch).map(|tap| tap / (kh * kw) * plane + tap / kw % kh * width + tap % kw);
+        let (weights, offsets) = (weights.collect(), offsets.collect());
+        Some(Convolution { kernel: *kernel, form, vectors, tile, weights, offsets })
+    }
+
+    fn padded_len(&self) -> usize {
+        self.form.taps.channels * self.form.taps.plane
+    }
+
+    /// Elements of shared memory: the weights in order, where all trials share them.
+    pub fn shared_len(&self) -> usize {
+        if self.kernel.shared[1] { self.weights.len() } else { 0 }
+    }
+
+    /// Elements of scratch for each thread: a padded image, and its trial's weights in order.
+    pub fn scratch_len(&self) -> usize {
+        self.padded_len() + if self.kernel.shared[1] { 0 } else { self.weights.len() }
+    }
+
+    /// Writes the outputs, or adds them.
+    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
+        let ConvKernel { spec, trials, shared } = self.kernel;
+        let (isa, mut memory) = (workers.isa(), workers.take_shared());
+        let common = &mut memory[..self.shared_len()];
+        if shared[1] {
+            self.arrange(w, common);
+        }
+        let common = &*common;
+        let work = gemm::work(trials * spec.batch * self.form.multiplications());
+        let image_len = self.form.image.iter().product::<usize>();
+        workers.for_each(out, self.form.result, work, |workspace, index, out| {
+            let (image, own) = workspace.scratch.split_at_mut(self.padded_len());
+            let stored = if shared[0] { index % spec.batch } else { index };
+            self.pad(&x[stored * image_len..][..image_len], image);
+            let weights = if shared[1] {
+                common
+            } else {
+                let own = &mut own[..self.weights.len()];
+                self.arrange(&w[index / spec.batch * spec.weight_len()..][..spec.weight_len()], own);
+                own
+            };
+            self.convolve(isa, image, weights, out, add);
+        });
+        workers.give_shared(memory);
+    }
+
+    fn arrange<R: Real>(&self, from: &[R], to: &mut [R]) {
+        for (to, &place) in to.iter_mut().zip(&self.weights) {
+            *to = if place == NONE { R::zero() } else { from[place as usize] };
+        }
+    }
+
+    fn pad<R: Real>(&self, from: &[R], to: &mut [R]) {
+        let Form { image: [_, height, width], before, taps, .. } = self.form;
+        let to_size = [taps.plane / taps.width, taps.width];
+        pad::image(from, [height, width], to, to_size, before);
+    }
+
+    /// All outputs of one padded image.
+    fn convolve<R: Real>(&self, isa: Isa, image: &[R], weights: &[R], out: &mut [R], add: bool) {
+        let Form { positions: [rows, columns], taps, steps, .. } = self.form;
+        let lanes = self.vectors * LANES;
+        let block = lanes * self.form.patch();
+        let (tile, form) = (self.tile, [self.tile, lanes, taps.stride]);
+        let mut sums = [R::zero(); TILE * VECTORS * LANES];
+        let sums = &mut sums[..tile * lanes];
+        for (weights, places) in weights.chunks(block).zip(self.form.places.chunks(lanes)) {
+            for y in 0..rows {
+                for next in (0..columns).step_by(tile) {
+                    // The last tile of a row computes some positions again, and leaves them as they are.
+                    let x = next.min(columns - tile);
+                    let first = (y * taps.width + x) * taps.stride;
+                    convolve(isa, &self.offsets, &image[first..], weights, form, sums);
+                    let first = y * steps[0] + x * steps[1];
+                    for (p, sums) in sums.chunks(lanes).enumerate().skip(next - x) {
+                        let out = &mut out[first + p * steps[1]..];
+                        if add {
+                            places.iter().zip(sums).for_each(|(&place, &sum)| out[place] = out[place] + sum);
+                        } else {
+                            places.iter().zip(sums).for_each(|(&place, &sum)| out[place] = sum);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Form {
+    /// Taps of an output.
+    fn patch(&self) -> usize {
+        self.taps.channels * self.taps.kernel[0] * self.taps.kernel[1]
+    }
+
+    /// Multiplications of an image, empty lanes included.
+    fn multiplications(&self) -> usize {
+        let [rows, columns] = self.positions;
+        rows * columns * self.patch() * self.places.len().next_multiple_of(LANES)
+    }
+}
+
+/// Whether vectors of outputs can compute it at all.
+pub fn fits(spec: &ConvSpec) -> bool {
+    let [stride, other] = spec.stride;
+    spec.groups == 1
+        && spec.dilation == [1; 2]
+        && stride == other
+        && (1..=2).contains(&stride)
+        && spec.output_len() * spec.channels > 0
+}

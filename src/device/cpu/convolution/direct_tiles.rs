@@ -1,0 +1,205 @@
+//! The inner loops of [`super::direct`]. Sums stay in registers: tiles have sizes that the compiler knows.
+
+use fearless_simd::{Simd, SimdFloat};
+
+use crate::device::cpu::vectors::{Real, V, len, load, put, registers, splat, store, vectorized};
+
+/// Planes of a tile.
+pub const PLANES: usize = 4;
+/// Lanes over which a gradient's products are spread before they are added by halves.
+const LANES: usize = 16;
+
+/// Runs of `lanes` pixels of the padded image, and of the planes that correspond to them.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs {
+    /// 8 or 16.
+    pub lanes: usize,
+    /// Width of the padded image.
+    pub width: usize,
+    /// Distance between channels of the padded image.
+    pub plane: usize,
+    /// Width of the planes of a tile, and the distance between them.
+    pub row: usize,
+    pub tile_plane: usize,
+    /// Add to what the tile holds.
+    pub add: bool,
+}
+
+vectorized! {
+    /// Four planes of pixels, as many as `out (4,H,W)` has: `x (C,H,W)` padded, `w (C,3,3,4)`. A vector must fit a run.
+    pub fn convolve(runs: &Runs, x: &[R], w: &[R], out: &mut [R]) = convolve_loop;
+
+    /// `Σ g[o][p]·x[p + ky·width]` over all pixels, `size` of them, of `count` images, `(3,4)`. `x`: from one plane of the first image
+    /// on, padded; `g`: from four planes on; images are `lens` apart. Runs of 8 go in pairs, one above the other. A vector must
+    /// fit a run.
+    pub fn correlate(
+        runs: &Runs, operands: [&[R]; 2], lens: [usize; 2], size: [usize; 2], count: usize, sums: &mut [R; 3 * PLANES]
+    ) = correlate_loop;
+}
+
+#[inline(always)]
+fn convolve_loop<S: Simd, R: Real>(simd: S, runs: &Runs, x: &[R], w: &[R], out: &mut [R]) {
+    let w = w.as_chunks::<PLANES>().0.as_chunks::<9>().0;
+    let vectors = runs.tile_plane / len::<S, R>();
+    assert!(runs.row.is_multiple_of(len::<S, R>()) && out.len() >= PLANES * runs.tile_plane);
+    let last_row = runs.tile_plane / runs.row - 1 + 2;
+    let last = w.len().saturating_sub(1) * runs.plane + last_row * runs.width + runs.row + 2;
+    assert!(last <= x.len());
+    // As many vectors of pixels as leave registers for a row of x and a weight.
+    let most = match registers::<S, R>() {
+        32 => 4,
+        _ if len::<S, R>() * size_of::<R>() > 16 => 3,
+        _ => 2,
+    };
+    let mut next = 0;
+    // SAFETY: the last pixel of the last row of the last channel was asserted to be there.
+    unsafe {
+        while vectors - next >= most {
+            match most {
+                4 => tile::<S, R, 4>(simd, runs, x, w, next, out),
+                3 => tile::<S, R, 3>(simd, runs, x, w, next, out),
+                _ => tile::<S, R, 2>(simd, runs, x, w, next, out),
+            }
+            next += most;
+        }
+        if vectors - next >= 2 {
+            tile::<S, R, 2>(simd, runs, x, w, next, out);
+            next += 2;
+        }
+        if vectors > next {
+            tile::<S, R, 1>(simd, runs, x, w, next, out);
+        }
+    }
+}
+
+/// N vectors of pixels from vector `first` on.
+///
+/// # Safety
+/// They lie in `out`, and what they add up in `x`.
+#[inline(always)]
+unsafe fn tile<S: Simd, R: Real, const N: usize>(
+    simd: S,
+    runs: &Runs,
+    x: &[R],
+    w: &[[[R; PLANES]; 9]],
+    first: usize,
+    out: &mut [R],
+) {
+    let pixels: [usize; N] = std::array::from_fn(|n| (first + n) * len::<S, R>());
+    // SAFETY: the caller's promise.
+    unsafe {
+        let x = pixels.map(|p| x.as_ptr().add(p / runs.row * runs.width + p % runs.row));
+        let mut sums = [[splat::<S, R>(simd, R::zero()); N]; PLANES];
+        for (channel, w) in w.iter().enumerate() {
+            for (tap, w) in w.iter().enumerate() {
+                let at = channel * runs.plane + tap / 3 * runs.width + tap % 3;
+                let x = x.map(|x| load::<S, R>(simd, x.add(at)));
+                for (sums, &w) in sums.iter_mut().zip(w) {
+                    let w = splat::<S, R>(simd, w);
+                    for (sum, x) in sums.iter_mut().zip(x) {
+                        *sum = w.mul_add(x, *sum);
+                    }
+                }
+            }
+        }
+        for (o, sums) in sums.into_iter().enumerate() {
+            for (sum, pixel) in sums.into_iter().zip(pixels) {
+                let to = out.as_mut_ptr().add(o * runs.tile_plane + pixel);
+                let sum = if runs.add { load::<S, R>(simd, to) + sum } else { sum };
+                store::<S, R>(sum, to);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn correlate_loop<S: Simd, R: Real>(
+    simd: S,
+    runs: &Runs,
+    operands: [&[R]; 2],
+    lens: [usize; 2],
+    size: [usize; 2],
+    count: usize,
+    sums: &mut [R; 3 * PLANES],
+) {
+    let mut lanes = [[[R::zero(); LANES]; PLANES]; 3];
+    // Where registers are few and a product takes one before it is added, they hold half of the planes.
+    for first in (0..LANES).step_by(len::<S, R>()) {
+        if registers::<S, R>() == 32 || len::<S, R>() * size_of::<R>() > 16 {
+            planes::<S, R, PLANES>(simd, runs, operands, lens, size, count, [first, 0], &mut lanes);
+        } else {
+            for plane in [0, PLANES / 2] {
+                planes::<S, R, { PLANES / 2 }>(
+                    simd,
+                    runs,
+                    operands,
+                    lens,
+                    size,
+                    count,
+                    [first, plane],
+                    &mut lanes,
+                );
+            }
+        }
+    }
+    for (to, lanes) in sums.iter_mut().zip(lanes.as_flattened()) {
+        *to = fold(*lanes);
+    }
+}
+
+/// A vector of the lanes from `first` on, and P planes from `plane` on.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn planes<S: Simd, R: Real, const P: usize>(
+    simd: S,
+    runs: &Runs,
+    [x, g]: [&[R]; 2],
+    lens: [usize; 2],
+    [height, row]: [usize; 2],
+    count: usize,
+    [first, plane]: [usize; 2],
+    out: &mut [[[R; LANES]; PLANES]; 3],
+) {
+    // The lanes of a run of 8 lie in every second row.
+    let (rows, columns) = if runs.lanes == LANES { (1, LANES) } else { (2, LANES / 2) };
+    let (below, start) = (first / columns, first % columns);
+    let g = &g[plane * runs.tile_plane..];
+    assert!(height.is_multiple_of(rows) && row.is_multiple_of(columns) && len::<S, R>() <= columns);
+    assert!((count - 1) * lens[0] + (height + 1) * runs.width + row <= x.len());
+    assert!((count - 1) * lens[1] + (P - 1) * runs.tile_plane + height * row <= g.len());
+    let mut sums = [[splat::<S, R>(simd, R::zero()); P]; 3];
+    for image in 0..count {
+        for y in (below..height).step_by(rows) {
+            for column in (start..row).step_by(columns) {
+                // SAFETY: the last pixels of the last row of the last image were asserted to be there.
+                unsafe {
+                    let x = x.as_ptr().add(image * lens[0] + y * runs.width + column);
+                    let g = g.as_ptr().add(image * lens[1] + y * row + column);
+                    let x: [V<S, R>; 3] = std::array::from_fn(|ky| load(simd, x.add(ky * runs.width)));
+                    for o in 0..P {
+                        let g = load::<S, R>(simd, g.add(o * runs.tile_plane));
+                        for ky in 0..3 {
+                            sums[ky][o] = g.mul_add(x[ky], sums[ky][o]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for (out, sums) in out.iter_mut().zip(sums) {
+        for (out, sum) in out[plane..].iter_mut().zip(sums) {
+            put::<S, R>(sum, &mut out[first..]);
+        }
+    }
+}
+
+/// Sum of the lanes, by halves.
+#[inline(always)]
+fn fold<R: Real>(mut lanes: [R; LANES]) -> R {
+    for width in [8, 4, 2, 1] {
+        for i in 0..width {
+            lanes[i] = lanes[i] + lanes[i + width];
+        }
+    }
+    lanes[0]
+}

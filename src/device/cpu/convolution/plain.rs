@@ -1,0 +1,13 @@
+//! The convolutions that most networks are made of.
+
+use crate::tape::spec::ConvSpec;
+
+/// A 3×3 convolution of stride 1, undilated, of one group.
+pub fn is_plain(spec: &ConvSpec) -> bool {
+    spec.kernel == [3; 2] && spec.stride == [1; 2] && spec.dilation == [1; 2] && spec.groups == 1
+}
+
+/// The gradient by x of a plain convolution, as one.
+pub fn turned(spec: &ConvSpec) -> Option<ConvSpec> {
+    is_plain(spec).then(|| spec.turned())?
+}

@@ -1,0 +1,90 @@
+//! What the transforms of F(4×4, 3×3) share: sixteen tiles at a time.
+//!
+//! The input's and the output's take neighbouring tiles side by side, the weights' and their gradient's neighbouring channels.
+
+use std::ops::Range;
+
+use fearless_simd::Simd;
+
+use super::tiles::{INPUTS, LANES, POINTS};
+use crate::device::cpu::{
+    loops::gemm::Block,
+    memory::prefetch::prefetch_line,
+    vectors::{Real, V, first, splat},
+};
+
+/// `POINTS` matrices of rows of `row` elements, `slice` elements apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Slices {
+    pub rows: usize,
+    pub row: usize,
+}
+
+impl Slices {
+    /// `row` is rounded up to whole vectors.
+    pub fn new(rows: usize, row: usize) -> Slices {
+        Slices { rows, row: row.next_multiple_of(LANES) }
+    }
+
+    /// Distance between matrices. The odd vector keeps their elements out of each other's cache lines.
+    pub fn slice(&self) -> usize {
+        (self.rows * self.row).next_multiple_of(2 * LANES) + LANES
+    }
+
+    pub fn len(&self) -> usize {
+        POINTS * self.slice()
+    }
+
+    /// The rows of the matrix at `point`, from row `first` on.
+    pub fn block<'a, R>(&self, data: &'a [R], point: usize, first: usize) -> Block<'a, R> {
+        Block { data: &data[point * self.slice() + first * self.row..], row: self.row }
+    }
+}
+
+/// A group of at most [`LANES`] tiles, and where their transforms lie: from tile `at` of the layout on.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub tiles: Range<usize>,
+    pub at: usize,
+    pub layout: Slices,
+    /// Whether outputs are added to what is there.
+    pub add: bool,
+}
+
+/// `f` down the columns of `I×I` vectors and along the rows of the result.
+#[inline(always)]
+pub fn both<S: Simd, R: Real, const I: usize, const O: usize>(
+    simd: S,
+    f: impl Fn([V<S, R>; I]) -> [V<S, R>; O],
+    from: impl Fn(usize, usize) -> V<S, R>,
+    mut put: impl FnMut(usize, usize, V<S, R>),
+) {
+    let mut half = [[splat::<S, R>(simd, R::zero()); I]; O];
+    for column in 0..I {
+        let values = f(std::array::from_fn(|row| from(row, column)));
+        for row in 0..O {
+            half[row][column] = values[row];
+        }
+    }
+    for (row, half) in half.into_iter().enumerate() {
+        for (column, value) in f(half).into_iter().enumerate() {
+            put(row, column, value);
+        }
+    }
+}
+
+/// The vector from `at` on of a row of products, which come first in `products`, at point `(i, j)`; asks for the next row's.
+#[inline(always)]
+pub fn product<S: Simd, R: Real>(
+    simd: S,
+    products: &[R],
+    layout: Slices,
+    at: usize,
+    [i, j]: [usize; 2],
+) -> V<S, R> {
+    let products = &products[(i * INPUTS + j) * layout.slice() + at..];
+    if let Some(next) = products.get(layout.row) {
+        prefetch_line(next);
+    }
+    first(simd, products)
+}

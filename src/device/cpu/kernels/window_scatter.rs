@@ -1,0 +1,46 @@
+//! The adjoint of `window_gather`: `g (…,OH,OW), index (…,OH,OW) → (…,H,W)`
+
+use crate::device::cpu::kernels::window;
+use crate::device::cpu::kernels::{Needs, Prepared};
+use crate::device::cpu::loops::window_tiles;
+use crate::device::cpu::memory::workers::Workers;
+use crate::device::cpu::vectors::Real;
+use crate::plan::kernel::WindowKernel;
+
+pub struct WindowScatter(pub WindowKernel);
+
+impl<R: Real> Prepared<R> for WindowScatter {
+    fn needs(&self) -> Needs {
+        let [input, output] = window::lens(&self.0);
+        Needs { reads: vec![output, output], write: input, ..Needs::default() }
+    }
+
+    fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
+        let work = out.len() + 4 * self.0.planes * output;
+        let spec = &self.0.spec;
+        let isa = window::isa::<R>(spec, workers);
+        if output == 0 {
+            return out.fill(R::zero());
+        }
+        window::for_planes(out, input, work, workers, |planes, out| {
+            let g = &reads[0][planes.start * output..planes.end * output];
+            let index = &reads[1][planes.start * output..planes.end * output];
+            if let Some(side) = window_tiles::side(spec) {
+                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
+                let [input, output] = [input, output].map(|len| len * together);
+                let planes = g.chunks(output).zip(index.chunks(output)).zip(out.chunks_mut(input));
+                return planes
+                    .for_each(|((g, index), out)| window_tiles::scatter(isa, side, &spec, g, index, out));
+            }
+            out.fill(R::zero());
+            for ((g, index), out) in g.chunks(output).zip(index.chunks(output)).zip(out.chunks_mut(input)) {
+                window::for_each_window(spec, |i, window| {
+                    if let Some(element) = window.element(index[i].into_f64()) {
+                        out[element] = out[element] + g[i];
+                    }
+                });
+            }
+        });
+    }
+}

@@ -1,0 +1,45 @@
+//! The adjoint of `window_sum`: `g (…,OH,OW) → (…,H,W)`
+
+use crate::device::cpu::kernels::window;
+use crate::device::cpu::kernels::{Needs, Prepared};
+use crate::device::cpu::loops::window_tiles;
+use crate::device::cpu::memory::workers::Workers;
+use crate::device::cpu::vectors::Real;
+use crate::plan::kernel::WindowKernel;
+
+pub struct WindowSpread(pub WindowKernel);
+
+impl<R: Real> Prepared<R> for WindowSpread {
+    fn needs(&self) -> Needs {
+        let [input, output] = window::lens(&self.0);
+        Needs { reads: vec![output], write: input, ..Needs::default() }
+    }
+
+    fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        let spec = &self.0.spec;
+        let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
+        let isa = window::isa::<R>(spec, workers);
+        let work = out.len() + self.0.planes * output * spec.kernel[0] * spec.kernel[1];
+        if output == 0 {
+            return out.fill(R::zero());
+        }
+        window::for_planes(out, input, work, workers, |planes, out| {
+            let g = &reads[0][planes.start * output..planes.end * output];
+            if let Some(side) = window_tiles::side(spec) {
+                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
+                let planes = g.chunks(together * output).zip(out.chunks_mut(together * input));
+                return planes.for_each(|(g, out)| window_tiles::spread(isa, side, &spec, g, out));
+            }
+            out.fill(R::zero());
+            for (g, out) in g.chunks(output).zip(out.chunks_mut(input)) {
+                window::for_each_window(spec, |i, window| {
+                    for row in window.rows() {
+                        for value in &mut out[row * spec.size[1]..][window.cols()] {
+                            *value = *value + g[i];
+                        }
+                    }
+                });
+            }
+        });
+    }
+}

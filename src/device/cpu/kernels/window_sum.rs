@@ -1,0 +1,42 @@
+//! Sum over each window, padding counted as zero: `x (…,H,W) → (…,OH,OW)`
+
+use crate::device::cpu::kernels::window;
+use crate::device::cpu::kernels::{Needs, Prepared};
+use crate::device::cpu::loops::window_tiles;
+use crate::device::cpu::memory::workers::Workers;
+use crate::device::cpu::vectors::Real;
+use crate::plan::kernel::WindowKernel;
+
+pub struct WindowSum(pub WindowKernel);
+
+impl<R: Real> Prepared<R> for WindowSum {
+    fn needs(&self) -> Needs {
+        let [input, output] = window::lens(&self.0);
+        Needs { reads: vec![input], write: output, ..Needs::default() }
+    }
+
+    fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        let spec = &self.0.spec;
+        let [input, output] = window::lens(&WindowKernel { planes: 1, ..self.0 });
+        let isa = window::isa::<R>(spec, workers);
+        let work = 2 * out.len() * spec.kernel[0] * spec.kernel[1];
+        window::for_planes(out, output, work, workers, |planes, out| {
+            let x = &reads[0][planes.start * input..planes.end * input];
+            if let Some(side) = window_tiles::side(spec) {
+                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
+                let planes = x.chunks(together * input).zip(out.chunks_mut(together * output));
+                return planes.for_each(|(x, out)| window_tiles::sum(isa, side, &spec, x, out));
+            }
+            for (x, out) in x.chunks(input).zip(out.chunks_mut(output)) {
+                window::for_each_window(spec, |i, window| {
+                    let mut sum = R::zero();
+                    for row in window.rows() {
+                        let row = &x[row * spec.size[1]..][window.cols()];
+                        sum = sum + row.iter().fold(R::zero(), |sum, &x| sum + x);
+                    }
+                    out[i] = sum;
+                });
+            }
+        });
+    }
+}

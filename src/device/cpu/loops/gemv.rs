@@ -1,0 +1,128 @@
+//! Products that are too thin for [`super::gemm`]: packing their operands costs more than multiplying them.
+//!
+//! Every element of C adds its products in one order, given by the sizes and strides of the operands alone. Rows add them
+//! as [`super::gemm`] does, so that a row of a batch is the same alone and among others.
+
+use std::ops::Range;
+
+use crate::device::cpu::loops::{
+    gemm,
+    lanes::{add_multiple, dot},
+};
+use crate::device::cpu::memory::output::Output;
+use crate::device::cpu::memory::workers::Workers;
+use crate::device::cpu::vectors::{Isa, Real};
+use crate::plan::kernel::{MatmulKernel, MatrixView};
+
+/// Rows or columns up to which a product is thin if both operands lie side by side along K.
+const DOTS: usize = 16;
+/// Depth up to which rows of C are added up from rows of B.
+const DEPTH: usize = 4;
+/// Elements of C that one task computes at most.
+const TASK: usize = 512;
+
+/// A thin product, and how it is computed.
+#[derive(Clone, Copy, Debug)]
+pub struct Gemv {
+    /// As given, or with rows and columns exchanged, which is the same result where C is one row or column.
+    kernel: MatmulKernel,
+    order: Order,
+    /// Rows and columns are exchanged, and so are A and B.
+    exchanged: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Each element is the product of a row of A with a column of B, both side by side in memory.
+    Dots,
+    /// Each row of C is a sum of multiples of rows of B, [`gemm::KC`] of them at a time.
+    Rows,
+}
+
+impl Gemv {
+    /// `None` for products that are better packed. Never by the number of trials: a trial's result must not
+    /// depend on the others.
+    pub fn new(kernel: &MatmulKernel) -> Option<Gemv> {
+        let dots = |a: &MatrixView, b: &MatrixView| a.col == 1 && b.row == 1;
+        let MatmulKernel { m, n, k, a, b, .. } = *kernel;
+        if m.min(n) <= DOTS && dots(&a, &b) && k > DEPTH {
+            return Some(Gemv { kernel: *kernel, order: Order::Dots, exchanged: false });
+        }
+        let turned = |view: MatrixView| MatrixView { row: view.col, col: view.row, ..view };
+        let exchanged = n == 1 && m > 1;
+        let kernel = match exchanged {
+            true => MatmulKernel { m: 1, n: m, a: turned(b), b: turned(a), ..*kernel },
+            false => *kernel,
+        };
+        let rows = (kernel.m == 1 || kernel.k <= DEPTH) && kernel.b.col == 1 && kernel.n >= 8;
+        rows.then_some(Gemv { kernel, order: Order::Rows, exchanged })
+    }
+
+    /// Elements of scratch for each thread.
+    pub fn scratch_len(&self) -> usize {
+        TASK
+    }
+
+    pub fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+        let MatmulKernel { trials, m, n, k, .. } = self.kernel;
+        let reads = if self.exchanged { [reads[1], reads[0]] } else { [reads[0], reads[1]] };
+        let work = gemm::work(4 * trials * m * n * k);
+        // A task is some whole rows, or a part of one.
+        let (rows, columns) = if n > TASK { (1, TASK) } else { (TASK / n, n) };
+        let parts = n.div_ceil(columns);
+        let (isa, out) = (workers.isa(), Output::new(out));
+        workers.each_task((trials * m).div_ceil(rows) * parts, work, |workspace, task| {
+            let first = task % parts * columns;
+            let columns = columns.min(n - first);
+            let row = task / parts * rows;
+            for row in row..(trials * m).min(row + rows) {
+                let at = row * n + first;
+                // SAFETY: a task owns its part of its rows.
+                let out = unsafe { out.slice(at..at + columns) };
+                self.part(isa, reads, row, first, out, &mut workspace.scratch);
+            }
+        });
+    }
+
+    /// Columns from `first` on of row `row` of all `T·M`.
+    fn part<R: Real>(
+        &self,
+        isa: Isa,
+        reads: [&[R]; 2],
+        row: usize,
+        first: usize,
+        out: &mut [R],
+        scratch: &mut [R],
+    ) {
+        let MatmulKernel { m, k, a, b, .. } = self.kernel;
+        let (trial, i) = (row / m, row % m);
+        let a_row = &reads[0][a.offset + trial * a.trial + i * a.row..];
+        let b_first = b.offset + trial * b.trial + first * b.col;
+        match self.order {
+            Order::Dots => {
+                for (j, out) in out.iter_mut().enumerate() {
+                    *out = dot(isa, &a_row[..k], &reads[1][b_first + j * b.col..][..k]);
+                }
+            }
+            Order::Rows => {
+                let add = |depth: Range<usize>, sums: &mut [R]| {
+                    sums.fill(R::zero());
+                    for i in depth {
+                        add_multiple(
+                            isa,
+                            a_row[i * a.col],
+                            &reads[1][b_first + i * b.row..][..sums.len()],
+                            sums,
+                        );
+                    }
+                };
+                add(0..k.min(gemm::KC), out);
+                let sums = &mut scratch[..out.len()];
+                for start in (gemm::KC..k).step_by(gemm::KC) {
+                    add(start..k.min(start + gemm::KC), sums);
+                    add_multiple(isa, R::one(), sums, out);
+                }
+            }
+        }
+    }
+}

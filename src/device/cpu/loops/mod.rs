@@ -1,0 +1,8 @@
+//! The loops that kernels are made of: matrix products, and fused expressions block by block.
+
+pub mod gemm;
+pub mod gemv;
+pub mod lanes;
+pub mod program;
+pub mod space;
+pub mod window_tiles;

@@ -1,0 +1,263 @@
+//! Index spaces and the leaves that are read over them.
+
+use crate::device::cpu::vectors::Real;
+use crate::plan::kernel::{Leaf, Source, View};
+
+/// Axes that an index space may have after merging.
+pub const MAX_RANK: usize = 16;
+/// Blocks that are shorter cost more than copying.
+const SHORTEST_BLOCK: usize = 128;
+
+/// The points of a fused kernel in row-major order, with as few axes as its leaves allow.
+#[derive(Clone, Debug)]
+pub struct Space {
+    pub dims: Vec<usize>,
+    pub leaves: Vec<SpaceLeaf>,
+}
+
+/// A leaf over the merged axes.
+#[derive(Clone, Debug)]
+pub struct SpaceLeaf {
+    pub source: Source,
+    offset: isize,
+    strides: Vec<isize>,
+    valid: Vec<[usize; 2]>,
+    /// Zero everywhere: no coordinate of some axis is valid.
+    empty: bool,
+    access: Access,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// One value everywhere.
+    Uniform,
+    /// Element `i` of the space is element `offset + i` of the buffer.
+    Identity,
+    /// As [`Access::Identity`] along the last axis.
+    Rows,
+    General,
+}
+
+impl Space {
+    /// `order[i]` is the axis of `dims` that becomes axis `i`.
+    pub fn new(dims: &[usize], leaves: &[Leaf], order: &[usize]) -> Result<Self, String> {
+        let kept: Vec<usize> = order.iter().copied().filter(|&d| dims[d] != 1).collect();
+        let mut space = Space {
+            dims: kept.iter().map(|&d| dims[d]).collect(),
+            leaves: leaves.iter().map(|leaf| SpaceLeaf::new(leaf, &kept)).collect(),
+        };
+        for d in (1..space.dims.len()).rev() {
+            if space.leaves.iter().all(|leaf| leaf.merges(&space.dims, d)) {
+                let inner = space.dims.remove(d);
+                space.dims[d - 1] *= inner;
+                for leaf in &mut space.leaves {
+                    leaf.merge(inner, d);
+                }
+            }
+        }
+        for leaf in &mut space.leaves {
+            leaf.access = leaf.classify(&space.dims);
+        }
+        if space.dims.len() > MAX_RANK {
+            return Err(format!("{} axes that do not merge, more than {MAX_RANK}", space.dims.len()));
+        }
+        Ok(space)
+    }
+
+    /// How well the leaves can be read in runs: the lengths of the runs, up to a cache line's worth. Leaves that repeat
+    /// along some axis are small beside the others, and do not count: so the answer is the same whether or not trials share
+    /// them.
+    pub fn contiguity(&self) -> usize {
+        let run = self.dims.last().map_or(1, |&n| n.min(64));
+        let runs = |leaf: &SpaceLeaf| match leaf.strides.last() {
+            Some(1) | None => run,
+            Some(_) => 1,
+        };
+        self.leaves.iter().filter(|leaf| !leaf.strides.contains(&0)).map(runs).sum()
+    }
+
+    /// Loads points `start..start + to.len()` of leaf `index`. `data`: its buffer, none for
+    /// [`Source::Ones`].
+    pub fn load<R: Real>(&self, index: usize, data: Option<&[R]>, start: usize, to: &mut [R]) {
+        let leaf = &self.leaves[index];
+        match (leaf.access, data) {
+            (Access::Uniform, _) => to.fill(leaf.uniform(data).expect("a uniform leaf")),
+            (Access::Identity, Some(data)) => {
+                to.copy_from_slice(&data[leaf.offset as usize + start..][..to.len()])
+            }
+            _ => self.load_rows(leaf, data, start, to),
+        }
+    }
+
+    /// True if the points of every block are stored side by side, so that [`Space::direct`] may be used. `rows`: the length
+    /// of blocks that cut rows into equal parts; none if they may start anywhere.
+    pub fn is_direct(&self, index: usize, rows: Option<usize>) -> bool {
+        match self.leaves[index].access {
+            Access::Identity => true,
+            Access::Rows => self.dims.last().zip(rows).is_some_and(|(row, len)| row.is_multiple_of(len)),
+            Access::Uniform | Access::General => false,
+        }
+    }
+
+    /// True if all points of every block have one value of this leaf, where blocks of `len` cut rows into equal parts.
+    pub fn is_same_along_rows(&self, index: usize, len: usize) -> bool {
+        let leaf = &self.leaves[index];
+        let last = leaf.strides.last().zip(leaf.valid.last()).zip(self.dims.last());
+        leaf.source != Source::Output
+            && last.is_some_and(|((&stride, &valid), &row)| {
+                row.is_multiple_of(len) && stride == 0 && valid == [0, row]
+            })
+    }
+
+    /// The buffer's own elements for points `start..start + len`.
+    pub fn direct<'a, R: Real>(&self, index: usize, data: &'a [R], start: usize, len: usize) -> &'a [R] {
+        let leaf = &self.leaves[index];
+        let from = match leaf.access {
+            Access::Rows => {
+                let mut rest = start;
+                let mut from = leaf.offset;
+                for (&n, &stride) in self.dims.iter().zip(&leaf.strides).rev() {
+                    from += (rest % n) as isize * stride;
+                    rest /= n;
+                }
+                from as usize
+            }
+            _ => leaf.offset as usize + start,
+        };
+        &data[from..][..len]
+    }
+
+    /// Points that are best evaluated together: at most `most`, fewer where that makes blocks of whole rows, whose elements
+    /// need not be copied.
+    pub fn block(&self, most: usize) -> usize {
+        match self.dims.last() {
+            Some(&row) if row < most && most.is_multiple_of(row) && row >= SHORTEST_BLOCK => row,
+            _ => most,
+        }
+    }
+
+    fn load_rows<R: Real>(&self, leaf: &SpaceLeaf, data: Option<&[R]>, start: usize, mut to: &mut [R]) {
+        let last = self.dims.len() - 1;
+        let mut at = [0; MAX_RANK];
+        let mut rest = start;
+        for d in (0..=last).rev() {
+            at[d] = rest % self.dims[d];
+            rest /= self.dims[d];
+        }
+        while !to.is_empty() {
+            let len = to.len().min(self.dims[last] - at[last]);
+            let (row, next) = to.split_at_mut(len);
+            leaf.load_row(data, &at[..=last], row);
+            to = next;
+            at[last] = 0;
+            for d in (0..last).rev() {
+                at[d] += 1;
+                if at[d] < self.dims[d] {
+                    break;
+                }
+                at[d] = 0;
+            }
+        }
+    }
+}
+
+fn row_major(dims: &[usize]) -> Vec<isize> {
+    (0..dims.len()).map(|d| dims[d + 1..].iter().product::<usize>() as isize).collect()
+}
+
+impl SpaceLeaf {
+    fn new(leaf: &Leaf, kept: &[usize]) -> Self {
+        let View { offset, strides, valid } = &leaf.view;
+        let empty = valid.iter().any(|v| v[0] >= v[1]);
+        SpaceLeaf {
+            source: leaf.source,
+            offset: *offset,
+            strides: kept.iter().map(|&d| strides[d]).collect(),
+            valid: kept.iter().map(|&d| valid[d]).collect(),
+            empty,
+            access: Access::General,
+        }
+    }
+
+    fn merges(&self, dims: &[usize], d: usize) -> bool {
+        self.empty
+            || (self.valid[d] == [0, dims[d]] && self.strides[d - 1] == self.strides[d] * dims[d] as isize)
+    }
+
+    fn merge(&mut self, inner: usize, d: usize) {
+        self.strides.remove(d - 1);
+        self.valid.remove(d);
+        self.valid[d - 1] = self.valid[d - 1].map(|edge| edge * inner);
+    }
+
+    fn classify(&self, dims: &[usize]) -> Access {
+        if self.source == Source::Output {
+            return Access::General;
+        }
+        let full = self.valid.iter().zip(dims).all(|(v, &n)| *v == [0, n]);
+        if self.empty || (full && (self.source == Source::Ones || self.strides.iter().all(|&s| s == 0))) {
+            Access::Uniform
+        } else if full && self.source != Source::Ones && self.strides == row_major(dims) {
+            Access::Identity
+        } else if full && self.source != Source::Ones && self.strides.last() == Some(&1) {
+            Access::Rows
+        } else {
+            Access::General
+        }
+    }
+
+    /// The elements of points `start..start + len`, if all points are stored in order; else none.
+    pub fn run<'a, R>(&self, data: &'a [R], start: usize, len: usize) -> &'a [R] {
+        match self.access {
+            Access::Identity => &data[self.offset as usize + start..][..len],
+            _ => &[],
+        }
+    }
+
+    pub fn is_uniform(&self) -> bool {
+        self.access == Access::Uniform
+    }
+
+    /// The value of a leaf that is the same everywhere.
+    pub fn uniform<R: Real>(&self, data: Option<&[R]>) -> Option<R> {
+        match (self.access, data) {
+            (Access::Uniform, _) if self.empty => Some(R::zero()),
+            (Access::Uniform, None) => Some(R::one()),
+            (Access::Uniform, Some(data)) => Some(data[self.offset as usize]),
+            _ => None,
+        }
+    }
+
+    /// Loads a run along the last axis that starts at coordinates `at`.
+    fn load_row<R: Real>(&self, data: Option<&[R]>, at: &[usize], row: &mut [R]) {
+        let last = at.len() - 1;
+        let inside = at[..last].iter().zip(&self.valid).all(|(&c, v)| (v[0]..v[1]).contains(&c));
+        if !inside {
+            return row.fill(R::zero());
+        }
+        // The valid part of the run.
+        let from = self.valid[last][0].saturating_sub(at[last]).min(row.len());
+        let to = self.valid[last][1].saturating_sub(at[last]).clamp(from, row.len());
+        row[..from].fill(R::zero());
+        row[to..].fill(R::zero());
+        let row = &mut row[from..to];
+        if row.is_empty() {
+            return;
+        }
+        let Some(data) = data else { return row.fill(R::one()) };
+        let stride = self.strides[last];
+        let outer: isize = at[..last].iter().zip(&self.strides).map(|(&c, &s)| c as isize * s).sum();
+        let first = self.offset + outer + (at[last] + from) as isize * stride;
+        match stride {
+            0 => row.fill(data[first as usize]),
+            1 => row.copy_from_slice(&data[first as usize..][..row.len()]),
+            _ => {
+                let mut address = first;
+                for value in row {
+                    *value = data[address as usize];
+                    address += stride;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Numbers put in another order, in registers.
+
+use fearless_simd::{Simd, SimdBase};
+
+use super::{Real, V, len, load, store};
+
+/// 128 bits.
+type Block<S, R> = <V<S, R> as SimdBase<S>>::Block;
+
+/// Every fourth number: `out[j][i] = x[4·i + j]` of four vectors side by side.
+#[inline(always)]
+pub fn by_fours<S: Simd, R: Real>(x: [V<S, R>; 4]) -> [V<S, R>; 4] {
+    let [(even, odd), (more_even, more_odd)] = [x[0].deinterleave(x[1]), x[2].deinterleave(x[3])];
+    let [(first, third), (second, fourth)] = [even.deinterleave(more_even), odd.deinterleave(more_odd)];
+    [first, second, third, fourth]
+}
+
+/// The inverse of [`by_fours`]: `out[4·i + j] = x[j][i]`.
+#[inline(always)]
+pub fn in_turn<S: Simd, R: Real>(x: [V<S, R>; 4]) -> [V<S, R>; 4] {
+    let [even, odd] = [x[0].interleave(x[2]), x[1].interleave(x[3])];
+    let [low, high] = [even.0.interleave(odd.0), even.1.interleave(odd.1)];
+    [low.0, low.1, high.0, high.1]
+}
+
+/// Four rows of four numbers as columns: `to[j·to_row + i] = from[i][j]`.
+///
+/// # Safety
+/// Four numbers lie at each of `from`, and may be written to each of the four rows of `to`.
+#[inline(always)]
+pub unsafe fn transpose<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: *mut R, to_row: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if <Block<S, R> as SimdBase<S>>::LEN == 4 {
+            let rows = from.map(|row| Block::<S, R>::load_array_ref(simd, &*row.cast()));
+            let [even, odd] = [rows[0].interleave(rows[2]), rows[1].interleave(rows[3])];
+            let [low, high] = [even.0.interleave(odd.0), even.1.interleave(odd.1)];
+            for (j, column) in [low.0, low.1, high.0, high.1].into_iter().enumerate() {
+                column.store_array(&mut *to.add(j * to_row).cast());
+            }
+        } else {
+            for (i, row) in from.into_iter().enumerate() {
+                (0..4).for_each(|j| *to.add(j * to_row + i) = *row.add(j));
+            }
+        }
+    }
+}
+
+/// Copies one slice to another as long.
+#[inline(always)]
+pub fn copy<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
+    write(simd, from, to, |_, value| value, |_, value| value);
+}
+
+/// Adds one slice to another as long.
+#[inline(always)]
+pub fn add<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
+    write(simd, from, to, |sum, value| sum + value, |sum, value| sum + value);
+}
+
+#[inline(always)]
+fn write<S: Simd, R: Real>(
+    simd: S,
+    from: &[R],
+    to: &mut [R],
+    f: impl Fn(V<S, R>, V<S, R>) -> V<S, R>,
+    one: impl Fn(R, R) -> R,
+) {
+    let (width, count) = (len::<S, R>(), to.len());
+    let from = &from[..count];
+    let whole = count - count % width;
+    for at in (0..whole).step_by(width) {
+        // SAFETY: the vectors lie in both.
+        unsafe {
+            let to = to.as_mut_ptr().add(at);
+            store::<S, R>(f(load(simd, to), load(simd, from.as_ptr().add(at))), to);
+        }
+    }
+    for at in whole..count {
+        to[at] = one(to[at], from[at]);
+    }
+}
