@@ -1,5 +1,8 @@
 //! The processor's probes: multiply-adds in registers, and a triad over memory, on every thread of the pool.
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
 use std::hint::black_box;
 
 use fearless_simd::{Simd, SimdFloat};
@@ -84,12 +87,14 @@ fn chains<S: Simd, R: Real, const N: usize>(simd: S, one: R, trips: usize) -> us
     let [factor, term] = [factor, term].map(|value| splat::<S, R>(simd, R::of(value)));
     let mut sums = [splat::<S, R>(simd, one); N];
     for _ in 0..trips {
-        for sum in &mut sums {
-            *sum = sum.mul_add(factor, term);
+        for i in 0..N {
+            sums[i] = sums[i].mul_add(factor, term);
         }
     }
     let mut lanes = [R::zero(); 16];
-    sums.into_iter().for_each(|sum| put::<S, R>(sum, black_box(&mut lanes)));
+    for i in 0..N {
+        put::<S, R>(sums[i], black_box(&mut lanes));
+    }
     N * len::<S, R>()
 }
 

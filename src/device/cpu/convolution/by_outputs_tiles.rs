@@ -1,8 +1,11 @@
 //! The inner loops of [`super::by_outputs`] and [`super::by_outputs_grad`]. Sums stay in registers, as in [`super::direct_tiles`].
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
 use fearless_simd::{Simd, SimdFloat};
 
-use crate::device::cpu::vectors::{Real, V, len, load, put, registers, splat, vectorized};
+use crate::device::cpu::vectors::{Real, len, load, put, registers, splat, vectorized};
 
 /// Outputs that are taken together: whole vectors of every width.
 pub const LANES: usize = 16;
@@ -120,19 +123,23 @@ impl<R: Real> Tile<'_, R> {
             let x = self.x.as_ptr().add(first * STRIDE);
             let mut w = self.w.as_ptr().add(self.at);
             for &offset in self.offsets {
-                let weights: [V<S, R>; N] = std::array::from_fn(|n| load(simd, w.add(n * len::<S, R>())));
-                for (p, sums) in sums.iter_mut().enumerate() {
+                let mut weights = [splat::<S, R>(simd, R::zero()); N];
+                for n in 0..N {
+                    weights[n] = load::<S, R>(simd, w.add(n * len::<S, R>()));
+                }
+                for p in 0..P {
                     let x = splat::<S, R>(simd, *x.add(offset + p * STRIDE));
-                    for (sum, w) in sums.iter_mut().zip(weights) {
-                        *sum = x.mul_add(w, *sum);
+                    for n in 0..N {
+                        sums[p][n] = x.mul_add(weights[n], sums[p][n]);
                     }
                 }
                 w = w.add(self.outputs);
             }
         }
-        for (p, sums) in sums.into_iter().enumerate() {
-            for (n, sum) in sums.into_iter().enumerate() {
-                put::<S, R>(sum, &mut out[(first + p) * self.outputs + self.at + n * len::<S, R>()..]);
+        for p in 0..P {
+            for n in 0..N {
+                let at = (first + p) * self.outputs + self.at + n * len::<S, R>();
+                put::<S, R>(sums[p][n], &mut out[at..]);
             }
         }
     }
@@ -196,12 +203,15 @@ fn part<S: Simd, R: Real, const K: usize, const ROWS: usize, const STRIDE: usize
             for y in 0..rows {
                 let mut x = x.as_ptr().add(image * taps.plane + (y * STRIDE + ky) * width);
                 for _ in 0..columns {
-                    let gradients: [V<S, R>; N] = std::array::from_fn(|n| load(simd, g.add(n * vector)));
-                    for (row, sums) in sums.iter_mut().enumerate() {
-                        for (kx, sums) in sums.iter_mut().enumerate() {
+                    let mut gradients = [splat::<S, R>(simd, R::zero()); N];
+                    for n in 0..N {
+                        gradients[n] = load::<S, R>(simd, g.add(n * vector));
+                    }
+                    for row in 0..ROWS {
+                        for kx in 0..K {
                             let x = splat::<S, R>(simd, *x.add(row * width + kx));
-                            for (sum, g) in sums.iter_mut().zip(gradients) {
-                                *sum = x.mul_add(g, *sum);
+                            for n in 0..N {
+                                sums[row][kx][n] = x.mul_add(gradients[n], sums[row][kx][n]);
                             }
                         }
                     }
@@ -210,9 +220,12 @@ fn part<S: Simd, R: Real, const K: usize, const ROWS: usize, const STRIDE: usize
             }
         }
     }
-    for (tap, sums) in sums.into_iter().flatten().enumerate() {
-        for (n, sum) in sums.into_iter().enumerate() {
-            put::<S, R>(sum, &mut out[(ky * K + tap) * LANES + lane + n * vector..]);
+    for row in 0..ROWS {
+        for kx in 0..K {
+            for n in 0..N {
+                let at = ((ky + row) * K + kx) * LANES + lane + n * vector;
+                put::<S, R>(sums[row][kx][n], &mut out[at..]);
+            }
         }
     }
 }

@@ -110,6 +110,7 @@ impl Convolution {
             width: spec.size[1],
             plane: spec.size[0] * spec.size[1],
             row: width,
+            offsets: std::array::from_fn(|tap| tap / 3 * spec.size[1] + tap % 3),
             tile_plane: plane,
             add,
         };
@@ -256,6 +257,7 @@ impl GradWeight {
             width: spec.size[1],
             plane: spec.size[0] * spec.size[1],
             row: width,
+            offsets: std::array::from_fn(|tap| tap / 3 * spec.size[1] + tap % 3),
             tile_plane: height * width,
             add: false,
         };

@@ -1,8 +1,13 @@
 //! The inner loops of [`super::direct`]. Sums stay in registers: tiles have sizes that the compiler knows.
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
+use std::hint::black_box;
+
 use fearless_simd::{Simd, SimdFloat};
 
-use crate::device::cpu::vectors::{Real, V, len, load, put, registers, splat, store, vectorized};
+use crate::device::cpu::vectors::{Real, len, load, put, registers, splat, store, vectorized};
 
 /// Planes of a tile.
 pub const PLANES: usize = 4;
@@ -21,6 +26,8 @@ pub struct Runs {
     /// Width of the planes of a tile, and the distance between them.
     pub row: usize,
     pub tile_plane: usize,
+    /// Where the nine taps lie in a padded plane.
+    pub offsets: [usize; 9],
     /// Add to what the tile holds.
     pub add: bool,
 }
@@ -39,30 +46,22 @@ vectorized! {
 
 #[inline(always)]
 fn convolve_loop<S: Simd, R: Real>(simd: S, runs: &Runs, x: &[R], w: &[R], out: &mut [R]) {
-    let w = w.as_chunks::<PLANES>().0.as_chunks::<9>().0;
+    let w = w.as_chunks::<PLANES>().0;
     let vectors = runs.tile_plane / len::<S, R>();
     assert!(runs.row.is_multiple_of(len::<S, R>()) && out.len() >= PLANES * runs.tile_plane);
     let last_row = runs.tile_plane / runs.row - 1 + 2;
-    let last = w.len().saturating_sub(1) * runs.plane + last_row * runs.width + runs.row + 2;
+    let last = (w.len() / 9).saturating_sub(1) * runs.plane + last_row * runs.width + runs.row + 2;
     assert!(last <= x.len());
-    // As many vectors of pixels as leave registers for a row of x and a weight.
-    let most = match registers::<S, R>() {
-        32 => 4,
-        _ if len::<S, R>() * size_of::<R>() > 16 => 3,
-        _ => 2,
-    };
     let mut next = 0;
     // SAFETY: the last pixel of the last row of the last channel was asserted to be there.
     unsafe {
-        while vectors - next >= most {
-            match most {
-                4 => tile::<S, R, 4>(simd, runs, x, w, next, out),
-                3 => tile::<S, R, 3>(simd, runs, x, w, next, out),
-                _ => tile::<S, R, 2>(simd, runs, x, w, next, out),
+        if registers::<S, R>() == 32 {
+            while vectors - next >= 4 {
+                tile::<S, R, 4>(simd, runs, x, w, next, out);
+                next += 4;
             }
-            next += most;
         }
-        if vectors - next >= 2 {
+        while vectors - next >= 2 {
             tile::<S, R, 2>(simd, runs, x, w, next, out);
             next += 2;
         }
@@ -81,7 +80,7 @@ unsafe fn tile<S: Simd, R: Real, const N: usize>(
     simd: S,
     runs: &Runs,
     x: &[R],
-    w: &[[[R; PLANES]; 9]],
+    w: &[[R; PLANES]],
     first: usize,
     out: &mut [R],
 ) {
@@ -90,22 +89,27 @@ unsafe fn tile<S: Simd, R: Real, const N: usize>(
     unsafe {
         let x = pixels.map(|p| x.as_ptr().add(p / runs.row * runs.width + p % runs.row));
         let mut sums = [[splat::<S, R>(simd, R::zero()); N]; PLANES];
-        for (channel, w) in w.iter().enumerate() {
-            for (tap, w) in w.iter().enumerate() {
-                let at = channel * runs.plane + tap / 3 * runs.width + tap % 3;
-                let x = x.map(|x| load::<S, R>(simd, x.add(at)));
-                for (sums, &w) in sums.iter_mut().zip(w) {
-                    let w = splat::<S, R>(simd, w);
-                    for (sum, x) in sums.iter_mut().zip(x) {
-                        *sum = w.mul_add(x, *sum);
+        let offsets: &[usize] = black_box(&runs.offsets);
+        // One tap after the other: of all nine the compiler would load more than there are registers for.
+        for (channel, w) in w.chunks_exact(9).enumerate() {
+            for (w, offset) in w.iter().zip(offsets) {
+                let at = channel * runs.plane + offset;
+                let mut pixels = [splat::<S, R>(simd, R::zero()); N];
+                for n in 0..N {
+                    pixels[n] = load::<S, R>(simd, x[n].add(at));
+                }
+                for o in 0..PLANES {
+                    let w = splat::<S, R>(simd, w[o]);
+                    for n in 0..N {
+                        sums[o][n] = w.mul_add(pixels[n], sums[o][n]);
                     }
                 }
             }
         }
-        for (o, sums) in sums.into_iter().enumerate() {
-            for (sum, pixel) in sums.into_iter().zip(pixels) {
-                let to = out.as_mut_ptr().add(o * runs.tile_plane + pixel);
-                let sum = if runs.add { load::<S, R>(simd, to) + sum } else { sum };
+        for o in 0..PLANES {
+            for n in 0..N {
+                let to = out.as_mut_ptr().add(o * runs.tile_plane + pixels[n]);
+                let sum = if runs.add { load::<S, R>(simd, to) + sums[o][n] } else { sums[o][n] };
                 store::<S, R>(sum, to);
             }
         }
@@ -175,20 +179,23 @@ fn planes<S: Simd, R: Real, const P: usize>(
                 unsafe {
                     let x = x.as_ptr().add(image * lens[0] + y * runs.width + column);
                     let g = g.as_ptr().add(image * lens[1] + y * row + column);
-                    let x: [V<S, R>; 3] = std::array::from_fn(|ky| load(simd, x.add(ky * runs.width)));
+                    let mut rows = [splat::<S, R>(simd, R::zero()); 3];
+                    for ky in 0..3 {
+                        rows[ky] = load::<S, R>(simd, x.add(ky * runs.width));
+                    }
                     for o in 0..P {
                         let g = load::<S, R>(simd, g.add(o * runs.tile_plane));
                         for ky in 0..3 {
-                            sums[ky][o] = g.mul_add(x[ky], sums[ky][o]);
+                            sums[ky][o] = g.mul_add(rows[ky], sums[ky][o]);
                         }
                     }
                 }
             }
         }
     }
-    for (out, sums) in out.iter_mut().zip(sums) {
-        for (out, sum) in out[plane..].iter_mut().zip(sums) {
-            put::<S, R>(sum, &mut out[first..]);
+    for ky in 0..3 {
+        for o in 0..P {
+            put::<S, R>(sums[ky][o], &mut out[ky][plane + o][first..]);
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The pointwise functions and folds over one block of elements: each loop is one instruction of a fused program.
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 use crate::{
@@ -76,44 +79,29 @@ impl<S: Simd, R: Real> Read<S, R> for Same<R> {
     }
 }
 
-/// `y[i] = f(i-th of the operands)`, all of which are as long as y.
-#[inline(always)]
-fn each<S: Simd, R: Real, A: Read<S, R>, const N: usize>(
-    simd: S,
-    operands: [A; N],
-    y: &mut [R],
-    f: impl Fn([V<S, R>; N]) -> V<S, R>,
-) {
-    let (width, count) = (len::<S, R>(), y.len());
-    let whole = count - count % width;
-    for at in (0..whole).step_by(width) {
-        // SAFETY: the callers cut every slice to y's length.
-        unsafe { store::<S, R>(f(operands.map(|a| a.whole(simd, at))), y.as_mut_ptr().add(at)) };
-    }
-    if whole < count {
-        let rest = f(operands.map(|a| a.rest(simd, whole)));
-        y[whole..].iter_mut().enumerate().for_each(|(i, y)| *y = rest[i]);
-    }
+/// `y[i] = value`, where each operand is its i-th element, vector by vector. All are as long as y. A macro, since closures are not
+/// always inlined.
+macro_rules! each {
+    ($simd:ident, $y:ident, $($operand:ident),+ => $value:expr) => {{
+        let mut at = 0;
+        while at < $y.len() {
+            let whole = $y.len() - at >= len::<S, R>();
+            // SAFETY: the callers cut every slice to y's length.
+            $(let $operand = if whole { unsafe { $operand.whole($simd, at) } } else { $operand.rest($simd, at) };)+
+            write::<S, R>($value, $y, at);
+            at += len::<S, R>();
+        }
+    }};
 }
 
-/// As [`each`], of two operands of different kinds.
+/// Writes as much of a vector from element `at` on as the slice has room for.
 #[inline(always)]
-fn each_pair<S: Simd, R: Real>(
-    simd: S,
-    a: impl Read<S, R>,
-    b: impl Read<S, R>,
-    y: &mut [R],
-    f: impl Fn(V<S, R>, V<S, R>) -> V<S, R>,
-) {
-    let (width, count) = (len::<S, R>(), y.len());
-    let whole = count - count % width;
-    for at in (0..whole).step_by(width) {
-        // SAFETY: the callers cut every slice to y's length.
-        unsafe { store::<S, R>(f(a.whole(simd, at), b.whole(simd, at)), y.as_mut_ptr().add(at)) };
-    }
-    if whole < count {
-        let rest = f(a.rest(simd, whole), b.rest(simd, whole));
-        y[whole..].iter_mut().enumerate().for_each(|(i, y)| *y = rest[i]);
+fn write<S: Simd, R: Real>(value: V<S, R>, y: &mut [R], at: usize) {
+    if y.len() - at >= len::<S, R>() {
+        // SAFETY: the vector lies in y.
+        unsafe { store::<S, R>(value, y.as_mut_ptr().add(at)) };
+    } else {
+        y[at..].iter_mut().enumerate().for_each(|(i, y)| *y = value[i]);
     }
 }
 
@@ -135,40 +123,34 @@ fn smaller<S: Simd, R: Real>(a: V<S, R>, b: V<S, R>) -> V<S, R> {
     (a.simd_lt(b) | a.is_nan()).select(a, b)
 }
 
-/// [`larger`] of two numbers.
-#[inline(always)]
-fn larger_of<R: Real>(a: R, b: R) -> R {
-    if a > b || a.is_nan() { a } else { b }
-}
-
 #[inline(always)]
 fn unary_loop<S: Simd, R: Real>(simd: S, op: Unary, x: &[R], y: &mut [R]) {
-    let x = [&x[..y.len()]];
+    let x = &x[..y.len()];
     let one = splat::<S, R>(simd, R::one());
     let zero = R::zero();
     match op {
-        Unary::Neg => each(simd, x, y, |[x]| -x),
-        Unary::Exp => each(simd, x, y, |[x]| R::exponential(simd, x)),
-        Unary::Log => each(simd, x, y, |[x]| R::logarithm(simd, x)),
-        Unary::Sqrt => each(simd, x, y, |[x]| x.sqrt()),
-        Unary::Rsqrt => each(simd, x, y, |[x]| one / x.sqrt()),
-        Unary::Tanh => each(simd, x, y, |[x]| R::hyperbolic_tangent(simd, x)),
-        Unary::Sigmoid => each(simd, x, y, |[x]| R::logistic(simd, x)),
-        Unary::Erf => each(simd, x, y, |[x]| R::error_function(simd, x)),
-        Unary::Abs => each(simd, x, y, |[x]| x.abs()),
-        Unary::Powi(2) => each(simd, x, y, |[x]| x * x),
-        Unary::Powi(3) => each(simd, x, y, |[x]| x * x * x),
-        Unary::Powi(-1) => each(simd, x, y, |[x]| one / x),
-        Unary::Powi(n) => each(simd, x, y, |[x]| {
+        Unary::Neg => each!(simd, y, x => -x),
+        Unary::Exp => each!(simd, y, x => R::exponential(simd, x)),
+        Unary::Log => each!(simd, y, x => R::logarithm(simd, x)),
+        Unary::Sqrt => each!(simd, y, x => x.sqrt()),
+        Unary::Rsqrt => each!(simd, y, x => one / x.sqrt()),
+        Unary::Tanh => each!(simd, y, x => R::hyperbolic_tangent(simd, x)),
+        Unary::Sigmoid => each!(simd, y, x => R::logistic(simd, x)),
+        Unary::Erf => each!(simd, y, x => R::error_function(simd, x)),
+        Unary::Abs => each!(simd, y, x => x.abs()),
+        Unary::Powi(2) => each!(simd, y, x => x * x),
+        Unary::Powi(3) => each!(simd, y, x => x * x * x),
+        Unary::Powi(-1) => each!(simd, y, x => one / x),
+        Unary::Powi(n) => each!(simd, y, x => {
             let mut power = one;
             for _ in 0..n.unsigned_abs() {
                 power *= x;
             }
             if n < 0 { one / power } else { power }
         }),
-        Unary::Step => each(simd, x, y, |[x]| ones::<S, R>(simd, x.simd_gt(zero))),
+        Unary::Step => each!(simd, y, x => ones::<S, R>(simd, x.simd_gt(zero))),
         Unary::Sign => {
-            each(simd, x, y, |[x]| ones::<S, R>(simd, x.simd_gt(zero)) - ones::<S, R>(simd, x.simd_lt(zero)))
+            each!(simd, y, x => ones::<S, R>(simd, x.simd_gt(zero)) - ones::<S, R>(simd, x.simd_lt(zero)))
         }
     }
 }
@@ -191,145 +173,191 @@ fn binary_with_scalar_loop<S: Simd, R: Real>(simd: S, op: Binary, a: &[R], b: R,
 #[inline(always)]
 fn operate<S: Simd, R: Real>(simd: S, op: Binary, a: impl Read<S, R>, b: impl Read<S, R>, y: &mut [R]) {
     match op {
-        Binary::Add => each_pair(simd, a, b, y, |a, b| a + b),
-        Binary::Sub => each_pair(simd, a, b, y, |a, b| a - b),
-        Binary::Mul => each_pair(simd, a, b, y, |a, b| a * b),
-        Binary::Div => each_pair(simd, a, b, y, |a, b| a / b),
-        Binary::Max => each_pair(simd, a, b, y, larger::<S, R>),
-        Binary::Min => each_pair(simd, a, b, y, smaller::<S, R>),
-        Binary::Less => each_pair(simd, a, b, y, |a, b| ones::<S, R>(simd, a.simd_lt(b))),
-        Binary::Equal => each_pair(simd, a, b, y, |a, b| ones::<S, R>(simd, a.simd_eq(b))),
+        Binary::Add => each!(simd, y, a, b => a + b),
+        Binary::Sub => each!(simd, y, a, b => a - b),
+        Binary::Mul => each!(simd, y, a, b => a * b),
+        Binary::Div => each!(simd, y, a, b => a / b),
+        Binary::Max => each!(simd, y, a, b => larger::<S, R>(a, b)),
+        Binary::Min => each!(simd, y, a, b => smaller::<S, R>(a, b)),
+        Binary::Less => each!(simd, y, a, b => ones::<S, R>(simd, a.simd_lt(b))),
+        Binary::Equal => each!(simd, y, a, b => ones::<S, R>(simd, a.simd_eq(b))),
     }
 }
 
 #[inline(always)]
 fn select_loop<S: Simd, R: Real>(simd: S, mask: &[R], a: &[R], b: &[R], y: &mut [R]) {
     let zero = R::zero();
-    let operands = [mask, a, b].map(|operand| &operand[..y.len()]);
-    each(simd, operands, y, |[mask, a, b]| mask.simd_ne(zero).select(a, b));
+    let (mask, a, b) = (&mask[..y.len()], &a[..y.len()], &b[..y.len()]);
+    each!(simd, y, mask, a, b => mask.simd_ne(zero).select(a, b));
+}
+
+/// `y[i] = value` of `x[i]` and `y[i]`, as far as both reach.
+macro_rules! update {
+    ($simd:ident, $x:ident, $y:ident => $value:expr) => {{
+        let count = $x.len().min($y.len());
+        let (from, to) = (&$x[..count], &mut $y[..count]);
+        let mut at = 0;
+        while at < count {
+            // SAFETY: a whole vector lies in both.
+            let ($x, $y) = match count - at >= len::<S, R>() {
+                true => unsafe { (from.whole($simd, at), (&*to).whole($simd, at)) },
+                false => (from.rest($simd, at), (&*to).rest($simd, at)),
+            };
+            write::<S, R>($value, to, at);
+            at += len::<S, R>();
+        }
+    }};
 }
 
 #[inline(always)]
 fn max_into_loop<S: Simd, R: Real>(simd: S, x: &[R], y: &mut [R]) {
-    update(simd, x, y, larger::<S, R>);
+    update!(simd, x, y => larger::<S, R>(x, y));
 }
 
 #[inline(always)]
 fn add_multiple_loop<S: Simd, R: Real>(simd: S, factor: R, x: &[R], y: &mut [R]) {
     let factor = splat::<S, R>(simd, factor);
-    update(simd, x, y, |x, y| factor.mul_add(x, y));
+    update!(simd, x, y => factor.mul_add(x, y));
 }
 
-/// `y[i] = f(x[i], y[i])`, as far as both reach.
-#[inline(always)]
-fn update<S: Simd, R: Real>(simd: S, x: &[R], y: &mut [R], f: impl Fn(V<S, R>, V<S, R>) -> V<S, R>) {
-    let (width, count) = (len::<S, R>(), x.len().min(y.len()));
-    let (x, y) = (&x[..count], &mut y[..count]);
-    let whole = count - count % width;
-    for at in (0..whole).step_by(width) {
-        // SAFETY: the vectors lie in both.
-        unsafe {
-            let to = y.as_mut_ptr().add(at);
-            store::<S, R>(f(load(simd, x.as_ptr().add(at)), load(simd, to)), to);
+/// What a fold makes of its elements.
+trait Fold<S: Simd, R: Real, const N: usize> {
+    /// The total with an element of each operand.
+    fn take(total: V<S, R>, values: [V<S, R>; N]) -> V<S, R>;
+    /// Two totals in one.
+    fn both(a: V<S, R>, b: V<S, R>) -> V<S, R>;
+    /// As [`Fold::both`].
+    fn one(a: R, b: R) -> R;
+}
+
+/// The folds that add up: how an element is taken in.
+macro_rules! sums {
+    ($name:ident, $count:literal, |$total:ident, $values:ident| $value:expr) => {
+        struct $name;
+
+        impl<S: Simd, R: Real> Fold<S, R, $count> for $name {
+            #[inline(always)]
+            fn take($total: V<S, R>, $values: [V<S, R>; $count]) -> V<S, R> {
+                $value
+            }
+            #[inline(always)]
+            fn both(a: V<S, R>, b: V<S, R>) -> V<S, R> {
+                a + b
+            }
+            #[inline(always)]
+            fn one(a: R, b: R) -> R {
+                a + b
+            }
         }
+    };
+}
+
+sums!(Sum, 1, |total, values| total + values[0]);
+sums!(Dot, 2, |total, values| values[0].mul_add(values[1], total));
+
+struct Largest;
+
+impl<S: Simd, R: Real> Fold<S, R, 1> for Largest {
+    #[inline(always)]
+    fn take(total: V<S, R>, values: [V<S, R>; 1]) -> V<S, R> {
+        larger::<S, R>(total, values[0])
     }
-    if whole < count {
-        let rest = f(x.rest(simd, whole), (&*y).rest(simd, whole));
-        y[whole..].iter_mut().enumerate().for_each(|(i, y)| *y = rest[i]);
+    #[inline(always)]
+    fn both(a: V<S, R>, b: V<S, R>) -> V<S, R> {
+        larger::<S, R>(a, b)
+    }
+    #[inline(always)]
+    fn one(a: R, b: R) -> R {
+        if a > b || a.is_nan() { a } else { b }
     }
 }
 
 #[inline(always)]
 fn sum_loop<S: Simd, R: Real>(simd: S, x: &[R]) -> R {
-    fold(simd, [x], R::zero(), |sum, [x]| sum + x, |a, b| a + b, |a, b| a + b)
+    fold::<S, R, Sum, 1>(simd, [x], R::zero())
 }
 
 #[inline(always)]
 fn max_loop<S: Simd, R: Real>(simd: S, x: &[R]) -> R {
-    fold(simd, [x], R::neg_infinity(), |most, [x]| larger::<S, R>(most, x), larger::<S, R>, larger_of)
+    fold::<S, R, Largest, 1>(simd, [x], R::neg_infinity())
 }
 
 #[inline(always)]
 fn dot_loop<S: Simd, R: Real>(simd: S, a: &[R], b: &[R]) -> R {
     let count = a.len().min(b.len());
-    fold(
-        simd,
-        [&a[..count], &b[..count]],
-        R::zero(),
-        |sum, [a, b]| a.mul_add(b, sum),
-        |a, b| a + b,
-        |a, b| a + b,
-    )
+    fold::<S, R, Dot, 2>(simd, [&a[..count], &b[..count]], R::zero())
 }
 
 /// Takes the elements of operands of one length into [`LANES`] totals, which are combined by halves; then those that are left
 /// over, one by one.
 #[inline(always)]
-fn fold<S: Simd, R: Real, const N: usize>(
-    simd: S,
-    operands: [&[R]; N],
-    start: R,
-    take: impl Fn(V<S, R>, [V<S, R>; N]) -> V<S, R>,
-    combine: impl Fn(V<S, R>, V<S, R>) -> V<S, R>,
-    combine_one: impl Fn(R, R) -> R,
-) -> R {
+fn fold<S: Simd, R: Real, F: Fold<S, R, N>, const N: usize>(simd: S, operands: [&[R]; N], start: R) -> R {
     let width = len::<S, R>();
     let rows = operands[0].len() / LANES;
     // The first lane of the vectors of one element each.
     let mut rest = splat::<S, R>(simd, start);
     for at in rows * LANES..operands[0].len() {
-        rest = take(rest, operands.map(|operand| splat(simd, operand[at])));
+        let mut values = [rest; N];
+        for n in 0..N {
+            values[n] = splat::<S, R>(simd, operands[n][at]);
+        }
+        rest = F::take(rest, values);
     }
     if rows == 0 {
         return rest[0];
     }
     let mut lanes = [start; LANES];
     if width * VECTORS > LANES {
-        fold_rows::<S, R, N, { VECTORS / 2 }>(simd, operands, rows, &mut lanes, take);
+        fold_rows::<S, R, F, N, { VECTORS / 2 }>(simd, operands, rows, &mut lanes);
     } else {
-        fold_rows::<S, R, N, VECTORS>(simd, operands, rows, &mut lanes, take);
+        fold_rows::<S, R, F, N, VECTORS>(simd, operands, rows, &mut lanes);
     }
     let mut half = LANES / 2;
     while half >= width {
         let (low, high) = lanes.split_at_mut(half);
         for at in (0..half).step_by(width) {
-            let both = combine(first::<S, R>(simd, &low[at..]), first::<S, R>(simd, &high[at..]));
+            let both = F::both(first::<S, R>(simd, &low[at..]), first::<S, R>(simd, &high[at..]));
             put::<S, R>(both, &mut low[at..]);
         }
         half /= 2;
     }
     while half > 0 {
         for i in 0..half {
-            lanes[i] = combine_one(lanes[i], lanes[i + half]);
+            lanes[i] = F::one(lanes[i], lanes[i + half]);
         }
         half /= 2;
     }
-    combine_one(lanes[0], rest[0])
+    F::one(lanes[0], rest[0])
 }
 
 /// Takes whole rows of [`LANES`] elements, `COUNT` vectors of each at a time.
 #[inline(always)]
-fn fold_rows<S: Simd, R: Real, const N: usize, const COUNT: usize>(
+fn fold_rows<S: Simd, R: Real, F: Fold<S, R, N>, const N: usize, const COUNT: usize>(
     simd: S,
     operands: [&[R]; N],
     rows: usize,
     lanes: &mut [R; LANES],
-    take: impl Fn(V<S, R>, [V<S, R>; N]) -> V<S, R>,
 ) {
     let width = len::<S, R>();
     assert!(operands.iter().all(|operand| operand.len() >= rows * LANES));
     for part in (0..LANES).step_by(COUNT * width) {
-        let mut totals: [V<S, R>; COUNT] = std::array::from_fn(|i| first(simd, &lanes[part + i * width..]));
+        let mut totals = [splat::<S, R>(simd, R::zero()); COUNT];
+        for i in 0..COUNT {
+            totals[i] = first::<S, R>(simd, &lanes[part + i * width..]);
+        }
         for row in 0..rows {
-            for (i, total) in totals.iter_mut().enumerate() {
+            for i in 0..COUNT {
                 let at = row * LANES + part + i * width;
-                // SAFETY: the rows were asserted to be there, and a part lies in its row.
-                *total =
-                    take(*total, operands.map(|operand| unsafe { load(simd, operand.as_ptr().add(at)) }));
+                let mut values = [totals[i]; N];
+                for n in 0..N {
+                    // SAFETY: the rows were asserted to be there, and a part lies in its row.
+                    values[n] = unsafe { load::<S, R>(simd, operands[n].as_ptr().add(at)) };
+                }
+                totals[i] = F::take(totals[i], values);
             }
         }
-        for (i, total) in totals.into_iter().enumerate() {
-            put::<S, R>(total, &mut lanes[part + i * width..]);
+        for i in 0..COUNT {
+            put::<S, R>(totals[i], &mut lanes[part + i * width..]);
         }
     }
 }

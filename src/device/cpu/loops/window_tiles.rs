@@ -1,6 +1,9 @@
 //! Pooling by windows that lie side by side, as in most networks: kernel and stride are one, nothing is padded. The
 //! same results as for windows of any kind, without a branch for each element, vectors of windows at a time.
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
@@ -58,7 +61,9 @@ fn put_columns<S: Simd, R: Real, const K: usize>(columns: [V<S, R>; K], row: &mu
         return put::<S, R>(high, &mut row[width..]);
     }
     for (i, to) in row.as_chunks_mut::<K>().0.iter_mut().enumerate().take(width) {
-        *to = columns.map(|column| column[i]);
+        for kx in 0..K {
+            to[kx] = columns[kx][i];
+        }
     }
 }
 
@@ -80,20 +85,31 @@ fn put_some<S: Simd, R: Real>(value: V<S, R>, to: &mut [R]) {
     }
 }
 
+/// The elements of some windows.
+#[derive(Clone, Copy)]
+struct Rows {
+    start: usize,
+    len: usize,
+    width: usize,
+}
+
+impl Rows {
+    /// Those in the windows' row `ky`.
+    #[inline(always)]
+    fn of(&self, ky: usize) -> Range<usize> {
+        let start = self.start + ky * self.width;
+        start..start + self.len
+    }
+}
+
 /// Calls `body` with the windows `at` of row `oy`, a vector of them or fewer, and their elements in the rows of the planes.
 #[inline(always)]
-fn each<S: Simd, R: Real, const K: usize>(
-    spec: &WindowSpec,
-    mut body: impl FnMut(Range<usize>, [Range<usize>; K]),
-) {
+fn each<S: Simd, R: Real, const K: usize>(spec: &WindowSpec, mut body: impl FnMut(Range<usize>, Rows)) {
     let ([oh, ow], width) = (spec.output_size(), spec.size[1]);
     for oy in 0..oh {
         for ox in (0..ow).step_by(len::<S, R>()) {
             let count = len::<S, R>().min(ow - ox);
-            let rows = std::array::from_fn(|ky| {
-                let start = (oy * K + ky) * width + ox * K;
-                start..start + count * K
-            });
+            let rows = Rows { start: oy * K * width + ox * K, len: count * K, width };
             body(oy * ow + ox..oy * ow + ox + count, rows);
         }
     }
@@ -115,18 +131,27 @@ fn argmax_loop<S: Simd, R: Real>(simd: S, side: usize, spec: &WindowSpec, x: &[R
 
 #[inline(always)]
 fn argmax_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, x: &[R], out: &mut [R]) {
-    each::<S, R, K>(spec, |at, rows| {
-        let window: [[V<S, R>; K]; K] = rows.map(|row| columns(simd, &x[row]));
-        let (mut best, mut place) = (window[0][0], splat::<S, R>(simd, R::zero()));
-        for (ky, row) in window.into_iter().enumerate() {
-            for (kx, value) in row.into_iter().enumerate() {
-                let larger = value.simd_gt(best) | (value.is_nan() & !best.is_nan());
-                best = larger.select(value, best);
-                place = larger.select(splat::<S, R>(simd, number::<R, K>(ky, kx)), place);
+    each::<S, R, K>(
+        spec,
+        #[inline(always)]
+        |at, rows| {
+            let zero = splat::<S, R>(simd, R::zero());
+            let mut window = [[zero; K]; K];
+            for ky in 0..K {
+                window[ky] = columns::<S, R, K>(simd, &x[rows.of(ky)]);
             }
-        }
-        put_some::<S, R>(place, &mut out[at]);
-    });
+            let (mut best, mut place) = (window[0][0], zero);
+            for ky in 0..K {
+                for kx in 0..K {
+                    let value = window[ky][kx];
+                    let larger = value.simd_gt(best) | (value.is_nan() & !best.is_nan());
+                    best = larger.select(value, best);
+                    place = larger.select(splat::<S, R>(simd, number::<R, K>(ky, kx)), place);
+                }
+            }
+            put_some::<S, R>(place, &mut out[at]);
+        },
+    );
 }
 
 #[inline(always)]
@@ -152,16 +177,21 @@ fn gather_of<S: Simd, R: Real, const K: usize>(
     index: &[R],
     out: &mut [R],
 ) {
-    each::<S, R, K>(spec, |at, rows| {
-        let index = some::<S, R>(simd, &index[at.clone()]);
-        let mut found = splat::<S, R>(simd, R::zero());
-        for (ky, row) in rows.into_iter().enumerate() {
-            for (kx, value) in columns::<S, R, K>(simd, &x[row]).into_iter().enumerate() {
-                found = index.simd_eq(number::<R, K>(ky, kx)).select(value, found);
+    each::<S, R, K>(
+        spec,
+        #[inline(always)]
+        |at, rows| {
+            let index = some::<S, R>(simd, &index[at.clone()]);
+            let mut found = splat::<S, R>(simd, R::zero());
+            for ky in 0..K {
+                let values = columns::<S, R, K>(simd, &x[rows.of(ky)]);
+                for kx in 0..K {
+                    found = index.simd_eq(number::<R, K>(ky, kx)).select(values[kx], found);
+                }
             }
-        }
-        put_some::<S, R>(found, &mut out[at]);
-    });
+            put_some::<S, R>(found, &mut out[at]);
+        },
+    );
 }
 
 #[inline(always)]
@@ -189,14 +219,20 @@ fn scatter_of<S: Simd, R: Real, const K: usize>(
 ) {
     clear_rest(spec, K, out);
     let zero = splat::<S, R>(simd, R::zero());
-    each::<S, R, K>(spec, |at, rows| {
-        let (g, index) = (some::<S, R>(simd, &g[at.clone()]), some::<S, R>(simd, &index[at]));
-        for (ky, row) in rows.into_iter().enumerate() {
-            let values: [V<S, R>; K] =
-                std::array::from_fn(|kx| index.simd_eq(number::<R, K>(ky, kx)).select(g, zero));
-            put_columns::<S, R, K>(values, &mut out[row]);
-        }
-    });
+    each::<S, R, K>(
+        spec,
+        #[inline(always)]
+        |at, rows| {
+            let (g, index) = (some::<S, R>(simd, &g[at.clone()]), some::<S, R>(simd, &index[at]));
+            for ky in 0..K {
+                let mut values = [zero; K];
+                for kx in 0..K {
+                    values[kx] = index.simd_eq(number::<R, K>(ky, kx)).select(g, zero);
+                }
+                put_columns::<S, R, K>(values, &mut out[rows.of(ky)]);
+            }
+        },
+    );
 }
 
 #[inline(always)]
@@ -210,12 +246,22 @@ fn sum_loop<S: Simd, R: Real>(simd: S, side: usize, spec: &WindowSpec, x: &[R], 
 #[inline(always)]
 fn sum_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, x: &[R], out: &mut [R]) {
     let zero = splat::<S, R>(simd, R::zero());
-    each::<S, R, K>(spec, |at, rows| {
-        let sum = rows.into_iter().fold(zero, |sum, row| {
-            sum + columns::<S, R, K>(simd, &x[row]).into_iter().fold(zero, |sum, value| sum + value)
-        });
-        put_some::<S, R>(sum, &mut out[at]);
-    });
+    each::<S, R, K>(
+        spec,
+        #[inline(always)]
+        |at, rows| {
+            let mut sum = zero;
+            for ky in 0..K {
+                let values = columns::<S, R, K>(simd, &x[rows.of(ky)]);
+                let mut row = zero;
+                for kx in 0..K {
+                    row += values[kx];
+                }
+                sum += row;
+            }
+            put_some::<S, R>(sum, &mut out[at]);
+        },
+    );
 }
 
 #[inline(always)]
@@ -229,10 +275,16 @@ fn spread_loop<S: Simd, R: Real>(simd: S, side: usize, spec: &WindowSpec, g: &[R
 #[inline(always)]
 fn spread_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, g: &[R], out: &mut [R]) {
     clear_rest(spec, K, out);
-    each::<S, R, K>(spec, |at, rows| {
-        let g = some::<S, R>(simd, &g[at]);
-        rows.into_iter().for_each(|row| put_columns::<S, R, K>([g; K], &mut out[row]));
-    });
+    each::<S, R, K>(
+        spec,
+        #[inline(always)]
+        |at, rows| {
+            let g = some::<S, R>(simd, &g[at]);
+            for ky in 0..K {
+                put_columns::<S, R, K>([g; K], &mut out[rows.of(ky)]);
+            }
+        },
+    );
 }
 
 /// Zeros where no window reaches: to the right of them and below.

@@ -2,24 +2,28 @@
 
 use fearless_simd::{Simd, SimdBase};
 
-use super::{Real, V, len, load, store};
+use super::{Real, V, first, len, load, store};
 
 /// 128 bits.
 type Block<S, R> = <V<S, R> as SimdBase<S>>::Block;
 
-/// Every fourth number: `out[j][i] = x[4·i + j]` of four vectors side by side.
+/// Every fourth number: `out[j][i] = x[4·i + j]`.
 #[inline(always)]
-pub fn by_fours<S: Simd, R: Real>(x: [V<S, R>; 4]) -> [V<S, R>; 4] {
-    let [(even, odd), (more_even, more_odd)] = [x[0].deinterleave(x[1]), x[2].deinterleave(x[3])];
-    let [(first, third), (second, fourth)] = [even.deinterleave(more_even), odd.deinterleave(more_odd)];
+pub fn by_fours<S: Simd, R: Real>(simd: S, x: &[R]) -> [V<S, R>; 4] {
+    let width = len::<S, R>();
+    let x = &x[..4 * width];
+    let (even, odd) = first::<S, R>(simd, x).deinterleave(first::<S, R>(simd, &x[width..]));
+    let x = &x[2 * width..];
+    let (more_even, more_odd) = first::<S, R>(simd, x).deinterleave(first::<S, R>(simd, &x[width..]));
+    let ((first, third), (second, fourth)) = (even.deinterleave(more_even), odd.deinterleave(more_odd));
     [first, second, third, fourth]
 }
 
 /// The inverse of [`by_fours`]: `out[4·i + j] = x[j][i]`.
 #[inline(always)]
 pub fn in_turn<S: Simd, R: Real>(x: [V<S, R>; 4]) -> [V<S, R>; 4] {
-    let [even, odd] = [x[0].interleave(x[2]), x[1].interleave(x[3])];
-    let [low, high] = [even.0.interleave(odd.0), even.1.interleave(odd.1)];
+    let (even, odd) = (x[0].interleave(x[2]), x[1].interleave(x[3]));
+    let (low, high) = (even.0.interleave(odd.0), even.1.interleave(odd.1));
     [low.0, low.1, high.0, high.1]
 }
 
@@ -32,12 +36,18 @@ pub unsafe fn transpose<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: *mut
     // SAFETY: the caller's promise.
     unsafe {
         if <Block<S, R> as SimdBase<S>>::LEN == 4 {
-            let rows = from.map(|row| Block::<S, R>::load_array_ref(simd, &*row.cast()));
-            let [even, odd] = [rows[0].interleave(rows[2]), rows[1].interleave(rows[3])];
-            let [low, high] = [even.0.interleave(odd.0), even.1.interleave(odd.1)];
-            for (j, column) in [low.0, low.1, high.0, high.1].into_iter().enumerate() {
-                column.store_array(&mut *to.add(j * to_row).cast());
-            }
+            let [a, b, c, d] = [
+                Block::<S, R>::load_array_ref(simd, &*from[0].cast()),
+                Block::<S, R>::load_array_ref(simd, &*from[1].cast()),
+                Block::<S, R>::load_array_ref(simd, &*from[2].cast()),
+                Block::<S, R>::load_array_ref(simd, &*from[3].cast()),
+            ];
+            let (even, odd) = (a.interleave(c), b.interleave(d));
+            let (low, high) = (even.0.interleave(odd.0), even.1.interleave(odd.1));
+            low.0.store_array(&mut *to.cast());
+            low.1.store_array(&mut *to.add(to_row).cast());
+            high.0.store_array(&mut *to.add(2 * to_row).cast());
+            high.1.store_array(&mut *to.add(3 * to_row).cast());
         } else {
             for (i, row) in from.into_iter().enumerate() {
                 (0..4).for_each(|j| *to.add(j * to_row + i) = *row.add(j));
@@ -49,13 +59,27 @@ pub unsafe fn transpose<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: *mut
 /// Copies one slice to another as long.
 #[inline(always)]
 pub fn copy<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
-    write(simd, from, to, |_, value| value, |_, value| value);
+    write(
+        simd,
+        from,
+        to,
+        #[inline(always)]
+        |_, value| value,
+        |_, value| value,
+    );
 }
 
 /// Adds one slice to another as long.
 #[inline(always)]
 pub fn add<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
-    write(simd, from, to, |sum, value| sum + value, |sum, value| sum + value);
+    write(
+        simd,
+        from,
+        to,
+        #[inline(always)]
+        |sum, value| sum + value,
+        |sum, value| sum + value,
+    );
 }
 
 #[inline(always)]

@@ -1,5 +1,8 @@
 //! Transformed tiles of the gradient by the output.
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use fearless_simd::Simd;
@@ -11,7 +14,7 @@ use super::{
 };
 use crate::device::cpu::{
     memory::output::Output,
-    vectors::{Real, first, len, shuffle::by_fours, vectorized},
+    vectors::{Real, len, shuffle::by_fours, splat, vectorized},
 };
 
 /// Tiles of g that are put in order together.
@@ -62,14 +65,17 @@ fn gradient_loop<S: Simd, R: Real>(
                 }
                 for (s, rows) in rows[..tiles].iter().enumerate() {
                     for at in (0..LANES).step_by(vector) {
-                        let tile = rows.each_ref().map(|rows| {
-                            let rows = &rows.as_flattened()[OUTPUTS * at..];
-                            by_fours::<S, R>(std::array::from_fn(|i| first(simd, &rows[i * vector..])))
-                        });
+                        let mut tile = [[splat::<S, R>(simd, R::zero()); OUTPUTS]; OUTPUTS];
+                        for row in 0..OUTPUTS {
+                            tile[row] = by_fours::<S, R>(simd, &rows[row].as_flattened()[OUTPUTS * at..]);
+                        }
                         both::<S, R, _, _>(
                             simd,
-                            points::gradient::<S, R>,
+                            #[inline(always)]
+                            |values| points::gradient::<S, R>(values),
+                            #[inline(always)]
                             |row, column| tile[row][column],
+                            #[inline(always)]
                             |i, j, value| {
                                 let panel =
                                     channel / LANES * layout.row + (offset + run.at + start + s) * LANES;

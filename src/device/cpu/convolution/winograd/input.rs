@@ -1,5 +1,8 @@
 //! Transformed tiles of the input.
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use fearless_simd::Simd;
@@ -81,11 +84,9 @@ fn input_loop<S: Simd, R: Real>(
         }
         for (line, tiles) in lines.iter().zip(&mut tiles) {
             for at in (0..lanes).step_by(vector) {
-                let columns = by_fours::<S, R>(std::array::from_fn(|i| {
-                    first(simd, &line[OUTPUTS * at + i * vector..])
-                }));
-                for (tiles, column) in tiles.iter_mut().zip(columns) {
-                    put::<S, R>(column, &mut tiles[at..]);
+                let columns = by_fours::<S, R>(simd, &line[OUTPUTS * at..]);
+                for j in 0..OUTPUTS {
+                    put::<S, R>(columns[j], &mut tiles[j][at..]);
                 }
             }
         }
@@ -104,8 +105,11 @@ fn input_loop<S: Simd, R: Real>(
         for at in (0..lanes).step_by(vector) {
             both::<S, R, _, _>(
                 simd,
-                points::input::<S, R>,
+                #[inline(always)]
+                |values| points::input::<S, R>(values),
+                #[inline(always)]
                 |row, column| first(simd, &tiles[row][column][at..]),
+                #[inline(always)]
                 |row, column, value| {
                     let at = (row * INPUTS + column) * layout.slice() + channel * layout.row + offset + at;
                     // SAFETY: the caller gives every channel of a group to one thread.

@@ -1,5 +1,8 @@
 //! Products transformed back into tiles of the output.
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use fearless_simd::Simd;
@@ -47,13 +50,17 @@ fn output_loop<S: Simd, R: Real>(
             let mut tiles = [[splat::<S, R>(simd, R::zero()); OUTPUTS]; OUTPUTS];
             both::<S, R, _, _>(
                 simd,
-                points::output::<S, R>,
+                #[inline(always)]
+                |values| points::output::<S, R>(values),
+                #[inline(always)]
                 |row, column| product(simd, products, *layout, at, [row, column]),
+                #[inline(always)]
                 |row, column, value| tiles[row][column] = value,
             );
-            for (line, tiles) in lines.iter_mut().zip(tiles) {
-                for (i, value) in in_turn::<S, R>(tiles).into_iter().enumerate() {
-                    put::<S, R>(value, &mut line[OUTPUTS * at + i * vector..]);
+            for row in 0..OUTPUTS {
+                let values = in_turn::<S, R>(tiles[row]);
+                for i in 0..OUTPUTS {
+                    put::<S, R>(values[i], &mut lines[row][OUTPUTS * at + i * vector..]);
                 }
             }
         }

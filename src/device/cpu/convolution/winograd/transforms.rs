@@ -2,6 +2,9 @@
 //!
 //! The input's and the output's take neighbouring tiles side by side, the weights' and their gradient's neighbouring channels.
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use fearless_simd::Simd;
@@ -61,14 +64,19 @@ pub fn both<S: Simd, R: Real, const I: usize, const O: usize>(
 ) {
     let mut half = [[splat::<S, R>(simd, R::zero()); I]; O];
     for column in 0..I {
-        let values = f(std::array::from_fn(|row| from(row, column)));
+        let mut values = [splat::<S, R>(simd, R::zero()); I];
+        for row in 0..I {
+            values[row] = from(row, column);
+        }
+        let values = f(values);
         for row in 0..O {
             half[row][column] = values[row];
         }
     }
-    for (row, half) in half.into_iter().enumerate() {
-        for (column, value) in f(half).into_iter().enumerate() {
-            put(row, column, value);
+    for row in 0..O {
+        let values = f(half[row]);
+        for column in 0..O {
+            put(row, column, values[column]);
         }
     }
 }

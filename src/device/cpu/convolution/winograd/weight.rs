@@ -74,11 +74,14 @@ fn weight_loop<S: Simd, R: Real>(
             for at in (0..count).step_by(len::<S, R>()) {
                 both::<S, R, _, _>(
                     simd,
-                    points::weight::<S, R>,
+                    #[inline(always)]
+                    |values| points::weight::<S, R>(values),
+                    #[inline(always)]
                     |row, column| {
                         let tap = row * 3 + column;
                         first(simd, &taps[if turned { TAPS - 1 - tap } else { tap }][at..])
                     },
+                    #[inline(always)]
                     |i, j, value| {
                         let at = (output - origin) * layout.row + channel + at;
                         let at = (i * INPUTS + j) * layout.slice() + at;
@@ -109,8 +112,11 @@ fn weight_gradient_loop<S: Simd, R: Real>(
             let products = &products[index * layout.row + output - outputs.start..];
             both::<S, R, _, _>(
                 simd,
-                points::weight_gradient::<S, R>,
+                #[inline(always)]
+                |values| points::weight_gradient::<S, R>(values),
+                #[inline(always)]
                 |row, column| product(simd, products, layout, 0, [row, column]),
+                #[inline(always)]
                 |row, column, value| put::<S, R>(value, &mut taps[row * 3 + column]),
             );
             for lane in 0..vector.min(outputs.end - output) {

@@ -1,5 +1,8 @@
 //! The innermost product: rows of A times panels of B, with the sums of a tile of C in registers.
 
+// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
+#![allow(clippy::needless_range_loop)]
+
 use fearless_simd::{Simd, SimdFloat};
 
 use crate::device::cpu::{
@@ -159,19 +162,22 @@ impl<R: Real> Terms<'_, R> {
             unsafe {
                 let a = self.a.data.as_ptr().add(row * self.a.row);
                 for k in start..self.to.min(start + self.part) {
-                    let b: [V<S, R>; N] = std::array::from_fn(|n| load(simd, b[n].add(k * COLS)));
-                    for (m, sums) in sums.iter_mut().enumerate() {
+                    let mut columns = [splat::<S, R>(simd, R::zero()); N];
+                    for n in 0..N {
+                        columns[n] = load::<S, R>(simd, b[n].add(k * COLS));
+                    }
+                    for m in 0..M {
                         let a = splat::<S, R>(simd, *a.add(m * self.a.row + k));
-                        for (sum, b) in sums.iter_mut().zip(b) {
-                            *sum = a.mul_add(b, *sum);
+                        for n in 0..N {
+                            sums[m][n] = a.mul_add(columns[n], sums[m][n]);
                         }
                     }
                 }
-                for (m, sums) in sums.into_iter().enumerate() {
+                for m in 0..M {
                     let at = (row + m) * self.c.row;
-                    for (n, sum) in sums.into_iter().enumerate() {
+                    for n in 0..N {
                         let left = cols - (n * len::<S, R>()).min(cols);
-                        put_sum::<S, R>(simd, sum, c[n].wrapping_add(at), left, add);
+                        put_sum::<S, R>(simd, sums[m][n], c[n].wrapping_add(at), left, add);
                     }
                 }
             }
