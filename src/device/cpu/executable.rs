@@ -51,13 +51,19 @@ struct Prepared<R> {
     registers: usize,
     scratch: usize,
     shared: usize,
+    packed: usize,
 }
 
 impl<R: Real> Prepared<R> {
     fn new(plan: &Plan, way: Option<Way>) -> Result<Self, DeviceError> {
         check_bindings(plan)?;
-        let mut prepared =
-            Prepared { steps: Vec::with_capacity(plan.steps.len()), registers: 0, scratch: 0, shared: 0 };
+        let mut prepared = Prepared {
+            steps: Vec::with_capacity(plan.steps.len()),
+            registers: 0,
+            scratch: 0,
+            shared: 0,
+            packed: 0,
+        };
         for (index, step) in plan.steps.iter().enumerate() {
             let broken = |problem: String| DeviceError::Failed(format!("step {index}: {problem}"));
             let kernel = kernels::prepare::<R>(&step.kernel, way).map_err(broken)?;
@@ -66,6 +72,7 @@ impl<R: Real> Prepared<R> {
             prepared.registers = needs.registers.max(prepared.registers);
             prepared.scratch = needs.scratch.max(prepared.scratch);
             prepared.shared = needs.shared.max(prepared.shared);
+            prepared.packed = needs.packed.max(prepared.packed);
             let (reads, write) = (step.reads.clone(), step.write);
             prepared.steps.push(Step { kernel, reads, write, len: needs.write });
         }
@@ -75,7 +82,7 @@ impl<R: Real> Prepared<R> {
     /// Elements beside the plan's buffers.
     fn workspaces(&self) -> usize {
         let per_thread = self.registers * BLOCK + self.scratch;
-        per_thread.saturating_mul(rayon::current_num_threads()).saturating_add(self.shared)
+        per_thread.saturating_mul(rayon::current_num_threads()).saturating_add(self.shared + self.packed)
     }
 }
 
@@ -93,7 +100,7 @@ impl<R: Real> CpuExecutable<R> {
         let plan = &plan.in_place();
         let prepared = Prepared::new(plan, way)?;
         budget::required::<R>(plan, prepared.workspaces())?;
-        let Prepared { steps, registers, scratch, shared } = prepared;
+        let Prepared { steps, registers, scratch, shared, packed } = prepared;
         let mut buffers = pieces::<R>(&plan.buffers)?;
         for (buffer, values) in &plan.literals {
             for (to, &value) in buffers[*buffer].iter_mut().zip(values.iter()) {
@@ -104,7 +111,7 @@ impl<R: Real> CpuExecutable<R> {
             steps,
             buffers,
             bound: plan.bound.clone(),
-            workers: Workers::new(isa, [registers, scratch, shared])?,
+            workers: Workers::new(isa, [registers, scratch, shared, packed])?,
             prologue: plan.prologue,
             prologue_reads: plan.prologue_reads(),
             stale: true,

@@ -72,6 +72,11 @@ impl Chosen {
         }
     }
 
+    /// Elements of packed operands, `patches` where it goes by patches.
+    pub fn packed(&self, patches: usize) -> usize {
+        if let Chosen::Patches = self { patches } else { 0 }
+    }
+
     /// Writes the result of `reads` to `out`, or adds it; false where it goes by patches, and nothing is done.
     pub fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], add: bool, workers: &mut Workers<R>) -> bool {
         match self {
@@ -113,6 +118,11 @@ impl ChosenGradWeight {
             ChosenGradWeight::Direct(way) => [0, way.shared_len()],
             ChosenGradWeight::Winograd(way) => [way.scratch_len(), way.shared_len()],
         }
+    }
+
+    /// Elements of packed operands, `patches` where it goes by patches.
+    pub fn packed(&self, patches: usize) -> usize {
+        if let ChosenGradWeight::Patches = self { patches } else { 0 }
     }
 
     /// Writes the gradient to `out`; false where it goes by patches, and nothing is done.

@@ -111,6 +111,7 @@ impl<R: Real> Prepared<R> for Conv2d {
             write: trials * spec.output_len(),
             scratch,
             shared,
+            packed: self.way.packed(gemm::packed_len(self.sizes.trials * spec.groups, self.product())),
             ..Needs::default()
         }
     }

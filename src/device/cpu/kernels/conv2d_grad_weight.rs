@@ -55,6 +55,12 @@ impl<R: Real> Prepared<R> for Conv2dGradWeight {
             write: trials * spec.weight_len(),
             scratch,
             shared,
+            packed: self.way.packed(
+                [[m, k, n], [n, k, m]]
+                    .map(|sizes| gemm::packed_len(self.sizes.trials * spec.groups, sizes))
+                    .into_iter()
+                    .fold(0, usize::max),
+            ),
             ..Needs::default()
         }
     }

@@ -21,6 +21,7 @@ impl<R: Real, C: Adding<R>> Prepared<R> for ConvSum<C> {
             registers: first.registers.max(second.registers),
             scratch: first.scratch.max(second.scratch),
             shared: first.shared.max(second.shared),
+            packed: first.packed.max(second.packed),
         }
     }
 

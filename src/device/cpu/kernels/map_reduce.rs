@@ -199,6 +199,7 @@ impl<R: Real> Prepared<R> for MapReduce<R> {
             registers: self.program.registers(),
             scratch: BLOCK,
             shared: if self.parts > 1 { self.outer * self.parts } else { 0 },
+            ..Needs::default()
         }
     }
 

@@ -69,6 +69,10 @@ impl<R: Real> Prepared<R> for Matmul {
                 Some(thin) => thin.scratch_len(),
                 None => gemm::scratch_len(self.product().0),
             },
+            packed: match &self.thin {
+                Some(_) => 0,
+                None => gemm::packed_len(self.product().1, self.product().0),
+            },
             ..Needs::default()
         }
     }

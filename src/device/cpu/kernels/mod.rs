@@ -47,6 +47,8 @@ pub struct Needs {
     pub scratch: usize,
     /// Scratch of the whole step.
     pub shared: usize,
+    /// Operands that are packed once for all threads.
+    pub packed: usize,
 }
 
 /// The kernel of a step, or what is wrong with it. Convolutions go `way` where it fits.

@@ -5,4 +5,5 @@ pub mod gemv;
 pub mod lanes;
 pub mod program;
 pub mod space;
+pub mod transpose;
 pub mod window_tiles;

@@ -30,6 +30,8 @@ pub struct Workers<R> {
     workspaces: Vec<Workspace<R>>,
     /// Memory of a step as a whole: partial sums, packed operands.
     shared: Piece<R>,
+    /// Packed operands that all threads read.
+    packed: Piece<R>,
     /// A workspace's registers, and elements of its scratch.
     needs: [usize; 2],
     crew: Arc<Crew>,
@@ -37,11 +39,13 @@ pub struct Workers<R> {
 }
 
 impl<R: Real> Workers<R> {
-    /// So many registers and elements of scratch for each thread, and elements for a step as a whole.
-    pub fn new(isa: Isa, [registers, scratch, shared]: [usize; 3]) -> Result<Self, DeviceError> {
-        let shared = pieces(&[shared])?.remove(0);
+    /// So many registers and elements of scratch for each thread, elements for a step as a whole, and of packed operands.
+    pub fn new(isa: Isa, [registers, scratch, shared, packed]: [usize; 4]) -> Result<Self, DeviceError> {
+        let mut pieces_of_all = pieces(&[shared, packed])?.into_iter();
+        let mut piece = || pieces_of_all.next().unwrap_or_default();
+        let (shared, packed) = (piece(), piece());
         let (workspaces, crew) = (Vec::new(), Arc::default());
-        let mut workers = Workers { workspaces, shared, needs: [registers, scratch], crew, isa };
+        let mut workers = Workers { workspaces, shared, packed, needs: [registers, scratch], crew, isa };
         workers.fit_pool()?;
         Ok(workers)
     }
@@ -76,6 +80,15 @@ impl<R: Real> Workers<R> {
 
     pub fn give_shared(&mut self, shared: Piece<R>) {
         self.shared = shared;
+    }
+
+    /// As [`Workers::take_shared`], the memory of packed operands.
+    pub fn take_packed(&mut self) -> Piece<R> {
+        std::mem::take(&mut self.packed)
+    }
+
+    pub fn give_packed(&mut self, packed: Piece<R>) {
+        self.packed = packed;
     }
 
     /// Threads that a step of about `work` nanoseconds is worth.

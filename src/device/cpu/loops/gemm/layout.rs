@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::COLS;
 use crate::device::cpu::{memory::output::Output, vectors::Real};
 
 /// Element `(i, j)` of C is at `offset + i·row + (j mod period)·col + ⌊j / period⌋·image`, where row or col is 1
@@ -33,11 +34,22 @@ impl Layout {
         Layout { offset, row: positions, col: 1, period: positions, image, add: false }
     }
 
-    /// The first element of a tile whose rows are contiguous each, if they are.
-    pub fn rows_at(&self, rows: &Range<usize>, cols: &Range<usize>) -> Option<usize> {
+    /// Whether all its columns lie side by side, or in images of whole panels.
+    pub fn is_regular(&self, cols: usize) -> bool {
+        self.col == 1 && (self.period >= cols || self.period == COLS)
+    }
+
+    /// The first element of a tile whose rows are contiguous each, or in sixteens that are equally far apart, and that distance.
+    pub fn panels_at(&self, rows: &Range<usize>, cols: &Range<usize>) -> Option<(usize, usize)> {
         let (image, within) = (cols.start / self.period, cols.start % self.period);
-        let whole = self.col == 1 && !rows.is_empty() && self.period - within >= cols.len();
-        whole.then(|| self.offset + image * self.image + within + rows.start * self.row)
+        let first = self.offset + image * self.image + within + rows.start * self.row;
+        if self.col != 1 || rows.is_empty() {
+            None
+        } else if self.period - within >= cols.len() {
+            Some((first, COLS))
+        } else {
+            (self.period == COLS && within == 0).then_some((first, self.image))
+        }
     }
 
     /// Stores a tile `(rows, nr)` at `(i, j)`, or adds it.

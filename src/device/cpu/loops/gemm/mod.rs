@@ -9,6 +9,7 @@
 
 mod layout;
 mod operand;
+mod pack;
 mod tile;
 
 use std::ops::Range;
@@ -18,9 +19,12 @@ pub use operand::{Operand, Strided, Transposed, copy_rows};
 
 pub use tile::{Block, Panels, Place, multiply as multiply_panels};
 
-use self::tile::COLS;
+use self::{
+    pack::{Packed, TURNED},
+    tile::COLS,
+};
 use crate::device::cpu::{
-    memory::{output::Output, prefetch::prefetch, workers::Workers},
+    memory::{output::Output, workers::Workers},
     vectors::{Isa, Real},
 };
 
@@ -34,10 +38,13 @@ const NC: usize = 64;
 /// moved faster.
 const FEW: usize = 64;
 const FEW_NC: usize = 256;
-/// Rows of B that are asked for before they are copied.
-const AHEAD: usize = 4;
 /// Most columns of a task.
 const TASK_COLS: usize = 512;
+/// Rows from which on several tasks share B, and most elements of B that is packed once for all of them.
+const SHARED_ROWS: usize = 64;
+const SHARED_LEN: usize = 1 << 21;
+/// Rows of a task are a multiple of this.
+const TASK_ROWS: usize = 24;
 
 /// One product of `count` equal ones.
 pub struct Problem<A, B> {
@@ -52,7 +59,14 @@ pub struct Problem<A, B> {
 /// Elements of scratch that a thread needs for products of these sizes: blocks of A, B and C.
 pub fn scratch_len([m, k, n]: [usize; 3]) -> usize {
     let sizes = [m, m.min(FEW)].map(|m| block_sizes([m, k, n]));
-    sizes.map(|[m, k, n]| m * k + k * n.next_multiple_of(COLS) + m * n).into_iter().fold(0, usize::max)
+    let blocks = sizes.map(|[m, k, n]| m * k + k * n.next_multiple_of(COLS) + m * n);
+    TURNED + blocks.into_iter().fold(0, usize::max)
+}
+
+/// Elements of B that is packed once for all tasks of `count` products of these sizes: 0 if each packs its own.
+pub fn packed_len(count: usize, [m, k, n]: [usize; 3]) -> usize {
+    let len = pack::packed_len([m, k, n]);
+    if count == 1 && m >= SHARED_ROWS && len <= SHARED_LEN { len } else { 0 }
 }
 
 /// Sizes of a block of a product of these sizes.
@@ -73,6 +87,9 @@ pub fn multiply<R: Real, A: Operand<R>, B: Operand<R>>(
         return out.fill(R::zero());
     }
     let work = work(count * m * n * k);
+    if packed_len(count, [m, k, n]) > 0 && workers.threads_for(work) > 1 {
+        return multiply_shared(workers, [m, k, n], out, &problem(0), work);
+    }
     let [rows, cols] = grid([m, n], count, workers.threads_for(work));
     let [row_tasks, col_tasks] = [m.div_ceil(rows), n.div_ceil(cols)];
     let (isa, out) = (workers.isa(), Output::new(out));
@@ -84,6 +101,33 @@ pub fn multiply<R: Real, A: Operand<R>, B: Operand<R>>(
         // SAFETY: tasks are cells of a grid over C, and layouts give every element its own address.
         unsafe { block(isa, &problem, k, rows, cols, &out, &mut workspace.scratch) }
     });
+}
+
+/// One product, of which tasks take some rows each; B is packed before, by all threads.
+fn multiply_shared<R: Real, A: Operand<R>, B: Operand<R>>(
+    workers: &mut Workers<R>,
+    [m, k, n]: [usize; 3],
+    out: &mut [R],
+    Problem { a, b, c }: &Problem<A, B>,
+    work: usize,
+) {
+    let mut memory = workers.take_packed();
+    let packed = Packed::new(b, [m, k, n], &mut memory, workers);
+    let rows = (m / (4 * workers.threads_for(work))).clamp(1, MC).next_multiple_of(TASK_ROWS);
+    let (isa, out) = (workers.isa(), Output::new(out));
+    workers.each_task(m.div_ceil(rows), work, |workspace, task| {
+        let rows = task * rows..m.min((task + 1) * rows);
+        let (a_scratch, c_scratch) = workspace.scratch.split_at_mut(rows.len() * k.min(KC));
+        for depth in chunks(0..k, KC) {
+            let left = pack::left(isa, a, rows.clone(), depth.clone(), a_scratch);
+            for cols in chunks(0..n, if c.is_regular(n) { n } else { NC }) {
+                let right = packed.block(&depth, cols.start);
+                // SAFETY: every task has rows of its own.
+                unsafe { put(isa, c, (left, right), rows.clone(), cols, &depth, &out, c_scratch) };
+            }
+        }
+    });
+    workers.give_packed(memory);
 }
 
 /// Estimated nanoseconds for so many multiplications, on one thread.
@@ -121,86 +165,65 @@ pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
     scratch: &mut [R],
 ) {
     let [m, depth, n] = block_sizes([rows.len(), k, cols.len()]);
-    let (a_scratch, rest) = scratch.split_at_mut(m * depth);
+    let (turned, rest) = scratch.split_at_mut(TURNED);
+    let (a_scratch, rest) = rest.split_at_mut(m * depth);
     let (b_scratch, c_scratch) = rest.split_at_mut(n.next_multiple_of(COLS) * depth);
-    let mut multiply = |a: Block<R>, b: &[R], rows: Range<usize>, cols: Range<usize>, d: &Range<usize>| {
-        let (add, sizes) = (c.add || d.start > 0, [rows.len(), d.len(), cols.len()]);
-        let b = Panels { data: b, stride: d.len() * COLS };
-        if let Some(first) = c.rows_at(&rows, &cols) {
-            let place = Place { out, first, row: c.row, panel: COLS, add };
-            return multiply_panels(isa, sizes, KC, a, b, place);
-        }
-        let width = cols.len();
-        let own = Output::new(&mut c_scratch[..rows.len() * width]);
-        let place = Place { out: &own, first: 0, row: width, panel: COLS, add: false };
-        multiply_panels(isa, sizes, KC, a, b, place);
-        // SAFETY: the caller's promise.
-        unsafe { c.store(out, rows, cols, c_scratch, width, add) };
-    };
     // What is packed in the outer loop is packed once, the other once for every outer block.
     let stored = a.borrow(rows.start..rows.start + m, 0..depth).is_some_and(|(_, [_, col])| col == 1);
     let a_outside = rows.len() <= MC || !stored && rows.len() / MC <= cols.len() / NC;
-    if a_outside {
-        for (rows, depth) in blocks(rows, MC, k) {
-            let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
-            for cols in chunks(cols.clone(), n) {
-                right_block(b, depth.clone(), cols.clone(), b_scratch);
-                multiply(left, b_scratch, rows.clone(), cols, &depth);
+    // SAFETY: the caller's promise.
+    unsafe {
+        if a_outside {
+            for (rows, depth) in blocks(rows, MC, k) {
+                let left = pack::left(isa, a, rows.clone(), depth.clone(), a_scratch);
+                for cols in chunks(cols.clone(), n) {
+                    pack::right(isa, b, depth.clone(), cols.clone(), b_scratch, turned);
+                    put(isa, c, (left, &*b_scratch), rows.clone(), cols, &depth, out, c_scratch);
+                }
             }
-        }
-    } else {
-        for (cols, depth) in blocks(cols, n, k) {
-            right_block(b, depth.clone(), cols.clone(), b_scratch);
-            for rows in chunks(rows.clone(), MC) {
-                let left = left_block(a, rows.clone(), depth.clone(), a_scratch);
-                multiply(left, b_scratch, rows, cols.clone(), &depth);
+        } else {
+            for (cols, depth) in blocks(cols, n, k) {
+                pack::right(isa, b, depth.clone(), cols.clone(), b_scratch, turned);
+                for rows in chunks(rows.clone(), MC) {
+                    let left = pack::left(isa, a, rows.clone(), depth.clone(), a_scratch);
+                    put(isa, c, (left, &*b_scratch), rows, cols.clone(), &depth, out, c_scratch);
+                }
             }
         }
     }
+}
+
+/// Writes the product of a block of A and panels of B to C, or adds it there.
+///
+/// # Safety
+/// As for [`block`].
+#[allow(clippy::too_many_arguments)]
+unsafe fn put<R: Real>(
+    isa: Isa,
+    c: &Layout,
+    (left, right): (Block<R>, &[R]),
+    rows: Range<usize>,
+    cols: Range<usize>,
+    depth: &Range<usize>,
+    out: &Output<R>,
+    scratch: &mut [R],
+) {
+    let (add, sizes) = (c.add || depth.start > 0, [rows.len(), depth.len(), cols.len()]);
+    let right = Panels { data: right, stride: depth.len() * COLS };
+    if let Some((first, panel)) = c.panels_at(&rows, &cols) {
+        return multiply_panels(isa, sizes, KC, left, right, Place { out, first, row: c.row, panel, add });
+    }
+    let width = cols.len();
+    let own = Output::new(&mut scratch[..rows.len() * width]);
+    let place = Place { out: &own, first: 0, row: width, panel: COLS, add: false };
+    multiply_panels(isa, sizes, KC, left, right, place);
+    // SAFETY: the caller's promise.
+    unsafe { c.store(out, rows, cols, scratch, width, add) };
 }
 
 /// Blocks of `len` of a range, each with all its depths in order.
 fn blocks(range: Range<usize>, len: usize, k: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
     chunks(range, len).flat_map(move |block| chunks(0..k, KC).map(move |depth| (block.clone(), depth)))
-}
-
-/// The block where it is stored if it is read along its rows; else a copy.
-fn left_block<'a, R: Real>(
-    a: &'a impl Operand<R>,
-    rows: Range<usize>,
-    depth: Range<usize>,
-    scratch: &'a mut [R],
-) -> Block<'a, R> {
-    match a.borrow(rows.clone(), depth.clone()) {
-        Some((data, [row, 1])) => Block { data, row },
-        _ => {
-            let row = depth.len();
-            a.copy(rows, depth, scratch, row);
-            Block { data: scratch, row }
-        }
-    }
-}
-
-/// Copies the block as panels of sixteen columns.
-fn right_block<R: Real>(b: &impl Operand<R>, depth: Range<usize>, cols: Range<usize>, to: &mut [R]) {
-    let panel = COLS * depth.len();
-    if let Some((data, [row, 1])) = b.borrow(depth.clone(), cols.clone())
-        && cols.len().is_multiple_of(COLS)
-    {
-        // Along the rows of what is stored, for it may not be in any cache.
-        for k in 0..depth.len() {
-            if k + AHEAD < depth.len() {
-                prefetch(&data[(k + AHEAD) * row..][..cols.len()]);
-            }
-            for (i, from) in data[k * row..][..cols.len()].as_chunks::<COLS>().0.iter().enumerate() {
-                *to[i * panel + k * COLS..].first_chunk_mut().expect("a row lies in its panel") = *from;
-            }
-        }
-        return;
-    }
-    for (cols, to) in chunks(cols, COLS).zip(to.chunks_mut(panel)) {
-        b.copy(depth.clone(), cols, to, COLS);
-    }
 }
 
 /// Cuts a range into pieces of `len`.

@@ -13,6 +13,12 @@ pub trait Operand<R>: Sync {
     /// Writes element `(r, c)` of the block to `out[(c − cols.start)·ld + r − rows.start]`.
     fn copy_transposed(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize);
 
+    /// As [`Operand::copy`] of the transposed block, rows side by side, if that is how it is better copied; else false, and
+    /// nothing is done.
+    fn copy_turned(&self, _cols: Range<usize>, _rows: Range<usize>, _out: &mut [R]) -> bool {
+        false
+    }
+
     /// The block where it is stored, if it can be read there: from its first element on, and the distances between
     /// its rows and between its columns.
     fn borrow(&self, _rows: Range<usize>, _cols: Range<usize>) -> Option<(&[R], [usize; 2])> {
@@ -30,6 +36,12 @@ impl<R, S: Operand<R>> Operand<R> for Transposed<S> {
 
     fn copy_transposed(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize) {
         self.0.copy(cols, rows, out, ld);
+    }
+
+    fn copy_turned(&self, cols: Range<usize>, rows: Range<usize>, out: &mut [R]) -> bool {
+        let row = rows.len();
+        self.0.copy(cols, rows, out, row);
+        true
     }
 
     fn borrow(&self, rows: Range<usize>, cols: Range<usize>) -> Option<(&[R], [usize; 2])> {
