@@ -7,7 +7,7 @@
 
 use crate::device::cpu::convolution::by_outputs_tiles::{LANES, NARROW, TILE, Taps, convolve};
 use crate::device::cpu::convolution::pad::{self, padded};
-use crate::device::cpu::loops::gemm;
+use crate::device::cpu::loops::{gemm, transpose::transpose};
 use crate::device::cpu::memory::workers::Workers;
 use crate::device::cpu::vectors::{Isa, Real};
 use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
@@ -189,7 +189,7 @@ impl Convolution {
         workers.for_each(out, self.form.result, work, |workspace, index, out| {
             let (image, own) = workspace.scratch.split_at_mut(self.padded_len());
             let stored = if shared[0] { index % spec.batch } else { index };
-            self.pad(&x[stored * image_len..][..image_len], image);
+            self.pad(isa, &x[stored * image_len..][..image_len], image);
             let weights = if shared[1] {
                 common
             } else {
@@ -208,10 +208,10 @@ impl Convolution {
         }
     }
 
-    fn pad<R: Real>(&self, from: &[R], to: &mut [R]) {
+    fn pad<R: Real>(&self, isa: Isa, from: &[R], to: &mut [R]) {
         let Form { image: [_, height, width], before, taps, .. } = self.form;
         let to_size = [taps.plane / taps.width, taps.width];
-        pad::image(from, [height, width], to, to_size, before);
+        pad::image(isa, from, [height, width], to, to_size, before);
     }
 
     /// All outputs of one padded image.
@@ -220,8 +220,8 @@ impl Convolution {
         let lanes = self.vectors * LANES;
         let block = lanes * self.form.patch();
         let (tile, form) = (self.tile, [self.tile, lanes, taps.stride]);
-        let mut sums = [R::zero(); TILE * VECTORS * LANES];
-        let sums = &mut sums[..tile * lanes];
+        let mut memory = [[R::zero(); TILE * VECTORS * LANES]; 2];
+        let [sums, turned] = memory.each_mut().map(|memory| &mut memory[..tile * lanes]);
         for (weights, places) in weights.chunks(block).zip(self.form.places.chunks(lanes)) {
             for y in 0..rows {
                 for next in (0..columns).step_by(tile) {
@@ -230,6 +230,15 @@ impl Convolution {
                     let first = (y * taps.width + x) * taps.stride;
                     convolve(isa, &self.offsets, &image[first..], weights, form, sums);
                     let first = y * steps[0] + x * steps[1];
+                    if steps[1] == 1 {
+                        // Neighbouring positions of an output lie side by side.
+                        transpose(isa, sums, lanes, [tile, lanes], turned, tile);
+                        for (&place, sums) in places.iter().zip(turned.chunks_exact(tile)) {
+                            let (to, sums) = (&mut out[place + first..][..tile], &sums[next - x..]);
+                            put(&mut to[next - x..], sums, add);
+                        }
+                        continue;
+                    }
                     for (p, sums) in sums.chunks(lanes).enumerate().skip(next - x) {
                         let out = &mut out[first + p * steps[1]..];
                         if add {
@@ -241,6 +250,16 @@ impl Convolution {
                 }
             }
         }
+    }
+}
+
+/// Writes or adds a few numbers.
+fn put<R: Real>(to: &mut [R], from: &[R], add: bool) {
+    let pairs = to.iter_mut().zip(from);
+    if add {
+        pairs.for_each(|(to, &from)| *to += from);
+    } else {
+        pairs.for_each(|(to, &from)| *to = from);
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::device::cpu::convolution::by_outputs::fits;
 use crate::device::cpu::convolution::by_outputs_tiles::{LANES, Taps, correlate};
 use crate::device::cpu::convolution::pad;
-use crate::device::cpu::loops::gemm;
+use crate::device::cpu::loops::{gemm, lanes::add_multiple, transpose::transpose};
 use crate::device::cpu::memory::output::Output;
 use crate::device::cpu::memory::workers::Workers;
 use crate::device::cpu::vectors::{Isa, Real};
@@ -116,44 +116,38 @@ impl GradWeight {
         let [oh, ow] = spec.output_size();
         let outputs = output..spec.outputs.min(output + LANES);
         let (turned, planes) = scratch.split_at_mut(self.turned_len());
-        let mut sums = [R::zero(); TAPS * LANES];
-        let sums = &mut sums[..taps * LANES];
+        // Sums of each tap side by side, then of each output.
+        let mut sums = [[R::zero(); TAPS * LANES]; 2];
+        let [sums, rows] = sums.each_mut().map(|sums| &mut sums[..taps * LANES]);
         for first in (0..spec.batch).step_by(self.pass) {
             let images = first..spec.batch.min(first + self.pass);
             let turned = &mut turned[..images.len() * oh * ow * LANES];
             for (image, turned) in images.clone().zip(turned.chunks_mut(oh * ow * LANES)) {
                 let planes = &g[(image * spec.outputs + output) * oh * ow..][..outputs.len() * oh * ow];
-                turn(planes, turned);
+                turned.chunks_exact_mut(LANES).for_each(|lanes| lanes[outputs.len()..].fill(R::zero()));
+                transpose(isa, planes, oh * ow, [outputs.len(), oh * ow], turned, LANES);
             }
             for channel in channels.clone() {
                 let planes = &mut planes[..images.len() * self.taps.plane];
                 for (image, plane) in images.clone().zip(planes.chunks_mut(self.taps.plane)) {
-                    let [height, width] = spec.size;
-                    let from = &x[(image * spec.channels + channel) * height * width..][..height * width];
-                    pad::plane(from, width, plane, self.taps.width, spec.padding);
+                    let len = spec.size[0] * spec.size[1];
+                    let from = &x[(image * spec.channels + channel) * len..][..len];
+                    let to_size = [self.taps.plane / self.taps.width, self.taps.width];
+                    pad::image(isa, from, spec.size, plane, to_size, spec.padding);
                 }
                 correlate(isa, &self.taps, planes, turned, ow, sums);
-                for (lane, o) in outputs.clone().enumerate() {
+                transpose(isa, sums, LANES, [taps, LANES], rows, taps);
+                for (rows, o) in rows.chunks_exact(taps).zip(outputs.clone()) {
                     let at = ((trial * spec.outputs + o) * spec.channels + channel) * taps;
                     // SAFETY: the caller's promise.
                     let to = unsafe { out.slice(at..at + taps) };
-                    for (to, sums) in to.iter_mut().zip(sums.chunks(LANES)) {
-                        *to = if first == 0 { sums[lane] } else { *to + sums[lane] };
+                    if first == 0 {
+                        to.copy_from_slice(rows);
+                    } else {
+                        add_multiple(isa, R::one(), rows, to);
                     }
                 }
             }
         }
-    }
-}
-
-/// Planes `(outputs, positions)` as `(positions, 16)`, zero where there is no output.
-fn turn<R: Real>(planes: &[R], to: &mut [R]) {
-    let positions = to.len() / LANES;
-    let to = to.as_chunks_mut::<LANES>().0;
-    for (lane, plane) in planes.chunks(positions).enumerate() {
-        to.iter_mut().zip(plane).for_each(|(to, &value)| to[lane] = value);
-    }
-    for lane in planes.len() / positions..LANES {
-        to.iter_mut().for_each(|to| to[lane] = R::zero());
     }
 }

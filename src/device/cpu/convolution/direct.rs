@@ -134,7 +134,7 @@ impl Convolution {
                 match &mut workspace.scratch[..self.scratch_len()] {
                     [] => convolve_tiles(stored(index), index, 0, out),
                     padded => {
-                        pad::image(stored(index), self.spec.size, padded, spec.size, self.spec.padding);
+                        pad::image(isa, stored(index), self.spec.size, padded, spec.size, self.spec.padding);
                         convolve_tiles(padded, index, 0, out);
                     }
                 }

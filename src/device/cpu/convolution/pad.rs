@@ -2,7 +2,9 @@
 
 use crate::device::cpu::loops::lanes::add_multiple;
 use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::{Isa, Real};
+use fearless_simd::Simd;
+
+use crate::device::cpu::vectors::{Isa, Real, shuffle, vectorized};
 use crate::tape::spec::ConvSpec;
 
 /// The same convolution on images that bring their padding along.
@@ -18,32 +20,33 @@ pub fn padded_len(spec: &ConvSpec, images: usize) -> usize {
 
 /// Copies planes `(n,H,W)` into planes with zeros around them.
 pub fn pad<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], workers: &mut Workers<R>) {
-    let ([height, width], [_, padded_width]) = (spec.size, padded(spec).size);
-    let plane_len = padded(spec).size.iter().product();
-    let work = to.len() / 4;
-    workers.for_each(to, plane_len, work, |_, index, to| {
-        let from = &planes[index * height * width..][..height * width];
-        plane(from, width, to, padded_width, spec.padding);
+    let (len, to_size) = (spec.size[0] * spec.size[1], padded(spec).size);
+    let (isa, work) = (workers.isa(), to.len() / 4);
+    workers.for_each(to, to_size[0] * to_size[1], work, |_, index, to| {
+        image(isa, &planes[index * len..][..len], spec.size, to, to_size, spec.padding);
     });
 }
 
-/// Copies one image's planes of `[H, W]` into planes of `to_size`, with `[top, left]` zeros before them and zeros after them.
-pub fn image<R: Real>(from: &[R], size: [usize; 2], to: &mut [R], to_size: [usize; 2], before: [usize; 2]) {
-    for (from, to) in from.chunks(size[0] * size[1]).zip(to.chunks_mut(to_size[0] * to_size[1])) {
-        plane(from, size[1], to, to_size[1], before);
-    }
+vectorized! {
+    /// Copies planes of `size` into planes of `to_size`, with `[top, left]` zeros before them and zeros after them.
+    pub fn image(from: &[R], size: [usize; 2], to: &mut [R], to_size: [usize; 2], before: [usize; 2]) = image_loop;
 }
 
-/// Copies a plane of rows of `width` into one of rows of `to_width`, `[top, left]` zeros before it and zeros after it.
-pub fn plane<R: Real>(from: &[R], width: usize, to: &mut [R], to_width: usize, [top, left]: [usize; 2]) {
-    let (above, rest) = to.split_at_mut(top * to_width);
-    let (rows, below) = rest.split_at_mut(from.len() / width * to_width);
-    above.fill(R::zero());
-    below.fill(R::zero());
-    for (to, from) in rows.chunks_mut(to_width).zip(from.chunks(width)) {
-        to[..left].fill(R::zero());
-        to[left..][..width].copy_from_slice(from);
-        to[left + width..].fill(R::zero());
+#[inline(always)]
+fn image_loop<S: Simd, R: Real>(
+    simd: S,
+    from: &[R],
+    [height, width]: [usize; 2],
+    to: &mut [R],
+    [to_height, to_width]: [usize; 2],
+    [top, left]: [usize; 2],
+) {
+    to.fill(R::zero());
+    for (from, to) in from.chunks_exact(height * width).zip(to.chunks_exact_mut(to_height * to_width)) {
+        let rows = to[top * to_width..].chunks_exact_mut(to_width);
+        for (from, to) in from.chunks_exact(width).zip(rows) {
+            shuffle::copy(simd, from, &mut to[left..][..width]);
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 use crate::device::cpu::kernels::validate;
 use crate::device::cpu::kernels::{Needs, Prepared};
 use crate::device::cpu::loops::lanes;
-use crate::device::cpu::loops::program::Compiled;
+use crate::device::cpu::loops::program::{Compiled, Inputs};
 use crate::device::cpu::loops::space::Space;
 use crate::device::cpu::memory::workers::BLOCK;
 use crate::device::cpu::memory::workers::{Workers, Workspace};
@@ -60,7 +60,7 @@ impl<R: Real> MapReduce<R> {
             Order::Columns => (columns, inner.div_ceil(COLUMN_PART)),
         };
         let by_rows = order == Order::Rows && inner > BLOCK;
-        let program = Compiled::new(program, space, by_rows);
+        let program = Compiled::new(program, space, by_rows, Vec::new());
         Ok(MapReduce { program, reduce: *reduce, order, outer, inner, parts: parts.max(1), reads })
     }
 
@@ -109,7 +109,8 @@ impl<R: Real> MapReduce<R> {
         while at < to {
             let len = self.program.block_len().min(to - at);
             let (registers, block) = (&mut workspace.registers, &mut workspace.scratch[..len]);
-            let values = self.program.values(isa, reads, row * self.inner + at, registers, block);
+            let values =
+                self.program.values(Inputs::new(isa, reads), row * self.inner + at, registers, block);
             total = self.combine(total, self.fold(isa, values));
             at += len;
         }
@@ -128,7 +129,12 @@ impl<R: Real> MapReduce<R> {
         let rows = BLOCK / self.inner;
         for (i, out) in out.chunks_mut(rows).enumerate() {
             let block = &mut workspace.scratch[..out.len() * self.inner];
-            self.program.block(isa, reads, (first + i * rows) * self.inner, &mut workspace.registers, block);
+            self.program.block(
+                Inputs::new(isa, reads),
+                (first + i * rows) * self.inner,
+                &mut workspace.registers,
+                block,
+            );
             for (out, row) in out.iter_mut().zip(block.chunks(self.inner)) {
                 *out = self.fold(isa, row);
             }
@@ -148,7 +154,12 @@ impl<R: Real> MapReduce<R> {
         let block = &mut workspace.scratch[..out.len()];
         out.fill(self.neutral());
         for point in from..to {
-            self.program.block(isa, reads, point * self.outer + first, &mut workspace.registers, block);
+            self.program.block(
+                Inputs::new(isa, reads),
+                point * self.outer + first,
+                &mut workspace.registers,
+                block,
+            );
             self.combine_all(isa, block, out);
         }
     }

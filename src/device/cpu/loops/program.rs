@@ -13,6 +13,22 @@ use crate::{
     tape::op::{Binary, Unary},
 };
 
+/// What a program reads.
+#[derive(Clone, Copy)]
+pub struct Inputs<'s, 'a, R> {
+    pub isa: Isa,
+    /// Its buffers.
+    pub reads: &'s [&'a [R]],
+    /// The points of a block of each leaf that is brought, see [`Compiled::new`].
+    pub turned: &'s [&'s [R]],
+}
+
+impl<'s, 'a, R> Inputs<'s, 'a, R> {
+    pub fn new(isa: Isa, reads: &'s [&'a [R]]) -> Self {
+        Inputs { isa, reads, turned: &[] }
+    }
+}
+
 /// A program with registers assigned, over a given index space.
 #[derive(Clone, Debug)]
 pub struct Compiled<R> {
@@ -23,6 +39,8 @@ pub struct Compiled<R> {
     registers: usize,
     /// Points that are evaluated together.
     block: usize,
+    /// Leaves whose elements the caller brings.
+    turned: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +74,8 @@ enum Operand {
     Scalar(usize),
     /// A leaf's elements where they are stored.
     Direct(usize),
+    /// A leaf's elements that the caller brings.
+    Turned(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +87,8 @@ enum Pinned<R> {
 impl<R: Real> Compiled<R> {
     /// `by_rows`: blocks may be chosen so that they lie in rows of the space, see [`Compiled::block_len`]. Without, they may
     /// start anywhere.
-    pub fn new(program: &Program, space: Space, by_rows: bool) -> Self {
+    /// `turned`: leaves whose elements [`Compiled::block`] is given.
+    pub fn new(program: &Program, space: Space, by_rows: bool, turned: Vec<usize>) -> Self {
         let count = program.code.len();
         let mut last_use = vec![None; count];
         for (i, instr) in program.code.iter().enumerate() {
@@ -76,7 +97,8 @@ impl<R: Real> Compiled<R> {
             }
         }
         let block = if by_rows { space.block(BLOCK) } else { BLOCK };
-        let mut compiled = Compiled { space, lines: Vec::new(), pinned: Vec::new(), registers: 0, block };
+        let mut compiled =
+            Compiled { space, lines: Vec::new(), pinned: Vec::new(), registers: 0, block, turned };
         let mut places: Vec<Option<Operand>> = vec![None; count];
         let mut free = Vec::new();
         for (i, instr) in program.code.iter().enumerate() {
@@ -88,6 +110,9 @@ impl<R: Real> Compiled<R> {
                 Instr::Const(c) => Some(Operand::Scalar(compiled.pin(Pinned::Constant(R::of(c))))),
                 Instr::Load(leaf) if compiled.space.leaves[leaf].is_uniform() => {
                     Some(Operand::Scalar(compiled.pin(Pinned::Leaf(leaf))))
+                }
+                Instr::Load(leaf) if compiled.turned.contains(&leaf) => {
+                    compiled.turned.iter().position(|&turned| turned == leaf).map(Operand::Turned)
                 }
                 Instr::Load(leaf) if compiled.space.is_direct(leaf, by_rows.then_some(block)) => {
                     Some(Operand::Direct(leaf))
@@ -178,6 +203,11 @@ impl<R: Real> Compiled<R> {
         self.block
     }
 
+    /// Its index space.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
     /// Registers that [`Compiled::block`] needs.
     pub fn registers(&self) -> usize {
         self.registers
@@ -195,7 +225,7 @@ impl<R: Real> Compiled<R> {
                 Pinned::Constant(c) => c,
                 Pinned::Leaf(leaf) => {
                     let leaf = &self.space.leaves[leaf];
-                    leaf.uniform(data(leaf.source, reads)).expect("pinned leaves are uniform")
+                    leaf.uniform(leaf.data(reads)).expect("pinned leaves are uniform")
                 }
             };
             registers[register][0] = value;
@@ -206,7 +236,7 @@ impl<R: Real> Compiled<R> {
     /// one block is computed, in several loops over the first-level cache, the next one comes from memory.
     pub fn fetch(&self, reads: &[&[R]], start: usize, out: &[R]) {
         for leaf in &self.space.leaves {
-            match data(leaf.source, reads) {
+            match leaf.data(reads) {
                 Some(data) => prefetch(leaf.run(data, start, out.len())),
                 None => prefetch(out),
             }
@@ -216,29 +246,28 @@ impl<R: Real> Compiled<R> {
     /// Points `start..start + out.len()`: where they are stored, if the program only reads them, else evaluated into `out`.
     pub fn values<'a>(
         &self,
-        isa: Isa,
-        reads: &[&'a [R]],
+        inputs: Inputs<'_, 'a, R>,
         start: usize,
         registers: &mut [Vec<R>],
         out: &'a mut [R],
     ) -> &'a [R] {
         if let [Line { op: Op::Copy(Operand::Direct(leaf)), .. }] = self.lines[..]
-            && let Some(data) = data(self.space.leaves[leaf].source, reads)
+            && let Some(data) = self.space.leaves[leaf].data(inputs.reads)
         {
             return self.space.direct(leaf, data, start, out.len());
         }
-        self.block(isa, reads, start, registers, out);
+        self.block(inputs, start, registers, out);
         out
     }
 
     /// Evaluates points `start..start + out.len()` (at most [`Compiled::block_len`], within one row of the space if they go
     /// by rows) into `out`, which holds the elements that [`Source::Output`] reads.
-    pub fn block(&self, isa: Isa, reads: &[&[R]], start: usize, registers: &mut [Vec<R>], out: &mut [R]) {
+    pub fn block(&self, inputs: Inputs<R>, start: usize, registers: &mut [Vec<R>], out: &mut [R]) {
         let len = out.len();
         for line in &self.lines {
             let (register, len) = match line.to {
                 To::Result => {
-                    self.apply(isa, line.op, reads, start, registers, out);
+                    self.apply(inputs, line.op, start, registers, out);
                     continue;
                 }
                 To::Register(register) => (register, len),
@@ -249,28 +278,32 @@ impl<R: Real> Compiled<R> {
                 Op::Load(leaf) if self.space.leaves[leaf].source == Source::Output => {
                     to[..len].copy_from_slice(out)
                 }
-                op => self.apply(isa, op, reads, start, registers, &mut to[..len]),
+                op => self.apply(inputs, op, start, registers, &mut to[..len]),
             }
             registers[register] = to;
         }
     }
 
-    fn apply(&self, isa: Isa, op: Op, reads: &[&[R]], start: usize, registers: &[Vec<R>], to: &mut [R]) {
+    fn apply(&self, inputs: Inputs<R>, op: Op, start: usize, registers: &[Vec<R>], to: &mut [R]) {
+        let Inputs { isa, reads, turned } = inputs;
         let len = to.len();
         let get = |operand: Operand| match operand {
             Operand::Register(r) => &registers[r][..len],
             // Only where the block is one element.
             Operand::Scalar(r) => &registers[r][..1],
-            Operand::Direct(leaf) => {
-                let source = self.space.leaves[leaf].source;
-                self.space.direct(leaf, data(source, reads).expect("direct leaves are stored"), start, len)
-            }
+            Operand::Turned(k) => &turned[k][..len],
+            Operand::Direct(leaf) => self.space.direct(
+                leaf,
+                self.space.leaves[leaf].data(reads).expect("direct leaves are stored"),
+                start,
+                len,
+            ),
         };
         match op {
             Op::Load(leaf) => match self.space.leaves[leaf].source {
                 // The result is the element that is already there.
                 Source::Output => {}
-                source => self.space.load(leaf, data(source, reads), start, to),
+                _ => self.space.load(leaf, self.space.leaves[leaf].data(reads), start, to),
             },
             Op::Copy(Operand::Scalar(r)) => to.fill(registers[r][0]),
             Op::Copy(a) => to.copy_from_slice(get(a)),
@@ -290,13 +323,6 @@ impl<R: Real> Compiled<R> {
 impl Operand {
     fn is_scalar(&self) -> bool {
         matches!(self, Operand::Scalar(_))
-    }
-}
-
-fn data<'a, R>(source: Source, reads: &[&'a [R]]) -> Option<&'a [R]> {
-    match source {
-        Source::Read(i) => Some(reads[i]),
-        Source::Ones | Source::Output => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Index spaces and the leaves that are read over them.
 
-use crate::device::cpu::vectors::Real;
+use super::transpose::transpose;
+use crate::device::cpu::vectors::{Isa, Real};
 use crate::plan::kernel::{Leaf, Source, View};
 
 /// Axes that an index space may have after merging.
@@ -109,6 +110,36 @@ impl Space {
             })
     }
 
+    /// The axis along which leaf `index` lies side by side, where that is not the last one and no point is outside of it.
+    pub fn turned(&self, index: usize) -> Option<usize> {
+        let leaf = &self.leaves[index];
+        let full = leaf.valid.iter().zip(&self.dims).all(|(valid, &n)| *valid == [0, n]);
+        let apart = leaf.strides.last().is_some_and(|&stride| stride > 1);
+        let stored = matches!(leaf.source, Source::Read(_)) && leaf.access == Access::General;
+        if !(stored && full && apart && leaf.strides.iter().all(|&stride| stride >= 0)) {
+            return None;
+        }
+        leaf.strides.iter().position(|&stride| stride == 1)
+    }
+
+    /// Copies `sizes` points along `axis` and along the last axis, from point `at` on, of a leaf that is [`Space::turned`]: rows
+    /// of the last axis, `row` elements apart.
+    pub fn turn<R: Real>(
+        &self,
+        isa: Isa,
+        index: usize,
+        data: &[R],
+        at: &[usize],
+        [rows, cols]: [usize; 2],
+        (to, row): (&mut [R], usize),
+    ) {
+        let leaf = &self.leaves[index];
+        let from = leaf.offset
+            + at.iter().zip(&leaf.strides).map(|(&c, &stride)| c as isize * stride).sum::<isize>();
+        let stride = *leaf.strides.last().expect("a last axis") as usize;
+        transpose(isa, &data[from as usize..], stride, [cols, rows], to, row);
+    }
+
     /// The buffer's own elements for points `start..start + len`.
     pub fn direct<'a, R: Real>(&self, index: usize, data: &'a [R], start: usize, len: usize) -> &'a [R] {
         let leaf = &self.leaves[index];
@@ -211,6 +242,14 @@ impl SpaceLeaf {
         match self.access {
             Access::Identity => &data[self.offset as usize + start..][..len],
             _ => &[],
+        }
+    }
+
+    /// Its buffer; none for ones and for what is written.
+    pub fn data<'a, R>(&self, reads: &[&'a [R]]) -> Option<&'a [R]> {
+        match self.source {
+            Source::Read(i) => Some(reads[i]),
+            Source::Ones | Source::Output => None,
         }
     }
 

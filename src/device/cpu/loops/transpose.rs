@@ -26,8 +26,9 @@ fn transpose_loop<S: Simd, R: Real>(
     }
     assert!((rows - 1) * from_row + cols <= from.len() && (cols - 1) * to_row + rows <= to.len());
     let whole = [rows, cols].map(|n| n - n % SIDE);
-    for j in (0..whole[1]).step_by(SIDE) {
-        for i in (0..whole[0]).step_by(SIDE) {
+    // Rows outside: what lies in a cache line is taken together, though the rows be far apart.
+    for i in (0..whole[0]).step_by(SIDE) {
+        for j in (0..whole[1]).step_by(SIDE) {
             // SAFETY: four rows of four were asserted to be there, and four columns of four.
             unsafe {
                 let from = from.as_ptr().add(i * from_row + j);

@@ -59,48 +59,38 @@ pub unsafe fn transpose<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: *mut
 /// Copies one slice to another as long.
 #[inline(always)]
 pub fn copy<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
-    write(
-        simd,
-        from,
-        to,
-        #[inline(always)]
-        |_, value| value,
-        |_, value| value,
-    );
+    write::<S, R, false>(simd, from, to);
 }
 
 /// Adds one slice to another as long.
 #[inline(always)]
 pub fn add<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
-    write(
-        simd,
-        from,
-        to,
-        #[inline(always)]
-        |sum, value| sum + value,
-        |sum, value| sum + value,
-    );
+    write::<S, R, true>(simd, from, to);
 }
 
 #[inline(always)]
-fn write<S: Simd, R: Real>(
-    simd: S,
-    from: &[R],
-    to: &mut [R],
-    f: impl Fn(V<S, R>, V<S, R>) -> V<S, R>,
-    one: impl Fn(R, R) -> R,
-) {
-    let (width, count) = (len::<S, R>(), to.len());
-    let from = &from[..count];
-    let whole = count - count % width;
-    for at in (0..whole).step_by(width) {
-        // SAFETY: the vectors lie in both.
-        unsafe {
-            let to = to.as_mut_ptr().add(at);
-            store::<S, R>(f(load(simd, to), load(simd, from.as_ptr().add(at))), to);
+fn write<S: Simd, R: Real, const ADD: bool>(simd: S, from: &[R], to: &mut [R]) {
+    let count = to.len();
+    let (from, to) = (from[..count].as_ptr(), to.as_mut_ptr());
+    let mut at = 0;
+    // SAFETY: whole vectors, then shorter ones and single numbers, all in both slices.
+    unsafe {
+        while count - at >= len::<S, R>() {
+            let (from, to) = (load::<S, R>(simd, from.add(at)), to.add(at));
+            store::<S, R>(if ADD { load::<S, R>(simd, to) + from } else { from }, to);
+            at += len::<S, R>();
         }
-    }
-    for at in whole..count {
-        to[at] = one(to[at], from[at]);
+        let short = <Block<S, R> as SimdBase<S>>::LEN;
+        while count - at >= short {
+            let from = Block::<S, R>::load_array_ref(simd, &*from.add(at).cast());
+            let to: &mut <Block<S, R> as SimdBase<S>>::Array = &mut *to.add(at).cast();
+            (if ADD { Block::<S, R>::load_array_ref(simd, to) + from } else { from }).store_array(to);
+            at += short;
+        }
+        while at < count {
+            let (from, to) = (*from.add(at), &mut *to.add(at));
+            *to = if ADD { *to + from } else { from };
+            at += 1;
+        }
     }
 }
