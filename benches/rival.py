@@ -14,15 +14,20 @@ Alone, it is a whole attack:
 
 One batch of the first pictures of a CIFAR-10 binary file (or of drawn ones), labels known, untrained victim. Prints
 milliseconds per iteration, after 5 to warm up, and each picture's PSNR over pixels in [0,1].
+
+With --serve it is the process that against_pytorch.py times: see `serve`.
 """
 
 import argparse
 import copy
+import json
+import sys
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 from victims import CLASSES, VICTIMS, lenet_zhu
 
@@ -73,6 +78,15 @@ class Problem:
             each = zip(*self.targets)
             found |= {f"target.{name}": torch.stack(gs) for name, gs in zip(names, each)}
         return {name: value.contiguous().clone() for name, value in found.items()}
+
+    def load(self, tensors):
+        """Takes what `tensors` gave in another process."""
+        state = {name[7:]: value for name, value in tensors.items() if name.startswith("victim.")}
+        self.model.load_state_dict(state, strict=False)
+        self.start, self.labels = tensors["x"], tensors["labels"].long()
+        if not self.training:
+            names = [f"target.{name}" for name, _ in self.model.named_parameters()]
+            self.targets = [[tensors[name][trial] for name in names] for trial in range(self.trials)]
 
 
 def total_variation(x):
@@ -190,19 +204,45 @@ def measure(step, seconds):
     return sorted(times)[len(times) // 2]
 
 
+def serve():
+    """Answers lines of JSON. A problem (what `Problem` takes, its victim by name, and the file of its numbers) gets an
+    empty answer; `seconds` the median seconds of a call, over so many."""
+    answer = lambda **found: print(json.dumps(found), flush=True)
+    answer(pytorch=torch.__version__, aten=torch.backends.cpu.get_cpu_capability())
+    step = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "seconds" in request:
+            answer(seconds=measure(step, request["seconds"]))
+            continue
+        victim, path = request.pop("victim"), request.pop("input")
+        # What the last problem holds goes first; what a file holds is copied, because it will be written again.
+        step = problem = None
+        problem = Problem(VICTIMS[victim], **request)
+        device = torch.get_default_device()
+        problem.load({name: value.clone().to(device) for name, value in load_file(path).items()})
+        step = training(problem) if problem.training else attack(problem)
+        answer()
+
+
 WARM_UP = 5
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arch", choices=VICTIMS, required=True)
+    parser.add_argument("--arch", choices=VICTIMS, default="lenet-zhu")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--iterations", type=int, default=ITERATIONS)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--data", help="a CIFAR-10 binary file")
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--serve", choices=["cpu", "gpu"], help="answer on standard output what standard input asks")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    if args.serve == "gpu":
+        use_cuda()
+    if args.serve:
+        return serve()
 
     problem = Problem(VICTIMS[args.arch], args.batch, 1, False, args.seed, iterations=args.iterations)
     if args.data:

@@ -1,12 +1,13 @@
 //! What a CLIP computes on the engine, for comparison with another implementation: features of pictures and texts,
 //! their cosines, and how a cosine changes with the pixels.
 //!
-//!     cargo run --release --example clip_features -- MODEL IN.safetensors OUT.safetensors cpu|gpu [serve]
+//!     cargo run --release --example clip_features -- MODEL IN.safetensors OUT.safetensors cpu[:ISA]|gpu [serve]
 //!
 //! IN holds `pixels` `(N,3,S,S)`, normalised, and `tokens` `(K,L)`: ids, each text ending with its largest. OUT gets
 //! `image_features` `(N,E)`, `text_features` `(K,E)`, `logits` `(N,K)`, `cosine` `(N)` of picture n and text n mod K, and
 //! `gradient` `(N,3,S,S)` of the sum of these. With `serve`, it then answers each line `forward` (the image encoder alone) or
-//! `gradient` (with the gradient) on standard input with the milliseconds of one run.
+//! `gradient` (with the gradient) on standard input with the milliseconds of one run, and `device` with what it runs on.
+//! `cpu:avx2` computes with this instruction set, `cpu` with the widest.
 
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
@@ -22,10 +23,10 @@ use gia_gpu::{
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, input, output, device, rest @ ..] = arguments.as_slice() else {
-        anyhow::bail!("expected MODEL IN.safetensors OUT.safetensors cpu|gpu [serve]");
+        anyhow::bail!("expected MODEL IN.safetensors OUT.safetensors cpu[:ISA]|gpu [serve]");
     };
-    let device: Box<dyn Device> = match device.as_str() {
-        "cpu" => Box::new(Cpu::<f32>::new()),
+    let device: Box<dyn Device> = match device.split_once(':').unwrap_or((device, "auto")) {
+        ("cpu", isa) => Box::new(Cpu::<f32>::new().with_isa(isa.parse()?)),
         _ => Box::new(Gpu::new(GpuOptions { allow_software: true, ..GpuOptions::default() })?),
     };
     let clip = Clip::open(Path::new(model), None)?;
@@ -82,8 +83,11 @@ fn main() -> anyhow::Result<()> {
     TensorFile::write(Path::new(output), &results, &BTreeMap::new())?;
     if let Some(mut forward) = forward {
         for line in std::io::stdin().lines() {
-            let pass = if line? == "gradient" { &mut gradient } else { &mut forward };
-            println!("{}", pass.time()?);
+            match line?.as_str() {
+                "device" => println!("{}", serde_json::to_string(&device.info())?),
+                "gradient" => println!("{}", gradient.time()?),
+                _ => println!("{}", forward.time()?),
+            }
         }
     }
     Ok(())

@@ -1,29 +1,51 @@
 //! `gia-gpu devices`
 
 use clap::Args;
+use serde::Serialize;
 
-use crate::device::{Device, DeviceInfo, cpu::Cpu, gpu::Gpu};
+use super::device::default_isa;
+use crate::device::{
+    Device, DeviceInfo,
+    cpu::{Cpu, Isa},
+    gpu::Gpu,
+};
 
 /// List the devices this machine has.
 #[derive(Args)]
-#[command(after_help = "Example: gia-gpu devices --json")]
+#[command(
+    after_help = "Example: gia-gpu devices --json",
+    after_long_help = "JSON: a list of kind, name, backend, driver, software; of the CPU also isa, the instruction set \
+                       that is used, and isas, those that it has, widest first.\n\nExample: gia-gpu devices --json"
+)]
 pub struct Devices {
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    info: DeviceInfo,
+    /// Instruction sets that the CPU has, widest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    isas: Vec<&'static str>,
+}
+
 impl Devices {
     pub fn run(self) -> anyhow::Result<()> {
-        let mut devices = vec![Cpu::<f32>::new().info()];
-        devices.extend(Gpu::adapters());
+        let info = Cpu::<f32>::new().with_isa(default_isa()?).info();
+        let isas = Isa::available().into_iter().map(Isa::name).collect();
+        let mut devices = vec![Listed { info, isas }];
+        devices.extend(Gpu::adapters().into_iter().map(|info| Listed { info, isas: vec![] }));
         if self.json {
             return super::print_json(&devices);
         }
-        for DeviceInfo { kind, name, backend, driver, software } in devices {
+        for Listed { info: DeviceInfo { kind, name, backend, driver, software, isa }, isas } in devices {
             let note = if software { " (software: taken only with --device gpu)" } else { "" };
             let driver = format!("{backend} {driver}");
-            super::print_line(format!("{kind:4} {name}, {}{note}", driver.trim_end()))?;
+            let sets = isa.map_or(String::new(), |isa| format!(", has {}, uses {isa}", isas.join(", ")));
+            super::print_line(format!("{kind:4} {name}, {}{sets}{note}", driver.trim_end()))?;
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ impl Name {
             check_size(&image.display().to_string(), Picture::read_size(image)?)?;
         }
         let encoder = self.clip.open()?;
-        let device = self.device.device.open()?;
+        let device = self.device.place.open()?;
         let pictures = self
             .images
             .iter()

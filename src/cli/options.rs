@@ -4,7 +4,7 @@ use std::{path::Path, time::Instant};
 
 use clap::Args;
 
-use super::{device::DeviceChoice, guidance_options::EncodedMeanings, misuse, progress::Progress};
+use super::{device::Place, guidance_options::EncodedMeanings, misuse, progress::Progress};
 use crate::{
     attack::{
         AttackError, Hooks,
@@ -44,12 +44,11 @@ impl NormalisationOptions {
     }
 }
 
-/// Where and from which seed.
+/// Where to compute, and in how much memory.
 #[derive(Args, Clone, Debug)]
 pub struct DeviceOptions {
-    /// Where to compute
-    #[arg(long, value_enum, default_value = "auto")]
-    pub device: DeviceChoice,
+    #[command(flatten)]
+    pub place: Place,
     /// Most memory that one plan may take, as in 2G or 512M; attacks on many targets or with many trials run in
     /// rounds that fit (default: what is free, at most 4G a round)
     #[arg(long, value_name = "SIZE")]
@@ -59,7 +58,7 @@ pub struct DeviceOptions {
 impl DeviceOptions {
     pub fn open(&self) -> anyhow::Result<Box<dyn Device>> {
         let limit = self.memory.as_deref().map(parse_bytes).transpose()?;
-        let device = self.device.open()?;
+        let device = self.place.open()?;
         Ok(match limit {
             Some(bytes) => Box::new(Limited::new(device, bytes)),
             None => device,

@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
-    device::DeviceChoice,
+    device::Place,
     misuse,
     model_options::{Known, ModelOptions},
     options::{MAX_BATCH, check_batch},
@@ -37,7 +37,11 @@ use crate::{
 
 /// Show the steps of one attack iteration: kernel, shapes, FLOPs, bytes, and totals.
 #[derive(Args)]
-#[command(after_help = "Example: gia-gpu plan --arch convnet64 --preset ig --batch 1")]
+#[command(
+    mut_arg("device", |device| device.requires("time").help("Where to time")),
+    mut_arg("isa", |isa| isa.requires("time")),
+    after_help = "Example: gia-gpu plan --arch convnet64 --preset ig --batch 1"
+)]
 pub struct PlanCommand {
     #[command(flatten)]
     model: ModelOptions,
@@ -55,9 +59,8 @@ pub struct PlanCommand {
     /// clock where it has one
     #[arg(long, value_name = "N")]
     time: Option<usize>,
-    /// Where to time
-    #[arg(long, value_enum, default_value = "auto", requires = "time")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    place: Place,
     /// Write every shader that a GPU might run for this plan into this folder, for tools that look at them
     #[arg(long, value_name = "DIR")]
     shaders: Option<PathBuf>,
@@ -79,7 +82,7 @@ impl PlanCommand {
         }
         match self.time {
             None => print_line(plan.dump().trim_end()),
-            Some(runs) => print_line(timed(&*self.device.open()?, &plan, runs)?.trim_end()),
+            Some(runs) => print_line(timed(&*self.place.open()?, &plan, runs)?.trim_end()),
         }
     }
 

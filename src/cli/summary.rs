@@ -55,7 +55,7 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
         count(report.batch, "picture", "pictures"),
         count(report.restarts, "trial", "trials"),
         device.name,
-        device.backend
+        device.means()
     )?;
     for (i, batch) in report.batches.iter().enumerate().take(LISTED) {
         write_batch(i, batch, f)?;

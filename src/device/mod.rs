@@ -50,6 +50,18 @@ pub struct DeviceInfo {
     pub driver: String,
     /// True for a software driver such as lavapipe.
     pub software: bool,
+    /// Instruction set of the CPU device's loops, as `--isa` calls it; absent on a GPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isa: Option<String>,
+}
+
+impl DeviceInfo {
+    /// What it computes with, as in `native, avx2` or `vulkan, radv Mesa 25.0`.
+    pub fn means(&self) -> String {
+        let parts = [Some(&self.backend), Some(&self.driver), self.isa.as_ref()];
+        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

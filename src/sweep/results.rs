@@ -155,4 +155,5 @@ fn timing(cell: &Finished, device: &DeviceInfo) -> Row {
         .with("device", &device.name)
         .with("backend", &device.backend)
         .with("driver", &device.driver)
+        .with("isa", device.isa.as_deref().unwrap_or_default())
 }

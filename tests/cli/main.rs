@@ -10,6 +10,7 @@ mod determinism;
 mod guidance;
 mod guide;
 mod interrupted;
+mod isa;
 mod knowledge;
 mod labels;
 mod meaning;

@@ -50,6 +50,7 @@ pub fn provenance() -> Provenance {
         backend: "native".into(),
         driver: String::new(),
         software: false,
+        isa: Some("avx2".into()),
     };
     let command = ["gia-gpu", "run", "--data", "my pictures", "--batch", "4"].map(String::from);
     Provenance::new(command.to_vec(), 42, &device)

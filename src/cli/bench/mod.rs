@@ -1,38 +1,48 @@
 //! `gia-gpu bench`
 
 mod check;
+mod levels;
 mod options;
 mod report;
 mod scaling;
 
 use clap::{Args, ValueEnum};
 
-use super::{misuse, progress::Progress};
-use crate::bench::{Subject, cases, peak_resident, peaks};
+use super::{device::with_all, misuse, progress::Progress};
+use crate::{
+    bench::{Case, Subject, cases, peak_resident, peaks},
+    device::Device,
+};
 use options::SubjectOptions;
 use report::Report;
 
 /// Measure a device: its peaks, its kernels' shares of them, and the time of attack iterations.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 --stem cifar \
+    mut_arg("isa", with_all),
+    after_help = "Examples:\n  gia-gpu bench --json\n  gia-gpu bench --isa all\n  \
+                  gia-gpu bench --only attack --arch resnet18 --stem cifar \
                   --batch 1,4 --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling",
     after_long_help = "Without --arch, the standard victims' iterations are measured, and a training step; with it, \
                        that victim's. Each time is the median of samples that take --seconds together; the quartiles \
                        show how much they differ. The peaks are multiply-adds from registers and a triad over memory; \
-                       a kernel's share is of the peak that it would run into first.\n\nJSON: version, device, \
+                       a kernel's share is of the peak that it would run into first. With --isa all, peaks and \
+                       kernels (or what --only and --arch say) are measured with each instruction set that the \
+                       processor has, and the table has a column for each.\n\nJSON: version, device, \
                        threads, seconds; peaks {flops_per_second, bytes_per_second}; kernels [kernel, shape, seconds, \
                        flops, bytes, flops_per_second, bytes_per_second, bound, share]; iterations [work, \
                        architecture, options, image, batch, trials, seconds, seconds_per_trial, tape_seconds, \
                        plan_seconds, compile_seconds, totals]; peak_memory_bytes, resident, null where the system \
                        does not say. seconds {median, lower_quartile, upper_quartile, lowest, highest, samples, \
                        iterations} are of one iteration; totals {steps, flops, contraction_flops, bytes, memory} of \
-                       its plan. Planning a training step includes its graph and compilation. \
+                       its plan. Planning a training step includes its graph and compilation. With --isa all: a list \
+                       of these, an instruction set each, widest first. \
                        With --scaling, whose points are measured in turn so that a machine that slows down meets all: \
                        scaling [axis, points [value, rounds, and as an iteration], steps [from, to, median, \
                        interval_95, rises]], a step being what a trial costs by what it cost among fewer, rises \
                        where that is beyond chance and 2 %.\n\nExamples:\n  \
-                       gia-gpu bench --json\n  gia-gpu bench --only attack --arch resnet18 --stem cifar --batch 1,4 \
+                       gia-gpu bench --json\n  gia-gpu bench --isa all\n  \
+                       gia-gpu bench --only attack --arch resnet18 --stem cifar --batch 1,4 \
                        --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling"
 )]
 pub struct Bench {
@@ -86,6 +96,12 @@ impl Bench {
                 self.seconds
             )));
         }
+        let every_isa = self.device.place.every_isa();
+        if every_isa && (self.check.wanted() || self.scaling.scaling) {
+            return Err(misuse(
+                "--isa all is for peaks, kernels and iterations: give one with --check or --scaling",
+            ));
+        }
         if let Some(threads) = self.threads {
             if !(1..=MAX_THREADS).contains(&threads) {
                 return Err(misuse(format!("--threads: expected 1 to {MAX_THREADS}, found {threads}")));
@@ -95,43 +111,62 @@ impl Bench {
         let subjects: Vec<Subject> =
             self.subjects.subjects(self.wants(Part::Attack), self.wants(Part::Training))?;
         self.check.check(&subjects)?;
-        let device = self.device.device.open()?;
+        let devices = self.device.place.open_each()?;
         if self.check.wanted() {
-            return self.check.write(&*device, &subjects[0], self.seed);
+            return self.check.write(&*devices[0], &subjects[0], self.seed);
         }
-
-        let mut report = Report::new(device.info(), self.seconds);
         if self.scaling.scaling {
-            let victim = self.subjects.victim()?;
-            return self.scaling.run(&*device, &victim, report, self.seed, self.json);
+            let (victim, report) = (self.subjects.victim()?, Report::new(devices[0].info(), self.seconds));
+            return self.scaling.run(&*devices[0], &victim, report, self.seed, self.json);
         }
         let kernels = if self.wants(Part::Kernels) { cases() } else { vec![] };
         let bar = Progress::counting("measuring");
-        let all = kernels.len() + subjects.len();
-        let peaks = match self.wants(Part::Peaks) || !kernels.is_empty() {
-            true => Some(peaks(&*device, self.seconds)?),
-            false => None,
-        };
-        report.peaks = peaks;
-        for (done, case) in kernels.iter().enumerate() {
+        let (mut done, all) = (0, devices.len() * (kernels.len() + subjects.len()));
+        let mut count = || {
             bar.count(done, all);
-            if let Some(peaks) = &peaks {
-                report.kernels.push(case.measure(&*device, peaks, self.seconds)?);
+            done += 1;
+        };
+        let reports = devices.iter().map(|device| self.measure(&**device, &kernels, &subjects, &mut count));
+        let reports = reports.collect::<anyhow::Result<Vec<Report>>>()?;
+        bar.finish();
+        match every_isa {
+            true => levels::print(&reports, self.json),
+            false => reports[0].print(self.json),
+        }
+    }
+
+    /// All that is asked for, on one device.
+    fn measure(
+        &self,
+        device: &dyn Device,
+        kernels: &[Case],
+        subjects: &[Subject],
+        count: &mut dyn FnMut(),
+    ) -> anyhow::Result<Report> {
+        let mut report = Report::new(device.info(), self.seconds);
+        if self.wants(Part::Peaks) || !kernels.is_empty() {
+            report.peaks = Some(peaks(device, self.seconds)?);
+        }
+        for case in kernels {
+            count();
+            if let Some(peaks) = &report.peaks {
+                report.kernels.push(case.measure(device, peaks, self.seconds)?);
             }
         }
-        for (done, subject) in subjects.iter().enumerate() {
-            bar.count(kernels.len() + done, all);
-            let inputs = self.check.inputs(&*device, subject, self.seed)?;
-            report.iterations.push(subject.measure(&*device, &inputs, self.seconds)?);
+        for subject in subjects {
+            count();
+            let inputs = self.check.inputs(device, subject, self.seed)?;
+            report.iterations.push(subject.measure(device, &inputs, self.seconds)?);
         }
-        bar.finish();
         report.peak_memory_bytes = peak_resident();
-        report.print(self.json)
+        Ok(report)
     }
 
     fn wants(&self, part: Part) -> bool {
         match self.only.is_empty() {
-            true => part == Part::Attack || !self.subjects.one_victim(),
+            true if self.subjects.one_victim() => part == Part::Attack,
+            true if self.device.place.every_isa() => matches!(part, Part::Peaks | Part::Kernels),
+            true => true,
             false => self.only.contains(&part),
         }
     }

@@ -48,12 +48,7 @@ impl Report {
         if json {
             return print_json(self);
         }
-        let DeviceInfo { kind, name, backend, driver, software } = &self.device;
-        let threads = if kind == "cpu" { format!(", {} threads", self.threads) } else { String::new() };
-        print_line(format!("{kind} {name}, {}{threads}", format!("{backend} {driver}").trim_end()))?;
-        if *software {
-            print_line("a software driver: its figures are no measure of a GPU")?;
-        }
+        self.print_device(self.device.isa.as_deref().unwrap_or_default())?;
         if let Some(Peaks { flops_per_second, bytes_per_second }) = self.peaks {
             let (flops, bytes) = (flops_per_second / 1e9, bytes_per_second / 1e9);
             print_line(format!(
@@ -64,6 +59,22 @@ impl Report {
         self.print_iterations()?;
         if let Some(bytes) = self.peak_memory_bytes {
             print_line(format!("\npeak resident memory {:.0} MB", bytes as f64 / 1e6))?;
+        }
+        Ok(())
+    }
+
+    /// The instruction set, or that it is a GPU.
+    pub fn isa(&self) -> String {
+        self.device.isa.as_ref().unwrap_or(&self.device.kind).clone()
+    }
+
+    pub fn print_device(&self, isa: &str) -> anyhow::Result<()> {
+        let DeviceInfo { kind, name, backend, driver, software, .. } = &self.device;
+        let isa = if isa.is_empty() { String::new() } else { format!(", {isa}") };
+        let threads = if kind == "cpu" { format!(", {} threads", self.threads) } else { String::new() };
+        print_line(format!("{kind} {name}, {}{isa}{threads}", format!("{backend} {driver}").trim_end()))?;
+        if *software {
+            print_line("a software driver: its figures are no measure of a GPU")?;
         }
         Ok(())
     }
@@ -126,7 +137,8 @@ impl Report {
     }
 }
 
-fn name(measured: &Measured) -> String {
+/// The victim and its sizes.
+pub fn name(measured: &Measured) -> String {
     let Measured { work, architecture, options, batch, trials, .. } = measured;
     let options = if options.is_empty() { String::new() } else { format!(" {options}") };
     match work {

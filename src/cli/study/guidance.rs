@@ -9,6 +9,7 @@ use super::{
     super::{
         attack_options::AttackOptions,
         data_options::DataOptions,
+        device::facts,
         experiment::{ClientBatch, Experiment, read_batches},
         guidance_options::{EncodedMeanings, GuideChoice, ScheduleOptions, guidable},
         misuse,
@@ -129,7 +130,7 @@ impl GuidanceStudy {
         let configuration = Configuration::default()
             .with("version of gia-gpu", env!("CARGO_PKG_VERSION"))
             .with("program", program::fingerprint()?)
-            .with("device", device.info().name)
+            .with("device", facts(&device.info()))
             .with("data", format!("{}, {} pictures", dataset.name, dataset.len()))
             .with("victim", format!("{}, weights {}", victim.model.describe(), victim.fingerprint()))
             .with("attack", serde_json::to_string(&config)?)

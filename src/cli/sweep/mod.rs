@@ -18,11 +18,11 @@ use self::{
     laboratory::Laboratory,
     overview::Overview,
     plan::Plan,
-    resolve::{configuration, device_facts, resolve},
+    resolve::{configuration, resolve},
     victims::VictimSettings,
 };
 use super::{
-    misuse,
+    device, misuse,
     naming_options::{AssignmentChoice, NamingOptions},
     note,
     options::{DeviceOptions, NormalisationOptions},
@@ -197,7 +197,7 @@ impl Sweep {
         let configuration = configuration(command, matches)
             .with("version of gia-gpu", env!("CARGO_PKG_VERSION"))
             .with("program", program::fingerprint()?)
-            .with("--device", device_facts(&*device));
+            .with("--device", device::facts(&device.info()));
         let configuration = self.content(configuration, &plan, &mut laboratory.namer)?;
         let (journal, known) =
             Journal::open(&self.out.join(JOURNAL), &configuration).map_err(|error| match error {

@@ -7,12 +7,11 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches};
 use super::Sweep;
 use crate::{
     cli::{config, misuse},
-    device::Device,
     sweep::Configuration,
 };
 
 /// Options that do not decide the results, or whose content counts and not their text.
-const NOT_COMPARED: [&str; 6] = ["out", "json", "memory", "device", "data", "help"];
+const NOT_COMPARED: [&str; 7] = ["out", "json", "memory", "device", "isa", "data", "help"];
 /// Options that can be given several times: those of the command line replace the file's.
 const LISTS: [&str; 2] = ["--victim", "--defences"];
 
@@ -51,10 +50,4 @@ pub fn configuration(command: &Command, matches: &ArgMatches) -> Configuration {
             }
         }
     })
-}
-
-/// What computes: others round differently.
-pub fn device_facts(device: &dyn Device) -> String {
-    let info = device.info();
-    format!("{} {} ({})", info.kind, info.name, info.backend)
 }

@@ -76,6 +76,7 @@ impl<R: Real> Device for Cpu<R> {
             backend: "native".into(),
             driver: String::new(),
             software: false,
+            isa: Some(self.isa.name().into()),
         }
     }
 

@@ -82,6 +82,7 @@ pub fn info(adapter: &AdapterInfo) -> DeviceInfo {
         backend: adapter.backend.to_string(),
         driver: format!("{} {}", adapter.driver, adapter.driver_info).trim().into(),
         software: adapter.device_type == DeviceType::Cpu,
+        isa: None,
     }
 }
 

@@ -48,14 +48,12 @@ pub struct Provenance {
 impl Provenance {
     /// Of this program.
     pub fn new(command: Vec<String>, seed: u64, device: &DeviceInfo) -> Provenance {
-        let DeviceInfo { name, backend, driver, .. } = device;
-        let driver = if driver.is_empty() { String::new() } else { format!(", {driver}") };
         Provenance {
             tool: env!("CARGO_PKG_NAME").into(),
             version: env!("CARGO_PKG_VERSION").into(),
             command,
             seed,
-            device: format!("{name} ({backend}{driver})"),
+            device: format!("{} ({})", device.name, device.means()),
             more: vec![],
         }
     }
