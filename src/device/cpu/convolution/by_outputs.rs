@@ -30,6 +30,8 @@ pub struct Convolution {
     vectors: usize,
     /// Positions of a tile.
     tile: usize,
+    /// An output's weights lie side by side, in the order of its taps.
+    in_order: bool,
     /// Where each weight of `(blocks, C, kh, kw, vectors·16)` is stored, or [`NONE`].
     weights: Vec<u32>,
     /// Where each tap lies in a padded image, from the position on, ascending.
@@ -71,7 +73,9 @@ impl Convolution {
             steps: [ow, 1],
             result: outputs * oh * ow,
         };
-        Convolution::of(kernel, form, |o, [c, ky, kx]| Some(((o * channels + c) * kh + ky) * kw + kx))
+        let convolution =
+            Convolution::of(kernel, form, |o, [c, ky, kx]| Some(((o * channels + c) * kh + ky) * kw + kx))?;
+        Some(Convolution { in_order: true, ..convolution })
     }
 
     /// The gradient by x.
@@ -158,54 +162,65 @@ impl Convolution {
         let Taps { plane, width, .. } = form.taps;
         let offsets = (0..patch).map(|tap| tap / (kh * kw) * plane + tap / kw % kh * width + tap % kw);
         let (weights, offsets) = (weights.collect(), offsets.collect());
-        Some(Convolution { kernel: *kernel, form, vectors, tile, weights, offsets })
+        Some(Convolution { kernel: *kernel, form, vectors, tile, in_order: false, weights, offsets })
     }
 
     fn padded_len(&self) -> usize {
         self.form.taps.channels * self.form.taps.plane
     }
 
-    /// Elements of shared memory: the weights in order, where all trials share them.
-    pub fn shared_len(&self) -> usize {
-        if self.kernel.shared[1] { self.weights.len() } else { 0 }
+    /// Sets of weights.
+    fn sets(&self) -> usize {
+        if self.kernel.shared[1] { 1 } else { self.kernel.trials }
     }
 
-    /// Elements of scratch for each thread: a padded image, and its trial's weights in order.
+    /// Elements of shared memory: all weights in order.
+    pub fn shared_len(&self) -> usize {
+        self.sets() * self.weights.len()
+    }
+
+    /// Elements of scratch for each thread: a padded image.
     pub fn scratch_len(&self) -> usize {
-        self.padded_len() + if self.kernel.shared[1] { 0 } else { self.weights.len() }
+        self.padded_len()
     }
 
     /// Writes the outputs, or adds them.
     pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         let ConvKernel { spec, trials, shared } = self.kernel;
         let (isa, mut memory) = (workers.isa(), workers.take_shared());
-        let common = &mut memory[..self.shared_len()];
-        if shared[1] {
-            self.arrange(w, common);
-        }
-        let common = &*common;
+        let weights = &mut memory[..self.shared_len()];
+        self.arrange(w, weights, workers);
+        let weights = &*weights;
         let work = gemm::work(trials * spec.batch * self.form.multiplications());
         let image_len = self.form.image.iter().product::<usize>();
         workers.for_each(out, self.form.result, work, |workspace, index, out| {
-            let (image, own) = workspace.scratch.split_at_mut(self.padded_len());
+            let image = &mut workspace.scratch[..self.padded_len()];
             let stored = if shared[0] { index % spec.batch } else { index };
             self.pad(isa, &x[stored * image_len..][..image_len], image);
-            let weights = if shared[1] {
-                common
-            } else {
-                let own = &mut own[..self.weights.len()];
-                self.arrange(&w[index / spec.batch * spec.weight_len()..][..spec.weight_len()], own);
-                own
-            };
-            self.convolve(isa, image, weights, out, add);
+            let set = if shared[1] { 0 } else { index / spec.batch };
+            self.convolve(isa, image, &weights[set * self.weights.len()..][..self.weights.len()], out, add);
         });
         workers.give_shared(memory);
     }
 
-    fn arrange<R: Real>(&self, from: &[R], to: &mut [R]) {
-        for (to, &place) in to.iter_mut().zip(&self.weights) {
-            *to = if place == NONE { R::zero() } else { from[place as usize] };
-        }
+    /// Brings all weights in order, by all threads.
+    fn arrange<R: Real>(&self, from: &[R], to: &mut [R], workers: &mut Workers<R>) {
+        let (isa, len, stored) = (workers.isa(), self.weights.len(), self.kernel.spec.weight_len());
+        let (patch, lanes) = (self.form.patch(), self.vectors * LANES);
+        let work = self.sets() * len;
+        workers.for_each(to, patch * lanes, work, |_, index, to| {
+            let (set, block) = (index / (len / (patch * lanes)), index % (len / (patch * lanes)));
+            let from = &from[set * stored..][..stored];
+            if self.in_order {
+                let outputs = block * lanes..self.form.places.len().min((block + 1) * lanes);
+                let from = &from[outputs.start * patch..];
+                to.chunks_exact_mut(lanes).for_each(|lanes| lanes[outputs.len()..].fill(R::zero()));
+                return transpose(isa, from, patch, [outputs.len(), patch], to, lanes);
+            }
+            for (to, &place) in to.iter_mut().zip(&self.weights[block * patch * lanes..]) {
+                *to = from.get(place as usize).copied().unwrap_or(R::zero());
+            }
+        });
     }
 
     fn pad<R: Real>(&self, isa: Isa, from: &[R], to: &mut [R]) {
@@ -242,7 +257,7 @@ impl Convolution {
                     for (p, sums) in sums.chunks(lanes).enumerate().skip(next - x) {
                         let out = &mut out[first + p * steps[1]..];
                         if add {
-                            places.iter().zip(sums).for_each(|(&place, &sum)| out[place] = out[place] + sum);
+                            places.iter().zip(sums).for_each(|(&place, &sum)| out[place] += sum);
                         } else {
                             places.iter().zip(sums).for_each(|(&place, &sum)| out[place] = sum);
                         }

@@ -25,7 +25,7 @@ pub fn add<R: Real>(spec: &ConvSpec, columns: &[R], ld: usize, image: &mut [R]) 
                     for (oy, row) in rows.chunks(ow).enumerate() {
                         let to = &mut plane[oy * step..][..(ow - 1) * stride + 1];
                         for (ox, &value) in row.iter().enumerate() {
-                            to[ox * stride] = to[ox * stride] + value;
+                            to[ox * stride] += value;
                         }
                     }
                 }
@@ -39,7 +39,7 @@ fn add_rows<R: Real, const N: usize>(rows: &[R], plane: &mut [R], step: usize) {
     for (oy, row) in rows.as_chunks::<N>().0.iter().enumerate() {
         let to: &mut [R; N] = plane[oy * step..].first_chunk_mut().expect("a row lies in its image");
         for (to, &value) in to.iter_mut().zip(row) {
-            *to = *to + value;
+            *to += value;
         }
     }
 }

@@ -279,7 +279,7 @@ impl GradWeight {
                     for (at, &sum) in sums.iter().enumerate() {
                         let (ky, o) = (at / PLANES, at % PLANES);
                         let to = &mut out[(o * spec.channels + channel) * 9 + ky * 3 + kx];
-                        *to = *to + sum;
+                        *to += sum;
                     }
                 }
             }

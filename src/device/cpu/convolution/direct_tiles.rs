@@ -205,7 +205,7 @@ fn planes<S: Simd, R: Real, const P: usize>(
 fn fold<R: Real>(mut lanes: [R; LANES]) -> R {
     for width in [8, 4, 2, 1] {
         for i in 0..width {
-            lanes[i] = lanes[i] + lanes[i + width];
+            lanes[i] += lanes[i + width];
         }
     }
     lanes[0]

@@ -20,7 +20,7 @@ impl<R: Real> Prepared<R> for ScatterAdd {
         for (i, &index) in reads[1][..count].iter().enumerate() {
             let Some(row) = row(index, rows) else { continue };
             for (out, &value) in out[row * width..][..width].iter_mut().zip(&reads[0][i * width..]) {
-                *out = *out + value;
+                *out += value;
             }
         }
     }

@@ -37,7 +37,7 @@ impl<R: Real> Prepared<R> for WindowScatter {
             for ((g, index), out) in g.chunks(output).zip(index.chunks(output)).zip(out.chunks_mut(input)) {
                 window::for_each_window(spec, |i, window| {
                     if let Some(element) = window.element(index[i].into_f64()) {
-                        out[element] = out[element] + g[i];
+                        out[element] += g[i];
                     }
                 });
             }

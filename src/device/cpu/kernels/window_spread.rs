@@ -35,7 +35,7 @@ impl<R: Real> Prepared<R> for WindowSpread {
                 window::for_each_window(spec, |i, window| {
                     for row in window.rows() {
                         for value in &mut out[row * spec.size[1]..][window.cols()] {
-                            *value = *value + g[i];
+                            *value += g[i];
                         }
                     }
                 });

@@ -32,7 +32,7 @@ impl<R: Real> Prepared<R> for WindowSum {
                     let mut sum = R::zero();
                     for row in window.rows() {
                         let row = &x[row * spec.size[1]..][window.cols()];
-                        sum = sum + row.iter().fold(R::zero(), |sum, &x| sum + x);
+                        sum += row.iter().fold(R::zero(), |sum, &x| sum + x);
                     }
                     out[i] = sum;
                 });

@@ -93,7 +93,7 @@ impl Layout {
 
 fn put<'a, R: Real>(to: &mut [R], from: impl Iterator<Item = &'a R>, add: bool) {
     if add {
-        to.iter_mut().zip(from).for_each(|(to, &value)| *to = *to + value);
+        to.iter_mut().zip(from).for_each(|(to, &value)| *to += value);
     } else {
         to.iter_mut().zip(from).for_each(|(to, &value)| *to = value);
     }
