@@ -3,8 +3,6 @@
 // Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
 #![allow(clippy::needless_range_loop)]
 
-use std::hint::black_box;
-
 use fearless_simd::{Simd, SimdFloat};
 
 use crate::device::cpu::vectors::{Real, len, load, put, registers, splat, store, vectorized};
@@ -16,7 +14,7 @@ const LANES: usize = 16;
 
 /// Runs of `lanes` pixels of the padded image, and of the planes that correspond to them.
 #[derive(Clone, Copy, Debug)]
-pub struct Runs {
+pub struct Runs<'a> {
     /// 8 or 16.
     pub lanes: usize,
     /// Width of the padded image.
@@ -26,14 +24,14 @@ pub struct Runs {
     /// Width of the planes of a tile, and the distance between them.
     pub row: usize,
     pub tile_plane: usize,
-    /// Where the nine taps lie in a padded plane.
-    pub offsets: [usize; 9],
+    /// Where the taps lie in a channel of the padded image.
+    pub offsets: &'a [usize],
     /// Add to what the tile holds.
     pub add: bool,
 }
 
 vectorized! {
-    /// Four planes of pixels, as many as `out (4,H,W)` has: `x (C,H,W)` padded, `w (C,3,3,4)`. A vector must fit a run.
+    /// Up to four planes of pixels, as many as `out (planes,H,W)` has: `x (C,H,W)` padded, `w (C,taps,4)`. A vector must fit a run.
     pub fn convolve(runs: &Runs, x: &[R], w: &[R], out: &mut [R]) = convolve_loop;
 
     /// `Σ g[o][p]·x[p + ky·width]` over all pixels, `size` of them, of `count` images, `(3,4)`. `x`: from one plane of the first image
@@ -48,10 +46,15 @@ vectorized! {
 fn convolve_loop<S: Simd, R: Real>(simd: S, runs: &Runs, x: &[R], w: &[R], out: &mut [R]) {
     let w = w.as_chunks::<PLANES>().0;
     let vectors = runs.tile_plane / len::<S, R>();
-    assert!(runs.row.is_multiple_of(len::<S, R>()) && out.len() >= PLANES * runs.tile_plane);
-    let last_row = runs.tile_plane / runs.row - 1 + 2;
-    let last = (w.len() / 9).saturating_sub(1) * runs.plane + last_row * runs.width + runs.row + 2;
-    assert!(last <= x.len());
+    assert!(runs.row.is_multiple_of(len::<S, R>()) && out.len() >= runs.tile_plane);
+    let (Some(reach), channels) = (runs.offsets.iter().max(), w.len() / runs.offsets.len().max(1)) else {
+        if !runs.add {
+            out.fill(R::zero());
+        }
+        return;
+    };
+    let last_row = runs.tile_plane / runs.row - 1;
+    assert!((channels - 1) * runs.plane + last_row * runs.width + runs.row + reach <= x.len());
     let mut next = 0;
     // SAFETY: the last pixel of the last row of the last channel was asserted to be there.
     unsafe {
@@ -89,10 +92,8 @@ unsafe fn tile<S: Simd, R: Real, const N: usize>(
     unsafe {
         let x = pixels.map(|p| x.as_ptr().add(p / runs.row * runs.width + p % runs.row));
         let mut sums = [[splat::<S, R>(simd, R::zero()); N]; PLANES];
-        let offsets: &[usize] = black_box(&runs.offsets);
-        // One tap after the other: of all nine the compiler would load more than there are registers for.
-        for (channel, w) in w.chunks_exact(9).enumerate() {
-            for (w, offset) in w.iter().zip(offsets) {
+        for (channel, w) in w.chunks_exact(runs.offsets.len()).enumerate() {
+            for (w, offset) in w.iter().zip(runs.offsets) {
                 let at = channel * runs.plane + offset;
                 let mut pixels = [splat::<S, R>(simd, R::zero()); N];
                 for n in 0..N {
@@ -106,7 +107,7 @@ unsafe fn tile<S: Simd, R: Real, const N: usize>(
                 }
             }
         }
-        for o in 0..PLANES {
+        for o in 0..PLANES.min(out.len() / runs.tile_plane) {
             for n in 0..N {
                 let to = out.as_mut_ptr().add(o * runs.tile_plane + pixels[n]);
                 let sum = if runs.add { load::<S, R>(simd, to) + sums[o][n] } else { sums[o][n] };

@@ -5,16 +5,22 @@ mod by_outputs_grad;
 mod by_outputs_tiles;
 pub mod col2im;
 mod direct;
+mod direct_form;
+mod direct_grad;
+mod direct_split;
 mod direct_tiles;
 pub mod pad;
 pub mod patches;
 mod plain;
 mod winograd;
 
-use self::plain::is_plain;
+use self::{by_outputs_tiles::LANES, direct_form::has_rows, plain::is_plain};
 use crate::device::cpu::memory::workers::Workers;
 use crate::device::cpu::vectors::Real;
 use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
+
+/// Taps from which on runs of results pay.
+const TAPS: usize = 4;
 
 /// How a convolution, or one of its gradients, is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +29,8 @@ pub enum Way {
     Patches,
     /// Vectors of output channels in registers. Fits small kernels of stride 1 or 2, one group, and enough outputs to fill a vector.
     Outputs,
-    /// Runs of pixels in registers. Fits 3×3 kernels of stride 1 over rows of whole vectors, outputs in fours.
+    /// Runs of pixels in registers. Fits kernels of stride 1 or 2, one group, over rows of whole vectors; gradients by w of 3×3 kernels
+    /// of stride 1, outputs in fours.
     Direct,
     /// Winograd's F(4×4, 3×3). Fits 3×3 kernels of stride 1, one group, padding up to 2.
     Winograd,
@@ -50,7 +57,7 @@ impl Chosen {
     /// For the output or the gradient by x. `wanted` is taken where it fits.
     pub fn new(kernel: &ConvKernel, derivative: Derivative, wanted: Option<Way>) -> Chosen {
         let of_input = derivative == Derivative::Input;
-        let chosen = match wanted.unwrap_or_else(|| fastest(&kernel.spec, derivative)) {
+        let chosen = match wanted.unwrap_or_else(|| fastest(kernel, derivative)) {
             Way::Patches => None,
             Way::Outputs if of_input => by_outputs::Convolution::grad_input(kernel).map(Chosen::Outputs),
             Way::Outputs => by_outputs::Convolution::new(kernel).map(Chosen::Outputs),
@@ -94,17 +101,17 @@ impl Chosen {
 pub enum ChosenGradWeight {
     Patches,
     Outputs(by_outputs_grad::GradWeight),
-    Direct(direct::GradWeight),
+    Direct(direct_grad::GradWeight),
     Winograd(winograd::GradWeight),
 }
 
 impl ChosenGradWeight {
     /// `wanted` is taken where it fits.
     pub fn new(kernel: &ConvKernel, wanted: Option<Way>) -> ChosenGradWeight {
-        let chosen = match wanted.unwrap_or_else(|| fastest(&kernel.spec, Derivative::Weight)) {
+        let chosen = match wanted.unwrap_or_else(|| fastest(kernel, Derivative::Weight)) {
             Way::Patches => None,
             Way::Outputs => by_outputs_grad::GradWeight::new(kernel).map(ChosenGradWeight::Outputs),
-            Way::Direct => direct::GradWeight::new(kernel).map(ChosenGradWeight::Direct),
+            Way::Direct => direct_grad::GradWeight::new(kernel).map(ChosenGradWeight::Direct),
             Way::Winograd => winograd::GradWeight::new(kernel).map(ChosenGradWeight::Winograd),
         };
         chosen.unwrap_or(ChosenGradWeight::Patches)
@@ -141,7 +148,8 @@ impl ChosenGradWeight {
 ///
 /// By the sizes of one trial alone: a trial's result must not depend on the others, nor on how fast the machine happens
 /// to be.
-fn fastest(spec: &ConvSpec, derivative: Derivative) -> Way {
+fn fastest(kernel: &ConvKernel, derivative: Derivative) -> Way {
+    let spec = &kernel.spec;
     let [height, width] = spec.output_size();
     let pixels = spec.batch * height * width;
     let tiles = spec.batch * height.div_ceil(4) * width.div_ceil(4);
@@ -151,14 +159,19 @@ fn fastest(spec: &ConvSpec, derivative: Derivative) -> Way {
         Derivative::Input => spec.outputs,
         Derivative::Weight => pixels / 4,
     };
-    if !is_plain(spec) {
-        // Packing costs small convolutions more than empty lanes do.
-        Way::Outputs
-    } else if summed >= 32 && tiles >= 9 && tiles * spec.channels.min(spec.outputs) >= 1024 {
-        Way::Winograd
-    } else if spec.channels.max(spec.outputs) <= 64 && pixels >= 512 {
-        Way::Direct
-    } else {
-        Way::Outputs
+    if is_plain(spec) && summed >= 32 && tiles >= 9 && tiles * spec.channels.min(spec.outputs) >= 1024 {
+        return Way::Winograd;
     }
+    let direct = match derivative {
+        // Packing costs more, and so do empty lanes.
+        Derivative::Output | Derivative::Input => {
+            let whole = spec.outputs.min(spec.channels).is_multiple_of(LANES);
+            let few = is_plain(spec) && whole && (spec.channels.max(spec.outputs) > 64 || pixels < 512);
+            spec.kernel[0] * spec.kernel[1] >= TAPS
+                && !few
+                && has_rows(kernel, derivative == Derivative::Input)
+        }
+        Derivative::Weight => is_plain(spec) && spec.channels.max(spec.outputs) <= 64 && pixels >= 512,
+    };
+    if direct { Way::Direct } else { Way::Outputs }
 }

@@ -85,6 +85,10 @@ macro_rules! each {
     ($simd:ident, $y:ident, $($operand:ident),+ => $value:expr) => {{
         let mut at = 0;
         while at < $y.len() {
+            if $y.len() - at < len::<S, R>() && $y.len() >= len::<S, R>() {
+                // Some elements again: the last ones fill no vector.
+                at = $y.len() - len::<S, R>();
+            }
             let whole = $y.len() - at >= len::<S, R>();
             // SAFETY: the callers cut every slice to y's length.
             $(let $operand = if whole { unsafe { $operand.whole($simd, at) } } else { $operand.rest($simd, at) };)+
