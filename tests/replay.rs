@@ -1,4 +1,4 @@
-//! Replaying a plan allocates nothing, on any thread.
+//! Replaying a plan allocates nothing, on any thread, with any instruction set.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use gia_gpu::{
-    device::cpu::Cpu,
+    device::cpu::{Cpu, Isa, Way},
     plan::{
         Plan,
         kernel::{
@@ -156,29 +156,67 @@ fn every_kernel() -> Plan {
     builder.plan()
 }
 
+/// The three convolutions of a shape that every way fits, at a size that one thread runs and at a size that most ways spread
+/// over several.
+fn convolutions() -> Plan {
+    let mut builder = Builder::default();
+    for batch in [1, 5] {
+        let spec = ConvSpec {
+            batch,
+            channels: 4,
+            outputs: 8,
+            size: [16; 2],
+            kernel: [3; 2],
+            stride: [1; 2],
+            padding: [1; 2],
+            dilation: [1; 2],
+            groups: 1,
+        };
+        let kernel = ConvKernel { spec, trials: 1, shared: [false; 2] };
+        let (x, w) = (builder.buffer(spec.input_len()), builder.buffer(spec.weight_len()));
+        let g = builder.step(Kernel::Conv2d(kernel), &[x, w], spec.output_len());
+        builder.step(Kernel::Conv2dGradInput(kernel), &[g, w], spec.input_len());
+        builder.step(Kernel::Conv2dGradWeight(kernel), &[x, g], spec.weight_len());
+    }
+    builder.plan()
+}
+
+/// Replays the plan a thousand times at once, and one by one, and expects no allocation and the same bits.
+fn check(cpu: Cpu<f32>, plan: &Plan) {
+    let compile = || cpu.compile_typed(plan).expect("the plan is sound");
+    let (mut at_once, mut one_by_one) = (compile(), compile());
+    // Threads set themselves up when they first work.
+    at_once.run(1).expect("the plan runs");
+    one_by_one.run(1).expect("the plan runs");
+
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    at_once.run(1000).expect("the plan runs");
+    for _ in 0..1000 {
+        one_by_one.run(1).expect("the plan runs");
+    }
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "{cpu:?}");
+
+    for i in 0..plan.buffers.len() {
+        let var = Var::from_index(i);
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        let left = bits(at_once.read_typed(var).expect("every buffer is bound"));
+        let right = bits(one_by_one.read_typed(var).expect("every buffer is bound"));
+        assert!(left == right, "{cpu:?}, buffer {i}");
+    }
+}
+
+// One test alone: allocations are counted over all threads.
 #[test]
-fn a_thousand_replays_of_every_kernel_allocate_nothing_and_equal_a_thousand_single_runs() {
-    let plan = every_kernel();
+fn a_thousand_replays_of_every_kernel_allocate_nothing_and_equal_a_thousand_single_runs_at_every_level() {
+    let (every_kernel, convolutions) = (every_kernel(), convolutions());
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("a pool");
     pool.install(|| {
-        let compile = || Cpu::<f32>::new().compile_typed(&plan).expect("the plan is sound");
-        let (mut at_once, mut one_by_one) = (compile(), compile());
-        // Threads set themselves up when they first work.
-        at_once.run(1).expect("the plan runs");
-        one_by_one.run(1).expect("the plan runs");
-
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        at_once.run(1000).expect("the plan runs");
-        for _ in 0..1000 {
-            one_by_one.run(1).expect("the plan runs");
-        }
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
-
-        for i in 0..plan.buffers.len() {
-            let var = Var::from_index(i);
-            let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-            let left = bits(at_once.read_typed(var).expect("every buffer is bound"));
-            assert!(left == bits(one_by_one.read_typed(var).expect("every buffer is bound")), "buffer {i}");
+        for isa in Isa::available() {
+            let cpu = Cpu::<f32>::new().with_isa(isa);
+            check(cpu, &every_kernel);
+            for way in [Way::Patches, Way::Outputs, Way::Direct, Way::Winograd] {
+                check(cpu.with_way(way), &convolutions);
+            }
         }
     });
 }

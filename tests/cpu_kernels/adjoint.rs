@@ -1,11 +1,11 @@
-//! ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ in `f64`, for every pair of kernels that are each other's adjoint.
+//! ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ in `f64` at every level, for every pair of kernels that are each other's adjoint.
 
 use gia_gpu::plan::kernel::{ConvKernel, Kernel};
 
 use crate::{
     contraction::random_conv,
     indexed::random_gather,
-    support::{Random, absolute, dot, run},
+    support::{Random, absolute, at_every_level, dot, run},
     window::{lens, random_index, random_window},
 };
 
@@ -24,32 +24,36 @@ fn the_three_convolutions_are_derivatives_of_one_trilinear_form() {
         let x = random.values(t * spec.input_len());
         let w = random.values(t * spec.weight_len());
         let g = random.values(t * spec.output_len());
-        let forms = |x: &[f64], w: &[f64], g: &[f64]| {
-            [
-                dot(&run::<f64>(Kernel::Conv2d(kernel), &[x, w], g.len()), g),
-                dot(&run::<f64>(Kernel::Conv2dGradInput(kernel), &[g, w], x.len()), x),
-                dot(&run::<f64>(Kernel::Conv2dGradWeight(kernel), &[x, g], w.len()), w),
-            ]
-        };
-        let [by_g, by_x, by_w] = forms(&x, &w, &g);
-        let [magnitude, ..] = forms(&absolute(&x), &absolute(&w), &absolute(&g));
-        let terms = t * spec.flops() as usize / 2;
-        assert_equal_sums(&format!("input of {kernel:?}"), by_g, by_x, magnitude, terms);
-        assert_equal_sums(&format!("weight of {kernel:?}"), by_g, by_w, magnitude, terms);
+        at_every_level(|isa| {
+            let forms = |x: &[f64], w: &[f64], g: &[f64]| {
+                [
+                    dot(&run::<f64>(isa, Kernel::Conv2d(kernel), &[x, w], g.len()), g),
+                    dot(&run::<f64>(isa, Kernel::Conv2dGradInput(kernel), &[g, w], x.len()), x),
+                    dot(&run::<f64>(isa, Kernel::Conv2dGradWeight(kernel), &[x, g], w.len()), w),
+                ]
+            };
+            let [by_g, by_x, by_w] = forms(&x, &w, &g);
+            let [magnitude, ..] = forms(&absolute(&x), &absolute(&w), &absolute(&g));
+            let terms = t * spec.flops() as usize / 2;
+            assert_equal_sums(&format!("input of {kernel:?}"), by_g, by_x, magnitude, terms);
+            assert_equal_sums(&format!("weight of {kernel:?}"), by_g, by_w, magnitude, terms);
+        });
     }
 }
 
 /// `there` maps x to the shape of y, `back` the other way.
 fn assert_adjoint(there: (Kernel, &[&[f64]]), back: (Kernel, &[&[f64]]), x: &[f64], y: &[f64], terms: usize) {
     let what = format!("{:?}", there.0);
-    let with = |first: &[f64], (kernel, rest): (Kernel, &[&[f64]]), len: usize| {
-        let reads: Vec<&[f64]> = [first].into_iter().chain(rest.iter().copied()).collect();
-        run::<f64>(kernel, &reads, len)
-    };
-    let forward = dot(&with(x, there.clone(), y.len()), y);
-    let backward = dot(&with(y, back, x.len()), x);
-    let magnitude = dot(&with(&absolute(x), there, y.len()), &absolute(y));
-    assert_equal_sums(&what, forward, backward, magnitude, terms);
+    at_every_level(|isa| {
+        let with = |first: &[f64], (kernel, rest): &(Kernel, &[&[f64]]), len: usize| {
+            let reads: Vec<&[f64]> = [first].into_iter().chain(rest.iter().copied()).collect();
+            run::<f64>(isa, kernel.clone(), &reads, len)
+        };
+        let forward = dot(&with(x, &there, y.len()), y);
+        let backward = dot(&with(y, &back, x.len()), x);
+        let magnitude = dot(&with(&absolute(x), &there, y.len()), &absolute(y));
+        assert_equal_sums(&what, forward, backward, magnitude, terms);
+    });
 }
 
 #[test]

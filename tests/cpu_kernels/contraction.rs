@@ -8,11 +8,11 @@ use gia_gpu::{
 
 use crate::{
     naive,
-    support::{Random, absolute, assert_close, run, run_on},
+    support::{Random, absolute, assert_close, at_every_level, run, run_on},
 };
 
 /// A view of a `(T, rows, cols)` operand, either way round, with gaps, shared or not; and its buffer's length.
-fn random_view(random: &mut Random, trials: usize, rows: usize, cols: usize) -> (MatrixView, usize) {
+pub fn random_view(random: &mut Random, trials: usize, rows: usize, cols: usize) -> (MatrixView, usize) {
     let (offset, gap) = (random.below(5), random.below(3));
     let (row, col) = if random.below(2) == 0 { (cols + gap, 1) } else { (1, rows + gap) };
     let trial = if random.below(2) == 0 { 0 } else { (rows + gap) * (cols + gap) };
@@ -21,10 +21,12 @@ fn random_view(random: &mut Random, trials: usize, rows: usize, cols: usize) -> 
 }
 
 fn check_matmul<R: Real>(kernel: &MatmulKernel, a: &[f64], b: &[f64]) {
-    let found = run::<R>(Kernel::Matmul(*kernel), &[a, b], kernel.trials * kernel.m * kernel.n);
     let expected = naive::matmul(kernel, a, b);
     let magnitude = naive::matmul(kernel, &absolute(a), &absolute(b));
-    assert_close::<R>(&format!("{kernel:?}"), &found, &expected, &magnitude, kernel.k);
+    at_every_level(|isa| {
+        let found = run::<R>(isa, Kernel::Matmul(*kernel), &[a, b], kernel.trials * kernel.m * kernel.n);
+        assert_close::<R>(&format!("{kernel:?}"), &found, &expected, &magnitude, kernel.k);
+    });
 }
 
 #[test]
@@ -138,24 +140,34 @@ pub fn check_way(way: Way, kernel: &ConvKernel, random: &mut Random) {
     }
 }
 
-/// The derivative in operand `wanted` (0 x, 1 w, 2 g) against its definition, with random operands.
-pub fn check_conv_on<R: Real>(cpu: Cpu<R>, kernel: &ConvKernel, wanted: usize, random: &mut Random) {
+/// The derivative in operand `wanted` (0 x, 1 w, 2 g), random operands for it, and the length of its result.
+pub fn random_step(
+    kernel: &ConvKernel,
+    wanted: usize,
+    random: &mut Random,
+) -> (Kernel, [Vec<f64>; 2], usize) {
     let spec = &kernel.spec;
     let [x_len, w_len, g_len] = [spec.input_len(), spec.weight_len(), spec.output_len()];
     let (a_len, b_len) = [(g_len, w_len), (x_len, g_len), (x_len, w_len)][wanted];
-    let a = operand(kernel, random, 0, a_len);
-    let b = operand(kernel, random, 1, b_len);
+    let operands = [(0, a_len), (1, b_len)].map(|(i, len)| operand(kernel, random, i, len));
     let step = match wanted {
         0 => Kernel::Conv2dGradInput(*kernel),
         1 => Kernel::Conv2dGradWeight(*kernel),
         _ => Kernel::Conv2d(*kernel),
     };
-    let what = format!("{step:?}");
-    let found = run_on(cpu, step, &[&a, &b], &vec![7.5; lens(kernel)[wanted]]);
-    let (a, b) = (spread(kernel, 0, &a), spread(kernel, 1, &b));
-    let (expected, terms) = naive_conv(kernel, wanted, &a, &b);
-    let (magnitude, _) = naive_conv(kernel, wanted, &absolute(&a), &absolute(&b));
-    assert_close::<R>(&what, &found, &expected, &magnitude, terms);
+    (step, operands, lens(kernel)[wanted])
+}
+
+/// The derivative in operand `wanted` (0 x, 1 w, 2 g) against its definition, with random operands, at every level.
+pub fn check_conv_on<R: Real>(cpu: Cpu<R>, kernel: &ConvKernel, wanted: usize, random: &mut Random) {
+    let (step, [a, b], written) = random_step(kernel, wanted, random);
+    let (all_a, all_b) = (spread(kernel, 0, &a), spread(kernel, 1, &b));
+    let (expected, terms) = naive_conv(kernel, wanted, &all_a, &all_b);
+    let (magnitude, _) = naive_conv(kernel, wanted, &absolute(&all_a), &absolute(&all_b));
+    at_every_level(|isa| {
+        let found = run_on(cpu.with_isa(isa), step.clone(), &[&a, &b], &vec![7.5; written]);
+        assert_close::<R>(&format!("{step:?}"), &found, &expected, &magnitude, terms);
+    });
 }
 
 #[test]

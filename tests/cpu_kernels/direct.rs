@@ -1,15 +1,15 @@
 //! 3×3 convolutions whose runs of pixels stay in registers, on every kind of shape that they fit.
 
-use gia_gpu::{
-    device::cpu::{Cpu, Way},
-    plan::kernel::ConvKernel,
-    tape::spec::ConvSpec,
+use gia_gpu::{device::cpu::Way, plan::kernel::ConvKernel, tape::spec::ConvSpec};
+
+use crate::{
+    bits::check_bits,
+    contraction::check_way,
+    support::{Random, shared_out},
 };
 
-use crate::{bits::check_bits, contraction::check_way, support::Random};
-
 /// Output rows of one run or several, of 8 pixels or 16, an odd number of runs among them.
-fn random_spec(random: &mut Random) -> ConvSpec {
+pub fn random_spec(random: &mut Random) -> ConvSpec {
     let padding = [0; 2].map(|_| random.one_of(&[0, 1]));
     let outputs = [random.one_of(&[2, 3, 6, 9]), random.one_of(&[8, 16, 24, 32])];
     ConvSpec {
@@ -62,8 +62,8 @@ fn runs_of_pixels_match_the_definition_on_many_images() {
 #[test]
 fn runs_of_pixels_give_the_same_bits_on_any_number_of_threads_and_beside_other_trials() {
     let mut random = Random::new(63);
-    for _ in 0..12 {
+    for case in 0..12 {
         let spec = random_spec(&mut random);
-        check_bits(Cpu::<f32>::new().with_way(Way::Direct), spec, &mut random);
+        check_bits(Way::Direct, &shared_out(case), spec, &mut random);
     }
 }

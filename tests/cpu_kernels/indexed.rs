@@ -7,7 +7,7 @@ use gia_gpu::{
 
 use crate::{
     naive,
-    support::{Random, absolute, assert_close, run},
+    support::{Random, absolute, assert_close, at_every_level, run},
 };
 
 pub fn random_gather(random: &mut Random) -> (GatherKernel, Vec<f64>) {
@@ -38,12 +38,15 @@ fn check<R: Real>(random: &mut Random) {
     };
     let expected: Vec<f64> = index.iter().flat_map(row_of).collect();
     let what = format!("{kernel:?}");
-    assert_eq!(run::<R>(Kernel::Gather(kernel), &[&table, &index], count * width), expected, "{what}");
-
     let values = random.values(count * width);
-    let found = run::<R>(Kernel::ScatterAdd(kernel), &[&values, &index], rows * width);
-    let magnitude = scatter(&kernel, &absolute(&values), &index);
-    assert_close::<R>(&what, &found, &scatter(&kernel, &values, &index), &magnitude, count);
+    let (added, magnitude) =
+        (scatter(&kernel, &values, &index), scatter(&kernel, &absolute(&values), &index));
+    at_every_level(|isa| {
+        let found = run::<R>(isa, Kernel::Gather(kernel), &[&table, &index], count * width);
+        assert_eq!(found, expected, "{what}");
+        let found = run::<R>(isa, Kernel::ScatterAdd(kernel), &[&values, &index], rows * width);
+        assert_close::<R>(&what, &found, &added, &magnitude, count);
+    });
 }
 
 #[test]
@@ -58,7 +61,13 @@ fn gather_and_scatter_add_match_their_definition_and_ignore_indices_outside() {
 #[test]
 fn an_index_that_is_not_a_number_reads_zeros() {
     let kernel = GatherKernel { rows: 2, width: 2, count: 3 };
-    let index = [f64::NAN, f64::INFINITY, 1.0];
-    let found = run::<f32>(Kernel::Gather(kernel), &[&[1.0, 2.0, 3.0, 4.0], &index], 6);
-    assert_eq!(found, [0.0, 0.0, 0.0, 0.0, 3.0, 4.0]);
+    let (table, index) = ([1.0, 2.0, 3.0, 4.0], [f64::NAN, f64::INFINITY, 1.0]);
+    at_every_level(|isa| {
+        for found in [
+            run::<f32>(isa, Kernel::Gather(kernel), &[&table, &index], 6),
+            run::<f64>(isa, Kernel::Gather(kernel), &[&table, &index], 6),
+        ] {
+            assert_eq!(found, [0.0, 0.0, 0.0, 0.0, 3.0, 4.0]);
+        }
+    });
 }

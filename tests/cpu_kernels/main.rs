@@ -1,4 +1,4 @@
-//! Every kernel of the CPU device against its definition, written as nested loops in `f64`.
+//! Every kernel of the CPU device at every instruction set against its definition, written as nested loops in `f64`.
 
 mod adjoint;
 mod bits;
@@ -10,6 +10,7 @@ mod naive;
 mod outputs;
 mod pointwise;
 mod reduction;
+mod same_bits;
 mod support;
 mod threads;
 mod window;

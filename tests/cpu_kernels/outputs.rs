@@ -1,16 +1,16 @@
 //! Convolutions whose vectors run along the output channels, on every kind of shape that they fit.
 
-use gia_gpu::{
-    device::cpu::{Cpu, Way},
-    plan::kernel::ConvKernel,
-    tape::spec::ConvSpec,
-};
+use gia_gpu::{device::cpu::Way, plan::kernel::ConvKernel, tape::spec::ConvSpec};
 
-use crate::{bits::check_bits, contraction::check_way, support::Random};
+use crate::{
+    bits::check_bits,
+    contraction::check_way,
+    support::{Random, shared_out},
+};
 
 /// Rows of whole tiles and of parts of one, strides, uneven sides, kernels with and without a middle, and outputs that leave
 /// lanes empty or need several vectors.
-fn random_spec(random: &mut Random) -> ConvSpec {
+pub fn random_spec(random: &mut Random) -> ConvSpec {
     let mut pair = |choices: &[usize]| [0; 2].map(|_| random.one_of(choices));
     let (size, padding) = (pair(&[8, 11, 12, 16, 21, 22]), pair(&[0, 1, 2, 3]));
     let kernel = random.one_of(&[1, 2, 3, 5, 5]);
@@ -62,8 +62,8 @@ fn vectors_of_outputs_match_the_definition_on_large_batches() {
 #[test]
 fn vectors_of_outputs_give_the_same_bits_on_any_number_of_threads_and_beside_other_trials() {
     let mut random = Random::new(53);
-    for _ in 0..12 {
+    for case in 0..12 {
         let spec = random_spec(&mut random);
-        check_bits(Cpu::<f32>::new().with_way(Way::Outputs), spec, &mut random);
+        check_bits(Way::Outputs, &shared_out(case), spec, &mut random);
     }
 }

@@ -1,14 +1,14 @@
 //! Fused pointwise kernels: programs, leaves, elementary functions.
 
 use gia_gpu::{
-    device::cpu::Real,
+    device::cpu::{Cpu, Isa, Real},
     plan::kernel::{Instr, Kernel, Leaf, MapKernel, Program, Source, View},
     tape::op::{Binary, Unary},
 };
 
 use crate::{
     naive,
-    support::{Random, run, run_in_place},
+    support::{Random, at_every_level, run, run_on},
 };
 
 pub fn random_dims(random: &mut Random) -> Vec<usize> {
@@ -114,8 +114,10 @@ pub fn whole_numbers(random: &mut Random, n: usize) -> Vec<f64> {
 fn check<R: Real>(program: &Program, dims: &[usize], reads: &[&[f64]], before: &[f64]) {
     let kernel = Kernel::Map(MapKernel { dims: dims.to_vec(), program: program.clone() });
     let expected = naive::map(program, dims, reads, before);
-    let found = run_in_place::<R>(kernel.clone(), reads, before);
-    assert_eq!(found, expected, "{kernel:?}");
+    at_every_level(|isa| {
+        let found = run_on(Cpu::<R>::new().with_isa(isa), kernel.clone(), reads, before);
+        assert_eq!(found, expected, "{kernel:?}");
+    });
 }
 
 #[test]
@@ -132,15 +134,40 @@ fn maps_evaluate_random_programs_over_random_views_exactly() {
     }
 }
 
-fn apply<R: Real>(op: Unary, x: &[f64]) -> Vec<f64> {
-    let dims = vec![x.len()];
-    let leaves = vec![Leaf { source: Source::Read(0), view: View::contiguous(&dims) }];
-    let code = vec![Instr::Load(0), Instr::Unary(op, 0)];
-    run::<R>(Kernel::Map(MapKernel { dims, program: Program { leaves, code } }), &[x], x.len())
+/// `instr` of so many vectors of `len` numbers, each loaded in its turn.
+pub fn map_of(instr: Instr, operands: usize, len: usize) -> Kernel {
+    let dims = vec![len];
+    let leaf = |read| Leaf { source: Source::Read(read), view: View::contiguous(&dims) };
+    let code = (0..operands).map(Instr::Load).chain([instr]).collect();
+    let program = Program { leaves: (0..operands).map(leaf).collect(), code };
+    Kernel::Map(MapKernel { dims, program })
 }
 
+fn apply<R: Real>(isa: Isa, op: Unary, x: &[f64]) -> Vec<f64> {
+    run::<R>(isa, map_of(Instr::Unary(op, 0), 1, x.len()), &[x], x.len())
+}
+
+pub const UNARY: [Unary; 16] = [
+    Unary::Neg,
+    Unary::Exp,
+    Unary::Log,
+    Unary::Sqrt,
+    Unary::Rsqrt,
+    Unary::Tanh,
+    Unary::Sigmoid,
+    Unary::Erf,
+    Unary::Abs,
+    Unary::Powi(0),
+    Unary::Powi(1),
+    Unary::Powi(2),
+    Unary::Powi(5),
+    Unary::Powi(-2),
+    Unary::Step,
+    Unary::Sign,
+];
+
 /// Every exponent with both signs and many mantissas, and the special values.
-fn all_magnitudes() -> Vec<f64> {
+pub fn all_magnitudes() -> Vec<f64> {
     let mut values = vec![0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
     for exponent in 0..255u32 {
         for i in 0..200u32 {
@@ -183,57 +210,45 @@ fn f32_functions_are_good_to_a_few_units_in_the_last_place_everywhere() {
         (Unary::Powi(3), 2.0),
         (Unary::Powi(-1), 0.5),
     ] {
-        let mut worst = (0.0, 0.0);
-        for (&x, found) in x.iter().zip(apply::<f32>(op, &x)) {
-            let off = ulps(found, naive::unary(op, x));
-            if off > worst.0 {
-                worst = (off, x);
+        at_every_level(|isa| {
+            let mut worst = (0.0, 0.0);
+            for (&x, found) in x.iter().zip(apply::<f32>(isa, op, &x)) {
+                let off = ulps(found, naive::unary(op, x));
+                if off > worst.0 {
+                    worst = (off, x);
+                }
             }
-        }
-        assert!(worst.0 <= limit, "{op:?}({:e}) is off by {} ulp", worst.1, worst.0);
+            assert!(worst.0 <= limit, "{op:?}({:e}) is off by {} ulp", worst.1, worst.0);
+        });
     }
 }
 
 #[test]
 fn f64_functions_agree_with_the_standard_library() {
     let x = all_magnitudes();
-    for op in [
-        Unary::Neg,
-        Unary::Exp,
-        Unary::Log,
-        Unary::Sqrt,
-        Unary::Rsqrt,
-        Unary::Tanh,
-        Unary::Sigmoid,
-        Unary::Erf,
-        Unary::Abs,
-        Unary::Powi(0),
-        Unary::Powi(1),
-        Unary::Powi(2),
-        Unary::Powi(5),
-        Unary::Powi(-2),
-        Unary::Step,
-        Unary::Sign,
-    ] {
-        for (&x, found) in x.iter().zip(apply::<f64>(op, &x)) {
-            let exact = naive::unary(op, x);
-            let same = found == exact || (found.is_nan() && exact.is_nan());
-            let close = (found - exact).abs() <= 4.0 * f64::EPSILON * exact.abs();
-            assert!(same || close, "{op:?}({x:e}) is {found:e}, not {exact:e}");
-        }
+    for op in UNARY {
+        at_every_level(|isa| {
+            for (&x, found) in x.iter().zip(apply::<f64>(isa, op, &x)) {
+                let exact = naive::unary(op, x);
+                let same = found == exact || (found.is_nan() && exact.is_nan());
+                let close = (found - exact).abs() <= 4.0 * f64::EPSILON * exact.abs();
+                assert!(same || close, "{op:?}({x:e}) is {found:e}, not {exact:e}");
+            }
+        });
     }
 }
 
 #[test]
 fn comparisons_with_nan_are_false_and_select_never_mixes() {
+    at_every_level(|isa| {
+        check_nan::<f32>(isa);
+        check_nan::<f64>(isa);
+    });
+}
+
+fn check_nan<R: Real>(isa: Isa) {
     let nan = f64::NAN;
-    let dims = vec![4];
-    let leaf = |read| Leaf { source: Source::Read(read), view: View::contiguous(&dims) };
-    let evaluate = |instr: Instr, reads: &[&[f64]]| {
-        let code = (0..reads.len()).map(Instr::Load).chain([instr]).collect();
-        let program = Program { leaves: (0..reads.len()).map(leaf).collect(), code };
-        run::<f32>(Kernel::Map(MapKernel { dims: dims.clone(), program }), reads, 4)
-    };
+    let evaluate = |instr: Instr, reads: &[&[f64]]| run::<R>(isa, map_of(instr, reads.len(), 4), reads, 4);
     let (a, b) = ([nan, 1.0, nan, 1.0], [1.0, nan, nan, 2.0]);
     assert_eq!(evaluate(Instr::Binary(Binary::Less, 0, 1), &[&a, &b]), [0.0, 0.0, 0.0, 1.0]);
     assert_eq!(evaluate(Instr::Binary(Binary::Equal, 0, 1), &[&a, &b]), [0.0; 4]);

@@ -9,7 +9,7 @@ use gia_gpu::{
 use crate::{
     naive,
     pointwise::{random_dims, random_program, whole_numbers},
-    support::{Random, assert_close, run},
+    support::{Random, absolute, assert_close, at_every_level, run},
 };
 
 /// `Σ a·b` (or the largest product) over the trailing axes, and `Σ |a·b|`.
@@ -28,13 +28,11 @@ fn naive_reduce(kernel: &MapReduceKernel, reads: &[&[f64]]) -> (Vec<f64>, Vec<f6
 fn check<R: Real>(kernel: &MapReduceKernel, reads: &[&[f64]]) {
     let (expected, magnitude) = naive_reduce(kernel, reads);
     let inner: usize = kernel.dims[kernel.outer..].iter().product();
-    let found = run::<R>(Kernel::MapReduce(kernel.clone()), reads, expected.len());
-    let magnitude = if kernel.reduce == Reduce::Max { absolute_of(&expected) } else { magnitude };
-    assert_close::<R>(&format!("{kernel:?}"), &found, &expected, &magnitude, inner);
-}
-
-fn absolute_of(values: &[f64]) -> Vec<f64> {
-    values.iter().map(|v| v.abs()).collect()
+    let magnitude = if kernel.reduce == Reduce::Max { absolute(&expected) } else { magnitude };
+    at_every_level(|isa| {
+        let found = run::<R>(isa, Kernel::MapReduce(kernel.clone()), reads, expected.len());
+        assert_close::<R>(&format!("{kernel:?}"), &found, &expected, &magnitude, inner);
+    });
 }
 
 #[test]
@@ -54,7 +52,7 @@ fn reductions_of_random_programs_over_random_views_are_exact_on_whole_numbers() 
 }
 
 /// `a·b` where b's axes are stored in the reverse order if `transposed`.
-fn product(dims: &[usize], transposed: [bool; 2]) -> Program {
+pub fn product(dims: &[usize], transposed: [bool; 2]) -> Program {
     let view = |transposed| {
         let mut view = View::contiguous(dims);
         if transposed {
@@ -154,8 +152,13 @@ fn a_reduction_of_nothing_is_neutral() {
     let program = product(&dims, [false; 2]);
     let sum = MapReduceKernel { dims, outer: 1, reduce: Reduce::Sum, program };
     let max = MapReduceKernel { reduce: Reduce::Max, ..sum.clone() };
-    assert_eq!(run::<f32>(Kernel::MapReduce(sum), &[&[], &[]], 2), [0.0; 2]);
-    assert_eq!(run::<f32>(Kernel::MapReduce(max), &[&[], &[]], 2), [f64::NEG_INFINITY; 2]);
+    at_every_level(|isa| {
+        for (kernel, neutral) in [(&sum, 0.0), (&max, f64::NEG_INFINITY)] {
+            let kernel = Kernel::MapReduce(kernel.clone());
+            assert_eq!(run::<f32>(isa, kernel.clone(), &[&[], &[]], 2), [neutral; 2]);
+            assert_eq!(run::<f64>(isa, kernel, &[&[], &[]], 2), [neutral; 2]);
+        }
+    });
 }
 
 #[test]
@@ -168,8 +171,11 @@ fn nan_reaches_sums_and_maxima_from_any_position() {
                 leaves: vec![Leaf { source: Source::Read(0), view: View::contiguous(&[1000]) }],
                 code: vec![Instr::Load(0), Instr::Unary(Unary::Neg, 0)],
             };
-            let kernel = MapReduceKernel { dims: vec![1000], outer: 0, reduce, program };
-            assert!(run::<f32>(Kernel::MapReduce(kernel), &[&x], 1)[0].is_nan(), "{reduce:?} at {at}");
+            let kernel = Kernel::MapReduce(MapReduceKernel { dims: vec![1000], outer: 0, reduce, program });
+            at_every_level(|isa| {
+                assert!(run::<f32>(isa, kernel.clone(), &[&x], 1)[0].is_nan(), "{reduce:?} at {at}");
+                assert!(run::<f64>(isa, kernel.clone(), &[&x], 1)[0].is_nan(), "{reduce:?} at {at}");
+            });
         }
     }
 }

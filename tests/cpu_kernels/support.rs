@@ -1,7 +1,7 @@
-//! Plans of one step, seeded random numbers and error bounds.
+//! Plans of one step at every instruction set, seeded random numbers and error bounds.
 
 use gia_gpu::{
-    device::cpu::{Cpu, Real},
+    device::cpu::{Cpu, Isa, Real},
     plan::{Plan, kernel::Kernel},
     tape::Var,
 };
@@ -41,17 +41,43 @@ impl Random {
     }
 }
 
+/// Calls `test` with every instruction set that this processor has, widest first.
+pub fn at_every_level(test: impl FnMut(Isa)) {
+    at_levels(&Isa::available(), test);
+}
+
+/// Calls `test` with each of `levels`; a failure says with which.
+pub fn at_levels(levels: &[Isa], mut test: impl FnMut(Isa)) {
+    struct Named(Isa);
+
+    impl Drop for Named {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("that was with {}", self.0);
+            }
+        }
+    }
+
+    for &isa in levels {
+        let _named = Named(isa);
+        test(isa);
+    }
+}
+
+/// The widest, and one of the narrower ones by the number of the case, so that each of them has its share of many cases.
+pub fn shared_out(case: usize) -> Vec<Isa> {
+    let levels = Isa::available();
+    let (widest, narrower) = levels.split_first().expect("there is always scalar code");
+    let drawn = narrower.get(case % narrower.len().max(1));
+    [widest].into_iter().chain(drawn).copied().collect()
+}
+
 /// [`Plan::of_kernel`].
 pub fn plan(kernel: Kernel, reads: &[usize], written: usize) -> Plan {
     Plan::of_kernel(kernel, reads, written)
 }
 
 /// Runs `kernel` once. The output starts as `before`.
-pub fn run_in_place<R: Real>(kernel: Kernel, reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
-    run_on(Cpu::<R>::new(), kernel, reads, before)
-}
-
-/// As [`run_in_place`], on a device set up for the test.
 pub fn run_on<R: Real>(cpu: Cpu<R>, kernel: Kernel, reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
     let lens: Vec<usize> = reads.iter().map(|read| read.len()).collect();
     let plan = plan(kernel, &lens, before.len());
@@ -66,8 +92,8 @@ pub fn run_on<R: Real>(cpu: Cpu<R>, kernel: Kernel, reads: &[&[f64]], before: &[
 }
 
 /// Runs `kernel` once into a buffer that holds something else before: kernels must overwrite it.
-pub fn run<R: Real>(kernel: Kernel, reads: &[&[f64]], written: usize) -> Vec<f64> {
-    run_in_place::<R>(kernel, reads, &vec![7.5; written])
+pub fn run<R: Real>(isa: Isa, kernel: Kernel, reads: &[&[f64]], written: usize) -> Vec<f64> {
+    run_on(Cpu::<R>::new().with_isa(isa), kernel, reads, &vec![7.5; written])
 }
 
 /// Asserts that `found` is within `√terms · ε · magnitude` of `expected` everywhere. `magnitude` is the sum of

@@ -1,7 +1,7 @@
-//! The same bits from any number of threads.
+//! The same bits from any number of threads, at every level.
 
 use gia_gpu::{
-    device::cpu::Cpu,
+    device::cpu::{Cpu, Real},
     plan::kernel::{
         ConvKernel, GatherKernel, Instr, Kernel, Leaf, MapKernel, MapReduceKernel, MatmulKernel, MatrixView,
         Program, Source, View, WindowKernel,
@@ -13,7 +13,7 @@ use gia_gpu::{
     },
 };
 
-use crate::support::{Random, plan};
+use crate::support::{Random, at_every_level, plan};
 
 fn product(dims: &[usize], transposed: bool) -> Program {
     let mut view = View::contiguous(dims);
@@ -80,37 +80,55 @@ fn large_kernels() -> Vec<(Kernel, Vec<usize>, usize)> {
     kernels
 }
 
+/// The bits of the kernel's result on so many threads.
+fn bits_on<R: Real>(
+    threads: usize,
+    cpu: Cpu<R>,
+    kernel: &Kernel,
+    inputs: &[Vec<f64>],
+    written: usize,
+) -> Vec<u64> {
+    let lens: Vec<usize> = inputs.iter().map(Vec::len).collect();
+    let plan = plan(kernel.clone(), &lens, written);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+    pool.install(|| {
+        let mut executable = cpu.compile_typed(&plan).expect("the plan is sound");
+        for (i, input) in inputs.iter().enumerate() {
+            let typed: Vec<R> = input.iter().map(|&v| R::of(v)).collect();
+            executable.write_typed(Var::from_index(i), &typed).expect("the lengths agree");
+        }
+        executable.run(2).expect("the plan runs");
+        let out = executable.read_typed(Var::from_index(inputs.len())).expect("the output is bound");
+        out.into_iter().map(|v| v.into_f64().to_bits()).collect()
+    })
+}
+
+fn check<R: Real>(cpu: Cpu<R>, kernel: &Kernel, inputs: &[Vec<f64>], written: usize) {
+    let one = bits_on(1, cpu, kernel, inputs, written);
+    for threads in [2, 3, 5] {
+        let many = bits_on(threads, cpu, kernel, inputs, written);
+        assert!(one == many, "{cpu:?}, {kernel:?} on {threads} threads");
+    }
+}
+
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let mut random = Random::new(13);
     for (kernel, reads, written) in large_kernels() {
-        let plan = plan(kernel.clone(), &reads, written);
         // Second operands also serve as indices: scale them up to whole numbers in range.
         let indexed = matches!(
             kernel,
             Kernel::WindowGather(_) | Kernel::WindowScatter(_) | Kernel::Gather(_) | Kernel::ScatterAdd(_)
         );
-        let inputs: Vec<Vec<f32>> = (reads.iter().enumerate())
+        let inputs: Vec<Vec<f64>> = (reads.iter().enumerate())
             .map(|(i, &len)| {
                 let values = random.values(len).into_iter();
-                values.map(|v| if indexed && i == 1 { (v.abs() * 9.0).floor() } else { v } as f32).collect()
+                values.map(|v| if indexed && i == 1 { (v.abs() * 9.0).floor() } else { v }).collect()
             })
             .collect();
-        let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-            pool.install(|| {
-                let mut executable = Cpu::<f32>::new().compile_typed(&plan).expect("the plan is sound");
-                for (i, input) in inputs.iter().enumerate() {
-                    executable.write_typed(Var::from_index(i), input).expect("the lengths agree");
-                }
-                executable.run(2).expect("the plan runs");
-                executable.read_typed(Var::from_index(reads.len())).expect("the output is bound")
-            })
-        };
-        let one: Vec<u32> = on(1).into_iter().map(f32::to_bits).collect();
-        for threads in [2, 3, 5] {
-            let many: Vec<u32> = on(threads).into_iter().map(f32::to_bits).collect();
-            assert!(one == many, "{kernel:?} on {threads} threads");
-        }
+        at_every_level(|isa| {
+            check(Cpu::<f32>::new().with_isa(isa), &kernel, &inputs, written);
+            check(Cpu::<f64>::new().with_isa(isa), &kernel, &inputs, written);
+        });
     }
 }

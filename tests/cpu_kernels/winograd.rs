@@ -1,7 +1,7 @@
 //! Winograd's way of a 3×3 convolution, on every shape that it fits and that its error allows.
 
 use gia_gpu::{
-    device::cpu::{Cpu, Way},
+    device::cpu::{Cpu, Isa, Way},
     plan::kernel::{ConvKernel, Kernel},
     tape::spec::ConvSpec,
 };
@@ -9,10 +9,16 @@ use gia_gpu::{
 use crate::{
     bits::check_bits,
     contraction::{check_conv_on, check_way},
-    support::{Random, absolute, dot, run_on},
+    support::{Random, absolute, at_every_level, dot, run_on},
 };
 
-fn spec(batch: usize, channels: usize, outputs: usize, size: [usize; 2], padding: [usize; 2]) -> ConvSpec {
+pub fn spec(
+    batch: usize,
+    channels: usize,
+    outputs: usize,
+    size: [usize; 2],
+    padding: [usize; 2],
+) -> ConvSpec {
     let (kernel, stride, dilation) = ([3; 2], [1; 2], [1; 2]);
     ConvSpec { batch, channels, outputs, size, kernel, stride, padding, dilation, groups: 1 }
 }
@@ -74,22 +80,24 @@ fn winograd_gives_derivatives_of_one_trilinear_form() {
         let x = random.values(kernel.trials * spec.input_len());
         let w = random.values(kernel.trials * spec.weight_len());
         let g = random.values(kernel.trials * spec.output_len());
-        let forms = |x: &[f64], w: &[f64], g: &[f64]| {
-            let form = |kernel: Kernel, reads: [&[f64]; 2], with: &[f64]| {
-                let cpu = Cpu::<f64>::new().with_way(Way::Winograd);
-                dot(&run_on(cpu, kernel, &reads, &vec![7.5; with.len()]), with)
+        at_every_level(|isa| {
+            let cpu = Cpu::<f64>::new().with_way(Way::Winograd).with_isa(isa);
+            let forms = |x: &[f64], w: &[f64], g: &[f64]| {
+                let form = |kernel: Kernel, reads: [&[f64]; 2], with: &[f64]| {
+                    dot(&run_on(cpu, kernel, &reads, &vec![7.5; with.len()]), with)
+                };
+                [
+                    form(Kernel::Conv2d(kernel), [x, w], g),
+                    form(Kernel::Conv2dGradInput(kernel), [g, w], x),
+                    form(Kernel::Conv2dGradWeight(kernel), [x, g], w),
+                ]
             };
-            [
-                form(Kernel::Conv2d(kernel), [x, w], g),
-                form(Kernel::Conv2dGradInput(kernel), [g, w], x),
-                form(Kernel::Conv2dGradWeight(kernel), [x, g], w),
-            ]
-        };
-        let [by_g, by_x, by_w] = forms(&x, &w, &g);
-        let [magnitude, ..] = forms(&absolute(&x), &absolute(&w), &absolute(&g));
-        let bound = f64::EPSILON * (kernel.trials as f64 * spec.flops() as f64 / 2.0).sqrt() * magnitude;
-        assert!((by_g - by_x).abs() <= bound, "input of {kernel:?}: {by_g} and {by_x}, bound {bound:e}");
-        assert!((by_g - by_w).abs() <= bound, "weight of {kernel:?}: {by_g} and {by_w}, bound {bound:e}");
+            let [by_g, by_x, by_w] = forms(&x, &w, &g);
+            let [magnitude, ..] = forms(&absolute(&x), &absolute(&w), &absolute(&g));
+            let bound = f64::EPSILON * (kernel.trials as f64 * spec.flops() as f64 / 2.0).sqrt() * magnitude;
+            assert!((by_g - by_x).abs() <= bound, "input of {kernel:?}: {by_g} and {by_x}, bound {bound:e}");
+            assert!((by_g - by_w).abs() <= bound, "weight of {kernel:?}: {by_g} and {by_w}, bound {bound:e}");
+        });
     }
 }
 
@@ -102,6 +110,6 @@ fn winograd_gives_the_same_bits_on_any_number_of_threads_and_beside_other_trials
         spec(9, 32, 32, [32, 32], [1, 1]),
         spec(2, 192, 130, [30, 31], [0, 1]),
     ] {
-        check_bits(Cpu::<f32>::new().with_way(Way::Winograd), spec, &mut random);
+        check_bits(Way::Winograd, &Isa::available(), spec, &mut random);
     }
 }
