@@ -30,8 +30,8 @@ pub enum Kind {
 /// The functions that the time of convolutions, matrix products and large reductions goes to.
 const HOT: [(&str, Kind); 13] = [
     ("loops::gemm::tile::multiply", Kind::Tile),
-    ("loops::lanes::dot", Kind::Dot),
-    ("loops::lanes::sum", Kind::Sum),
+    ("loops::folds::dot", Kind::Dot),
+    ("loops::folds::sum", Kind::Sum),
     ("loops::lanes::add_multiple", Kind::Update),
     ("convolution::direct_tiles::convolve", Kind::Tile),
     ("convolution::direct_tiles::correlate", Kind::Tile),

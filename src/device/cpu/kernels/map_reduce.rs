@@ -7,9 +7,9 @@
 
 use crate::device::cpu::kernels::validate;
 use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::loops::lanes;
 use crate::device::cpu::loops::program::{Compiled, Inputs};
 use crate::device::cpu::loops::space::Space;
+use crate::device::cpu::loops::{folds, lanes};
 use crate::device::cpu::memory::workers::BLOCK;
 use crate::device::cpu::memory::workers::{Workers, Workspace};
 use crate::device::cpu::vectors::{Isa, Real};
@@ -89,8 +89,8 @@ impl<R: Real> MapReduce<R> {
 
     fn fold(&self, isa: Isa, x: &[R]) -> R {
         match self.reduce {
-            Reduce::Sum => lanes::sum(isa, x),
-            Reduce::Max => lanes::max_of(isa, x),
+            Reduce::Sum => folds::sum(isa, x),
+            Reduce::Max => folds::max_of(isa, x),
         }
     }
 

@@ -5,10 +5,7 @@
 
 use std::ops::Range;
 
-use crate::device::cpu::loops::{
-    gemm,
-    lanes::{add_multiple, dot},
-};
+use crate::device::cpu::loops::{folds::dot, gemm, lanes::add_multiple};
 use crate::device::cpu::memory::output::Output;
 use crate::device::cpu::memory::workers::Workers;
 use crate::device::cpu::vectors::{Isa, Real};

@@ -1,19 +1,11 @@
-//! The pointwise functions and folds over one block of elements: each loop is one instruction of a fused program.
-
-// Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
-#![allow(clippy::needless_range_loop)]
+//! The pointwise functions over one block of elements: each loop is one instruction of a fused program.
 
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 use crate::{
-    device::cpu::vectors::{Real, V, first, len, load, put, splat, store, vectorized},
+    device::cpu::vectors::{Real, V, len, load, made_of, splat, store, vectorized},
     tape::op::{Binary, Unary},
 };
-
-/// Partial sums that a fold keeps: the order of additions is the same for vectors of every width.
-const LANES: usize = 64;
-/// Vectors of them that are kept in registers at most.
-const VECTORS: usize = 8;
 
 vectorized! {
     /// `y[i] = op(x[i])`
@@ -26,14 +18,8 @@ vectorized! {
     pub fn binary_with_scalar(op: Binary, a: &[R], b: R, y: &mut [R]) = binary_with_scalar_loop;
     /// `y[i] = a[i]` where `mask[i]` ≠ 0, else `b[i]`
     pub fn select(mask: &[R], a: &[R], b: &[R], y: &mut [R]) = select_loop;
-    /// Sum in a fixed order that depends on the length alone.
-    pub fn sum(x: &[R]) -> R = sum_loop;
-    /// Largest element, −∞ of none; NaN if there is one.
-    pub fn max_of(x: &[R]) -> R = max_loop;
     /// `y[i] = max(x[i], y[i])`, NaN if either is.
     pub fn max_into(x: &[R], y: &mut [R]) = max_into_loop;
-    /// `Σ a[i]·b[i]` in a fixed order that depends on the length alone.
-    pub fn dot(a: &[R], b: &[R]) -> R = dot_loop;
     /// `y[i] += factor·x[i]`
     pub fn add_multiple(factor: R, x: &[R], y: &mut [R]) = add_multiple_loop;
 }
@@ -59,7 +45,7 @@ impl<S: Simd, R: Real> Read<S, R> for &[R] {
     #[inline(always)]
     fn rest(self, simd: S, at: usize) -> V<S, R> {
         let rest = &self[at..];
-        V::<S, R>::from_fn(simd, |i| rest.get(i).copied().unwrap_or(R::zero()))
+        made_of::<S, R>(simd, |i| rest.get(i).copied().unwrap_or(R::zero()))
     }
 }
 
@@ -117,7 +103,7 @@ fn ones<S: Simd, R: Real>(simd: S, mask: <V<S, R> as SimdBase<S>>::Mask) -> V<S,
 
 /// The larger; NaN if either is.
 #[inline(always)]
-fn larger<S: Simd, R: Real>(a: V<S, R>, b: V<S, R>) -> V<S, R> {
+pub fn larger<S: Simd, R: Real>(a: V<S, R>, b: V<S, R>) -> V<S, R> {
     (a.simd_gt(b) | a.is_nan()).select(a, b)
 }
 
@@ -201,14 +187,15 @@ macro_rules! update {
         let count = $x.len().min($y.len());
         let (from, to) = (&$x[..count], &mut $y[..count]);
         let mut at = 0;
-        while at < count {
+        while count - at >= len::<S, R>() {
             // SAFETY: a whole vector lies in both.
-            let ($x, $y) = match count - at >= len::<S, R>() {
-                true => unsafe { (from.whole($simd, at), (&*to).whole($simd, at)) },
-                false => (from.rest($simd, at), (&*to).rest($simd, at)),
-            };
+            let ($x, $y) = unsafe { (from.whole($simd, at), (&*to).whole($simd, at)) };
             write::<S, R>($value, to, at);
             at += len::<S, R>();
+        }
+        if at < count {
+            let ($x, $y) = (from.rest($simd, at), (&*to).rest($simd, at));
+            write::<S, R>($value, to, at);
         }
     }};
 }
@@ -222,146 +209,4 @@ fn max_into_loop<S: Simd, R: Real>(simd: S, x: &[R], y: &mut [R]) {
 fn add_multiple_loop<S: Simd, R: Real>(simd: S, factor: R, x: &[R], y: &mut [R]) {
     let factor = splat::<S, R>(simd, factor);
     update!(simd, x, y => factor.mul_add(x, y));
-}
-
-/// What a fold makes of its elements.
-trait Fold<S: Simd, R: Real, const N: usize> {
-    /// The total with an element of each operand.
-    fn take(total: V<S, R>, values: [V<S, R>; N]) -> V<S, R>;
-    /// Two totals in one.
-    fn both(a: V<S, R>, b: V<S, R>) -> V<S, R>;
-    /// As [`Fold::both`].
-    fn one(a: R, b: R) -> R;
-}
-
-/// The folds that add up: how an element is taken in.
-macro_rules! sums {
-    ($name:ident, $count:literal, |$total:ident, $values:ident| $value:expr) => {
-        struct $name;
-
-        impl<S: Simd, R: Real> Fold<S, R, $count> for $name {
-            #[inline(always)]
-            fn take($total: V<S, R>, $values: [V<S, R>; $count]) -> V<S, R> {
-                $value
-            }
-            #[inline(always)]
-            fn both(a: V<S, R>, b: V<S, R>) -> V<S, R> {
-                a + b
-            }
-            #[inline(always)]
-            fn one(a: R, b: R) -> R {
-                a + b
-            }
-        }
-    };
-}
-
-sums!(Sum, 1, |total, values| total + values[0]);
-sums!(Dot, 2, |total, values| values[0].mul_add(values[1], total));
-
-struct Largest;
-
-impl<S: Simd, R: Real> Fold<S, R, 1> for Largest {
-    #[inline(always)]
-    fn take(total: V<S, R>, values: [V<S, R>; 1]) -> V<S, R> {
-        larger::<S, R>(total, values[0])
-    }
-    #[inline(always)]
-    fn both(a: V<S, R>, b: V<S, R>) -> V<S, R> {
-        larger::<S, R>(a, b)
-    }
-    #[inline(always)]
-    fn one(a: R, b: R) -> R {
-        if a > b || a.is_nan() { a } else { b }
-    }
-}
-
-#[inline(always)]
-fn sum_loop<S: Simd, R: Real>(simd: S, x: &[R]) -> R {
-    fold::<S, R, Sum, 1>(simd, [x], R::zero())
-}
-
-#[inline(always)]
-fn max_loop<S: Simd, R: Real>(simd: S, x: &[R]) -> R {
-    fold::<S, R, Largest, 1>(simd, [x], R::neg_infinity())
-}
-
-#[inline(always)]
-fn dot_loop<S: Simd, R: Real>(simd: S, a: &[R], b: &[R]) -> R {
-    let count = a.len().min(b.len());
-    fold::<S, R, Dot, 2>(simd, [&a[..count], &b[..count]], R::zero())
-}
-
-/// Takes the elements of operands of one length into [`LANES`] totals, which are combined by halves; then those that are left
-/// over, one by one.
-#[inline(always)]
-fn fold<S: Simd, R: Real, F: Fold<S, R, N>, const N: usize>(simd: S, operands: [&[R]; N], start: R) -> R {
-    let width = len::<S, R>();
-    let rows = operands[0].len() / LANES;
-    // The first lane of the vectors of one element each.
-    let mut rest = splat::<S, R>(simd, start);
-    for at in rows * LANES..operands[0].len() {
-        let mut values = [rest; N];
-        for n in 0..N {
-            values[n] = splat::<S, R>(simd, operands[n][at]);
-        }
-        rest = F::take(rest, values);
-    }
-    if rows == 0 {
-        return rest[0];
-    }
-    let mut lanes = [start; LANES];
-    if width * VECTORS > LANES {
-        fold_rows::<S, R, F, N, { VECTORS / 2 }>(simd, operands, rows, &mut lanes);
-    } else {
-        fold_rows::<S, R, F, N, VECTORS>(simd, operands, rows, &mut lanes);
-    }
-    let mut half = LANES / 2;
-    while half >= width {
-        let (low, high) = lanes.split_at_mut(half);
-        for at in (0..half).step_by(width) {
-            let both = F::both(first::<S, R>(simd, &low[at..]), first::<S, R>(simd, &high[at..]));
-            put::<S, R>(both, &mut low[at..]);
-        }
-        half /= 2;
-    }
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] = F::one(lanes[i], lanes[i + half]);
-        }
-        half /= 2;
-    }
-    F::one(lanes[0], rest[0])
-}
-
-/// Takes whole rows of [`LANES`] elements, `COUNT` vectors of each at a time.
-#[inline(always)]
-fn fold_rows<S: Simd, R: Real, F: Fold<S, R, N>, const N: usize, const COUNT: usize>(
-    simd: S,
-    operands: [&[R]; N],
-    rows: usize,
-    lanes: &mut [R; LANES],
-) {
-    let width = len::<S, R>();
-    assert!(operands.iter().all(|operand| operand.len() >= rows * LANES));
-    for part in (0..LANES).step_by(COUNT * width) {
-        let mut totals = [splat::<S, R>(simd, R::zero()); COUNT];
-        for i in 0..COUNT {
-            totals[i] = first::<S, R>(simd, &lanes[part + i * width..]);
-        }
-        for row in 0..rows {
-            for i in 0..COUNT {
-                let at = row * LANES + part + i * width;
-                let mut values = [totals[i]; N];
-                for n in 0..N {
-                    // SAFETY: the rows were asserted to be there, and a part lies in its row.
-                    values[n] = unsafe { load::<S, R>(simd, operands[n].as_ptr().add(at)) };
-                }
-                totals[i] = F::take(totals[i], values);
-            }
-        }
-        for i in 0..COUNT {
-            put::<S, R>(totals[i], &mut lanes[part + i * width..]);
-        }
-    }
 }

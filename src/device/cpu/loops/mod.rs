@@ -1,5 +1,6 @@
 //! The loops that kernels are made of: matrix products, and fused expressions block by block.
 
+pub mod folds;
 pub mod gemm;
 pub mod gemv;
 pub mod lanes;

@@ -9,7 +9,7 @@ use std::ops::Range;
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
 use crate::{
-    device::cpu::vectors::{Real, V, first, len, put, splat, vectorized},
+    device::cpu::vectors::{Real, V, first, len, made_of, put, splat, vectorized},
     tape::spec::WindowSpec,
 };
 
@@ -46,9 +46,15 @@ fn columns<S: Simd, R: Real, const K: usize>(simd: S, row: &[R]) -> [V<S, R>; K]
     let width = len::<S, R>();
     if K == 2 && row.len() >= 2 * width {
         let (even, odd) = first::<S, R>(simd, row).deinterleave(first::<S, R>(simd, &row[width..]));
-        return std::array::from_fn(|kx| if kx == 0 { even } else { odd });
+        let mut columns = [even; K];
+        columns[1] = odd;
+        return columns;
     }
-    std::array::from_fn(|kx| V::<S, R>::from_fn(simd, |i| row.get(K * i + kx).copied().unwrap_or(R::zero())))
+    let mut columns = [splat::<S, R>(simd, R::zero()); K];
+    for kx in 0..K {
+        columns[kx] = made_of::<S, R>(simd, |i| row.get(K * i + kx).copied().unwrap_or(R::zero()));
+    }
+    columns
 }
 
 /// The inverse of [`columns`], as far as the row reaches.
@@ -72,7 +78,7 @@ fn put_columns<S: Simd, R: Real, const K: usize>(columns: [V<S, R>; K], row: &mu
 fn some<S: Simd, R: Real>(simd: S, from: &[R]) -> V<S, R> {
     match from.len() >= len::<S, R>() {
         true => first(simd, from),
-        false => V::<S, R>::from_fn(simd, |i| from.get(i).copied().unwrap_or(R::zero())),
+        false => made_of::<S, R>(simd, |i| from.get(i).copied().unwrap_or(R::zero())),
     }
 }
 

@@ -58,6 +58,16 @@ pub unsafe fn store<S: Simd, R: Real>(value: V<S, R>, at: *mut R) {
     unsafe { value.store_array(&mut *at.cast()) }
 }
 
+/// The vector of these numbers.
+#[inline(always)]
+pub fn made_of<S: Simd, R: Real>(simd: S, number: impl Fn(usize) -> R) -> V<S, R> {
+    let mut numbers = [R::zero(); LONGEST];
+    for (i, to) in numbers.iter_mut().enumerate().take(len::<S, R>()) {
+        *to = number(i);
+    }
+    first(simd, &numbers)
+}
+
 /// The vector that the slice begins with.
 #[inline(always)]
 pub fn first<S: Simd, R: Real>(simd: S, from: &[R]) -> V<S, R> {

@@ -25,6 +25,7 @@ use crate::{
 const POINT_CHUNK: usize = 64;
 
 impl GradWeight {
+    #[allow(clippy::too_many_arguments)]
     /// One thread's sum over `tiles`, `(O,C,3,3)`.
     pub(super) fn sum_part<R: Real>(
         &self,

@@ -66,8 +66,8 @@ fn weight_loop<S: Simd, R: Real>(
                     }
                     (0..TOGETHER).for_each(|i| taps[8][lane + i] = kernels[i][8]);
                 } else {
-                    for lane in lane..count {
-                        (0..TAPS).for_each(|tap| taps[tap][lane] = kernel(lane)[tap]);
+                    for (tap, lanes) in taps.iter_mut().enumerate() {
+                        (lane..count).for_each(|lane| lanes[lane] = kernel(lane)[tap]);
                     }
                 }
             }
