@@ -1,7 +1,7 @@
 //! That a convolution gives the same bits whatever happens beside it.
 
 use gia_gpu::{
-    device::cpu::{Cpu, Isa, Real, Way},
+    device::cpu::{Cpu, Isa, Number, Way},
     plan::kernel::{ConvKernel, Kernel},
     tape::{Var, spec::ConvSpec},
 };
@@ -21,7 +21,7 @@ pub fn check_bits(way: Way, levels: &[Isa], spec: ConvSpec, random: &mut Random)
     });
 }
 
-fn check<R: Real>(cpu: Cpu<R>, spec: ConvSpec, operands: &[Vec<f64>; 3]) {
+fn check<R: Number>(cpu: Cpu<R>, spec: ConvSpec, operands: &[Vec<f64>; 3]) {
     let [x, w, g] = operands.each_ref().map(|values| values.iter().map(|&v| R::of(v)).collect::<Vec<R>>());
     for wanted in 0..3 {
         let on = |threads: usize, trials: usize| {

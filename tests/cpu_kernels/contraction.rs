@@ -1,7 +1,7 @@
 //! Matrix products and the three convolutions.
 
 use gia_gpu::{
-    device::cpu::{Cpu, Real, Way},
+    device::cpu::{Cpu, Number, Way},
     plan::kernel::{ConvKernel, Kernel, MatmulKernel, MatrixView},
     tape::spec::ConvSpec,
 };
@@ -20,7 +20,7 @@ pub fn random_view(random: &mut Random, trials: usize, rows: usize, cols: usize)
     (view, offset + (trials - 1) * trial + (rows - 1) * row + (cols - 1) * col + 1)
 }
 
-fn check_matmul<R: Real>(kernel: &MatmulKernel, a: &[f64], b: &[f64]) {
+fn check_matmul<R: Number>(kernel: &MatmulKernel, a: &[f64], b: &[f64]) {
     let expected = naive::matmul(kernel, a, b);
     let magnitude = naive::matmul(kernel, &absolute(a), &absolute(b));
     at_every_level(|isa| {
@@ -128,7 +128,7 @@ fn naive_conv(kernel: &ConvKernel, wanted: usize, a: &[f64], b: &[f64]) -> (Vec<
     (out, terms.into_iter().max().unwrap_or(0))
 }
 
-fn check_conv<R: Real>(kernel: &ConvKernel, wanted: usize, random: &mut Random) {
+fn check_conv<R: Number>(kernel: &ConvKernel, wanted: usize, random: &mut Random) {
     check_conv_on(Cpu::<R>::new(), kernel, wanted, random);
 }
 
@@ -159,7 +159,7 @@ pub fn random_step(
 }
 
 /// The derivative in operand `wanted` (0 x, 1 w, 2 g) against its definition, with random operands, at every level.
-pub fn check_conv_on<R: Real>(cpu: Cpu<R>, kernel: &ConvKernel, wanted: usize, random: &mut Random) {
+pub fn check_conv_on<R: Number>(cpu: Cpu<R>, kernel: &ConvKernel, wanted: usize, random: &mut Random) {
     let (step, [a, b], written) = random_step(kernel, wanted, random);
     let (all_a, all_b) = (spread(kernel, 0, &a), spread(kernel, 1, &b));
     let (expected, terms) = naive_conv(kernel, wanted, &all_a, &all_b);

@@ -1,7 +1,7 @@
 //! Rows taken from a table and added into one.
 
 use gia_gpu::{
-    device::cpu::Real,
+    device::cpu::Number,
     plan::kernel::{GatherKernel, Kernel},
 };
 
@@ -28,7 +28,7 @@ fn scatter(kernel: &GatherKernel, values: &[f64], index: &[f64]) -> Vec<f64> {
     table
 }
 
-fn check<R: Real>(random: &mut Random) {
+fn check<R: Number>(random: &mut Random) {
     let (kernel, index) = random_gather(random);
     let GatherKernel { rows, width, count } = kernel;
     let table = random.values(rows * width);

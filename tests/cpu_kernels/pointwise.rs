@@ -1,7 +1,7 @@
 //! Fused pointwise kernels: programs, leaves, elementary functions.
 
 use gia_gpu::{
-    device::cpu::{Cpu, Isa, Real},
+    device::cpu::{Cpu, Isa, Number},
     plan::kernel::{Instr, Kernel, Leaf, MapKernel, Program, Source, View},
     tape::op::{Binary, Unary},
 };
@@ -111,7 +111,7 @@ pub fn whole_numbers(random: &mut Random, n: usize) -> Vec<f64> {
     (0..n).map(|_| random.below(5) as f64 - 2.0).collect()
 }
 
-fn check<R: Real>(program: &Program, dims: &[usize], reads: &[&[f64]], before: &[f64]) {
+fn check<R: Number>(program: &Program, dims: &[usize], reads: &[&[f64]], before: &[f64]) {
     let kernel = Kernel::Map(MapKernel { dims: dims.to_vec(), program: program.clone() });
     let expected = naive::map(program, dims, reads, before);
     at_every_level(|isa| {
@@ -143,7 +143,7 @@ pub fn map_of(instr: Instr, operands: usize, len: usize) -> Kernel {
     Kernel::Map(MapKernel { dims, program })
 }
 
-fn apply<R: Real>(isa: Isa, op: Unary, x: &[f64]) -> Vec<f64> {
+fn apply<R: Number>(isa: Isa, op: Unary, x: &[f64]) -> Vec<f64> {
     run::<R>(isa, map_of(Instr::Unary(op, 0), 1, x.len()), &[x], x.len())
 }
 
@@ -246,7 +246,7 @@ fn comparisons_with_nan_are_false_and_select_never_mixes() {
     });
 }
 
-fn check_nan<R: Real>(isa: Isa) {
+fn check_nan<R: Number>(isa: Isa) {
     let nan = f64::NAN;
     let evaluate = |instr: Instr, reads: &[&[f64]]| run::<R>(isa, map_of(instr, reads.len(), 4), reads, 4);
     let (a, b) = ([nan, 1.0, nan, 1.0], [1.0, nan, nan, 2.0]);

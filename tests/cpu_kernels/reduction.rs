@@ -1,7 +1,7 @@
 //! Fused expressions that end in a sum or a maximum.
 
 use gia_gpu::{
-    device::cpu::Real,
+    device::cpu::Number,
     plan::kernel::{Instr, Kernel, Leaf, MapReduceKernel, Program, Source, View},
     tape::op::{Binary, Reduce, Unary},
 };
@@ -25,7 +25,7 @@ fn naive_reduce(kernel: &MapReduceKernel, reads: &[&[f64]]) -> (Vec<f64>, Vec<f6
     (rows.clone().map(value).collect(), rows.map(|row| row.iter().map(|v| v.abs()).sum()).collect())
 }
 
-fn check<R: Real>(kernel: &MapReduceKernel, reads: &[&[f64]]) {
+fn check<R: Number>(kernel: &MapReduceKernel, reads: &[&[f64]]) {
     let (expected, magnitude) = naive_reduce(kernel, reads);
     let inner: usize = kernel.dims[kernel.outer..].iter().product();
     let magnitude = if kernel.reduce == Reduce::Max { absolute(&expected) } else { magnitude };

@@ -1,7 +1,7 @@
 //! Plans of one step at every instruction set, seeded random numbers and error bounds.
 
 use gia_gpu::{
-    device::cpu::{Cpu, Isa, Real},
+    device::cpu::{Cpu, Isa, Number},
     plan::{Plan, kernel::Kernel},
     tape::Var,
 };
@@ -78,7 +78,7 @@ pub fn plan(kernel: Kernel, reads: &[usize], written: usize) -> Plan {
 }
 
 /// Runs `kernel` once. The output starts as `before`.
-pub fn run_on<R: Real>(cpu: Cpu<R>, kernel: Kernel, reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
+pub fn run_on<R: Number>(cpu: Cpu<R>, kernel: Kernel, reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
     let lens: Vec<usize> = reads.iter().map(|read| read.len()).collect();
     let plan = plan(kernel, &lens, before.len());
     let mut executable = cpu.compile_typed(&plan).expect("the plan is sound");
@@ -92,13 +92,13 @@ pub fn run_on<R: Real>(cpu: Cpu<R>, kernel: Kernel, reads: &[&[f64]], before: &[
 }
 
 /// Runs `kernel` once into a buffer that holds something else before: kernels must overwrite it.
-pub fn run<R: Real>(isa: Isa, kernel: Kernel, reads: &[&[f64]], written: usize) -> Vec<f64> {
+pub fn run<R: Number>(isa: Isa, kernel: Kernel, reads: &[&[f64]], written: usize) -> Vec<f64> {
     run_on(Cpu::<R>::new().with_isa(isa), kernel, reads, &vec![7.5; written])
 }
 
 /// Asserts that `found` is within `√terms · ε · magnitude` of `expected` everywhere. `magnitude` is the sum of
 /// the absolute values of the `terms` numbers that were added up.
-pub fn assert_close<R: Real>(what: &str, found: &[f64], expected: &[f64], magnitude: &[f64], terms: usize) {
+pub fn assert_close<R: Number>(what: &str, found: &[f64], expected: &[f64], magnitude: &[f64], terms: usize) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let epsilon = R::epsilon().into_f64() * (terms.max(1) as f64).sqrt();
     for (i, ((&found, &expected), &magnitude)) in found.iter().zip(expected).zip(magnitude).enumerate() {

@@ -1,7 +1,7 @@
 //! The same bits from any number of threads, at every level.
 
 use gia_gpu::{
-    device::cpu::{Cpu, Real},
+    device::cpu::{Cpu, Number},
     plan::kernel::{
         ConvKernel, GatherKernel, Instr, Kernel, Leaf, MapKernel, MapReduceKernel, MatmulKernel, MatrixView,
         Program, Source, View, WindowKernel,
@@ -81,7 +81,7 @@ fn large_kernels() -> Vec<(Kernel, Vec<usize>, usize)> {
 }
 
 /// The bits of the kernel's result on so many threads.
-fn bits_on<R: Real>(
+fn bits_on<R: Number>(
     threads: usize,
     cpu: Cpu<R>,
     kernel: &Kernel,
@@ -103,7 +103,7 @@ fn bits_on<R: Real>(
     })
 }
 
-fn check<R: Real>(cpu: Cpu<R>, kernel: &Kernel, inputs: &[Vec<f64>], written: usize) {
+fn check<R: Number>(cpu: Cpu<R>, kernel: &Kernel, inputs: &[Vec<f64>], written: usize) {
     let one = bits_on(1, cpu, kernel, inputs, written);
     for threads in [2, 3, 5] {
         let many = bits_on(threads, cpu, kernel, inputs, written);

@@ -1,7 +1,7 @@
 //! Pooling windows.
 
 use gia_gpu::{
-    device::cpu::Real,
+    device::cpu::Number,
     plan::kernel::{Kernel, WindowKernel},
     tape::spec::WindowSpec,
 };
@@ -39,7 +39,7 @@ pub fn random_index(random: &mut Random, kernel: &WindowKernel) -> Vec<f64> {
     (0..lens(kernel)[1]).map(|_| random.below(elements + 2) as f64 - 1.0).collect()
 }
 
-fn check<R: Real>(random: &mut Random) {
+fn check<R: Number>(random: &mut Random) {
     let kernel = random_window(random);
     let [input, output] = lens(&kernel);
     let what = format!("{kernel:?}");

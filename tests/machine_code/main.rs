@@ -12,7 +12,7 @@ use std::env;
 
 use functions::Function;
 use gia_gpu::{
-    device::cpu::{Cpu, Real},
+    device::cpu::{Cpu, Number},
     plan::{
         Plan,
         kernel::{Kernel, MatmulKernel, MatrixView},
@@ -21,7 +21,7 @@ use gia_gpu::{
 use rules::{AVX512, Kind, calls, check, check_calls, faults};
 
 /// Runs a plan of one step, so that the device, and with it every kernel, is part of this executable.
-fn link_device<R: Real>() {
+fn link_device<R: Number>() {
     let view = MatrixView { offset: 0, trial: 0, row: 1, col: 1 };
     let kernel = MatmulKernel { trials: 1, m: 1, n: 1, k: 1, a: view, b: view };
     let plan = Plan::of_kernel(Kernel::Matmul(kernel), &[1, 1], 1);

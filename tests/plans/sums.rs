@@ -72,7 +72,7 @@ fn case(spec: ConvSpec, transposed: bool) -> Case {
     Case { tape: t, inputs: vec![x, u, bias, v, w], sum }
 }
 
-fn run<R: gia_gpu::device::cpu::Real>(case: &Case, merge_sums: bool) -> (Plan, CpuExecutable<R>) {
+fn run<R: gia_gpu::device::cpu::Number>(case: &Case, merge_sums: bool) -> (Plan, CpuExecutable<R>) {
     let options = PlanOptions { merge_sums, ..PlanOptions::default() };
     let plan = Plan::with_options(&case.tape, &[case.sum], &[], options);
     let mut exe = Cpu::<R>::new().compile_typed(&plan).unwrap();

@@ -8,13 +8,13 @@ use std::{
 
 use super::{
     convolution::Way,
-    kernels,
+    kernels::{self, Number},
     memory::{
         budget,
         pages::{Piece, pieces},
         workers::{BLOCK, Workers},
     },
-    vectors::{Isa, Real},
+    vectors::Isa,
 };
 use crate::{
     device::{DeviceError, Executable},
@@ -54,7 +54,7 @@ struct Prepared<R> {
     packed: usize,
 }
 
-impl<R: Real> Prepared<R> {
+impl<R: Number> Prepared<R> {
     fn new(plan: &Plan, way: Option<Way>) -> Result<Self, DeviceError> {
         check_bindings(plan)?;
         let mut prepared = Prepared {
@@ -66,7 +66,7 @@ impl<R: Real> Prepared<R> {
         };
         for (index, step) in plan.steps.iter().enumerate() {
             let broken = |problem: String| DeviceError::Failed(format!("step {index}: {problem}"));
-            let kernel = kernels::prepare::<R>(&step.kernel, way).map_err(broken)?;
+            let kernel = R::prepare(&step.kernel, way).map_err(broken)?;
             let needs = kernel.needs();
             check_buffers(plan, step, &needs).map_err(broken)?;
             prepared.registers = needs.registers.max(prepared.registers);
@@ -90,12 +90,12 @@ impl<R: Real> Prepared<R> {
 ///
 /// # Errors
 /// As for [`CpuExecutable::new`].
-pub(super) fn required<R: Real>(plan: &Plan, way: Option<Way>) -> Result<u64, DeviceError> {
+pub(super) fn required<R: Number>(plan: &Plan, way: Option<Way>) -> Result<u64, DeviceError> {
     let plan = &plan.in_place();
     budget::required::<R>(plan, Prepared::<R>::new(plan, way)?.workspaces())
 }
 
-impl<R: Real> CpuExecutable<R> {
+impl<R: Number> CpuExecutable<R> {
     pub(super) fn new(plan: &Plan, isa: Isa, way: Option<Way>) -> Result<Self, DeviceError> {
         let plan = &plan.in_place();
         let prepared = Prepared::new(plan, way)?;
@@ -192,7 +192,7 @@ impl<R: Real> CpuExecutable<R> {
     }
 }
 
-impl<R: Real> Executable for CpuExecutable<R> {
+impl<R: Number> Executable for CpuExecutable<R> {
     fn write(&mut self, input: Var, data: &[f32]) -> Result<(), DeviceError> {
         let slice = self.slice_mut(input, data.len())?;
         for (to, &value) in slice.iter_mut().zip(data) {
@@ -214,7 +214,7 @@ impl<R: Real> Executable for CpuExecutable<R> {
 pub fn check(plan: &Plan) -> Result<(), DeviceError> {
     check_bindings(plan)?;
     for (index, step) in plan.steps.iter().enumerate() {
-        kernels::prepare::<f32>(&step.kernel, None)
+        f32::prepare(&step.kernel, None)
             .and_then(|kernel| check_buffers(plan, step, &kernel.needs()))
             .map_err(|problem| DeviceError::Failed(format!("step {index}: {problem}")))?;
     }

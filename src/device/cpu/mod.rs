@@ -17,7 +17,8 @@ use std::marker::PhantomData;
 pub use convolution::Way;
 pub use executable::CpuExecutable;
 pub(super) use executable::check;
-pub use vectors::{Isa, IsaError, Real};
+pub use kernels::Number;
+pub use vectors::{Isa, IsaError};
 
 use super::{
     Device, DeviceError, DeviceInfo, Executable,
@@ -34,7 +35,7 @@ pub struct Cpu<R> {
     real: PhantomData<R>,
 }
 
-impl<R: Real> Cpu<R> {
+impl<R: Number> Cpu<R> {
     /// With the widest vectors that the processor has.
     pub fn new() -> Self {
         Cpu { way: None, isa: Isa::widest(), real: PhantomData }
@@ -60,7 +61,7 @@ impl<R: Real> Cpu<R> {
     }
 }
 
-impl<R: Real> Device for Cpu<R> {
+impl<R: Number> Device for Cpu<R> {
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executable>, DeviceError> {
         Ok(Box::new(self.compile_typed(plan)?))
     }

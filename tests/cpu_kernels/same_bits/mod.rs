@@ -5,7 +5,7 @@ mod expressions;
 mod windows;
 
 use gia_gpu::{
-    device::cpu::{Cpu, Isa, Real, Way},
+    device::cpu::{Cpu, Isa, Number, Way},
     plan::kernel::Kernel,
 };
 
@@ -27,7 +27,7 @@ fn assert_same(levels: [Isa; 2], way: Option<Way>, kernel: &Kernel, reads: &[&[f
     assert_same_in::<f64>(levels, way, kernel, reads, before);
 }
 
-fn assert_same_in<R: Real>(
+fn assert_same_in<R: Number>(
     levels: [Isa; 2],
     way: Option<Way>,
     kernel: &Kernel,

@@ -51,8 +51,26 @@ pub struct Needs {
     pub packed: usize,
 }
 
-/// The kernel of a step, or what is wrong with it. Convolutions go `way` where it fits.
-pub fn prepare<R: Real>(kernel: &Kernel, way: Option<Way>) -> Result<Box<dyn Prepared<R>>, String> {
+/// A number type that all kernels are compiled for, once, in this crate: whoever uses the device does not compile them again.
+pub trait Number: Real {
+    /// The kernel of a step, or what is wrong with it. Convolutions go `way` where it fits.
+    #[doc(hidden)]
+    fn prepare(kernel: &Kernel, way: Option<Way>) -> Result<Box<dyn Prepared<Self>>, String>;
+}
+
+impl Number for f32 {
+    fn prepare(kernel: &Kernel, way: Option<Way>) -> Result<Box<dyn Prepared<Self>>, String> {
+        prepare(kernel, way)
+    }
+}
+
+impl Number for f64 {
+    fn prepare(kernel: &Kernel, way: Option<Way>) -> Result<Box<dyn Prepared<Self>>, String> {
+        prepare(kernel, way)
+    }
+}
+
+fn prepare<R: Real>(kernel: &Kernel, way: Option<Way>) -> Result<Box<dyn Prepared<R>>, String> {
     Ok(match kernel {
         Kernel::Map(k) => Box::new(Map::new(k)?),
         Kernel::MapReduce(k) => Box::new(MapReduce::new(k)?),
