@@ -111,7 +111,7 @@ impl Rows {
 /// Calls `body` with the windows `at` of row `oy`, a vector of them or fewer, and their elements in the rows of the planes.
 #[inline(always)]
 fn each<S: Simd, R: Real, const K: usize>(spec: &WindowSpec, mut body: impl FnMut(Range<usize>, Rows)) {
-    let ([oh, ow], width) = (spec.output_size(), spec.size[1]);
+    let (oh, ow, width) = (spec.size[0] / K, spec.size[1] / K, spec.size[1]);
     for oy in 0..oh {
         for ox in (0..ow).step_by(len::<S, R>()) {
             let count = len::<S, R>().min(ow - ox);
@@ -296,7 +296,7 @@ fn spread_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, g: &[
 /// Zeros where no window reaches: to the right of them and below.
 #[inline(always)]
 fn clear_rest<R: Real>(spec: &WindowSpec, side: usize, out: &mut [R]) {
-    let ([oh, ow], width) = (spec.output_size(), spec.size[1]);
+    let (oh, ow, width) = (spec.size[0] / side, spec.size[1] / side, spec.size[1]);
     let (inside, below) = out.split_at_mut(oh * side * width);
     below.fill(R::zero());
     if ow * side < width {
