@@ -3,7 +3,7 @@
 //!
 //!     cargo run --release --example clip_features -- MODEL IN.safetensors OUT.safetensors cpu|gpu [serve]
 //!
-//! IN holds `pixels` `(N,3,S,S)`, normalised, and `tokens` `(K,L)`: ids, each text ending with its largest. OUT gets
+//! IN holds `pixels` `(N,3,S,S)`, normalised, and `tokens` `(K,L)`: ids, each text up to the model's context. OUT gets
 //! `image_features` `(N,E)`, `text_features` `(K,E)`, `logits` `(N,K)`, `cosine` `(N)` of picture n and text n mod K, and
 //! `gradient` `(N,3,S,S)` of the sum of these. With `serve`, it then answers each line `forward` (the image encoder alone) or
 //! `gradient` (with the gradient) on standard input with the milliseconds of one run.
@@ -40,7 +40,8 @@ fn main() -> anyhow::Result<()> {
         pixels.shape
     );
 
-    let texts: Vec<Vec<usize>> = tokens.data.chunks(tokens.shape[1]).map(until_largest).collect();
+    let texts: Vec<Vec<usize>> =
+        tokens.data.chunks(tokens.shape[1]).map(|row| row.iter().map(|&id| id as usize).collect()).collect();
     let texts: Vec<&[usize]> = texts.iter().map(Vec::as_slice).collect();
     let text_features = clip.text_features(&*device, &texts, &mut |_, _| ())?;
     let (count, width) = (pixels.shape[0], text_features.len() / texts.len());
@@ -68,7 +69,9 @@ fn main() -> anyhow::Result<()> {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     let logits = images
         .chunks(width)
-        .flat_map(|image| names.chunks(width).map(|name| clip.scale * dot(image, name)).collect::<Vec<_>>())
+        .flat_map(|image| {
+            names.chunks(width).map(|name| clip.head.scale * dot(image, name)).collect::<Vec<_>>()
+        })
         .collect();
     let results = [
         ("image_features", vec![count, width], image_features),
@@ -133,15 +136,4 @@ impl Pass {
         self.run()?;
         Ok(started.elapsed().as_secs_f64() * 1e3)
     }
-}
-
-/// A text's ids up to its end, the largest id.
-fn until_largest(row: &[f32]) -> Vec<usize> {
-    let mut end = 0;
-    for (at, id) in row.iter().enumerate() {
-        if *id > row[end] {
-            end = at;
-        }
-    }
-    row[..=end].iter().map(|&id| id as usize).collect()
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    ClipError, Templates, preprocess,
+    ClipError, Head, Templates, preprocess,
     preprocess::CHANNELS,
-    text,
+    text::{self, Placed},
     tower::{Frozen, Tower},
 };
 use crate::{
@@ -23,8 +23,8 @@ pub trait Encoder {
     /// What a report calls it.
     fn model(&self) -> String;
 
-    /// Factor of cosines before the softmax.
-    fn scale(&self) -> f32;
+    /// What makes probabilities of cosines.
+    fn head(&self) -> Head;
 
     /// `S`: the side of the square pictures that it takes.
     fn image_size(&self) -> usize;
@@ -177,18 +177,17 @@ impl<'w> TextEncoder<'w> {
         TextEncoder { tower }
     }
 
-    /// Features `(N,E)` of texts of token ids, of any length.
+    /// Features `(N,E)` of texts as they were placed, of any length.
     pub fn features(
         &self,
         device: &dyn Device,
-        texts: &[&[usize]],
+        texts: &[Placed],
         progress: Progress,
     ) -> Result<Vec<f32>, ClipError> {
-        // A causal model's feature depends on nothing behind the last token: short texts are cheap.
         let context = self.tower.tensor("position").shape[0];
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, text) in texts.iter().enumerate() {
-            by_length.entry(text.len().next_multiple_of(STEP).min(context)).or_default().push(index);
+            by_length.entry(text.ids.len().next_multiple_of(STEP).min(context)).or_default().push(index);
         }
         let width = self.tower.projection();
         let mut features = vec![0.0; texts.len() * width];
@@ -202,12 +201,12 @@ impl<'w> TextEncoder<'w> {
                 }
             };
             for part in members.chunks(batch) {
-                let texts: Vec<&[usize]> = part.iter().map(|&index| texts[index]).collect();
-                let mut rows = text::embed(self.tower, &texts, tokens);
+                let texts: Vec<&Placed> = part.iter().map(|&index| &texts[index]).collect();
+                let ids: Vec<&[usize]> = texts.iter().map(|text| text.ids.as_slice()).collect();
+                let mut rows = text::embed(self.tower, &ids, tokens);
                 rows.resize(batch * tokens * self.tower.width, 0.0);
-                let last = |place: usize| texts.get(place).map_or(1, |text| text.len()) - 1;
-                let places: Vec<f32> =
-                    (0..batch).map(|place| (place * tokens + last(place)) as f32).collect();
+                let end = |place: usize| texts.get(place).map_or(0, |text| text.end);
+                let places: Vec<f32> = (0..batch).map(|place| (place * tokens + end(place)) as f32).collect();
                 run.executable.write(ends, &places)?;
                 let found = run.compute(&rows)?;
                 for (&index, vector) in part.iter().zip(found.chunks(width)) {
@@ -224,8 +223,8 @@ impl<'w> TextEncoder<'w> {
         let mut tape = Tape::new();
         let embedded = tape.input(&[1, batch * tokens, self.tower.width]);
         let ends = tape.input(&[batch]);
-        let mut weights = Frozen::new(self.tower);
-        let output = text::encode(&mut tape, &mut weights, embedded, ends);
+        let mut weights = Frozen::new(&self.tower.tensors);
+        let output = text::encode(&mut tape, &mut weights, self.tower, embedded, ends);
         Ok((Run::new(device, &tape, embedded, output, &weights.used)?, ends))
     }
 }

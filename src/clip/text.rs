@@ -1,6 +1,8 @@
-//! The text tower: a causal transformer, whose state at the end-of-text token is what a text means.
+//! The text tower: a transformer, causal or not, whose state at one token is what a text means.
 
 use super::{
+    Pool,
+    image::project,
     tower::{Frozen, Tower},
     transformer::{blocks, norm},
 };
@@ -9,25 +11,57 @@ use crate::{
     tape::{Tape, Var},
 };
 
-/// `embedded (1,B·L,D)`, tokens with their positions, and `ends (B)`, the row of each text's last token, to
+/// `embedded (1,B·L,D)`, tokens with their positions, and `ends (B)`, the row of each text's token that counts, to
 /// features `(B,E)`, of any length.
-pub fn encode(tape: &mut Tape, weights: &mut Frozen, embedded: Var, ends: Var) -> Var {
+pub fn encode(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, embedded: Var, ends: Var) -> Var {
     let [_, rows, width] = tape.shape(embedded)[..] else { panic!("tokens are (1,B·L,D)") };
     let batch = tape.shape(ends)[0];
     let tokens = rows / batch;
-    let mask = causal_mask(tape, tokens);
-    let last = blocks(tape, weights, embedded, [batch, tokens], Some(mask), |tape, x| {
+    let mask = tower.causal.then(|| causal_mask(tape, tokens));
+    let select = |tape: &mut Tape, x: Var| {
         let table = tape.reshape(x, &[rows, width]);
         let last = tape.gather(table, ends);
         tape.reshape(last, &[1, batch, width])
-    });
-    let last = norm(tape, weights, "norm_post", last);
-    let features = weights.matmul(tape, "projection", last);
-    let shared = weights.tower.projection();
-    tape.reshape(features, &[batch, shared])
+    };
+    let last = blocks(tape, weights, tower, embedded, [batch, tokens], mask, Some(&select));
+    let last = norm(tape, weights, tower, "norm_post", last);
+    project(tape, weights, tower, last)
 }
 
-/// Rows of `embedded` for texts of token ids, each padded to `tokens`: what stands behind the last token is never
+/// A text as the tower reads it.
+pub struct Placed {
+    /// Ids, no more than needed.
+    pub ids: Vec<usize>,
+    /// Which of them counts.
+    pub end: usize,
+}
+
+/// Whether what follows the token that counts is never looked at: only then can texts be short.
+pub fn ends_early(tower: &Tower) -> bool {
+    tower.causal && tower.pool != Pool::Last
+}
+
+/// A text padded to the tower's context, or cut behind the token that counts where that is as good. `padding`: the id,
+/// and whether it stands in front.
+pub fn place(tower: &Tower, ids: &[usize], (pad, in_front): (usize, bool)) -> Placed {
+    let context = tower.tensor("position").shape[0];
+    let missing = vec![pad; context.saturating_sub(ids.len())];
+    let mut ids = if in_front { [&missing, ids].concat() } else { [ids, &missing].concat() };
+    ids.truncate(context);
+    let first = |wanted: usize| ids.iter().position(|&id| id == wanted).unwrap_or(0);
+    let end = match tower.pool {
+        Pool::First | Pool::Average => 0,
+        Pool::Last => ids.len() - 1,
+        Pool::Argmax => first(ids.iter().copied().max().unwrap_or(0)),
+        Pool::Eos(id) => first(id),
+    };
+    if ends_early(tower) {
+        ids.truncate(end + 1);
+    }
+    Placed { ids, end }
+}
+
+/// Rows of `embedded` for texts of token ids, each padded to `tokens`: what stands behind a text that was cut is never
 /// looked at, so zeros do.
 pub fn embed(tower: &Tower, texts: &[&[usize]], tokens: usize) -> Vec<f32> {
     let width = tower.width;

@@ -49,7 +49,7 @@ impl Tokens {
 
     fn encode(&self, text: &str) -> Vec<usize> {
         let mut tokens = Vec::new();
-        self.encoder.encode(&clean(text), &mut tokens);
+        self.encoder.encode(text, &mut tokens);
         tokens.into_iter().map(id).collect()
     }
 }
@@ -61,7 +61,7 @@ fn id(token: Token) -> usize {
 /// What the reference does before it splits a text: HTML's entities decoded twice, and of `ftfy.fix_text` the steps
 /// that change text in good order: straight quotes, plain ligatures and widths, composed accents (NFC). Repair of
 /// text that was decoded wrongly is left out.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let plain: String = html_escape::decode_html_entities(text).chars().flat_map(plain).collect();
     html_escape::decode_html_entities(&plain).nfc().collect()
 }

@@ -10,6 +10,7 @@ mod devices;
 
 mod bank;
 mod encoders;
+mod files;
 mod resize;
 mod tokens;
 mod wrong_files;
