@@ -74,3 +74,17 @@ pub fn notes(
     }
     notes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ViT-B/32, L/14, H/14, g/14, bigG/14 and a text tower of OpenCLIP.
+    #[test]
+    fn public_models_have_the_heads_that_are_assumed() {
+        let heads = |width, layers| width / heads(Side::Image, width, layers);
+        assert_eq!([heads(768, 12), heads(1024, 24)], [64, 64]);
+        assert_eq!([heads(1280, 32), heads(1408, 40), heads(1664, 48)], [80, 88, 104]);
+        assert_eq!(super::heads(Side::Text, 1280, 32), 20);
+    }
+}

@@ -45,7 +45,7 @@ pub fn names(file: &TensorFile) -> Result<Naming, ClipError> {
 
 /// What the files say of the tensors must be so.
 pub fn claims(sources: &Sources, weights: &Path, image: &ImageTower, text: &Tower) -> Result<(), ClipError> {
-    let Some(config) = &sources.path else { return Ok(()) };
+    let Some(config) = &sources.path else { return side(sources, image) };
     let wrong = |key: &str, said: String, found: String| ClipError::Config {
         path: config.clone(),
         key: key.into(),
@@ -74,13 +74,27 @@ pub fn claims(sources: &Sources, weights: &Path, image: &ImageTower, text: &Towe
         ImageTower::Transformer(_) => None,
     };
     if sources.image.stages == stages {
-        return Ok(());
+        return side(sources, image);
     }
     let said = |stages: Option<[usize; 4]>| match stages {
         Some(blocks) => format!("{blocks:?}, the blocks of a ResNet's stages"),
         None => "one number, the layers of a transformer".into(),
     };
     Err(wrong("model_cfg.vision_cfg.layers", said(sources.image.stages), said(stages)))
+}
+
+/// Pictures must be prepared for the model's size.
+fn side(sources: &Sources, image: &ImageTower) -> Result<(), ClipError> {
+    let size = image.image_size();
+    match &sources.side {
+        Some(claim) if claim.side != size => Err(ClipError::Config {
+            path: claim.path.clone(),
+            key: claim.key.clone(),
+            expected: format!("{size}, the side of the model's pictures"),
+            found: claim.side.to_string(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Nothing may be left over: it would belong to a part that is not computed.
@@ -94,15 +108,15 @@ pub fn rest(file: &TensorFile) -> Result<(), ClipError> {
         "logit_scale",
         "num_batches_tracked",
     ];
-    let counts = |name: &&String| !HARMLESS.iter().any(|end| name.ends_with(end));
+    // CoCa's decoder makes texts of features.
+    let counts = |name: &&String| {
+        !HARMLESS.iter().any(|end| name.ends_with(end)) && !name.starts_with("text_decoder.")
+    };
     let mut rest = file.tensors.keys().filter(counts);
     let Some(first) = rest.next() else { return Ok(()) };
     let what = match first {
         name if name.contains("logit_bias") => {
             "a bias of the logits is SigLIP's, whose probabilities are no softmax"
-        }
-        name if name.contains("text_decoder.") || name.ends_with("cls_emb") => {
-            "CoCa's texts are not computed"
         }
         _ => "the model has a part that is not computed",
     };

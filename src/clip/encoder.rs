@@ -185,16 +185,20 @@ impl<'w> TextEncoder<'w> {
         progress: Progress,
     ) -> Result<Vec<f32>, ClipError> {
         let context = self.tower.tensor("position").shape[0];
+        let class = usize::from(self.tower.parts.class);
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, text) in texts.iter().enumerate() {
-            by_length.entry(text.ids.len().next_multiple_of(STEP).min(context)).or_default().push(index);
+            by_length
+                .entry((text.ids.len() + class).next_multiple_of(STEP).min(context))
+                .or_default()
+                .push(index);
         }
         let width = self.tower.projection();
         let mut features = vec![0.0; texts.len() * width];
         let mut done = 0;
         for (tokens, members) in by_length {
             let mut batch = (ROWS / tokens).clamp(1, members.len());
-            let (mut run, ends) = loop {
+            let (mut run, ends, keys) = loop {
                 match self.run(device, batch, tokens) {
                     Err(DeviceError::TooLarge { .. }) if batch > 1 => batch /= 2,
                     result => break result?,
@@ -208,6 +212,12 @@ impl<'w> TextEncoder<'w> {
                 let end = |place: usize| texts.get(place).map_or(0, |text| text.end);
                 let places: Vec<f32> = (0..batch).map(|place| (place * tokens + end(place)) as f32).collect();
                 run.executable.write(ends, &places)?;
+                if let Some(keys) = keys {
+                    let mut values: Vec<f32> =
+                        ids.iter().flat_map(|ids| text::keys(self.tower, ids)).collect();
+                    values.resize(batch * tokens, 0.0);
+                    run.executable.write(keys, &values)?;
+                }
                 let found = run.compute(&rows)?;
                 for (&index, vector) in part.iter().zip(found.chunks(width)) {
                     features[index * width..][..width].copy_from_slice(vector);
@@ -219,13 +229,20 @@ impl<'w> TextEncoder<'w> {
         Ok(features)
     }
 
-    fn run(&self, device: &dyn Device, batch: usize, tokens: usize) -> Result<(Run, Var), DeviceError> {
+    /// The run, and its inputs beside the texts: which rows count and, for a class token, what it does not look at.
+    fn run(
+        &self,
+        device: &dyn Device,
+        batch: usize,
+        tokens: usize,
+    ) -> Result<(Run, Var, Option<Var>), DeviceError> {
         let mut tape = Tape::new();
         let embedded = tape.input(&[1, batch * tokens, self.tower.width]);
         let ends = tape.input(&[batch]);
         let mut weights = Frozen::new(&self.tower.tensors);
-        let output = text::encode(&mut tape, &mut weights, self.tower, embedded, ends);
-        Ok((Run::new(device, &tape, embedded, output, &weights.used)?, ends))
+        let keys = self.tower.parts.class.then(|| tape.input(&[batch, tokens]));
+        let output = text::encode(&mut tape, &mut weights, self.tower, embedded, ends, keys);
+        Ok((Run::new(device, &tape, embedded, output, &weights.used)?, ends, keys))
     }
 }
 

@@ -101,7 +101,7 @@ impl Clip {
 
     /// `L`: tokens that the text tower reads.
     pub fn context(&self) -> usize {
-        self.text.tensor("position").shape[0]
+        self.text.context()
     }
 
     /// Ids of a text, at most the context, without the padding.

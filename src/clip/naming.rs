@@ -101,6 +101,7 @@ const OPEN_IMAGE: Table = &[
 ];
 const OPEN_TEXT: Table = &[
     ("token", "token_embedding.weight"),
+    ("class", "cls_emb"),
     ("position", "positional_embedding"),
     ("norm_post", "ln_final"),
     ("projection", "text_projection"),

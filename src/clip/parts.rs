@@ -32,6 +32,7 @@ pub enum Pooler {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {
     pub side: Side,
+    /// A learned token, in front of a picture's patches or, in CoCa, behind a text.
     pub class: bool,
     pub patch_bias: bool,
     pub norm_pre: bool,
@@ -66,7 +67,7 @@ impl Parts {
             },
             Naming::OpenClip { trunk, .. } => Parts {
                 side,
-                class: image && !trunk,
+                class: if image { !trunk } else { has("class") },
                 patch_bias: image && trunk,
                 norm_pre: image && !trunk && (has("norm_pre.weight") || has("norm_pre.bias")),
                 layer_scale: has("layers.0.scale1") || has("layers.0.scale2"),

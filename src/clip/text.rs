@@ -11,13 +11,30 @@ use crate::{
     tape::{Tape, Var},
 };
 
+/// A score that no token can outweigh; finite, as in [`causal_mask`].
+const HIDDEN: f32 = -1e30;
+
 /// `embedded (1,B·L,D)`, tokens with their positions, and `ends (B)`, the row of each text's token that counts, to
-/// features `(B,E)`, of any length.
-pub fn encode(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, embedded: Var, ends: Var) -> Var {
+/// features `(B,E)`, of any length. `keys (B,L)` is added to the scores of each text's tokens.
+pub fn encode(
+    tape: &mut Tape,
+    weights: &mut Frozen,
+    tower: &Tower,
+    embedded: Var,
+    ends: Var,
+    keys: Option<Var>,
+) -> Var {
     let [_, rows, width] = tape.shape(embedded)[..] else { panic!("tokens are (1,B·L,D)") };
     let batch = tape.shape(ends)[0];
     let tokens = rows / batch;
-    let mask = tower.causal.then(|| causal_mask(tape, tokens));
+    let mut mask = tower.causal.then(|| causal_mask(tape, tokens));
+    if let Some(keys) = keys {
+        let shape = [batch, tower.heads, tokens, tokens];
+        let keys = tape.reshape(keys, &[batch, 1, 1, tokens]);
+        let keys = tape.broadcast_to(keys, &shape);
+        let keys = tape.reshape(keys, &[batch * tower.heads, tokens, tokens]);
+        mask = Some(mask.map_or(keys, |mask| tape.add(keys, mask)));
+    }
     let select = |tape: &mut Tape, x: Var| {
         let table = tape.reshape(x, &[rows, width]);
         let last = tape.gather(table, ends);
@@ -38,18 +55,20 @@ pub struct Placed {
 
 /// Whether what follows the token that counts is never looked at: only then can texts be short.
 pub fn ends_early(tower: &Tower) -> bool {
-    tower.causal && tower.pool != Pool::Last
+    tower.causal && tower.pool != Pool::Last && !tower.parts.class
 }
 
 /// A text padded to the tower's context, or cut behind the token that counts where that is as good. `padding`: the id,
 /// and whether it stands in front.
 pub fn place(tower: &Tower, ids: &[usize], (pad, in_front): (usize, bool)) -> Placed {
-    let context = tower.tensor("position").shape[0];
+    let context = tower.context();
     let missing = vec![pad; context.saturating_sub(ids.len())];
     let mut ids = if in_front { [&missing, ids].concat() } else { [ids, &missing].concat() };
     ids.truncate(context);
     let first = |wanted: usize| ids.iter().position(|&id| id == wanted).unwrap_or(0);
     let end = match tower.pool {
+        // The class token behind the text.
+        _ if tower.parts.class => context,
         Pool::First | Pool::Average => 0,
         Pool::Last => ids.len() - 1,
         Pool::Argmax => first(ids.iter().copied().max().unwrap_or(0)),
@@ -72,6 +91,19 @@ pub fn embed(tower: &Tower, texts: &[&[usize]], tokens: usize) -> Vec<f32> {
             let (token, position) = (&table[id * width..][..width], &positions[at * width..][..width]);
             row.iter_mut().zip(token).zip(position).for_each(|((sum, a), b)| *sum = a + b);
         }
+        if tower.parts.class {
+            let at = text.len() * width;
+            let (class, position) = (&tower.tensor("class").data, &positions[at..][..width]);
+            let sums = rows[at..][..width].iter_mut();
+            sums.zip(class).zip(position).for_each(|((sum, a), b)| *sum = a + b);
+        }
     }
     rows
+}
+
+/// What to add to the scores of a text's tokens and of the class token behind them, `(L)`: padding is hidden. As in all of
+/// OpenCLIP's CoCas, each token is judged by the one in front of it.
+pub fn keys(tower: &Tower, text: &[usize]) -> Vec<f32> {
+    let judged = text.iter().map(|&id| if id == tower.pad_id { HIDDEN } else { 0.0 });
+    std::iter::once(0.0).chain(judged).collect()
 }

@@ -49,7 +49,7 @@ impl Tokens {
 
     fn encode(&self, text: &str) -> Vec<usize> {
         let mut tokens = Vec::new();
-        self.encoder.encode(text, &mut tokens);
+        self.encoder.encode(&clean(text), &mut tokens);
         tokens.into_iter().map(id).collect()
     }
 }

@@ -26,6 +26,8 @@ pub struct Tower {
     /// Whether tokens see those before them alone.
     pub causal: bool,
     pub norm_after_pool: bool,
+    /// What a class token behind a text does not look at.
+    pub pad_id: usize,
     pub pooler_heads: usize,
     /// Side of the pictures, for an image tower.
     pub image_size: usize,
@@ -102,6 +104,7 @@ impl Tower {
             pool,
             causal: choices.causal.unwrap_or(side == Side::Text && !siglip),
             norm_after_pool: choices.norm_after_pool,
+            pad_id: choices.pad_id,
             pooler_heads,
             image_size: 0,
             tensors: taken.tensors,
@@ -146,6 +149,11 @@ impl Tower {
         self.tensor("norm_post.weight").data.len()
     }
 
+    /// Tokens of a text, a class token behind it left out.
+    pub fn context(&self) -> usize {
+        self.tensor("position").shape[0] - usize::from(self.parts.class)
+    }
+
     /// Side of a patch.
     pub fn patch(&self) -> usize {
         self.tensor("patch.weight").shape[2]
@@ -168,7 +176,7 @@ impl Tower {
                     // Pixels beyond the last whole patch are not looked at.
                     Size::Image if said / self.patch() == self.grid() => *said,
                     Size::Image => self.grid() * self.patch(),
-                    Size::Context => self.tensor("position").shape[0],
+                    Size::Context => self.context(),
                     Size::Vocabulary => self.tensor("token").shape[0],
                     Size::Shared => self.projection(),
                     Size::Queries => self.tensors.get("latent").map_or(*said, |t| t.shape[0]),
@@ -193,6 +201,7 @@ impl Tower {
                     Piece::Pooler => self.parts.pooler == Some(Pooler::Norms),
                     Piece::Projection => self.parts.projection != Projection::None,
                     Piece::ProjectionBias => self.parts.projection == Projection::Linear,
+                    Piece::Class => self.parts.class,
                 };
                 (found != *said).then(|| if found { "one with it" } else { "one without" }.into())
             }

@@ -27,7 +27,8 @@ pub enum Clean {
 pub enum Vocabulary {
     Clip {
         tokens: Box<Tokens>,
-        clean: Clean,
+        /// Punctuation is taken away first.
+        canonical: bool,
     },
     File(Box<FileTokens>),
     /// There is none; what a text is told.
@@ -58,17 +59,17 @@ impl Vocabulary {
         let open = sources.writer == Some(Writer::OpenClip)
             || sources.writer.is_none() && matches!(naming, Naming::OpenClip { .. });
         // OpenCLIP's own tokeniser reads no file.
-        let own = open && sources.text_files.named.is_none() && rows >= VOCABULARY;
+        let named = sources.text_files.named.is_some();
+        let fits = unused(VOCABULARY, rows).is_some_and(|share| share <= UNUSED);
+        let own = open && !named && fits;
         if path.exists() && !own {
             return FileTokens::read(&path, sources, rows).map(|file| Vocabulary::File(Box::new(file)));
         }
-        if sources.text_files.named.is_none() && unused(VOCABULARY, rows).is_none_or(|share| share > UNUSED)
-            || sources.text_files.named.is_some()
-        {
+        if named || !fits {
             return Ok(Vocabulary::Missing(sources.folder.clone()));
         }
-        let clean = sources.text_files.clean.unwrap_or(Clean::Lower);
-        Ok(Vocabulary::Clip { tokens: Box::new(Tokens::new()), clean })
+        let canonical = sources.text_files.clean == Some(Clean::Canonicalize);
+        Ok(Vocabulary::Clip { tokens: Box::new(Tokens::new()), canonical })
     }
 
     /// Ids that stand around every text.
@@ -82,7 +83,8 @@ impl Vocabulary {
     /// Tokens of a text without those around it.
     pub fn count(&self, text: &str, rows: usize) -> Result<usize, ClipError> {
         match self {
-            Vocabulary::Clip { tokens, clean } => Ok(tokens.count(&cleaned(text, *clean))),
+            Vocabulary::Clip { tokens, canonical: false } => Ok(tokens.count(text)),
+            Vocabulary::Clip { tokens, .. } => Ok(tokens.count(&cleaned(text, Clean::Canonicalize))),
             Vocabulary::File(file) => Ok(file.encode(text)?.len()),
             Vocabulary::Missing(folder) => Err(ClipError::NoTokenizer { folder: folder.clone(), rows }),
         }
@@ -91,7 +93,8 @@ impl Vocabulary {
     /// At most `context` ids.
     pub fn text(&self, text: &str, context: usize, rows: usize) -> Result<Text, ClipError> {
         match self {
-            Vocabulary::Clip { tokens, clean } => Ok(tokens.text(&cleaned(text, *clean), context)),
+            Vocabulary::Clip { tokens, canonical: false } => Ok(tokens.text(text, context)),
+            Vocabulary::Clip { tokens, .. } => Ok(tokens.text(&cleaned(text, Clean::Canonicalize), context)),
             Vocabulary::File(file) => file.text(text, context),
             Vocabulary::Missing(folder) => Err(ClipError::NoTokenizer { folder: folder.clone(), rows }),
         }

@@ -63,7 +63,7 @@ fn on_devices(check: impl Fn(&str, &dyn Device)) {
 
 #[test]
 fn there_is_a_fixture_of_each_kind() {
-    assert_eq!(folders().len(), 15);
+    assert_eq!(folders().len(), 16);
 }
 
 #[test]
@@ -146,7 +146,9 @@ fn pictures_and_names_are_prepared_as_the_library_does() {
             let pictures = shown.iter().map(|picture| ("picture".to_string(), Ok(picture.clone())));
             let found =
                 name_pictures(on, &clip, &labels, &Templates::plain(), pictures, &mut |_, _, _| ()).unwrap();
-            for (n, bound) in [(0, 1e-5), (1, 2e-3)] {
+            // This one asks for another size first, even for pictures of the model's.
+            let always = name(&folder) == "hf_large_edge";
+            for (n, bound) in [(0, if always { 2e-3 } else { 1e-5 }), (1, 2e-3)] {
                 let expected = &expected["named"].data[n * LABELS.len()..][..LABELS.len()];
                 for (found, expected) in found.cosine[n].iter().zip(expected) {
                     let error = (found - expected).abs();

@@ -13,5 +13,6 @@ mod encoders;
 mod files;
 mod resize;
 mod tokens;
+mod wrong_configs;
 mod wrong_files;
 mod zero_shot;

@@ -11,6 +11,7 @@ mod processor;
 use std::path::{Path, PathBuf};
 
 pub use json::{Json, Part};
+pub use processor::SideClaim;
 
 use super::{ClipError, Naming, preprocess::Preprocessing, vocabulary::Clean};
 
@@ -84,6 +85,8 @@ pub enum Piece {
     Pooler,
     Projection,
     ProjectionBias,
+    /// A class token behind the text.
+    Class,
 }
 
 impl Piece {
@@ -94,6 +97,7 @@ impl Piece {
             Piece::Pooler => "attentional pooling",
             Piece::Projection => "a projection",
             Piece::ProjectionBias => "a bias of the projection",
+            Piece::Class => "a class token",
         }
     }
 }
@@ -114,6 +118,8 @@ pub struct Choices {
     pub pool: Option<Pool>,
     /// Whether tokens see those before them alone.
     pub causal: Option<bool>,
+    /// What a class token behind a text does not look at.
+    pub pad_id: usize,
     /// Whether the last norm comes after the pooling.
     pub norm_after_pool: bool,
     /// Of the attentional pooling.
@@ -149,6 +155,8 @@ pub struct Sources {
     pub image: Choices,
     pub text: Choices,
     pub preprocessing: Option<Preprocessing>,
+    /// The side of the model's pictures, where `preprocessing` says it.
+    pub side: Option<SideClaim>,
     pub text_files: TextFiles,
     /// Whether the logits have a bias, where a file says.
     pub bias: Option<(String, bool)>,
@@ -184,7 +192,9 @@ impl Sources {
             }
         }
         if found.writer != Some(Writer::OpenClip) {
-            found.preprocessing = processor::read(folder, naming, found.image.image_size)?;
+            let prepared = processor::read(folder, naming)?;
+            found.side = prepared.as_ref().map(|prepared| prepared.side.clone());
+            found.preprocessing = prepared.map(|prepared| prepared.preprocessing);
         }
         Ok(found)
     }

@@ -17,16 +17,17 @@ use crate::{
     data::Normalisation,
 };
 
-/// What the file says beside the model itself, and what starts or runs its training.
-const WHOLE: &str = "cast_dtype custom_text embed_dim init_logit_bias init_logit_scale nonscalar_logit_scale \
+/// What the file says beside the model itself, and what starts or runs its training. CoCa's decoder, `multimodal_cfg`,
+/// has no part in features.
+const WHOLE: &str = "cast_dtype custom_text embed_dim init_logit_bias init_logit_scale multimodal_cfg nonscalar_logit_scale \
     output_dict quick_gelu text_cfg vision_cfg";
 const TOWER: &str =
     "act_kwargs block_type layers ls_init_value mlp_ratio norm_kwargs output_tokens pool_type width";
 const VISION: &str = "attentional_pool attn_pooler_heads attn_pooler_queries final_ln_after_pool head_width \
     image_size no_ln_pre patch_dropout patch_size pos_embed_type timm_drop timm_drop_path timm_model_name \
     timm_model_pretrained timm_pool timm_proj";
-/// `final_ln_after_pool` and `pad_id` have no effect on texts.
-const TEXT: &str = "context_length eos_id final_ln_after_pool heads hf_model_pretrained hf_pooler_type hf_proj_type \
+/// `final_ln_after_pool` has no effect on texts.
+const TEXT: &str = "context_length embed_cls eos_id final_ln_after_pool heads hf_model_pretrained hf_pooler_type hf_proj_type \
     hf_tokenizer_name no_causal_mask pad_id proj_bias proj_type tokenizer_kwargs vocab_size";
 
 pub fn read(file: &Json, naming: Naming, found: &mut Sources) -> Result<(), ClipError> {
@@ -38,11 +39,9 @@ pub fn read(file: &Json, naming: Naming, found: &mut Sources) -> Result<(), Clip
     }
     let (vision, text) = (model.part("vision_cfg")?, model.part("text_cfg")?);
     // Before keys that only these models have.
-    for (part, key) in [(&model, "multimodal_cfg"), (&text, "hf_model_name")] {
-        if part.has(key) {
-            let expected = "a vision transformer and a text transformer of CLIP's own";
-            return Err(part.wrong(key, expected, part.value(key)));
-        }
+    if text.has("hf_model_name") {
+        let expected = "nothing: only a text transformer of CLIP's own is computed";
+        return Err(text.wrong("hf_model_name", expected, text.value("hf_model_name")));
     }
     let activation = match model.flag("quick_gelu")? {
         Some(true) => Activation::QuickGelu,
@@ -187,6 +186,9 @@ fn words(part: &Part, activation: Activation) -> Result<Choices, ClipError> {
             return Err(part.wrong("pool_type", expected, format!("\"{other}\"")));
         }
     });
+    choices.pad_id = part.id("pad_id")?.unwrap_or(0);
+    let class = part.flag("embed_cls")?.unwrap_or(false);
+    choices.claims.push((part.full("embed_cls"), Claim::Piece(Piece::Class, class)));
     claim(part, &mut choices, "layers", part.whole("layers")?, Size::Layers);
     claim(part, &mut choices, "context_length", part.whole("context_length")?, Size::Context);
     claim(part, &mut choices, "vocab_size", part.whole("vocab_size")?, Size::Vocabulary);
@@ -218,6 +220,10 @@ fn text_files(part: &Part) -> Result<TextFiles, ClipError> {
         }
     };
     let strip_separator = choices.flag("strip_sep_token")?.unwrap_or(false);
+    if clean == Some(Clean::Whitespace) && named.is_none() {
+        let expected = "\"lower\" or \"canonicalize\" for CLIP's own tokeniser";
+        return Err(choices.wrong("clean", expected, "\"whitespace\""));
+    }
     if strip_separator && named.is_none() {
         return Err(choices.wrong("strip_sep_token", "false for CLIP's own tokeniser", true));
     }

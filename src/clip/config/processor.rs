@@ -1,7 +1,7 @@
 //! `preprocessor_config.json` of `transformers`, or the same under `image_processor` of `processor_config.json`: how a
 //! picture becomes the model's input.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -28,14 +28,28 @@ struct Defaults {
     std: [f32; 3],
 }
 
-/// `side`: of the model's pictures. `None` where there is no file.
-pub fn read(folder: &Path, naming: Naming, side: Option<usize>) -> Result<Option<Preprocessing>, ClipError> {
+/// What a file says, and what it says the model's pictures are.
+pub struct Prepared {
+    pub preprocessing: Preprocessing,
+    pub side: SideClaim,
+}
+
+/// The side of the model's pictures, as a key states it.
+#[derive(Clone, Debug)]
+pub struct SideClaim {
+    pub path: PathBuf,
+    pub key: String,
+    pub side: usize,
+}
+
+/// `None` where there is no file.
+pub fn read(folder: &Path, naming: Naming) -> Result<Option<Prepared>, ClipError> {
     if let Some(file) = Json::read(folder.join("preprocessor_config.json"))? {
-        return processor(&file.part(), naming, side).map(Some);
+        return processor(&file.part(), naming).map(Some);
     }
     match Json::read(folder.join("processor_config.json"))? {
         Some(file) if file.part().has("image_processor") => {
-            processor(&file.part().part("image_processor")?, naming, side).map(Some)
+            processor(&file.part().part("image_processor")?, naming).map(Some)
         }
         _ => Ok(None),
     }
@@ -69,7 +83,7 @@ fn defaults(part: &Part, naming: Naming) -> Result<Defaults, ClipError> {
     }
 }
 
-fn processor(part: &Part, naming: Naming, side: Option<usize>) -> Result<Preprocessing, ClipError> {
+fn processor(part: &Part, naming: Naming) -> Result<Prepared, ClipError> {
     part.only(&[KNOWN])?;
     let defaults = defaults(part, naming)?;
     let flag = |key: &str, default: bool| part.flag(key).map(|found| found.unwrap_or(default));
@@ -86,9 +100,9 @@ fn processor(part: &Part, naming: Naming, side: Option<usize>) -> Result<Preproc
         true => resize(part, &defaults)?,
         false => Resize::None,
     };
-    match (crop, resize) {
-        (true, _) => check_side(part, "crop_size", square(part, "crop_size")?.unwrap_or(224), side)?,
-        (false, Resize::Square(Some(found))) => check_side(part, "size", found, side)?,
+    let (key, side) = match (crop, resize) {
+        (true, _) => ("crop_size", square(part, "crop_size")?.unwrap_or(224)),
+        (false, Resize::Square(Some(side))) => ("size", side),
         (false, Resize::None) => {
             let expected = "true, for without it and without do_center_crop no size is sure";
             return Err(part.wrong("do_resize", expected, false));
@@ -97,14 +111,15 @@ fn processor(part: &Part, naming: Naming, side: Option<usize>) -> Result<Preproc
             let expected = "true after a resize of the shortest edge: the model takes squares";
             return Err(part.wrong("do_center_crop", expected, false));
         }
-    }
-    Ok(Preprocessing {
+    };
+    let preprocessing = Preprocessing {
         resize,
         interpolation,
         rounding: Rounding::Down,
         fill: 0.0,
         normalisation: normalisation(part, &defaults)?,
-    })
+    };
+    Ok(Prepared { preprocessing, side: SideClaim { path: part.path.into(), key: part.full(key), side } })
 }
 
 fn resize(part: &Part, defaults: &Defaults) -> Result<Resize, ClipError> {
@@ -138,17 +153,6 @@ fn square(part: &Part, key: &str) -> Result<Option<usize>, ClipError> {
     match (size.whole("height")?, size.whole("width")?) {
         (Some(height), Some(width)) if height == width => Ok(Some(height)),
         _ => Err(part.wrong(key, "the side of a square, or its height and width", part.value(key))),
-    }
-}
-
-fn check_side(part: &Part, key: &str, found: usize, side: Option<usize>) -> Result<(), ClipError> {
-    match side {
-        Some(side) if side != found => {
-            let value =
-                if part.has(key) { part.value(key).to_string() } else { format!("missing, so {found}") };
-            Err(part.wrong(key, format!("{side}, the side of the model's pictures"), value))
-        }
-        _ => Ok(()),
     }
 }
 
