@@ -13,14 +13,12 @@ use crate::tensor_file::TensorFile;
 pub const EPSILON: f64 = 1e-5;
 
 /// Heads of public models of these sizes: 64 wide (Dosovitskiy 2021) but for the large ones.
-pub fn heads(side: Side, width: usize, layers: usize) -> usize {
-    match (side, width, layers) {
-        // ViT-H/14, g/14 and bigG/14 of OpenCLIP; SigLIP's so400m and giant.
-        (Side::Image, 1280, 32)
-        | (Side::Image, 1408, 40)
-        | (Side::Image, 1664, 48)
-        | (Side::Image, 1536, 40) => 16,
-        (_, 1152, 27) => 16,
+pub fn heads(side: Side, width: usize) -> usize {
+    match (side, width) {
+        // ViT-H/14, g/14, bigG/14 and e/14 of OpenCLIP, SigLIP's giant.
+        (Side::Image, 1280 | 1408 | 1664 | 1792 | 1536) => 16,
+        // SigLIP's so400m.
+        (_, 1152) => 16,
         _ => (width / 64).max(1),
     }
 }
@@ -82,9 +80,9 @@ mod tests {
     /// ViT-B/32, L/14, H/14, g/14, bigG/14 and a text tower of OpenCLIP.
     #[test]
     fn public_models_have_the_heads_that_are_assumed() {
-        let heads = |width, layers| width / heads(Side::Image, width, layers);
-        assert_eq!([heads(768, 12), heads(1024, 24)], [64, 64]);
-        assert_eq!([heads(1280, 32), heads(1408, 40), heads(1664, 48)], [80, 88, 104]);
-        assert_eq!(super::heads(Side::Text, 1280, 32), 20);
+        let head_width = |width| width / heads(Side::Image, width);
+        assert_eq!([768, 1024].map(head_width), [64, 64]);
+        assert_eq!([1280, 1408, 1664].map(head_width), [80, 88, 104]);
+        assert_eq!(heads(Side::Text, 1280), 20);
     }
 }

@@ -186,6 +186,7 @@ impl<'w> TextEncoder<'w> {
     ) -> Result<Vec<f32>, ClipError> {
         let context = self.tower.tensor("position").shape[0];
         let class = usize::from(self.tower.parts.class);
+        let hides = texts.iter().any(|text| text.keys.is_some());
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, text) in texts.iter().enumerate() {
             by_length
@@ -199,7 +200,7 @@ impl<'w> TextEncoder<'w> {
         for (tokens, members) in by_length {
             let mut batch = (ROWS / tokens).clamp(1, members.len());
             let (mut run, ends, keys) = loop {
-                match self.run(device, batch, tokens) {
+                match self.run(device, batch, tokens, hides) {
                     Err(DeviceError::TooLarge { .. }) if batch > 1 => batch /= 2,
                     result => break result?,
                 }
@@ -214,7 +215,7 @@ impl<'w> TextEncoder<'w> {
                 run.executable.write(ends, &places)?;
                 if let Some(keys) = keys {
                     let mut values: Vec<f32> =
-                        ids.iter().flat_map(|ids| text::keys(self.tower, ids)).collect();
+                        texts.iter().flat_map(|text| text.keys.clone().unwrap_or_default()).collect();
                     values.resize(batch * tokens, 0.0);
                     run.executable.write(keys, &values)?;
                 }
@@ -229,18 +230,19 @@ impl<'w> TextEncoder<'w> {
         Ok(features)
     }
 
-    /// The run, and its inputs beside the texts: which rows count and, for a class token, what it does not look at.
+    /// The run, and its inputs beside the texts: which rows count and, where some are hidden, what is added to scores.
     fn run(
         &self,
         device: &dyn Device,
         batch: usize,
         tokens: usize,
+        hides: bool,
     ) -> Result<(Run, Var, Option<Var>), DeviceError> {
         let mut tape = Tape::new();
         let embedded = tape.input(&[1, batch * tokens, self.tower.width]);
         let ends = tape.input(&[batch]);
         let mut weights = Frozen::new(&self.tower.tensors);
-        let keys = self.tower.parts.class.then(|| tape.input(&[batch, tokens]));
+        let keys = hides.then(|| tape.input(&[batch, tokens]));
         let output = text::encode(&mut tape, &mut weights, self.tower, embedded, ends, keys);
         Ok((Run::new(device, &tape, embedded, output, &weights.used)?, ends, keys))
     }

@@ -8,7 +8,7 @@ use super::{
     encoder::{NameFeatures, Progress, TextEncoder, mean_directions},
     naming::Side,
     preprocess::Preprocessing,
-    text,
+    text::{self, Padding},
     tower::Tower,
     vocabulary::Vocabulary,
     weights::weights_in,
@@ -124,7 +124,7 @@ impl Clip {
         let context = self.context();
         let rows = self.text.tensor("token").shape[0];
         let short = !text::ends_early(&self.text) && texts.iter().any(|text| text.len() < context);
-        let padding = if short { self.vocabulary.padding(&self.folder)? } else { (0, false) };
+        let padding = if short { self.vocabulary.padding(&self.folder)? } else { Padding::default() };
         let mut placed = Vec::with_capacity(texts.len());
         for &ids in texts {
             if let Some(&id) = ids.iter().find(|&&id| id >= rows) {

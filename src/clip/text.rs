@@ -51,6 +51,8 @@ pub struct Placed {
     pub ids: Vec<usize>,
     /// Which of them counts.
     pub end: usize,
+    /// What to add to the scores of each token `(L)`, where some are hidden; all texts of a tower have it, or none.
+    pub keys: Option<Vec<f32>>,
 }
 
 /// Whether what follows the token that counts is never looked at: only then can texts be short.
@@ -58,13 +60,30 @@ pub fn ends_early(tower: &Tower) -> bool {
     tower.causal && tower.pool != Pool::Last && !tower.parts.class
 }
 
-/// A text padded to the tower's context, or cut behind the token that counts where that is as good. `padding`: the id,
-/// and whether it stands in front.
-pub fn place(tower: &Tower, ids: &[usize], (pad, in_front): (usize, bool)) -> Placed {
+/// What fills a text up to the tower's context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Padding {
+    pub id: usize,
+    pub in_front: bool,
+    /// Whether no token looks at it.
+    pub hidden: bool,
+}
+
+/// A text padded to the tower's context, or cut behind the token that counts where that is as good.
+pub fn place(tower: &Tower, ids: &[usize], padding: Padding) -> Placed {
     let context = tower.context();
-    let missing = vec![pad; context.saturating_sub(ids.len())];
-    let mut ids = if in_front { [&missing, ids].concat() } else { [ids, &missing].concat() };
+    let count = context.saturating_sub(ids.len());
+    let missing = vec![padding.id; count];
+    let mut ids = if padding.in_front { [&missing, ids].concat() } else { [ids, &missing].concat() };
     ids.truncate(context);
+    let keys = if tower.parts.class {
+        Some(judged_in_front(tower, &ids))
+    } else if padding.hidden && !ends_early(tower) {
+        let (own, none) = (vec![0.0; context - count], vec![HIDDEN; count]);
+        Some(if padding.in_front { [none, own].concat() } else { [own, none].concat() })
+    } else {
+        None
+    };
     let first = |wanted: usize| ids.iter().position(|&id| id == wanted).unwrap_or(0);
     let end = match tower.pool {
         // The class token behind the text.
@@ -77,7 +96,7 @@ pub fn place(tower: &Tower, ids: &[usize], (pad, in_front): (usize, bool)) -> Pl
     if ends_early(tower) {
         ids.truncate(end + 1);
     }
-    Placed { ids, end }
+    Placed { ids, end, keys }
 }
 
 /// Rows of `embedded` for texts of token ids, each padded to `tokens`: what stands behind a text that was cut is never
@@ -103,7 +122,7 @@ pub fn embed(tower: &Tower, texts: &[&[usize]], tokens: usize) -> Vec<f32> {
 
 /// What to add to the scores of a text's tokens and of the class token behind them, `(L)`: padding is hidden. As in all of
 /// OpenCLIP's CoCas, each token is judged by the one in front of it.
-pub fn keys(tower: &Tower, text: &[usize]) -> Vec<f32> {
+fn judged_in_front(tower: &Tower, text: &[usize]) -> Vec<f32> {
     let judged = text.iter().map(|&id| if id == tower.pad_id { HIDDEN } else { 0.0 });
     std::iter::once(0.0).chain(judged).collect()
 }

@@ -62,7 +62,7 @@ impl Tower {
             taken.tensor(&name)?;
         }
         let width = taken.matrix("position")?[1];
-        let heads = match choices.heads.unwrap_or(Heads::Count(assumed::heads(side, width, layers))) {
+        let heads = match choices.heads.unwrap_or(Heads::Count(assumed::heads(side, width))) {
             Heads::Count(heads) => heads,
             Heads::OfWidth(head_width) => width / head_width,
         };

@@ -7,6 +7,7 @@ use tokenizers::{Encoding, Tokenizer, utils::truncation::TruncationDirection};
 use super::{
     ClipError, Naming,
     config::{Json, Part, Sources, Writer},
+    text::Padding,
     tokens::{self, Text, Tokens, VOCABULARY},
 };
 
@@ -46,6 +47,8 @@ pub struct FileTokens {
     separator: Option<usize>,
     pad: Option<usize>,
     pads_in_front: bool,
+    /// The file says that the model is told which tokens are padding.
+    hides_padding: bool,
     cuts_in_front: bool,
 }
 
@@ -65,7 +68,10 @@ impl Vocabulary {
         if path.exists() && !own {
             return FileTokens::read(&path, sources, rows).map(|file| Vocabulary::File(Box::new(file)));
         }
-        if named || !fits {
+        // Another tokenizer's files stand where a tokenizer.json could be.
+        let other = ["vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"];
+        let other = !open && other.iter().any(|name| sources.folder.join(name).exists());
+        if named || !fits || other {
             return Ok(Vocabulary::Missing(sources.folder.clone()));
         }
         let canonical = sources.text_files.clean == Some(Clean::Canonicalize);
@@ -100,14 +106,14 @@ impl Vocabulary {
         }
     }
 
-    /// What fills a text up to the context, and whether it stands in front.
+    /// What fills a text up to the context.
     ///
     /// # Errors
     /// The files say nothing of it.
-    pub fn padding(&self, folder: &Path) -> Result<(usize, bool), ClipError> {
+    pub fn padding(&self, folder: &Path) -> Result<Padding, ClipError> {
         match self {
             Vocabulary::File(file) => match file.pad {
-                Some(pad) => Ok((pad, file.pads_in_front)),
+                Some(id) => Ok(Padding { id, in_front: file.pads_in_front, hidden: file.hides_padding }),
                 None => Err(ClipError::Config {
                     path: folder.join("tokenizer_config.json"),
                     key: "pad_token".into(),
@@ -116,7 +122,7 @@ impl Vocabulary {
                     found: "missing".into(),
                 }),
             },
-            _ => Ok((0, false)),
+            _ => Ok(Padding::default()),
         }
     }
 
@@ -169,8 +175,13 @@ impl FileTokens {
             (_, "Siglip2Tokenizer") => Some(Clean::Lower),
             _ => None,
         };
+        // Where the file says nothing, padding is read as SigLIP was trained to.
+        let inputs = of_config.as_ref().and_then(|part| part.value("model_input_names").as_array());
+        let hides_padding = sources.writer == Some(Writer::HuggingFace)
+            && inputs.is_some_and(|names| names.iter().any(|name| name == "attention_mask"));
         Ok(FileTokens {
             clean,
+            hides_padding,
             around,
             separator,
             pad: special("pad_token").or(padding.map(|p| p.pad_id as usize)),

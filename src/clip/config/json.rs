@@ -90,7 +90,7 @@ impl<'j> Part<'j> {
     }
 
     pub fn whole(&self, key: &str) -> Result<Option<usize>, ClipError> {
-        self.field(key, "a whole number above 0", |v| positive(v))
+        self.field(key, "a whole number above 0", positive)
     }
 
     /// A token's id.
