@@ -3,9 +3,9 @@
 //!
 //!     cargo run --release --example clip_features -- MODEL IN.safetensors OUT.safetensors cpu|gpu [serve]
 //!
-//! IN holds `pixels` `(N,3,S,S)`, normalised, and `tokens` `(K,L)`: ids, each text up to the model's context. OUT gets
-//! `image_features` `(N,E)`, `text_features` `(K,E)`, `logits` `(N,K)`, `cosine` `(N)` of picture n and text n mod K, and
-//! `gradient` `(N,3,S,S)` of the sum of these. With `serve`, it then answers each line `forward` (the image encoder alone) or
+//! IN holds `pixels` `(N,3,S,S)`, normalised, and `tokens` `(K,L)`: ids, each text up to the model's context, or to the
+//! first number below 0. OUT gets `image_features` `(N,E)`, `text_features` `(K,E)`, `logits` `(N,K)`, `cosine` `(N)` of
+//! picture n and text n mod K, and `gradient` `(N,3,S,S)` of the sum of these. With `serve`, it then answers each line `forward` (the image encoder alone) or
 //! `gradient` (with the gradient) on standard input with the milliseconds of one run.
 
 use std::{collections::BTreeMap, path::Path, time::Instant};
@@ -40,8 +40,7 @@ fn main() -> anyhow::Result<()> {
         pixels.shape
     );
 
-    let texts: Vec<Vec<usize>> =
-        tokens.data.chunks(tokens.shape[1]).map(|row| row.iter().map(|&id| id as usize).collect()).collect();
+    let texts: Vec<Vec<usize>> = tokens.data.chunks(tokens.shape[1]).map(until_negative).collect();
     let texts: Vec<&[usize]> = texts.iter().map(Vec::as_slice).collect();
     let text_features = clip.text_features(&*device, &texts, &mut |_, _| ())?;
     let (count, width) = (pixels.shape[0], text_features.len() / texts.len());
@@ -136,4 +135,9 @@ impl Pass {
         self.run()?;
         Ok(started.elapsed().as_secs_f64() * 1e3)
     }
+}
+
+/// A text's ids up to its end.
+fn until_negative(row: &[f32]) -> Vec<usize> {
+    row.iter().take_while(|id| **id >= 0.0).map(|&id| id as usize).collect()
 }

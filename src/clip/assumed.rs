@@ -46,10 +46,11 @@ pub fn notes(
     chosen: bool,
     activation: Activation,
     heads: [usize; 2],
-    prepared: &str,
+    siglip: bool,
 ) -> Vec<String> {
     let path = path.display();
     let mut notes = vec![];
+    let family = if siglip { "SigLIP" } else { "CLIP" };
     if sources.path.is_none() {
         let [image, text] = heads;
         if !chosen {
@@ -60,14 +61,19 @@ pub fn notes(
             ));
         }
         notes.push(format!(
-            "{path}: no config.json or open_clip_config.json says the heads, the pooling and the masks: {image} heads \
-             for pictures, {text} for texts and the usual rest assumed (one of these files beside the weights changes it)"
+            "{path}: no config.json or open_clip_config.json says the heads, the pooling and the masks: {image} for \
+             pictures and {text} for texts, and the pooling and masks of {family} assumed (such a file beside the weights \
+             changes them)"
         ));
     }
     if sources.preprocessing.is_none() {
+        let prepared = match siglip {
+            true => "a bicubic resize to a square, and pixels from -1 to 1",
+            false => "a bicubic resize of the short side, its middle, and OpenAI's mean and deviation",
+        };
         notes.push(format!(
-            "{path}: no preprocessor_config.json or open_clip_config.json says how pictures are prepared: {prepared} \
-             assumed"
+            "{path}: no preprocessor_config.json or open_clip_config.json says how pictures are prepared: \
+             {prepared} assumed"
         ));
     }
     notes

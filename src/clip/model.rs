@@ -80,9 +80,8 @@ impl Clip {
         let notes = match original {
             true => vec![],
             false => {
-                let prepared = if naming.is_siglip() { "SigLIP's way" } else { "CLIP's way" };
                 let heads = [image.heads(), text.heads];
-                assumed::notes(&path, sources, activation.is_some(), assumed, heads, prepared)
+                assumed::notes(&path, sources, activation.is_some(), assumed, heads, naming.is_siglip())
             }
         };
         let vocabulary = Vocabulary::find(sources, naming, text.tensor("token").shape[0])?;
