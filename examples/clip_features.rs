@@ -3,11 +3,11 @@
 //!
 //!     cargo run --release --example clip_features -- MODEL IN.safetensors OUT.safetensors cpu[:ISA]|gpu [serve]
 //!
-//! IN holds `pixels` `(N,3,S,S)`, normalised, and `tokens` `(K,L)`: ids, each text ending with its largest. OUT gets
-//! `image_features` `(N,E)`, `text_features` `(K,E)`, `logits` `(N,K)`, `cosine` `(N)` of picture n and text n mod K, and
-//! `gradient` `(N,3,S,S)` of the sum of these. With `serve`, it then answers each line `forward` (the image encoder alone) or
-//! `gradient` (with the gradient) on standard input with the milliseconds of one run, and `device` with what it runs on.
-//! `cpu:avx2` computes with this instruction set, `cpu` with the widest.
+//! IN holds `pixels` `(N,3,S,S)`, normalised, and `tokens` `(K,L)`: ids, each text up to the model's context, or to the
+//! first number below 0. OUT gets `image_features` `(N,E)`, `text_features` `(K,E)`, `logits` `(N,K)`, `cosine` `(N)` of
+//! picture n and text n mod K, and `gradient` `(N,3,S,S)` of the sum of these. With `serve`, it then answers each line `forward`
+//! (the image encoder alone) or `gradient` (with the gradient) on standard input with the milliseconds of one run, and `device`
+//! with what it runs on. `cpu:avx2` computes with this instruction set, `cpu` with the widest.
 
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
         pixels.shape
     );
 
-    let texts: Vec<Vec<usize>> = tokens.data.chunks(tokens.shape[1]).map(until_largest).collect();
+    let texts: Vec<Vec<usize>> = tokens.data.chunks(tokens.shape[1]).map(until_negative).collect();
     let texts: Vec<&[usize]> = texts.iter().map(Vec::as_slice).collect();
     let text_features = clip.text_features(&*device, &texts, &mut |_, _| ())?;
     let (count, width) = (pixels.shape[0], text_features.len() / texts.len());
@@ -69,7 +69,9 @@ fn main() -> anyhow::Result<()> {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     let logits = images
         .chunks(width)
-        .flat_map(|image| names.chunks(width).map(|name| clip.scale * dot(image, name)).collect::<Vec<_>>())
+        .flat_map(|image| {
+            names.chunks(width).map(|name| clip.head.scale * dot(image, name)).collect::<Vec<_>>()
+        })
         .collect();
     let results = [
         ("image_features", vec![count, width], image_features),
@@ -139,13 +141,7 @@ impl Pass {
     }
 }
 
-/// A text's ids up to its end, the largest id.
-fn until_largest(row: &[f32]) -> Vec<usize> {
-    let mut end = 0;
-    for (at, id) in row.iter().enumerate() {
-        if *id > row[end] {
-            end = at;
-        }
-    }
-    row[..=end].iter().map(|&id| id as usize).collect()
+/// A text's ids up to its end.
+fn until_negative(row: &[f32]) -> Vec<usize> {
+    row.iter().take_while(|id| **id >= 0.0).map(|&id| id as usize).collect()
 }

@@ -57,4 +57,5 @@ done
 "$python" "$here/check_trained.py" "$out/trained.safetensors" "$out/logits.safetensors" "$out/data"
 echo "== CLIP, as transformers and open_clip compute it"
 "$python" "$here/compare_clip.py" "$clip" cpu gpu
+"$python" "$here/compare_clip_models.py" "$gia" "$clip" cpu gpu
 echo "interoperates"

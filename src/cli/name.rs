@@ -26,7 +26,8 @@ const SHOWN: usize = 5;
 /// Say what pictures show: how well each name fits each picture, by CLIP.
 ///
 /// A name's vector is the mean of its sentences' ("a photo of a dog."); a picture's probabilities are the softmax of the
-/// model's scale times the cosines with all names.
+/// model's scale times the cosines with all names. A SigLIP judges each name alone, by the sigmoid of scale times cosine
+/// plus bias: its probabilities do not sum to 1.
 #[derive(Args)]
 #[command(
     after_help = "Examples: gia-gpu name --clip clip-vit-b32 --labels dog,cat,airplane found/images/*.png\n          \

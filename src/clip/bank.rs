@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    ClipError, Encoder, Templates,
+    ClipError, Encoder, Head, Templates,
     encoder::{NameFeatures, Progress, directions},
     preprocess,
 };
@@ -182,8 +182,8 @@ impl Encoder for Bank {
         self.name.clone()
     }
 
-    fn scale(&self) -> f32 {
-        self.scale
+    fn head(&self) -> Head {
+        Head { scale: self.scale, bias: None }
     }
 
     fn image_size(&self) -> usize {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    ClipError, Templates, preprocess,
+    ClipError, Head, Templates, preprocess,
     preprocess::CHANNELS,
-    text,
+    text::{self, Placed},
     tower::{Frozen, Tower},
 };
 use crate::{
@@ -23,8 +23,8 @@ pub trait Encoder {
     /// What a report calls it.
     fn model(&self) -> String;
 
-    /// Factor of cosines before the softmax.
-    fn scale(&self) -> f32;
+    /// What makes probabilities of cosines.
+    fn head(&self) -> Head;
 
     /// `S`: the side of the square pictures that it takes.
     fn image_size(&self) -> usize;
@@ -177,38 +177,48 @@ impl<'w> TextEncoder<'w> {
         TextEncoder { tower }
     }
 
-    /// Features `(N,E)` of texts of token ids, of any length.
+    /// Features `(N,E)` of texts as they were placed, of any length.
     pub fn features(
         &self,
         device: &dyn Device,
-        texts: &[&[usize]],
+        texts: &[Placed],
         progress: Progress,
     ) -> Result<Vec<f32>, ClipError> {
-        // A causal model's feature depends on nothing behind the last token: short texts are cheap.
         let context = self.tower.tensor("position").shape[0];
+        let class = usize::from(self.tower.parts.class);
+        let hides = texts.iter().any(|text| text.keys.is_some());
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, text) in texts.iter().enumerate() {
-            by_length.entry(text.len().next_multiple_of(STEP).min(context)).or_default().push(index);
+            by_length
+                .entry((text.ids.len() + class).next_multiple_of(STEP).min(context))
+                .or_default()
+                .push(index);
         }
         let width = self.tower.projection();
         let mut features = vec![0.0; texts.len() * width];
         let mut done = 0;
         for (tokens, members) in by_length {
             let mut batch = (ROWS / tokens).clamp(1, members.len());
-            let (mut run, ends) = loop {
-                match self.run(device, batch, tokens) {
+            let (mut run, ends, keys) = loop {
+                match self.run(device, batch, tokens, hides) {
                     Err(DeviceError::TooLarge { .. }) if batch > 1 => batch /= 2,
                     result => break result?,
                 }
             };
             for part in members.chunks(batch) {
-                let texts: Vec<&[usize]> = part.iter().map(|&index| texts[index]).collect();
-                let mut rows = text::embed(self.tower, &texts, tokens);
+                let texts: Vec<&Placed> = part.iter().map(|&index| &texts[index]).collect();
+                let ids: Vec<&[usize]> = texts.iter().map(|text| text.ids.as_slice()).collect();
+                let mut rows = text::embed(self.tower, &ids, tokens);
                 rows.resize(batch * tokens * self.tower.width, 0.0);
-                let last = |place: usize| texts.get(place).map_or(1, |text| text.len()) - 1;
-                let places: Vec<f32> =
-                    (0..batch).map(|place| (place * tokens + last(place)) as f32).collect();
+                let end = |place: usize| texts.get(place).map_or(0, |text| text.end);
+                let places: Vec<f32> = (0..batch).map(|place| (place * tokens + end(place)) as f32).collect();
                 run.executable.write(ends, &places)?;
+                if let Some(keys) = keys {
+                    let mut values: Vec<f32> =
+                        texts.iter().flat_map(|text| text.keys.clone().unwrap_or_default()).collect();
+                    values.resize(batch * tokens, 0.0);
+                    run.executable.write(keys, &values)?;
+                }
                 let found = run.compute(&rows)?;
                 for (&index, vector) in part.iter().zip(found.chunks(width)) {
                     features[index * width..][..width].copy_from_slice(vector);
@@ -220,13 +230,21 @@ impl<'w> TextEncoder<'w> {
         Ok(features)
     }
 
-    fn run(&self, device: &dyn Device, batch: usize, tokens: usize) -> Result<(Run, Var), DeviceError> {
+    /// The run, and its inputs beside the texts: which rows count and, where some are hidden, what is added to scores.
+    fn run(
+        &self,
+        device: &dyn Device,
+        batch: usize,
+        tokens: usize,
+        hides: bool,
+    ) -> Result<(Run, Var, Option<Var>), DeviceError> {
         let mut tape = Tape::new();
         let embedded = tape.input(&[1, batch * tokens, self.tower.width]);
         let ends = tape.input(&[batch]);
-        let mut weights = Frozen::new(self.tower);
-        let output = text::encode(&mut tape, &mut weights, embedded, ends);
-        Ok((Run::new(device, &tape, embedded, output, &weights.used)?, ends))
+        let mut weights = Frozen::new(&self.tower.tensors);
+        let keys = hides.then(|| tape.input(&[batch, tokens]));
+        let output = text::encode(&mut tape, &mut weights, self.tower, embedded, ends, keys);
+        Ok((Run::new(device, &tape, embedded, output, &weights.used)?, ends, keys))
     }
 }
 

@@ -39,13 +39,27 @@ pub enum ClipError {
     #[error("{path}: '{key}' is {found}, expected {expected}")]
     Config { path: PathBuf, key: String, expected: String, found: String },
 
-    #[error(
-        "token {id} of \"{text}\" is not in the model's vocabulary of {rows}: expected one of {expected}"
-    )]
-    Vocabulary { text: String, id: usize, rows: usize, expected: usize },
+    #[error("token {id} is not in the model's vocabulary of {rows}")]
+    Vocabulary { id: usize, rows: usize },
 
-    #[error("the model's context of {context} tokens has no room for a word, expected at least 3")]
-    Context { context: usize },
+    #[error(
+        "{folder}: the words of CLIP's own tokeniser are not in the model's vocabulary of {rows}, expected {}; expected a \
+         tokenizer.json beside the weights, found none",
+        super::tokens::VOCABULARY
+    )]
+    NoTokenizer { folder: PathBuf, rows: usize },
+
+    #[error("{path}: not a tokenizer.json that can be read: {what}")]
+    Tokenizer { path: PathBuf, what: String },
+
+    #[error("{path}: the vocabulary of {found} is not the model's, whose token embedding has {rows} rows")]
+    OtherVocabulary { path: PathBuf, found: usize, rows: usize },
+
+    #[error("\"{text}\" cannot be made tokens of: {what}")]
+    Tokens { text: String, what: String },
+
+    #[error("the model's context of {context} tokens has no room for a word, expected at least {expected}")]
+    Context { context: usize, expected: usize },
 
     #[error("{path}: {what}")]
     Templates { path: PathBuf, what: String },

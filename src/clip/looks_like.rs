@@ -3,14 +3,11 @@
 use crate::tensor_file::TensorFile;
 
 /// The start or the middle of a name, and who has such names. The first that is found counts.
-const SIGNS: [(&str, &str); 16] = [
-    ("visual.attnpool.", "a CLIP with a ResNet as image encoder; only vision transformers can be computed"),
+const SIGNS: [(&str, &str); 13] = [
     (
         "visual.trunk.",
-        "an OpenCLIP model around an image encoder of timm's; only CLIP's own vision transformers can be computed",
+        "an OpenCLIP model around an image encoder of timm's; of these, only SigLIP's can be computed",
     ),
-    ("vision_model.head.", "a SigLIP, which has another head and another loss"),
-    ("logit_bias", "a SigLIP, which has another head and another loss"),
     ("vision_tower.", "a vision-language model around an image encoder"),
     ("vision_model.", "one tower of a CLIP: both are needed, the image encoder and the text encoder"),
     ("text_model.", "one tower of a CLIP: both are needed, the image encoder and the text encoder"),

@@ -1,19 +1,17 @@
 //! A CLIP in memory: both towers, and what turns cosines into probabilities.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
-    Activation, ClipError, Encoder, Sources, Templates, Tokens,
+    Activation, ClipError, Encoder, Head, ImageTower, Naming, Sources, Templates, assumed, checks,
+    config::Choices,
     encoder::{NameFeatures, Progress, TextEncoder, mean_directions},
-    image,
-    looks_like::looks_like,
-    naming::{Naming, Side},
-    preprocess,
-    tokens::VOCABULARY,
-    tower::{Frozen, Tower},
+    naming::Side,
+    preprocess::Preprocessing,
+    text::{self, Padding},
+    tower::Tower,
+    vocabulary::Vocabulary,
+    weights::weights_in,
 };
 use crate::{
     data::Normalisation,
@@ -22,22 +20,18 @@ use crate::{
     tensor_file::TensorFile,
 };
 
-/// What a folder's weights may be called, in the order that they are looked for.
-const FILES: [&str; 3] =
-    ["model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"];
-
 pub struct Clip {
     /// The file of its weights.
     pub path: PathBuf,
     pub naming: Naming,
-    pub image: Tower,
+    pub image: ImageTower,
     pub text: Tower,
-    /// Factor of cosines before the softmax: exp of the learned logarithm.
-    pub scale: f32,
-    pub normalisation: Normalisation,
+    pub head: Head,
+    pub preprocessing: Preprocessing,
     /// What was assumed because no file says it.
     pub notes: Vec<String>,
-    tokens: Tokens,
+    vocabulary: Vocabulary,
+    folder: PathBuf,
 }
 
 impl Clip {
@@ -45,8 +39,10 @@ impl Clip {
     /// the user knows better than the files.
     pub fn open(path: &Path, activation: Option<Activation>) -> Result<Clip, ClipError> {
         let path = weights_in(path)?;
-        let sources = Sources::read(path.parent().unwrap_or(Path::new(".")))?;
-        Clip::from_file(TensorFile::read(&path)?, &sources, activation)
+        let file = TensorFile::read(&path)?;
+        let naming = checks::names(&file)?;
+        let sources = Sources::read(path.parent().unwrap_or(Path::new(".")), naming)?;
+        Clip::from_file(file, &sources, activation)
     }
 
     /// From a file in memory.
@@ -56,66 +52,86 @@ impl Clip {
         activation: Option<Activation>,
     ) -> Result<Clip, ClipError> {
         let path = file.path.clone();
-        let naming = check_names(&file)?;
-        let scale = take_scale(&mut file)?;
-        let mut notes = vec![];
-        let assumed = activation.unwrap_or_else(|| guess(&file, naming));
-        let said = activation.is_some() || sources.image.activation.is_some();
-        if !said && !original(&file) {
-            let name = match assumed {
-                Activation::QuickGelu => "QuickGELU",
-                Activation::Gelu => "GELU",
-            };
-            notes.push(format!(
-                "{}: no config.json or open_clip_config.json says the activation: {name} assumed (--clip-activation changes it)",
-                path.display()
-            ));
-        }
-        let choose = |choices: super::config::Choices| super::config::Choices {
-            activation: activation.or(choices.activation),
-            ..choices
-        };
-        let image = Tower::take(&mut file, naming, Side::Image, choose(sources.image), assumed)?;
-        let text = Tower::take(&mut file, naming, Side::Text, choose(sources.text), assumed)?;
-        for (tower, choices) in [(&image, sources.image), (&text, sources.text)] {
-            if let (Some(width), Some(config)) = (choices.width, &sources.path)
-                && width != tower.width
-            {
-                return Err(ClipError::Config {
-                    path: config.clone(),
-                    key: "hidden_size or width".into(),
-                    expected: format!("{}, the width of the tensors in {}", tower.width, path.display()),
-                    found: width.to_string(),
-                });
-            }
-        }
-        check_rest(&file)?;
+        let naming = checks::names(&file)?;
+        let original = assumed::original(&file);
+        let head = Head::take(&mut file, naming, sources)?;
+        let assumed = activation.unwrap_or_else(|| assumed::activation(&file, naming));
+        let choose =
+            |choices: &Choices| Choices { activation: activation.or(choices.activation), ..choices.clone() };
+        let image = ImageTower::take(&mut file, naming, &choose(&sources.image), assumed)?;
+        let text = Tower::take(&mut file, naming, Side::Text, &choose(&sources.text), assumed)?;
+        checks::rest(&file)?;
         if image.projection() != text.projection() {
-            let place = naming.place(Side::Text, "projection");
+            let name = ["projection", "projection.weight", "norm_post.weight"]
+                .into_iter()
+                .find(|name| text.tensors.contains_key(*name));
+            let name = name.expect("every tower has a last norm");
+            let found = text.tensor(name).shape.clone();
+            let expected = format!("an image tower's width of {}", image.projection());
             return Err(ClipError::Shape {
                 path,
-                name: place.name,
-                expected: format!("an image tower's width of {}", image.projection()),
-                found: text.tensor("projection").shape.clone(),
+                name: naming.place(Side::Text, name).name,
+                expected,
+                found,
             });
         }
-        let normalisation = sources.normalisation.clone().unwrap_or_else(preprocess::normalisation);
-        Ok(Clip { path, naming, image, text, scale, normalisation, notes, tokens: Tokens::new() })
+        checks::claims(sources, &path, &image, &text)?;
+        let default = if naming.is_siglip() { Preprocessing::siglip() } else { Preprocessing::openai() };
+        let notes = match original {
+            true => vec![],
+            false => {
+                let heads = [image.heads(), text.heads];
+                assumed::notes(&path, sources, activation.is_some(), assumed, heads, naming.is_siglip())
+            }
+        };
+        let vocabulary = Vocabulary::find(sources, naming, text.tensor("token").shape[0])?;
+        if text::ends_early(&text) && vocabulary.pads_in_front() {
+            return Err(ClipError::Config {
+                path: sources.folder.join("tokenizer_config.json"),
+                key: "padding_side".into(),
+                expected: "\"right\" for a model whose texts end at a token".into(),
+                found: "\"left\"".into(),
+            });
+        }
+        let preprocessing = sources.preprocessing.clone().unwrap_or(default);
+        let folder = sources.folder.clone();
+        Ok(Clip { path, naming, image, text, head, preprocessing, notes, vocabulary, folder })
     }
 
     /// `L`: tokens that the text tower reads.
     pub fn context(&self) -> usize {
-        self.text.tensor("position").shape[0]
+        self.text.context()
     }
 
-    /// Features of texts given as token ids, `(N,E)`, of any length. A text ends with its last id.
+    /// Ids of a text, at most the context, without the padding.
+    ///
+    /// # Errors
+    /// No file says what the model's vocabulary is.
+    pub fn tokens(&self, text: &str) -> Result<Vec<usize>, ClipError> {
+        let rows = self.text.tensor("token").shape[0];
+        Ok(self.vocabulary.text(text, self.context(), rows)?.ids)
+    }
+
+    /// Features of texts given as token ids, `(N,E)`, of any length. What a text lacks up to the context is filled with
+    /// the vocabulary's padding, where the model looks at it.
     pub fn text_features(
         &self,
         device: &dyn Device,
         texts: &[&[usize]],
         progress: Progress,
     ) -> Result<Vec<f32>, ClipError> {
-        TextEncoder::new(&self.text).features(device, texts, progress)
+        let context = self.context();
+        let rows = self.text.tensor("token").shape[0];
+        let short = !text::ends_early(&self.text) && texts.iter().any(|text| text.len() < context);
+        let padding = if short { self.vocabulary.padding(&self.folder)? } else { Padding::default() };
+        let mut placed = Vec::with_capacity(texts.len());
+        for &ids in texts {
+            if let Some(&id) = ids.iter().find(|&&id| id >= rows) {
+                return Err(ClipError::Vocabulary { id, rows });
+            }
+            placed.push(text::place(&self.text, ids, padding));
+        }
+        TextEncoder::new(&self.text).features(device, &placed, progress)
     }
 }
 
@@ -124,23 +140,24 @@ impl Encoder for Clip {
         self.path.display().to_string()
     }
 
-    fn scale(&self) -> f32 {
-        self.scale
+    fn head(&self) -> Head {
+        self.head
     }
 
     fn image_size(&self) -> usize {
-        let patch = self.image.tensor("patch.weight").shape[2];
-        (self.image.tensor("position").shape[0] - 1).isqrt() * patch
+        self.image.image_size()
     }
 
     fn normalisation(&self) -> &Normalisation {
-        &self.normalisation
+        &self.preprocessing.normalisation
+    }
+
+    fn preprocess(&self, tape: &mut Tape, pixels: Var) -> Var {
+        self.preprocessing.apply(tape, pixels, self.image_size())
     }
 
     fn encode_image<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>) {
-        let mut weights = Frozen::new(&self.image);
-        let features = image::encode(tape, &mut weights, pixels);
-        (features, weights.used)
+        self.image.encode(tape, pixels)
     }
 
     fn name_features(
@@ -150,23 +167,20 @@ impl Encoder for Clip {
         templates: &Templates,
         progress: Progress,
     ) -> Result<NameFeatures, ClipError> {
-        let context = self.context();
-        if context < 3 {
-            return Err(ClipError::Context { context });
+        let (context, around) = (self.context(), self.vocabulary.around());
+        if context <= around {
+            return Err(ClipError::Context { context, expected: around + 1 });
         }
         let rows = self.text.tensor("token").shape[0];
         let mut texts = Vec::with_capacity(labels.len() * templates.len());
         let mut cut = 0;
         for label in labels {
-            let found = self.tokens.count(label);
-            if found > context - 2 {
-                return Err(ClipError::LongLabel { label: label.clone(), found, limit: context - 2 });
+            let found = self.vocabulary.count(label, rows)?;
+            if found > context - around {
+                return Err(ClipError::LongLabel { label: label.clone(), found, limit: context - around });
             }
             for prompt in templates.prompts(label) {
-                let text = self.tokens.text(&prompt, context);
-                if let Some(&id) = text.ids.iter().find(|&&id| id >= rows) {
-                    return Err(ClipError::Vocabulary { text: prompt, id, rows, expected: VOCABULARY });
-                }
+                let text = self.vocabulary.text(&prompt, context, rows)?;
                 cut += usize::from(text.cut > 0);
                 texts.push(text.ids);
             }
@@ -181,97 +195,4 @@ impl Encoder for Clip {
         }
         Ok(NameFeatures { vectors, notes })
     }
-}
-
-fn weights_in(path: &Path) -> Result<PathBuf, ClipError> {
-    if !path.is_dir() {
-        return Ok(path.into());
-    }
-    let found = FILES.iter().map(|name| path.join(name)).find(|file| file.exists());
-    found.ok_or_else(|| ClipError::NoWeights { path: path.into(), expected: FILES[0].into() })
-}
-
-/// Whether all tensors of a CLIP are there, of any shape.
-fn check_names(file: &TensorFile) -> Result<Naming, ClipError> {
-    let naming = Naming::of(file);
-    let names = naming.unwrap_or(Naming::HuggingFace);
-    let places = |side| {
-        let layers = Tower::count_layers(file, names, side).max(1);
-        Tower::names(side, layers).into_iter().map(move |name| names.place(side, &name).name)
-    };
-    let mut all: Vec<String> = places(Side::Image).chain(places(Side::Text)).collect();
-    all.push("logit_scale".into());
-    // Query, key and value may be parts of one tensor.
-    let mut seen = HashSet::new();
-    all.retain(|name| seen.insert(name.clone()));
-    let has = |name: &String| file.tensors.contains_key(name) || file.non_float.contains_key(name);
-    let missing: Vec<&String> = all.iter().filter(|name| !has(name)).collect();
-    if missing.is_empty() {
-        return Ok(names);
-    }
-    let few = naming.is_some() && missing.len() * 4 < all.len();
-    let examples: Vec<String> = missing.iter().take(3).map(|name| format!("'{name}'")).collect();
-    Err(ClipError::NotClip {
-        path: file.path.clone(),
-        missing: missing.len(),
-        expected: all.len(),
-        examples: examples.join(", "),
-        looks_like: if few { "the rest is there: the file is not complete".into() } else { looks_like(file) },
-    })
-}
-
-fn take_scale(file: &mut TensorFile) -> Result<f32, ClipError> {
-    const NAME: &str = "logit_scale";
-    let path = file.path.clone();
-    let Some(tensor) = file.tensors.remove(NAME) else {
-        let found = file.non_float[NAME].dtype.clone();
-        return Err(crate::tensor_file::TensorFileError::NotFloat { path, name: NAME.into(), found }.into());
-    };
-    let &[logarithm] = tensor.data.as_slice() else {
-        let (name, expected) = (NAME.into(), "one number".into());
-        return Err(ClipError::Shape { path, name, expected, found: tensor.shape });
-    };
-    // A NaN stays one in `min`'s place.
-    if !logarithm.is_finite() {
-        let (name, index, value) = (NAME.into(), 0, logarithm);
-        return Err(crate::tensor_file::TensorFileError::NotFinite { path, name, index, value }.into());
-    }
-    Ok(logarithm.exp())
-}
-
-/// OpenAI's own checkpoints say so by three numbers that nobody else saves.
-fn original(file: &TensorFile) -> bool {
-    ["input_resolution", "context_length", "vocab_size"]
-        .iter()
-        .all(|name| file.tensors.contains_key(*name) || file.non_float.contains_key(*name))
-}
-
-fn guess(file: &TensorFile, naming: Naming) -> Activation {
-    match naming {
-        Naming::HuggingFace => Activation::QuickGelu,
-        Naming::OpenClip(_) if original(file) => Activation::QuickGelu,
-        Naming::OpenClip(_) => Activation::Gelu,
-    }
-}
-
-/// Nothing may be left over: it would belong to a part that is not computed.
-fn check_rest(file: &TensorFile) -> Result<(), ClipError> {
-    const HARMLESS: [&str; 6] =
-        ["position_ids", "attn_mask", "input_resolution", "context_length", "vocab_size", "logit_scale"];
-    let counts = |name: &&String| !HARMLESS.iter().any(|end| name.ends_with(end));
-    let mut rest = file.tensors.keys().filter(counts);
-    let Some(first) = rest.next() else { return Ok(()) };
-    let what = match first {
-        name if name.contains("logit_bias") => {
-            "a bias of the logits is SigLIP's, whose probabilities are no softmax"
-        }
-        name if name.contains(".ls_") => "layer scale is not computed",
-        _ => "the model has a part that is not computed",
-    };
-    Err(ClipError::Unsupported {
-        path: file.path.clone(),
-        first: first.clone(),
-        count: 1 + rest.count(),
-        what,
-    })
 }

@@ -1,7 +1,31 @@
-//! Bicubic resampling as a constant matrix, with Pillow's coefficients: a = −0.5, its support widened when a picture
-//! shrinks, so that no pixel is passed over.
+//! Resampling as a constant matrix, with Pillow's coefficients: the support is widened when a picture shrinks, so
+//! that no pixel is passed over.
 
 use std::ops::Range;
+
+/// The kernel of a resampling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interpolation {
+    Bilinear,
+    Bicubic,
+}
+
+impl Interpolation {
+    /// Pixels on either side that count, at no change of size.
+    fn support(self) -> f64 {
+        match self {
+            Interpolation::Bilinear => 1.0,
+            Interpolation::Bicubic => 2.0,
+        }
+    }
+
+    fn weight(self, x: f64) -> f64 {
+        match self {
+            Interpolation::Bilinear => (1.0 - x.abs()).max(0.0),
+            Interpolation::Bicubic => cubic(x),
+        }
+    }
+}
 
 /// Keys' cubic (1981) with a = −0.5.
 fn cubic(x: f64) -> f64 {
@@ -17,17 +41,17 @@ fn cubic(x: f64) -> f64 {
 }
 
 /// Rows `rows` of the matrix `(to, from)` that resizes an axis, row-major `(rows.len(), from)`. Each row sums to 1.
-pub fn bicubic(from: usize, to: usize, rows: Range<usize>) -> Vec<f64> {
+pub fn matrix(kernel: Interpolation, from: usize, to: usize, rows: Range<usize>) -> Vec<f64> {
     let scale = from as f64 / to as f64;
     let stretch = scale.max(1.0);
-    let support = 2.0 * stretch;
+    let support = kernel.support() * stretch;
     let mut matrix = vec![0.0; rows.len() * from];
     for (row, to) in matrix.chunks_mut(from).zip(rows) {
         let centre = (to as f64 + 0.5) * scale;
         let first = (centre - support + 0.5).max(0.0) as usize;
         let end = ((centre + support + 0.5) as usize).min(from);
         for (at, weight) in row.iter_mut().enumerate().take(end).skip(first) {
-            *weight = cubic((at as f64 + 0.5 - centre) / stretch);
+            *weight = kernel.weight((at as f64 + 0.5 - centre) / stretch);
         }
         let sum: f64 = row.iter().sum();
         row.iter_mut().for_each(|weight| *weight /= sum);

@@ -61,7 +61,7 @@ fn id(token: Token) -> usize {
 /// What the reference does before it splits a text: HTML's entities decoded twice, and of `ftfy.fix_text` the steps
 /// that change text in good order: straight quotes, plain ligatures and widths, composed accents (NFC). Repair of
 /// text that was decoded wrongly is left out.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let plain: String = html_escape::decode_html_entities(text).chars().flat_map(plain).collect();
     html_escape::decode_html_entities(&plain).nfc().collect()
 }

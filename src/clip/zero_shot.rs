@@ -1,4 +1,5 @@
-//! Names for pictures that no training saw: softmax over names of scale × cosine (Radford 2021, §3.1).
+//! Names for pictures that no training saw: softmax over names of scale × cosine (Radford 2021, §3.1), or what else the
+//! model was trained with ([`super::Head`]).
 
 use super::{ClipError, Encoder, ImageEncoder, Templates, encoder::directions};
 use crate::{
@@ -13,7 +14,7 @@ const SMALLEST: usize = 2;
 #[derive(Clone, Debug)]
 pub struct Names {
     pub labels: Vec<String>,
-    /// `(N,K)`: rows sum to 1.
+    /// `(N,K)`: rows sum to 1, but for a SigLIP.
     pub probabilities: Vec<Vec<f64>>,
     /// `(N,K)`
     pub cosine: Vec<Vec<f64>>,
@@ -40,7 +41,7 @@ pub struct Namer<'e> {
 /// What a model says about pictures, a row each.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    /// `(P,N)`: rows sum to 1.
+    /// `(P,N)`: rows sum to 1, but for a SigLIP.
     pub probabilities: Vec<Vec<f64>>,
     /// `(P,N)`
     pub cosine: Vec<Vec<f64>>,
@@ -95,7 +96,7 @@ impl<'e> Namer<'e> {
             for (call, feature) in calls.iter().zip(features.chunks(width)) {
                 let direction = directions(feature, width, || call.clone())?;
                 let cosine: Vec<f64> = self.vectors.chunks(width).map(|name| dot(&direction, name)).collect();
-                found.probabilities.push(probabilities(&cosine, f64::from(self.encoder.scale())));
+                found.probabilities.push(self.encoder.head().probabilities(&cosine));
                 found.cosine.push(cosine);
             }
             progress("pictures", found.cosine.len(), count);
@@ -150,12 +151,4 @@ pub fn check_labels(labels: &[String]) -> Result<Vec<String>, ClipError> {
 
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-}
-
-/// Softmax of scale × cosine over names.
-pub fn probabilities(cosine: &[f64], scale: f64) -> Vec<f64> {
-    let largest = cosine.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let exp: Vec<f64> = cosine.iter().map(|c| (scale * (c - largest)).exp()).collect();
-    let sum: f64 = exp.iter().sum();
-    exp.iter().map(|e| e / sum).collect()
 }

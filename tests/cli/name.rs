@@ -113,6 +113,36 @@ fn pictures_that_cannot_be_named_are_errors_with_their_file() {
     check("--labels dog,cat @/none.png", &["none.png", "cannot be read"]);
 }
 
+/// SigLIP's loss: the sigmoid of scale times cosine plus bias.
+#[test]
+fn a_siglip_judges_each_name_alone() {
+    let scene = scene();
+    let model = format!("{}/tests/fixtures/clip_models/hf_siglip", env!("CARGO_MANIFEST_DIR"));
+    let picture = scene.path().join("0.png").display().to_string();
+    let words =
+        format!("name --clip {model} --device cpu --templates plain --labels dog,fox --json {picture}");
+    let report: Value = serde_json::from_str(&succeed(&words)).unwrap();
+    let (p, c) = (rows(&report["probabilities"]), rows(&report["cosine"]));
+    for (p, c) in p[0].iter().zip(&c[0]) {
+        let expected = 1.0 / (1.0 + (-(2.5f64.exp() * c - 1.5)).exp());
+        assert!((p - expected).abs() < 1e-4, "{p} and {expected}");
+    }
+}
+
+#[test]
+fn what_a_bare_file_does_not_say_is_said_to_be_assumed() {
+    let scene = scene();
+    fs::create_dir(scene.path().join("bare")).unwrap();
+    fs::copy(scene.path().join("clip/model.safetensors"), scene.path().join("bare/any.safetensors")).unwrap();
+    let path = scene.path().display();
+    let output =
+        run(&format!("name --clip {path}/bare/any.safetensors --device cpu --labels dog,cat {path}/0.png"));
+    assert!(output.status.success(), "{}", stderr(&output));
+    for words in ["QuickGELU assumed", "1 for pictures and 1 for texts", "how pictures are prepared"] {
+        assert!(stderr(&output).contains(words), "no '{words}' in: {}", stderr(&output));
+    }
+}
+
 #[test]
 fn models_that_are_not_there_are_errors_that_say_what_to_do() {
     let scene = scene();

@@ -81,7 +81,12 @@ pub fn clip_fixture() -> PathBuf {
 /// Makes a folder with a small random CLIP that has the whole vocabulary.
 pub fn small_clip(model: &Path) {
     fs::create_dir(model).unwrap();
-    fs::copy(clip_fixture().join("config.json"), model.join("config.json")).unwrap();
+    let config = fs::read_to_string(clip_fixture().join("config.json")).unwrap();
+    let config = config.replace("\"vocab_size\": 50", "\"vocab_size\": 49408");
+    let config = config.replace("\"eos_token_id\": 49", "\"eos_token_id\": 49407");
+    fs::write(model.join("config.json"), config).unwrap();
+    let pictures = "{\"image_processor_type\": \"CLIPImageProcessor\", \"size\": 16, \"crop_size\": 16}";
+    fs::write(model.join("preprocessor_config.json"), pictures).unwrap();
     let mut tensors = TensorFile::read(&clip_fixture().join("model.safetensors")).unwrap().tensors;
     let value = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
     let table = Tensor { shape: vec![49_408, 16], data: (0..49_408 * 16).map(value).collect() };

@@ -10,7 +10,9 @@ mod devices;
 
 mod bank;
 mod encoders;
+mod files;
 mod resize;
 mod tokens;
+mod wrong_configs;
 mod wrong_files;
 mod zero_shot;

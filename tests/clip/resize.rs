@@ -1,7 +1,10 @@
 //! Preprocessing against Pillow and torchvision.
 
 use gia_gpu::{
-    clip::{preprocess, resize::bicubic},
+    clip::{
+        preprocess,
+        resize::{Interpolation, matrix},
+    },
     tape::Tape,
 };
 
@@ -35,9 +38,10 @@ fn resize_and_centre_crop_are_pillows_to_one_step() {
 #[test]
 fn a_flat_picture_stays_flat_however_it_is_resized() {
     for (from, to) in [(2, 224), (7, 5), (1000, 3), (224, 224)] {
-        let matrix = bicubic(from, to, 0..to);
-        for row in matrix.chunks(from) {
-            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        for kernel in [Interpolation::Bicubic, Interpolation::Bilinear] {
+            for row in matrix(kernel, from, to, 0..to).chunks(from) {
+                assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            }
         }
     }
 }
@@ -48,7 +52,7 @@ fn preprocessing_is_differentiable_from_any_size() {
     let mut tape = Tape::new();
     let shape = [2, 3, 9, 41];
     let x = tape.input(&shape);
-    let y = preprocess::preprocess(&mut tape, x, 6, &preprocess::normalisation());
+    let y = preprocess::preprocess(&mut tape, x, 6, &preprocess::openai());
     let square = tape.mul(y, y);
     let sum = tape.sum(square, &[0, 1, 2, 3]);
     let gradient = tape.grad(sum, &[x])[0];

@@ -56,7 +56,7 @@ fn another_models_file_is_told_what_it_looks_like() {
         ("layer1.0.conv1.weight", vec![64, 64, 3, 3], "a ResNet"),
         ("bert.encoder.layer.0.output.dense.weight", vec![8, 8], "a BERT"),
         ("model.layers.0.mlp.up_proj.weight", vec![8, 8], "a language model"),
-        ("visual.attnpool.k_proj.weight", vec![8, 8], "a ResNet as image encoder"),
+        ("visual.attnpool.k_proj.weight", vec![8, 8], "one tower of a CLIP"),
         ("something.else", vec![1], "names such as 'something.else'"),
     ] {
         let (_folder, path) = written(&BTreeMap::from([(name.to_string(), zeros(&shape))]));
@@ -123,8 +123,8 @@ fn numbers_that_are_none_are_named() {
 
 #[test]
 fn a_part_that_is_not_computed_is_no_detail() {
-    check(OPEN, &["'visual.transformer.resblocks.0.ls_1.gamma'", "layer scale"], |t| {
-        t.insert("visual.transformer.resblocks.0.ls_1.gamma".into(), zeros(&[24]));
+    check(OPEN, &["'visual.transformer.resblocks.0.attn.ln_q.weight'", "a part that is not computed"], |t| {
+        t.insert("visual.transformer.resblocks.0.attn.ln_q.weight".into(), zeros(&[8]));
     });
     check(HF, &["'logit_bias'", "SigLIP"], |t| {
         t.insert("logit_bias".into(), zeros(&[]));
@@ -173,7 +173,7 @@ fn a_config_that_contradicts_the_tensors_is_refused() {
     fs::copy(source.join("model.safetensors"), temporary.path().join("model.safetensors")).unwrap();
     let config = fs::read_to_string(source.join("config.json")).unwrap();
     for (from, to, words) in [
-        ("\"quick_gelu\"", "\"gelu_new\"", vec!["hidden_act", "gelu_new", "\"quick_gelu\" or \"gelu\""]),
+        ("\"quick_gelu\"", "\"relu\"", vec!["hidden_act", "relu", "\"quick_gelu\" or \"gelu\""]),
         ("\"hidden_size\": 24", "\"hidden_size\": 48", vec!["hidden_size", "48", "24, the width"]),
         ("\"num_attention_heads\": 3", "\"num_attention_heads\": 5", vec!["5 heads", "width of 24"]),
         ("\"num_attention_heads\": 3", "\"num_attention_heads\": -3", vec!["num_attention_heads", "-3"]),

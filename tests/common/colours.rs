@@ -1,7 +1,7 @@
 //! A naming model whose every number is known.
 
 use gia_gpu::{
-    clip::{ClipError, Encoder, NameFeatures, Templates},
+    clip::{ClipError, Encoder, Head, NameFeatures, Templates},
     data::Normalisation,
     device::Device,
     tape::{Tape, Var},
@@ -23,8 +23,8 @@ impl Encoder for Colours {
         "colours".into()
     }
 
-    fn scale(&self) -> f32 {
-        10.0
+    fn head(&self) -> Head {
+        Head { scale: 10.0, bias: None }
     }
 
     fn image_size(&self) -> usize {

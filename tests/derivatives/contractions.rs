@@ -3,7 +3,7 @@
 use gia_gpu::{
     nn::{
         attention::{Heads, attention, causal_mask, join_heads, split_heads},
-        gelu::{gelu, quick_gelu},
+        gelu::{gelu, gelu_tanh, quick_gelu},
         layer_norm::layer_norm,
         loss,
     },
@@ -115,6 +115,7 @@ fn composites() {
 fn parts_of_a_transformer() {
     check("gelu", &[&[3, 4]], |t, x| gelu(t, x[0]));
     check("quick_gelu", &[&[3, 4]], |t, x| quick_gelu(t, x[0]));
+    check("gelu_tanh", &[&[3, 4]], |t, x| gelu_tanh(t, x[0]));
     check("layer norm", &[&[2, 3, 5], &[5], &[5]], |t, x| layer_norm(t, x[0], x[1], x[2], 1e-5));
     let sizes = Heads { batch: 2, tokens: 3, heads: 2 };
     let token = &[1, 6, 4][..];

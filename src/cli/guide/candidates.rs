@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use crate::{
     attack::guidance::Hypothesis,
     cli::misuse,
-    clip::zero_shot::probabilities,
+    clip::Head,
     data::place_of_name,
     hypotheses::{Kept, Names, most_similar},
     random,
@@ -84,13 +84,13 @@ impl Candidates<'_> {
         &self,
         true_labels: Option<&[usize]>,
         Reconstructed { number, labels, cosine }: Reconstructed,
-        scale: f64,
+        head: Head,
         one_to_one: bool,
         beam: usize,
     ) -> anyhow::Result<Trials> {
         let candidates = self.of(number, true_labels.unwrap_or_default())?;
         let of_candidates = |row: &Vec<f64>| candidates.iter().map(|&name| row[name]).collect::<Vec<f64>>();
-        let rows = cosine.iter().map(|row| probabilities(&of_candidates(row), scale));
+        let rows = cosine.iter().map(|row| head.probabilities(&of_candidates(row)));
         let seen = Seen { indices: labels.to_vec(), rows: rows.collect() };
         let similarity = Similarity::of([(&seen, 1.0)].into_iter());
         self.check_count(number, candidates.len(), similarity.indices.len(), one_to_one)?;

@@ -38,7 +38,7 @@ use crate::{
         threat::ThreatModel,
     },
     clip::{
-        Encoder,
+        Encoder, Head,
         zero_shot::{Namer, check_labels},
     },
     data::Picture,
@@ -184,8 +184,8 @@ impl Guide {
             Some(labels) => Vec::into_iter(labels).map(Some).collect(),
             None => vec![None; before.len()],
         };
-        let scale = f64::from(model.scale());
-        let trials = self.hypotheses(&candidates, (&mut namer, scale), &labels, &before, &seen)?;
+        let head = model.head();
+        let trials = self.hypotheses(&candidates, (&mut namer, head), &labels, &before, &seen)?;
 
         let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(|t| t.meanings()).collect();
         let width = namer.vectors.len() / candidates.names.len();
@@ -219,7 +219,7 @@ impl Guide {
     fn hypotheses(
         &self,
         candidates: &Candidates,
-        (namer, scale): (&mut Namer, f64),
+        (namer, head): (&mut Namer, Head),
         labels: &[Option<&[usize]>],
         found: &[Reconstruction],
         pictures: &[Vec<Picture>],
@@ -231,7 +231,7 @@ impl Guide {
                 |picture: &Picture| (format!("a reconstruction of batch {number}"), Ok(picture.clone()));
             let rows = namer.rows(pictures[number].iter().map(call), &mut |_, _, _| ())?;
             let seen = Reconstructed { number, labels: &found.labels, cosine: &rows.cosine };
-            trials.push(candidates.hypotheses(*labels, seen, scale, self.one_to_one, self.beam)?);
+            trials.push(candidates.hypotheses(*labels, seen, head, self.one_to_one, self.beam)?);
             bar.count(number + 1, pictures.len());
         }
         bar.finish();

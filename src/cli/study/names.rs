@@ -15,10 +15,10 @@ use super::super::{
 };
 use crate::{
     clip::{
-        ClipError, Encoder, Templates,
+        ClipError, Encoder, Head, Templates,
         calibration::expected_calibration_error,
         conditions::{CONDITIONS, Condition},
-        zero_shot::{name_pictures, probabilities},
+        zero_shot::name_pictures,
     },
     data::{Dataset, Picture, add_name, spoken},
     device::{Device, DeviceInfo},
@@ -158,7 +158,7 @@ impl NameStudy {
             };
             let found = name_pictures(device, encoder, names, templates, pictures, &mut progress)?;
             let labels = (0..count).map(|i| set.dataset.labels()[i * all / count]);
-            rows.push(row(set, condition, f64::from(encoder.scale()), &found.cosine, labels));
+            rows.push(row(set, condition, encoder.head(), &found.cosine, labels));
             done += count;
         }
         bar.finish();
@@ -169,14 +169,14 @@ impl NameStudy {
 fn row(
     set: &Set,
     condition: &Condition,
-    scale: f64,
+    head: Head,
     cosine: &[Vec<f64>],
     labels: impl Iterator<Item = usize>,
 ) -> Row {
     let (mut answers, mut right_of_all) = (vec![], 0);
     for (row, label) in cosine.iter().zip(labels) {
         let own: Vec<f64> = set.own.iter().map(|&name| row[name]).collect();
-        let said = probabilities(&own, scale);
+        let said = head.probabilities(&own);
         let surest = said.iter().copied().fold(0.0, f64::max);
         answers.push((surest, said[label] == surest));
         right_of_all += usize::from(row.iter().all(|&c| c <= own[label]));

@@ -1,0 +1,201 @@
+//! What the shapes of a model's tensors do not say: heads, activation, pooling, masks, the preparation of pictures and
+//! texts. From the JSON files beside the weights: Hugging Face's `config.json` ([`hugging_face`]) with
+//! `preprocessor_config.json` ([`processor`]), or OpenCLIP's `open_clip_config.json` ([`open_clip`]). A key with
+//! another value than what is computed is refused by its name.
+
+mod hugging_face;
+mod json;
+mod open_clip;
+mod processor;
+
+use std::path::{Path, PathBuf};
+
+pub use json::{Json, Part};
+pub use processor::SideClaim;
+
+use super::{ClipError, Naming, preprocess::Preprocessing, vocabulary::Clean};
+
+/// Of the hidden layer of each block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Activation {
+    /// x·σ(1.702x), of OpenAI's weights
+    QuickGelu,
+    /// x·Φ(x), of most weights that OpenCLIP trained
+    Gelu,
+    /// x·Φ(x), approximated with tanh, of SigLIP
+    GeluTanh,
+}
+
+impl Activation {
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::QuickGelu => "QuickGELU",
+            Activation::Gelu => "GELU",
+            Activation::GeluTanh => "GELU by tanh",
+        }
+    }
+}
+
+/// How many parts an attention has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heads {
+    Count(usize),
+    /// The tower's width divided by this, rounded down.
+    OfWidth(usize),
+}
+
+/// Which token's state a tower's feature is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// Of a picture: the class token's.
+    First,
+    Last,
+    /// The mean of all but the first.
+    Average,
+    /// The first token of the largest id.
+    Argmax,
+    /// The first token of this id; the first of all where there is none.
+    Eos(usize),
+}
+
+/// A size that a file states and that the tensors have too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    Width,
+    Layers,
+    /// Of a block's hidden layer.
+    Hidden,
+    Patch,
+    /// Side of the pictures.
+    Image,
+    /// Of the text.
+    Context,
+    Vocabulary,
+    /// Of the space that pictures and words share.
+    Shared,
+    /// Of the attentional pooling.
+    Queries,
+}
+
+/// A part of a tower that a file says is there, or is not, and that the tensors show too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    NormPre,
+    LayerScale,
+    Pooler,
+    Projection,
+    ProjectionBias,
+    /// A class token behind the text.
+    Class,
+}
+
+impl Piece {
+    pub fn name(self) -> &'static str {
+        match self {
+            Piece::NormPre => "a norm in front of the blocks",
+            Piece::LayerScale => "layer scale",
+            Piece::Pooler => "attentional pooling",
+            Piece::Projection => "a projection",
+            Piece::ProjectionBias => "a bias of the projection",
+            Piece::Class => "a class token",
+        }
+    }
+}
+
+/// Something to compare with the tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claim {
+    Size(Size, usize),
+    Piece(Piece, bool),
+}
+
+/// Choices for one tower; `None` where no file says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Choices {
+    pub heads: Option<Heads>,
+    pub activation: Option<Activation>,
+    pub epsilon: Option<f64>,
+    pub pool: Option<Pool>,
+    /// Whether tokens see those before them alone.
+    pub causal: Option<bool>,
+    /// What a class token behind a text does not look at.
+    pub pad_id: usize,
+    /// Whether the last norm comes after the pooling.
+    pub norm_after_pool: bool,
+    /// Of the attentional pooling.
+    pub pooler_heads: Option<usize>,
+    /// Side of the pictures.
+    pub image_size: Option<usize>,
+    /// Blocks of the four stages of a ResNet.
+    pub stages: Option<[usize; 4]>,
+    /// Keys, and what they claim.
+    pub claims: Vec<(String, Claim)>,
+}
+
+/// How OpenCLIP prepares a text for a `tokenizer.json`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextFiles {
+    /// `text_cfg.hf_tokenizer_name`: a `tokenizer.json` is asked for.
+    pub named: Option<String>,
+    pub clean: Option<Clean>,
+    /// Separators are replaced by zeros.
+    pub strip_separator: bool,
+}
+
+/// Who wrote the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    HuggingFace,
+    OpenClip,
+}
+
+/// What the JSON files beside the weights say.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    pub image: Choices,
+    pub text: Choices,
+    pub preprocessing: Option<Preprocessing>,
+    /// The side of the model's pictures, where `preprocessing` says it.
+    pub side: Option<SideClaim>,
+    pub text_files: TextFiles,
+    /// Whether the logits have a bias, where a file says.
+    pub bias: Option<(String, bool)>,
+    pub writer: Option<Writer>,
+    /// The file that `image` and `text` come from.
+    pub path: Option<PathBuf>,
+    /// Where all files lie.
+    pub folder: PathBuf,
+}
+
+impl Sources {
+    /// Reads what there is in the folder for tensors of these names. Each library's tensors go with its own files; the
+    /// other's describe the same model where those are missing.
+    ///
+    /// # Errors
+    /// JSON that is broken, is another model's, or says something that cannot be computed.
+    pub fn read(folder: &Path, naming: Naming) -> Result<Sources, ClipError> {
+        let mut found = Sources { folder: folder.into(), ..Sources::default() };
+        let [config, open_config] = ["config.json", "open_clip_config.json"].map(|name| folder.join(name));
+        let own_first = match naming {
+            Naming::HuggingFace { .. } => [(Writer::HuggingFace, config), (Writer::OpenClip, open_config)],
+            Naming::OpenClip { .. } => [(Writer::OpenClip, open_config), (Writer::HuggingFace, config)],
+        };
+        for (writer, path) in own_first {
+            if let Some(file) = Json::read(path)? {
+                match writer {
+                    Writer::HuggingFace => hugging_face::read(&file, naming, &mut found)?,
+                    Writer::OpenClip => open_clip::read(&file, naming, &mut found)?,
+                }
+                found.path = Some(file.path);
+                found.writer = Some(writer);
+                break;
+            }
+        }
+        if found.writer != Some(Writer::OpenClip) {
+            let prepared = processor::read(folder, naming)?;
+            found.side = prepared.as_ref().map(|prepared| prepared.side.clone());
+            found.preprocessing = prepared.map(|prepared| prepared.preprocessing);
+        }
+        Ok(found)
+    }
+}
