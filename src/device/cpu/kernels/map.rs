@@ -110,7 +110,8 @@ impl<R: Real> Map<R> {
         for row in 0..rows {
             let start = first + row * step;
             let mut given: [&[R]; MAX_TURNED] = [&[]; MAX_TURNED];
-            for (given, rows) in given.iter_mut().zip(scratch.chunks(TURNED_ROWS * BLOCK)) {
+            let tiles = scratch.chunks(TURNED_ROWS * BLOCK).take(turned.leaves.len());
+            for (given, rows) in given.iter_mut().zip(tiles) {
                 *given = &rows[row * BLOCK..];
             }
             // SAFETY: tiles are apart.
