@@ -2,8 +2,14 @@
 
 use gia_gpu::{
     device::cpu::{Cpu, Isa, Number},
-    plan::kernel::{Instr, Kernel, Leaf, MapKernel, Program, Source, View},
-    tape::op::{Binary, Unary},
+    plan::{
+        Plan,
+        kernel::{Instr, Kernel, Leaf, MapKernel, Program, Source, View},
+    },
+    tape::{
+        Tape,
+        op::{Binary, Unary},
+    },
 };
 
 use crate::{
@@ -261,4 +267,28 @@ fn check_nan<R: Number>(isa: Isa) {
     let chosen = [5.0, nan, 6.0, f64::INFINITY];
     let other = [nan, 7.0, f64::INFINITY, 8.0];
     assert_eq!(evaluate(Instr::Select(0, 1, 2), &[&mask, &chosen, &other]), [5.0, 7.0, 6.0, 8.0]);
+}
+
+/// Tiles of the map lie in memory that other steps of the plan need more of.
+#[test]
+fn a_transposed_map_beside_a_large_product_reads_its_own_tiles() {
+    let mut tape = Tape::new();
+    let x = tape.input(&[1, 90, 300]);
+    let turned = tape.permute(x, &[0, 2, 1]);
+    let square = tape.mul(turned, turned);
+    let product = tape.matmul(square, x);
+    let values: Vec<f64> = (0..90 * 300).map(|i| f64::from(i % 17) - 8.0).collect();
+    at_every_level(|isa| {
+        let plan = Plan::new(&tape, &[square, product], &[]);
+        let mut executable = Cpu::<f64>::new().with_isa(isa).compile_typed(&plan).expect("the plan is sound");
+        executable.write_typed(x, &values).expect("the input is the plan's");
+        executable.run(1).expect("the plan runs");
+        let square = executable.read_typed(square).expect("the output is kept");
+        for (i, square) in square.iter().enumerate() {
+            assert_eq!(*square, values[i % 90 * 300 + i / 90].powi(2), "element {i}");
+        }
+        let product = executable.read_typed(product).expect("the output is kept");
+        let expected: f64 = (0..90).map(|k| square[k] * values[k * 300]).sum();
+        assert_eq!(product[0], expected);
+    });
 }

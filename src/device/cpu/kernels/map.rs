@@ -68,7 +68,8 @@ impl<R: Real> Map<R> {
     fn run_turned(&self, turned: &Turned, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let dims = &self.program.space().dims;
         let (last, isa) = (dims.len() - 1, workers.isa());
-        let mut counts: Vec<usize> = dims.clone();
+        let mut counts = [1; MAX_RANK];
+        counts[..=last].copy_from_slice(dims);
         counts[turned.axis] = dims[turned.axis].div_ceil(TURNED_ROWS);
         counts[last] = dims[last].div_ceil(BLOCK);
         let (tasks, out) = (counts.iter().product(), Output::new(out));

@@ -94,11 +94,15 @@ impl Isa {
         }
     }
 
-    /// This one, or a narrower one whose vectors have at most so many numbers, and which gives the same bits.
+    /// This one, or AVX2, which gives the same bits, where AVX-512's vectors have more numbers than that.
     pub(crate) fn fitting<R>(self, numbers: usize) -> Isa {
-        let fits = |isa: &Isa| isa.bits() <= 8 * size_of::<R>() * numbers;
-        let mut narrower = Isa::available().into_iter().filter(|isa| isa.fuses() == self.fuses());
-        if fits(&self) { self } else { narrower.find(fits).expect("two widths give the same bits") }
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(simd) if self.bits() > 8 * size_of::<R>() * numbers => {
+                Isa(Token::Avx2(Level::Avx512(simd).as_avx2().expect("part of AVX-512")))
+            }
+            _ => self,
+        }
     }
 
     /// Whether a product is added without being rounded first.
