@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Images from which on each is a task of its own, and padded by it: then they are still in its cache.
-const IMAGES: usize = 32;
+const IMAGES: usize = 8;
 /// A weight that is zero.
 const NONE: u32 = u32::MAX;
 
