@@ -25,6 +25,41 @@ pub fn random_spec(random: &mut Random) -> ConvSpec {
     }
 }
 
+/// Kernels of several sizes and both strides, planes that are no multiple of four, images enough to be tasks of their own or not.
+fn any_spec(random: &mut Random) -> ConvSpec {
+    let stride = random.one_of(&[1, 2]);
+    let kernel = [0; 2].map(|_| random.one_of(&[2, 3, 4, 5]));
+    let padding = kernel.map(|k| random.below(k));
+    let outputs = [random.one_of(&[1, 2, 5]), random.one_of(&[8, 16, 24])];
+    // Pixels beyond the last window, too.
+    let size = [0, 1].map(|d| {
+        let least = (outputs[d] - 1) * stride + kernel[d] + random.below(stride);
+        least.saturating_sub(2 * padding[d]).max(1)
+    });
+    ConvSpec {
+        batch: random.one_of(&[1, 2, 9]),
+        channels: random.one_of(&[1, 3, 8]),
+        outputs: random.one_of(&[1, 4, 6, 13]),
+        size,
+        kernel,
+        stride: [stride; 2],
+        padding,
+        dilation: [1; 2],
+        groups: 1,
+    }
+}
+
+#[test]
+fn runs_of_results_match_the_definition_for_kernels_of_any_size_and_both_strides() {
+    let mut random = Random::new(63);
+    for _ in 0..80 {
+        let spec = any_spec(&mut random);
+        let shared = [random.below(2) == 0, random.below(2) == 0];
+        let kernel = ConvKernel { spec, trials: random.one_of(&[1, 1, 2, 3]), shared };
+        check_way(Way::Direct, &kernel, &mut random);
+    }
+}
+
 #[test]
 fn runs_of_pixels_match_the_definition_on_random_shapes() {
     let mut random = Random::new(61);
