@@ -5,12 +5,19 @@
 //! of g with s² times as many outputs, one for each place in an s×s cell of the image. Every element adds
 //! its products in an order given by the convolution's sizes alone.
 
-use crate::device::cpu::convolution::by_outputs_tiles::{LANES, NARROW, TILE, Taps, convolve};
-use crate::device::cpu::convolution::pad::{self, padded};
-use crate::device::cpu::loops::{gemm, transpose::transpose};
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::{Isa, Real};
-use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
+use crate::{
+    device::cpu::{
+        convolution::{
+            by_outputs_tiles::{LANES, NARROW, TILE, Taps, convolve},
+            pad::{self, padded},
+        },
+        loops::{gemm, transpose::transpose},
+        memory::workers::Workers,
+        vectors::{Isa, Real},
+    },
+    plan::kernel::ConvKernel,
+    tape::spec::ConvSpec,
+};
 
 /// Most vectors of outputs that a tile keeps.
 const VECTORS: usize = 3;

@@ -3,14 +3,20 @@
 //! Vectors run along the output channels of g, turned so that they lie side by side; all taps of one channel of x stay
 //! in registers while the positions go by.
 
-use crate::device::cpu::convolution::by_outputs::fits;
-use crate::device::cpu::convolution::by_outputs_tiles::{LANES, Taps, correlate};
-use crate::device::cpu::convolution::pad;
-use crate::device::cpu::loops::{gemm, lanes::add_multiple, transpose::transpose};
-use crate::device::cpu::memory::output::Output;
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::{Isa, Real};
-use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
+use crate::{
+    device::cpu::{
+        convolution::{
+            by_outputs::fits,
+            by_outputs_tiles::{LANES, Taps, correlate},
+            pad,
+        },
+        loops::{gemm, lanes::add_multiple, transpose::transpose},
+        memory::{output::Output, workers::Workers},
+        vectors::{Isa, Real},
+    },
+    plan::kernel::ConvKernel,
+    tape::spec::ConvSpec,
+};
 
 /// Positions that are added up before the sum goes to memory: short sums lose fewer digits.
 const POSITIONS: usize = 1024;

@@ -1,7 +1,6 @@
 //! The adjoint of taking patches.
 
-use crate::device::cpu::vectors::Real;
-use crate::tape::spec::ConvSpec;
+use crate::{device::cpu::vectors::Real, tape::spec::ConvSpec};
 
 /// Adds patches into `image (channels,H,W)`, of a convolution without padding: row `(c,ky,kx)` of `columns` (rows
 /// `ld` apart) holds, for every output position, what goes to the input element that the kernel's element

@@ -15,9 +15,10 @@ mod plain;
 mod winograd;
 
 use self::{by_outputs_tiles::LANES, direct_form::has_rows, plain::is_plain};
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::plan::kernel::ConvKernel;
+use crate::{
+    device::cpu::{memory::workers::Workers, vectors::Real},
+    plan::kernel::ConvKernel,
+};
 
 /// Taps from which on runs of results pay.
 const TAPS: usize = 4;

@@ -1,11 +1,14 @@
 //! Images with their zeros around them, so that no convolution has to look for edges.
 
-use crate::device::cpu::loops::lanes::add_multiple;
-use crate::device::cpu::memory::workers::Workers;
+use crate::{
+    device::cpu::{
+        loops::lanes::add_multiple,
+        memory::workers::Workers,
+        vectors::{Isa, Real, shuffle, vectorized},
+    },
+    tape::spec::ConvSpec,
+};
 use fearless_simd::Simd;
-
-use crate::device::cpu::vectors::{Isa, Real, shuffle, vectorized};
-use crate::tape::spec::ConvSpec;
 
 /// The same convolution on images that bring their padding along.
 pub fn padded(spec: &ConvSpec) -> ConvSpec {

@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
-use crate::device::cpu::loops::gemm::{Operand, copy_rows};
-use crate::device::cpu::vectors::Real;
-use crate::tape::spec::ConvSpec;
+use crate::{
+    device::cpu::{
+        loops::gemm::{Operand, copy_rows},
+        vectors::Real,
+    },
+    tape::spec::ConvSpec,
+};
 
 /// `(C/g·kh·kw, images·OH·OW)`: row `(c,ky,kx)` holds, for every image and output position, the input element
 /// that the kernel's element `(c,ky,kx)` multiplies.

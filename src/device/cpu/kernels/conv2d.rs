@@ -3,15 +3,20 @@
 //! One product for each trial and group: weights `(O/g, C/g·kh·kw)` times patches. Where all trials share the weights, their
 //! images are one batch.
 
-use crate::device::cpu::convolution::pad::{self, padded};
-use crate::device::cpu::convolution::patches::Patches;
-use crate::device::cpu::convolution::{Chosen, Derivative, Way};
-use crate::device::cpu::kernels::conv_sum::Adding;
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::loops::gemm::{self, Layout, Problem, Strided};
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::plan::kernel::ConvKernel;
+use crate::{
+    device::cpu::{
+        convolution::{
+            Chosen, Derivative, Way,
+            pad::{self, padded},
+            patches::Patches,
+        },
+        kernels::{Needs, Prepared, conv_sum::Adding},
+        loops::gemm::{self, Layout, Problem, Strided},
+        memory::workers::Workers,
+        vectors::Real,
+    },
+    plan::kernel::ConvKernel,
+};
 
 pub struct Conv2d {
     sizes: Sizes,

@@ -3,17 +3,19 @@
 //! A few channels at a time, transposed weights times g give the gradient of every patch, which is added into the
 //! image while it is still in the cache.
 
-use crate::device::cpu::convolution::col2im;
-use crate::device::cpu::convolution::pad::{self, padded};
-use crate::device::cpu::convolution::{Chosen, Derivative, Way};
-use crate::device::cpu::kernels::conv_sum::Adding;
-use crate::device::cpu::kernels::conv2d::Sizes;
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::loops::gemm::{self, Layout, Problem, Strided, Transposed};
-use crate::device::cpu::memory::output::Output;
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::plan::kernel::ConvKernel;
+use crate::{
+    device::cpu::{
+        convolution::{
+            Chosen, Derivative, Way, col2im,
+            pad::{self, padded},
+        },
+        kernels::{Needs, Prepared, conv_sum::Adding, conv2d::Sizes},
+        loops::gemm::{self, Layout, Problem, Strided, Transposed},
+        memory::{output::Output, workers::Workers},
+        vectors::Real,
+    },
+    plan::kernel::ConvKernel,
+};
 
 /// Columns that a task aims at, so that packing the weights pays.
 const COLS: usize = 128;

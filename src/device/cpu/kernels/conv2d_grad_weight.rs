@@ -5,15 +5,20 @@
 //! unless few output channels would leave vectors empty, or so few positions are summed that writing
 //! C the wrong way round costs more than packing.
 
-use crate::device::cpu::convolution::pad::{self, padded};
-use crate::device::cpu::convolution::patches::Patches;
 use crate::device::cpu::convolution::{ChosenGradWeight as Chosen, Way};
-use crate::device::cpu::kernels::conv2d::Sizes;
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::loops::gemm::{self, Layout, Problem, Strided, Transposed};
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::plan::kernel::ConvKernel;
+use crate::{
+    device::cpu::{
+        convolution::{
+            pad::{self, padded},
+            patches::Patches,
+        },
+        kernels::{Needs, Prepared, conv2d::Sizes},
+        loops::gemm::{self, Layout, Problem, Strided, Transposed},
+        memory::workers::Workers,
+        vectors::Real,
+    },
+    plan::kernel::ConvKernel,
+};
 
 pub struct Conv2dGradWeight {
     sizes: Sizes,

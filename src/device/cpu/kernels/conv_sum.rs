@@ -1,8 +1,10 @@
 //! Two convolutions of one spec, added: the second adds its products to the result of the first.
 
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
+use crate::device::cpu::{
+    kernels::{Needs, Prepared},
+    memory::workers::Workers,
+    vectors::Real,
+};
 
 /// A kernel of two operands that can add to what its output holds.
 pub trait Adding<R>: Prepared<R> {

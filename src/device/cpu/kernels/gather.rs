@@ -1,9 +1,13 @@
 //! Rows of a table: `table (N,D), index (M) → (M,D)`. An index outside `[0, N)` reads zeros.
 
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::plan::kernel::GatherKernel;
+use crate::{
+    device::cpu::{
+        kernels::{Needs, Prepared},
+        memory::workers::Workers,
+        vectors::Real,
+    },
+    plan::kernel::GatherKernel,
+};
 
 pub struct Gather(pub GatherKernel);
 

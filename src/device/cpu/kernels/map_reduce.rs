@@ -5,15 +5,20 @@
 //! Long reductions are cut into parts of fixed length, which threads share; the order of additions
 //! depends on the shapes alone.
 
-use crate::device::cpu::kernels::validate;
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::loops::program::{Compiled, Inputs};
-use crate::device::cpu::loops::space::Space;
-use crate::device::cpu::loops::{folds, lanes};
-use crate::device::cpu::memory::workers::BLOCK;
-use crate::device::cpu::memory::workers::{Workers, Workspace};
-use crate::device::cpu::vectors::{Isa, Real};
-use crate::{plan::kernel::MapReduceKernel, tape::op::Reduce};
+use crate::{
+    device::cpu::{
+        kernels::{Needs, Prepared, validate},
+        loops::{
+            folds, lanes,
+            program::{Compiled, Inputs},
+            space::Space,
+        },
+        memory::workers::{BLOCK, Workers, Workspace},
+        vectors::{Isa, Real},
+    },
+    plan::kernel::MapReduceKernel,
+    tape::op::Reduce,
+};
 
 /// Points of one part of a long row.
 const ROW_PART: usize = 32 * BLOCK;

@@ -1,11 +1,17 @@
 //! `c[t,i,j] = Σ_k a[t,i,k]·b[t,k,j]`
 
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::loops::gemm::{self, Layout, Problem, Strided};
-use crate::device::cpu::loops::gemv::Gemv;
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::plan::kernel::{MatmulKernel, MatrixView};
+use crate::{
+    device::cpu::{
+        kernels::{Needs, Prepared},
+        loops::{
+            gemm::{self, Layout, Problem, Strided},
+            gemv::Gemv,
+        },
+        memory::workers::Workers,
+        vectors::Real,
+    },
+    plan::kernel::{MatmulKernel, MatrixView},
+};
 
 pub struct Matmul {
     kernel: MatmulKernel,

@@ -1,10 +1,13 @@
 //! The adjoint of `gather`: `values (M,D), index (M) → (N,D)`, added in the order of the index.
 
-use crate::device::cpu::kernels::gather::row;
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::plan::kernel::GatherKernel;
+use crate::{
+    device::cpu::{
+        kernels::{Needs, Prepared, gather::row},
+        memory::workers::Workers,
+        vectors::Real,
+    },
+    plan::kernel::GatherKernel,
+};
 
 pub struct ScatterAdd(pub GatherKernel);
 

@@ -2,9 +2,14 @@
 
 use std::ops::Range;
 
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::{Isa, Real};
-use crate::{plan::kernel::WindowKernel, tape::spec::WindowSpec};
+use crate::{
+    device::cpu::{
+        memory::workers::Workers,
+        vectors::{Isa, Real},
+    },
+    plan::kernel::WindowKernel,
+    tape::spec::WindowSpec,
+};
 
 /// One window of a plane `(H,W)`.
 pub struct Window<'a> {

@@ -2,12 +2,16 @@
 //!
 //! The first of equal elements; a NaN counts as the largest, as in PyTorch.
 
-use crate::device::cpu::kernels::window;
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::loops::window_tiles;
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::{plan::kernel::WindowKernel, tape::spec::WindowSpec};
+use crate::{
+    device::cpu::{
+        kernels::{Needs, Prepared, window},
+        loops::window_tiles,
+        memory::workers::Workers,
+        vectors::Real,
+    },
+    plan::kernel::WindowKernel,
+    tape::spec::WindowSpec,
+};
 
 pub struct WindowArgmax(pub WindowKernel);
 

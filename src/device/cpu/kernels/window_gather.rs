@@ -1,11 +1,14 @@
 //! The indexed element of each window: `x (…,H,W), index (…,OH,OW) → (…,OH,OW)`
 
-use crate::device::cpu::kernels::window;
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::loops::window_tiles;
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::plan::kernel::WindowKernel;
+use crate::{
+    device::cpu::{
+        kernels::{Needs, Prepared, window},
+        loops::window_tiles,
+        memory::workers::Workers,
+        vectors::Real,
+    },
+    plan::kernel::WindowKernel,
+};
 
 pub struct WindowGather(pub WindowKernel);
 

@@ -1,11 +1,14 @@
 //! The adjoint of `window_sum`: `g (…,OH,OW) → (…,H,W)`
 
-use crate::device::cpu::kernels::window;
-use crate::device::cpu::kernels::{Needs, Prepared};
-use crate::device::cpu::loops::window_tiles;
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::Real;
-use crate::plan::kernel::WindowKernel;
+use crate::{
+    device::cpu::{
+        kernels::{Needs, Prepared, window},
+        loops::window_tiles,
+        memory::workers::Workers,
+        vectors::Real,
+    },
+    plan::kernel::WindowKernel,
+};
 
 pub struct WindowSpread(pub WindowKernel);
 

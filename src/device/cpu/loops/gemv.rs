@@ -5,11 +5,14 @@
 
 use std::ops::Range;
 
-use crate::device::cpu::loops::{folds::dot, gemm, lanes::add_multiple};
-use crate::device::cpu::memory::output::Output;
-use crate::device::cpu::memory::workers::Workers;
-use crate::device::cpu::vectors::{Isa, Real};
-use crate::plan::kernel::{MatmulKernel, MatrixView};
+use crate::{
+    device::cpu::{
+        loops::{folds::dot, gemm, lanes::add_multiple},
+        memory::{output::Output, workers::Workers},
+        vectors::{Isa, Real},
+    },
+    plan::kernel::{MatmulKernel, MatrixView},
+};
 
 /// Rows or columns up to which a product is thin if both operands lie side by side along K.
 const DOTS: usize = 16;

@@ -5,10 +5,11 @@
 //! computed once.
 
 use super::{lanes, space::Space};
-use crate::device::cpu::memory::prefetch::prefetch;
-use crate::device::cpu::memory::workers::BLOCK;
-use crate::device::cpu::vectors::{Isa, Real};
 use crate::{
+    device::cpu::{
+        memory::{prefetch::prefetch, workers::BLOCK},
+        vectors::{Isa, Real},
+    },
     plan::kernel::{Instr, Program, Source},
     tape::op::{Binary, Unary},
 };

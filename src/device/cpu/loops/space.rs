@@ -1,8 +1,10 @@
 //! Index spaces and the leaves that are read over them.
 
 use super::transpose::transpose;
-use crate::device::cpu::vectors::{Isa, Real};
-use crate::plan::kernel::{Leaf, Source, View};
+use crate::{
+    device::cpu::vectors::{Isa, Real},
+    plan::kernel::{Leaf, Source, View},
+};
 
 /// Axes that an index space may have after merging.
 pub const MAX_RANK: usize = 16;

@@ -1,8 +1,7 @@
 //! Whether a plan fits into memory, where that can be known.
 
-use crate::device::cpu::vectors::Real;
 use crate::{
-    device::{DeviceError, host},
+    device::{DeviceError, cpu::vectors::Real, host},
     plan::Plan,
 };
 

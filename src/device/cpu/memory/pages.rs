@@ -10,8 +10,7 @@ use std::{
 
 use memmap2::MmapMut;
 
-use crate::device::DeviceError;
-use crate::device::cpu::vectors::Real;
+use crate::device::{DeviceError, cpu::vectors::Real};
 
 /// Bytes that no two pieces share: a cache line, and a vector of every width.
 const LINE: usize = 64;

@@ -5,11 +5,16 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use crate::device::cpu::memory::crew::Crew;
-use crate::device::cpu::memory::pages::{Piece, pieces};
-
-use crate::device::DeviceError;
-use crate::device::cpu::vectors::{Isa, Real};
+use crate::device::{
+    DeviceError,
+    cpu::{
+        memory::{
+            crew::Crew,
+            pages::{Piece, pieces},
+        },
+        vectors::{Isa, Real},
+    },
+};
 
 /// Estimated nanoseconds of a step below which waking another thread costs more than it saves.
 const PARALLEL_WORK: usize = 8_000;
