@@ -10,6 +10,8 @@ use crate::{
         convolution::{
             by_outputs_tiles::{LANES, NARROW, TILE, Taps, convolve},
             pad::{self, padded},
+            plain::is_small_stride,
+            weights::Weights,
         },
         loops::{gemm, transpose::transpose},
         memory::workers::Workers,
@@ -25,22 +27,16 @@ const VECTORS: usize = 3;
 const MULTIPLICATIONS: usize = 4 << 20;
 /// Longest sum of an output.
 const PATCH: usize = 640;
-/// A weight that is zero.
-const NONE: u32 = u32::MAX;
 
 /// A convolution, or its gradient by x.
 #[derive(Clone, Debug)]
 pub struct Convolution {
     kernel: ConvKernel,
     form: Form,
-    /// Vectors of a tile.
-    vectors: usize,
-    /// Positions of a tile.
+    /// Outputs of a tile, a multiple of 16, and its positions.
+    lanes: usize,
     tile: usize,
-    /// An output's weights lie side by side, in the order of its taps.
-    in_order: bool,
-    /// Where each weight of `(blocks, C, kh, kw, vectors·16)` is stored, or [`NONE`].
-    weights: Vec<u32>,
+    weights: Weights,
     /// Where each tap lies in a padded image, from the position on, ascending.
     offsets: Vec<usize>,
 }
@@ -67,7 +63,7 @@ impl Convolution {
     /// `None` for sizes that it is not made for.
     pub fn new(kernel: &ConvKernel) -> Option<Convolution> {
         let spec = &kernel.spec;
-        let [oh, ow] = fits(spec).then(|| spec.output_size())?;
+        let [oh, ow] = is_small_stride(spec).then(|| spec.output_size())?;
         let [height, width] = padded(spec).size;
         let ConvSpec { channels, outputs, size, kernel: [kh, kw], padding, stride, .. } = *spec;
         let taps = Taps { channels, plane: height * width, width, kernel: spec.kernel, stride: stride[0] };
@@ -80,15 +76,13 @@ impl Convolution {
             steps: [ow, 1],
             result: outputs * oh * ow,
         };
-        let convolution =
-            Convolution::of(kernel, form, |o, [c, ky, kx]| Some(((o * channels + c) * kh + ky) * kw + kx))?;
-        Some(Convolution { in_order: true, ..convolution })
+        Convolution::of(kernel, form, true, |o, [c, ky, kx]| Some(((o * channels + c) * kh + ky) * kw + kx))
     }
 
     /// The gradient by x.
     pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
         let spec = &kernel.spec;
-        let [oh, ow] = fits(spec).then(|| spec.output_size())?;
+        let [oh, ow] = is_small_stride(spec).then(|| spec.output_size())?;
         let ConvSpec { channels, outputs, size: [height, width], kernel: sizes, padding, .. } = *spec;
         let stride = spec.stride[0];
         if spec.size.iter().any(|n| !n.is_multiple_of(stride)) {
@@ -127,7 +121,7 @@ impl Convolution {
             steps: [stride * width, stride],
             result: channels * height * width,
         };
-        Convolution::of(kernel, form, |output, [o, ty, tx]| {
+        Convolution::of(kernel, form, false, |output, [o, ty, tx]| {
             let [c, y, x] = cell(output);
             let tap = |d: usize, place: usize, t: usize| {
                 let shift = (shifts[d][0] + t as isize) * stride as isize;
@@ -139,10 +133,12 @@ impl Convolution {
     }
 
     /// `None` where this way does not pay. Never by the number of trials: a trial's result must not depend on the others.
-    /// `stored`: where the weight of an output and a tap `[channel, ky, kx]` is stored, if it has one.
+    /// `in_order`: an output's weights are stored side by side, in the order of its taps. `stored`: where the weight of an output and
+    /// a tap `[channel, ky, kx]` is stored, if it has one.
     fn of(
         kernel: &ConvKernel,
         form: Form,
+        in_order: bool,
         stored: impl Fn(usize, [usize; 3]) -> Option<usize>,
     ) -> Option<Convolution> {
         let (outputs, patch, [kh, kw]) = (form.places.len(), form.patch(), form.taps.kernel);
@@ -151,39 +147,29 @@ impl Convolution {
             && patch > 0
             && patch <= PATCH
             && outputs * 2 >= needed * LANES
-            && form.multiplications() <= MULTIPLICATIONS
-            && kernel.spec.weight_len() < NONE as usize;
+            && form.multiplications() <= MULTIPLICATIONS;
         if !pays {
             return None;
         }
-        let vectors = if needed == VECTORS { VECTORS } else { needed.min(2) };
+        let lanes = LANES * if needed == VECTORS { VECTORS } else { needed.min(2) };
         let tile = if form.positions[1] >= TILE { TILE } else { NARROW };
-        let lanes = vectors * LANES;
-        let weights = (0..needed.div_ceil(vectors) * patch * lanes).map(|index| {
-            let (block, tap, lane) = (index / lanes / patch, index / lanes % patch, index % lanes);
-            let output = block * lanes + lane;
-            let tap = [tap / (kh * kw), tap / kw % kh, tap % kw];
-            let place = if output < outputs { stored(output, tap) } else { None };
-            place.map_or(NONE, |place| place as u32)
-        });
+        let place = |tap: usize| [tap / (kh * kw), tap / kw % kh, tap % kw];
+        let weights = Weights::new(kernel, [outputs, patch, lanes], in_order, |output, tap| {
+            stored(output, place(tap))
+        })?;
         let Taps { plane, width, .. } = form.taps;
-        let offsets = (0..patch).map(|tap| tap / (kh * kw) * plane + tap / kw % kh * width + tap % kw);
-        let (weights, offsets) = (weights.collect(), offsets.collect());
-        Some(Convolution { kernel: *kernel, form, vectors, tile, in_order: false, weights, offsets })
+        let offset = |[c, ky, kx]: [usize; 3]| c * plane + ky * width + kx;
+        let offsets = (0..patch).map(|tap| offset(place(tap))).collect();
+        Some(Convolution { kernel: *kernel, form, lanes, tile, weights, offsets })
     }
 
     fn padded_len(&self) -> usize {
         self.form.taps.channels * self.form.taps.plane
     }
 
-    /// Sets of weights.
-    fn sets(&self) -> usize {
-        if self.kernel.shared[1] { 1 } else { self.kernel.trials }
-    }
-
     /// Elements of shared memory: all weights in order.
     pub fn shared_len(&self) -> usize {
-        self.sets() * self.weights.len()
+        self.weights.len()
     }
 
     /// Elements of scratch for each thread: a padded image.
@@ -196,7 +182,7 @@ impl Convolution {
         let ConvKernel { spec, trials, shared } = self.kernel;
         let (isa, mut memory) = (workers.isa(), workers.take_shared());
         let weights = &mut memory[..self.shared_len()];
-        self.arrange(w, weights, workers);
+        self.weights.arrange(w, weights, workers);
         let weights = &*weights;
         let work = gemm::work(trials * spec.batch * self.form.multiplications());
         let image_len = self.form.image.iter().product::<usize>();
@@ -204,30 +190,9 @@ impl Convolution {
             let image = &mut workspace.scratch[..self.padded_len()];
             let stored = if shared[0] { index % spec.batch } else { index };
             self.pad(isa, &x[stored * image_len..][..image_len], image);
-            let set = if shared[1] { 0 } else { index / spec.batch };
-            self.convolve(isa, image, &weights[set * self.weights.len()..][..self.weights.len()], out, add);
+            self.convolve(isa, image, self.weights.of(index, weights), out, add);
         });
         workers.give_shared(memory);
-    }
-
-    /// Brings all weights in order, by all threads.
-    fn arrange<R: Real>(&self, from: &[R], to: &mut [R], workers: &mut Workers<R>) {
-        let (isa, len, stored) = (workers.isa(), self.weights.len(), self.kernel.spec.weight_len());
-        let (patch, lanes) = (self.form.patch(), self.vectors * LANES);
-        let work = self.sets() * len;
-        workers.for_each(to, patch * lanes, work, |_, index, to| {
-            let (set, block) = (index / (len / (patch * lanes)), index % (len / (patch * lanes)));
-            let from = &from[set * stored..][..stored];
-            if self.in_order {
-                let outputs = block * lanes..self.form.places.len().min((block + 1) * lanes);
-                let from = &from[outputs.start * patch..];
-                to.chunks_exact_mut(lanes).for_each(|lanes| lanes[outputs.len()..].fill(R::zero()));
-                return transpose(isa, from, patch, [outputs.len(), patch], to, lanes);
-            }
-            for (to, &place) in to.iter_mut().zip(&self.weights[block * patch * lanes..]) {
-                *to = from.get(place as usize).copied().unwrap_or(R::zero());
-            }
-        });
     }
 
     fn pad<R: Real>(&self, isa: Isa, from: &[R], to: &mut [R]) {
@@ -239,12 +204,12 @@ impl Convolution {
     /// All outputs of one padded image.
     fn convolve<R: Real>(&self, isa: Isa, image: &[R], weights: &[R], out: &mut [R], add: bool) {
         let Form { positions: [rows, columns], taps, steps, .. } = self.form;
-        let lanes = self.vectors * LANES;
-        let block = lanes * self.form.patch();
+        let lanes = self.lanes;
         let (tile, form) = (self.tile, [self.tile, lanes, taps.stride]);
         let mut memory = [[R::zero(); TILE * VECTORS * LANES]; 2];
         let [sums, turned] = memory.each_mut().map(|memory| &mut memory[..tile * lanes]);
-        for (weights, places) in weights.chunks(block).zip(self.form.places.chunks(lanes)) {
+        for (weights, places) in weights.chunks(self.weights.block_len()).zip(self.form.places.chunks(lanes))
+        {
             for y in 0..rows {
                 for next in (0..columns).step_by(tile) {
                     // The last tile of a row computes some positions again, and leaves them as they are.
@@ -296,14 +261,4 @@ impl Form {
         let [rows, columns] = self.positions;
         rows * columns * self.patch() * self.places.len().next_multiple_of(LANES)
     }
-}
-
-/// Whether vectors of outputs can compute it at all.
-pub fn fits(spec: &ConvSpec) -> bool {
-    let [stride, other] = spec.stride;
-    spec.groups == 1
-        && spec.dilation == [1; 2]
-        && stride == other
-        && (1..=2).contains(&stride)
-        && spec.output_len() * spec.channels > 0
 }

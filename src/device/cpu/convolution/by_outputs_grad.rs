@@ -6,9 +6,9 @@
 use crate::{
     device::cpu::{
         convolution::{
-            by_outputs::fits,
             by_outputs_tiles::{LANES, Taps, correlate},
             pad,
+            plain::is_small_stride,
         },
         loops::{gemm, lanes::add_multiple, transpose::transpose},
         memory::{output::Output, workers::Workers},
@@ -45,7 +45,7 @@ impl GradWeight {
     /// `None` for sizes that it is not made for.
     pub fn new(kernel: &ConvKernel) -> Option<GradWeight> {
         let ConvKernel { spec, trials, shared } = *kernel;
-        let [oh, ow] = fits(&spec).then(|| spec.output_size())?;
+        let [oh, ow] = is_small_stride(&spec).then(|| spec.output_size())?;
         let size = [0, 1].map(|d| spec.size[d] + 2 * spec.padding[d]);
         let vectors = spec.outputs.div_ceil(LANES);
         let multiplications = oh * ow * spec.patch_len() * vectors * LANES;

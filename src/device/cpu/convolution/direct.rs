@@ -10,10 +10,11 @@ use super::{
     direct_split::{join, split},
     direct_tiles::{PLANES, Runs, convolve},
     pad,
+    weights::Weights,
 };
 use crate::{
     device::cpu::{
-        loops::{gemm, transpose::transpose},
+        loops::gemm,
         memory::{output::Output, workers::Workers},
         vectors::{Isa, Real},
     },
@@ -23,8 +24,6 @@ use crate::{
 
 /// Images from which on each is a task of its own, and padded by it: then they are still in its cache.
 const IMAGES: usize = 8;
-/// A weight that is zero.
-const NONE: u32 = u32::MAX;
 
 /// A convolution `x (T,B,C,H,W) * w (T,O,C,kh,kw)`, or its gradient by x.
 #[derive(Clone, Debug)]
@@ -34,10 +33,8 @@ pub struct Convolution {
     lanes: usize,
     /// Where the taps of each place lie.
     offsets: Vec<Vec<usize>>,
-    /// Where each weight of `(outputs/4, places, channels, taps, 4)` is stored, or [`NONE`].
-    weights: Vec<u32>,
-    /// The weights of four outputs lie in order, one output after the other.
-    in_order: bool,
+    /// Those of four planes at a time, `(places, channels, taps, 4)`.
+    weights: Weights,
 }
 
 impl Convolution {
@@ -63,27 +60,22 @@ impl Convolution {
         stored: impl Fn(usize, usize, [usize; 2]) -> usize,
     ) -> Option<Convolution> {
         let lanes = lanes(form.positions[1])?;
-        let mut weights = Vec::new();
-        for tile in (0..form.outputs).step_by(PLANES) {
-            for taps in &form.places {
-                for (channel, tap) in (0..form.image[0]).flat_map(|c| taps.iter().map(move |tap| (c, tap))) {
-                    weights.extend((tile..tile + PLANES).map(|output| {
-                        if output < form.outputs { stored(output, channel, tap.kernel) as u32 } else { NONE }
-                    }));
-                }
-            }
-        }
+        let channels = 0..form.image[0];
+        let patch: Vec<_> = form
+            .places
+            .iter()
+            .flat_map(|taps| channels.clone().flat_map(move |c| taps.iter().map(move |tap| (c, tap.kernel))))
+            .collect();
+        let weights = Weights::new(kernel, [form.outputs, patch.len(), PLANES], in_order, |output, tap| {
+            Some(stored(output, patch[tap].0, patch[tap].1))
+        })?;
         let offsets = form.places.iter().map(|taps| taps.iter().map(|tap| tap.offset).collect()).collect();
-        Some(Convolution { kernel: *kernel, form, lanes, offsets, weights, in_order })
+        Some(Convolution { kernel: *kernel, form, lanes, offsets, weights })
     }
 
     fn images(&self) -> usize {
         let ConvKernel { spec, trials, shared } = &self.kernel;
         if shared[0] { spec.batch } else { trials * spec.batch }
-    }
-
-    fn sets(&self) -> usize {
-        if self.kernel.shared[1] { 1 } else { self.kernel.trials }
     }
 
     fn by_images(&self) -> bool {
@@ -107,7 +99,7 @@ impl Convolution {
 
     /// Elements of shared memory: padded images, then weights in the order in which they are used.
     pub fn shared_len(&self) -> usize {
-        self.shared_images_len() + self.sets() * self.weights.len()
+        self.shared_images_len() + self.weights.len()
     }
 
     /// Writes to `out`, or adds to it.
@@ -117,11 +109,10 @@ impl Convolution {
         let isa = workers.isa();
         let mut memory = workers.take_shared();
         let (images, weights) = memory.split_at_mut(self.shared_images_len());
-        let weights = &mut weights[..self.sets() * self.weights.len()];
-        self.arrange(w, weights, workers);
+        let weights = &mut weights[..self.weights.len()];
+        self.weights.arrange(w, weights, workers);
         let (weights, stored_len) = (&*weights, form.image.iter().product::<usize>());
-        let (padded_len, tile_weights) =
-            (form.padded_len(), self.weights.len() / form.outputs.div_ceil(PLANES));
+        let (padded_len, tile_weights) = (form.padded_len(), self.weights.block_len());
         if !images.is_empty() {
             let work = images.len() / 4;
             workers.for_each(images, padded_len, work, |_, index, to| {
@@ -137,10 +128,6 @@ impl Convolution {
                 images => &images[index * padded_len..][..padded_len],
             }
         };
-        let set = |index: usize| {
-            let set = if shared[1] { 0 } else { index / spec.batch };
-            &weights[set * self.weights.len()..][..self.weights.len()]
-        };
         let tile_len = PLANES * form.result_plane();
         if self.by_images() {
             workers.for_each(out, form.result_len(), work, |workspace, index, out| {
@@ -152,7 +139,9 @@ impl Convolution {
                         image
                     }
                 };
-                for (out, w) in out.chunks_mut(tile_len).zip(set(index).chunks(tile_weights)) {
+                for (out, w) in
+                    out.chunks_mut(tile_len).zip(self.weights.of(index, weights).chunks(tile_weights))
+                {
                     self.tile(isa, image, w, out, add, places);
                 }
             });
@@ -166,29 +155,11 @@ impl Convolution {
                 let end = (start + tile_len).min((index + 1) * form.result_len());
                 // SAFETY: every task has a tile of its own.
                 let out = unsafe { out.slice(start..end) };
-                let w = &set(index)[tile * tile_weights..][..tile_weights];
+                let w = &self.weights.of(index, weights)[tile * tile_weights..][..tile_weights];
                 self.tile(isa, stored(index), w, out, add, &mut workspace.scratch[..self.places_len()]);
             });
         }
         workers.give_shared(memory);
-    }
-
-    /// Brings all weights in order, by all threads.
-    fn arrange<R: Real>(&self, from: &[R], to: &mut [R], workers: &mut Workers<R>) {
-        let (isa, stored) = (workers.isa(), self.kernel.spec.weight_len());
-        let tiles = self.form.outputs.div_ceil(PLANES);
-        let len = self.weights.len() / tiles;
-        let work = to.len();
-        workers.for_each(to, len, work, |_, index, to| {
-            let (from, tile) = (&from[index / tiles * stored..][..stored], index % tiles);
-            if self.in_order && (tile + 1) * PLANES <= self.form.outputs {
-                let patch = len / PLANES;
-                return transpose(isa, &from[tile * len..], patch, [PLANES, patch], to, PLANES);
-            }
-            for (to, &place) in to.iter_mut().zip(&self.weights[tile * len..]) {
-                *to = from.get(place as usize).copied().unwrap_or(R::zero());
-            }
-        });
     }
 
     fn pad<R: Real>(&self, isa: Isa, from: &[R], to: &mut [R]) {

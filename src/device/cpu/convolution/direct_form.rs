@@ -1,5 +1,6 @@
 //! What [`super::direct`] adds up: which elements of a padded image go into which results.
 
+use super::plain::is_small_stride;
 use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
 
 /// Neighbouring results that fit a vector and lie side by side in a row; none where rows are too short.
@@ -40,7 +41,7 @@ pub struct Tap {
 impl Form {
     /// The convolution's. `None` where it has none.
     pub fn new(spec: &ConvSpec) -> Option<Form> {
-        let [oh, ow] = fits(spec).then(|| spec.output_size())?;
+        let [oh, ow] = is_small_stride(spec).then(|| spec.output_size())?;
         let ConvSpec { channels, size, kernel, padding, .. } = *spec;
         let split = spec.stride[0];
         let reach = [0, 1].map(|d| split * ([oh, ow][d] - 1) + kernel[d]);
@@ -67,7 +68,7 @@ impl Form {
 
     /// The gradient's by x.
     pub fn grad_input(spec: &ConvSpec) -> Option<Form> {
-        let outputs = fits(spec).then(|| spec.output_size())?;
+        let outputs = is_small_stride(spec).then(|| spec.output_size())?;
         let ConvSpec { size, kernel, padding, .. } = *spec;
         let cell = spec.stride[0];
         if size.iter().any(|n| !n.is_multiple_of(cell)) {
@@ -134,17 +135,6 @@ impl Form {
     pub fn result_plane(&self) -> usize {
         self.cell * self.cell * self.positions[0] * self.positions[1]
     }
-}
-
-/// Whether runs of results can compute it at all.
-fn fits(spec: &ConvSpec) -> bool {
-    let [stride, other] = spec.stride;
-    spec.groups == 1
-        && spec.dilation == [1; 2]
-        && stride == other
-        && (1..=2).contains(&stride)
-        && spec.output_len() * spec.channels > 0
-        && spec.weight_len() < u32::MAX as usize
 }
 
 /// Whether the convolution's form, or its gradient's, has rows of whole vectors.

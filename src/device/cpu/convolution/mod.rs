@@ -12,6 +12,7 @@ mod direct_tiles;
 pub mod pad;
 pub mod patches;
 mod plain;
+mod weights;
 mod winograd;
 
 use self::{by_outputs_tiles::LANES, direct_form::has_rows, plain::is_plain};

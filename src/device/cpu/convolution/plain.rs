@@ -11,3 +11,13 @@ pub fn is_plain(spec: &ConvSpec) -> bool {
 pub fn turned(spec: &ConvSpec) -> Option<ConvSpec> {
     is_plain(spec).then(|| spec.turned())?
 }
+
+/// A convolution of stride 1 or 2, undilated, of one group, that computes something.
+pub fn is_small_stride(spec: &ConvSpec) -> bool {
+    let [stride, other] = spec.stride;
+    spec.groups == 1
+        && spec.dilation == [1; 2]
+        && stride == other
+        && (1..=2).contains(&stride)
+        && spec.output_len() * spec.channels > 0
+}
