@@ -4,7 +4,8 @@ use super::{Needs, Prepared, validate};
 use crate::{
     device::cpu::{
         loops::{
-            program::{Compiled, Inputs},
+            evaluate::Inputs,
+            program::Compiled,
             space::{MAX_RANK, Space},
         },
         memory::{

@@ -8,11 +8,7 @@
 use crate::{
     device::cpu::{
         kernels::{Needs, Prepared, validate},
-        loops::{
-            folds, lanes,
-            program::{Compiled, Inputs},
-            space::Space,
-        },
+        loops::{evaluate::Inputs, folds, lanes, program::Compiled, space::Space},
         memory::workers::{BLOCK, Workers, Workspace},
         vectors::{Isa, Real},
     },

@@ -5,7 +5,7 @@
 use crate::{
     device::cpu::{
         kernels::{Needs, Prepared, window},
-        loops::window_tiles,
+        loops::window_tiles::{self, Tiles},
         memory::workers::Workers,
         vectors::Real,
     },
@@ -28,10 +28,10 @@ impl<R: Real> Prepared<R> for WindowArgmax {
         let work = 2 * out.len() * spec.kernel[0] * spec.kernel[1];
         window::for_planes(out, output, work, workers, |planes, out| {
             let x = &reads[0][planes.start * input..planes.end * input];
-            if let Some(side) = window_tiles::side(spec) {
-                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
-                for (x, out) in x.chunks(together * input).zip(out.chunks_mut(together * output)) {
-                    window_tiles::argmax(isa, side, &spec, x, out);
+            if let Some(tiles) = Tiles::of(spec, planes.len()) {
+                for (x, out) in x.chunks(tiles.together * input).zip(out.chunks_mut(tiles.together * output))
+                {
+                    window_tiles::argmax(isa, &tiles, x, out);
                 }
                 return;
             }

@@ -3,7 +3,7 @@
 use crate::{
     device::cpu::{
         kernels::{Needs, Prepared, window},
-        loops::window_tiles,
+        loops::window_tiles::{self, Tiles},
         memory::workers::Workers,
         vectors::Real,
     },
@@ -26,12 +26,10 @@ impl<R: Real> Prepared<R> for WindowGather {
         window::for_planes(out, output, work, workers, |planes, out| {
             let x = &reads[0][planes.start * input..planes.end * input];
             let index = &reads[1][planes.start * output..planes.end * output];
-            if let Some(side) = window_tiles::side(spec) {
-                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
-                let [input, output] = [input, output].map(|len| len * together);
+            if let Some(tiles) = Tiles::of(spec, planes.len()) {
+                let [input, output] = [input, output].map(|len| len * tiles.together);
                 let planes = x.chunks(input).zip(index.chunks(output)).zip(out.chunks_mut(output));
-                return planes
-                    .for_each(|((x, index), out)| window_tiles::gather(isa, side, &spec, x, index, out));
+                return planes.for_each(|((x, index), out)| window_tiles::gather(isa, &tiles, x, index, out));
             }
             for ((x, index), out) in x.chunks(input).zip(index.chunks(output)).zip(out.chunks_mut(output)) {
                 window::for_each_window(spec, |i, window| {

@@ -3,7 +3,7 @@
 use crate::{
     device::cpu::{
         kernels::{Needs, Prepared, window},
-        loops::window_tiles,
+        loops::window_tiles::{self, Tiles},
         memory::workers::Workers,
         vectors::Real,
     },
@@ -29,12 +29,11 @@ impl<R: Real> Prepared<R> for WindowScatter {
         window::for_planes(out, input, work, workers, |planes, out| {
             let g = &reads[0][planes.start * output..planes.end * output];
             let index = &reads[1][planes.start * output..planes.end * output];
-            if let Some(side) = window_tiles::side(spec) {
-                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
-                let [input, output] = [input, output].map(|len| len * together);
+            if let Some(tiles) = Tiles::of(spec, planes.len()) {
+                let [input, output] = [input, output].map(|len| len * tiles.together);
                 let planes = g.chunks(output).zip(index.chunks(output)).zip(out.chunks_mut(input));
                 return planes
-                    .for_each(|((g, index), out)| window_tiles::scatter(isa, side, &spec, g, index, out));
+                    .for_each(|((g, index), out)| window_tiles::scatter(isa, &tiles, g, index, out));
             }
             out.fill(R::zero());
             for ((g, index), out) in g.chunks(output).zip(index.chunks(output)).zip(out.chunks_mut(input)) {

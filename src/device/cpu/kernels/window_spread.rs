@@ -3,7 +3,7 @@
 use crate::{
     device::cpu::{
         kernels::{Needs, Prepared, window},
-        loops::window_tiles,
+        loops::window_tiles::{self, Tiles},
         memory::workers::Workers,
         vectors::Real,
     },
@@ -28,10 +28,9 @@ impl<R: Real> Prepared<R> for WindowSpread {
         }
         window::for_planes(out, input, work, workers, |planes, out| {
             let g = &reads[0][planes.start * output..planes.end * output];
-            if let Some(side) = window_tiles::side(spec) {
-                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
-                let planes = g.chunks(together * output).zip(out.chunks_mut(together * input));
-                return planes.for_each(|(g, out)| window_tiles::spread(isa, side, &spec, g, out));
+            if let Some(tiles) = Tiles::of(spec, planes.len()) {
+                let planes = g.chunks(tiles.together * output).zip(out.chunks_mut(tiles.together * input));
+                return planes.for_each(|(g, out)| window_tiles::spread(isa, &tiles, g, out));
             }
             out.fill(R::zero());
             for (g, out) in g.chunks(output).zip(out.chunks_mut(input)) {

@@ -3,7 +3,7 @@
 use crate::{
     device::cpu::{
         kernels::{Needs, Prepared, window},
-        loops::window_tiles,
+        loops::window_tiles::{self, Tiles},
         memory::workers::Workers,
         vectors::Real,
     },
@@ -25,10 +25,9 @@ impl<R: Real> Prepared<R> for WindowSum {
         let work = 2 * out.len() * spec.kernel[0] * spec.kernel[1];
         window::for_planes(out, output, work, workers, |planes, out| {
             let x = &reads[0][planes.start * input..planes.end * input];
-            if let Some(side) = window_tiles::side(spec) {
-                let (together, spec) = window_tiles::stacked(spec, side, planes.len());
-                let planes = x.chunks(together * input).zip(out.chunks_mut(together * output));
-                return planes.for_each(|(x, out)| window_tiles::sum(isa, side, &spec, x, out));
+            if let Some(tiles) = Tiles::of(spec, planes.len()) {
+                let planes = x.chunks(tiles.together * input).zip(out.chunks_mut(tiles.together * output));
+                return planes.for_each(|(x, out)| window_tiles::sum(isa, &tiles, x, out));
             }
             for (x, out) in x.chunks(input).zip(out.chunks_mut(output)) {
                 window::for_each_window(spec, |i, window| {

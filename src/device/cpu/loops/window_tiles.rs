@@ -4,121 +4,58 @@
 // Indices, not iterators: arrays of vectors that are moved through iterators leave the registers.
 #![allow(clippy::needless_range_loop)]
 
-use std::ops::Range;
-
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat};
 
+use super::window_rows::{clear_rest, columns, each, put_columns, put_some, some};
 use crate::{
-    device::cpu::vectors::{Real, V, first, len, made_of, put, splat, vectorized},
+    device::cpu::vectors::{Real, splat, vectorized},
     tape::spec::WindowSpec,
 };
 
-/// The side of the windows, where they lie so and this file knows it.
-pub fn side(spec: &WindowSpec) -> Option<usize> {
-    let side = spec.kernel[0];
-    let tiles = spec.kernel == [side; 2] && spec.stride == [side; 2] && spec.padding == [0; 2];
-    (tiles && (2..=3).contains(&side)).then_some(side)
+/// Windows side by side, of planes that lie one below the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Tiles {
+    /// 2 or 3.
+    side: usize,
+    /// Planes that are taken as one, since no row is left over below their windows.
+    pub together: usize,
+    /// Height and width of so many planes.
+    size: [usize; 2],
 }
 
-/// How many of `planes` planes can be taken as one, since no row is left over below their windows, and the windows of those.
-pub fn stacked(spec: &WindowSpec, side: usize, planes: usize) -> (usize, WindowSpec) {
-    let [height, width] = spec.size;
-    let together = if height.is_multiple_of(side) { planes } else { 1 };
-    (together, WindowSpec { size: [height * together, width], ..*spec })
+impl Tiles {
+    /// `None` where windows do not lie so, or this file does not know their side.
+    pub fn of(spec: &WindowSpec, planes: usize) -> Option<Tiles> {
+        let side = spec.kernel[0];
+        let tiles = spec.kernel == [side; 2] && spec.stride == [side; 2] && spec.padding == [0; 2];
+        let [height, width] = spec.size;
+        let together = if tiles && height.is_multiple_of(side) { planes } else { 1 };
+        let size = [height * together, width];
+        (tiles && (2..=3).contains(&side)).then_some(Tiles { side, together, size })
+    }
+}
+
+/// Calls a function that is compiled for the windows' side.
+macro_rules! of_side {
+    ($tiles:ident, $function:ident($($argument:expr),*)) => {
+        match $tiles.side {
+            2 => $function::<S, R, 2>($($argument),*),
+            _ => $function::<S, R, 3>($($argument),*),
+        }
+    };
 }
 
 vectorized! {
-    /// `window_argmax` of planes that lie one below the other as one, windows of `side`.
-    pub fn argmax(side: usize, spec: &WindowSpec, x: &[R], out: &mut [R]) = argmax_loop;
-    /// `window_gather` of such planes.
-    pub fn gather(side: usize, spec: &WindowSpec, x: &[R], index: &[R], out: &mut [R]) = gather_loop;
-    /// `window_scatter` of such planes.
-    pub fn scatter(side: usize, spec: &WindowSpec, g: &[R], index: &[R], out: &mut [R]) = scatter_loop;
-    /// `window_sum` of such planes.
-    pub fn sum(side: usize, spec: &WindowSpec, x: &[R], out: &mut [R]) = sum_loop;
-    /// `window_spread` of such planes.
-    pub fn spread(side: usize, spec: &WindowSpec, g: &[R], out: &mut [R]) = spread_loop;
-}
-
-/// Elements `i` of every window: `to[kx][i] = row[K·i + kx]`, zeros after the last.
-#[inline(always)]
-fn columns<S: Simd, R: Real, const K: usize>(simd: S, row: &[R]) -> [V<S, R>; K] {
-    let width = len::<S, R>();
-    if K == 2 && row.len() >= 2 * width {
-        let (even, odd) = first::<S, R>(simd, row).deinterleave(first::<S, R>(simd, &row[width..]));
-        let mut columns = [even; K];
-        columns[1] = odd;
-        return columns;
-    }
-    let mut columns = [splat::<S, R>(simd, R::zero()); K];
-    for kx in 0..K {
-        columns[kx] = made_of::<S, R>(simd, |i| row.get(K * i + kx).copied().unwrap_or(R::zero()));
-    }
-    columns
-}
-
-/// The inverse of [`columns`], as far as the row reaches.
-#[inline(always)]
-fn put_columns<S: Simd, R: Real, const K: usize>(columns: [V<S, R>; K], row: &mut [R]) {
-    let width = len::<S, R>();
-    if K == 2 && row.len() >= 2 * width {
-        let (low, high) = columns[0].interleave(columns[1]);
-        put::<S, R>(low, row);
-        return put::<S, R>(high, &mut row[width..]);
-    }
-    for (i, to) in row.as_chunks_mut::<K>().0.iter_mut().enumerate().take(width) {
-        for kx in 0..K {
-            to[kx] = columns[kx][i];
-        }
-    }
-}
-
-/// A vector of numbers, and zeros after the last.
-#[inline(always)]
-fn some<S: Simd, R: Real>(simd: S, from: &[R]) -> V<S, R> {
-    match from.len() >= len::<S, R>() {
-        true => first(simd, from),
-        false => made_of::<S, R>(simd, |i| from.get(i).copied().unwrap_or(R::zero())),
-    }
-}
-
-/// As many numbers of a vector as there is room for.
-#[inline(always)]
-fn put_some<S: Simd, R: Real>(value: V<S, R>, to: &mut [R]) {
-    match to.len() >= len::<S, R>() {
-        true => put::<S, R>(value, to),
-        false => to.iter_mut().enumerate().for_each(|(i, to)| *to = value[i]),
-    }
-}
-
-/// The elements of some windows.
-#[derive(Clone, Copy)]
-struct Rows {
-    start: usize,
-    len: usize,
-    width: usize,
-}
-
-impl Rows {
-    /// Those in the windows' row `ky`.
-    #[inline(always)]
-    fn of(&self, ky: usize) -> Range<usize> {
-        let start = self.start + ky * self.width;
-        start..start + self.len
-    }
-}
-
-/// Calls `body` with the windows `at` of row `oy`, a vector of them or fewer, and their elements in the rows of the planes.
-#[inline(always)]
-fn each<S: Simd, R: Real, const K: usize>(spec: &WindowSpec, mut body: impl FnMut(Range<usize>, Rows)) {
-    let (oh, ow, width) = (spec.size[0] / K, spec.size[1] / K, spec.size[1]);
-    for oy in 0..oh {
-        for ox in (0..ow).step_by(len::<S, R>()) {
-            let count = len::<S, R>().min(ow - ox);
-            let rows = Rows { start: oy * K * width + ox * K, len: count * K, width };
-            body(oy * ow + ox..oy * ow + ox + count, rows);
-        }
-    }
+    /// `window_argmax` of tiles.
+    pub fn argmax(tiles: &Tiles, x: &[R], out: &mut [R]) = argmax_loop;
+    /// `window_gather` of tiles.
+    pub fn gather(tiles: &Tiles, x: &[R], index: &[R], out: &mut [R]) = gather_loop;
+    /// `window_scatter` of tiles.
+    pub fn scatter(tiles: &Tiles, g: &[R], index: &[R], out: &mut [R]) = scatter_loop;
+    /// `window_sum` of tiles.
+    pub fn sum(tiles: &Tiles, x: &[R], out: &mut [R]) = sum_loop;
+    /// `window_spread` of tiles.
+    pub fn spread(tiles: &Tiles, g: &[R], out: &mut [R]) = spread_loop;
 }
 
 /// The number of a window's element.
@@ -128,17 +65,14 @@ fn number<R: Real, const K: usize>(ky: usize, kx: usize) -> R {
 }
 
 #[inline(always)]
-fn argmax_loop<S: Simd, R: Real>(simd: S, side: usize, spec: &WindowSpec, x: &[R], out: &mut [R]) {
-    match side {
-        2 => argmax_of::<S, R, 2>(simd, spec, x, out),
-        _ => argmax_of::<S, R, 3>(simd, spec, x, out),
-    }
+fn argmax_loop<S: Simd, R: Real>(simd: S, tiles: &Tiles, x: &[R], out: &mut [R]) {
+    of_side!(tiles, argmax_of(simd, tiles, x, out))
 }
 
 #[inline(always)]
-fn argmax_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, x: &[R], out: &mut [R]) {
+fn argmax_of<S: Simd, R: Real, const K: usize>(simd: S, tiles: &Tiles, x: &[R], out: &mut [R]) {
     each::<S, R, K>(
-        spec,
+        tiles.size,
         #[inline(always)]
         |at, rows| {
             let zero = splat::<S, R>(simd, R::zero());
@@ -161,30 +95,14 @@ fn argmax_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, x: &[
 }
 
 #[inline(always)]
-fn gather_loop<S: Simd, R: Real>(
-    simd: S,
-    side: usize,
-    spec: &WindowSpec,
-    x: &[R],
-    index: &[R],
-    out: &mut [R],
-) {
-    match side {
-        2 => gather_of::<S, R, 2>(simd, spec, x, index, out),
-        _ => gather_of::<S, R, 3>(simd, spec, x, index, out),
-    }
+fn gather_loop<S: Simd, R: Real>(simd: S, tiles: &Tiles, x: &[R], index: &[R], out: &mut [R]) {
+    of_side!(tiles, gather_of(simd, tiles, x, index, out))
 }
 
 #[inline(always)]
-fn gather_of<S: Simd, R: Real, const K: usize>(
-    simd: S,
-    spec: &WindowSpec,
-    x: &[R],
-    index: &[R],
-    out: &mut [R],
-) {
+fn gather_of<S: Simd, R: Real, const K: usize>(simd: S, tiles: &Tiles, x: &[R], index: &[R], out: &mut [R]) {
     each::<S, R, K>(
-        spec,
+        tiles.size,
         #[inline(always)]
         |at, rows| {
             let index = some::<S, R>(simd, &index[at.clone()]);
@@ -201,32 +119,16 @@ fn gather_of<S: Simd, R: Real, const K: usize>(
 }
 
 #[inline(always)]
-fn scatter_loop<S: Simd, R: Real>(
-    simd: S,
-    side: usize,
-    spec: &WindowSpec,
-    g: &[R],
-    index: &[R],
-    out: &mut [R],
-) {
-    match side {
-        2 => scatter_of::<S, R, 2>(simd, spec, g, index, out),
-        _ => scatter_of::<S, R, 3>(simd, spec, g, index, out),
-    }
+fn scatter_loop<S: Simd, R: Real>(simd: S, tiles: &Tiles, g: &[R], index: &[R], out: &mut [R]) {
+    of_side!(tiles, scatter_of(simd, tiles, g, index, out))
 }
 
 #[inline(always)]
-fn scatter_of<S: Simd, R: Real, const K: usize>(
-    simd: S,
-    spec: &WindowSpec,
-    g: &[R],
-    index: &[R],
-    out: &mut [R],
-) {
-    clear_rest(spec, K, out);
+fn scatter_of<S: Simd, R: Real, const K: usize>(simd: S, tiles: &Tiles, g: &[R], index: &[R], out: &mut [R]) {
+    clear_rest(tiles.size, K, out);
     let zero = splat::<S, R>(simd, R::zero());
     each::<S, R, K>(
-        spec,
+        tiles.size,
         #[inline(always)]
         |at, rows| {
             let (g, index) = (some::<S, R>(simd, &g[at.clone()]), some::<S, R>(simd, &index[at]));
@@ -242,18 +144,15 @@ fn scatter_of<S: Simd, R: Real, const K: usize>(
 }
 
 #[inline(always)]
-fn sum_loop<S: Simd, R: Real>(simd: S, side: usize, spec: &WindowSpec, x: &[R], out: &mut [R]) {
-    match side {
-        2 => sum_of::<S, R, 2>(simd, spec, x, out),
-        _ => sum_of::<S, R, 3>(simd, spec, x, out),
-    }
+fn sum_loop<S: Simd, R: Real>(simd: S, tiles: &Tiles, x: &[R], out: &mut [R]) {
+    of_side!(tiles, sum_of(simd, tiles, x, out))
 }
 
 #[inline(always)]
-fn sum_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, x: &[R], out: &mut [R]) {
+fn sum_of<S: Simd, R: Real, const K: usize>(simd: S, tiles: &Tiles, x: &[R], out: &mut [R]) {
     let zero = splat::<S, R>(simd, R::zero());
     each::<S, R, K>(
-        spec,
+        tiles.size,
         #[inline(always)]
         |at, rows| {
             let mut sum = zero;
@@ -271,18 +170,15 @@ fn sum_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, x: &[R],
 }
 
 #[inline(always)]
-fn spread_loop<S: Simd, R: Real>(simd: S, side: usize, spec: &WindowSpec, g: &[R], out: &mut [R]) {
-    match side {
-        2 => spread_of::<S, R, 2>(simd, spec, g, out),
-        _ => spread_of::<S, R, 3>(simd, spec, g, out),
-    }
+fn spread_loop<S: Simd, R: Real>(simd: S, tiles: &Tiles, g: &[R], out: &mut [R]) {
+    of_side!(tiles, spread_of(simd, tiles, g, out))
 }
 
 #[inline(always)]
-fn spread_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, g: &[R], out: &mut [R]) {
-    clear_rest(spec, K, out);
+fn spread_of<S: Simd, R: Real, const K: usize>(simd: S, tiles: &Tiles, g: &[R], out: &mut [R]) {
+    clear_rest(tiles.size, K, out);
     each::<S, R, K>(
-        spec,
+        tiles.size,
         #[inline(always)]
         |at, rows| {
             let g = some::<S, R>(simd, &g[at]);
@@ -293,54 +189,44 @@ fn spread_of<S: Simd, R: Real, const K: usize>(simd: S, spec: &WindowSpec, g: &[
     );
 }
 
-/// Zeros where no window reaches: to the right of them and below.
-#[inline(always)]
-fn clear_rest<R: Real>(spec: &WindowSpec, side: usize, out: &mut [R]) {
-    let (oh, ow, width) = (spec.size[0] / side, spec.size[1] / side, spec.size[1]);
-    let (inside, below) = out.split_at_mut(oh * side * width);
-    below.fill(R::zero());
-    if ow * side < width {
-        inside.chunks_mut(width).for_each(|row| row[ow * side..].fill(R::zero()));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::device::cpu::vectors::Isa;
 
-    fn spec(size: [usize; 2], side: usize) -> WindowSpec {
-        WindowSpec { size, kernel: [side; 2], stride: [side; 2], padding: [0; 2] }
+    fn tiles(size: [usize; 2], side: usize) -> Tiles {
+        let spec = WindowSpec { size, kernel: [side; 2], stride: [side; 2], padding: [0; 2] };
+        Tiles::of(&spec, 1).unwrap()
     }
 
     #[test]
     fn the_first_largest_wins_and_nan_before_all() {
-        let spec = spec([2, 7], 2);
+        let tiles = tiles([2, 7], 2);
         let nan = f32::NAN;
         let x = [1.0, 1.0, -3.0, -2.0, nan, 5.0, 9.0, 1.0, 1.0, -1.0, -1.0, 7.0, nan, 9.0];
         for isa in Isa::available() {
             let mut at = [0.0; 3];
-            argmax(isa, 2, &spec, &x, &mut at);
+            argmax(isa, &tiles, &x, &mut at);
             assert_eq!(at, [0.0, 2.0, 0.0]);
             let mut found = [0.0; 3];
-            gather(isa, 2, &spec, &x, &at, &mut found);
+            gather(isa, &tiles, &x, &at, &mut found);
             assert!(found[..2] == [1.0, -1.0] && found[2].is_nan());
         }
     }
 
     #[test]
     fn what_lies_outside_all_windows_gets_nothing() {
-        let spec = spec([4, 5], 3);
+        let tiles = tiles([4, 5], 3);
         for isa in Isa::available() {
             let mut to = [9.0f64; 20];
-            scatter(isa, 3, &spec, &[2.5], &[5.0], &mut to);
+            scatter(isa, &tiles, &[2.5], &[5.0], &mut to);
             let mut expected = [0.0; 20];
             expected[7] = 2.5;
             assert_eq!(to, expected);
             // An index outside the window is nobody's.
-            scatter(isa, 3, &spec, &[2.5], &[9.0], &mut to);
+            scatter(isa, &tiles, &[2.5], &[9.0], &mut to);
             assert_eq!(to, [0.0; 20]);
-            spread(isa, 3, &spec, &[2.5], &mut to);
+            spread(isa, &tiles, &[2.5], &mut to);
             let expected = std::array::from_fn(|i| if i / 5 < 3 && i % 5 < 3 { 2.5 } else { 0.0 });
             assert_eq!(to, expected);
         }
@@ -349,14 +235,14 @@ mod tests {
     #[test]
     fn sums_and_their_adjoint_of_rows_that_fill_no_vector() {
         for (side, width) in [(2, 78), (2, 6), (3, 57)] {
-            let spec = spec([2 * side, width], side);
+            let tiles = tiles([2 * side, width], side);
             let x: Vec<f32> = (0..2 * side * width).map(|i| (i % 13) as f32).collect();
             let count = 2 * (width / side);
             for isa in Isa::available() {
                 let mut sums = vec![0.0; count];
-                sum(isa, side, &spec, &x, &mut sums);
+                sum(isa, &tiles, &x, &mut sums);
                 let mut out = vec![0.0; x.len()];
-                spread(isa, side, &spec, &sums, &mut out);
+                spread(isa, &tiles, &sums, &mut out);
                 for (i, &found) in sums.iter().enumerate() {
                     let (oy, ox) = (i / (count / 2), i % (count / 2));
                     let elements: Vec<usize> = (0..side * side)
