@@ -1,7 +1,7 @@
 //! Memory of a plan in one stretch, in large pages where the system has them.
 //!
 //! The matrices of a victim take megabytes, and a product goes through several of them at once: the processor's table
-//! of pages of 4 KiB is too short for that (docs/performance.md has what large ones gain).
+//! of pages of 4 KiB is too short for that.
 
 use std::{
     ops::{Deref, DerefMut},
