@@ -1,6 +1,6 @@
 // The most multiply-adds that an adapter can do: eight chains of four lanes an invocation, in registers, each waiting
 // for itself alone. A WGSL loop stays a loop in what drivers compile, so Rust repeats the body of a trip: beside
-// that, counting trips costs little.
+// that, counting trips costs little. Its twin is `multiply_adds` in src/device/cpu/probe.rs.
 
 struct Params {
     trips: u32,

@@ -1,4 +1,5 @@
-// The most memory traffic that an adapter can do: a ← b + s·c in order, four lanes a load (McCalpin's STREAM).
+// The most memory traffic that an adapter can do: a ← b + s·c in order, four lanes a load (McCalpin's STREAM). Its twin is
+// `triad` in src/device/cpu/probe.rs.
 
 struct Params {
     size: u32,    // vectors of four
