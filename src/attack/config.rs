@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{guidance::Guidance, labels::Method};
+use super::{guidance::Guidance, labels::Method, way::Way};
 
 /// Distance between the trial gradient g and the observed gradient g*.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -120,6 +120,7 @@ pub enum StatisticsTarget {
 #[serde(deny_unknown_fields)]
 pub struct AttackConfig {
     pub preset: String,
+    pub way: Way,
     pub objective: Objective,
     /// What the objective is multiplied by where priors are added to it.
     pub objective_weight: f64,

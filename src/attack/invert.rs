@@ -3,11 +3,14 @@
 use super::{
     AttackError, Hooks, Outcome,
     config::{AttackConfig, LabelStrategy, Optimiser},
+    exact::ExactRecord,
     guidance::Guide,
     labels::{LabelError, Method},
     last_layer::of_gradient,
+    recompute::Recomputed,
     round::{self, Round},
     start::Trial,
+    way,
 };
 use crate::{
     data::{DataError, Normalisation, Picture},
@@ -53,12 +56,22 @@ impl Setting<'_> {
     }
 }
 
+impl Setting<'_> {
+    /// Pixels of all best reconstructions, neither clamped nor rounded: `(M·B,C,H,W)`.
+    pub fn pixels(&self, found: &[Reconstruction]) -> Vec<f32> {
+        let [_, height, width] = self.victim.image_shape();
+        found.iter().flat_map(|f| self.normalisation.pixels(&f.best().images, height * width)).collect()
+    }
+}
+
 /// Where a reconstruction's labels come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelSource {
     Given,
     Restored(Method),
     Joint,
+    /// Read with the exactly restored pictures.
+    Exact,
 }
 
 impl LabelSource {
@@ -67,6 +80,7 @@ impl LabelSource {
             LabelSource::Given => "given",
             LabelSource::Restored(method) => method.name(),
             LabelSource::Joint => "joint",
+            LabelSource::Exact => "spear",
         }
     }
 }
@@ -89,6 +103,12 @@ pub struct Reconstruction {
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// What of it is exact, if anything is.
+    pub exact: Option<ExactRecord>,
+    /// Why this attack was made, where that was left open.
+    pub reason: Option<String>,
+    /// The gradient that it would give itself; absent where there was no memory to compute it, or it is not finite.
+    pub recomputed: Option<Recomputed>,
 }
 
 impl Reconstruction {
@@ -121,6 +141,17 @@ pub fn invert(
 /// # Errors
 /// A hypothesis names a label that no target has; labels that the attack is to learn; an optimiser that is not Adam.
 pub fn invert_guided(
+    device: &dyn Device,
+    setting: &Setting,
+    guide: Option<&Guide>,
+    targets: &[Target],
+    hooks: &mut Hooks,
+) -> Result<Vec<Reconstruction>, AttackError> {
+    way::attack(device, setting, guide, targets, hooks)
+}
+
+/// As [`invert_guided`], by gradient matching whatever the configuration's way.
+pub(super) fn matched(
     device: &dyn Device,
     setting: &Setting,
     guide: Option<&Guide>,
@@ -170,7 +201,16 @@ pub fn invert_guided(
                 .ok_or(AttackError::NotFinite { target })?;
             let (label_source, label_warnings) = (before[target].source, before[target].warnings.clone());
             let labels = known[target].clone().unwrap_or_else(|| learned(&trials[best], setting));
-            Ok(Reconstruction { trials, best, labels, label_source, label_warnings })
+            Ok(Reconstruction {
+                trials,
+                best,
+                labels,
+                label_source,
+                label_warnings,
+                exact: None,
+                reason: None,
+                recomputed: None,
+            })
         })
         .collect()
 }

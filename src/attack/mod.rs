@@ -3,6 +3,7 @@
 pub mod adam;
 pub mod config;
 mod course;
+pub mod exact;
 pub mod guidance;
 pub mod invert;
 pub mod labels;
@@ -14,12 +15,14 @@ pub mod objective;
 pub mod preset;
 pub mod prior;
 pub mod problem;
+pub mod recompute;
 mod round;
 pub mod scale;
 mod schedule;
 mod start;
 pub mod threat;
 pub mod view;
+pub mod way;
 
 pub use round::MAX_TRIALS;
 
@@ -60,6 +63,8 @@ pub enum AttackError {
     Device(#[from] DeviceError),
     #[error("{cause}")]
     Labels { target: usize, cause: labels::LabelError },
+    #[error("gradient {target}: {cause}")]
+    Exact { target: usize, cause: exact::ExactError },
     #[error("{0}")]
     Invalid(String),
     #[error("gradient {target} is 0 in every element: there is nothing in it to attack")]

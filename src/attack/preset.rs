@@ -5,11 +5,13 @@ use super::{
         AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
         StatisticsTarget,
     },
+    exact::Spear,
     labels::Method,
+    way::Way,
 };
 
 /// Names of the presets.
-pub const PRESETS: [&str; 5] = ["ig", "dlg", "idlg", "yin", "modern"];
+pub const PRESETS: [&str; 7] = ["auto", "ig", "dlg", "idlg", "yin", "modern", "spear"];
 
 /// Slope at 0 of the soft sign tanh(s·∇)/s.
 pub const SOFT_SIGN: f64 = 100.0;
@@ -23,6 +25,7 @@ impl AttackConfig {
     pub fn preset(name: &str, architecture: &str) -> Result<Self, UnknownPreset> {
         let dlg = AttackConfig {
             preset: name.into(),
+            way: Way::Matching,
             objective: Objective::L2,
             objective_weight: 1.0,
             layers: Layers::All,
@@ -69,6 +72,18 @@ impl AttackConfig {
                 clamp: true,
                 labels: LabelStrategy::Auto,
                 ..dlg
+            },
+            // The first that applies; `ig` where nothing is exact
+            "auto" => AttackConfig {
+                preset: name.into(),
+                way: Way::Auto(Spear::default()),
+                ..Self::preset("ig", architecture)?
+            },
+            // Dimitrov 2024; pictures from a hidden layer's inputs as `ig` moves them
+            "spear" => AttackConfig {
+                preset: name.into(),
+                way: Way::Spear(Spear::default()),
+                ..Self::preset("ig", architecture)?
             },
             // Yin 2021
             "yin" => AttackConfig {

@@ -75,7 +75,7 @@ impl Invert {
             normalisation: &self.normalisation,
         };
         let observation = observing.open()?;
-        let folder = OutputFolder::open(&self.out)?;
+        let mut folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
         let setting = observation.setting(self.attack.trials, self.seed);
@@ -95,6 +95,7 @@ impl Invert {
             guidance: None,
         };
         let report = study.report()?;
+        folder.set_unrounded(study.setting.pixels(&found), study.setting.victim.image_shape());
         folder.write(None, &study.pictures[0], &captions(&report), &report)?;
         if self.json {
             return print_json(&report);

@@ -1,10 +1,10 @@
-//! Two folders of PNG files, paired by sorted name.
+//! Two folders of PNG files, paired by sorted name, or files of unrounded pictures, in their order.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Comparison, MetricsError, check, compare, flat_grey_floor};
+use super::{Comparison, MetricsError, check, compare, flat_grey_floor, read_tensor_pictures};
 use crate::data::{Picture, read_png_folder};
 
 /// What [`compare_folders`] found.
@@ -25,9 +25,10 @@ pub struct Pair {
     pub reconstruction: PathBuf,
 }
 
-/// Compares two folders that hold as many PNG files of one size and nothing else.
+/// Compares two folders that hold as many PNG files of one size and nothing else; either may be a file of unrounded
+/// pictures instead, see [`read_tensor_pictures`].
 pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<FolderComparison, MetricsError> {
-    let (references, reconstructions) = (read_png_folder(reference)?, read_png_folder(reconstruction)?);
+    let (references, reconstructions) = (read(reference)?, read(reconstruction)?);
     if references.len() != reconstructions.len() {
         return Err(MetricsError::Picture {
             which: reconstruction.display().to_string(),
@@ -49,4 +50,8 @@ pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<Folder
         comparison: compare(&references, &reconstructions)?,
         flat_grey: flat_grey_floor(&references)?,
     })
+}
+
+fn read(path: &Path) -> Result<Vec<(PathBuf, Picture)>, MetricsError> {
+    if path.is_file() { read_tensor_pictures(path) } else { Ok(read_png_folder(path)?) }
 }

@@ -25,5 +25,5 @@ mod vgg;
 pub use architecture::{Architecture, ArchitectureError};
 pub use init::{Init, initialise};
 pub use model::{Model, Pass};
-pub use network::{Declaration, Mode, Network, Parameter, Statistics};
+pub use network::{Declaration, LinearLayer, Mode, Network, Parameter, Statistics};
 pub use options::Options;

@@ -1,7 +1,7 @@
 //! An architecture with every choice made: what client and eavesdropper both know of the network.
 
 use super::{
-    Architecture, ArchitectureError, Declaration, Mode, Network, Options, Parameter, Statistics,
+    Architecture, ArchitectureError, Declaration, LinearLayer, Mode, Network, Options, Parameter, Statistics,
     architecture::architecture, contrastive::Contrastive, options::Norm,
 };
 use crate::tape::{Tape, Var};
@@ -31,6 +31,8 @@ pub struct Pass {
     pub parameters: Vec<Parameter>,
     /// Of every batch norm, in order.
     pub statistics: Vec<Statistics>,
+    /// In the order of the pass.
+    pub linear: Vec<LinearLayer>,
 }
 
 impl Model {
@@ -101,12 +103,13 @@ impl Model {
             norm: self.options.norm.unwrap_or(Norm::Batch),
             parameters: vec![],
             statistics: vec![],
+            linear: vec![],
             given,
-            features: None,
         };
         let logits = self.architecture.forward(&mut net, x, self.classes);
-        let features = net.features.expect("every architecture ends in a linear layer");
-        Pass { logits, features, parameters: net.parameters, statistics: net.statistics }
+        let features = net.linear.last().expect("every architecture ends in a linear layer").input;
+        let Network { parameters, statistics, linear, .. } = net;
+        Pass { logits, features, parameters, statistics, linear }
     }
 
     /// All tensors, in `state_dict` order.

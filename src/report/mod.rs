@@ -1,6 +1,7 @@
 //! What a run leaves behind for people to look at.
 
 mod caption;
+pub mod distances_plot;
 mod folder;
 pub mod html;
 mod picture_grid;
@@ -36,4 +37,6 @@ pub enum ReportError {
     Terminal(#[from] viuer::ViuError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error(transparent)]
+    File(#[from] crate::tensor_file::TensorFileError),
 }

@@ -11,8 +11,10 @@ use crate::{
     attack::{
         Outcome,
         config::{AttackConfig, StatisticsTarget},
+        exact::ExactRecord,
         invert::{LabelSource, Reconstruction},
         labels::LabelMetrics,
+        recompute::Recomputed,
         threat::ThreatModel,
     },
     data::{Normalisation, Picture},
@@ -198,6 +200,12 @@ pub struct Batch {
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// Why this attack was made, where that was left open (`--preset auto`).
+    pub reason: Option<String>,
+    /// What of the reconstruction is exact, and how that was checked.
+    pub exact: Option<ExactRecord>,
+    /// The gradient recomputed from the reconstruction, beside the observed one.
+    pub recomputed: Option<Recomputed>,
     pub class_names: Option<Vec<String>>,
     /// Mean cross entropy of the client's step.
     pub client_loss: Option<f32>,

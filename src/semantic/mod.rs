@@ -8,8 +8,10 @@
 
 mod class_order;
 pub mod controls;
+pub mod model_alone;
 mod naming;
 mod report;
+pub mod ridge;
 mod score;
 mod similarity;
 mod verdict;

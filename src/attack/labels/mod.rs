@@ -7,6 +7,7 @@
 
 mod bias_corrected;
 mod error;
+mod exact;
 mod features;
 mod idlg;
 mod ilrg;
@@ -29,6 +30,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use error::LabelError;
+pub use exact::{ExactLabel, exact_label};
 pub use idlg::idlg;
 pub use layer::LastLayer;
 pub use metrics::LabelMetrics;
@@ -50,9 +52,12 @@ pub enum Method {
     Yin,
     /// The classes with ∇b < 0, then by how much of ∇b is left
     BiasCorrected,
+    /// Of one picture: the label whose p − e_y the bias gradient is a multiple of
+    Exact,
 }
 
 impl Method {
+    /// Those that take a batch of any size.
     pub const ALL: [Method; 5] =
         [Method::Ilrg, Method::Idlg, Method::Sign, Method::Yin, Method::BiasCorrected];
 
@@ -63,12 +68,13 @@ impl Method {
             Method::Sign => "sign",
             Method::Yin => "yin",
             Method::BiasCorrected => "bias-corrected",
+            Method::Exact => "exact",
         }
     }
 
     /// Whether the method reads W and b beside their gradients.
     pub fn needs_weights(self) -> bool {
-        self == Method::Ilrg
+        matches!(self, Method::Ilrg | Method::Exact)
     }
 }
 
@@ -86,7 +92,7 @@ pub struct Restored {
     pub counts: Vec<usize>,
     /// `(K)`: what `counts` were read from. iLRG: the solution before rounding. Bias-corrected: the counts
     /// if every class had one and the same prediction to subtract. Sign: −B·∇b, which no count is below.
-    /// iDLG: Σ_j ∇W_cj. Yin: min_j ∇W_cj.
+    /// iDLG: Σ_j ∇W_cj. Yin: min_j ∇W_cj. Exact: what each label leaves unexplained, a share of ∇b.
     pub real: Vec<f64>,
     /// In [0, 1], of the methods that can tell; see [`ilrg`](Method::Ilrg).
     pub confidence: Option<f64>,
@@ -126,6 +132,7 @@ pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restor
         Method::Sign => sign::restore(layer, batch)?,
         Method::Yin => yin::restore(layer, batch),
         Method::BiasCorrected => bias_corrected::restore(layer, batch)?,
+        Method::Exact => exact::restore(layer, batch)?,
     };
     restored.warnings.extend(warnings::general(method, layer, batch));
     Ok(restored)

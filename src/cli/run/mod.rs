@@ -194,6 +194,7 @@ impl Run {
         folder.set_page(page::page(study, &report).render()?);
         let originals = study.originals();
         let pictures = study.pictures.concat();
+        folder.set_unrounded(study.setting.pixels(study.found), study.setting.victim.image_shape());
         folder.write(originals.as_deref(), &pictures, &captions, &report)?;
         if self.json {
             return print_json(&report);

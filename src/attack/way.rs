@@ -1,0 +1,212 @@
+//! Which attack is made: gradient matching, SPEAR, or the first that applies.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AttackError, Hooks, Outcome,
+    config::{AttackConfig, LabelStrategy},
+    exact::{
+        ExactError, Spear,
+        batch::{ExactBatch, check_protocol, restore_batch},
+        layers::{linear_layers, relu_layer},
+    },
+    guidance::Guide,
+    invert::{LabelSource, Reconstruction, Setting, Target, matched},
+    labels::Method,
+    recompute::{Recomputing, does_not_fit},
+};
+use crate::device::Device;
+
+/// What restores the pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "spear")]
+pub enum Way {
+    /// Gradient matching, as the other settings say.
+    Matching,
+    /// SPEAR: exact inputs of a linear layer with ReLU (Dimitrov 2024).
+    Spear(Spear),
+    /// SPEAR where it gives pictures; else matching, for one picture with the exact label.
+    Auto(Spear),
+}
+
+/// Attacks every target in the configuration's way, and recomputes the gradient of each reconstruction.
+///
+/// # Errors
+/// As of matching; SPEAR's, where it is asked for by name.
+pub fn attack(
+    device: &dyn Device,
+    setting: &Setting,
+    guide: Option<&Guide>,
+    targets: &[Target],
+    hooks: &mut Hooks,
+) -> Result<Vec<Reconstruction>, AttackError> {
+    let mut found = match &setting.config.way {
+        Way::Matching => matched(device, setting, guide, targets, hooks)?,
+        Way::Spear(_) if guide.is_some() => {
+            return Err(AttackError::Invalid("names guide gradient matching, and spear does not match".into()));
+        }
+        Way::Spear(settings) => {
+            let each = targets.iter().enumerate();
+            each.map(|(number, target)| {
+                let exact = restored(setting, settings, target)
+                    .map_err(|cause| AttackError::Exact { target: number, cause })?;
+                reconstruction(exact, target)
+            })
+            .collect::<Result<_, _>>()?
+        }
+        Way::Auto(settings) => auto(device, setting, settings, guide, targets, hooks)?,
+    };
+    recompute(device, setting, targets, &mut found)?;
+    Ok(found)
+}
+
+/// Each target by the first attack that applies.
+fn auto(
+    device: &dyn Device,
+    setting: &Setting,
+    settings: &Spear,
+    guide: Option<&Guide>,
+    targets: &[Target],
+    hooks: &mut Hooks,
+) -> Result<Vec<Reconstruction>, AttackError> {
+    let mut exact: Vec<Result<Reconstruction, String>> = vec![];
+    for target in targets {
+        exact.push(match applies(setting, settings, guide).and_then(|()| tried(setting, settings, target)) {
+            Ok(batch) => {
+                let reason = format!(
+                    "spear: '{}' takes the pictures themselves and ReLU follows it, so that they can be computed",
+                    batch.layer.name
+                );
+                let found = reconstruction(batch, target)?;
+                Ok(Reconstruction { reason: Some(reason), ..found })
+            }
+            Err(reason) => Err(reason),
+        });
+    }
+    let left: Vec<Target> =
+        targets.iter().zip(&exact).filter(|(_, found)| found.is_err()).map(|(t, _)| t.clone()).collect();
+    let config = matching(setting);
+    let way = match config.labels {
+        LabelStrategy::Restore(Method::Exact) => "gradient matching with the exact label of one picture",
+        _ => "gradient matching",
+    };
+    let mut matched = match left.is_empty() {
+        true => vec![],
+        false => matched(device, &Setting { config: &config, ..*setting }, guide, &left, hooks)?,
+    }
+    .into_iter();
+    let mut next = |why: String| {
+        let found = matched.next()?;
+        Some(Reconstruction { reason: Some(format!("{way}; spear was passed over: {why}")), ..found })
+    };
+    Ok(exact.into_iter().filter_map(|found| found.map_or_else(&mut next, Some)).collect())
+}
+
+/// Whether SPEAR would give pictures.
+fn applies(setting: &Setting, settings: &Spear, guide: Option<&Guide>) -> Result<(), String> {
+    if guide.is_some() {
+        return Err("names guide the pictures, which only matching can follow".into());
+    }
+    if !setting.views.is_empty() {
+        return Err("the client's defence changes the gradient".into());
+    }
+    check_protocol(setting.protocol, setting.batch).map_err(|error| error.to_string())?;
+    let first = relu_layer(setting.victim, settings.layer.as_deref()).map_err(|error| error.to_string())?;
+    let layer = linear_layers(setting.victim).swap_remove(first);
+    match layer.reads_picture {
+        true => Ok(()),
+        false => Err(format!("'{}' takes features, not pictures", layer.name)),
+    }
+}
+
+/// What SPEAR makes of a target, if its pictures agree with the gradient.
+fn tried(setting: &Setting, settings: &Spear, target: &Target) -> Result<ExactBatch, String> {
+    let batch = restored(setting, settings, target).map_err(|error| error.to_string())?;
+    match batch.agrees {
+        true => Ok(batch),
+        false => Err(format!(
+            "after {} sets of rows, the pictures switch on only {:.1} % of the units that the gradient says",
+            batch.record.row_sets,
+            100.0 * batch.record.agreement
+        )),
+    }
+}
+
+/// The configuration for what SPEAR leaves.
+fn matching(setting: &Setting) -> AttackConfig {
+    let mut config = AttackConfig { way: Way::Matching, ..setting.config.clone() };
+    let has_bias = setting.victim.last_layer().1.is_some();
+    if setting.batch == 1 && config.labels == LabelStrategy::Auto && has_bias {
+        config.labels = LabelStrategy::Restore(Method::Exact);
+    }
+    config
+}
+
+fn restored(setting: &Setting, settings: &Spear, target: &Target) -> Result<ExactBatch, ExactError> {
+    check_protocol(setting.protocol, setting.batch)?;
+    let batch =
+        restore_batch(setting.victim, &target.gradient, Some(setting.batch), settings, setting.seed)?;
+    Ok(match &target.labels {
+        Some(labels) => batch.ordered_as(labels),
+        None => batch,
+    })
+}
+
+/// An exact batch as a reconstruction: its inputs are the pictures.
+fn reconstruction(
+    batch: ExactBatch,
+    target: &Target,
+) -> Result<Reconstruction, AttackError> {
+    if !batch.record.pictures {
+        return Err(AttackError::Invalid(format!(
+            "'{}' takes features: pictures from them are not restored",
+            batch.layer.name
+        )));
+    }
+    let images = batch.inputs.values.iter().map(|&v| v as f32).collect();
+    let given = target.labels.as_ref().is_some_and(|labels| *labels == batch.labels);
+    let mut warnings = batch.warnings();
+    if target.labels.is_some() && !given {
+        warnings.push("the labels that the gradient shows are not those that were given".into());
+    }
+    Ok(Reconstruction {
+        trials: vec![Outcome {
+            images,
+            label_logits: None,
+            objective: 0.0,
+            norm_ratio: 1.0,
+            stopped: None,
+            history: vec![],
+        }],
+        best: 0,
+        labels: batch.labels,
+        label_source: if given { LabelSource::Given } else { LabelSource::Exact },
+        label_warnings: warnings,
+        exact: Some(batch.record),
+        reason: None,
+        recomputed: None,
+    })
+}
+
+/// The gradient of every best reconstruction beside the observed one; where the device has no memory for it, not.
+fn recompute(
+    device: &dyn Device,
+    setting: &Setting,
+    targets: &[Target],
+    found: &mut [Reconstruction],
+) -> Result<(), AttackError> {
+    let mut recomputing = match Recomputing::new(device, setting) {
+        Err(error) if does_not_fit(&error) => return Ok(()),
+        recomputing => recomputing?,
+    };
+    for (found, target) in found.iter_mut().zip(targets) {
+        found.recomputed = recomputing.of(&found.best().images, &found.labels, target)?;
+        if let (Some(_), Some(again)) = (&found.exact, found.recomputed) {
+            let best = &mut found.trials[found.best];
+            best.objective = again.cosine_distance as f32;
+            best.norm_ratio = again.norm_ratio as f32;
+        }
+    }
+    Ok(())
+}
