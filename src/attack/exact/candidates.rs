@@ -77,6 +77,10 @@ impl<'a> Field<'a> {
 
     /// The candidates that the `count` row sets from number `first` on (a multiple of the task size) give.
     pub fn draw(&self, first: u64, count: u64) -> Result<Vec<Candidate>, NotConverged> {
+        if self.rows.columns == 1 {
+            // One picture leaves nothing open but its length.
+            return Ok(vec![Candidate { direction: vec![1.0], column: vec![1.0], zeros: 0.0 }]);
+        }
         let tasks = (first / TASK as u64)..(first + count).div_ceil(TASK as u64);
         let found: Vec<Vec<Candidate>> =
             tasks.into_par_iter().map(|task| self.task(task)).collect::<Result<_, _>>()?;
