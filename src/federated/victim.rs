@@ -38,6 +38,15 @@ impl Request {
 }
 
 /// The model that client and eavesdropper share.
+///
+/// ```
+/// use gia_gpu::federated::{Request, Victim};
+///
+/// let victim = Victim::from_seed(&Request::named("lenet-zhu"), 7)?;
+/// assert_eq!(victim.declarations[0].shape, victim.model.declarations()[0].shape);
+/// assert!(Victim::from_seed(&Request::named("lenet-zoo"), 7).is_err());
+/// # Ok::<(), gia_gpu::federated::VictimError>(())
+/// ```
 pub struct Victim {
     pub model: Model,
     pub declarations: Vec<Declaration>,

@@ -1,6 +1,9 @@
 //! The engine: tapes, their derivatives, plans, and the CPU device's kernels and machine code, against definitions, finite
 //! differences and PyTorch.
 
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+#![cfg(feature = "gpu")]
+
 #[path = "../common/alone.rs"]
 mod alone;
 #[path = "../common/mod.rs"]

@@ -1,5 +1,8 @@
 //! The library around the engine: files, pictures, victims, defences, attacks, naming, measures and reports.
 
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+#![cfg(all(feature = "gpu", feature = "report"))]
+
 #[path = "../common/bits.rs"]
 mod bits;
 #[path = "../common/colours.rs"]
@@ -17,6 +20,7 @@ mod attack;
 mod clip;
 mod data;
 mod defences;
+mod dependencies;
 mod gradient_file;
 mod guidance;
 mod html;

@@ -16,7 +16,8 @@ pub use processor::SideClaim;
 use super::{ClipError, Naming, preprocess::Preprocessing, vocabulary::Clean};
 
 /// Of the hidden layer of each block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Activation {
     /// x·σ(1.702x), of OpenAI's weights
     QuickGelu,
