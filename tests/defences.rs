@@ -5,6 +5,7 @@ use gia_gpu::{
     attack::{
         config::{AttackConfig, Objective},
         lbfgs,
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     data::{Normalisation, samples},
@@ -39,7 +40,8 @@ fn objective(defences: &str, objective: Objective, protocol: &Protocol, adaptive
         views: &views,
         weighted: false,
     };
-    let problem = Problem::new(&scene, Sizes::one_target(2, 2, false));
+    let problem =
+        Problem::new(&scene, &Pixels::free(2, victim.image_shape()), Sizes::one_target(2, 2, false));
     let mut exe = device.compile(&lbfgs::plan(&problem)).unwrap();
     // Trial 0 is the client's pictures, trial 1 a flat one.
     exe.write(problem.x, &[images.clone(), vec![0.0; images.len()]].concat()).unwrap();

@@ -11,6 +11,7 @@ use gia_gpu::{
         AttackError, Hooks,
         config::AttackConfig,
         invert::{Reconstruction, Setting, Target, invert},
+        threat::ThreatModel,
     },
     data::Normalisation,
     device::{cpu::Cpu, limited::Limited},
@@ -48,6 +49,7 @@ fn attacked(
         batch: 1,
         normalisation: &normalisation,
         config: &config,
+        threat: &ThreatModel::insider(),
         restarts: RESTARTS,
         seed: 1,
     };

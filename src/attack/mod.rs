@@ -3,6 +3,7 @@
 pub mod adam;
 pub mod config;
 mod course;
+
 pub mod guidance;
 pub mod invert;
 pub mod labels;
@@ -11,19 +12,35 @@ pub mod last_layer;
 pub mod lbfgs;
 pub mod minimise;
 pub mod objective;
+pub mod pixels;
 pub mod preset;
 pub mod prior;
 pub mod problem;
 mod round;
 pub mod scale;
 mod schedule;
-mod start;
+pub mod setting;
+pub mod stage;
+mod staged;
 pub mod threat;
+pub mod unknown;
 pub mod view;
 
-pub use round::MAX_TRIALS;
+pub use staged::MAX_TRIALS;
 
 use crate::device::DeviceError;
+
+/// The best iterate of one trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Of the unknown's variables in turn, then of the labels' logits where they were optimised.
+    pub values: Vec<Vec<f32>>,
+    /// As in [`Outcome`], like all that follows.
+    pub objective: f32,
+    pub norm_ratio: f32,
+    pub stopped: Option<usize>,
+    pub history: Vec<f32>,
+}
 
 /// What one trial came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +75,8 @@ impl Hooks<'_> {
 pub enum AttackError {
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Threat(#[from] threat::ThreatError),
     #[error("{cause}")]
     Labels { target: usize, cause: labels::LabelError },
     #[error("{0}")]

@@ -119,6 +119,7 @@ pub fn attack_guided(
     bar.finish();
     let reconstructions = result.map_err(|error| match error {
         AttackError::GuidedLabel { .. } => misuse(format!("--guide: {error}")),
+        AttackError::Threat(error) => misuse(error),
         error => error.into(),
     })?;
     let evaluations: usize =

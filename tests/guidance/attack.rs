@@ -6,6 +6,7 @@ use gia_gpu::{
         config::{AttackConfig, Optimiser, Schedule},
         guidance::{Fall, Guidance, Guide, Hypothesis},
         invert::{Reconstruction, Setting, Target, invert, invert_guided},
+        threat::ThreatModel,
     },
     clip::Clip,
     data::Normalisation,
@@ -58,6 +59,7 @@ impl Attack {
             batch: 2,
             normalisation: &Normalisation::default(),
             config: &config,
+            threat: &ThreatModel::insider(),
             restarts: 2,
             seed: 1,
         };
@@ -66,7 +68,8 @@ impl Attack {
         match hypotheses {
             None => invert(device, &setting, &self.targets, &mut hooks),
             Some(hypotheses) => {
-                let guide = Guide { encoder: &self.clip, names: &self.names, width, hypotheses };
+                let guide =
+                    Guide { encoder: &self.clip, names: &self.names, width, hypotheses, oracle: false };
                 invert_guided(device, &setting, Some(&guide), &self.targets, &mut hooks)
             }
         }

@@ -7,6 +7,7 @@ use gia_gpu::{
         adam::{Adam, Iteration},
         config::{AttackConfig, Objective},
         guidance::Guide,
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     clip::Clip,
@@ -38,10 +39,11 @@ fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f
     guided(&mut config, weight);
     let protocol = Protocol::default();
     let scene = Scene { model: &model, protocol: &protocol, config: &config, views: &[], weighted: false };
-    let guide = Guide { encoder: clip, names: &[], width: width(clip), hypotheses: &[] };
+    let guide = Guide { encoder: clip, names: &[], width: width(clip), hypotheses: &[], oracle: false };
     let normalisation = Normalisation::default().for_channels(channels);
     let sizes = Sizes::one_target(TRIALS, BATCH, false);
-    let (problem, frozen) = Problem::guided(&scene, sizes, Some((&guide, &normalisation)));
+    let (problem, frozen) =
+        Problem::guided(&scene, &Pixels::free(BATCH, model.image), sizes, Some((&guide, &normalisation)));
     let mut generator = random::generator(6, "inputs");
     let mut normal =
         |len: usize| random::normal(&mut generator, len).into_iter().map(f64::from).collect::<Vec<_>>();
@@ -169,14 +171,15 @@ fn when_the_weight_is_0_the_total_is_the_objective() {
     let protocol = Protocol::default();
     let scene = Scene { model: &model, protocol: &protocol, config: &config, views: &[], weighted: false };
     let names = directions(&clip, TRIALS * BATCH);
-    let guide = Guide { encoder: &clip, names: &names, width: width(&clip), hypotheses: &[] };
+    let guide = Guide { encoder: &clip, names: &names, width: width(&clip), hypotheses: &[], oracle: false };
     let normalisation = Normalisation::default();
-    let (mut problem, frozen) =
-        Problem::guided(&scene, Sizes::one_target(TRIALS, BATCH, false), Some((&guide, &normalisation)));
+    let pixels = Pixels::free(BATCH, model.image);
+    let sizes = Sizes::one_target(TRIALS, BATCH, false);
+    let (mut problem, frozen) = Problem::guided(&scene, &pixels, sizes, Some((&guide, &normalisation)));
     let inputs = problem.guidance.unwrap();
     // λ as the plan of an attack steps it, with the totals kept.
     let adam = Adam::of(config.optimiser, 1).unwrap();
-    let iteration = Iteration::new(&mut problem, adam, 8, None);
+    let iteration = Iteration::new(&mut problem, adam, 8);
     let mut steps = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
     let mut look = Cpu::<f32>::new()
         .compile(&Plan::new(&problem.tape, &[problem.total, problem.objective], &[]))

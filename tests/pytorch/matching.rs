@@ -6,6 +6,7 @@
 use gia_gpu::{
     attack::{
         config::{AttackConfig, Objective},
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     federated::Protocol,
@@ -54,7 +55,7 @@ impl Case {
         let protocol = Protocol::default();
         let scene =
             Scene { model: &victim.model, protocol: &protocol, config: &config, views: &[], weighted: false };
-        Problem::new(&scene, sizes)
+        Problem::new(&scene, &Pixels::free(BATCH, victim.model.image), sizes)
     }
 
     /// The trial of the fixtures.
