@@ -18,7 +18,7 @@ use gia_gpu::{
     data::{Normalisation, samples},
     device::{Device, Executable, cpu::Cpu},
     federated::{Protocol, Request, Victim, client},
-    nn::loss::one_hot,
+    nn::{Depth, loss::one_hot},
     random,
 };
 
@@ -46,7 +46,7 @@ fn fill(problem: &Problem, exe: &mut dyn Executable, x: &[f32]) {
 /// Adam as in Kingma 2015, Algorithm 1, with PyTorch's placing of ε, on gradients from their own plan.
 #[test]
 fn adam_in_the_plan_takes_the_steps_of_adam_on_the_host() {
-    let config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    let config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     let bounds = Normalisation::default().bounds();
     let start = random::normal(&mut random::generator(3, "start"), TRIALS * 3072);
     let iterations = 8;
@@ -103,7 +103,7 @@ fn adam_in_the_plan_takes_the_steps_of_adam_on_the_host() {
 
 #[test]
 fn the_best_iterate_is_kept_and_is_the_lowest_of_the_history() {
-    let config = AttackConfig { clamp: false, ..AttackConfig::preset("ig", "lenet-zhu").unwrap() };
+    let config = AttackConfig { clamp: false, ..AttackConfig::preset("ig", Depth::Shallow).unwrap() };
     let mut problem = scene::problem("lenet-zhu", &config, sizes());
     // A rate at which the objective goes up and down.
     let (sign, schedule) = (Sign::Hard, Schedule::Constant);
@@ -174,7 +174,7 @@ fn idlg_names_the_label_of_every_class_and_restarts_are_recorded() {
             .gradient
     };
     let targets: Vec<Target> = (0..10).map(|i| Target { gradient: update(i), ..Target::default() }).collect();
-    let mut config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     config.iterations = 3;
     let setting = Setting {
         victim: &victim,
@@ -206,7 +206,7 @@ fn a_trial_that_stops_being_finite_is_reported_with_its_best_iterate() {
     let device = Cpu::<f32>::new();
     let x = normalisation.normalise(&[data.picture(0).unwrap()]).unwrap();
     let gradient = client::update(&device, &victim, &Protocol::default(), &x, &[2]).unwrap().gradient;
-    let mut config = AttackConfig::preset("ig", "convnet2").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Deep).unwrap();
     (config.iterations, config.clamp) = (30, false);
     // Steps so long that activations overflow.
     config.optimiser = Optimiser::Adam {
@@ -248,7 +248,7 @@ fn attacked(change: impl Fn(&mut AttackConfig)) -> Vec<Reconstruction> {
             Target { gradient: update.gradient, ..Target::default() }
         })
         .collect();
-    let mut config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     config.iterations = 60;
     change(&mut config);
     let setting = Setting {

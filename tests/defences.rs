@@ -14,7 +14,7 @@ use gia_gpu::{
         Local, Protocol, Request, Victim,
         defence::{Defended, adapt, parse},
     },
-    nn::loss::one_hot,
+    nn::{Depth, loss::one_hot},
 };
 
 const LABELS: [usize; 2] = [2, 9];
@@ -30,7 +30,7 @@ fn objective(defences: &str, objective: Objective, protocol: &Protocol, adaptive
     let mut client = Defended::new(&device, &victim, protocol, &defences, 2).unwrap();
     let gradient = client.update(&images, &LABELS, 1, 0).unwrap().gradient;
 
-    let config = AttackConfig { objective, ..AttackConfig::preset("ig", "lenet-zhu").unwrap() };
+    let config = AttackConfig { objective, ..AttackConfig::preset("ig", Depth::Shallow).unwrap() };
     let views = if adaptive { adapt::views(&defences, protocol) } else { vec![] };
     let eavesdropper = if adaptive { adapt::protocol(&defences, protocol) } else { *protocol };
     let scene = Scene {

@@ -16,6 +16,7 @@ use gia_gpu::{
     data::Normalisation,
     device::{cpu::Cpu, limited::Limited},
     federated::{Protocol, Request, Victim, client},
+    nn::Depth,
     random,
 };
 use watched::Watched;
@@ -39,7 +40,7 @@ fn attacked(
             Target { gradient: update.gradient, labels: Some(vec![i]), ..Target::default() }
         })
         .collect();
-    let mut config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     config.iterations = 12;
     change(&mut config);
     let setting = Setting {

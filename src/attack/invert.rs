@@ -116,12 +116,9 @@ pub fn invert_in_stages(
     targets: &[Target],
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
-    setting.threat.allow(&setting.uses(guide, targets))?;
+    setting.check(guide, targets)?;
     let weight = setting.config.guidance.map_or(0.0, |guidance| guidance.weight);
-    stage::check(stages, guide.is_some() && weight != 0.0)?;
-    if targets.iter().any(|t| t.labels.is_some() != targets[0].labels.is_some()) {
-        return Err(AttackError::Invalid("labels are given for some targets and not for others".into()));
-    }
+    stage::check(stages, setting, guide.is_some() && weight != 0.0)?;
     let zero = |t: &Target| t.gradient.iter().flatten().all(|&v| v == 0.0);
     if let Some(target) = targets.iter().position(zero) {
         return Err(AttackError::ZeroGradient { target });
@@ -131,7 +128,7 @@ pub fn invert_in_stages(
     if let Some(guide) = guide {
         check_guide(setting, guide, &known)?;
     }
-    let restarts = setting.restarts.max(1);
+    let restarts = setting.restarts;
     let hypotheses = |target: usize| guide.map_or(1, |g| g.hypotheses[target].len().max(1));
     let trials: Vec<Trial> = (0..targets.len())
         .flat_map(|target| (0..hypotheses(target)).map(move |hypothesis| (target, hypothesis)))
@@ -169,6 +166,7 @@ pub fn invert_in_stages(
 
 /// The labels of each target before the attack: given, or restored; `None` where the attack is to learn them.
 pub fn known_labels(setting: &Setting, targets: &[Target]) -> Result<Vec<Option<Vec<usize>>>, AttackError> {
+    setting.check(None, targets)?;
     Ok(restored(setting, targets)?.into_iter().map(|known| known.labels).collect())
 }
 
@@ -180,13 +178,6 @@ fn restored(setting: &Setting, targets: &[Target]) -> Result<Vec<Known>, AttackE
 /// Whether the attack can be guided so.
 fn check_guide(setting: &Setting, guide: &Guide, known: &[Option<Vec<usize>>]) -> Result<(), AttackError> {
     let invalid = |message: String| Err(AttackError::Invalid(message));
-    if known.len() != guide.hypotheses.len() {
-        return invalid(format!(
-            "hypotheses for {} targets, expected {}",
-            guide.hypotheses.len(),
-            known.len()
-        ));
-    }
     if !matches!(setting.config.optimiser, Optimiser::Adam { .. }) {
         return invalid(format!("guidance needs Adam, preset {} uses L-BFGS", setting.config.preset));
     }

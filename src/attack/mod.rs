@@ -1,6 +1,7 @@
 //! The eavesdropper: from an observed gradient to labels and pictures.
 
 pub mod adam;
+pub mod check;
 pub mod config;
 mod course;
 
@@ -28,7 +29,7 @@ pub mod view;
 
 pub use staged::MAX_TRIALS;
 
-use crate::device::DeviceError;
+use crate::{device::DeviceError, federated::ProtocolError, nn::ArchitectureError};
 
 /// The best iterate of one trial.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +80,14 @@ pub enum AttackError {
     Threat(#[from] threat::ThreatError),
     #[error("{cause}")]
     Labels { target: usize, cause: labels::LabelError },
+    #[error(transparent)]
+    Config(#[from] check::ConfigError),
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    #[error(transparent)]
+    Model(#[from] ArchitectureError),
+    #[error("target {target}, {what}: expected {expected}, found {found}")]
+    Target { target: usize, what: String, expected: String, found: String },
     #[error("{0}")]
     Invalid(String),
     #[error("gradient {target} is 0 in every element: there is nothing in it to attack")]

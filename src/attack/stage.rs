@@ -3,12 +3,14 @@
 
 use super::{
     AttackError,
+    check::MAX_ITERATIONS,
     config::Optimiser,
     guidance::Guidance,
     pixels::Pixels,
     setting::Setting,
-    unknown::{Unknown, Variable},
+    unknown::{Posed, Unknown, Variable},
 };
+use crate::tape::Tape;
 
 /// A coarse scale takes this share of the iterations.
 const COARSE_SHARE: usize = 4;
@@ -107,15 +109,30 @@ fn at_scale<'a>(
 }
 
 /// Whether each stage can take what the one before hands over.
-pub fn check(stages: &[Stage], can_guide: bool) -> Result<(), AttackError> {
+pub fn check(stages: &[Stage], setting: &Setting, can_guide: bool) -> Result<(), AttackError> {
     let invalid = |i: usize, what: &str| Err(AttackError::Invalid(format!("stage {}: {what}", i + 1)));
     if stages.is_empty() {
         return Err(AttackError::Invalid("an attack of no stages".into()));
     }
     for (i, stage) in stages.iter().enumerate() {
         let adam = matches!(stage.optimiser, Optimiser::Adam { .. });
-        if stage.iterations == 0 || stage.end == 0 {
-            return invalid(i, "expected 1 or more iterations, found 0");
+        stage.optimiser.check()?;
+        if !(1..=MAX_ITERATIONS).contains(&stage.iterations) || stage.end == 0 {
+            return invalid(
+                i,
+                &format!("expected 1 to {MAX_ITERATIONS} iterations, found {}", stage.iterations),
+            );
+        }
+        let shape = |b: usize, [c, h, w]: [usize; 3]| vec![1, b, c, h, w];
+        let expected = shape(setting.batch, setting.victim.image_shape());
+        let mut tape = Tape::new();
+        let posed = Posed::new(&mut tape, &*stage.unknown, 1);
+        if tape.shape(posed.pictures) != expected {
+            let found = tape.shape(posed.pictures);
+            return invalid(
+                i,
+                &format!("pictures (T,B,C,H,W) for one trial are {found:?}, expected {expected:?}"),
+            );
         }
         if stage.goal == Goal::Guided && !(adam && can_guide) {
             return invalid(i, "guidance needs Adam, names, and a weight that is not 0");

@@ -122,7 +122,7 @@ fn tensor(problem: &Problem, var: Var, data: Vec<f32>) -> Tensor {
 }
 
 fn config(inputs: &Inputs) -> AttackConfig {
-    AttackConfig::preset(PRESET, &inputs.victim.model.name).expect("the preset exists")
+    AttackConfig::preset(PRESET, inputs.victim.model.depth()).expect("the preset exists")
 }
 
 fn write(problem: &Problem, inputs: &Inputs, executable: &mut dyn Executable) -> Result<(), BenchError> {

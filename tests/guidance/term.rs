@@ -14,7 +14,7 @@ use gia_gpu::{
     data::Normalisation,
     device::{Device, cpu::Cpu},
     federated::Protocol,
-    nn::{Model, Options, loss::one_hot},
+    nn::{Depth, Model, Options, loss::one_hot},
     plan::Plan,
     random,
     tape::Var,
@@ -34,7 +34,7 @@ fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f
         3,
     )
     .unwrap();
-    let mut config = AttackConfig::preset("ig", "mlp").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Deep).unwrap();
     config.objective = Objective::L2;
     guided(&mut config, weight);
     let protocol = Protocol::default();
@@ -165,7 +165,7 @@ fn when_the_weight_is_0_the_total_is_the_objective() {
     let model =
         Model::new("mlp", &Options { hidden: Some(vec![4]), ..Options::default() }, Some([3, 12, 12]), 3)
             .unwrap();
-    let mut config = AttackConfig::preset("ig", "mlp").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Deep).unwrap();
     config.total_variation = 0.0;
     guided(&mut config, 0.5);
     let protocol = Protocol::default();

@@ -100,7 +100,7 @@ fn check_matching(family: &Family, mode: Mode, target: &Target, objectives: &[Ob
         let config = AttackConfig {
             objective,
             total_variation: 0.0,
-            ..AttackConfig::preset("ig", &family.model.name).unwrap()
+            ..AttackConfig::preset("ig", family.model.depth()).unwrap()
         };
         let protocol = Protocol { mode, ..Protocol::default() };
         let scene =

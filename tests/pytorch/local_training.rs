@@ -82,7 +82,7 @@ impl Training {
         let config = AttackConfig {
             objective: Objective::Cosine,
             total_variation: 0.0,
-            ..AttackConfig::preset("ig", &family.model.name).unwrap()
+            ..AttackConfig::preset("ig", family.model.depth()).unwrap()
         };
         let scene = Scene { model: &family.model, protocol, config: &config, views: &[], weighted: false };
         let pixels = Pixels::free(*pictures, family.model.image);

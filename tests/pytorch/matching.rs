@@ -49,7 +49,7 @@ impl Case {
         let config = AttackConfig {
             objective: self.objective,
             total_variation: self.total_variation,
-            ..AttackConfig::preset("ig", victim.name).unwrap()
+            ..AttackConfig::preset("ig", victim.model.depth()).unwrap()
         };
         let sizes = Sizes { shared_target, ..Sizes::one_target(trials, BATCH, self.soft) };
         let protocol = Protocol::default();

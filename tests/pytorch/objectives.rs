@@ -8,7 +8,7 @@ use gia_gpu::{
         problem::{Problem, Scene, Sizes},
     },
     federated::{Protocol, defence::adapt::View},
-    nn::Mode,
+    nn::{Depth, Mode},
     tape::Var,
 };
 
@@ -39,7 +39,7 @@ fn case(name: &'static str, change: impl Fn(&mut Case)) -> Case {
     let config = AttackConfig {
         objective: Objective::Cosine,
         total_variation: 0.0,
-        ..AttackConfig::preset("ig", "resnet20").unwrap()
+        ..AttackConfig::preset("ig", Depth::Deep).unwrap()
     };
     let (views, groups) = (vec![], vec![0]);
     let mut case = Case { name, config, views, weighted: false, positive: false, scale: 1, groups };
