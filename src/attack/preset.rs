@@ -7,6 +7,7 @@ use super::{
     },
     labels::Method,
 };
+use crate::nn::Depth;
 
 /// Names of the presets.
 pub const PRESETS: [&str; 5] = ["ig", "dlg", "idlg", "yin", "modern"];
@@ -19,8 +20,8 @@ pub const SOFT_SIGN: f64 = 100.0;
 pub struct UnknownPreset(pub String);
 
 impl AttackConfig {
-    /// A preset's settings for a victim.
-    pub fn preset(name: &str, architecture: &str) -> Result<Self, UnknownPreset> {
+    /// A preset's settings for a victim of this depth.
+    pub fn preset(name: &str, depth: Depth) -> Result<Self, UnknownPreset> {
         let dlg = AttackConfig {
             preset: name.into(),
             objective: Objective::L2,
@@ -65,7 +66,10 @@ impl AttackConfig {
                 optimiser: adam(Sign::Hard, Schedule::Steps, 0, 0.0),
                 iterations: 4_800,
                 start: Start::Normal,
-                total_variation: if architecture == "lenet-zhu" { 1e-2 } else { 1e-4 },
+                total_variation: match depth {
+                    Depth::Shallow => 1e-2,
+                    Depth::Deep => 1e-4,
+                },
                 clamp: true,
                 labels: LabelStrategy::Auto,
                 ..dlg

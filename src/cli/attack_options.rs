@@ -8,11 +8,11 @@ use super::{
     },
     misuse,
 };
-use crate::attack::config::{AttackConfig, Layers, Objective, Optimiser};
-
-/// Most coarse scales, and the largest factor.
-const MAX_SCALES: usize = 8;
-const MAX_SCALE: usize = 64;
+use crate::attack::{
+    check::{MAX_SCALE, MAX_SCALES},
+    config::{AttackConfig, Layers, Objective, Optimiser},
+};
+use crate::nn::architecture::depth;
 
 /// The attack.
 #[derive(Args, Clone, Debug)]
@@ -89,7 +89,7 @@ impl AttackOptions {
         if !(1..=4096).contains(&self.trials) {
             return Err(misuse(format!("--trials: expected 1 to 4096, found {}", self.trials)));
         }
-        let mut config = AttackConfig::preset(&self.preset, architecture).map_err(misuse)?;
+        let mut config = AttackConfig::preset(&self.preset, depth(architecture)).map_err(misuse)?;
         match self.iterations {
             Some(0) => return Err(misuse("--iterations: expected 1 or more, found 0")),
             Some(n) if n > 10_000_000 => {

@@ -7,6 +7,7 @@ use gia_gpu::{
         problem::{Problem, Sizes},
     },
     device::{Device, cpu::Cpu},
+    nn::architecture::depth,
     plan::Plan,
     tape::{Var, op::Op},
 };
@@ -42,7 +43,7 @@ fn attack_iterations_are_as_accurate_as_on_the_cpu() {
     for (victim, preset) in
         [("lenet-zhu", "ig"), ("lenet-zhu", "dlg"), ("convnet4", "ig"), ("convnet4", "dlg")]
     {
-        let config = AttackConfig::preset(preset, victim).unwrap();
+        let config = AttackConfig::preset(preset, depth(victim)).unwrap();
         let joint_labels = config.labels == LabelStrategy::Joint;
         let problem = crate::scene::problem(victim, &config, Sizes::one_target(2, 2, joint_labels));
         let mut keep = problem.gradients.clone();

@@ -10,11 +10,12 @@ use gia_gpu::{
         lbfgs,
         minimise::{Lbfgs, minimise},
         problem::{Problem, Sizes},
+        threat::ThreatModel,
     },
     data::{Normalisation, samples},
     device::{Device, Executable, cpu::Cpu},
     federated::{Protocol, Request, Victim, client},
-    nn::loss::one_hot,
+    nn::{Depth, loss::one_hot},
     random,
 };
 
@@ -42,7 +43,7 @@ fn fill(problem: &Problem, exe: &mut dyn Executable, x: &[f32]) {
 /// Adam as in Kingma 2015, Algorithm 1, with PyTorch's placing of ε, on gradients from their own plan.
 #[test]
 fn adam_in_the_plan_takes_the_steps_of_adam_on_the_host() {
-    let config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    let config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     let bounds = Normalisation::default().bounds();
     let start = random::normal(&mut random::generator(3, "start"), TRIALS * 3072);
     let iterations = 8;
@@ -61,7 +62,7 @@ fn adam_in_the_plan_takes_the_steps_of_adam_on_the_host() {
             seed: 0,
             shared_noise: false,
         };
-        let iteration = Iteration::new(&mut problem, adam, iterations, Some(&bounds));
+        let iteration = Iteration::new(&mut problem, adam, iterations);
         let mut exe = device.compile(&iteration.plan).unwrap();
         fill(&problem, &mut *exe, &start);
         fill(&problem, &mut *gradients, &start);
@@ -99,21 +100,21 @@ fn adam_in_the_plan_takes_the_steps_of_adam_on_the_host() {
 
 #[test]
 fn the_best_iterate_is_kept_and_is_the_lowest_of_the_history() {
-    let config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    let config = AttackConfig { clamp: false, ..AttackConfig::preset("ig", Depth::Shallow).unwrap() };
     let mut problem = crate::scene::problem("lenet-zhu", &config, sizes());
     // A rate at which the objective goes up and down.
     let (sign, schedule) = (Sign::Hard, Schedule::Constant);
     let adam =
         Adam { learning_rate: 3.0, sign, schedule, warm_up: 0, langevin: 0.0, seed: 0, shared_noise: false };
-    let iteration = Iteration::new(&mut problem, adam, 40, None);
+    let iteration = Iteration::new(&mut problem, adam, 40);
     let mut exe = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
     let start = random::normal(&mut random::generator(3, "start"), TRIALS * 3072);
     fill(&problem, &mut *exe, &start);
     let mut looks = 0;
     let mut progress = |_: usize, _: usize, _: &[f32]| looks += 1;
-    let outcomes = iteration.run(&problem, &mut *exe, 40, &mut Hooks { progress: &mut progress }).unwrap();
+    let found = iteration.run(&problem, &mut *exe, 40, &mut Hooks { progress: &mut progress }).unwrap();
     assert!(looks > 0);
-    for outcome in &outcomes {
+    for outcome in &found {
         assert_eq!(outcome.history.len(), 41);
         let lowest = outcome.history.iter().copied().fold(f32::INFINITY, f32::min);
         assert_eq!(outcome.objective, lowest);
@@ -121,11 +122,11 @@ fn the_best_iterate_is_kept_and_is_the_lowest_of_the_history() {
         assert!(rises > 0, "the history only fell: the test shows nothing");
     }
     // The kept images have the kept objective.
-    let images: Vec<f32> = outcomes.iter().flat_map(|o| o.images.clone()).collect();
+    let images: Vec<f32> = found.iter().flat_map(|f| f.values[0].clone()).collect();
     let mut again = Cpu::<f32>::new().compile(&lbfgs::plan(&problem)).unwrap();
     fill(&problem, &mut *again, &images);
     again.run(1).unwrap();
-    for (objective, outcome) in again.read(problem.objective).unwrap().iter().zip(&outcomes) {
+    for (objective, outcome) in again.read(problem.objective).unwrap().iter().zip(&found) {
         assert!((objective - outcome.objective).abs() < 1e-5, "{objective} {}", outcome.objective);
     }
 }
@@ -170,7 +171,7 @@ fn idlg_names_the_label_of_every_class_and_restarts_are_recorded() {
             .gradient
     };
     let targets: Vec<Target> = (0..10).map(|i| Target { gradient: update(i), ..Target::default() }).collect();
-    let mut config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     config.iterations = 3;
     let setting = Setting {
         victim: &victim,
@@ -179,6 +180,7 @@ fn idlg_names_the_label_of_every_class_and_restarts_are_recorded() {
         batch: 1,
         normalisation: &normalisation,
         config: &config,
+        threat: &ThreatModel::insider(),
         restarts: 3,
         seed: 1,
     };
@@ -201,7 +203,7 @@ fn a_trial_that_stops_being_finite_is_reported_with_its_best_iterate() {
     let device = Cpu::<f32>::new();
     let x = normalisation.normalise(&[data.picture(0).unwrap()]).unwrap();
     let gradient = client::update(&device, &victim, &Protocol::default(), &x, &[2]).unwrap().gradient;
-    let mut config = AttackConfig::preset("ig", "convnet2").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Deep).unwrap();
     (config.iterations, config.clamp) = (30, false);
     // Steps so long that activations overflow.
     config.optimiser = Optimiser::Adam {
@@ -218,6 +220,7 @@ fn a_trial_that_stops_being_finite_is_reported_with_its_best_iterate() {
         batch: 1,
         normalisation: &normalisation,
         config: &config,
+        threat: &ThreatModel::insider(),
         restarts: 1,
         seed: 1,
     };
@@ -242,7 +245,7 @@ fn attacked(change: impl Fn(&mut AttackConfig)) -> Vec<Reconstruction> {
             Target { gradient: update.gradient, ..Target::default() }
         })
         .collect();
-    let mut config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     config.iterations = 60;
     change(&mut config);
     let setting = Setting {
@@ -252,6 +255,7 @@ fn attacked(change: impl Fn(&mut AttackConfig)) -> Vec<Reconstruction> {
         batch: 1,
         normalisation: &normalisation,
         config: &config,
+        threat: &ThreatModel::insider(),
         restarts: 2,
         seed: 1,
     };

@@ -5,6 +5,7 @@ use gia_gpu::{
     attack::{
         config::{AttackConfig, Objective},
         lbfgs,
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     data::{Normalisation, samples},
@@ -13,7 +14,7 @@ use gia_gpu::{
         Local, Protocol, Request, Victim,
         defence::{Defended, adapt, parse},
     },
-    nn::loss::one_hot,
+    nn::{Depth, loss::one_hot},
 };
 
 const LABELS: [usize; 2] = [2, 9];
@@ -29,7 +30,7 @@ fn objective(defences: &str, objective: Objective, protocol: &Protocol, adaptive
     let mut client = Defended::new(&device, &victim, protocol, &defences, 2).unwrap();
     let gradient = client.update(&images, &LABELS, 1, 0).unwrap().gradient;
 
-    let config = AttackConfig { objective, ..AttackConfig::preset("ig", "lenet-zhu").unwrap() };
+    let config = AttackConfig { objective, ..AttackConfig::preset("ig", Depth::Shallow).unwrap() };
     let views = if adaptive { adapt::views(&defences, protocol) } else { vec![] };
     let eavesdropper = if adaptive { adapt::protocol(&defences, protocol) } else { *protocol };
     let scene = Scene {
@@ -39,7 +40,8 @@ fn objective(defences: &str, objective: Objective, protocol: &Protocol, adaptive
         views: &views,
         weighted: false,
     };
-    let problem = Problem::new(&scene, Sizes::one_target(2, 2, false));
+    let problem =
+        Problem::new(&scene, &Pixels::free(2, victim.image_shape()), Sizes::one_target(2, 2, false));
     let mut exe = device.compile(&lbfgs::plan(&problem)).unwrap();
     // Trial 0 is the client's pictures, trial 1 a flat one.
     exe.write(problem.x, &[images.clone(), vec![0.0; images.len()]].concat()).unwrap();

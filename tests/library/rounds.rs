@@ -7,10 +7,12 @@ use gia_gpu::{
         AttackError, Hooks,
         config::AttackConfig,
         invert::{Reconstruction, Setting, Target, invert},
+        threat::ThreatModel,
     },
     data::Normalisation,
     device::{cpu::Cpu, limited::Limited},
     federated::{Protocol, Request, Victim, client},
+    nn::Depth,
     random,
 };
 
@@ -33,7 +35,7 @@ fn attacked(
             Target { gradient: update.gradient, labels: Some(vec![i]), ..Target::default() }
         })
         .collect();
-    let mut config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     config.iterations = 12;
     change(&mut config);
     let setting = Setting {
@@ -43,6 +45,7 @@ fn attacked(
         batch: 1,
         normalisation: &normalisation,
         config: &config,
+        threat: &ThreatModel::insider(),
         restarts: RESTARTS,
         seed: 1,
     };

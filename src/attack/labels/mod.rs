@@ -28,6 +28,8 @@ use std::fmt::Display;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::federated::MAX_BATCH;
+
 pub use error::LabelError;
 pub use idlg::idlg;
 pub use layer::LastLayer;
@@ -116,6 +118,9 @@ impl Restored {
 pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
     if batch == 0 {
         return Err(LabelError::EmptyBatch);
+    }
+    if batch > MAX_BATCH {
+        return Err(LabelError::LargeBatch { limit: MAX_BATCH, found: batch });
     }
     if layer.is_zero() {
         return Err(LabelError::ZeroGradient);

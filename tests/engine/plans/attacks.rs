@@ -5,6 +5,7 @@ use gia_gpu::{
         config::{AttackConfig, LabelStrategy, Objective},
         problem::Sizes,
     },
+    nn::architecture::depth,
     plan::Plan,
 };
 
@@ -12,7 +13,7 @@ use super::liveness::check_step;
 use crate::scene::problem;
 
 fn plan(victim: &str, preset: &str, batch: usize) -> Plan {
-    let config = AttackConfig::preset(preset, victim).unwrap();
+    let config = AttackConfig::preset(preset, depth(victim)).unwrap();
     let joint_labels = config.labels == LabelStrategy::Joint;
     let problem = problem(victim, &config, Sizes::one_target(1, batch, joint_labels));
     let mut keep = problem.gradients.clone();
@@ -27,7 +28,7 @@ const PRESETS: [(&str, Objective); 2] = [("ig", Objective::Cosine), ("dlg", Obje
 fn no_pointwise_chain_of_an_attack_is_left_unfused() {
     for (preset, objective) in PRESETS {
         for victim in ["lenet-zhu", "convnet4"] {
-            assert_eq!(AttackConfig::preset(preset, victim).unwrap().objective, objective);
+            assert_eq!(AttackConfig::preset(preset, depth(victim)).unwrap().objective, objective);
             for batch in [1, 4] {
                 let plan = plan(victim, preset, batch);
                 let unfused = plan.unfused();

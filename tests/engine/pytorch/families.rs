@@ -4,6 +4,7 @@
 use gia_gpu::{
     attack::{
         config::{AttackConfig, Objective},
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     federated::{Protocol, simulate},
@@ -99,12 +100,13 @@ fn check_matching(family: &Family, mode: Mode, target: &Target, objectives: &[Ob
         let config = AttackConfig {
             objective,
             total_variation: 0.0,
-            ..AttackConfig::preset("ig", &family.model.name).unwrap()
+            ..AttackConfig::preset("ig", family.model.depth()).unwrap()
         };
         let protocol = Protocol { mode, ..Protocol::default() };
         let scene =
             Scene { model: &family.model, protocol: &protocol, config: &config, views: &[], weighted: false };
-        let problem = Problem::new(&scene, Sizes::one_target(1, BATCH, false));
+        let pixels = Pixels::free(BATCH, family.model.image);
+        let problem = Problem::new(&scene, &pixels, Sizes::one_target(1, BATCH, false));
         let mut inputs = family.weights(&problem.parameters);
         inputs.push((problem.x, family.pictures(run, 0, BATCH)));
         inputs.push((problem.labels, family.targets(BATCH)));

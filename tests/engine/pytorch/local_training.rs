@@ -3,6 +3,7 @@
 use gia_gpu::{
     attack::{
         config::{AttackConfig, Objective},
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     federated::{Local, Protocol, simulate},
@@ -81,10 +82,11 @@ impl Training {
         let config = AttackConfig {
             objective: Objective::Cosine,
             total_variation: 0.0,
-            ..AttackConfig::preset("ig", &family.model.name).unwrap()
+            ..AttackConfig::preset("ig", family.model.depth()).unwrap()
         };
         let scene = Scene { model: &family.model, protocol, config: &config, views: &[], weighted: false };
-        let problem = Problem::new(&scene, Sizes::one_target(1, *pictures, false));
+        let pixels = Pixels::free(*pictures, family.model.image);
+        let problem = Problem::new(&scene, &pixels, Sizes::one_target(1, *pictures, false));
         let mut inputs = family.weights(&problem.parameters);
         inputs.extend([(problem.x, self.x()), (problem.labels, family.targets(*pictures))]);
         let observed = family.observed(&problem.parameters, "gradient");

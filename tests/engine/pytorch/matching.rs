@@ -6,6 +6,7 @@
 use gia_gpu::{
     attack::{
         config::{AttackConfig, Objective},
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     federated::Protocol,
@@ -46,13 +47,13 @@ impl Case {
         let config = AttackConfig {
             objective: self.objective,
             total_variation: self.total_variation,
-            ..AttackConfig::preset("ig", victim.name).unwrap()
+            ..AttackConfig::preset("ig", victim.model.depth()).unwrap()
         };
         let sizes = Sizes { shared_target, ..Sizes::one_target(trials, BATCH, self.soft) };
         let protocol = Protocol::default();
         let scene =
             Scene { model: &victim.model, protocol: &protocol, config: &config, views: &[], weighted: false };
-        Problem::new(&scene, sizes)
+        Problem::new(&scene, &Pixels::free(BATCH, victim.model.image), sizes)
     }
 
     /// The trial of the fixtures.

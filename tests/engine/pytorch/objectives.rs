@@ -4,10 +4,11 @@
 use gia_gpu::{
     attack::{
         config::{AttackConfig, LayerWeights, Layers, Objective, StatisticsTarget},
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     federated::{Protocol, defence::adapt::View},
-    nn::Mode,
+    nn::{Depth, Mode},
     tape::Var,
 };
 
@@ -38,7 +39,7 @@ fn case(name: &'static str, change: impl Fn(&mut Case)) -> Case {
     let config = AttackConfig {
         objective: Objective::Cosine,
         total_variation: 0.0,
-        ..AttackConfig::preset("ig", "resnet20").unwrap()
+        ..AttackConfig::preset("ig", Depth::Deep).unwrap()
     };
     let (views, groups) = (vec![], vec![0]);
     let mut case = Case { name, config, views, weighted: false, positive: false, scale: 1, groups };
@@ -115,13 +116,13 @@ fn inputs(family: &Family, mode: Mode, case: &Case, problem: &Problem) -> Vec<(V
     let run = mode_name(mode);
     let mut inputs = family.weights(&problem.parameters);
     let trials = case.groups.len();
-    let small = problem.tape.len_of(problem.x) / trials;
+    let small = problem.tape.len_of(problem.variables[0].var) / trials;
     let pictures = match case.scale {
         1 => (0..trials).flat_map(|trial| family.pictures(run, trial, BATCH)).collect(),
         // The script's trials stand before it.
         _ => formula::picture(family.seed(run), 3, small),
     };
-    inputs.push((problem.x, pictures));
+    inputs.push((problem.variables[0].var, pictures));
     inputs.push((problem.labels, family.targets(BATCH).repeat(trials)));
     let mut observed = family.observed(&problem.parameters, &format!("{run}.gradient"));
     if case.positive {
@@ -148,12 +149,9 @@ fn check(family: &Family, mode: Mode, case: &Case, target: &Target) -> f64 {
         views: &case.views,
         weighted: case.weighted,
     };
-    let sizes = Sizes {
-        scale: case.scale,
-        groups: case.groups.clone(),
-        ..Sizes::one_target(case.groups.len(), BATCH, false)
-    };
-    let problem = Problem::new(&scene, sizes);
+    let sizes = Sizes { groups: case.groups.clone(), ..Sizes::one_target(case.groups.len(), BATCH, false) };
+    let pixels = Pixels::free(BATCH, family.model.image).at(case.scale);
+    let problem = Problem::new(&scene, &pixels, sizes);
     let keep = [problem.total, problem.gradients[0]];
     let mut values = target.evaluate(&problem.tape, &keep, &inputs(family, mode, case, &problem));
     let what = |part: &str| format!("{run}, {}, {part}", case.name);

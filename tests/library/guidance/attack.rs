@@ -6,11 +6,13 @@ use gia_gpu::{
         config::{AttackConfig, Optimiser, Schedule},
         guidance::{Fall, Guidance, Guide, Hypothesis},
         invert::{Reconstruction, Setting, Target, invert, invert_guided},
+        threat::ThreatModel,
     },
     clip::Clip,
     data::Normalisation,
     device::{Device, cpu::Cpu, limited::Limited},
     federated::{Protocol, Request, Victim, client},
+    nn::Depth,
     random,
 };
 
@@ -49,7 +51,7 @@ impl Attack {
         hypotheses: Option<&[Vec<Hypothesis>]>,
         change: impl Fn(&mut AttackConfig),
     ) -> Result<Vec<Reconstruction>, AttackError> {
-        let mut config = AttackConfig::preset("ig", "lenet-zhu").unwrap();
+        let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
         config.iterations = 16;
         change(&mut config);
         let setting = Setting {
@@ -59,6 +61,7 @@ impl Attack {
             batch: 2,
             normalisation: &Normalisation::default(),
             config: &config,
+            threat: &ThreatModel::insider(),
             restarts: 2,
             seed: 1,
         };
@@ -67,7 +70,8 @@ impl Attack {
         match hypotheses {
             None => invert(device, &setting, &self.targets, &mut hooks),
             Some(hypotheses) => {
-                let guide = Guide { encoder: &self.clip, names: &self.names, width, hypotheses };
+                let guide =
+                    Guide { encoder: &self.clip, names: &self.names, width, hypotheses, oracle: false };
                 invert_guided(device, &setting, Some(&guide), &self.targets, &mut hooks)
             }
         }
@@ -194,8 +198,43 @@ fn what_cannot_be_guided_is_an_error() {
     let few = message(&one(&[])[..1], |config| guided(config, 0.1));
     assert!(few.contains("1 targets, expected 2"), "{few}");
     let lbfgs = message(&one(&[(3, 0)]), |config| {
-        *config = AttackConfig::preset("idlg", "lenet-zhu").unwrap();
+        *config = AttackConfig::preset("idlg", Depth::Shallow).unwrap();
         guided(config, 0.1);
     });
     assert!(lbfgs.contains("needs Adam"), "{lbfgs}");
+}
+
+#[test]
+fn the_true_names_are_an_oracles_and_no_servers() {
+    let attack = Attack::new();
+    let hypotheses = [vec![means(&[(3, 0)])], vec![]];
+    let width = width(&attack.clip);
+    let run = |oracle: bool| {
+        let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
+        config.iterations = 2;
+        guided(&mut config, 0.1);
+        let targets: Vec<Target> =
+            attack.targets.iter().map(|t| Target { labels: None, ..t.clone() }).collect();
+        let setting = Setting {
+            victim: &attack.victim,
+            protocol: &Protocol::default(),
+            views: &[],
+            batch: 2,
+            normalisation: &Normalisation::default(),
+            config: &config,
+            threat: &ThreatModel::named("server").unwrap(),
+            restarts: 1,
+            seed: 1,
+        };
+        let hypotheses = &hypotheses;
+        let guide = Guide { encoder: &attack.clip, names: &attack.names, width, hypotheses, oracle };
+        let hooks = &mut Hooks { progress: &mut |_, _, _| {} };
+        invert_guided(&Cpu::<f32>::new(), &setting, Some(&guide), &targets, hooks)
+    };
+    assert_eq!(run(false).unwrap().len(), 2);
+    let refused = run(true).unwrap_err().to_string();
+    assert!(
+        refused.contains("does not grant true-names, which guidance by the true names needs"),
+        "{refused}"
+    );
 }

@@ -7,13 +7,14 @@ use gia_gpu::{
         adam::{Adam, Iteration},
         config::{AttackConfig, Objective},
         guidance::Guide,
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     clip::Clip,
     data::Normalisation,
     device::{Device, cpu::Cpu},
     federated::Protocol,
-    nn::{Model, Options, loss::one_hot},
+    nn::{Depth, Model, Options, loss::one_hot},
     plan::Plan,
     random,
     tape::Var,
@@ -34,15 +35,16 @@ fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f
         3,
     )
     .unwrap();
-    let mut config = AttackConfig::preset("ig", "mlp").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Deep).unwrap();
     config.objective = Objective::L2;
     guided(&mut config, weight);
     let protocol = Protocol::default();
     let scene = Scene { model: &model, protocol: &protocol, config: &config, views: &[], weighted: false };
-    let guide = Guide { encoder: clip, names: &[], width: width(clip), hypotheses: &[] };
+    let guide = Guide { encoder: clip, names: &[], width: width(clip), hypotheses: &[], oracle: false };
     let normalisation = Normalisation::default().for_channels(channels);
     let sizes = Sizes::one_target(TRIALS, BATCH, false);
-    let (problem, frozen) = Problem::guided(&scene, sizes, Some((&guide, &normalisation)));
+    let (problem, frozen) =
+        Problem::guided(&scene, &Pixels::free(BATCH, model.image), sizes, Some((&guide, &normalisation)));
     let mut generator = random::generator(6, "inputs");
     let mut normal =
         |len: usize| random::normal(&mut generator, len).into_iter().map(f64::from).collect::<Vec<_>>();
@@ -164,20 +166,21 @@ fn when_the_weight_is_0_the_total_is_the_objective() {
     let model =
         Model::new("mlp", &Options { hidden: Some(vec![4]), ..Options::default() }, Some([3, 12, 12]), 3)
             .unwrap();
-    let mut config = AttackConfig::preset("ig", "mlp").unwrap();
+    let mut config = AttackConfig::preset("ig", Depth::Deep).unwrap();
     config.total_variation = 0.0;
     guided(&mut config, 0.5);
     let protocol = Protocol::default();
     let scene = Scene { model: &model, protocol: &protocol, config: &config, views: &[], weighted: false };
     let names = directions(&clip, TRIALS * BATCH);
-    let guide = Guide { encoder: &clip, names: &names, width: width(&clip), hypotheses: &[] };
+    let guide = Guide { encoder: &clip, names: &names, width: width(&clip), hypotheses: &[], oracle: false };
     let normalisation = Normalisation::default();
-    let (mut problem, frozen) =
-        Problem::guided(&scene, Sizes::one_target(TRIALS, BATCH, false), Some((&guide, &normalisation)));
+    let pixels = Pixels::free(BATCH, model.image);
+    let sizes = Sizes::one_target(TRIALS, BATCH, false);
+    let (mut problem, frozen) = Problem::guided(&scene, &pixels, sizes, Some((&guide, &normalisation)));
     let inputs = problem.guidance.unwrap();
     // λ as the plan of an attack steps it, with the totals kept.
     let adam = Adam::of(config.optimiser, 1).unwrap();
-    let iteration = Iteration::new(&mut problem, adam, 8, None);
+    let iteration = Iteration::new(&mut problem, adam, 8);
     let mut steps = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
     let mut look = Cpu::<f32>::new()
         .compile(&Plan::new(&problem.tape, &[problem.total, problem.objective], &[]))
