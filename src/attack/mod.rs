@@ -1,6 +1,8 @@
 //! The eavesdropper: from an observed gradient to labels and pictures.
 
 pub mod adam;
+mod anneal;
+mod choices;
 pub mod config;
 mod course;
 pub mod guidance;
