@@ -16,6 +16,7 @@ pub mod plan;
 pub mod random;
 pub mod report;
 pub mod semantic;
+pub mod spelling;
 #[cfg(feature = "report")]
 pub mod sweep;
 pub mod tape;

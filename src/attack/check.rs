@@ -3,7 +3,7 @@
 use super::{
     AttackError,
     config::{AttackConfig, Layers, Objective, Optimiser, Sign, StatisticsTarget},
-    guidance::{Guidance, Guide},
+    guidance::{Anneal, Guidance, Guide},
     setting::{Setting, Target},
 };
 use crate::{
@@ -121,7 +121,7 @@ impl Guidance {
     /// # Errors
     /// The first setting that makes no sense.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let Guidance { weight: lambda, from, to, .. } = *self;
+        let Guidance { weight: lambda, schedule: Anneal { from, to, .. } } = *self;
         weight("weight of guidance", lambda)?;
         match 0.0 <= from && from <= to && to < 1.0 {
             true => Ok(()),

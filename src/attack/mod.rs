@@ -1,7 +1,9 @@
 //! The eavesdropper: from an observed gradient to labels and pictures.
 
 pub mod adam;
+mod anneal;
 pub mod check;
+mod choices;
 pub mod config;
 mod course;
 

@@ -4,66 +4,34 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::config::{AttackConfig, StatisticsTarget};
-use crate::{federated::Protocol, nn::Mode};
+use crate::{federated::Protocol, nn::Mode, spelling::choices};
 
-/// A piece of knowledge that an attack can use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Knowledge {
-    /// Architecture and weights that the client started from.
-    Weights,
-    /// What the client sent: gradient, update or model.
-    Update,
-    /// Number of pictures.
-    BatchSize,
-    /// Their labels.
-    Labels,
-    /// The model's running batch-norm statistics.
-    RunningStatistics,
-    /// The client's own batch-norm statistics, from the buffers that it returns.
-    BatchStatistics,
-    /// Steps, batch size and learning rate of local training.
-    LocalTraining,
-    /// Mean and standard deviation of the pixels.
-    DataStatistics,
-    /// The client's defence and its strength.
-    Defence,
-    /// A model of what pictures look like, trained elsewhere.
-    GenerativePrior,
-    /// What the label indices mean: no eavesdropper's knowledge, but an oracle's.
-    TrueNames,
-}
-
-impl Knowledge {
-    pub const ALL: [Knowledge; 11] = [
-        Knowledge::Weights,
-        Knowledge::Update,
-        Knowledge::BatchSize,
-        Knowledge::Labels,
-        Knowledge::RunningStatistics,
-        Knowledge::BatchStatistics,
-        Knowledge::LocalTraining,
-        Knowledge::DataStatistics,
-        Knowledge::Defence,
-        Knowledge::GenerativePrior,
-        Knowledge::TrueNames,
-    ];
-
-    /// As in files: `batch-statistics`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Knowledge::Weights => "weights",
-            Knowledge::Update => "update",
-            Knowledge::BatchSize => "batch-size",
-            Knowledge::Labels => "labels",
-            Knowledge::RunningStatistics => "running-statistics",
-            Knowledge::BatchStatistics => "batch-statistics",
-            Knowledge::LocalTraining => "local-training",
-            Knowledge::DataStatistics => "data-statistics",
-            Knowledge::Defence => "defence",
-            Knowledge::GenerativePrior => "generative-prior",
-            Knowledge::TrueNames => "true-names",
-        }
+choices! {
+    /// A piece of knowledge that an attack can use.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Knowledge {
+        /// Architecture and weights that the client started from.
+        Weights = "weights",
+        /// What the client sent: gradient, update or model.
+        Update = "update",
+        /// Number of pictures.
+        BatchSize = "batch-size",
+        /// Their labels.
+        Labels = "labels",
+        /// The model's running batch-norm statistics.
+        RunningStatistics = "running-statistics",
+        /// The client's own batch-norm statistics, from the buffers that it returns.
+        BatchStatistics = "batch-statistics",
+        /// Steps, batch size and learning rate of local training.
+        LocalTraining = "local-training",
+        /// Mean and standard deviation of the pixels.
+        DataStatistics = "data-statistics",
+        /// The client's defence and its strength.
+        Defence = "defence",
+        /// A model of what pictures look like, trained elsewhere.
+        GenerativePrior = "generative-prior",
+        /// What the label indices mean: no eavesdropper's knowledge, but an oracle's.
+        TrueNames = "true-names",
     }
 }
 

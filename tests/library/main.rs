@@ -30,6 +30,7 @@ mod picture_grid;
 mod public_weights;
 mod report_schema;
 mod rounds;
+mod seams;
 mod semantic;
 mod tensor_file;
 mod train;

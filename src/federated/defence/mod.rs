@@ -8,16 +8,14 @@ mod soteria;
 
 use std::{fmt, str::FromStr};
 
-use serde::Serialize;
-
 use super::{Protocol, ProtocolError};
+use crate::spelling::{Form, Spelled, as_text, expected};
 
 pub use apply::Defended;
 pub use last_layer::LastLayerClient;
 
 /// One defence and its strength. All act on what is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Defence {
     /// N(0, σ²) on every entry.
     Noise(f64),
@@ -50,8 +48,26 @@ impl fmt::Display for Defence {
     }
 }
 
-/// What a defence looks like in text.
-const FORMS: &str = "noise:S, laplace:S, clip:C, dp-sgd:C:M, top-k:SHARE, sign or soteria:SHARE";
+impl Spelled for Defence {
+    const ABOUT: &'static str = "One defence and its strength.";
+    const FORMS: &'static [Form] = &[
+        Form { text: "noise:S", meaning: "N(0, S²) on every entry" },
+        Form { text: "laplace:S", meaning: "Laplace noise of scale S on every entry" },
+        Form { text: "clip:C", meaning: "Scaled down to norm C where it is longer" },
+        Form {
+            text: "dp-sgd:C:M",
+            meaning: "DP-SGD (Abadi 2016): each picture's gradient clipped to C, then N(0, (M·C)²) on their sum",
+        },
+        Form { text: "top-k:SHARE", meaning: "The largest entries, the others 0 (Aji 2017)" },
+        Form { text: "sign", meaning: "Signs only (signSGD, Bernstein 2018)" },
+        Form {
+            text: "soteria:SHARE",
+            meaning: "Inputs of the last layer pruned from its gradient (Soteria, Sun 2021)",
+        },
+    ];
+}
+
+as_text!(Defence);
 
 impl FromStr for Defence {
     type Err = String;
@@ -61,7 +77,7 @@ impl FromStr for Defence {
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
         let Ok(values) = parts.map(str::parse).collect::<Result<Vec<f64>, _>>() else {
-            return wrong(&format!("numbers after the colons of {FORMS}"));
+            return wrong(&format!("numbers after the colons of {}", expected::<Defence>()));
         };
         let defence = match (name, &values[..]) {
             ("noise", [s]) => Defence::Noise(*s),
@@ -71,7 +87,7 @@ impl FromStr for Defence {
             ("top-k", [share]) => Defence::TopK(*share),
             ("sign", []) => Defence::Sign,
             ("soteria", [share]) => Defence::Soteria(*share),
-            _ => return wrong(FORMS),
+            _ => return wrong(&expected::<Defence>()),
         };
         match defence.check() {
             Err(expected) => wrong(expected),

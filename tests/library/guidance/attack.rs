@@ -4,7 +4,7 @@ use gia_gpu::{
     attack::{
         AttackError, Hooks,
         config::{AttackConfig, Optimiser, Schedule},
-        guidance::{Fall, Guidance, Guide, Hypothesis},
+        guidance::{Anneal, Fall, Guidance, Guide, Hypothesis},
         invert::{Reconstruction, Setting, Target, invert, invert_guided},
         threat::ThreatModel,
     },
@@ -146,7 +146,8 @@ fn the_best_iterate_comes_from_after_the_weight_has_become_0() {
     // 0 in the last of 17 evaluations alone. With steps this long the objective goes up and down.
     let found = attack
         .run(&Cpu::<f32>::new(), Some(&hypotheses), |config| {
-            config.guidance = Some(Guidance { weight: 0.5, fall: Fall::Linear, from: 0.25, to: 0.97 });
+            config.guidance =
+                Some(Guidance { weight: 0.5, schedule: Anneal { fall: Fall::Linear, from: 0.25, to: 0.97 } });
             config.total_variation = 0.0;
             config.clamp = false;
             if let Optimiser::Adam { learning_rate, schedule, .. } = &mut config.optimiser {
@@ -171,7 +172,8 @@ fn an_attack_goes_on_where_guidance_ends() {
     let hypotheses = [vec![means(&[(3, 0), (7, 1)])], vec![means(&[(1, 2), (3, 0)])]];
     // So weak that it moves nothing.
     let ghost = |config: &mut AttackConfig| {
-        config.guidance = Some(Guidance { weight: 1e-25, fall: Fall::Step, from: 0.25, to: 0.25 });
+        config.guidance =
+            Some(Guidance { weight: 1e-25, schedule: Anneal { fall: Fall::Step, from: 0.25, to: 0.25 } });
     };
     let guided = attack.run(&device, Some(&hypotheses), ghost).unwrap();
     assert_eq!(device.plans(), 2);

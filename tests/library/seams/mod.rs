@@ -1,9 +1,6 @@
 //! The seams of an attack, from outside: unknowns that are not pixels, victims that are not in the registry, threat
 //! models that grant less, and settings that make no sense.
 
-#[path = "../common/watched.rs"]
-mod watched;
-
 mod bounds;
 mod draw;
 mod threat;

@@ -11,7 +11,8 @@ use gia_gpu::{
     federated::{Local, Protocol, Request, Victim, defence::adapt::View},
 };
 
-use super::{config, target, tiny, watched::Watched};
+use super::{config, target, tiny};
+use crate::watched::Watched;
 
 struct Case<'a> {
     victim: &'a Victim,

@@ -4,9 +4,9 @@ use gia_gpu::{
     attack::{
         AttackError, Hooks,
         config::{AttackConfig, Layers, Objective, Optimiser},
-        guidance::{Fall, Guidance, Guide, Hypothesis},
+        guidance::{Anneal, Fall, Guidance, Guide, Hypothesis},
         invert::{Setting, Target, invert_guided, known_labels},
-        preset::PRESETS,
+        preset::Preset,
         threat::ThreatModel,
     },
     clip::{ClipError, Encoder, Head, NameFeatures, Templates},
@@ -149,7 +149,7 @@ fn any_configuration_is_refused_in_words_or_attacks() {
 fn settings_that_once_panicked_are_refused_by_name() {
     let base = AttackConfig::preset("ig", Depth::Deep).unwrap();
     base.check().unwrap();
-    for preset in PRESETS {
+    for preset in Preset::ALL.map(Preset::name) {
         for depth in [Depth::Shallow, Depth::Deep] {
             AttackConfig::preset(preset, depth).unwrap().check().unwrap();
         }
@@ -167,6 +167,6 @@ fn settings_that_once_panicked_are_refused_by_name() {
     refused(&|c| c.objective = Objective::CosineTop(0.0), "objective cosine-top");
     let endless = Optimiser::Lbfgs { inner: 0, history: 1, stop: 0.0 };
     refused(&|c| c.optimiser = endless, "inner iterations of L-BFGS");
-    let late = Guidance { weight: 1.0, fall: Fall::Step, from: 1.0, to: 1.0 };
+    let late = Guidance { weight: 1.0, schedule: Anneal { fall: Fall::Step, from: 1.0, to: 1.0 } };
     refused(&|c| c.guidance = Some(late), "fall of guidance");
 }

@@ -6,10 +6,10 @@ use gia_gpu::{
             AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
             StatisticsTarget,
         },
-        guidance::{Fall, Guidance},
+        guidance::{Anneal, Fall, Guidance},
         invert::Target,
         labels::Method,
-        preset::PRESETS,
+        preset::Preset,
     },
     federated::{Local, Protocol, Victim, defence::Defence},
     nn::{Depth, Mode},
@@ -23,7 +23,7 @@ use super::target;
 pub struct Draw(pub ChaCha8Rng);
 
 impl Draw {
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         self.0.random_range(0..n)
     }
 
@@ -69,14 +69,16 @@ impl Draw {
     pub fn guidance(&mut self) -> Guidance {
         Guidance {
             weight: self.number(&[0.0, 0.1, 2.0]),
-            fall: self.of(&[Fall::Step, Fall::Linear, Fall::Cosine]),
-            from: self.number(&[0.0, 0.3, 0.5]),
-            to: self.number(&[0.5, 0.7, 0.9]),
+            schedule: Anneal {
+                fall: self.of(&[Fall::Step, Fall::Linear, Fall::Cosine]),
+                from: self.number(&[0.0, 0.3, 0.5]),
+                to: self.number(&[0.5, 0.7, 0.9]),
+            },
         }
     }
 
     pub fn config(&mut self) -> AttackConfig {
-        let preset = self.of(&PRESETS);
+        let preset = self.of(&Preset::ALL).name();
         let share = self.number(&[0.5, 1.0, 1e-3]);
         let last = self.count(&[1, 2, 99]);
         let factors: Vec<usize> = self.of(&[vec![], vec![], vec![2], vec![4, 2], vec![64]]);
