@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttackError, Hooks, Outcome,
+    AttackError, Found, Hooks, Outcome,
     config::{AttackConfig, LabelStrategy},
     exact::{
         ExactError, Spear,
         batch::{ExactBatch, check_protocol, restore_batch},
+        inversion::{Features, pictures},
         layers::{linear_layers, relu_layer},
     },
     guidance::Guide,
@@ -41,6 +42,7 @@ pub fn attack(
     targets: &[Target],
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
+    setting.check(guide, targets)?;
     let mut found = match &setting.config.way {
         Way::Matching => matched(device, setting, guide, targets, hooks)?,
         Way::Spear(_) if guide.is_some() => {
@@ -51,7 +53,7 @@ pub fn attack(
             each.map(|(number, target)| {
                 let exact = restored(setting, settings, target)
                     .map_err(|cause| AttackError::Exact { target: number, cause })?;
-                reconstruction(exact, target)
+                reconstruction(device, setting, exact, number, target, hooks)
             })
             .collect::<Result<_, _>>()?
         }
@@ -71,14 +73,14 @@ fn auto(
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
     let mut exact: Vec<Result<Reconstruction, String>> = vec![];
-    for target in targets {
+    for (number, target) in targets.iter().enumerate() {
         exact.push(match applies(setting, settings, guide).and_then(|()| tried(setting, settings, target)) {
             Ok(batch) => {
                 let reason = format!(
                     "spear: '{}' takes the pictures themselves and ReLU follows it, so that they can be computed",
                     batch.layer.name
                 );
-                let found = reconstruction(batch, target)?;
+                let found = reconstruction(device, setting, batch, number, target, hooks)?;
                 Ok(Reconstruction { reason: Some(reason), ..found })
             }
             Err(reason) => Err(reason),
@@ -153,33 +155,51 @@ fn restored(setting: &Setting, settings: &Spear, target: &Target) -> Result<Exac
     })
 }
 
-/// An exact batch as a reconstruction: its inputs are the pictures.
+/// An exact batch as a reconstruction: its inputs are the pictures, or features that pictures are found for.
 fn reconstruction(
+    device: &dyn Device,
+    setting: &Setting,
     batch: ExactBatch,
+    number: usize,
     target: &Target,
+    hooks: &mut Hooks,
 ) -> Result<Reconstruction, AttackError> {
-    if !batch.record.pictures {
-        return Err(AttackError::Invalid(format!(
-            "'{}' takes features: pictures from them are not restored",
-            batch.layer.name
-        )));
-    }
-    let images = batch.inputs.values.iter().map(|&v| v as f32).collect();
+    let inputs: Vec<f32> = batch.inputs.values.iter().map(|&v| v as f32).collect();
     let given = target.labels.as_ref().is_some_and(|labels| *labels == batch.labels);
     let mut warnings = batch.warnings();
     if target.labels.is_some() && !given {
         warnings.push("the labels that the gradient shows are not those that were given".into());
     }
-    Ok(Reconstruction {
-        trials: vec![Outcome {
-            images,
+    let trials: Vec<Outcome> = if batch.record.pictures {
+        // The objective follows when the gradient is recomputed.
+        vec![Outcome {
+            images: inputs,
             label_logits: None,
             objective: 0.0,
             norm_ratio: 1.0,
             stopped: None,
             history: vec![],
-        }],
-        best: 0,
+        }]
+    } else {
+        let features = Features { layer: &batch.layer, at: batch.at, values: &inputs, target: number };
+        let found = pictures(device, setting, &features, hooks)?;
+        let outcome = |mut found: Found| Outcome {
+            images: found.values.swap_remove(0),
+            label_logits: None,
+            objective: found.objective,
+            norm_ratio: found.norm_ratio,
+            stopped: found.stopped,
+            history: found.history,
+        };
+        found.into_iter().map(outcome).collect()
+    };
+    let best = (0..trials.len())
+        .min_by(|&a, &b| trials[a].objective.total_cmp(&trials[b].objective))
+        .filter(|&b| trials[b].objective.is_finite())
+        .ok_or(AttackError::NotFinite { target: number })?;
+    Ok(Reconstruction {
+        trials,
+        best,
         labels: batch.labels,
         label_source: if given { LabelSource::Given } else { LabelSource::Exact },
         label_warnings: warnings,
@@ -202,7 +222,8 @@ fn recompute(
     };
     for (found, target) in found.iter_mut().zip(targets) {
         found.recomputed = recomputing.of(&found.best().images, &found.labels, target)?;
-        if let (Some(_), Some(again)) = (&found.exact, found.recomputed) {
+        let pictures = found.exact.as_ref().is_some_and(|exact| exact.pictures);
+        if let (true, Some(again)) = (pictures, found.recomputed) {
             let best = &mut found.trials[found.best];
             best.objective = again.cosine_distance as f32;
             best.norm_ratio = again.norm_ratio as f32;

@@ -11,13 +11,14 @@ use super::{
     observed::{ObservedOptions, check_kind, check_sign, say_positions},
     options::{NormalisationOptions, check_batch, parse_labels, same_file},
     protocol_options::ProtocolOptions,
-    threat_options::{Setup, ThreatOptions},
+    threat_options::ThreatOptions,
 };
 use crate::{
     attack::{
         config::{AttackConfig, StatisticsTarget},
         invert::{Setting, Target},
-        threat::ThreatModel,
+        preset::Preset,
+        threat::{Setup, ThreatModel},
     },
     data::Normalisation,
     device::host,
@@ -38,6 +39,8 @@ pub struct Observing<'a> {
     pub labels: Option<&'a str>,
     pub batch: Option<usize>,
     pub attack: &'a AttackOptions,
+    /// Where none is given.
+    pub preset: Preset,
     pub normalisation: &'a NormalisationOptions,
 }
 
@@ -63,6 +66,7 @@ impl Observation {
             batch: self.batch,
             normalisation: &self.normalisation,
             config: &self.config,
+            threat: &self.threat_model,
             restarts,
             seed,
         }
@@ -89,7 +93,7 @@ impl Observing<'_> {
         let info = files[0].info.clone();
         let known = known_from(&info, self.model, first)?;
         let request = self.model.request(&known)?;
-        let config = self.attack.config(&request.name)?;
+        let config = self.attack.config_or(self.preset, &request.name)?;
         let batch = self.batch_size(info.batch_size)?;
         let protocol = self.protocol.protocol(&info, batch)?;
         let kind = self.observed.kind(&info, first, &protocol)?;

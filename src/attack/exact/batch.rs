@@ -65,6 +65,8 @@ pub struct ExactBatch {
     /// `(B)`
     pub labels: Vec<usize>,
     pub layer: Linear,
+    /// Its position, see [`linear_layers`].
+    pub at: usize,
     /// Whether every picture switches on the units that the gradient says.
     pub agrees: bool,
     pub record: ExactRecord,
@@ -178,7 +180,7 @@ pub fn restore_batch(
     };
     let agrees = found.agrees();
     let (inputs, labels) = in_order(&found.inputs, &labels);
-    Ok(ExactBatch { inputs, labels, layer: layer.clone(), agrees, record })
+    Ok(ExactBatch { inputs, labels, layer: layer.clone(), at: first, agrees, record })
 }
 
 /// Copies written out, ordered by label.

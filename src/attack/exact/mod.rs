@@ -8,6 +8,7 @@ mod error;
 pub mod features;
 mod greedy;
 pub mod inputs;
+pub mod inversion;
 pub mod labels;
 pub mod layers;
 pub mod matrix;

@@ -2,7 +2,7 @@
 
 use super::{Evidence, Guide, candidates::Candidates};
 use crate::{
-    attack::invert::known_labels,
+    attack::{invert::known_labels, preset::Preset},
     cli::{
         guidance_options::guidable,
         misuse,
@@ -27,6 +27,7 @@ impl Guide {
             labels: None,
             batch: self.data.batch,
             attack: &self.attack,
+            preset: Preset::Ig,
             normalisation: &self.normalisation,
         };
         let mut observation = observing.open()?;
@@ -54,6 +55,6 @@ impl Guide {
             truth: None,
             folder,
         };
-        self.explain(evidence, &setting, targets, &*model, namer)
+        self.explain(evidence, &setting, &targets, &*model, namer)
     }
 }

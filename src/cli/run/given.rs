@@ -6,6 +6,7 @@ use super::{
     report::Study,
 };
 use crate::{
+    attack::preset::Preset,
     cli::{
         guidance_options::{GuideChoice, guidable},
         misuse,
@@ -41,6 +42,7 @@ impl Run {
             labels: None,
             batch: self.data.batch,
             attack: &self.attack,
+            preset: Preset::Auto,
             normalisation: &self.normalisation,
         };
         let mut observation = observing.open()?;
