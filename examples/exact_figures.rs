@@ -102,7 +102,9 @@ fn decibels(found: &ExactBatch, truth: &[f32], [_, h, w]: [usize; 3]) -> Vec<f64
     let deviation = Normalisation::default().std().to_vec();
     let of = |row: &[f64]| {
         let mse = |t: &[f32]| {
-            let pixel = |(i, (r, &t)): (usize, (&f64, &f32))| ((r - f64::from(t)) * f64::from(deviation[i / (h * w)])).powi(2);
+            let pixel = |(i, (r, &t)): (usize, (&f64, &f32))| {
+                ((r - f64::from(t)) * f64::from(deviation[i / (h * w)])).powi(2)
+            };
             row.iter().zip(t).enumerate().map(pixel).sum::<f64>() / n as f64
         };
         -10.0 * truth.chunks(n).map(mse).fold(f64::INFINITY, f64::min).max(1e-30).log10()
@@ -111,7 +113,9 @@ fn decibels(found: &ExactBatch, truth: &[f32], [_, h, w]: [usize; 3]) -> Vec<f64
 }
 
 fn spear(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
-    println!("| mlp | noise | B | batches of pictures all ≥ 100 dB | all ≥ 40 dB | median dB | worst dB | labels right | median s | median row sets |");
+    println!(
+        "| mlp | noise | B | batches of pictures all ≥ 100 dB | all ≥ 40 dB | median dB | worst dB | labels right | median s | median row sets |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let rows: [(&[usize], f64, usize); 9] = [
         (&[300, 300], 0.0, 1),
@@ -127,7 +131,8 @@ fn spear(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     for (hidden, noise, size) in rows {
         let pictures = Pictures { dataset: Dataset::open(&all.cifar)?, shape: [3, 32, 32] };
         let (batches, _) = pictures.batches(all.batches, size, 1);
-        let (mut exact, mut fair, mut psnr, mut seconds, mut sets, mut right) = (0, 0, vec![], vec![], vec![], 0);
+        let (mut exact, mut fair, mut psnr, mut seconds, mut sets, mut right) =
+            (0, 0, vec![], vec![], vec![], 0);
         for (number, batch) in batches.iter().enumerate() {
             let victim = victim("mlp", mlp(hidden), number as u64)?;
             let (images, mut labels) = (pictures.images(batch)?, pictures.labels(batch)?);
@@ -153,14 +158,18 @@ fn spear(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
         let of = batches.len();
         println!(
             "| {hidden:?} | {noise} | {size} | {exact} of {of} | {fair} of {of} | {:.0} | {worst:.0} | {right} of {of} | {:.2} | {:.0} |",
-            median(psnr), median(seconds), median(sets)
+            median(psnr),
+            median(seconds),
+            median(sets)
         );
     }
     Ok(())
 }
 
 fn heads(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
-    println!("\n| victim | layer | B | batches | features to 1e-4 | median relative error | worst | median s |");
+    println!(
+        "\n| victim | layer | B | batches | features to 1e-4 | median relative error | worst | median s |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for (name, count) in [("lenet5", all.batches), ("vgg11", all.batches.min(3))] {
         for size in [1, 2, 4, 8] {
@@ -180,7 +189,8 @@ fn heads(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
                     Ok(found) => {
                         let of = |row: &[f64]| {
                             let relative = |t: &Vec<f32>| {
-                                let apart: f64 = row.iter().zip(t).map(|(r, &t)| (r - f64::from(t)).powi(2)).sum();
+                                let apart: f64 =
+                                    row.iter().zip(t).map(|(r, &t)| (r - f64::from(t)).powi(2)).sum();
                                 (apart / t.iter().map(|&t| f64::from(t).powi(2)).sum::<f64>()).sqrt()
                             };
                             truth.iter().map(relative).fold(f64::INFINITY, f64::min)
@@ -196,7 +206,9 @@ fn heads(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
             let worst = errors.iter().copied().fold(0.0, f64::max);
             println!(
                 "| {name} | {layer} | {size} | {} | {exact} | {:.1e} | {worst:.1e} | {:.2} |",
-                batches.len(), median(errors), median(seconds)
+                batches.len(),
+                median(errors),
+                median(seconds)
             );
         }
     }
@@ -208,7 +220,10 @@ const BATCHES: usize = 40;
 const OUTSIDERS: usize = 200;
 
 fn membership(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
-    println!("\n| victim | layer | noise | B | members | found at 0 of {} false alarms |", BATCHES * OUTSIDERS);
+    println!(
+        "\n| victim | layer | noise | B | members | found at 0 of {} false alarms |",
+        BATCHES * OUTSIDERS
+    );
     println!("|---|---|---|---|---|---|");
     let mut victims: Vec<(&str, Victim, &PathBuf, &[usize])> = vec![
         ("lenet-zhu, untrained", victim("lenet-zhu", Options::default(), 1)?, &all.cifar, &[1, 2, 4, 8]),
@@ -256,7 +271,9 @@ fn membership(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
 }
 
 fn labels(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
-    println!("\n| victim | activation | pictures | labels right | largest error of the factor | … of a reversed update |");
+    println!(
+        "\n| victim | activation | pictures | labels right | largest error of the factor | … of a reversed update |"
+    );
     println!("|---|---|---|---|---|---|");
     let pictures = Pictures { dataset: Dataset::open(&all.cifar)?, shape: [3, 32, 32] };
     let (batches, _) = pictures.batches(100, 1, 3);

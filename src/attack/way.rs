@@ -46,7 +46,9 @@ pub fn attack(
     let mut found = match &setting.config.way {
         Way::Matching => matched(device, setting, guide, targets, hooks)?,
         Way::Spear(_) if guide.is_some() => {
-            return Err(AttackError::Invalid("names guide gradient matching, and spear does not match".into()));
+            return Err(AttackError::Invalid(
+                "names guide gradient matching, and spear does not match".into(),
+            ));
         }
         Way::Spear(settings) => {
             let each = targets.iter().enumerate();
@@ -147,8 +149,7 @@ fn matching(setting: &Setting) -> AttackConfig {
 
 fn restored(setting: &Setting, settings: &Spear, target: &Target) -> Result<ExactBatch, ExactError> {
     check_protocol(setting.protocol, setting.batch)?;
-    let batch =
-        restore_batch(setting.victim, &target.gradient, Some(setting.batch), settings, setting.seed)?;
+    let batch = restore_batch(setting.victim, &target.gradient, Some(setting.batch), settings, setting.seed)?;
     Ok(match &target.labels {
         Some(labels) => batch.ordered_as(labels),
         None => batch,

@@ -210,6 +210,7 @@ impl Command {
             Command::Config(command) => command.run(),
             Command::Capture(command) => command.run(),
             Command::Invert(command) => command.run(),
+            Command::Contains(command) => command.run(),
             Command::Guide(command) => command.run(),
             Command::Labels(command) => command.run(),
             Command::Train(command) => command.run(),

@@ -17,8 +17,10 @@ pub fn read_any_pictures(path: &Path) -> Result<Vec<(String, Picture)>, DataErro
     }
     if path.is_dir() {
         let entries = folder::entries(path)?;
-        let pictures: Vec<_> =
-            entries.iter().filter(|entry| entry.is_file() && folder::has_extension(entry, &EXTENSIONS)).collect();
+        let pictures: Vec<_> = entries
+            .iter()
+            .filter(|entry| entry.is_file() && folder::has_extension(entry, &EXTENSIONS))
+            .collect();
         if !pictures.is_empty() {
             return pictures.into_iter().map(|path| file(path)).collect();
         }

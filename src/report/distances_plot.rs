@@ -62,11 +62,9 @@ fn svg(outsiders: &[f64], candidates: &[f64]) -> Result<String, String> {
                 Rectangle::new([(from, 0.0), (from + 1.0 / FINENESS, share)], colour.mix(0.55).filled())
             };
             let drawn: Vec<_> = shares.into_iter().enumerate().filter(|bar| bar.1 > 0.0).map(bar).collect();
-            chart
-                .draw_series(drawn)
-                .map_err(|e| e.to_string())?
-                .label(name)
-                .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.mix(0.55).filled()));
+            chart.draw_series(drawn).map_err(|e| e.to_string())?.label(name).legend(move |(x, y)| {
+                Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.mix(0.55).filled())
+            });
         }
         chart
             .configure_series_labels()
@@ -87,7 +85,10 @@ mod tests {
     #[test]
     fn members_stand_at_the_left_and_nothing_is_left_out() {
         let drawn = svg(&[0.2, 0.3, 0.4], &[1e-6, 0.0]).unwrap();
-        assert!(drawn.contains("outsiders") && drawn.contains("candidates") && drawn.contains("1e-9"), "{drawn}");
+        assert!(
+            drawn.contains("outsiders") && drawn.contains("candidates") && drawn.contains("1e-9"),
+            "{drawn}"
+        );
         svg(&[], &[0.5]).unwrap();
     }
 }

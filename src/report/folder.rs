@@ -34,7 +34,12 @@ impl OutputFolder {
     /// Makes the folder if needed and tries to write to it.
     pub fn open(path: &Path) -> Result<OutputFolder, ReportError> {
         let missing = path.ancestors().filter(|a| !a.as_os_str().is_empty() && !a.exists()).last();
-        let folder = OutputFolder { path: path.to_owned(), made: missing.map(Path::to_owned), page: None, unrounded: None };
+        let folder = OutputFolder {
+            path: path.to_owned(),
+            made: missing.map(Path::to_owned),
+            page: None,
+            unrounded: None,
+        };
         for (entry, is_folder) in [
             (path, true),
             (&folder.images(), true),
@@ -124,7 +129,8 @@ impl OutputFolder {
             fs::remove_file(&old).map_err(unwritable(&old))?;
         }
         let pictures = names(&stage.join("images"))?.into_iter().map(|name| format!("images/{name}"));
-        let optional = [PAGE, UNROUNDED].into_iter().filter(|name| stage.join(name).exists()).map(String::from);
+        let optional =
+            [PAGE, UNROUNDED].into_iter().filter(|name| stage.join(name).exists()).map(String::from);
         for name in pictures.chain(["grid.png".into()]).chain(optional).chain(["report.json".into()]) {
             let target = self.path.join(&name);
             fs::rename(stage.join(&name), &target).map_err(unwritable(&target))?;

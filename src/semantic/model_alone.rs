@@ -36,8 +36,10 @@ pub fn names_of(
     if wanted.is_empty() {
         return Ok(vec![]);
     }
-    let weights: Vec<f64> =
-        wanted.iter().flat_map(|&index| (0..names).map(move |name| confusion[name * indices + index])).collect();
+    let weights: Vec<f64> = wanted
+        .iter()
+        .flat_map(|&index| (0..names).map(move |name| confusion[name * indices + index]))
+        .collect();
     Ok(assign::largest_sum(wanted.len(), names, &weights))
 }
 

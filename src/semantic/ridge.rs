@@ -22,7 +22,12 @@ impl Ridge {
     ///
     /// # Errors
     /// λ = 0 and features that depend on each other.
-    pub fn fit(features: &Matrix, labels: &[usize], names: usize, strength: f64) -> Result<Ridge, NotDefinite> {
+    pub fn fit(
+        features: &Matrix,
+        labels: &[usize],
+        names: usize,
+        strength: f64,
+    ) -> Result<Ridge, NotDefinite> {
         let count = features.rows as f64;
         let columns: Vec<Vec<f64>> = (0..features.columns).map(|j| features.column(j)).collect();
         let mean: Vec<f64> = columns.iter().map(|c| c.iter().sum::<f64>() / count).collect();
@@ -37,9 +42,8 @@ impl Ridge {
         });
         let mut intercept = vec![0.0; names];
         labels.iter().for_each(|&label| intercept[label] += 1.0 / count);
-        let y = Matrix::from_fn(features.rows, names, |i, k| {
-            f64::from(u8::from(labels[i] == k)) - intercept[k]
-        });
+        let y =
+            Matrix::from_fn(features.rows, names, |i, k| f64::from(u8::from(labels[i] == k)) - intercept[k]);
         let turned = x.transposed();
         let mut gram = turned.times(&x);
         for j in 0..gram.columns {

@@ -9,9 +9,8 @@ pub fn agreement(outer: &Matrix, nothing: &[f64], inputs: &Matrix) -> Vec<f64> {
     (0..outer.columns)
         .map(|j| {
             let on = (0..outer.rows).filter(|&i| outer.at(i, j).abs() > nothing[j]);
-            let (agree, all) = on.fold((0, 0), |(agree, all), i| {
-                (agree + usize::from(inputs.at(i, j) > 0.0), all + 1)
-            });
+            let (agree, all) =
+                on.fold((0, 0), |(agree, all), i| (agree + usize::from(inputs.at(i, j) > 0.0), all + 1));
             if all == 0 { 0.0 } else { agree as f64 / all as f64 }
         })
         .collect()

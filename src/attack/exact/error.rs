@@ -12,7 +12,9 @@ pub enum ExactError {
     EmptyBatch,
     #[error("'{0}' is no linear layer of the victim; it has: {1}")]
     NoSuchLayer(String, String),
-    #[error("'{layer}' is not followed by ReLU but by {found}: SPEAR reads which units were off, which only ReLU shows")]
+    #[error(
+        "'{layer}' is not followed by ReLU but by {found}: SPEAR reads which units were off, which only ReLU shows"
+    )]
     NoRelu { layer: String, found: String },
     #[error("{architecture} has no linear layer that is followed by ReLU, which SPEAR needs")]
     NoLayer { architecture: String },
@@ -21,7 +23,9 @@ pub enum ExactError {
          of so many pictures fill the whole space, and nothing stands out of it"
     )]
     BatchTooLarge { layer: String, m: usize, n: usize, limit: usize, batch: usize },
-    #[error("{layer}: its gradient is 0 in every element: every unit was off for every picture, there is nothing to restore")]
+    #[error(
+        "{layer}: its gradient is 0 in every element: every unit was off for every picture, there is nothing to restore"
+    )]
     Dead { layer: String },
     #[error(
         "{layer}: expected a gradient of rank {batch}, one a picture, found {rank}: not the gradient of one step over \

@@ -47,7 +47,11 @@ impl LastLayer64 {
         let features = Matrix::from_fn(classes.len(), d, |i, j| {
             let c = classes[i];
             // A class whose samples and predictions cancel leaves nothing to divide by: its feature is not known.
-            if self.bias_gradient[c] == 0.0 { 0.0 } else { self.weight_gradient.at(c, j) / self.bias_gradient[c] }
+            if self.bias_gradient[c] == 0.0 {
+                0.0
+            } else {
+                self.weight_gradient.at(c, j) / self.bias_gradient[c]
+            }
         });
         let residual = self.residual(&self.mixture(&classes, &features, counts), &features);
         ClassFeatures { classes, features, rounds: 0, residual }
@@ -66,7 +70,8 @@ impl LastLayer64 {
                 self.weight_gradient.at(i, j) - made.at(i, j)
             });
             let step = pseudo_inverse(&mixture)?.times(&missing);
-            let features = Matrix::from_fn(step.rows, step.columns, |i, j| best.features.at(i, j) + step.at(i, j));
+            let features =
+                Matrix::from_fn(step.rows, step.columns, |i, j| best.features.at(i, j) + step.at(i, j));
             let residual = self.residual(&self.mixture(&best.classes, &features, counts), &features);
             if residual >= best.residual || residual.is_nan() {
                 break;

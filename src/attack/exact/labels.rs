@@ -35,7 +35,8 @@ pub fn picture_labels(head: &Head, passed: &[Matrix], batch: usize) -> Result<Pi
         .map(|i| (1..=spare + 1).map(|copies| counted(&predictions[i], errors.row(i), copies)).collect())
         .collect();
     let copies = shared_out(&options, spare);
-    let chosen: Vec<&Counted> = options.iter().zip(&copies).map(|(options, &extra)| &options[extra]).collect();
+    let chosen: Vec<&Counted> =
+        options.iter().zip(&copies).map(|(options, &extra)| &options[extra]).collect();
     let left: f64 = chosen.iter().map(|c| c.distance).sum();
     let expand = |counts: &Vec<usize>| -> Vec<usize> {
         counts.iter().enumerate().flat_map(|(class, &n)| std::iter::repeat_n(class, n)).collect()

@@ -98,8 +98,13 @@ pub struct Valued<'a> {
 impl<'a> Valued<'a> {
     /// `gradient`: one tensor a trainable parameter.
     pub fn new(victim: &'a Victim, layer: &'a Linear, gradient: &'a [Vec<f32>]) -> Valued<'a> {
-        let trainable: Vec<&Vec<f32>> =
-            victim.declarations.iter().zip(&victim.tensors).filter(|(d, _)| d.trainable).map(|(_, t)| t).collect();
+        let trainable: Vec<&Vec<f32>> = victim
+            .declarations
+            .iter()
+            .zip(&victim.tensors)
+            .filter(|(d, _)| d.trainable)
+            .map(|(_, t)| t)
+            .collect();
         let bias = layer.bias.then_some(layer.weight + 1);
         Valued {
             layer,

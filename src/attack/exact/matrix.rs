@@ -164,8 +164,7 @@ pub fn svd(a: &Matrix) -> Result<Svd, NotConverged> {
     let failed = NotConverged { rows: a.rows, columns: a.columns };
     let matrix = Mat::from_fn(a.rows, a.columns, |i, j| a.at(i, j));
     let found = matrix.thin_svd().map_err(|_| failed)?;
-    let own =
-        |m: faer::MatRef<f64>| Matrix::from_fn(m.nrows(), m.ncols(), |i: usize, j: usize| m[(i, j)]);
+    let own = |m: faer::MatRef<f64>| Matrix::from_fn(m.nrows(), m.ncols(), |i: usize, j: usize| m[(i, j)]);
     let s = found.S().column_vector().iter().copied().collect();
     Ok(Svd { u: own(found.U()), s, v: own(found.V()) })
 }
@@ -238,7 +237,10 @@ mod tests {
         let x = drawn(4, 2, 6);
         let solved = solve_definite(&gram, &gram.times(&x)).unwrap();
         assert!(solved.values.iter().zip(&x.values).all(|(a, b)| (a - b).abs() < 1e-10));
-        let refused = solve_definite(&Matrix::from_fn(2, 2, |_, _| 1.0).with_columns_times(&[1.0, -1.0]), &x.picked(&[0, 1]));
+        let refused = solve_definite(
+            &Matrix::from_fn(2, 2, |_, _| 1.0).with_columns_times(&[1.0, -1.0]),
+            &x.picked(&[0, 1]),
+        );
         assert_eq!(refused, Err(NotDefinite { size: 2 }));
     }
 

@@ -2,8 +2,8 @@
 //! picture was in the batch (span membership).
 
 mod agreement;
-pub mod candidates;
 pub mod batch;
+pub mod candidates;
 mod error;
 pub mod features;
 mod greedy;

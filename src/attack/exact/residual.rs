@@ -28,8 +28,7 @@ pub fn head_residual(head: &Head, passed: &[Matrix], labels: &PictureLabels, bat
         (left, all) = (left + l, all + a);
         if at > 0 {
             let back = product_transposed(layer.weight, layer.layer.shape, &outer.transposed()).transposed();
-            let passes =
-                back.values.iter().zip(&inputs.values).map(|(d, &x)| if x > 0.0 { *d } else { 0.0 });
+            let passes = back.values.iter().zip(&inputs.values).map(|(d, &x)| if x > 0.0 { *d } else { 0.0 });
             outer = Matrix::new(back.rows, back.columns, passes.collect());
         }
     }

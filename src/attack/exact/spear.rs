@@ -246,12 +246,7 @@ impl View<'_> {
         Ok(choice)
     }
 
-    fn scaled(
-        &self,
-        directions: &[Vec<f64>],
-        factors: &[f64],
-        scale: Scale,
-    ) -> Result<Choice, NotConverged> {
+    fn scaled(&self, directions: &[Vec<f64>], factors: &[f64], scale: Scale) -> Result<Choice, NotConverged> {
         let p = Matrix::of_columns(directions).with_columns_times(factors);
         let outer = self.rows.times(&p);
         let inverse = pseudo_inverse(&p)?;

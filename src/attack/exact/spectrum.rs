@@ -90,7 +90,11 @@ impl Spectrum {
         };
         // The noise is read off what lies beyond the directions seen, or where these are all, beyond those wanted.
         let all = singular.len() == m.min(n);
-        let rest = if all { wanted.unwrap_or(singular.len().div_ceil(2)).min(singular.len()) } else { singular.len() };
+        let rest = if all {
+            wanted.unwrap_or(singular.len().div_ceil(2)).min(singular.len())
+        } else {
+            singular.len()
+        };
         let beyond: f64 = match all {
             true => singular[rest..].iter().map(|s| s * s).sum(),
             false => remaining(gradient, [m, n], &right),

@@ -103,8 +103,12 @@ pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> 
         ));
     }
     if (found.scale - 1.0).abs() > OFF {
-        let meaning = if found.scale < 0.0 { "an update, whose sign is reversed" } else { "a sum, a clip or a rate" };
-        warnings.push(format!("the gradient is {:.4} times that of a mean cross entropy: {meaning}", found.scale));
+        let meaning =
+            if found.scale < 0.0 { "an update, whose sign is reversed" } else { "a sum, a clip or a rate" };
+        warnings.push(format!(
+            "the gradient is {:.4} times that of a mean cross entropy: {meaning}",
+            found.scale
+        ));
     }
     let undecided = layer.classes > 2 && found.residual > UNDECIDED * found.runner_up;
     if undecided {

@@ -111,7 +111,8 @@ impl Contains {
         let candidates = self.candidates()?;
         let outsiders = self.outsiders()?;
         let device = self.device.open()?;
-        let measure = |pictures: &[Picture]| distances(&*device, &victim, &normalisation, at, &span, pictures);
+        let measure =
+            |pictures: &[Picture]| distances(&*device, &victim, &normalisation, at, &span, pictures);
         let (names, pictures): (Vec<String>, Vec<Picture>) = candidates.into_iter().unzip();
         let own = measure(&pictures)?;
         let others = measure(&outsiders)?;
@@ -133,9 +134,17 @@ impl Contains {
             batch,
             rank: span.rank,
             outsiders: others.len(),
-            candidates: names.into_iter().zip(verdicts).map(|(picture, v)| Candidate::new(picture, v)).collect(),
+            candidates: names
+                .into_iter()
+                .zip(verdicts)
+                .map(|(picture, v)| Candidate::new(picture, v))
+                .collect(),
         };
-        if self.json { print_json(&found) } else { print_line(output::Table { found: &found, alpha: self.alpha }) }
+        if self.json {
+            print_json(&found)
+        } else {
+            print_line(output::Table { found: &found, alpha: self.alpha })
+        }
     }
 
     /// Of the gradient file, or of `--batch`.
@@ -167,8 +176,7 @@ impl Contains {
             )),
             error => misuse(error),
         })?;
-        let victim =
-            Victim::from_file(&self.weights, &self.model.request(&known)?).map_err(victim_error)?;
+        let victim = Victim::from_file(&self.weights, &self.model.request(&known)?).map_err(victim_error)?;
         say_positions(&self.weights, victim.positions.as_ref());
         if protocol.mode == Mode::Train && victim.has_batch_norm() {
             return Err(misuse(

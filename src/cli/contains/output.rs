@@ -54,9 +54,14 @@ impl Display for Table<'_> {
                 Some(false) => "not shown",
                 None => "-",
             };
-            let share = candidate.false_alarm_rate.map_or("-".into(), |rate| format!("{:.2} %", 100.0 * rate));
+            let share =
+                candidate.false_alarm_rate.map_or("-".into(), |rate| format!("{:.2} %", 100.0 * rate));
             let p = candidate.p_value.map_or("-".into(), |p| format!("{p:.2e}"));
-            writeln!(f, "{:>10.3e} {share:>12} {p:>9}  {verdict:10} {}", candidate.distance, candidate.picture)?;
+            writeln!(
+                f,
+                "{:>10.3e} {share:>12} {p:>9}  {verdict:10} {}",
+                candidate.distance, candidate.picture
+            )?;
         }
         write!(f, "a member by mistake: a chance of at most {} over all candidates (Holm)", self.alpha)
     }

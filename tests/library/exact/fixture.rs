@@ -90,7 +90,11 @@ fn class_features_are_those_of_an_independent_implementation() {
         bias_gradient: fixture.numbers("/features/gb"),
     };
     let counts: Vec<usize> = fixture.numbers("/features/counts").into_iter().map(|n| n as usize).collect();
-    assert_close(&layer.class_features(&counts).features.values, &fixture.numbers("/features/plain"), "plain");
+    assert_close(
+        &layer.class_features(&counts).features.values,
+        &fixture.numbers("/features/plain"),
+        "plain",
+    );
     let refined = layer.refined(&counts, Some(1)).unwrap();
     assert_eq!(refined.rounds, 1);
     assert_close(&refined.features.values, &fixture.numbers("/features/refined"), "refined");

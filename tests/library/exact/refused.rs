@@ -25,7 +25,10 @@ fn a_layer_that_is_not_there_not_linear_or_not_before_relu() {
     let victim = Victim::from_seed(&Request::named("lenet5"), 1).unwrap();
     let (_, _, gradient) = gradient_of(&victim, &[0, 1]);
     let convolution = refused(&victim, &gradient, 2, &of_layer("conv1"));
-    assert!(convolution.contains("'conv1' is no linear layer of the victim; it has: fc1, fc2, fc3"), "{convolution}");
+    assert!(
+        convolution.contains("'conv1' is no linear layer of the victim; it has: fc1, fc2, fc3"),
+        "{convolution}"
+    );
     let last = refused(&victim, &gradient, 2, &of_layer("fc3"));
     assert!(last.contains("'fc3' is not followed by ReLU but by nothing"), "{last}");
     let options = Options { activation: Some(Activation::Tanh), ..Options::default() };
@@ -44,7 +47,10 @@ fn a_rank_above_the_batch_and_a_batch_above_the_layer() {
     let above = refused(&victim, &gradient, 3, &Spear::default());
     assert!(above.contains("expected a gradient of rank 3, one a picture, found 4"), "{above}");
     let wide = refused(&victim, &gradient, 60, &Spear::default());
-    assert!(wide.contains("expected a batch below 60, the smaller side of its 60×3072 weight, found 60"), "{wide}");
+    assert!(
+        wide.contains("expected a batch below 60, the smaller side of its 60×3072 weight, found 60"),
+        "{wide}"
+    );
     let empty = refused(&victim, &gradient, 0, &Spear::default());
     assert!(empty.contains("batch is empty"), "{empty}");
 }
