@@ -126,6 +126,7 @@ pub fn attack_guided(
     bar.finish();
     let reconstructions = result.map_err(|error| match error {
         AttackError::GuidedLabel { .. } => misuse(format!("--guide: {error}")),
+        AttackError::Exact { ref cause, .. } if cause.is_misuse() => misuse(cause),
         AttackError::Threat(error) => misuse(error),
         AttackError::Config(error) => misuse(error),
         error => error.into(),

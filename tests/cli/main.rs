@@ -9,6 +9,7 @@ mod careful;
 mod config;
 mod contract;
 mod determinism;
+mod exact;
 mod guidance;
 mod guide;
 mod interrupted;

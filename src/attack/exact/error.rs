@@ -52,3 +52,19 @@ pub enum ExactError {
     #[error(transparent)]
     Linear(#[from] NotConverged),
 }
+
+impl ExactError {
+    /// Whether the attack cannot be made on such a victim or protocol, whatever the gradient holds.
+    pub fn is_misuse(&self) -> bool {
+        matches!(
+            self,
+            ExactError::EmptyBatch
+                | ExactError::NoSuchLayer(..)
+                | ExactError::NoRelu { .. }
+                | ExactError::NoLayer { .. }
+                | ExactError::BatchTooLarge { .. }
+                | ExactError::ManySteps { .. }
+                | ExactError::Changed(_)
+        )
+    }
+}
