@@ -51,6 +51,8 @@ pub struct Guide<'a> {
     /// Of each target in turn: each of them is attacked under every one of its hypotheses, from the same starts. A
     /// target without any is attacked once, unguided.
     pub hypotheses: &'a [Vec<Hypothesis>],
+    /// Whether they are what the labels truly mean, of which an eavesdropper knows nothing.
+    pub oracle: bool,
 }
 
 /// The term's inputs, all written by the host.

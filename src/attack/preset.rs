@@ -8,7 +8,7 @@ use super::{
     },
     labels::Method,
 };
-use crate::spelling::choices;
+use crate::{nn::Depth, spelling::choices};
 
 choices! {
     /// A published attack.
@@ -32,8 +32,8 @@ choices! {
 pub struct UnknownPreset(pub String);
 
 impl AttackConfig {
-    /// A preset's settings for a victim.
-    pub fn preset(name: &str, architecture: &str) -> Result<Self, UnknownPreset> {
+    /// A preset's settings for a victim of this depth.
+    pub fn preset(name: &str, depth: Depth) -> Result<Self, UnknownPreset> {
         let preset: Preset = name.parse().map_err(|_| UnknownPreset(name.into()))?;
         let dlg = AttackConfig {
             preset: name.into(),
@@ -76,7 +76,10 @@ impl AttackConfig {
                 optimiser: adam(Sign::Hard, Schedule::Steps, 0, 0.0),
                 iterations: 4_800,
                 start: Start::Normal,
-                total_variation: if architecture == "lenet-zhu" { 1e-2 } else { 1e-4 },
+                total_variation: match depth {
+                    Depth::Shallow => 1e-2,
+                    Depth::Deep => 1e-4,
+                },
                 clamp: true,
                 labels: LabelStrategy::Auto,
                 ..dlg

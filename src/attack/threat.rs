@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::spelling::choices;
+use super::config::{AttackConfig, StatisticsTarget};
+use crate::{federated::Protocol, nn::Mode, spelling::choices};
 
 choices! {
     /// A piece of knowledge that an attack can use.
@@ -42,7 +43,7 @@ pub struct ThreatModel {
     pub grants: Vec<Knowledge>,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ThreatError {
     #[error(
         "the threat model '{name}' does not grant {}, which {} needs; it grants: {}",
@@ -59,13 +60,20 @@ impl ThreatModel {
     /// its defence, pictures like its own and what the labels mean. `insider`: all of it.
     pub fn named(name: &str) -> Option<ThreatModel> {
         use Knowledge::{BatchStatistics, Defence, GenerativePrior, Labels, TrueNames};
-        let withheld: &[Knowledge] = match name {
-            "server" => &[Labels, BatchStatistics, Defence, GenerativePrior, TrueNames],
-            "insider" => &[],
-            _ => return None,
-        };
-        let grants = Knowledge::ALL.into_iter().filter(|k| !withheld.contains(k)).collect();
-        Some(ThreatModel { name: name.into(), grants })
+        const WITHHELD: [Knowledge; 5] = [Labels, BatchStatistics, Defence, GenerativePrior, TrueNames];
+        match name {
+            "server" => {
+                let grants = Knowledge::ALL.into_iter().filter(|k| !WITHHELD.contains(k)).collect();
+                Some(ThreatModel { name: name.into(), grants })
+            }
+            "insider" => Some(ThreatModel::insider()),
+            _ => None,
+        }
+    }
+
+    /// All of it: what an attack on oneself knows.
+    pub fn insider() -> ThreatModel {
+        ThreatModel { name: "insider".into(), grants: Knowledge::ALL.to_vec() }
     }
 
     /// What an attack uses and nothing else, where no threat model was chosen.
@@ -101,6 +109,49 @@ pub struct Use {
 impl Use {
     pub fn new(knowledge: Knowledge, user: &str) -> Use {
         Use { knowledge, user: user.into() }
+    }
+}
+
+/// What decides the knowledge that an attack uses.
+pub struct Setup<'a> {
+    pub config: &'a AttackConfig,
+    /// What the eavesdropper takes the client to do.
+    pub protocol: &'a Protocol,
+    pub labels_given: bool,
+    /// The eavesdropper does to its trial gradient what the client's defence does.
+    pub adaptive: bool,
+    /// Whether the model has batch norm.
+    pub batch_norm: bool,
+}
+
+impl Setup<'_> {
+    pub fn uses(&self) -> Vec<Use> {
+        let Setup { config, protocol, .. } = self;
+        let mut uses = vec![
+            Use::new(Knowledge::Weights, "gradient matching"),
+            Use::new(Knowledge::Update, "gradient matching"),
+            Use::new(Knowledge::BatchSize, "gradient matching"),
+            Use::new(Knowledge::DataStatistics, "the step from pixels to the network's input"),
+        ];
+        if self.labels_given {
+            uses.push(Use::new(Knowledge::Labels, "an attack that is given the labels"));
+        }
+        if self.batch_norm && protocol.mode == Mode::Eval {
+            uses.push(Use::new(Knowledge::RunningStatistics, "batch norm in eval mode"));
+        }
+        if self.batch_norm && config.batch_norm != 0.0 {
+            uses.push(match config.batch_norm_target {
+                StatisticsTarget::Running => Use::new(Knowledge::RunningStatistics, "the batch-norm prior"),
+                StatisticsTarget::Batch => Use::new(Knowledge::BatchStatistics, "the batch-norm prior"),
+            });
+        }
+        if protocol.local.is_some() {
+            uses.push(Use::new(Knowledge::LocalTraining, "matching the simulated local training"));
+        }
+        if self.adaptive {
+            uses.push(Use::new(Knowledge::Defence, "the adaptive eavesdropper"));
+        }
+        uses
     }
 }
 

@@ -3,17 +3,17 @@
 use clap::Args;
 
 use super::{help::group, misuse, spelled::spelled};
-use crate::attack::{
-    config::{
-        AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
-        StatisticsTarget,
+use crate::{
+    attack::{
+        check::{MAX_SCALE, MAX_SCALES},
+        config::{
+            AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
+            StatisticsTarget,
+        },
+        preset::Preset,
     },
-    preset::Preset,
+    nn::architecture::depth,
 };
-
-/// Most coarse scales, and the largest factor.
-const MAX_SCALES: usize = 8;
-const MAX_SCALE: usize = 64;
 
 /// The attack.
 #[derive(Args, Clone, Debug)]
@@ -90,7 +90,7 @@ impl AttackOptions {
         if !(1..=4096).contains(&self.trials) {
             return Err(misuse(format!("--trials: expected 1 to 4096, found {}", self.trials)));
         }
-        let mut config = AttackConfig::preset(self.preset.name(), architecture).map_err(misuse)?;
+        let mut config = AttackConfig::preset(self.preset.name(), depth(architecture)).map_err(misuse)?;
         match self.iterations {
             Some(0) => return Err(misuse("--iterations: expected 1 or more, found 0")),
             Some(n) if n > 10_000_000 => {

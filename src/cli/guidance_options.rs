@@ -197,7 +197,13 @@ impl EncodedMeanings<'_> {
     }
 
     pub fn guide<'a>(&'a self, hypotheses: &'a [Vec<Hypothesis>]) -> Guide<'a> {
-        Guide { encoder: self.choice.encoder(), names: &self.vectors, width: self.width, hypotheses }
+        Guide {
+            encoder: self.choice.encoder(),
+            names: &self.vectors,
+            width: self.width,
+            hypotheses,
+            oracle: self.meanings.oracle,
+        }
     }
 
     pub fn record(&self) -> GuidanceRecord {

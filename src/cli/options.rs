@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Most pictures that one option may ask for.
-pub const MAX_BATCH: usize = 65_536;
+pub use crate::federated::MAX_BATCH;
 
 /// How pixels become the network's input.
 #[derive(Args, Clone, Debug)]
@@ -126,6 +126,8 @@ pub fn attack_guided(
     bar.finish();
     let reconstructions = result.map_err(|error| match error {
         AttackError::GuidedLabel { .. } => misuse(format!("--guide: {error}")),
+        AttackError::Threat(error) => misuse(error),
+        AttackError::Config(error) => misuse(error),
         error => error.into(),
     })?;
     let evaluations: usize =

@@ -25,9 +25,9 @@ use crate::{
         adam::{self, Adam},
         config::LabelStrategy,
         lbfgs,
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
-    data::Normalisation,
     device::gpu::{Gpu, Shader, Style},
     federated::{DEFAULT_CLASSES, check_classes},
     nn::Model,
@@ -103,13 +103,10 @@ impl PlanCommand {
         let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
         let scene = Scene { model, protocol: &protocol, config: &config, views: &[], weighted: false };
         let joint = config.labels == LabelStrategy::Joint;
-        let mut problem = Problem::new(&scene, Sizes::one_target(trials, batch, joint));
+        let pixels = Pixels { clamp: config.clamp, ..Pixels::free(batch, model.image) };
+        let mut problem = Problem::new(&scene, &pixels, Sizes::one_target(trials, batch, joint));
         Ok(match Adam::of(config.optimiser, 0) {
-            Some(adam) => {
-                let bounds = Normalisation::default().for_channels(model.image[0]).bounds();
-                let bounds = config.clamp.then_some(bounds.as_slice());
-                adam::Iteration::new(&mut problem, adam, config.iterations, bounds).plan
-            }
+            Some(adam) => adam::Iteration::new(&mut problem, adam, config.iterations).plan,
             None => lbfgs::plan(&problem),
         })
     }

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use super::Architecture;
 use crate::spelling::{Form, Spelled, as_text, choices, expected};
 
 choices! {
@@ -73,6 +74,25 @@ impl Options {
             (NORM, self.norm.is_some()),
         ];
         set.into_iter().filter(|s| s.1).map(|s| s.0).collect()
+    }
+
+    /// Whether an architecture takes them, and sizes are within their bounds.
+    ///
+    /// # Errors
+    /// What was expected and found.
+    pub fn check_for(&self, architecture: &dyn Architecture) -> Result<(), String> {
+        let taken = architecture.options();
+        if let Some(option) = self.set().iter().find(|option| !taken.contains(option)) {
+            return Err(format!("it has no --{option}; it takes: --{}", taken.join(", --")));
+        }
+        let width = self.hidden.iter().flatten().find(|width| !(1..=MAX_HIDDEN).contains(*width));
+        match (width, self.norm) {
+            (Some(width), _) => Err(format!("expected hidden widths from 1 to {MAX_HIDDEN}, found {width}")),
+            (_, Some(Norm::Group(groups))) if !(1..=MAX_GROUPS).contains(&groups) => {
+                Err(format!("expected 1 to {MAX_GROUPS} groups, found {groups}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The options that `self` leaves open, from `other`.

@@ -25,6 +25,8 @@ mod yin;
 
 use serde::Serialize;
 
+use crate::federated::MAX_BATCH;
+
 pub use error::LabelError;
 pub use idlg::idlg;
 pub use layer::LastLayer;
@@ -97,6 +99,9 @@ impl Restored {
 pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
     if batch == 0 {
         return Err(LabelError::EmptyBatch);
+    }
+    if batch > MAX_BATCH {
+        return Err(LabelError::LargeBatch { limit: MAX_BATCH, found: batch });
     }
     if layer.is_zero() {
         return Err(LabelError::ZeroGradient);

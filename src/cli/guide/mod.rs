@@ -179,7 +179,7 @@ impl Guide {
         &self,
         evidence: Evidence,
         setting: &Setting,
-        targets: Vec<Target>,
+        targets: &[Target],
         model: &dyn Encoder,
         mut namer: Namer,
     ) -> anyhow::Result<()> {
@@ -188,7 +188,7 @@ impl Guide {
         // held against.
         let plain = AttackConfig { guidance: None, ..setting.config.clone() };
         let unguided = Setting { config: &plain, ..*setting };
-        let (before, unguided_timing) = attack_guided(device, &unguided, None, &targets, "reconstructing")?;
+        let (before, unguided_timing) = attack_guided(device, &unguided, None, targets, "reconstructing")?;
         let seen = setting.pictures(&before)?;
         let labels = evidence.truth.as_ref().map(|t| t.batches.iter().map(|b| &b.labels[..]).collect());
         let labels: Vec<Option<&[usize]>> = match labels {
@@ -200,12 +200,10 @@ impl Guide {
 
         let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(|t| t.meanings()).collect();
         let width = namer.vectors.len() / candidates.names.len();
-        let guide = Guiding { encoder: model, names: &namer.vectors, width, hypotheses: &hypotheses };
-        let known = before.iter().map(|found| Some(found.labels.clone()));
-        let targets: Vec<Target> =
-            targets.into_iter().zip(known).map(|(target, labels)| Target { labels, ..target }).collect();
+        let guide =
+            Guiding { encoder: model, names: &namer.vectors, width, hypotheses: &hypotheses, oracle: false };
         let stage = "reconstructing under hypotheses";
-        let (after, timing) = attack_guided(device, setting, Some(&guide), &targets, stage)?;
+        let (after, timing) = attack_guided(device, setting, Some(&guide), targets, stage)?;
         let study = Study {
             device,
             setting: evidence.setting,

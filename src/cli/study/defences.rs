@@ -18,7 +18,7 @@ use super::super::{
     protocol_options::ProtocolOptions,
 };
 use crate::{
-    attack::{config::AttackConfig, labels::LabelMetrics},
+    attack::{config::AttackConfig, labels::LabelMetrics, threat::ThreatModel},
     data::atomic,
     device::DeviceInfo,
     federated::{
@@ -143,12 +143,14 @@ impl DefenceStudy {
             TensorFile::check_writable(path)?;
         }
         let device = self.device.open()?;
+        let insider = ThreatModel::insider();
         let undefended = Experiment {
             device: &*device,
             victim: &victim,
             protocol: &protocol,
             normalisation: &normalisation,
             config: &config,
+            threat: &insider,
             batches: &batches,
             defences: &[],
             adaptive: false,

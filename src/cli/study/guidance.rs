@@ -26,7 +26,7 @@ use super::{
     guidance_table::{Arm, Measured, OfBatch, Row, Towards, csv, rows, table},
 };
 use crate::{
-    attack::{config::AttackConfig, invert::Reconstruction},
+    attack::{config::AttackConfig, invert::Reconstruction, threat::ThreatModel},
     clip::zero_shot::Namer,
     data::{BatchRule, DataError, Dataset, Picture, atomic, samples},
     device::{Device, DeviceInfo},
@@ -236,6 +236,7 @@ impl GuidanceStudy {
             protocol: &Protocol::default(),
             normalisation: &normalisation,
             config,
+            threat: &ThreatModel::insider(),
             batches: &batches,
             defences: &[],
             adaptive: false,

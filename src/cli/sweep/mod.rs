@@ -203,6 +203,7 @@ impl Sweep {
             dataset: &plan.dataset,
             rule: self.batch_labels,
             normalisation: &self.normalisation,
+            threat: &self.threat,
             naming: &self.naming,
             namer,
             adaptive: self.adaptive,

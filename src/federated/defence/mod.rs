@@ -8,7 +8,7 @@ mod soteria;
 
 use std::{fmt, str::FromStr};
 
-use super::Protocol;
+use super::{Protocol, ProtocolError};
 use crate::spelling::{Form, Spelled, as_text, expected};
 
 pub use apply::Defended;
@@ -89,13 +89,28 @@ impl FromStr for Defence {
             ("soteria", [share]) => Defence::Soteria(*share),
             _ => return wrong(&expected::<Defence>()),
         };
-        if values.iter().any(|v| !v.is_finite() || *v <= 0.0) {
-            return wrong("strengths above 0");
+        match defence.check() {
+            Err(expected) => wrong(expected),
+            Ok(()) => Ok(defence),
         }
-        match defence {
-            Defence::TopK(share) if share > 1.0 => wrong("a share of entries to keep in (0, 1]"),
-            Defence::Soteria(share) if share >= 1.0 => wrong("a share of features to prune in (0, 1)"),
-            _ => Ok(defence),
+    }
+}
+
+impl Defence {
+    /// # Errors
+    /// What strength is expected in place of its own.
+    fn check(self) -> Result<(), &'static str> {
+        let strengths = match self {
+            Defence::Noise(s) | Defence::Laplace(s) | Defence::Clip(s) => [s, 1.0],
+            Defence::TopK(s) | Defence::Soteria(s) => [s, 1.0],
+            Defence::DpSgd { clip, multiplier } => [clip, multiplier],
+            Defence::Sign => [1.0; 2],
+        };
+        match self {
+            _ if strengths.iter().any(|s| !s.is_finite() || *s <= 0.0) => Err("strengths above 0"),
+            Defence::TopK(share) if share > 1.0 => Err("a share of entries to keep in (0, 1]"),
+            Defence::Soteria(share) if share >= 1.0 => Err("a share of features to prune in (0, 1)"),
+            _ => Ok(()),
         }
     }
 }
@@ -108,16 +123,17 @@ pub fn parse(text: &str) -> Result<Vec<Defence>, String> {
 /// The client's protocol with its defences, and whether they fit together.
 ///
 /// # Errors
-/// DP-SGD behind another defence, twice, or with local steps.
-pub fn client_protocol(protocol: &Protocol, defences: &[Defence]) -> Result<Protocol, String> {
+/// A strength that makes no sense; DP-SGD behind another defence, twice, or with local steps.
+pub fn client_protocol(protocol: &Protocol, defences: &[Defence]) -> Result<Protocol, ProtocolError> {
     let mut defended = *protocol;
     for (i, defence) in defences.iter().enumerate() {
+        defence.check().map_err(|expected| ProtocolError::Defence { expected, found: *defence })?;
         if let Defence::DpSgd { clip, .. } = defence {
             if i > 0 {
-                return Err("dp-sgd clips each picture's gradient: it comes first".into());
+                return Err(ProtocolError::DpSgdBehind);
             }
             if protocol.local.is_some() || protocol.clients > 1 {
-                return Err("dp-sgd is for the gradient of one step of one client".into());
+                return Err(ProtocolError::DpSgdAlone);
             }
             defended.example_clip = Some(*clip);
         }
