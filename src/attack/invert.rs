@@ -250,6 +250,7 @@ fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelErro
         LabelStrategy::Joint => {
             return Ok(Known { labels: None, source: LabelSource::Joint, warnings: vec![] });
         }
+        LabelStrategy::Auto if way::takes_exact_label(setting) => Method::Exact,
         LabelStrategy::Auto if setting.batch == 1 => Method::Idlg,
         LabelStrategy::Auto => Method::Ilrg,
         LabelStrategy::Restore(method) => method,

@@ -140,11 +140,18 @@ fn tried(setting: &Setting, settings: &Spear, target: &Target) -> Result<ExactBa
 /// The configuration for what SPEAR leaves.
 fn matching(setting: &Setting) -> AttackConfig {
     let mut config = AttackConfig { way: Way::Matching, ..setting.config.clone() };
-    let has_bias = setting.victim.last_layer().1.is_some();
-    if setting.batch == 1 && config.labels == LabelStrategy::Auto && has_bias {
+    if takes_exact_label(setting) {
         config.labels = LabelStrategy::Restore(Method::Exact);
     }
     config
+}
+
+/// Whether the label of one picture is left to the exact rule, which needs the last layer's bias.
+pub(super) fn takes_exact_label(setting: &Setting) -> bool {
+    matches!(setting.config.way, Way::Auto(_))
+        && setting.batch == 1
+        && setting.config.labels == LabelStrategy::Auto
+        && setting.victim.last_layer().1.is_some()
 }
 
 fn restored(setting: &Setting, settings: &Spear, target: &Target) -> Result<ExactBatch, ExactError> {

@@ -134,6 +134,8 @@ pub fn attack_guided(
     let evaluations: usize =
         reconstructions.iter().flat_map(|r| &r.trials).map(|t| t.history.len()).max().unwrap_or(0);
     let iterations = match setting.config.optimiser {
+        // What was computed took none.
+        Optimiser::Adam { .. } if evaluations == 0 => 0,
         Optimiser::Adam { .. } => setting.config.iterations,
         Optimiser::Lbfgs { .. } => evaluations,
     };

@@ -55,7 +55,9 @@ fn attacked(
     let two_threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let found = two_threads
         .install(|| invert(&limited, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {} }));
-    (found, device.plans(), device.bytes())
+    // One more plan recomputes the gradient of what was found.
+    let rounds = device.plans() - usize::from(found.is_ok());
+    (found, rounds, device.bytes())
 }
 
 #[test]
