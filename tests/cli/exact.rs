@@ -17,7 +17,7 @@ struct Client {
     gradient: String,
 }
 
-const PICTURES: usize = 12;
+const PICTURES: usize = 40;
 
 impl Client {
     fn new(victim: &str, batch: usize, more: &str) -> Client {
@@ -183,21 +183,21 @@ fn contained(arguments: &str) -> Value {
 fn members_are_told_from_strangers_with_the_rate_of_false_alarms() {
     let client = Client::new("--arch lenet-zhu", 3, "");
     let Client { weights, gradient, .. } = &client;
-    let outsiders = client.some("outsiders", 6..12);
+    let outsiders = client.some("outsiders", 10..40);
     let plot = client.path("plot.svg");
     let common = format!("--arch lenet-zhu --weights {weights} --gradient {gradient} --batch 3");
     let (member, stranger) = (client.picture(1), client.picture(4));
     let found =
-        contained(&format!("{common} --outsiders {outsiders} --alpha 0.4 --plot {plot} {stranger} {member}"));
+        contained(&format!("{common} --outsiders {outsiders} --alpha 0.065 --plot {plot} {stranger} {member}"));
     assert_eq!((&found["layer"], &found["batch"], &found["rank"]), (&"fc.0".into(), &3.into(), &3.into()));
-    assert_eq!(found["outsiders"], 6);
+    assert_eq!(found["outsiders"], 30);
     let candidates = found["candidates"].as_array().unwrap();
     assert_eq!(candidates[0]["picture"], stranger);
     assert_eq!(candidates[1]["picture"], member);
     assert_eq!(candidates[1]["false_alarm_rate"], 0.0);
     assert_eq!(candidates[1]["member"], true);
     assert_eq!(candidates[0]["member"], false);
-    assert!((candidates[1]["p_value"].as_f64().unwrap() - 1.0 / 7.0).abs() < 1e-12);
+    assert!((candidates[1]["p_value"].as_f64().unwrap() - 1.0 / 31.0).abs() < 1e-12);
     assert!(candidates[1]["distance"].as_f64().unwrap() < 1e-3);
     assert!(fs::read_to_string(plot).unwrap().contains("outsiders"));
 
