@@ -187,8 +187,9 @@ fn members_are_told_from_strangers_with_the_rate_of_false_alarms() {
     let plot = client.path("plot.svg");
     let common = format!("--arch lenet-zhu --weights {weights} --gradient {gradient} --batch 3");
     let (member, stranger) = (client.picture(1), client.picture(4));
-    let found =
-        contained(&format!("{common} --outsiders {outsiders} --alpha 0.065 --plot {plot} {stranger} {member}"));
+    let found = contained(&format!(
+        "{common} --outsiders {outsiders} --alpha 0.065 --plot {plot} {stranger} {member}"
+    ));
     assert_eq!((&found["layer"], &found["batch"], &found["rank"]), (&"fc.0".into(), &3.into(), &3.into()));
     assert_eq!(found["outsiders"], 30);
     let candidates = found["candidates"].as_array().unwrap();
