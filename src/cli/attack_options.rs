@@ -115,6 +115,7 @@ impl AttackOptions {
             config.scales = parse_scales(scales)?;
         }
         self.change_adam(&mut config)?;
+        config.check().map_err(misuse)?;
         Ok(config)
     }
 

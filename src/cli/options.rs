@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Most pictures that one option may ask for.
-pub use crate::federated::MAX_BATCH;
+pub const MAX_BATCH: usize = 65_536;
 
 /// How pixels become the network's input.
 #[derive(Args, Clone, Debug)]
