@@ -15,7 +15,6 @@ mod defence_options;
 mod device;
 mod devices;
 mod evaluate;
-mod experiment;
 mod guidance_options;
 mod guide;
 mod invert;

@@ -6,14 +6,17 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 
 use crate::{
     attack::config::AttackConfig,
+    audit::Audit,
     cli::{
         attack_options::AttackOptions,
+        data_options::DataOptions,
         misuse,
         model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
         options::{MAX_BATCH, check_batch, numbers},
         protocol_options::ProtocolOptions,
         run::LabelKnowledge,
     },
+    data::Dataset,
     federated::{
         Protocol,
         defence::{Defence, parse},
@@ -78,6 +81,17 @@ impl SweptVictim {
             config.iterations = config.iterations.min(DEMONSTRATION);
         }
         Ok(SweptVictim { settings, config, batch_sizes })
+    }
+
+    /// Without a defence, and for one batch size: the rest is a cell's.
+    pub fn audit(&self, seed: u64, dataset: &Dataset) -> anyhow::Result<Audit> {
+        let victim = self.settings.victim.open(seed, &DataOptions::known(dataset))?;
+        Ok(Audit {
+            labels_given: self.settings.labels == LabelKnowledge::Given,
+            restarts: self.settings.attack.trials,
+            seed,
+            ..Audit::new(victim, self.config.clone())
+        })
     }
 
     pub fn protocol(&self, batch_size: usize) -> anyhow::Result<Protocol> {
