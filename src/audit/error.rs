@@ -70,7 +70,6 @@ impl AuditError {
             AuditError::Misuse(_) | AuditError::Name { .. } | AuditError::NotGranted(_) => true,
             AuditError::Attack(AttackError::GuidedLabel { .. }) => true,
             AuditError::Victim(VictimError::Architecture(_) | VictimError::ClassCount { .. }) => true,
-            AuditError::Semantic(SemanticError::TooFewNames { .. }) => true,
             _ => false,
         }
     }

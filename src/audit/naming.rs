@@ -8,7 +8,7 @@ use crate::{
     },
     data::Picture,
     device::Device,
-    semantic::{self, Assignment, SemanticReport, reconstruct_labels},
+    semantic::{self, Assignment, SemanticError, SemanticReport, reconstruct_labels},
     watch::Watch,
 };
 
@@ -120,6 +120,11 @@ impl Audit {
             unrelated,
             seed: self.seed,
         };
-        Ok(reconstruct_labels(namer, &batches, &study, watch)?)
+        reconstruct_labels(namer, &batches, &study, watch).map_err(|error| match error {
+            SemanticError::TooFewNames { .. } => {
+                AuditError::Misuse(format!("--assignment one-to-one: {error}"))
+            }
+            error => error.into(),
+        })
     }
 }
