@@ -2,11 +2,8 @@
 
 use super::{Evidence, Guide, candidates::Candidates};
 use crate::{
-    audit::guidable,
-    cli::{
-        misuse,
-        observation::{Observation, Observing},
-    },
+    audit::{Observation, guidable},
+    cli::{misuse, observation::Observing},
     report::OutputFolder,
 };
 
