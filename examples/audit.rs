@@ -12,6 +12,7 @@ use gia_gpu::{
     watch::Silent,
 };
 
+#[allow(dead_code, reason = "a test includes this file and calls `audit`")]
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().collect();
     let [_, folder, iterations, batches] = &arguments[..] else {

@@ -44,7 +44,7 @@ impl Observing<'_> {
             kind: self.observed.kind(),
             batch: self.batch,
             labels: self.labels.map(|text| indices("--labels", text)).transpose()?,
-            normalisation: self.normalisation.said()?,
+            normalisation: self.normalisation.given()?,
         };
         let mut observation = files.observe(&request, config, &said, &Terminal)?;
         let audit = &mut observation.audit;

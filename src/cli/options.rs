@@ -28,11 +28,11 @@ impl NormalisationOptions {
     /// The options; else `known`, from a file; else CIFAR-10's, or its mean over the channels where there
     /// are not three.
     pub fn open(&self, channels: usize, known: Option<Normalisation>) -> anyhow::Result<Normalisation> {
-        Ok(choose_normalisation(self.said()?, known, channels)?)
+        Ok(choose_normalisation(self.given()?, known, channels)?)
     }
 
-    /// What the options say.
-    pub fn said(&self) -> anyhow::Result<Option<Normalisation>> {
+    /// The options alone.
+    pub fn given(&self) -> anyhow::Result<Option<Normalisation>> {
         match (&self.mean, &self.std) {
             (Some(mean), Some(std)) => Ok(Some(Normalisation::parse(mean, std).map_err(misuse)?)),
             _ => Ok(None),

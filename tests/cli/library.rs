@@ -11,7 +11,6 @@ use gia_gpu::{
 use crate::support::*;
 
 #[path = "../../examples/audit.rs"]
-#[allow(dead_code)]
 mod example;
 
 /// A report without what differs from one call to the next.
