@@ -1,8 +1,11 @@
 //! Engine and attacks of `gia-gpu`: what a federated update gives away.
 
 pub mod attack;
+#[cfg(feature = "report")]
 pub mod audit;
+#[cfg(feature = "report")]
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod clip;
 pub mod data;
@@ -15,9 +18,12 @@ pub mod plan;
 pub mod random;
 pub mod report;
 pub mod semantic;
+pub mod spelling;
+#[cfg(feature = "report")]
 pub mod sweep;
 pub mod tape;
 pub mod tensor_file;
 pub mod train;
 pub mod watch;
+#[cfg(feature = "download")]
 pub mod weights;

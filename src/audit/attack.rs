@@ -9,6 +9,7 @@ use crate::{
         config::Optimiser,
         guidance::Guide,
         invert::{Reconstruction, Setting, Target, invert_guided, known_labels},
+        threat::ThreatModel,
     },
     data::Picture,
     device::Device,
@@ -55,7 +56,6 @@ impl Audit {
         guide: Option<&Guide>,
         watch: &dyn Watch,
     ) -> Result<Outcome, AuditError> {
-        self.granted(&[])?;
         let most = guide.iter().flat_map(|g| g.hypotheses).map(Vec::len).max();
         let stage = match most {
             None => "reconstructing",
@@ -123,6 +123,7 @@ impl Audit {
             ),
             false => (vec![], self.protocol),
         };
+        let threat = self.threat_model.clone().unwrap_or_else(ThreatModel::insider);
         use_it(&Setting {
             victim: &self.victim,
             protocol: &protocol,
@@ -130,6 +131,7 @@ impl Audit {
             batch,
             normalisation: &self.normalisation,
             config: &self.attack,
+            threat: &threat,
             restarts: self.restarts,
             seed: self.seed,
         })

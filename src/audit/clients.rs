@@ -90,7 +90,7 @@ impl Audit {
     ) -> Result<Audit, AuditError> {
         let network = Network { architecture: Some(architecture.into()), ..Network::default() };
         let victim = Victim::from_seed(&network.request(&Known::of_data(dataset))?, seed)?;
-        let attack = AttackConfig::preset(preset, architecture).map_err(AuditError::misuse)?;
+        let attack = AttackConfig::preset(preset, victim.model.depth()).map_err(AuditError::misuse)?;
         Ok(Audit { seed, ..Audit::new(victim, attack) })
     }
 

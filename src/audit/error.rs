@@ -71,6 +71,7 @@ impl AuditError {
     pub fn is_misuse(&self) -> bool {
         match self {
             AuditError::Misuse(_) | AuditError::Name { .. } | AuditError::NotGranted(_) => true,
+            AuditError::Attack(AttackError::Threat(_) | AttackError::Config(_)) => true,
             AuditError::Within { cause, .. } => cause.is_misuse(),
             AuditError::Victim(VictimError::Architecture(_) | VictimError::ClassCount { .. }) => true,
             _ => false,

@@ -76,7 +76,13 @@ impl EncodedMeanings<'_> {
     }
 
     pub fn guide<'a>(&'a self, hypotheses: &'a [Vec<Hypothesis>]) -> Guide<'a> {
-        Guide { encoder: &*self.model.encoder, names: &self.vectors, width: self.width, hypotheses }
+        Guide {
+            encoder: &*self.model.encoder,
+            names: &self.vectors,
+            width: self.width,
+            hypotheses,
+            oracle: self.meanings.oracle,
+        }
     }
 
     pub fn record(&self) -> GuidanceRecord {

@@ -46,7 +46,7 @@ pub fn send(
         architecture: Some(victim.model.name.clone()),
         options: Some(victim.model.options.to_string()).filter(|o| !o.is_empty()),
         kind: Some(kind.name().into()),
-        mode: Some(if protocol.mode == Mode::Train { "train" } else { "eval" }.into()),
+        mode: Some(protocol.mode.name().into()),
         clients: Some(protocol.clients).filter(|&n| n > 1),
         local_steps: protocol.local.map(|l| l.steps),
         local_batch: protocol.local.map(|l| l.batch),

@@ -31,7 +31,7 @@ pub fn kind_of(
     path: &Path,
     protocol: &Protocol,
 ) -> Result<Kind, AuditError> {
-    let in_file = info.kind.as_deref().and_then(Kind::parse);
+    let in_file = info.kind.as_deref().and_then(|kind| kind.parse::<Kind>().ok());
     let kind = match (in_file, said) {
         (Some(in_file), Some(said)) if in_file != said => {
             return Err(AuditError::Misuse(format!(

@@ -26,11 +26,8 @@ impl Training {
     /// # Errors
     /// Local training of which too little is known, or that these pictures do not allow.
     pub fn protocol(&self, info: &GradientInfo, batch: usize) -> Result<Protocol, AuditError> {
-        let mode = match self.mode {
-            Some(mode) => mode,
-            None if info.mode.as_deref() == Some("train") => Mode::Train,
-            None => Mode::Eval,
-        };
+        let in_file = || info.mode.as_deref().and_then(|mode| mode.parse().ok());
+        let mode = self.mode.or_else(in_file).unwrap_or_default();
         let clients = self.clients.or(info.clients).unwrap_or(1);
         let each = batch / clients.max(1);
         let local_batch = self.local_batch.or(info.local_batch).unwrap_or(each.max(1));
@@ -50,7 +47,7 @@ impl Training {
             (None, None) => None,
         };
         let protocol = Protocol { mode, clients, local, example_clip: None };
-        protocol.check(batch).map_err(AuditError::Misuse)?;
+        protocol.check(batch).map_err(AuditError::misuse)?;
         Ok(protocol)
     }
 }

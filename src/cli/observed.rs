@@ -1,25 +1,19 @@
 //! What a file from a client holds.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::{help::group, spelled::spelled};
 use crate::federated::Kind;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum KindChoice {
-    /// The gradient of one step
-    Gradient,
-    /// θ_local − θ_server after local training
-    Update,
-    /// θ_local itself
-    Model,
-}
 
 /// What the file holds.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = group::INPUT)]
 pub struct ObservedOptions {
-    /// What the file holds, where it does not say itself (default: an update with --local-lr, else a gradient)
-    #[arg(long, value_enum)]
-    kind: Option<KindChoice>,
+    /// What the gradient file holds, where it does not say itself
+    ///
+    /// Without it an update where there is --local-lr, else a gradient.
+    #[arg(long, value_parser = spelled::<Kind>())]
+    kind: Option<Kind>,
 }
 
 impl ObservedOptions {
@@ -28,12 +22,8 @@ impl ObservedOptions {
         self.kind.is_none()
     }
 
-    /// What the options say.
+    /// The option alone.
     pub fn kind(&self) -> Option<Kind> {
-        self.kind.map(|kind| match kind {
-            KindChoice::Gradient => Kind::Gradient,
-            KindChoice::Update => Kind::Update,
-            KindChoice::Model => Kind::Model,
-        })
+        self.kind
     }
 }

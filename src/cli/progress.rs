@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::verbosity::is_quiet;
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::watch::{Progress, Watch};
@@ -52,7 +53,9 @@ impl Watch for Terminal {
     }
 
     fn note(&self, text: &str) {
-        say("note", text);
+        if !is_quiet() {
+            say("note", text);
+        }
     }
 
     fn warning(&self, text: &str) {
@@ -86,7 +89,10 @@ fn bar(stage: &'static str, now: &Progress) -> ProgressBar {
         Progress::Part { .. } => PART,
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = SCREEN.add(ProgressBar::new(0).with_style(style).with_prefix(stage));
+    let bar = match is_quiet() {
+        true => ProgressBar::hidden(),
+        false => SCREEN.add(ProgressBar::new(0).with_style(style).with_prefix(stage)),
+    };
     if matches!(now, Progress::Part { .. }) && !bar.is_hidden() {
         bar.enable_steady_tick(TICK);
     }

@@ -1,33 +1,31 @@
 //! What the client does before it sends.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::{help::group, spelled::spelled};
 use crate::{audit::Training, federated::Protocol, nn::Mode, tensor_file::GradientInfo};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ModeChoice {
-    /// Running statistics
-    Eval,
-    /// Statistics of the batch
-    Train,
-}
 
 /// The client's training.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = group::CLIENT)]
 pub struct ProtocolOptions {
-    /// Batch norm of the client: running statistics or those of its batch
-    #[arg(long, value_enum)]
-    mode: Option<ModeChoice>,
-    /// Steps of local training (FedAvg): what is sent is then the update, not the gradient
+    /// Batch norm of the client
+    #[arg(long, value_parser = spelled::<Mode>())]
+    mode: Option<Mode>,
+    /// Steps of local training (FedAvg), whose update is sent
+    ///
+    /// What is sent is then the update, not the gradient.
     #[arg(long, value_name = "N")]
     local_steps: Option<usize>,
     /// Epochs of local training, in place of --local-steps
     #[arg(long, value_name = "E", conflicts_with = "local_steps")]
     local_epochs: Option<usize>,
-    /// Learning rate of local training (one step, unless --local-steps or --local-epochs say more)
+    /// Learning rate of local training
+    ///
+    /// It alone means one step; --local-steps and --local-epochs say more.
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     local_lr: Option<f64>,
-    /// Pictures of a local step (default: all of the client's)
+    /// Pictures of a local step, all of the client's if not given
     #[arg(long, value_name = "N")]
     local_batch: Option<usize>,
     /// Clients with equally many of the pictures, whose mean is sent
@@ -38,12 +36,8 @@ pub struct ProtocolOptions {
 impl ProtocolOptions {
     /// What the options say.
     pub fn training(&self) -> Training {
-        let mode = self.mode.map(|mode| match mode {
-            ModeChoice::Eval => Mode::Eval,
-            ModeChoice::Train => Mode::Train,
-        });
         Training {
-            mode,
+            mode: self.mode,
             local_steps: self.local_steps,
             local_epochs: self.local_epochs,
             local_lr: self.local_lr,

@@ -5,14 +5,17 @@ use std::path::Path;
 use anyhow::Context;
 use clap::Args;
 
-use super::misuse;
+use super::{help::group, misuse};
 use crate::attack::threat::{NAMES, ThreatModel};
 
 /// The threat model.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = group::ATTACK)]
 pub struct ThreatOptions {
-    /// What the eavesdropper may know: server (honest but curious), insider (everything), or a TOML file
-    /// with `name` and `grants`; a run that needs more is refused. Without it the report lists what was used
+    /// What the eavesdropper may know: server, insider or a TOML file
+    ///
+    /// server is honest but curious, insider knows everything; a TOML file has `name` and `grants`. A run that needs more
+    /// is refused. Without it the report lists what was used.
     #[arg(long, value_name = "NAME|FILE")]
     threat_model: Option<String>,
 }

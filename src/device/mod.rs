@@ -2,6 +2,7 @@
 //! [`gpu`] (wgpu: Vulkan, Metal, DX12).
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod host;
 pub mod limited;
@@ -40,10 +41,13 @@ pub trait Executable: Send {
 
 /// A real GPU if there is one, else the CPU device.
 pub fn open() -> Box<dyn Device> {
-    match gpu::Gpu::new(gpu::GpuOptions { cache: gpu::default_folder(), ..Default::default() }) {
-        Ok(gpu) => Box::new(gpu),
-        Err(_) => Box::new(cpu::Cpu::<f32>::new()),
+    #[cfg(feature = "gpu")]
+    if let Ok(gpu) =
+        gpu::Gpu::new(gpu::GpuOptions { cache: gpu::default_folder(), ..gpu::GpuOptions::default() })
+    {
+        return Box::new(gpu);
     }
+    Box::new(cpu::Cpu::<f32>::new())
 }
 
 /// What a report says about the device.

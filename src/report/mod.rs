@@ -1,24 +1,35 @@
 //! What a run leaves behind for people to look at.
 
+#[cfg(feature = "report")]
 mod caption;
+#[cfg(feature = "report")]
 mod folder;
+#[cfg(feature = "report")]
 pub mod html;
+#[cfg(feature = "report")]
 mod picture_grid;
 mod run;
+#[cfg(feature = "report")]
 pub mod size_plot;
+#[cfg(feature = "report")]
 pub mod terminal;
 
 pub use crate::data::atomic;
+#[cfg(feature = "report")]
 pub use folder::OutputFolder;
+#[cfg(feature = "report")]
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
 };
 
+#[cfg(feature = "report")]
 use std::path::PathBuf;
 
+#[cfg(feature = "report")]
 use crate::data::DataError;
 
+#[cfg(feature = "report")]
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     #[error("picture grid: expected {expected}, found {found}")]

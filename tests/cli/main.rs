@@ -1,5 +1,7 @@
 //! The program, run as a user runs it: small attacks on the embedded samples, files read back.
 
+#![cfg(feature = "cli")]
+
 mod bad_input;
 mod bad_weights;
 mod bench;
@@ -7,6 +9,7 @@ mod careful;
 mod config;
 mod contract;
 mod determinism;
+mod effects;
 mod guidance;
 mod guide;
 mod interrupted;
@@ -16,6 +19,7 @@ mod labels;
 mod library;
 mod meaning;
 mod name;
+mod options;
 mod pairings;
 mod server;
 mod support;

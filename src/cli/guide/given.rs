@@ -48,6 +48,6 @@ impl Guide {
             losses: vec![],
             folder,
         };
-        self.explain(evidence, batch, targets, &*model, namer)
+        self.explain(evidence, batch, &targets, &*model, namer)
     }
 }

@@ -61,7 +61,7 @@ impl Guide {
             losses,
             folder,
         };
-        self.explain(evidence, clients.batch(), targets, &*model, namer)
+        self.explain(evidence, clients.batch(), &targets, &*model, namer)
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {

@@ -11,7 +11,10 @@ use crate::{
         labels::{LabelError, LabelMetrics},
     },
     audit::{Audit, AuditError, ClientBatch, Clients, Outcome, read_batches},
-    cli::{misuse, naming_options::NamingOptions, note, options::NormalisationOptions, progress::Terminal},
+    cli::{
+        misuse, naming_options::NamingOptions, note, options::NormalisationOptions, progress::Terminal,
+        threat_options::ThreatOptions,
+    },
     clip::zero_shot::Namer,
     data::{BatchRule, Dataset},
     device::Device,
@@ -26,6 +29,7 @@ pub struct Laboratory<'a> {
     pub dataset: &'a Dataset,
     pub rule: BatchRule,
     pub normalisation: &'a NormalisationOptions,
+    pub threat: &'a ThreatOptions,
     pub naming: &'a NamingOptions,
     /// `None`: nothing is named.
     pub namer: Option<Namer<'a>>,
@@ -54,6 +58,7 @@ impl Laboratory<'_> {
         let clients = Clients::new(self.dataset, &mut audit.victim, order, batches)?;
         audit.protocol = swept.protocol(cell.batch_size)?;
         audit.normalisation = self.normalisation.open(audit.victim.image_shape()[0], None)?;
+        audit.threat_model = self.threat.open()?;
         audit.defences = defence.defences.clone();
         audit.adaptive = self.adaptive && !defence.defences.is_empty();
         let attacked = attack(&audit, self.device, clients)?;
