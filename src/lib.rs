@@ -2,6 +2,8 @@
 
 pub mod attack;
 #[cfg(feature = "report")]
+pub mod audit;
+#[cfg(feature = "report")]
 pub mod bench;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -22,5 +24,6 @@ pub mod sweep;
 pub mod tape;
 pub mod tensor_file;
 pub mod train;
+pub mod watch;
 #[cfg(feature = "download")]
 pub mod weights;

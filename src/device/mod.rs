@@ -39,6 +39,17 @@ pub trait Executable: Send {
     fn read(&mut self, output: Var) -> Result<Vec<f32>, DeviceError>;
 }
 
+/// A real GPU if there is one, else the CPU device.
+pub fn open() -> Box<dyn Device> {
+    #[cfg(feature = "gpu")]
+    if let Ok(gpu) =
+        gpu::Gpu::new(gpu::GpuOptions { cache: gpu::default_folder(), ..gpu::GpuOptions::default() })
+    {
+        return Box::new(gpu);
+    }
+    Box::new(cpu::Cpu::<f32>::new())
+}
+
 /// What a report says about the device.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct DeviceInfo {

@@ -11,7 +11,6 @@ mod picture_grid;
 mod run;
 #[cfg(feature = "report")]
 pub mod size_plot;
-mod statistics;
 #[cfg(feature = "report")]
 pub mod terminal;
 
@@ -22,9 +21,7 @@ pub use folder::OutputFolder;
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
-    noise_like,
 };
-pub use statistics::{Estimate, share_interval_95};
 
 #[cfg(feature = "report")]
 use std::path::PathBuf;

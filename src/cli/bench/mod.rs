@@ -8,10 +8,11 @@ mod scaling;
 
 use clap::{Args, ValueEnum};
 
-use super::{device::with_all, help::group, misuse, progress::Progress};
+use super::{device::with_all, help::group, misuse, progress::Terminal};
 use crate::{
     bench::{Case, Subject, cases, peak_resident, peaks},
     device::Device,
+    watch::Stage,
 };
 use options::SubjectOptions;
 use report::Report;
@@ -123,15 +124,15 @@ impl Bench {
             return self.scaling.run(&*devices[0], &victim, report, self.seed, self.json);
         }
         let kernels = if self.wants(Part::Kernels) { cases() } else { vec![] };
-        let bar = Progress::counting("measuring");
+        let stage = Stage::new(&Terminal, "measuring");
         let (mut done, all) = (0, devices.len() * (kernels.len() + subjects.len()));
         let mut count = || {
-            bar.count(done, all);
+            stage.count(done, all);
             done += 1;
         };
         let reports = devices.iter().map(|device| self.measure(&**device, &kernels, &subjects, &mut count));
         let reports = reports.collect::<anyhow::Result<Vec<Report>>>()?;
-        bar.finish();
+        drop(stage);
         match every_isa {
             true => levels::print(&reports, self.json),
             false => reports[0].print(self.json),

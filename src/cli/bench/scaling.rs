@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::report::{self, Report};
 use crate::{
     bench::{Axis, Growth, Point, Step, csv, peak_resident, svg, sweeps},
-    cli::{help::group, print_json, print_line, progress::Progress},
+    cli::{help::group, print_json, print_line, progress::Terminal},
     data::atomic,
     device::Device,
     federated::Request,
@@ -51,9 +51,7 @@ impl ScalingOptions {
         let sweeps = sweeps(victim);
         let mut scaling = vec![];
         for sweep in &sweeps {
-            let bar = Progress::counting(sweep.axis.name());
-            scaling.push(sweep.measure(device, seed, about.seconds(), &mut |done, of| bar.count(done, of))?);
-            bar.finish();
+            scaling.push(sweep.measure(device, seed, about.seconds(), &Terminal)?);
         }
         self.write(&scaling)?;
         if json {

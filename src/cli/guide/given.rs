@@ -2,13 +2,9 @@
 
 use super::{Evidence, Guide, candidates::Candidates};
 use crate::{
-    attack::invert::known_labels,
-    cli::{
-        guidance_options::guidable,
-        misuse,
-        observation::{Observation, Observing},
-    },
-    report::{Defences, OutputFolder},
+    audit::{Observation, guidable},
+    cli::{misuse, observation::Observing},
+    report::OutputFolder,
 };
 
 impl Guide {
@@ -28,15 +24,13 @@ impl Guide {
             batch: self.data.batch,
             attack: &self.attack,
             normalisation: &self.normalisation,
+            seed: self.seed,
         };
-        let mut observation = observing.open()?;
-        guidable(&observation.config)?;
-        observation.config.guidance = Some(self.guidance.guidance()?);
-        let targets = std::mem::take(&mut observation.targets);
-        let Observation { batch, .. } = observation;
-        let setting = observation.setting(self.attack.trials, self.seed);
+        let Observation { mut audit, batch, targets } = observing.open()?;
+        guidable(&audit.attack)?;
+        audit.attack.guidance = Some(self.guidance.guidance()?);
         let candidates = Candidates { names: &names, truth: &[], distractors: None, seed: self.seed };
-        for (number, labels) in known_labels(&setting, &targets)?.iter().enumerate() {
+        for (number, labels) in audit.known_labels(batch, &targets)?.iter().enumerate() {
             candidates.check(number, labels.as_deref().unwrap_or_default(), self.one_to_one)?;
         }
         let model = self.clip.open()?;
@@ -46,14 +40,14 @@ impl Guide {
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
         let evidence = Evidence {
             device: &*device,
-            setting,
-            threat_model: observation.threat_model.clone(),
+            threat_model: audit.granted(&[])?,
+            audit,
             data: paths.join(", "),
-            defences: Defences::default(),
             candidates,
-            truth: None,
+            clients: None,
+            losses: vec![],
             folder,
         };
-        self.explain(evidence, &setting, &targets, &*model, namer)
+        self.explain(evidence, batch, &targets, &*model, namer)
     }
 }

@@ -24,27 +24,27 @@ use super::{
     model_options::VictimOptions,
     note,
     observed::ObservedOptions,
-    options::{DeviceOptions, NormalisationOptions, attack_guided},
+    options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
-    progress::Progress,
+    progress::Terminal,
     protocol_options::ProtocolOptions,
-    run::report::Truth,
     threat_options::ThreatOptions,
 };
 use crate::{
     attack::{
-        config::AttackConfig,
         guidance::{Guide as Guiding, Hypothesis},
-        invert::{Reconstruction, Setting, Target},
+        invert::{Reconstruction, Target},
         threat::ThreatModel,
     },
+    audit::{Audit, Clients},
     clip::{
         Encoder, Head,
         zero_shot::{Namer, check_labels},
     },
     data::Picture,
     device::Device,
-    report::{Defences, OutputFolder},
+    report::OutputFolder,
+    watch::{Silent, Stage},
 };
 
 use candidates::{Candidates, Reconstructed, Trials};
@@ -127,15 +127,15 @@ pub struct Guide {
 /// What clients sent, and what is known of it.
 struct Evidence<'a> {
     device: &'a dyn Device,
-    /// Of the attack under hypotheses, as the report has it.
-    setting: Setting<'a>,
+    audit: Audit,
     threat_model: ThreatModel,
     /// Where the pictures or gradients come from.
     data: String,
-    defences: Defences,
     candidates: Candidates<'a>,
     /// Absent where the gradients came from elsewhere.
-    truth: Option<Truth<'a>>,
+    clients: Option<&'a Clients>,
+    /// Of the clients; none where they are not known.
+    losses: Vec<f32>,
     folder: OutputFolder,
 }
 
@@ -165,62 +165,54 @@ impl Guide {
         pictures: usize,
     ) -> anyhow::Result<Namer<'m>> {
         let templates = self.clip.templates()?;
-        let bar = Progress::counting("encoding names");
-        let namer =
-            Namer::new(device, model, names, &templates, pictures, &mut |_, done, of| bar.count(done, of));
-        bar.finish();
+        let namer = Namer::new(device, model, names, &templates, pictures, &Terminal);
         let namer = namer.map_err(|error| self.names.error(error))?;
         namer.notes.iter().for_each(|text| note(text));
         Ok(namer)
     }
 
-    /// Tries the hypotheses on what was sent, and says which is believed. `setting`: how it is attacked under them.
+    /// Tries the hypotheses on what was sent, and says which is believed.
     fn explain(
         &self,
         evidence: Evidence,
-        setting: &Setting,
+        batch: usize,
         targets: &[Target],
         model: &dyn Encoder,
         mut namer: Namer,
     ) -> anyhow::Result<()> {
-        let Evidence { device, candidates, .. } = evidence;
+        let Evidence { device, candidates, audit, .. } = &evidence;
         // Without guidance first: it restores the labels, says which hypotheses are likely, and is what guidance is
         // held against.
-        let plain = AttackConfig { guidance: None, ..setting.config.clone() };
-        let unguided = Setting { config: &plain, ..*setting };
-        let (before, unguided_timing) = attack_guided(device, &unguided, None, targets, "reconstructing")?;
-        let seen = setting.pictures(&before)?;
-        let labels = evidence.truth.as_ref().map(|t| t.batches.iter().map(|b| &b.labels[..]).collect());
-        let labels: Vec<Option<&[usize]>> = match labels {
-            Some(labels) => Vec::into_iter(labels).map(Some).collect(),
-            None => vec![None; before.len()],
+        let before = audit.invert(*device, batch, targets, None, &Terminal)?;
+        let labels: Vec<Option<&[usize]>> = match evidence.clients {
+            Some(clients) => clients.batches.iter().map(|b| Some(&b.labels[..])).collect(),
+            None => vec![None; before.found.len()],
         };
         let head = model.head();
-        let trials = self.hypotheses(&candidates, (&mut namer, head), &labels, &before, &seen)?;
+        let trials =
+            self.hypotheses(candidates, (&mut namer, head), &labels, &before.found, &before.pictures)?;
 
         let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(|t| t.meanings()).collect();
         let width = namer.vectors.len() / candidates.names.len();
         let guide =
             Guiding { encoder: model, names: &namer.vectors, width, hypotheses: &hypotheses, oracle: false };
-        let stage = "reconstructing under hypotheses";
-        let (after, timing) = attack_guided(device, setting, Some(&guide), targets, stage)?;
+        let after = audit.invert(*device, batch, targets, Some(&guide), &Terminal)?;
         let study = Study {
-            device,
-            setting: evidence.setting,
+            device: evidence.device,
+            audit: evidence.audit,
             threat_model: evidence.threat_model,
             data: evidence.data,
-            defences: evidence.defences,
             model: model.model(),
-            candidates,
-            truth: evidence.truth,
+            candidates: evidence.candidates,
+            clients: evidence.clients,
+            losses: evidence.losses,
             one_to_one: self.one_to_one,
             beam: self.beam,
             unguided: before,
             trials,
             guided: after,
-            timings: [unguided_timing, timing],
         };
-        self.finish(&study, &seen, evidence.folder)
+        self.finish(&study, evidence.folder)
     }
 
     /// What is tried for each batch, by what its unguided pictures look like. `labels`: the clients', where they are
@@ -233,32 +225,25 @@ impl Guide {
         found: &[Reconstruction],
         pictures: &[Vec<Picture>],
     ) -> anyhow::Result<Vec<Trials>> {
-        let bar = Progress::counting("comparing with names");
+        let stage = Stage::new(&Terminal, "comparing with names");
         let mut trials = vec![];
         for (number, (labels, found)) in labels.iter().zip(found).enumerate() {
             let call =
                 |picture: &Picture| (format!("a reconstruction of batch {number}"), Ok(picture.clone()));
-            let rows = namer.rows(pictures[number].iter().map(call), &mut |_, _, _| ())?;
+            let rows = namer.rows(pictures[number].iter().map(call), &Silent)?;
             let seen = Reconstructed { number, labels: &found.labels, cosine: &rows.cosine };
             trials.push(candidates.hypotheses(*labels, seen, head, self.one_to_one, self.beam)?);
-            bar.count(number + 1, pictures.len());
+            stage.count(number + 1, pictures.len());
         }
-        bar.finish();
         Ok(trials)
     }
 
-    fn finish(
-        &self,
-        study: &Study,
-        unguided: &[Vec<Picture>],
-        mut folder: OutputFolder,
-    ) -> anyhow::Result<()> {
+    fn finish(&self, study: &Study, mut folder: OutputFolder) -> anyhow::Result<()> {
         let report = study.report();
         // The lowest of all trials is the lowest of the first hypothesis.
-        let pictures = study.setting.pictures(&study.guided)?;
-        folder.set_page(page::page(study, &report, unguided, &pictures)?.render()?);
-        let originals: Option<Vec<Picture>> =
-            study.truth.as_ref().map(|t| t.batches.iter().flat_map(|b| b.pictures.clone()).collect());
+        let pictures = &study.guided.pictures;
+        folder.set_page(page::page(study, &report, &study.unguided.pictures, pictures)?.render()?);
+        let originals = study.clients.map(Clients::originals);
         folder.write(originals.as_deref(), &pictures.concat(), &report.captions(), &report)?;
         if self.json {
             return print_json(&report);

@@ -35,7 +35,7 @@ pub fn page(
     }
     let mut pictures = Pictures { batches: vec![] };
     for (number, batch) in report.batches.iter().enumerate().take(SHOWN) {
-        let client = study.truth.as_ref().map(|truth| &truth.batches[number]);
+        let client = study.clients.map(|clients| &clients.batches[number]);
         for (how, found, names) in [
             ("without guidance", &unguided[number], &batch.unguided_names),
             ("under the hypothesis believed", &guided[number], &batch.hypotheses[0].names),

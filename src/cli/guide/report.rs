@@ -9,12 +9,9 @@ use super::{
     judge::{judge, verdict},
 };
 use crate::{
-    attack::{
-        config::AttackConfig,
-        invert::{LabelSource, Reconstruction, Setting},
-        threat::ThreatModel,
-    },
-    cli::{command_line, run::report::Truth},
+    attack::{config::AttackConfig, invert::LabelSource, threat::ThreatModel},
+    audit::{Audit, Clients, Outcome},
+    cli::command_line,
     data::Normalisation,
     device::{Device, DeviceInfo},
     federated::Protocol,
@@ -25,27 +22,24 @@ use crate::{
 /// All that the report is made of.
 pub struct Study<'a> {
     pub device: &'a dyn Device,
-    /// Of the guided attack.
-    pub setting: Setting<'a>,
+    pub audit: Audit,
     pub threat_model: ThreatModel,
     /// Where the pictures or gradients come from.
     pub data: String,
-    pub defences: Defences,
     /// What compares pictures with names.
     pub model: String,
     pub candidates: Candidates<'a>,
     /// Absent where the gradients came from elsewhere.
-    pub truth: Option<Truth<'a>>,
+    pub clients: Option<&'a Clients>,
+    /// Of the clients; none where they are not known.
+    pub losses: Vec<f32>,
     pub one_to_one: bool,
     pub beam: usize,
-    /// `M`
-    pub unguided: Vec<Reconstruction>,
+    pub unguided: Outcome,
     /// `M`
     pub trials: Vec<Trials>,
-    /// `M`, the restarts of each hypothesis in turn.
-    pub guided: Vec<Reconstruction>,
-    /// Of the attack without guidance and of that under all hypotheses.
-    pub timings: [Timing; 2],
+    /// The restarts of each hypothesis in turn.
+    pub guided: Outcome,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -147,9 +141,11 @@ pub struct HypothesisRecord {
 
 impl Study<'_> {
     pub fn report(&self) -> GuideReport {
-        let Setting { victim, protocol, normalisation, config, batch, restarts, seed, .. } = self.setting;
-        let source = self.unguided[0].label_source;
-        let batches: Vec<GuideBatch> = (0..self.guided.len()).map(|number| self.batch(number)).collect();
+        let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = &self.audit;
+        let unguided = &self.unguided.found[0];
+        let source = unguided.label_source;
+        let batches: Vec<GuideBatch> =
+            (0..self.guided.found.len()).map(|number| self.batch(number)).collect();
         let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged).collect();
         let tally = Tally::of(&judged);
         GuideReport {
@@ -157,27 +153,27 @@ impl Study<'_> {
             version: env!("CARGO_PKG_VERSION"),
             command: command_line(),
             verdict: verdict(&batches, tally.as_ref()),
-            seed,
+            seed: *seed,
             device: self.device.info(),
-            threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, config, source),
+            threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, attack, source),
             protocol: *protocol,
-            attack: config.clone(),
+            attack: attack.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),
             classes: victim.model.classes,
-            class_order: self.truth.as_ref().map(|t| t.order.labels().to_vec()),
-            batch,
-            restarts,
+            class_order: self.clients.map(|clients| clients.order.labels().to_vec()),
+            batch: unguided.labels.len(),
+            restarts: *restarts,
             data: self.data.clone(),
             normalisation: normalisation.clone(),
-            defences: self.defences.clone(),
+            defences: self.audit.defences_record(),
             model: self.model.clone(),
             names: self.candidates.names.to_vec(),
             one_to_one: self.one_to_one,
             beam: self.beam,
             distractors: self.candidates.distractors,
-            unguided_timing: self.timings[0],
-            timing: self.timings[1],
+            unguided_timing: self.unguided.timing,
+            timing: self.guided.timing,
             tally,
             batches,
         }
@@ -185,9 +181,9 @@ impl Study<'_> {
 
     fn batch(&self, number: usize) -> GuideBatch {
         let trials = &self.trials[number];
-        let client = self.truth.as_ref().map(|truth| &truth.batches[number]);
-        let restarts = self.setting.restarts.max(1);
-        let losses: Vec<Vec<f64>> = self.guided[number]
+        let client = self.clients.map(|clients| &clients.batches[number]);
+        let restarts = self.audit.restarts.max(1);
+        let losses: Vec<Vec<f64>> = self.guided.found[number]
             .trials
             .chunks(restarts)
             .map(|trials| trials.iter().map(|t| f64::from(t.objective)).collect())
@@ -213,9 +209,9 @@ impl Study<'_> {
         GuideBatch {
             pictures: client.map(|c| c.indices.clone()).unwrap_or_default(),
             true_labels: client.map(|c| c.labels.clone()),
-            labels: self.unguided[number].labels.clone(),
-            label_source: self.unguided[number].label_source,
-            client_loss: self.truth.as_ref().map(|truth| truth.losses[number]),
+            labels: self.unguided.found[number].labels.clone(),
+            label_source: self.unguided.found[number].label_source,
+            client_loss: self.losses.get(number).copied(),
             true_names: indices
                 .iter()
                 .map(|&index| self.candidates.truth.get(index).cloned().flatten())
@@ -224,7 +220,7 @@ impl Study<'_> {
             names: trials.candidates.iter().map(|&place| self.candidates.names[place].clone()).collect(),
             similarity: trials.similarity.rows.clone(),
             unguided_names: all(&trials.unguided),
-            unguided_loss: f64::from(self.unguided[number].best().objective),
+            unguided_loss: f64::from(self.unguided.found[number].best().objective),
             hypotheses_in_all: kept.of,
             pruned: kept.pruned(),
             truth_pruned: possible.map(|_| place_of_truth.is_none()),

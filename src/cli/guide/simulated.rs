@@ -3,12 +3,12 @@
 use super::{Evidence, Guide, candidates::Candidates};
 use crate::{
     attack::config::AttackConfig,
+    audit::{Captured, guidable},
     cli::{
-        clients::{ClientOptions, Clients, check_out},
-        guidance_options::guidable,
+        clients::{ClientOptions, check_out},
         misuse,
         model_options::DEFAULT_ARCHITECTURE,
-        run::report::{Truth, defences_record},
+        progress::Terminal,
     },
     report::OutputFolder,
 };
@@ -24,7 +24,6 @@ impl Guide {
         let dataset = self.data.open()?;
         check_out(self.data.data.as_deref(), &self.out)?;
         let names = self.all_names(Some(&dataset.class_names))?;
-        let config = self.config()?;
         let options = ClientOptions {
             data: &self.data,
             victim: &self.victim,
@@ -34,35 +33,35 @@ impl Guide {
             normalisation: &self.normalisation,
             labels_given: false,
             shuffled: true,
-            uses: &[],
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let clients = options.open(&dataset, &config)?;
-        let Clients { batches, order, .. } = &clients;
-        let truth = order.names(&dataset.class_names);
-        let candidates =
-            Candidates { names: &names, truth: &truth, distractors: self.distractors, seed: self.seed };
-        for (number, batch) in batches.iter().enumerate() {
+        let (audit, clients) = options.open(&dataset, self.config()?)?;
+        let candidates = Candidates {
+            names: &names,
+            truth: &clients.names,
+            distractors: self.distractors,
+            seed: self.seed,
+        };
+        for (number, batch) in clients.batches.iter().enumerate() {
             candidates.check(number, &batch.labels, self.one_to_one)?;
         }
         let model = self.clip.open()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
-        let namer = self.namer(&*device, &*model, &names, self.data.batch() * batches.len())?;
-        let experiment = clients.experiment(&*device, &config);
-        let (losses, targets) = experiment.capture()?;
+        let namer = self.namer(&*device, &*model, &names, clients.batch() * clients.batches.len())?;
+        let Captured { losses, targets } = audit.capture(&*device, &clients.batches, &Terminal)?;
         let evidence = Evidence {
             device: &*device,
-            setting: experiment.setting(&[], &clients.protocol),
-            threat_model: clients.threat_model.clone(),
-            data: dataset.name.clone(),
-            defences: defences_record(&clients.defences, clients.adaptive),
+            threat_model: audit.granted(&[])?,
+            audit,
+            data: clients.data.clone(),
             candidates,
-            truth: Some(Truth { batches, losses: &losses, names: &truth, order }),
+            clients: Some(&clients),
+            losses,
             folder,
         };
-        experiment.with_setting(|setting| self.explain(evidence, setting, &targets, &*model, namer))
+        self.explain(evidence, clients.batch(), &targets, &*model, namer)
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {

@@ -9,24 +9,25 @@ use super::super::{
     attack_options::AttackOptions,
     data_options::DataOptions,
     defence_options::check,
-    experiment::{Experiment, label_metrics},
     help::group,
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
+    progress::Terminal,
     protocol_options::ProtocolOptions,
 };
 use crate::{
-    attack::{config::AttackConfig, labels::LabelMetrics, threat::ThreatModel},
+    attack::{config::AttackConfig, labels::LabelMetrics},
+    audit::{Audit, ClientBatch},
     data::atomic,
-    device::DeviceInfo,
+    device::{Device, DeviceInfo},
     federated::{
         Protocol,
         defence::{Defence, accountant, epsilon, parse},
     },
-    metrics::{Comparison, compare, flat_grey_floor},
-    report::{Estimate, Figures, figures, noise_like},
+    metrics::{Comparison, Estimate, compare, flat_grey_floor, noise_like},
+    report::{Figures, figures},
     tensor_file::{GradientInfo, TensorFile},
 };
 
@@ -143,31 +144,26 @@ impl DefenceStudy {
             TensorFile::check_writable(path)?;
         }
         let device = self.device.open()?;
-        let insider = ThreatModel::insider();
-        let undefended = Experiment {
-            device: &*device,
-            victim: &victim,
-            protocol: &protocol,
-            normalisation: &normalisation,
-            config: &config,
-            threat: &insider,
-            batches: &batches,
-            defences: &[],
-            adaptive: false,
-            labels_given: false,
+        let mut audit = Audit {
+            protocol,
+            normalisation,
             restarts: self.attack.trials,
             seed: self.seed,
+            ..Audit::new(victim, config)
+        };
+        let mut leak = |defences: &[Defence], adaptive| {
+            (audit.defences, audit.adaptive) = (defences.to_vec(), adaptive);
+            leak(&audit, &*device, &batches)
         };
         let mut rows =
-            vec![Row { defence: "none".into(), epsilon: None, unaware: leak(&undefended)?, adaptive: None }];
+            vec![Row { defence: "none".into(), epsilon: None, unaware: leak(&[], false)?, adaptive: None }];
         for defences in &wanted {
-            let unaware = Experiment { defences, ..undefended };
             let names: Vec<String> = defences.iter().map(ToString::to_string).collect();
             rows.push(Row {
                 defence: names.join(","),
                 epsilon: epsilon(defences),
-                unaware: leak(&unaware)?,
-                adaptive: Some(leak(&Experiment { adaptive: true, ..unaware })?),
+                unaware: leak(defences, false)?,
+                adaptive: Some(leak(defences, true)?),
             });
         }
         let over =
@@ -183,13 +179,13 @@ impl DefenceStudy {
             version: env!("CARGO_PKG_VERSION"),
             seed: self.seed,
             device: device.info(),
-            architecture: victim.model.describe(),
-            weights: victim.weights.clone(),
+            architecture: audit.victim.model.describe(),
+            weights: audit.victim.weights.clone(),
             data: dataset.name.clone(),
             batch: self.data.batch(),
             batches: self.data.batches(),
             protocol,
-            attack: config.clone(),
+            attack: audit.attack.clone(),
             delta: accountant::DELTA,
             rows,
             flat_grey: over(&|i| grey[i].clone()),
@@ -215,14 +211,13 @@ impl DefenceStudy {
     }
 }
 
-fn leak(experiment: &Experiment) -> anyhow::Result<Leak> {
-    let outcome = experiment.run()?;
-    let pictures = experiment.pictures(&outcome.found)?;
-    let pairs = experiment.batches.iter().zip(&pictures);
+fn leak(audit: &Audit, device: &dyn Device, batches: &[ClientBatch]) -> anyhow::Result<Leak> {
+    let outcome = audit.run(device, batches, None, &Terminal)?;
+    let pairs = batches.iter().zip(&outcome.pictures);
     let compared = pairs.map(|(b, p)| compare(&b.pictures, p)).collect::<Result<Vec<_>, _>>()?;
     let all = figures(&compared).expect("at least one batch");
     Ok(Leak {
-        labels: label_metrics(&outcome.found, experiment.batches, experiment.victim.model.classes),
+        labels: audit.label_metrics(&outcome.found, batches),
         psnr: all.psnr.one_to_one,
         ssim: all.ssim.one_to_one,
     })

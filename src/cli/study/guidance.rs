@@ -10,30 +10,30 @@ use super::{
         attack_options::AttackOptions,
         data_options::DataOptions,
         device::facts,
-        experiment::{ClientBatch, Experiment, read_batches},
-        guidance_options::{EncodedMeanings, GuideChoice, ScheduleOptions, guidable},
+        guidance_options::ScheduleOptions,
         help::group,
         misuse,
         model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
-        naming_options::{Choice, NamingOptions},
+        naming_options::NamingOptions,
         note,
         options::{DeviceOptions, NormalisationOptions, check_batch, numbers},
         print_json, print_line, program,
-        progress::Progress,
+        progress::Terminal,
         spelled::spelled,
     },
     guidance_plots,
     guidance_table::{Arm, Measured, OfBatch, Row, Towards, csv, rows, table},
 };
 use crate::{
-    attack::{config::AttackConfig, invert::Reconstruction, threat::ThreatModel},
+    attack::{config::AttackConfig, invert::Reconstruction},
+    audit::{Audit, ClientBatch, EncodedMeanings, Meanings, NamingModel, guidable, read_batches},
     clip::zero_shot::Namer,
     data::{BatchRule, DataError, Dataset, Picture, atomic, samples},
     device::{Device, DeviceInfo},
-    federated::{Protocol, Victim},
     metrics::compare,
     semantic::{Assignment, ClassOrder, Scorer, Seen, Truth},
     sweep::{Configuration, Journal, SweepError},
+    watch::Silent,
 };
 
 const JOURNAL: &str = "journal.jsonl";
@@ -113,9 +113,9 @@ struct Report<'a> {
 struct Bench<'a> {
     device: &'a dyn Device,
     dataset: &'a Dataset,
-    victim: &'a Victim,
+    audit: Audit,
     order: &'a ClassOrder,
-    choice: &'a Choice,
+    choice: &'a NamingModel,
     namer: Namer<'a>,
 }
 
@@ -130,10 +130,7 @@ impl GuidanceStudy {
             return Err(misuse("a study of guidance needs a model and names: give --clip and --names"));
         };
         let device = self.device.open()?;
-        let bar = Progress::counting("encoding names");
-        let mut progress = |_: &'static str, done, of| bar.count(done, of);
-        let namer = self.naming.namer(&choice, &*device, NAMED_AT_ONCE, &mut progress)?;
-        bar.finish();
+        let namer = self.naming.namer(&choice, &*device, NAMED_AT_ONCE)?;
         let Some(namer) = namer else { return Err(misuse("no model that compares pictures with names")) };
         let configuration = Configuration::default()
             .with("version of gia-gpu", env!("CARGO_PKG_VERSION"))
@@ -154,25 +151,22 @@ impl GuidanceStudy {
                 SweepError::OtherConfiguration { .. } => misuse(error),
                 error => error.into(),
             })?;
-        let mut bench = Bench {
-            device: &*device,
-            dataset: &dataset,
-            victim: &victim,
-            order: &order,
-            choice: &choice,
-            namer,
+        let audit = Audit {
+            normalisation: self.normalisation.open(victim.image_shape()[0], None)?,
+            restarts: self.attack.trials,
+            seed: self.seed,
+            ..Audit::new(victim, config)
         };
+        let mut bench =
+            Bench { device: &*device, dataset: &dataset, audit, order: &order, choice: &choice, namer };
         for arm in &arms {
             if measured.iter().any(|m| m.arm == *arm) {
                 continue;
             }
             let done = arms.iter().filter(|arm| measured.iter().any(|m| m.arm == **arm)).count();
             note(&format!("{} of {}: {arm}", done + 1, arms.len()));
-            let config = AttackConfig {
-                guidance: arm.weight.map(|weight| self.schedule.guidance(weight)),
-                ..config.clone()
-            };
-            let done = Measured { arm: *arm, batches: self.measure(&mut bench, *arm, &config)? };
+            bench.audit.attack.guidance = arm.weight.map(|weight| self.schedule.guidance(weight));
+            let done = Measured { arm: *arm, batches: self.measure(&mut bench, *arm)? };
             journal.append(&done)?;
             measured.push(done);
             atomic::write_bytes(&self.out.join(RESULTS), &csv(&measured)?)?;
@@ -221,29 +215,14 @@ impl GuidanceStudy {
     }
 
     /// One arm: its batches are captured, attacked, compared and named.
-    fn measure(&self, bench: &mut Bench, arm: Arm, config: &AttackConfig) -> anyhow::Result<Vec<OfBatch>> {
-        let Bench { device, dataset, victim, order, choice, .. } = *bench;
+    fn measure(&self, bench: &mut Bench, arm: Arm) -> anyhow::Result<Vec<OfBatch>> {
+        let Bench { device, dataset, audit, order, choice, namer } = bench;
         let (size, count) = (arm.batch_size, self.batches);
         let chosen = dataset
             .random_batches(size, count, self.batch_labels, self.seed)
             .map_err(|error| misuse(format!("--batch-sizes {size} × --batches {count}: {error}")))?;
-        let mut batches = read_batches(dataset, victim, chosen)?;
+        let mut batches = read_batches(dataset, &audit.victim, chosen)?;
         batches.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
-        let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let experiment = Experiment {
-            device,
-            victim,
-            protocol: &Protocol::default(),
-            normalisation: &normalisation,
-            config,
-            threat: &ThreatModel::insider(),
-            batches: &batches,
-            defences: &[],
-            adaptive: false,
-            labels_given: false,
-            restarts: self.attack.trials,
-            seed: self.seed,
-        };
         let names = order.names(&dataset.class_names);
         let meanings: Option<EncodedMeanings> = match arm.towards {
             Towards::Nothing => None,
@@ -253,13 +232,12 @@ impl GuidanceStudy {
                     told.rotate_left(1);
                 }
                 let held = |index| batches.iter().any(|b| b.labels.contains(&index));
-                let meanings = GuideChoice::Oracle.meanings(victim.model.classes, &told)?.only(held);
-                Some(meanings.encoded(Some(choice), device)?)
+                Some(Meanings::oracle(&told).only(held).encoded(choice, *device, &Terminal)?)
             }
         };
-        let outcome = experiment.run_guided(meanings.as_ref())?;
-        let pictures = experiment.pictures(&outcome.found)?;
-        let named = named_right(&mut bench.namer, &names, &batches, &outcome.found, &pictures)?;
+        let outcome = audit.run(*device, &batches, meanings.as_ref(), &Terminal)?;
+        let pictures = &outcome.pictures;
+        let named = named_right(namer, &names, &batches, &outcome.found, pictures)?;
         let of_batch = |i: usize| {
             let compared = compare(&batches[i].pictures, &pictures[i])?;
             Ok(OfBatch {
@@ -285,7 +263,7 @@ fn named_right(
     let mut shares = vec![];
     for ((batch, found), pictures) in batches.iter().zip(found).zip(pictures) {
         let shown = pictures.iter().map(|p| ("a reconstruction".to_string(), Ok(p.clone())));
-        let rows = namer.rows(shown.collect::<Vec<_>>().into_iter(), &mut |_, _, _| ())?;
+        let rows = namer.rows(shown.collect::<Vec<_>>().into_iter(), &Silent)?;
         let seen = [Seen { indices: found.labels.clone(), rows: rows.probabilities }];
         let present = [batch.labels.iter().copied().collect::<BTreeSet<usize>>()];
         let scorer = Scorer { seen: &seen, present: &present, truth: &truth, weights: &[1.0] };

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::Estimate;
+use crate::metrics::Estimate;
 
 /// What pictures are drawn to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

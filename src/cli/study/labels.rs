@@ -9,13 +9,12 @@ use serde::Serialize;
 use super::super::{
     data_options::DataOptions,
     defence_options::DefenceOptions,
-    experiment::{ClientBatch, read_pictures},
     help::group,
     misuse,
     model_options::VictimOptions,
     options::{DeviceOptions, NormalisationOptions, check_batch},
     print_json, print_line,
-    progress::Progress,
+    progress::Terminal,
     protocol_options::ProtocolOptions,
 };
 use crate::{
@@ -23,12 +22,14 @@ use crate::{
         labels::{LabelMetrics, Method, Restored, restore},
         last_layer::of_tensors,
     },
+    audit::{ClientBatch, read_pictures},
     data::{Dataset, samples},
     device::DeviceInfo,
     federated::{Protocol, Victim, defence::LastLayerClient},
+    metrics::Estimate,
     random,
-    report::Estimate,
     tensor_file::GradientInfo,
+    watch::Stage,
 };
 
 /// Most batches of a study.
@@ -124,7 +125,7 @@ impl LabelStudy {
         let device = self.device.open()?;
         let mut client = LastLayerClient::new(&*device, &victim, &protocol, &defences, self.batch)?;
 
-        let bar = Progress::counting("restoring labels");
+        let stage = Stage::new(&Terminal, "restoring labels");
         let mut results: Vec<(Vec<usize>, Vec<Restored>)> = vec![];
         for number in 0..self.batches {
             let batch = self.random_batch(&dataset, &victim, number)?;
@@ -136,9 +137,9 @@ impl LabelStudy {
                     .unwrap_or_else(|reason| Restored::not_run(method, layer.classes(), &reason))
             });
             results.push((batch.labels, restored.to_vec()));
-            bar.count(number + 1, self.batches);
+            stage.count(number + 1, self.batches);
         }
-        bar.finish();
+        drop(stage);
         let report = Report {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),

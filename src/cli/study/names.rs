@@ -12,7 +12,7 @@ use super::super::{
     named_sets::NamedPath,
     options::{DeviceOptions, check_limit},
     print_json, print_line,
-    progress::Progress,
+    progress::Terminal,
 };
 use crate::{
     clip::{
@@ -23,7 +23,8 @@ use crate::{
     },
     data::{Dataset, Picture, add_name, spoken},
     device::{Device, DeviceInfo},
-    report::share_interval_95,
+    metrics::share_interval_95,
+    watch::Stage,
 };
 
 /// How well a model names data sets, as they are and degraded.
@@ -152,22 +153,18 @@ impl NameStudy {
                 if picture.height.max(picture.width) > size { picture.resized(size, size)? } else { picture };
             Ok(condition.show(picture, i as u64))
         };
-        let bar = Progress::counting("naming");
+        let stage = Stage::new(&Terminal, "naming");
         let mut rows = vec![];
         let mut done = 0;
         for (condition, count) in wanted {
             let pictures = (0..count).map(|i| (format!("{} {i}", set.name), show(condition, i, count)));
-            let mut progress = |stage: &'static str, now: usize, _: usize| {
-                if stage == "pictures" {
-                    bar.count(done + now, total);
-                }
-            };
-            let found = name_pictures(device, encoder, names, templates, pictures, &mut progress)?;
+            stage.part(condition.name, done, total, None);
+            let found = name_pictures(device, encoder, names, templates, pictures, &Terminal)?;
             let labels = (0..count).map(|i| set.dataset.labels()[i * all / count]);
             rows.push(row(set, condition, encoder.head(), &found.cosine, labels));
             done += count;
         }
-        bar.finish();
+        drop(stage);
         Ok(rows)
     }
 }

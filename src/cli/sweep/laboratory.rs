@@ -9,24 +9,16 @@ use crate::{
     attack::{
         AttackError,
         labels::{LabelError, LabelMetrics},
-        threat::Setup,
     },
+    audit::{Audit, AuditError, ClientBatch, Clients, Outcome, read_batches},
     cli::{
-        data_options::DataOptions,
-        experiment::{ClientBatch, Experiment, Outcome, read_batches},
-        misuse,
-        naming_options::NamingOptions,
-        note,
-        options::NormalisationOptions,
-        run::LabelKnowledge,
+        misuse, naming_options::NamingOptions, note, options::NormalisationOptions, progress::Terminal,
         threat_options::ThreatOptions,
     },
     clip::zero_shot::Namer,
-    data::{BatchRule, Dataset, Picture},
-    device::{Device, host},
-    federated::{Protocol, Victim},
-    metrics::{compare, flat_grey_floor},
-    report::noise_like,
+    data::{BatchRule, Dataset},
+    device::Device,
+    metrics::{compare, flat_grey_floor, noise_like},
     semantic::ClassOrder,
     sweep::{BatchRecord, Figures, Finished, Record, Skipped, Timing},
 };
@@ -59,40 +51,17 @@ impl Laboratory<'_> {
         let began = Instant::now();
         let cell = &task.cell;
         let seed = cell.seed;
-        let mut victim = swept.settings.victim.open(seed, &DataOptions::known(self.dataset))?;
-        let order = ClassOrder::shuffled(victim.model.classes, seed);
-        order.apply(&mut victim);
+        let mut audit = swept.audit(seed, self.dataset)?;
+        let order = ClassOrder::shuffled(audit.victim.model.classes, seed);
         let chosen = choose(self.dataset, self.rule, cell.batch_size, swept.settings.batches, seed)?;
-        let mut batches = read_batches(self.dataset, &victim, chosen)?;
-        batches.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
-        let bytes = victim.gradient_bytes().saturating_mul(batches.len() as u64);
-        host::check(|| format!("holding the gradients of {} batches", batches.len()), bytes)?;
-        let protocol = swept.protocol(cell.batch_size)?;
-        let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let adaptive = self.adaptive && !defence.defences.is_empty();
-        let labels_given = swept.settings.labels == LabelKnowledge::Given;
-        let threat = self.threat.check(&Setup {
-            config: &swept.config,
-            protocol: &protocol,
-            labels_given,
-            adaptive,
-            batch_norm: victim.has_batch_norm(),
-        })?;
-        let experiment = Experiment {
-            device: self.device,
-            victim: &victim,
-            protocol: &protocol,
-            normalisation: &normalisation,
-            config: &swept.config,
-            threat: &threat,
-            batches: &batches,
-            defences: &defence.defences,
-            adaptive,
-            labels_given,
-            restarts: swept.settings.attack.trials,
-            seed,
-        };
-        let attacked = attack(experiment)?;
+        let batches = read_batches(self.dataset, &audit.victim, chosen)?;
+        let clients = Clients::new(self.dataset, &mut audit.victim, order, batches)?;
+        audit.protocol = swept.protocol(cell.batch_size)?;
+        audit.normalisation = self.normalisation.open(audit.victim.image_shape()[0], None)?;
+        audit.threat_model = self.threat.open()?;
+        audit.defences = defence.defences.clone();
+        audit.adaptive = self.adaptive && !defence.defences.is_empty();
+        let attacked = attack(&audit, self.device, clients)?;
         for Skipped { batch, reason } in &attacked.skipped {
             note(&format!("{cell}: batch {batch} is left out: {reason}"));
         }
@@ -107,15 +76,11 @@ impl Laboratory<'_> {
         };
         let mut milliseconds = 0.0;
         if let Some(outcome) = attacked.outcome {
-            let batches = attacked.batches;
-            let pictures = Experiment { batches: &batches, ..experiment }.pictures(&outcome.found)?;
+            let clients = attacked.clients;
             milliseconds = outcome.timing.milliseconds_per_iteration_and_trial;
-            record.batches = records(&attacked.numbers, &batches, &outcome, &pictures, &victim, seed)?;
+            record.batches = records(&attacked.numbers, &clients.batches, &outcome, &audit)?;
             record.figures = Figures::of(&record.batches);
-            let names = order.names(&self.dataset.class_names);
-            if let Some((naming, named)) =
-                self.name(&batches, &outcome.found, &pictures, &names, &victim, seed)?
-            {
+            if let Some((naming, named)) = self.name(&audit, &clients, &outcome)? {
                 record.naming = Some(naming);
                 record.batches.iter_mut().zip(named).for_each(|(batch, named)| batch.named = named);
             }
@@ -146,23 +111,22 @@ struct Attacked {
     /// Absent where no batch could be attacked.
     outcome: Option<Outcome>,
     /// Those that were.
-    batches: Vec<ClientBatch>,
+    clients: Clients,
     numbers: Vec<usize>,
     skipped: Vec<Skipped>,
 }
 
 /// Attacks all batches; those that cannot be attacked, such as one whose gradient is 0, are left out.
-fn attack(experiment: Experiment) -> anyhow::Result<Attacked> {
-    let mut batches = experiment.batches.to_vec();
-    let mut numbers: Vec<usize> = (0..batches.len()).collect();
+fn attack(audit: &Audit, device: &dyn Device, mut clients: Clients) -> anyhow::Result<Attacked> {
+    let mut numbers: Vec<usize> = (0..clients.batches.len()).collect();
     let mut skipped = vec![];
-    while !batches.is_empty() {
-        let error = match (Experiment { batches: &batches, ..experiment }).run() {
-            Ok(outcome) => return Ok(Attacked { outcome: Some(outcome), batches, numbers, skipped }),
+    while !clients.batches.is_empty() {
+        let error = match audit.run(device, &clients.batches, None, &Terminal) {
+            Ok(outcome) => return Ok(Attacked { outcome: Some(outcome), clients, numbers, skipped }),
             Err(error) => error,
         };
-        let target = match error.downcast_ref::<AttackError>() {
-            Some(
+        let target = match &error {
+            AuditError::Attack(
                 AttackError::ZeroGradient { target }
                 | AttackError::NotFinite { target }
                 | AttackError::Labels {
@@ -174,21 +138,19 @@ fn attack(experiment: Experiment) -> anyhow::Result<Attacked> {
                         | LabelError::NotConverged { .. },
                 },
             ) => *target,
-            _ => return Err(error),
+            _ => return Err(error.into()),
         };
-        batches.remove(target);
+        clients.batches.remove(target);
         skipped.push(Skipped { batch: numbers.remove(target), reason: error.to_string() });
     }
-    Ok(Attacked { outcome: None, batches, numbers, skipped })
+    Ok(Attacked { outcome: None, clients, numbers, skipped })
 }
 
 fn records(
     numbers: &[usize],
     batches: &[ClientBatch],
     outcome: &Outcome,
-    pictures: &[Vec<Picture>],
-    victim: &Victim,
-    seed: u64,
+    audit: &Audit,
 ) -> anyhow::Result<Vec<BatchRecord>> {
     let finite = |value: f32| Some(f64::from(value)).filter(|v| v.is_finite());
     let record = |i: usize| {
@@ -202,10 +164,10 @@ fn records(
             objective: finite(found.best().objective),
             ..BatchRecord::default()
         };
-        record.set_labels(LabelMetrics::of(&found.labels, &batch.labels, victim.model.classes));
-        let noise = noise_like(&batch.pictures, seed.wrapping_add(numbers[i] as u64));
+        record.set_labels(LabelMetrics::of(&found.labels, &batch.labels, audit.victim.model.classes));
+        let noise = noise_like(&batch.pictures, audit.seed.wrapping_add(numbers[i] as u64));
         record.set_pictures(
-            &compare(&batch.pictures, &pictures[i])?,
+            &compare(&batch.pictures, &outcome.pictures[i])?,
             &flat_grey_floor(&batch.pictures)?,
             &compare(&batch.pictures, &noise)?,
         );
@@ -220,23 +182,24 @@ pub fn check_victims(
     victims: &[SweptVictim],
     dataset: &Dataset,
     seed: u64,
-    mut check: impl FnMut(&SweptVictim, &Victim, &Protocol) -> anyhow::Result<()>,
+    mut check: impl FnMut(&mut Audit) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<(String, String)>> {
     let largest = dataset.labels().iter().max().copied().unwrap_or(0);
     let one = |swept: &SweptVictim| {
-        let victim = swept.settings.victim.open(seed, &DataOptions::known(dataset))?;
-        let classes = victim.model.classes;
+        let mut audit = swept.audit(seed, dataset)?;
+        let classes = audit.victim.model.classes;
         if largest >= classes {
             return Err(misuse(format!(
                 "data set {} has label {largest}, {} has {classes} classes",
                 dataset.name,
-                victim.model.describe()
+                audit.victim.model.describe()
             )));
         }
         for &size in &swept.batch_sizes {
-            let protocol = swept.protocol(size).with_context(|| format!("batches of {size}"))?;
-            check(swept, &victim, &protocol)?;
+            audit.protocol = swept.protocol(size).with_context(|| format!("batches of {size}"))?;
+            check(&mut audit)?;
         }
+        let victim = audit.victim;
         let fingerprint = match swept.settings.victim.weights {
             Some(_) => victim.fingerprint(),
             None => "by seed".into(),

@@ -29,7 +29,6 @@ use super::{
     note,
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line, program,
-    progress::Progress,
     spelled::spelled,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
@@ -189,15 +188,10 @@ impl Sweep {
         fs::create_dir_all(&self.out)
             .map_err(|cause| DataError::Unwritable { path: self.out.clone(), cause })?;
         let device = self.device.open()?;
-        let bar = Progress::counting("encoding names");
         let namer = match &choice {
             None => None,
-            Some(choice) => {
-                let mut progress = |_: &'static str, done, of| bar.count(done, of);
-                self.naming.namer(choice, &*device, NAMED_AT_ONCE, &mut progress)?
-            }
+            Some(choice) => self.naming.namer(choice, &*device, NAMED_AT_ONCE)?,
         };
-        bar.finish();
         let mut laboratory = Laboratory {
             device: &*device,
             dataset: &plan.dataset,
@@ -293,7 +287,7 @@ impl Sweep {
                 }
             }
         }
-        overview.finish();
+        drop(overview);
         let missing = failed.len();
         let failure = failed.into_iter().next().map(|(cell, error)| {
             error.context(format!(

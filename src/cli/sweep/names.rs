@@ -4,15 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::laboratory::Laboratory;
 use crate::{
-    attack::invert::Reconstruction,
-    cli::{
-        experiment::{ClientBatch, read_pictures},
-        note,
-        progress::Progress,
-    },
-    data::Picture,
-    federated::Victim,
-    semantic::{self, Accuracies, Assignment, Seen, Truth, controls, reconstruct_labels},
+    audit::{Audit, Clients, Outcome, naming::Rule},
+    cli::{note, progress::Terminal},
+    semantic::{Accuracies, Assignment, Seen, Truth, controls},
     sweep::{Groups, Naming, Scores, Shares, Source},
 };
 
@@ -23,39 +17,18 @@ impl Laboratory<'_> {
     /// What the label indices mean, with controls; `None` where nothing can be judged.
     pub(super) fn name(
         &mut self,
-        batches: &[ClientBatch],
-        found: &[Reconstruction],
-        pictures: &[Vec<Picture>],
-        names: &[Option<String>],
-        victim: &Victim,
-        seed: u64,
+        audit: &Audit,
+        clients: &Clients,
+        outcome: &Outcome,
     ) -> anyhow::Result<Option<(Naming, OfBatches)>> {
-        let unrelated = if batches.len() == 1 { self.others(&batches[0], victim)? } else { vec![] };
+        let Clients { batches, names, .. } = clients;
         let Some(namer) = &mut self.namer else { return Ok(None) };
-        let views: Vec<semantic::Batch> = batches
-            .iter()
-            .zip(found)
-            .zip(pictures)
-            .map(|((batch, found), pictures)| semantic::Batch {
-                reconstructions: pictures,
-                indices: &found.labels,
-                originals: Some((&batch.pictures[..], &batch.labels[..])),
-            })
-            .collect();
-        let objectives: Vec<f32> = found.iter().map(|f| f.best().objective).collect();
-        let weights = self.naming.weights(&objectives);
-        let study = semantic::Study {
-            // Both assignments are recorded.
-            assignment: Assignment::Greedy,
-            weights: Some(&weights),
-            truth: names,
-            unrelated: &unrelated,
-            seed,
-        };
-        let bar = Progress::counting("naming");
-        let report = reconstruct_labels(namer, &views, &study, &mut |_, done, of| bar.count(done, of));
-        bar.finish();
-        let report = report?;
+        let unrelated =
+            if batches.len() == 1 { clients.unrelated(self.dataset, &audit.victim)? } else { vec![] };
+        // Both assignments are recorded.
+        let rule = Rule { assignment: Assignment::Greedy, ..self.naming.rule() };
+        let report = audit.name(namer, rule, outcome, Some(clients), &unrelated, &Terminal)?;
+        let (weights, seed) = (&report.batch_weights, audit.seed);
         for text in report.notes {
             if self.notes.insert(text.clone()) {
                 note(&text);
@@ -88,25 +61,14 @@ impl Laboratory<'_> {
         let mut named = vec![BTreeMap::new(); batches.len()];
         for (source, seen) in all {
             let Some(seen) = seen else { continue };
-            let groups = Groups {
-                seen: &seen,
-                present: &present,
-                truth: &truth,
-                weights: &weights,
-                size: self.together,
-            };
+            let groups =
+                Groups { seen: &seen, present: &present, truth: &truth, weights, size: self.together };
             aggregated.extend(groups.scores().map(|scores| (source, scores)));
             named.iter_mut().zip(groups.alone()).for_each(|(named, shares)| {
                 named.insert(source, shares);
             });
         }
         Ok(Some((Naming { random: accuracy.random, single: single(&accuracy), aggregated }, named)))
-    }
-
-    /// Pictures that are not in the only batch.
-    fn others(&self, batch: &ClientBatch, victim: &Victim) -> anyhow::Result<Vec<Picture>> {
-        let others = (0..self.dataset.len()).filter(|i| !batch.indices.contains(i));
-        read_pictures(self.dataset, victim, &others.take(batch.indices.len()).collect::<Vec<_>>())
     }
 }
 

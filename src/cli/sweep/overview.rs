@@ -4,35 +4,32 @@ use std::{fmt::Write, time::Duration};
 
 use super::victims::{SweptVictim, Task};
 use crate::{
-    cli::progress::Progress,
+    cli::progress::Terminal,
     report::html::Measured,
     sweep::{
         Finished, Source,
         plots::name,
         points::{Line, Point},
     },
+    watch::Stage,
 };
 
 /// A bar over the cells, with the time that is left.
 pub struct Overview<'a> {
-    bar: Progress,
+    stage: Stage<'static>,
     victims: &'a [SweptVictim],
     tasks: &'a [Task],
 }
 
 impl<'a> Overview<'a> {
     pub fn new(victims: &'a [SweptVictim], tasks: &'a [Task]) -> Overview<'a> {
-        Overview { bar: Progress::of_parts("cells"), victims, tasks }
+        Overview { stage: Stage::new(&Terminal, "cells"), victims, tasks }
     }
 
     /// Says that a cell begins. `finished`: what there is so far, a place a task.
     pub fn begin(&self, task: &Task, finished: &[Option<Finished>]) {
         let done = finished.iter().flatten().count();
-        self.bar.part(&task.cell.to_string(), done, self.tasks.len(), self.left(finished));
-    }
-
-    pub fn finish(self) {
-        self.bar.finish();
+        self.stage.part(&task.cell.to_string(), done, self.tasks.len(), self.left(finished));
     }
 
     /// Seconds for a unit of work are taken from the victim's finished cells, or from all of them where it has none.

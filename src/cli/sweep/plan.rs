@@ -10,12 +10,13 @@ use super::{
     victims::{self, NamedDefence, SweptVictim, Task},
 };
 use crate::{
-    attack::threat::{Setup, ThreatModel},
-    cli::{clients::check_out, defence_options, misuse, options::numbers, run::LabelKnowledge},
+    attack::threat::ThreatModel,
+    cli::{clients::check_out, defence_options, misuse, options::numbers},
     clip::zero_shot::Namer,
     data::{BatchRule, Dataset, Picture, samples},
-    report::noise_like,
+    metrics::noise_like,
     sweep::Configuration,
+    watch::Silent,
 };
 
 /// Everything that is known before a cell is computed.
@@ -50,17 +51,14 @@ impl Sweep {
         }
         let victims = victims::victims(&self.victim, &self.settings, matches, self.data.is_none())?;
         let mut threats: Vec<(ThreatModel, Vec<String>)> = vec![];
-        let facts = check_victims(&victims, &dataset, seeds[0], |swept, victim, protocol| {
-            defences.iter().try_for_each(|d| defence_options::check(protocol, &d.defences))?;
-            self.normalisation.open(victim.image_shape()[0], None)?;
-            let threat = self.threat.check(&Setup {
-                config: &swept.config,
-                protocol,
-                labels_given: swept.settings.labels == LabelKnowledge::Given,
-                adaptive: self.adaptive,
-                batch_norm: victim.has_batch_norm(),
-            })?;
-            let name = victim.model.describe();
+        let threat_model = self.threat.open()?;
+        let facts = check_victims(&victims, &dataset, seeds[0], |audit| {
+            defences.iter().try_for_each(|d| defence_options::check(&audit.protocol, &d.defences))?;
+            self.normalisation.open(audit.victim.image_shape()[0], None)?;
+            audit.adaptive = self.adaptive;
+            audit.threat_model = threat_model.clone();
+            let threat = audit.granted(&[])?;
+            let name = audit.victim.model.describe();
             match threats.iter_mut().find(|(model, _)| *model == threat) {
                 Some((_, victims)) if victims.contains(&name) => {}
                 Some((_, victims)) => victims.push(name),
@@ -99,7 +97,7 @@ impl Sweep {
         // What the model says of a picture of noise tells it from others, and its names and templates.
         let noise = noise_like(&[Picture::flat(3, 32, 32, 0.5)?], 0);
         let rows = noise.into_iter().map(|picture| ("noise".to_string(), Ok(picture)));
-        let rows = namer.rows(rows.collect::<Vec<_>>().into_iter(), &mut |_, _, _| {})?;
+        let rows = namer.rows(rows.collect::<Vec<_>>().into_iter(), &Silent)?;
         let mut crc = flate2::Crc::new();
         rows.cosine.concat().iter().for_each(|value| crc.update(&value.to_le_bytes()));
         let names = namer.labels.join(",");

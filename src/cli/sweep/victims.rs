@@ -6,8 +6,10 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 
 use crate::{
     attack::config::AttackConfig,
+    audit::Audit,
     cli::{
         attack_options::AttackOptions,
+        data_options::DataOptions,
         help::group,
         misuse,
         model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
@@ -15,6 +17,7 @@ use crate::{
         protocol_options::ProtocolOptions,
         run::LabelKnowledge,
     },
+    data::Dataset,
     federated::{
         Protocol,
         defence::{Defence, parse},
@@ -79,6 +82,17 @@ impl SweptVictim {
             config.iterations = config.iterations.min(DEMONSTRATION);
         }
         Ok(SweptVictim { settings, config, batch_sizes })
+    }
+
+    /// Without a defence, and for one batch size: the rest is a cell's.
+    pub fn audit(&self, seed: u64, dataset: &Dataset) -> anyhow::Result<Audit> {
+        let victim = self.settings.victim.open(seed, &DataOptions::known(dataset))?;
+        Ok(Audit {
+            labels_given: self.settings.labels == LabelKnowledge::Given,
+            restarts: self.settings.attack.trials,
+            seed,
+            ..Audit::new(victim, self.config.clone())
+        })
     }
 
     pub fn protocol(&self, batch_size: usize) -> anyhow::Result<Protocol> {

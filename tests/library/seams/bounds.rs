@@ -69,7 +69,7 @@ impl Encoder for Corner {
         _: &dyn Device,
         _: &[String],
         _: &Templates,
-        _: &mut dyn FnMut(usize, usize),
+        _: &dyn gia_gpu::watch::Watch,
     ) -> Result<NameFeatures, ClipError> {
         Ok(NameFeatures { vectors: vec![], notes: vec![] })
     }
