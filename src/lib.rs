@@ -14,6 +14,7 @@ pub mod plan;
 pub mod random;
 pub mod report;
 pub mod semantic;
+pub mod study;
 pub mod sweep;
 pub mod tape;
 pub mod tensor_file;

@@ -35,12 +35,18 @@ impl NormalisationOptions {
     /// The options; else `known`, from a file; else CIFAR-10's, or its mean over the channels where there
     /// are not three.
     pub fn open(&self, channels: usize, known: Option<Normalisation>) -> anyhow::Result<Normalisation> {
-        let normalisation = match (&self.mean, &self.std) {
-            (Some(mean), Some(std)) => Normalisation::parse(mean, std).map_err(misuse)?,
-            _ => known.unwrap_or_else(|| Normalisation::default().for_channels(channels)),
-        };
+        let given = self.given()?.or(known);
+        let normalisation = given.unwrap_or_else(|| Normalisation::default().for_channels(channels));
         normalisation.check_channels(channels).map_err(misuse)?;
         Ok(normalisation)
+    }
+
+    /// The options alone.
+    pub fn given(&self) -> anyhow::Result<Option<Normalisation>> {
+        match (&self.mean, &self.std) {
+            (Some(mean), Some(std)) => Ok(Some(Normalisation::parse(mean, std).map_err(misuse)?)),
+            _ => Ok(None),
+        }
     }
 }
 

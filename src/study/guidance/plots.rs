@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::guidance_table::{Row, Towards};
-use crate::report::{
-    Estimate, ReportError,
-    size_plot::{self, Panel, Series},
+use super::table::{Row, Towards};
+use crate::{
+    metrics::Estimate,
+    report::{
+        ReportError,
+        size_plot::{self, Panel, Series},
+    },
 };
 
 /// Writes `named.svg` and `ssim.svg` with a panel for each λ; their paths.

@@ -2,18 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::laboratory::Laboratory;
+use super::{Groups, Naming, Scores, Shares, Source, laboratory::Laboratory};
 use crate::{
-    attack::invert::Reconstruction,
-    cli::{
-        experiment::{ClientBatch, read_pictures},
-        note,
-        progress::Progress,
-    },
-    data::Picture,
-    federated::Victim,
-    semantic::{self, Accuracies, Assignment, Seen, Truth, controls, reconstruct_labels},
-    sweep::{Groups, Naming, Scores, Shares, Source},
+    audit::{Audit, AuditError, Clients, Outcome, naming::Rule},
+    semantic::{Accuracies, Assignment, Seen, Truth, controls},
+    watch::Watch,
 };
 
 /// Shares of indices named right, from each batch alone: what a row of a batch has.
@@ -23,42 +16,26 @@ impl Laboratory<'_> {
     /// What the label indices mean, with controls; `None` where nothing can be judged.
     pub(super) fn name(
         &mut self,
-        batches: &[ClientBatch],
-        found: &[Reconstruction],
-        pictures: &[Vec<Picture>],
-        names: &[Option<String>],
-        victim: &Victim,
-        seed: u64,
-    ) -> anyhow::Result<Option<(Naming, OfBatches)>> {
-        let unrelated = if batches.len() == 1 { self.others(&batches[0], victim)? } else { vec![] };
+        audit: &Audit,
+        clients: &Clients,
+        outcome: &Outcome,
+        watch: &dyn Watch,
+    ) -> Result<Option<(Naming, OfBatches)>, AuditError> {
+        let (Clients { batches, names, .. }, seed) = (clients, audit.seed);
         let Some(namer) = &mut self.namer else { return Ok(None) };
-        let views: Vec<semantic::Batch> = batches
-            .iter()
-            .zip(found)
-            .zip(pictures)
-            .map(|((batch, found), pictures)| semantic::Batch {
-                reconstructions: pictures,
-                indices: &found.labels,
-                originals: Some((&batch.pictures[..], &batch.labels[..])),
-            })
-            .collect();
-        let objectives: Vec<f32> = found.iter().map(|f| f.best().objective).collect();
-        let weights = self.naming.weights(&objectives);
-        let study = semantic::Study {
-            // Both assignments are recorded.
-            assignment: Assignment::Greedy,
-            weights: Some(&weights),
-            truth: names,
-            unrelated: &unrelated,
-            seed,
+        let unrelated = match batches.len() {
+            1 => clients.unrelated(self.sweep.dataset, &audit.victim)?,
+            _ => vec![],
         };
-        let bar = Progress::counting("naming");
-        let report = reconstruct_labels(namer, &views, &study, &mut |_, done, of| bar.count(done, of));
-        bar.finish();
-        let report = report?;
+        let aggregation = self.sweep.naming_rule.aggregation;
+        // Both assignments are recorded.
+        let rule = Rule { assignment: Assignment::Greedy, aggregation };
+        let report = audit.name(namer, rule, outcome, Some(clients), &unrelated, watch)?;
+        let objectives: Vec<f32> = outcome.found.iter().map(|f| f.best().objective).collect();
+        let weights = aggregation.weights(&objectives);
         for text in report.notes {
             if self.notes.insert(text.clone()) {
-                note(&text);
+                watch.note(&text);
             }
         }
         let Some(accuracy) = report.accuracy else { return Ok(None) };
@@ -93,7 +70,7 @@ impl Laboratory<'_> {
                 present: &present,
                 truth: &truth,
                 weights: &weights,
-                size: self.together,
+                size: self.sweep.together,
             };
             aggregated.extend(groups.scores().map(|scores| (source, scores)));
             named.iter_mut().zip(groups.alone()).for_each(|(named, shares)| {
@@ -101,12 +78,6 @@ impl Laboratory<'_> {
             });
         }
         Ok(Some((Naming { random: accuracy.random, single: single(&accuracy), aggregated }, named)))
-    }
-
-    /// Pictures that are not in the only batch.
-    fn others(&self, batch: &ClientBatch, victim: &Victim) -> anyhow::Result<Vec<Picture>> {
-        let others = (0..self.dataset.len()).filter(|i| !batch.indices.contains(i));
-        read_pictures(self.dataset, victim, &others.take(batch.indices.len()).collect::<Vec<_>>())
     }
 }
 
