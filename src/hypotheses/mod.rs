@@ -34,6 +34,8 @@ pub enum HypothesesError {
     Distractors { batch: usize, most: usize, found: usize },
     #[error("the {indices} label indices of batch {batch} need as many candidate names, found {names}")]
     TooFewNames { batch: usize, indices: usize, names: usize },
+    #[error("hypotheses of a batch: expected 1 or more, found 0")]
+    NoBeam,
     #[error(transparent)]
     Audit(#[from] AuditError),
 }

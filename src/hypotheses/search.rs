@@ -45,6 +45,9 @@ impl Search<'_> {
         namer: &mut Namer,
         watch: &dyn Watch,
     ) -> Result<Found, HypothesesError> {
+        if self.beam == 0 {
+            return Err(HypothesesError::NoBeam);
+        }
         let Evidence { audit, batch, .. } = *evidence;
         // Without guidance first: it restores the labels, says which hypotheses are likely, and is what guidance is
         // held against.

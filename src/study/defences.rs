@@ -85,7 +85,13 @@ pub struct DefenceReport {
 
 impl DefenceStudy<'_> {
     /// `audit`: how each is attacked; its own defences do not count.
+    ///
+    /// # Errors
+    /// No batches, and what training, defences or attack fail at.
     pub fn run(&self, audit: &mut Audit, watch: &dyn Watch) -> Result<DefenceReport, AuditError> {
+        if self.clients.batches.is_empty() {
+            return Err(AuditError::misuse("a study of defences: expected 1 batch or more, found 0"));
+        }
         let mut rows = vec![Row {
             defence: "none".into(),
             epsilon: None,

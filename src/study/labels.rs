@@ -31,9 +31,9 @@ pub struct LabelStudy<'a> {
     pub normalisation: &'a Normalisation,
     pub protocol: Protocol,
     pub defences: &'a [Defence],
-    /// `B`, at least 1.
+    /// `B`
     pub batch: usize,
-    /// `M`, at least 1.
+    /// `M`
     pub batches: usize,
     /// Of batches and noise.
     pub seed: u64,
@@ -76,8 +76,15 @@ pub struct LabelReport {
 type Restorations = (Vec<usize>, Vec<Restored>);
 
 impl LabelStudy<'_> {
+    /// # Errors
+    /// No batches or pictures, and what the client's training or the restoration fails at.
     pub fn run(&self, watch: &dyn Watch) -> Result<LabelReport, AuditError> {
         let LabelStudy { device, victim, dataset, protocol, defences, batch, batches, seed, .. } = *self;
+        if batch == 0 || batches == 0 {
+            return Err(AuditError::misuse(format!(
+                "a study of labels: expected 1 batch of 1 picture or more, found {batches} of {batch}"
+            )));
+        }
         let mut client = LastLayerClient::new(device, victim, &protocol, defences, batch)?;
         let stage = Stage::new(watch, "restoring labels");
         let mut results = vec![];

@@ -11,6 +11,8 @@ pub enum SweepError {
     Audit(#[from] AuditError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error("{what}: expected 1 or more, found 0")]
+    Nothing { what: &'static str },
     #[error("the sweep has a cell twice: {cell}")]
     Twice { cell: Cell },
     #[error("{batches} batches of {batch_size}: {cause}")]
@@ -53,7 +55,8 @@ impl SweepError {
         match self {
             SweepError::Audit(error) => error.is_misuse(),
             SweepError::Cells { cause, .. } => cause.is_misuse(),
-            SweepError::Twice { .. }
+            SweepError::Nothing { .. }
+            | SweepError::Twice { .. }
             | SweepError::Batches { .. }
             | SweepError::Defence(_)
             | SweepError::Normalisation(_)

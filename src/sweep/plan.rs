@@ -29,6 +29,7 @@ pub struct Plan<'s> {
 
 impl<'s> Plan<'s> {
     pub(super) fn new(sweep: &'s Sweep<'s>, watch: &dyn Watch) -> Result<Plan<'s>, SweepError> {
+        check_counts(sweep)?;
         let mut plan = Plan { sweep, tasks: vec![], pictures: BTreeSet::new(), facts: vec![], threats: vec![] };
         for victim in &sweep.victims {
             plan.check(victim, watch)?;
@@ -167,6 +168,24 @@ impl<'s> Plan<'s> {
     fn work(&self, task: &Task) -> f64 {
         self.sweep.victims[task.victim].work(task.cell.batch_size)
     }
+}
+
+/// Refuses sweeps without a cell, and cells without a batch.
+fn check_counts(sweep: &Sweep) -> Result<(), SweepError> {
+    let Sweep { victims, defences, seeds, together, .. } = sweep;
+    let least = |count: fn(&SweptVictim) -> usize| victims.iter().map(count).min().unwrap_or(0);
+    let counts = [
+        ("victims of a sweep", victims.len()),
+        ("batch sizes of a victim", least(|v| v.sizes.len())),
+        ("pictures in a batch", least(|v| v.sizes.iter().map(|size| size.batch).min().unwrap_or(0))),
+        ("batches of a cell", least(|v| v.batches)),
+        ("restarts of an attack", least(|v| v.trials)),
+        ("defences of a sweep", defences.len()),
+        ("seeds of a sweep", seeds.len()),
+        ("batches named together", *together),
+    ];
+    let none = counts.into_iter().find(|(_, count)| *count == 0);
+    none.map_or(Ok(()), |(what, _)| Err(SweepError::Nothing { what }))
 }
 
 /// What tells a victim's network and file from others.

@@ -100,7 +100,7 @@ pub struct Guide {
 impl Guide {
     pub fn run(self) -> anyhow::Result<()> {
         if self.beam == 0 {
-            return Err(misuse("--beam: expected 1 or more, found 0"));
+            return Err(named(HypothesesError::NoBeam));
         }
         match self.gradient.is_empty() {
             true => self.simulate(),
@@ -163,6 +163,7 @@ fn named(error: HypothesesError) -> anyhow::Error {
             misuse(format!("--distractors: {error}"))
         }
         HypothesesError::TooFewNames { .. } => misuse(format!("--one-to-one: {error}")),
+        HypothesesError::NoBeam => misuse(format!("--beam: {error}")),
         HypothesesError::Audit(error) => error.into(),
     }
 }

@@ -37,7 +37,7 @@ pub struct GuidanceStudy<'a> {
     pub model: &'a NamingModel,
     /// `B`s
     pub sizes: Vec<usize>,
-    /// `M` of each size, at least 1.
+    /// `M` of each size.
     pub batches: usize,
     pub rule: BatchRule,
     /// Values of λ.
@@ -81,6 +81,9 @@ impl GuidanceStudy<'_> {
         out: &Path,
         watch: &dyn Watch,
     ) -> Result<GuidanceReport, SweepError> {
+        if self.batches == 0 || self.sizes.contains(&0) {
+            return Err(SweepError::Nothing { what: "batches of a study and their pictures" });
+        }
         let arms = arms(&self.sizes, &self.weights);
         self.sizes.iter().try_for_each(|&size| self.chosen(size, audit.seed).map(drop))?;
         let order = ClassOrder::shuffled(audit.victim.model.classes, audit.seed);
