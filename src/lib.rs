@@ -1,6 +1,7 @@
 //! Engine and attacks of `gia-gpu`: what a federated update gives away.
 
 pub mod attack;
+pub mod audit;
 pub mod bench;
 pub mod cli;
 pub mod clip;
@@ -19,4 +20,5 @@ pub mod sweep;
 pub mod tape;
 pub mod tensor_file;
 pub mod train;
+pub mod watch;
 pub mod weights;

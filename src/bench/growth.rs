@@ -16,7 +16,8 @@ impl Growth {
     fn write(&self, out: &mut String) -> Result {
         let Growth { axis, points, steps } = self;
         let trials = *axis == Axis::Trials;
-        writeln!(out, 
+        writeln!(
+            out,
             "{:<8} {:<20} {:>10} {:>10} {:>12}{}",
             axis.name(),
             "victim",
@@ -32,7 +33,8 @@ impl Growth {
             let step = step.map_or(String::new(), |Step { median, interval_95: [low, high], .. }| {
                 format!("  {median:.3} [{low:.3}, {high:.3}]")
             });
-            writeln!(out, 
+            writeln!(
+                out,
                 "{value:<8} {:<20} {:>10} {:>10} {memory:>9.1} MB{step}{}",
                 measured.architecture,
                 time(point.seconds()),

@@ -80,7 +80,8 @@ impl BenchReport {
         if self.kernels.is_empty() {
             return Ok(());
         }
-        writeln!(out, 
+        writeln!(
+            out,
             "\n{:<18} {:<42} {:>10} {:>8} {:>7}  share of the peak",
             "kernel", "shape", "median", "GFLOP/s", "GB/s"
         )?;
@@ -89,7 +90,8 @@ impl BenchReport {
                 Bound::Arithmetic => "arithmetic",
                 Bound::Memory => "memory",
             };
-            writeln!(out, 
+            writeln!(
+                out,
                 "{:<18} {:<42} {:>10} {:>8.1} {:>7.1}  {:.0} % of {bound}",
                 measured.kernel,
                 measured.shape,
@@ -106,7 +108,8 @@ impl BenchReport {
         if self.iterations.is_empty() {
             return Ok(());
         }
-        writeln!(out, 
+        writeln!(
+            out,
             "\n{:<32} {:>10} {:>21} {:>10} {:>8} {:>10} {:>9}",
             "iteration", "median", "quartiles", "per trial", "GFLOP/s", "memory", "plan"
         )?;
@@ -119,7 +122,8 @@ impl BenchReport {
             let plan = measured.plan_seconds
                 + measured.tape_seconds.unwrap_or(0.0)
                 + measured.compile_seconds.unwrap_or(0.0);
-            writeln!(out, 
+            writeln!(
+                out,
                 "{:<32} {:>10} {:>21} {:>10} {:>8} {:>10} {:>9}",
                 name(measured),
                 time(median),

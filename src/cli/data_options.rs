@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{
-    experiment::{ClientBatch, read_batches},
     misuse,
     model_options::Known,
     note,
     options::{MAX_BATCH, check_batch},
 };
 use crate::{
+    audit::{ClientBatch, read_batches},
     data::{BatchRule, Dataset, samples},
     federated::Victim,
 };

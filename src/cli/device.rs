@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::misuse;
 use crate::device::{
-    Device, DeviceError, DeviceInfo,
+    Device, DeviceError,
     cpu::{Cpu, Isa, IsaError},
     gpu::{Gpu, GpuOptions, Tuning, default_folder},
 };
@@ -141,11 +141,4 @@ fn values(all: bool) -> ValueParser {
         }
     };
     PossibleValuesParser::new(names).try_map(choice).into()
-}
-
-/// What computes: others round differently.
-pub fn facts(info: &DeviceInfo) -> String {
-    let DeviceInfo { kind, name, backend, isa, .. } = info;
-    let isa = isa.as_ref().map_or(String::new(), |isa| format!(", {isa}"));
-    format!("{kind} {name} ({backend}{isa})")
 }

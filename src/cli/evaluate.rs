@@ -13,13 +13,13 @@ use super::{
     model_options::{Known, ModelOptions, victim_error},
     options::{DeviceOptions, NormalisationOptions, check_batch, check_limit, same_file},
     print_json, print_line,
-    progress::Progress,
+    progress::Terminal,
     training_options::pictures_error,
 };
 use crate::{
     data::{Dataset, Normalisation},
     federated::{Request, Victim},
-    report::share_interval_95,
+    metrics::share_interval_95,
     tensor_file::{Tensor, TensorFile, WeightsInfo},
     train::{Evaluation, Evaluator, Pictures},
 };
@@ -84,11 +84,7 @@ impl Evaluate {
 
         let device = self.device.open()?;
         let mut evaluator = Evaluator::new(&*device, &victim.model, self.batch.min(pictures.len().max(1)))?;
-        let bar = Progress::counting("classifying");
-        let mut progress = |done| bar.count(done, pictures.len());
-        let result = evaluator.run(&victim.tensors, &pictures, &normalisation, &mut progress);
-        bar.finish();
-        let evaluation = result?;
+        let evaluation = evaluator.run(&victim.tensors, &pictures, &normalisation, &Terminal)?;
         if let Some(path) = &self.logits {
             write_logits(path, &evaluation, &pictures)?;
         }

@@ -15,7 +15,6 @@ mod defence_options;
 mod device;
 mod devices;
 mod evaluate;
-mod experiment;
 mod guidance_options;
 mod guide;
 mod invert;
@@ -30,7 +29,6 @@ mod observed;
 mod options;
 mod plan;
 mod plan_time;
-mod program;
 mod progress;
 mod protocol_options;
 mod run;
@@ -52,6 +50,8 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+
+use crate::audit::AuditError;
 
 /// Shows what a federated client's update gives away: restores labels and reconstructs pictures from the
 /// gradients of your own training step.
@@ -120,6 +120,12 @@ fn misuse(message: impl Display) -> anyhow::Error {
     Misuse(message.to_string()).into()
 }
 
+/// Whether the command was called wrongly, as opposed to a failure of what it does.
+fn is_misuse(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Misuse>().is_some()
+        || error.downcast_ref::<AuditError>().is_some_and(AuditError::is_misuse)
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -146,7 +152,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Where nobody reads standard error, the exit code still tells.
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            if error.downcast_ref::<Misuse>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            if is_misuse(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -11,17 +11,14 @@ use super::{
     observed::{ObservedOptions, check_kind, check_sign, say_positions},
     options::{NormalisationOptions, check_batch, parse_labels, same_file},
     protocol_options::ProtocolOptions,
-    threat_options::{Setup, ThreatOptions},
+    threat_options::ThreatOptions,
 };
 use crate::{
-    attack::{
-        config::{AttackConfig, StatisticsTarget},
-        invert::{Setting, Target},
-        threat::ThreatModel,
-    },
+    attack::invert::Target,
+    audit::Audit,
     data::Normalisation,
     device::host,
-    federated::{Protocol, Victim, observed::batch_statistics},
+    federated::{Victim, observed::batch_statistics},
     tensor_file::{GradientFile, GradientInfo},
 };
 
@@ -39,34 +36,16 @@ pub struct Observing<'a> {
     pub batch: Option<usize>,
     pub attack: &'a AttackOptions,
     pub normalisation: &'a NormalisationOptions,
+    pub seed: u64,
 }
 
 /// What they come to.
 pub struct Observation {
-    pub victim: Victim,
-    pub protocol: Protocol,
+    pub audit: Audit,
+    /// `B`
     pub batch: usize,
-    pub normalisation: Normalisation,
-    pub config: AttackConfig,
-    pub threat_model: ThreatModel,
     /// One a file.
     pub targets: Vec<Target>,
-}
-
-impl Observation {
-    /// The setting of the attack on these targets.
-    pub fn setting(&self, restarts: usize, seed: u64) -> Setting<'_> {
-        Setting {
-            victim: &self.victim,
-            protocol: &self.protocol,
-            views: &[],
-            batch: self.batch,
-            normalisation: &self.normalisation,
-            config: &self.config,
-            restarts,
-            seed,
-        }
-    }
 }
 
 impl Observing<'_> {
@@ -97,27 +76,26 @@ impl Observing<'_> {
         let victim = Victim::from_file(self.weights, &request).map_err(victim_error)?;
         say_positions(self.weights, victim.positions.as_ref());
         self.check_victim(&victim, &files)?;
-        let setup = Setup {
-            config: &config,
-            protocol: &protocol,
+        let mut audit = Audit {
+            protocol,
+            restarts: self.attack.trials,
             labels_given: self.labels.is_some(),
-            adaptive: false,
-            batch_norm: victim.has_batch_norm(),
+            threat_model: self.threat.open()?,
+            seed: self.seed,
+            ..Audit::new(victim, config)
         };
-        let threat_model = self.threat.check(&setup)?;
-        let wants_statistics = setup.batch_norm
-            && config.batch_norm != 0.0
-            && config.batch_norm_target == StatisticsTarget::Batch;
+        audit.granted(&[])?;
+        let (wants_statistics, victim) = (audit.wants_statistics(), &audit.victim);
         let bytes = victim.gradient_bytes().saturating_mul(files.len() as u64);
         host::check(|| format!("holding the gradients of {} files", files.len()), bytes)?;
         let classes = victim.model.classes;
         let mut targets = vec![];
         for (path, file) in self.gradients.iter().zip(files) {
-            let (gradient, buffers) = self.observed.read(file, &victim, &protocol, kind, wants_statistics)?;
-            check_sign(&victim, &gradient, batch, path)?;
+            let (gradient, buffers) = self.observed.read(file, victim, &protocol, kind, wants_statistics)?;
+            check_sign(victim, &gradient, batch, path)?;
             let statistics = buffers.map(|returned| {
                 let counts = victim.model.statistics_counts(batch / protocol.clients);
-                batch_statistics(&victim, &protocol, &returned, &counts)
+                batch_statistics(victim, &protocol, &returned, &counts)
             });
             targets.push(Target { gradient, labels: None, weights: None, statistics });
         }
@@ -127,11 +105,11 @@ impl Observing<'_> {
             ),
             _ => None,
         };
-        let normalisation = self.normalisation.open(victim.image_shape()[0], known)?;
+        audit.normalisation = self.normalisation.open(victim.image_shape()[0], known)?;
         if let Some(labels) = self.labels {
             targets[0].labels = Some(parse_labels(labels, batch, classes)?);
         }
-        Ok(Observation { victim, protocol, batch, normalisation, config, threat_model, targets })
+        Ok(Observation { audit, batch, targets })
     }
 
     /// A file that says which victim it comes from means that one.

@@ -1,20 +1,13 @@
 //! Options that several commands share.
 
-use std::{path::Path, time::Instant};
+use std::path::Path;
 
 use clap::Args;
 
-use super::{device::Place, guidance_options::EncodedMeanings, misuse, progress::Progress};
+use super::{device::Place, misuse};
 use crate::{
-    attack::{
-        AttackError, Hooks,
-        config::Optimiser,
-        guidance::Guide,
-        invert::{Reconstruction, Setting, Target, invert_guided, known_labels},
-    },
     data::{Normalisation, Picture},
     device::{Device, limited::Limited},
-    report::Timing,
 };
 
 /// Most pictures that one option may ask for.
@@ -84,57 +77,6 @@ fn parse_bytes(text: &str) -> anyhow::Result<u64> {
     bytes
         .filter(|&bytes| bytes > 0)
         .ok_or_else(|| misuse(format!("--memory: expected a size as in 2G, 512M or 65536, found '{text}'")))
-}
-
-/// Runs the attack with a progress bar; the reconstructions and how long they took.
-pub fn attack(
-    device: &dyn Device,
-    setting: &Setting,
-    targets: &[Target],
-) -> anyhow::Result<(Vec<Reconstruction>, Timing)> {
-    attack_guided(device, setting, None, targets, "reconstructing")
-}
-
-/// As [`attack`], drawn towards these meanings of the labels, which are given or restored before.
-pub fn attack_towards(
-    device: &dyn Device,
-    setting: &Setting,
-    meanings: Option<&EncodedMeanings>,
-    targets: &[Target],
-) -> anyhow::Result<(Vec<Reconstruction>, Timing)> {
-    let Some(meanings) = meanings else { return attack(device, setting, targets) };
-    let known: Vec<Vec<usize>> =
-        known_labels(setting, targets)?.into_iter().map(Option::unwrap_or_default).collect();
-    let hypotheses = meanings.hypotheses(&known);
-    let guide = meanings.guide(&hypotheses);
-    attack_guided(device, setting, Some(&guide), targets, "reconstructing, guided")
-}
-
-/// As [`attack`], every target under each of its hypotheses.
-pub fn attack_guided(
-    device: &dyn Device,
-    setting: &Setting,
-    guide: Option<&Guide>,
-    targets: &[Target],
-    stage: &'static str,
-) -> anyhow::Result<(Vec<Reconstruction>, Timing)> {
-    let bar = Progress::new(stage);
-    let started = Instant::now();
-    let mut progress = |done: usize, of: usize, latest: &[f32]| bar.update(done, of, latest);
-    let result = invert_guided(device, setting, guide, targets, &mut Hooks { progress: &mut progress });
-    bar.finish();
-    let reconstructions = result.map_err(|error| match error {
-        AttackError::GuidedLabel { .. } => misuse(format!("--guide: {error}")),
-        error => error.into(),
-    })?;
-    let evaluations: usize =
-        reconstructions.iter().flat_map(|r| &r.trials).map(|t| t.history.len()).max().unwrap_or(0);
-    let iterations = match setting.config.optimiser {
-        Optimiser::Adam { .. } => setting.config.iterations,
-        Optimiser::Lbfgs { .. } => evaluations,
-    };
-    let trials = reconstructions.iter().map(|r| r.trials.len()).sum();
-    Ok((reconstructions, Timing::new(started.elapsed().as_secs_f64(), iterations, trials)))
 }
 
 /// The value of `--batch`.

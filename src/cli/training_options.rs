@@ -11,7 +11,7 @@ use super::{
     misuse,
     options::{DeviceOptions, NormalisationOptions, same_file},
     print_line,
-    progress::Progress,
+    progress::{Terminal, above},
 };
 use crate::{
     device::Device,
@@ -20,6 +20,7 @@ use crate::{
         Checkpoint, CheckpointError, EpochReport, Observer, Optimiser, PicturesError, Recipe, TrainError,
         Training,
     },
+    watch::Stage,
 };
 
 /// Between two checkpoints inside an epoch.
@@ -142,9 +143,10 @@ impl TrainingOptions {
     pub fn train(&self, training: &Training, device: &dyn Device) -> anyhow::Result<Trained> {
         let from: Checkpoint =
             if self.resume { training.resume().map_err(train_error)? } else { training.start() };
-        let mut watcher = Watcher { bar: Progress::new("training"), lines: !self.json, failed: None };
+        let mut watcher =
+            Watcher { stage: Stage::new(&Terminal, "training"), lines: !self.json, failed: None };
         let result = training.run(device, from, &mut watcher);
-        watcher.bar.finish();
+        drop(watcher.stage);
         let (tensors, reports) = result.map_err(train_error)?;
         match watcher.failed {
             Some(error) => Err(error),
@@ -155,14 +157,14 @@ impl TrainingOptions {
 
 /// A bar on standard error, a line an epoch on standard output.
 struct Watcher {
-    bar: Progress,
+    stage: Stage<'static>,
     lines: bool,
     failed: Option<anyhow::Error>,
 }
 
 impl Observer for Watcher {
     fn step(&mut self, done: usize, of: usize, loss: f32) {
-        self.bar.update(done, of, &[loss]);
+        self.stage.iterations(done, of, &[loss]);
     }
 
     fn epoch(&mut self, report: &EpochReport) {
@@ -175,7 +177,7 @@ impl Observer for Watcher {
             "epoch {epoch}: loss {loss:.4}, train {:.2} %{test}, {seconds:.1} s",
             100.0 * train_accuracy
         );
-        if let Err(error) = self.bar.above(|| print_line(line)) {
+        if let Err(error) = above(|| print_line(line)) {
             self.failed.get_or_insert(error);
         }
     }

@@ -7,6 +7,7 @@ use rand::seq::SliceRandom;
 use super::{HypothesesError, Kept, Names, most_similar};
 use crate::{
     attack::guidance::Hypothesis,
+    audit::AuditError,
     clip::Head,
     data::place_of_name,
     random,
@@ -96,7 +97,7 @@ impl Candidates<'_> {
         let kept = most_similar(&similarity.rows, one_to_one, beam);
         let assignment = if one_to_one { Assignment::OneToOne } else { Assignment::Greedy };
         let unguided = match assignment {
-            Assignment::OneToOne => similarity.one_to_one()?,
+            Assignment::OneToOne => similarity.one_to_one().map_err(AuditError::from)?,
             Assignment::Greedy => similarity.greedy(),
         };
         let place = |index: &usize| {

@@ -145,7 +145,8 @@ impl Explanation<'_> {
         let Explanation { evidence, search, found, .. } = self;
         let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = evidence.audit;
         let source = found.unguided.found[0].label_source;
-        let batches: Vec<GuideBatch> = (0..found.guided.found.len()).map(|number| self.batch(number)).collect();
+        let batches: Vec<GuideBatch> =
+            (0..found.guided.found.len()).map(|number| self.batch(number)).collect();
         let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged).collect();
         let tally = Tally::of(&judged);
         GuideReport {

@@ -8,6 +8,7 @@ use crate::{
     },
     audit::{AuditError, NamingModel, Outcome},
     clip::zero_shot::Namer,
+    data::Picture,
     device::Device,
     watch::{Silent, Stage, Watch},
 };

@@ -6,7 +6,6 @@ pub mod html;
 mod picture_grid;
 mod run;
 pub mod size_plot;
-mod statistics;
 pub mod terminal;
 
 pub use crate::data::atomic;
@@ -14,9 +13,7 @@ pub use folder::OutputFolder;
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
-    noise_like,
 };
-pub use statistics::{Estimate, share_interval_95};
 
 use std::path::PathBuf;
 

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rand::RngExt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Estimate;
 use crate::{
     attack::{
         Outcome,
@@ -15,12 +13,11 @@ use crate::{
         labels::LabelMetrics,
         threat::ThreatModel,
     },
-    data::{Normalisation, Picture},
+    data::Normalisation,
     device::DeviceInfo,
     federated::{Local, Protocol, Victim},
-    metrics::Comparison,
+    metrics::{Comparison, Estimate},
     nn::Mode,
-    random,
     semantic::SemanticReport,
 };
 
@@ -260,14 +257,4 @@ pub fn figures(comparisons: &[Comparison]) -> Option<Figures> {
         }
     };
     Some(Figures { psnr: pairings(|c| &c.psnr), ssim: pairings(|c| &c.ssim), mse: pairings(|c| &c.mse) })
-}
-
-/// Uniform noise of the same shape: a floor.
-pub fn noise_like(pictures: &[Picture], seed: u64) -> Vec<Picture> {
-    let mut generator = random::generator(seed, "noise floor");
-    let noise = |p: &Picture| {
-        let pixels = (0..p.pixels.len()).map(|_| generator.random()).collect();
-        Picture { pixels, ..p.clone() }
-    };
-    pictures.iter().map(noise).collect()
 }

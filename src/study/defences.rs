@@ -37,7 +37,6 @@ pub const STRENGTHS: [&str; 16] = [
     "soteria:0.8",
 ];
 
-
 /// The same batches behind each defence, attacked once unaware of it and once adapted to it.
 pub struct DefenceStudy<'a> {
     pub device: &'a dyn Device,

@@ -92,8 +92,8 @@ impl LabelStudy<'_> {
             let drawn = self.random_batch(number)?;
             let images = self.normalisation.normalise(&drawn.pictures)?;
             let sent = client.update(&images, &drawn.labels, seed, number)?;
-            let layer = of_tensors(victim, &sent)
-                .map_err(|cause| AttackError::Labels { target: number, cause })?;
+            let layer =
+                of_tensors(victim, &sent).map_err(|cause| AttackError::Labels { target: number, cause })?;
             let restored = Method::ALL.map(|method| {
                 restore(method, &layer, batch)
                     .unwrap_or_else(|reason| Restored::not_run(method, layer.classes(), &reason))

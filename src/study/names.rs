@@ -89,12 +89,7 @@ impl NameStudy<'_> {
     }
 
     /// All conditions of one data set.
-    fn rows(
-        &self,
-        names: &[String],
-        set: &Set,
-        watch: &dyn Watch,
-    ) -> Result<Vec<Row>, AuditError> {
+    fn rows(&self, names: &[String], set: &Set, watch: &dyn Watch) -> Result<Vec<Row>, AuditError> {
         let NameStudy { device, encoder, templates, .. } = *self;
         let size = encoder.image_size();
         let all = set.dataset.len();

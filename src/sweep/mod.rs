@@ -137,7 +137,14 @@ impl<'a> Sweep<'a> {
 
     /// What happens in the cells of this victim, batch size and seed behind these defences. `opened`: its classes in
     /// the data set's order.
-    fn audit(&self, victim: &SweptVictim, size: &Size, defences: &[Defence], seed: u64, opened: Victim) -> Result<Audit, SweepError> {
+    fn audit(
+        &self,
+        victim: &SweptVictim,
+        size: &Size,
+        defences: &[Defence],
+        seed: u64,
+        opened: Victim,
+    ) -> Result<Audit, SweepError> {
         let channels = opened.image_shape()[0];
         let normalisation = self.normalisation.clone();
         let normalisation = normalisation.unwrap_or_else(|| Normalisation::default().for_channels(channels));

@@ -56,7 +56,8 @@ pub fn page(facts: &Facts) -> Page {
     }));
     sections
         .push(Section::new("Options", options(facts.configuration)).reading("All that decides the results."));
-    let provenance = Provenance::new(facts.command.to_vec(), facts.seed, facts.device).with("data", facts.data);
+    let provenance =
+        Provenance::new(facts.command.to_vec(), facts.seed, facts.device).with("data", facts.data);
     let provenance = match facts.model {
         Some(model) => provenance.with("named by", model),
         None => provenance,

@@ -30,7 +30,8 @@ pub struct Plan<'s> {
 impl<'s> Plan<'s> {
     pub(super) fn new(sweep: &'s Sweep<'s>, watch: &dyn Watch) -> Result<Plan<'s>, SweepError> {
         check_counts(sweep)?;
-        let mut plan = Plan { sweep, tasks: vec![], pictures: BTreeSet::new(), facts: vec![], threats: vec![] };
+        let mut plan =
+            Plan { sweep, tasks: vec![], pictures: BTreeSet::new(), facts: vec![], threats: vec![] };
         for victim in &sweep.victims {
             plan.check(victim, watch)?;
         }

@@ -98,12 +98,16 @@ impl Plan<'_> {
             match self.tasks.iter().position(|task| task.cell == cell.record.cell) {
                 Some(place) => finished[place] = Some(cell),
                 None => {
-                    return Err(SweepError::OtherCell { path: folder.out.join(JOURNAL), cell: cell.record.cell });
+                    return Err(SweepError::OtherCell {
+                        path: folder.out.join(JOURNAL),
+                        cell: cell.record.cell,
+                    });
                 }
             }
         }
         let count = |finished: &[Option<Finished>]| finished.iter().flatten().count();
-        let write = |finished: &[Option<Finished>]| folder.write(&finished.iter().flatten().collect::<Vec<_>>());
+        let write =
+            |finished: &[Option<Finished>]| folder.write(&finished.iter().flatten().collect::<Vec<_>>());
         if count(&finished) > 0 {
             watch.note(&format!("{} of {of} cells were finished before", count(&finished)));
             write(&finished)?;
@@ -130,8 +134,12 @@ impl Plan<'_> {
         }
         let count = failed.len();
         let failure = failed.into_iter().next();
-        let failure =
-            failure.map(|(cell, error)| SweepError::Cells { failed: count, of, cell, cause: Box::new(error) });
+        let failure = failure.map(|(cell, error)| SweepError::Cells {
+            failed: count,
+            of,
+            cell,
+            cause: Box::new(error),
+        });
         Ok((finished.into_iter().flatten().collect(), failure))
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     federated::Victim,
     nn::ArchitectureError,
     tensor_file::TensorFileError,
+    watch::Silent,
 };
 
 /// Pictures that are evaluated at once.
@@ -141,7 +142,7 @@ impl Training<'_> {
             let started = Instant::now();
             let evaluation = match (&mut evaluator, self.test) {
                 (Some(evaluator), Some(test)) => {
-                    Some(evaluator.run(&step.tensors()?, test, self.normalisation, &mut |_| ())?)
+                    Some(evaluator.run(&step.tensors()?, test, self.normalisation, &Silent)?)
                 }
                 _ => None,
             };

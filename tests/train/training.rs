@@ -15,6 +15,7 @@ use gia_gpu::{
     train::{
         Checkpoint, EpochReport, Evaluator, Observer, Optimiser, Pictures, Recipe, TrainError, Training,
     },
+    watch::Silent,
 };
 
 use crate::victim;
@@ -74,7 +75,7 @@ fn the_loss_falls_and_the_accuracy_rises() {
     assert_eq!(reports.iter().map(|r| r.epoch).collect::<Vec<_>>(), (1..=15).collect::<Vec<_>>());
     // Batches that do not divide the pictures give the same.
     let mut evaluator = Evaluator::new(&Cpu::<f32>::new(), &scene.victim.model, 7).unwrap();
-    let found = evaluator.run(&tensors, &scene.pictures, &scene.normalisation, &mut |_| ()).unwrap();
+    let found = evaluator.run(&tensors, &scene.pictures, &scene.normalisation, &Silent).unwrap();
     assert_eq!((found.logits.len(), Some(found.accuracy())), (400, last.test_accuracy));
 }
 

@@ -6,10 +6,11 @@ mod scaling;
 
 use clap::{Args, ValueEnum};
 
-use super::{device::with_all, misuse, print_json, print_line, progress::Progress};
+use super::{device::with_all, misuse, print_json, print_line, progress::Terminal};
 use crate::{
     bench::{BenchReport, Case, Subject, cases, levels, peak_resident, peaks},
     device::Device,
+    watch::Stage,
 };
 use options::SubjectOptions;
 
@@ -113,19 +114,20 @@ impl Bench {
             return self.check.write(&*devices[0], &subjects[0], self.seed);
         }
         if self.scaling.scaling {
-            let (victim, report) = (self.subjects.victim()?, BenchReport::new(devices[0].info(), self.seconds));
+            let (victim, report) =
+                (self.subjects.victim()?, BenchReport::new(devices[0].info(), self.seconds));
             return self.scaling.run(&*devices[0], &victim, report, self.seed, self.json);
         }
         let kernels = if self.wants(Part::Kernels) { cases() } else { vec![] };
-        let bar = Progress::counting("measuring");
+        let stage = Stage::new(&Terminal, "measuring");
         let (mut done, all) = (0, devices.len() * (kernels.len() + subjects.len()));
         let mut count = || {
-            bar.count(done, all);
+            stage.count(done, all);
             done += 1;
         };
         let reports = devices.iter().map(|device| self.measure(&**device, &kernels, &subjects, &mut count));
         let reports = reports.collect::<anyhow::Result<Vec<BenchReport>>>()?;
-        bar.finish();
+        drop(stage);
         match (every_isa, self.json) {
             (true, true) => print_json(&reports),
             (true, false) => print_line(levels(&reports)),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     bench::{BenchReport, Growth, csv, peak_resident, svg, sweeps},
-    cli::{print_json, print_line, progress::Progress},
+    cli::{print_json, print_line, progress::Terminal},
     data::atomic,
     device::Device,
     federated::Request,
@@ -47,9 +47,7 @@ impl ScalingOptions {
         let sweeps = sweeps(victim);
         let mut scaling = vec![];
         for sweep in &sweeps {
-            let bar = Progress::counting(sweep.axis.name());
-            scaling.push(sweep.measure(device, seed, about.seconds, &mut |done, of| bar.count(done, of))?);
-            bar.finish();
+            scaling.push(sweep.measure(device, seed, about.seconds, &Terminal)?);
         }
         self.write(&scaling)?;
         if json {

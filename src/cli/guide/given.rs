@@ -34,11 +34,9 @@ impl Guide {
         let Observation { mut audit, batch, targets } = observing.open()?;
         guidable(&audit.attack)?;
         audit.attack.guidance = Some(self.guidance.guidance()?);
-        let candidates =
-            Candidates { names: &model.names, truth: &[], distractors: None, seed: self.seed };
+        let candidates = Candidates { names: &model.names, truth: &[], distractors: None, seed: self.seed };
         let known = audit.known_labels(batch, &targets)?;
-        let known: Vec<&[usize]> =
-            known.iter().map(|labels| labels.as_deref().unwrap_or_default()).collect();
+        let known: Vec<&[usize]> = known.iter().map(|labels| labels.as_deref().unwrap_or_default()).collect();
         self.check(&candidates, &known)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;

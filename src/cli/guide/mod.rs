@@ -11,7 +11,6 @@ use clap::Args;
 use super::{
     attack_options::AttackOptions,
     clip_options::{CandidateNames, ClipOptions},
-    command_line,
     data_options::DataOptions,
     defence_options::DefenceOptions,
     guidance_options::GuidanceOptions,
@@ -29,7 +28,7 @@ use crate::{
     audit::{AuditError, NamingModel},
     clip::zero_shot::{Namer, check_labels},
     device::Device,
-    hypotheses::{Candidates, Evidence, Explanation, HypothesesError, Search},
+    hypotheses::{Candidates, Explanation, HypothesesError, Search},
     report::OutputFolder,
 };
 

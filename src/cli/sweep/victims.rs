@@ -179,9 +179,8 @@ mod tests {
         let error = settings("mlp --batchez 4", &[]).unwrap_err().to_string();
         assert!(error.contains("--victim 'mlp --batchez 4'") && error.contains("--batches"), "{error}");
         assert!(settings("mlp 'x", &[]).unwrap_err().to_string().contains("quote"));
-        let new = |text: &str| {
-            settings(text, &[]).unwrap().open(&samples(), false).err().unwrap().to_string()
-        };
+        let new =
+            |text: &str| settings(text, &[]).unwrap().open(&samples(), false).err().unwrap().to_string();
         assert!(new("mlp --batch-sizes 1,x").contains("found 'x'"));
         assert!(new("mlp --batch-sizes 0").contains("expected 1 to"));
         assert!(

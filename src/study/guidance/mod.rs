@@ -202,7 +202,8 @@ fn named_right(
 }
 
 fn json(value: &impl Serialize) -> Result<String, SweepError> {
-    let unwritable = |cause: serde_json::Error| DataError::Unwritable { path: JOURNAL.into(), cause: cause.into() };
+    let unwritable =
+        |cause: serde_json::Error| DataError::Unwritable { path: JOURNAL.into(), cause: cause.into() };
     Ok(serde_json::to_string(value).map_err(unwritable)?)
 }
 

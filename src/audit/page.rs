@@ -1,9 +1,6 @@
 //! `report.html` of a run.
 
-use super::{
-    names_table::rows,
-    report::{Study, Truth},
-};
+use super::{Clients, Findings};
 use crate::{
     attack::invert::LabelSource,
     data::place_of_name,
@@ -20,8 +17,8 @@ use crate::{
 /// Batches whose losses are drawn.
 const LOSSES: usize = 6;
 
-pub fn page(study: &Study, report: &RunReport) -> Page {
-    let mut sections = vec![Section::new("Pictures", pictures(study, report))];
+pub fn page(findings: &Findings, report: &RunReport) -> Page {
+    let mut sections = vec![Section::new("Pictures", pictures(findings, report))];
     if let Some(semantic) = &report.semantic {
         sections.push(matrix(semantic));
         sections.extend(accuracy(semantic));
@@ -43,16 +40,16 @@ pub fn page(study: &Study, report: &RunReport) -> Page {
     }
 }
 
-fn pictures(study: &Study, report: &RunReport) -> Pictures {
+fn pictures(findings: &Findings, report: &RunReport) -> Pictures {
     let batches = report.batches.iter().enumerate().map(|(number, batch)| {
         let title = format!("batch {number}");
-        let found = &study.pictures[number];
+        let found = &findings.outcome.pictures[number];
         let named = report.semantic.as_ref().map(|s| &s.batches[number].labels[..]).unwrap_or_default();
-        let mut shown = match (&study.truth, &batch.metrics) {
-            (Some(truth), Some(metrics)) => {
-                let originals = &truth.batches[number].pictures;
+        let mut shown = match (findings.clients, &batch.metrics) {
+            (Some(clients), Some(metrics)) => {
+                let originals = &clients.batches[number].pictures;
                 let mut shown = PictureBatch::new(title, originals, found, metrics);
-                name_originals(&mut shown.originals, truth, number);
+                name_originals(&mut shown.originals, clients, number);
                 shown
             }
             _ => PictureBatch::alone(title, found),
@@ -87,10 +84,10 @@ fn side_by_side(batches: Vec<PictureBatch>) -> PictureBatch {
     row
 }
 
-fn name_originals(originals: &mut [Original], truth: &Truth, number: usize) {
-    for (original, &index) in originals.iter_mut().zip(&truth.batches[number].labels) {
+fn name_originals(originals: &mut [Original], clients: &Clients, number: usize) {
+    for (original, &index) in originals.iter_mut().zip(&clients.batches[number].labels) {
         original.label = Some(index);
-        original.name = truth.names[index].clone();
+        original.name = clients.names[index].clone();
     }
 }
 
@@ -135,7 +132,7 @@ fn accuracy(semantic: &SemanticReport) -> Option<Section> {
         share.map_or(Cell::none(), |s| Cell::share(Measured { mean: s.share, interval_95: s.interval_95 }))
     };
     let mut table = Table::new(columns);
-    for (name, accuracy) in rows(accuracy) {
+    for (name, accuracy) in accuracy.rows() {
         let one_to_one = accuracy.one_to_one.as_ref();
         let greedy = Some(&accuracy.greedy);
         let cells = [alone(greedy), together(greedy), alone(one_to_one), together(one_to_one)];

@@ -1,125 +1,107 @@
 //! From an attack and what became of it to a report.
 
+use super::{Audit, AuditError, ClientBatch, Clients, Outcome, page::page, verdict::verdict};
 use crate::{
-    attack::{
-        invert::{LabelSource, Reconstruction, Setting},
-        threat::ThreatModel,
-    },
-    cli::{
-        command_line,
-        experiment::{ClientBatch, label_metrics},
-        summary,
-    },
-    data::Picture,
-    device::Device,
-    federated::defence::{Defence, accountant, epsilon},
-    metrics::{Comparison, MetricsError, compare, flat_grey_floor},
+    attack::{invert::LabelSource, threat::ThreatModel},
+    device::DeviceInfo,
+    federated::defence::{accountant, epsilon},
+    metrics::{Comparison, MetricsError, compare, flat_grey_floor, noise_like},
     report::{
-        Batch, Defences, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
-        noise_like,
+        Batch, Defences, Floors, GuidanceRecord, OutputFolder, Restart, RunReport, ThreatRecord, figures,
     },
-    semantic::{ClassOrder, SemanticReport},
+    semantic::SemanticReport,
 };
 
 /// All that a report is made of.
-pub struct Study<'a> {
-    pub device: &'a dyn Device,
-    pub setting: Setting<'a>,
+pub struct Findings<'a> {
+    pub audit: &'a Audit,
+    /// The program as called.
+    pub command: Vec<String>,
+    pub device: DeviceInfo,
+    /// What the eavesdropper is granted, see [`Audit::granted`].
     pub threat_model: ThreatModel,
     /// Where the pictures or gradients come from.
     pub data: String,
-    pub defences: Defences,
-    pub timing: Timing,
-    /// `M`
-    pub found: &'a [Reconstruction],
-    /// `M` × `B`
-    pub pictures: &'a [Vec<Picture>],
     /// Absent where the gradients came from elsewhere.
-    pub truth: Option<Truth<'a>>,
+    pub clients: Option<&'a Clients>,
+    pub outcome: &'a Outcome,
     pub semantic: Option<SemanticReport>,
     pub guidance: Option<GuidanceRecord>,
 }
 
-/// What the clients know and the eavesdropper does not.
-pub struct Truth<'a> {
-    /// `M`; labels are class indices.
-    pub batches: &'a [ClientBatch],
-    /// `M`
-    pub losses: &'a [f32],
-    /// `K`: what each class index means, if the data set has it.
-    pub names: &'a [Option<String>],
-    pub order: &'a ClassOrder,
-}
-
-impl Study<'_> {
-    pub fn report(&self) -> anyhow::Result<RunReport> {
-        let Setting { victim, protocol, normalisation, config, restarts, seed, batch, .. } = self.setting;
-        let source = self.found[0].label_source;
-        let judged = self.truth.as_ref().map(|truth| self.judged(truth)).transpose()?;
-        let batches = (0..self.found.len()).map(|i| self.batch(i, judged.as_ref())).collect();
+impl Findings<'_> {
+    /// # Errors
+    /// The originals cannot be compared with the reconstructions.
+    pub fn report(&self) -> Result<RunReport, AuditError> {
+        let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = self.audit;
+        let Outcome { found, timing, .. } = self.outcome;
+        let source = found[0].label_source;
+        let judged = self.clients.map(|clients| self.judged(clients)).transpose()?;
+        let batches = (0..found.len()).map(|i| self.batch(i, judged.as_ref())).collect();
         let mut report = RunReport {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
-            command: command_line(),
+            command: self.command.clone(),
             verdict: String::new(),
-            seed,
-            device: self.device.info(),
-            threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, config, source),
+            seed: *seed,
+            device: self.device.clone(),
+            threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, attack, source),
             protocol: *protocol,
-            attack: config.clone(),
+            attack: attack.clone(),
             guidance: self.guidance.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),
             classes: victim.model.classes,
-            class_order: self.truth.as_ref().map(|t| t.order.labels().to_vec()),
-            batch,
-            restarts,
+            class_order: self.clients.map(|clients| clients.order.labels().to_vec()),
+            batch: found[0].labels.len(),
+            restarts: *restarts,
             data: self.data.clone(),
             normalisation: normalisation.clone(),
-            defences: self.defences.clone(),
-            timing: self.timing,
+            defences: self.audit.defences_record(),
+            timing: *timing,
             metrics: judged.as_ref().and_then(|j| figures(&j.comparisons)),
             floors: judged.as_ref().and_then(|j| {
                 let floors = figures(&j.grey).zip(figures(&j.noise));
                 floors.map(|(flat_grey, noise)| Floors { flat_grey, noise })
             }),
             labels: self
-                .truth
-                .as_ref()
+                .clients
                 .filter(|_| source != LabelSource::Given)
-                .map(|t| label_metrics(self.found, t.batches, victim.model.classes)),
+                .map(|clients| self.audit.label_metrics(found, &clients.batches)),
             semantic: self.semantic.clone(),
             batches,
         };
-        report.verdict = summary::verdict(&report);
+        report.verdict = verdict(&report);
         Ok(report)
     }
 
-    /// All originals, where they are known.
-    pub fn originals(&self) -> Option<Vec<Picture>> {
-        let truth = self.truth.as_ref()?;
-        Some(truth.batches.iter().flat_map(|b| b.pictures.clone()).collect())
+    /// Writes the report, its page and all pictures.
+    pub fn write(&self, report: &RunReport, mut folder: OutputFolder) -> Result<(), AuditError> {
+        folder.set_page(page(self, report).render()?);
+        let originals = self.clients.map(Clients::originals);
+        let pictures = self.outcome.pictures.concat();
+        Ok(folder.write(originals.as_deref(), &pictures, &captions(report), report)?)
     }
 
-    fn judged(&self, truth: &Truth) -> Result<Judged, MetricsError> {
+    fn judged(&self, clients: &Clients) -> Result<Judged, MetricsError> {
         let over_batches = |make: &dyn Fn(&ClientBatch, usize) -> Result<Comparison, MetricsError>| {
-            truth.batches.iter().enumerate().map(|(i, b)| make(b, i)).collect::<Result<Vec<_>, _>>()
+            clients.batches.iter().enumerate().map(|(i, b)| make(b, i)).collect::<Result<Vec<_>, _>>()
         };
-        let seed = self.setting.seed;
+        let seed = self.audit.seed;
         Ok(Judged {
-            comparisons: over_batches(&|b, i| compare(&b.pictures, &self.pictures[i]))?,
+            comparisons: over_batches(&|b, i| compare(&b.pictures, &self.outcome.pictures[i]))?,
             grey: over_batches(&|b, _| flat_grey_floor(&b.pictures))?,
             noise: over_batches(&|b, i| compare(&b.pictures, &noise_like(&b.pictures, seed + i as u64)))?,
         })
     }
 
     fn batch(&self, number: usize, judged: Option<&Judged>) -> Batch {
-        let found = &self.found[number];
-        let client = self.truth.as_ref().map(|truth| (truth, &truth.batches[number]));
-        let names = |(truth, batch): (&Truth, &ClientBatch)| -> Vec<String> {
-            batch.labels.iter().map(|&index| truth.names[index].clone().unwrap_or_default()).collect()
+        let found = &self.outcome.found[number];
+        let client = self.clients.map(|clients| (clients, &clients.batches[number]));
+        let names = |(clients, batch): (&Clients, &ClientBatch)| -> Vec<String> {
+            batch.labels.iter().map(|&index| clients.names[index].clone().unwrap_or_default()).collect()
         };
-        let size = self.setting.batch;
+        let size = found.labels.len();
         Batch {
             pictures: match client {
                 Some((_, batch)) => batch.indices.clone(),
@@ -130,7 +112,7 @@ impl Study<'_> {
             label_source: found.label_source,
             label_warnings: found.label_warnings.clone(),
             class_names: client.map(names),
-            client_loss: client.map(|(truth, _)| truth.losses[number]),
+            client_loss: self.outcome.losses.get(number).copied(),
             best_restart: found.best,
             restarts: Restart::all(found),
             metrics: judged.map(|j| j.comparisons[number].clone()),
@@ -145,14 +127,16 @@ struct Judged {
     noise: Vec<Comparison>,
 }
 
-/// What protected the client, as a report has it.
-pub fn defences_record(defences: &[Defence], adaptive: bool) -> Defences {
-    let epsilon = epsilon(defences);
-    Defences {
-        client: defences.iter().map(ToString::to_string).collect(),
-        adaptive_eavesdropper: adaptive,
-        epsilon,
-        delta: epsilon.map(|_| accountant::DELTA),
+impl Audit {
+    /// What protected the client, as a report has it.
+    pub fn defences_record(&self) -> Defences {
+        let epsilon = epsilon(&self.defences);
+        Defences {
+            client: self.defences.iter().map(ToString::to_string).collect(),
+            adaptive_eavesdropper: self.adaptive,
+            epsilon,
+            delta: epsilon.map(|_| accountant::DELTA),
+        }
     }
 }
 
