@@ -12,7 +12,7 @@ use gia_gpu::{
 
 pub fn sweep(folder: &Path, iterations: usize) -> Result<String, Box<dyn Error>> {
     let dataset = samples();
-    let mut victim = SweptVictim::untrained("lenet-zhu", "ig", [1, 2])?;
+    let mut victim = SweptVictim::untrained("lenet-zhu", "ig", &dataset, [1, 2])?;
     victim.batches = 4;
     victim.config.iterations = iterations;
     let sweep = Sweep::new(&dataset, vec![victim]);

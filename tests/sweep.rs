@@ -15,7 +15,7 @@ use gia_gpu::{
 use std::sync::Mutex;
 
 fn victim(sizes: impl IntoIterator<Item = usize>) -> SweptVictim {
-    let mut victim = SweptVictim::untrained("mlp", "ig", sizes).unwrap();
+    let mut victim = SweptVictim::untrained("mlp", "ig", &samples(), sizes).unwrap();
     (victim.batches, victim.config.iterations) = (2, 4);
     victim
 }

@@ -44,6 +44,9 @@ impl Audit {
     }
 
     /// Attacks what batches of `batch` pictures sent, every target under each of its hypotheses if there are any.
+    ///
+    /// # Errors
+    /// The attack uses what the threat model does not grant; what [`invert_guided`] refuses.
     pub fn invert(
         &self,
         device: &dyn Device,
@@ -52,6 +55,7 @@ impl Audit {
         guide: Option<&Guide>,
         watch: &dyn Watch,
     ) -> Result<Outcome, AuditError> {
+        self.granted(&[])?;
         let most = guide.iter().flat_map(|g| g.hypotheses).map(Vec::len).max();
         let stage = match most {
             None => "reconstructing",

@@ -1,9 +1,9 @@
 //! What the clients have and the eavesdropper does not: pictures, their labels, and what the labels mean.
 
-use super::{Audit, AuditError};
+use super::{Audit, AuditError, Known, Network};
 use crate::{
-    attack::{invert::Reconstruction, labels::LabelMetrics},
-    data::{Dataset, Picture},
+    attack::{config::AttackConfig, invert::Reconstruction, labels::LabelMetrics},
+    data::{BatchRule, Dataset, Picture},
     device::host,
     federated::Victim,
     semantic::ClassOrder,
@@ -78,6 +78,39 @@ impl Clients {
 }
 
 impl Audit {
+    /// The audit of an untrained victim for this data set's pictures, by a preset.
+    ///
+    /// # Errors
+    /// An architecture or a preset that there is not.
+    pub fn untrained(
+        architecture: &str,
+        preset: &str,
+        dataset: &Dataset,
+        seed: u64,
+    ) -> Result<Audit, AuditError> {
+        let network = Network { architecture: Some(architecture.into()), ..Network::default() };
+        let victim = Victim::from_seed(&network.request(&Known::of_data(dataset))?, seed)?;
+        let attack = AttackConfig::preset(preset, architecture).map_err(AuditError::misuse)?;
+        Ok(Audit { seed, ..Audit::new(victim, attack) })
+    }
+
+    /// `batches` clients with `batch` pictures each, from the data set's first picture on; the order of class indices is
+    /// drawn, for the victim too, so that an index means nothing by its place.
+    ///
+    /// # Errors
+    /// The data set has too few pictures, or classes that the victim has not.
+    pub fn clients(
+        &mut self,
+        dataset: &Dataset,
+        batch: usize,
+        batches: usize,
+    ) -> Result<Clients, AuditError> {
+        let chosen = dataset.batches(batch, batches, BatchRule::Any)?;
+        let batches = read_batches(dataset, &self.victim, chosen)?;
+        let order = ClassOrder::shuffled(self.victim.model.classes, self.seed);
+        Clients::new(dataset, &mut self.victim, order, batches)
+    }
+
     /// How well labels were restored, mean over the batches.
     pub fn label_metrics(&self, found: &[Reconstruction], batches: &[ClientBatch]) -> LabelMetrics {
         let classes = self.victim.model.classes;

@@ -20,6 +20,9 @@ pub enum AuditError {
     /// A name that makes no sense, or that the model does not know; `of`: what gave it.
     #[error("{of}: {cause}")]
     Name { of: String, cause: ClipError },
+    /// A failure and what it happened to.
+    #[error("{what}: {cause}")]
+    Within { what: String, cause: Box<AuditError> },
     /// A file that does not hold what it should.
     #[error("{0}")]
     File(String),
@@ -68,7 +71,7 @@ impl AuditError {
     pub fn is_misuse(&self) -> bool {
         match self {
             AuditError::Misuse(_) | AuditError::Name { .. } | AuditError::NotGranted(_) => true,
-            AuditError::Attack(AttackError::GuidedLabel { .. }) => true,
+            AuditError::Within { cause, .. } => cause.is_misuse(),
             AuditError::Victim(VictimError::Architecture(_) | VictimError::ClassCount { .. }) => true,
             _ => false,
         }

@@ -1,7 +1,7 @@
 //! One experiment whole: who the clients are, how they protect themselves, who listens and what that eavesdropper does.
 //! From here, everything that a command prints can be called.
 //!
-//! The way is capture ([`Audit::capture`], or files: [`observe`]) → attack ([`Audit::invert`]) → names ([`naming`]) →
+//! The way is capture ([`Audit::capture`], or files: [`GradientFiles`]) → attack ([`Audit::invert`]) → names ([`naming`]) →
 //! report.
 
 mod attack;
@@ -10,9 +10,15 @@ mod clients;
 mod error;
 mod guidance;
 mod knowledge;
+pub mod layer_files;
 pub mod naming;
+mod network;
+mod observe;
 mod page;
 mod report;
+mod send;
+pub mod sent;
+mod training;
 mod verdict;
 
 pub use attack::Outcome;
@@ -21,7 +27,12 @@ pub use clients::{ClientBatch, Clients, read_batches, read_pictures};
 pub use error::AuditError;
 pub use guidance::{EncodedMeanings, Meanings, guidable};
 pub use naming::NamingModel;
+pub use network::{DEFAULT_ARCHITECTURE, Known, Network};
+pub use observe::{GradientFiles, Observation, Said, check_labels, choose_normalisation};
 pub use report::{Findings, captions};
+pub use send::{Message, send};
+pub use sent::note_positions;
+pub use training::Training;
 
 use crate::{
     attack::{

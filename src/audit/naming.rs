@@ -3,7 +3,7 @@
 use super::{Audit, AuditError, Clients, Outcome};
 use crate::{
     clip::{
-        Encoder, Templates,
+        Encoder, Templates, builtin,
         zero_shot::{Namer, check_labels},
     },
     data::Picture,
@@ -22,6 +22,15 @@ pub struct NamingModel {
 }
 
 impl NamingModel {
+    /// The model that comes with the program.
+    ///
+    /// # Errors
+    /// A name that is empty or stands twice.
+    pub fn builtin(names: &[String]) -> Result<NamingModel, AuditError> {
+        let names = check_labels(names).map_err(|error| AuditError::of_names("names", error))?;
+        Ok(NamingModel { encoder: builtin::open()?, names, templates: Templates::imagenet() })
+    }
+
     /// Vectors `(N,E)` of any names; `of`: what gave them, for errors.
     pub fn encode(
         &self,

@@ -1,9 +1,11 @@
 //! From an attack and what became of it to a report.
 
+use std::path::Path;
+
 use super::{Audit, AuditError, ClientBatch, Clients, Outcome, page::page, verdict::verdict};
 use crate::{
     attack::{invert::LabelSource, threat::ThreatModel},
-    device::DeviceInfo,
+    device::{Device, DeviceInfo},
     federated::defence::{accountant, epsilon},
     metrics::{Comparison, MetricsError, compare, flat_grey_floor, noise_like},
     report::{
@@ -27,6 +29,31 @@ pub struct Findings<'a> {
     pub outcome: &'a Outcome,
     pub semantic: Option<SemanticReport>,
     pub guidance: Option<GuidanceRecord>,
+}
+
+impl Audit {
+    /// What came of it, on this device; nothing is named yet. `clients`: absent where the gradients came from elsewhere.
+    ///
+    /// # Errors
+    /// The attack used what the threat model does not grant.
+    pub fn findings<'a>(
+        &'a self,
+        device: &dyn Device,
+        clients: Option<&'a Clients>,
+        outcome: &'a Outcome,
+    ) -> Result<Findings<'a>, AuditError> {
+        Ok(Findings {
+            audit: self,
+            command: vec![],
+            device: device.info(),
+            threat_model: self.granted(&[])?,
+            data: clients.map_or(String::new(), |clients| clients.data.clone()),
+            clients,
+            outcome,
+            semantic: None,
+            guidance: None,
+        })
+    }
 }
 
 impl Findings<'_> {
@@ -72,6 +99,13 @@ impl Findings<'_> {
             batches,
         };
         report.verdict = verdict(&report);
+        Ok(report)
+    }
+
+    /// Writes `report.json`, `report.html`, `grid.png` and `images/` to a folder, which is made where it is missing.
+    pub fn save(&self, folder: &Path) -> Result<RunReport, AuditError> {
+        let report = self.report()?;
+        self.write(&report, OutputFolder::open(folder)?)?;
         Ok(report)
     }
 

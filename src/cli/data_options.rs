@@ -61,11 +61,7 @@ impl DataOptions {
 
     /// What the data set says of the network.
     pub fn known(dataset: &Dataset) -> Known {
-        Known {
-            pictures: dataset.picture(0).ok().map(|p| p.shape()),
-            classes: Some(dataset.class_names.len()),
-            ..Known::default()
-        }
+        Known::of_data(dataset)
     }
 
     /// Batches that keep the rule, fitted to the victim's input.

@@ -8,7 +8,7 @@ use super::{
     attack_options::AttackOptions,
     command_line,
     model_options::ModelOptions,
-    observation::{Observation, Observing},
+    observation::Observing,
     observed::ObservedOptions,
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
@@ -18,7 +18,7 @@ use super::{
     threat_options::ThreatOptions,
 };
 use crate::{
-    audit::{Findings, captions},
+    audit::{Findings, Observation, captions},
     report::OutputFolder,
 };
 
@@ -85,15 +85,9 @@ impl Invert {
 
         let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
         let findings = Findings {
-            audit: &audit,
             command: command_line(),
-            device: device.info(),
-            threat_model: audit.granted(&[])?,
             data: self.gradient.display().to_string(),
-            clients: None,
-            outcome: &outcome,
-            semantic: None,
-            guidance: None,
+            ..audit.findings(&*device, None, &outcome)?
         };
         let report = findings.report()?;
         folder.write(None, &outcome.pictures[0], &captions(&report), &report)?;

@@ -1,12 +1,12 @@
 //! Options that several commands share.
 
-use std::path::Path;
-
 use clap::Args;
 
 use super::{device::Place, misuse};
+pub use crate::data::same_file;
 use crate::{
-    data::{Normalisation, Picture},
+    audit::{check_labels, choose_normalisation},
+    data::Normalisation,
     device::{Device, limited::Limited},
 };
 
@@ -28,10 +28,7 @@ impl NormalisationOptions {
     /// The options; else `known`, from a file; else CIFAR-10's, or its mean over the channels where there
     /// are not three.
     pub fn open(&self, channels: usize, known: Option<Normalisation>) -> anyhow::Result<Normalisation> {
-        let given = self.given()?.or(known);
-        let normalisation = given.unwrap_or_else(|| Normalisation::default().for_channels(channels));
-        normalisation.check_channels(channels).map_err(misuse)?;
-        Ok(normalisation)
+        Ok(choose_normalisation(self.given()?, known, channels)?)
     }
 
     /// The options alone.
@@ -95,18 +92,6 @@ pub fn check_limit(limit: Option<usize>) -> anyhow::Result<()> {
     }
 }
 
-/// Whether two paths lead to one file, which need not exist yet.
-pub fn same_file(a: &Path, b: &Path) -> bool {
-    let resolved = |path: &Path| {
-        path.canonicalize().unwrap_or_else(|_| {
-            let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-            let name = path.file_name().unwrap_or_default();
-            folder.map_or_else(|| path.to_owned(), |folder| folder.join(name))
-        })
-    };
-    resolved(a) == resolved(b)
-}
-
 /// `1,2,4`
 pub fn numbers<T: std::str::FromStr>(option: &str, text: &str) -> anyhow::Result<Vec<T>> {
     let number = |part: &str| {
@@ -116,33 +101,19 @@ pub fn numbers<T: std::str::FromStr>(option: &str, text: &str) -> anyhow::Result
     text.split(',').map(number).collect()
 }
 
-/// `--labels 3,5` → class indices below `classes`, `batch` of them.
-pub fn parse_labels(text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
-    parse_classes("--labels", text, batch, classes)
+/// `3,5`: class indices, which need not be the victim's; `option`: what gave them.
+pub fn indices(option: &str, text: &str) -> anyhow::Result<Vec<usize>> {
+    let index = |part: &str| {
+        let part = part.trim();
+        part.parse()
+            .map_err(|_| misuse(format!("{option}: expected class indices as in 3,5, found '{part}'")))
+    };
+    text.split(',').map(index).collect()
 }
 
-/// The same of the option of this name.
+/// The same, below `classes`, `batch` of them.
 pub fn parse_classes(option: &str, text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
-    let labels: Vec<usize> = text
-        .split(',')
-        .map(|part| {
-            let part = part.trim();
-            part.parse()
-                .map_err(|_| misuse(format!("{option}: expected class indices as in 3,5, found '{part}'")))
-        })
-        .collect::<Result<_, _>>()?;
-    if labels.len() != batch {
-        return Err(misuse(format!("{option}: expected {batch}, one a picture, found {}", labels.len())));
-    }
-    match labels.iter().find(|&&label| label >= classes) {
-        Some(label) => {
-            Err(misuse(format!("{option}: expected class indices from 0 to {}, found {label}", classes - 1)))
-        }
-        None => Ok(labels),
-    }
-}
-
-/// A picture as the network's input, see [`Picture::fitted`].
-pub fn fit_picture(picture: Picture, shape: [usize; 3]) -> anyhow::Result<Picture> {
-    Ok(picture.fitted(shape)?)
+    let labels = indices(option, text)?;
+    check_labels(option, &labels, batch, classes)?;
+    Ok(labels)
 }

@@ -2,12 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::misuse;
-use crate::{
-    federated::{Local, Protocol},
-    nn::Mode,
-    tensor_file::GradientInfo,
-};
+use crate::{audit::Training, federated::Protocol, nn::Mode, tensor_file::GradientInfo};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ModeChoice {
@@ -41,30 +36,24 @@ pub struct ProtocolOptions {
 }
 
 impl ProtocolOptions {
+    /// What the options say.
+    pub fn training(&self) -> Training {
+        let mode = self.mode.map(|mode| match mode {
+            ModeChoice::Eval => Mode::Eval,
+            ModeChoice::Train => Mode::Train,
+        });
+        Training {
+            mode,
+            local_steps: self.local_steps,
+            local_epochs: self.local_epochs,
+            local_lr: self.local_lr,
+            local_batch: self.local_batch,
+            clients: self.clients,
+        }
+    }
+
     /// The options, then what the file says, for `batch` pictures in all.
     pub fn protocol(&self, info: &GradientInfo, batch: usize) -> anyhow::Result<Protocol> {
-        let mode = match self.mode {
-            Some(ModeChoice::Eval) => Mode::Eval,
-            Some(ModeChoice::Train) => Mode::Train,
-            None if info.mode.as_deref() == Some("train") => Mode::Train,
-            None => Mode::Eval,
-        };
-        let clients = self.clients.or(info.clients).unwrap_or(1);
-        let each = batch / clients.max(1);
-        let local_batch = self.local_batch.or(info.local_batch).unwrap_or(each.max(1));
-        let epochs = |epochs: usize| epochs.saturating_mul(each.div_ceil(local_batch.max(1)));
-        let steps = self.local_steps.or(self.local_epochs.map(epochs)).or(info.local_steps);
-        let local = match (steps, self.local_lr.or(info.local_lr)) {
-            (Some(steps), Some(learning_rate)) => Some(Local { steps, batch: local_batch, learning_rate }),
-            (Some(_), None) => return Err(misuse("local training needs its learning rate: give --local-lr")),
-            (None, Some(learning_rate)) => Some(Local { steps: 1, batch: local_batch, learning_rate }),
-            (None, None) if self.local_batch.is_some() => {
-                return Err(misuse("--local-batch needs --local-steps or --local-epochs, and --local-lr"));
-            }
-            (None, None) => None,
-        };
-        let protocol = Protocol { mode, clients, local, example_clip: None };
-        protocol.check(batch).map_err(misuse)?;
-        Ok(protocol)
+        Ok(self.training().protocol(info, batch)?)
     }
 }

@@ -17,10 +17,8 @@ use crate::{
     device::Device,
     tensor_file::TensorFile,
     train::{
-        Checkpoint, CheckpointError, EpochReport, Observer, Optimiser, PicturesError, Recipe, TrainError,
-        Training,
+        Checkpoint, CheckpointError, EpochReport, Optimiser, PicturesError, Recipe, TrainError, Training,
     },
-    watch::Stage,
 };
 
 /// Between two checkpoints inside an epoch.
@@ -143,44 +141,28 @@ impl TrainingOptions {
     pub fn train(&self, training: &Training, device: &dyn Device) -> anyhow::Result<Trained> {
         let from: Checkpoint =
             if self.resume { training.resume().map_err(train_error)? } else { training.start() };
-        let mut watcher =
-            Watcher { stage: Stage::new(&Terminal, "training"), lines: !self.json, failed: None };
-        let result = training.run(device, from, &mut watcher);
-        drop(watcher.stage);
+        let mut failed = None;
+        let mut epoch = |report: &EpochReport| {
+            if !self.json
+                && let Err(error) = above(|| print_line(line(report)))
+            {
+                failed.get_or_insert(error);
+            }
+        };
+        let result = training.run(device, from, &Terminal, &mut epoch);
         let (tensors, reports) = result.map_err(train_error)?;
-        match watcher.failed {
+        match failed {
             Some(error) => Err(error),
             None => Ok(Trained { tensors, reports }),
         }
     }
 }
 
-/// A bar on standard error, a line an epoch on standard output.
-struct Watcher {
-    stage: Stage<'static>,
-    lines: bool,
-    failed: Option<anyhow::Error>,
-}
-
-impl Observer for Watcher {
-    fn step(&mut self, done: usize, of: usize, loss: f32) {
-        self.stage.iterations(done, of, &[loss]);
-    }
-
-    fn epoch(&mut self, report: &EpochReport) {
-        if !self.lines {
-            return;
-        }
-        let EpochReport { epoch, loss, train_accuracy, test_accuracy, seconds, .. } = report;
-        let test = test_accuracy.map_or(String::new(), |a| format!(", test {:.2} %", 100.0 * a));
-        let line = format!(
-            "epoch {epoch}: loss {loss:.4}, train {:.2} %{test}, {seconds:.1} s",
-            100.0 * train_accuracy
-        );
-        if let Err(error) = above(|| print_line(line)) {
-            self.failed.get_or_insert(error);
-        }
-    }
+/// An epoch on standard output.
+fn line(report: &EpochReport) -> String {
+    let EpochReport { epoch, loss, train_accuracy, test_accuracy, seconds, .. } = report;
+    let test = test_accuracy.map_or(String::new(), |a| format!(", test {:.2} %", 100.0 * a));
+    format!("epoch {epoch}: loss {loss:.4}, train {:.2} %{test}, {seconds:.1} s", 100.0 * train_accuracy)
 }
 
 /// A label that the network has no class for comes from `--classes`.

@@ -38,6 +38,14 @@ pub trait Executable: Send {
     fn read(&mut self, output: Var) -> Result<Vec<f32>, DeviceError>;
 }
 
+/// A real GPU if there is one, else the CPU device.
+pub fn open() -> Box<dyn Device> {
+    match gpu::Gpu::new(gpu::GpuOptions { cache: gpu::default_folder(), ..Default::default() }) {
+        Ok(gpu) => Box::new(gpu),
+        Err(_) => Box::new(cpu::Cpu::<f32>::new()),
+    }
+}
+
 /// What a report says about the device.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct DeviceInfo {

@@ -19,8 +19,6 @@ pub enum SweepError {
     Batches { batch_size: usize, batches: usize, cause: DataError },
     #[error("a defence: {0}")]
     Defence(String),
-    #[error(transparent)]
-    Normalisation(DataError),
     #[error("data set {data} has label {label}, {victim} has {classes} classes")]
     Label { data: String, label: usize, victim: String, classes: usize },
     #[error("{}: results without the journal that they come from: give another folder, or remove them", path.display())]
@@ -59,7 +57,6 @@ impl SweepError {
             | SweepError::Twice { .. }
             | SweepError::Batches { .. }
             | SweepError::Defence(_)
-            | SweepError::Normalisation(_)
             | SweepError::Label { .. }
             | SweepError::NoJournal { .. }
             | SweepError::OtherConfiguration { .. } => true,

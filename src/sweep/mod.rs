@@ -38,7 +38,7 @@ pub use swept::{NamedDefence, Size, SweptVictim, Task};
 
 use crate::{
     attack::threat::ThreatModel,
-    audit::{Audit, NamingModel, naming::Rule},
+    audit::{Audit, NamingModel, choose_normalisation, naming::Rule},
     data::{BatchRule, Dataset, Normalisation},
     device::Device,
     federated::{Victim, defence::Defence},
@@ -146,9 +146,7 @@ impl<'a> Sweep<'a> {
         opened: Victim,
     ) -> Result<Audit, SweepError> {
         let channels = opened.image_shape()[0];
-        let normalisation = self.normalisation.clone();
-        let normalisation = normalisation.unwrap_or_else(|| Normalisation::default().for_channels(channels));
-        normalisation.check_channels(channels).map_err(SweepError::Normalisation)?;
+        let normalisation = choose_normalisation(self.normalisation.clone(), None, channels)?;
         Ok(Audit {
             victim: opened,
             protocol: size.protocol,

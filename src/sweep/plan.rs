@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{Cell, Configuration, Finished, Sweep, SweepError, SweptVictim, Task, program};
 use crate::{
     attack::threat::ThreatModel,
-    audit::AuditError,
+    audit::{AuditError, note_positions},
     clip::zero_shot::Namer,
     data::Picture,
     device::DeviceInfo,
@@ -45,8 +45,8 @@ impl<'s> Plan<'s> {
         let Sweep { dataset, defences, seeds, adaptive, .. } = self.sweep;
         let seed = seeds[0];
         let mut victim = swept.open(seed).map_err(AuditError::from)?;
-        if let (Some(report), Some(path)) = (&victim.positions, &swept.weights) {
-            watch.note(&format!("{}: {report}", path.display()));
+        if let Some(path) = &swept.weights {
+            note_positions(path, victim.positions.as_ref(), watch);
         }
         let (classes, name) = (victim.model.classes, victim.model.describe());
         if let Some(label) = dataset.labels().iter().max().copied().filter(|&label| label >= classes) {

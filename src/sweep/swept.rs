@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::{Cell, UNDEFENDED, UNTRAINED};
 use crate::{
     attack::config::AttackConfig,
-    audit::AuditError,
+    audit::{AuditError, Known, Network},
+    data::Dataset,
     federated::{Protocol, Request, Victim, VictimError, defence::Defence},
 };
 
@@ -55,18 +56,20 @@ pub struct Task {
 }
 
 impl SweptVictim {
-    /// Of this architecture, untrained, attacked by this preset at these batch sizes.
+    /// Of this architecture for this data set's pictures, untrained, attacked by this preset at these batch sizes.
     ///
     /// # Errors
     /// No such architecture or preset.
     pub fn untrained(
         architecture: &str,
         preset: &str,
+        dataset: &Dataset,
         sizes: impl IntoIterator<Item = usize>,
     ) -> Result<SweptVictim, AuditError> {
+        let network = Network { architecture: Some(architecture.into()), ..Network::default() };
         let size = |batch| Size { batch, protocol: Protocol::default() };
         Ok(SweptVictim {
-            request: Request::named(architecture),
+            request: network.request(&Known::of_data(dataset))?,
             weights: None,
             sizes: sizes.into_iter().map(size).collect(),
             batches: BATCHES,

@@ -2,12 +2,8 @@
 
 use super::{Guide, named};
 use crate::{
-    audit::guidable,
-    cli::{
-        command_line, misuse,
-        observation::{Observation, Observing},
-        progress::Terminal,
-    },
+    audit::{Observation, guidable},
+    cli::{command_line, misuse, observation::Observing, progress::Terminal},
     hypotheses::{Candidates, Evidence, Explanation},
     report::OutputFolder,
 };

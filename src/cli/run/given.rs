@@ -2,14 +2,8 @@
 
 use super::{LabelKnowledge, Run};
 use crate::{
-    audit::{Findings, guidable},
-    cli::{
-        command_line,
-        guidance_options::GuideChoice,
-        misuse,
-        observation::{Observation, Observing},
-        progress::Terminal,
-    },
+    audit::{Findings, Observation, guidable},
+    cli::{command_line, guidance_options::GuideChoice, misuse, observation::Observing, progress::Terminal},
     report::OutputFolder,
 };
 
@@ -56,15 +50,11 @@ impl Run {
         let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
         let findings = Findings {
-            audit: &audit,
             command: command_line(),
-            device: device.info(),
-            threat_model: audit.granted(&[])?,
             data: paths.join(", "),
-            clients: None,
-            outcome: &outcome,
             semantic,
             guidance: meanings.map(|m| m.record()),
+            ..audit.findings(&*device, None, &outcome)?
         };
         self.finish(&findings, folder)
     }

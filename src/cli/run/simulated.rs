@@ -62,15 +62,11 @@ impl Run {
         let semantic =
             namer.map(|namer| self.names(&audit, namer, &outcome, Some(&clients), &unrelated)).transpose()?;
         let findings = Findings {
-            audit: &audit,
             command: command_line(),
-            device: device.info(),
             threat_model,
-            data: clients.data.clone(),
-            clients: Some(&clients),
-            outcome: &outcome,
             semantic,
             guidance: meanings.map(|m| m.record()),
+            ..audit.findings(&*device, Some(&clients), &outcome)?
         };
         self.finish(&findings, folder)
     }

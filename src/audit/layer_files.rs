@@ -2,12 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
-
-use super::super::misuse;
+use super::AuditError;
 use crate::{
-    attack::labels::{LabelError, LastLayer},
-    federated::Victim,
+    attack::labels::{LabelError, LastLayer, Method, Restored, from_update, restore},
+    federated::{Kind, Protocol, Victim},
     tensor_file::{Extra, GRADIENT_FORMAT, GradientFile, ParameterSpec, Tensor, TensorFile},
 };
 
@@ -19,14 +17,14 @@ pub struct Names {
 
 impl Names {
     /// `WEIGHT,BIAS`, or `WEIGHT`.
-    pub fn parse(text: &str) -> anyhow::Result<Names> {
+    pub fn parse(text: &str) -> Result<Names, AuditError> {
         let parts: Vec<&str> = text.split(',').map(str::trim).collect();
         match parts[..] {
             [weight] if !weight.is_empty() => Ok(Names { weight: weight.into(), bias: None }),
             [weight, bias] if !weight.is_empty() && !bias.is_empty() && weight != bias => {
                 Ok(Names { weight: weight.into(), bias: Some(bias.into()) })
             }
-            _ => Err(misuse(format!(
+            _ => Err(AuditError::Misuse(format!(
                 "--last-layer: expected two tensor names as in fc.weight,fc.bias, or the weight's alone, \
                  found '{text}'"
             ))),
@@ -66,7 +64,11 @@ impl LayerFiles {
     }
 
     /// The gradient's weight tells the shapes, which all others must have.
-    pub fn read(gradient: &GradientFile, weights: Option<&Path>, names: Names) -> anyhow::Result<LayerFiles> {
+    pub fn read(
+        gradient: &GradientFile,
+        weights: Option<&Path>,
+        names: Names,
+    ) -> Result<LayerFiles, AuditError> {
         let file = &gradient.file;
         let path = file.path.display();
         let shape = file.tensors.get(&names.weight).map(|tensor| &tensor.shape[..]);
@@ -74,23 +76,29 @@ impl LayerFiles {
             // A missing tensor, or one of integers, gets its own message below.
             None => [1, 1],
             Some(&[classes, features]) if classes > 0 && features > 0 => [classes, features],
-            Some(found) => bail!(
-                "{path}: tensor '{}' has shape {found:?}, expected (K, d), the weight of a linear layer",
-                names.weight
-            ),
+            Some(found) => {
+                return Err(AuditError::File(format!(
+                    "{path}: tensor '{}' has shape {found:?}, expected (K, d), the weight of a linear layer",
+                    names.weight
+                )));
+            }
         };
         let mut specs = vec![ParameterSpec { name: names.weight.clone(), shape: vec![classes, features] }];
         specs
             .extend(names.bias.iter().map(|name| ParameterSpec { name: name.clone(), shape: vec![classes] }));
         let (weight_gradient, bias_gradient) = pair(file.parameters(&specs, Extra::Any)?);
         if let Some(told) = gradient.info.classes.filter(|&told| told != classes) {
-            bail!("{path}: tensor '{}' has {classes} rows, expected {told}, its 'classes'", names.weight);
+            return Err(AuditError::File(format!(
+                "{path}: tensor '{}' has {classes} rows, expected {told}, its 'classes'",
+                names.weight
+            )));
         }
         let weights = weights
             .map(|path| {
                 let file = TensorFile::read(path)?;
                 if file.metadata.get("format").is_some_and(|format| format == GRADIENT_FORMAT) {
-                    bail!("{} holds a gradient, expected weights", path.display());
+                    let message = format!("{} holds a gradient, expected weights", path.display());
+                    return Err(AuditError::File(message));
                 }
                 Ok(pair(file.parameters(&specs, Extra::Any)?))
             })
@@ -99,13 +107,23 @@ impl LayerFiles {
         Ok(LayerFiles { names, gradient_path, classes, weight_gradient, bias_gradient, weights })
     }
 
-    /// Takes the server's weights off a trained model, which leaves its update.
+    /// What the client sent becomes the mean gradient of its steps.
     ///
     /// # Errors
-    /// The weights are not known.
-    pub fn subtract_weights(&mut self) -> anyhow::Result<()> {
+    /// It is a model, and the weights that it started from are not known.
+    pub fn into_gradient(mut self, kind: Kind, protocol: &Protocol) -> Result<LayerFiles, AuditError> {
+        if kind == Kind::Model {
+            self.subtract_weights()?;
+        }
+        if let Some(local) = protocol.local {
+            self.change(|update| from_update(update, local.learning_rate, local.steps))?;
+        }
+        Ok(self)
+    }
+
+    fn subtract_weights(&mut self) -> Result<(), AuditError> {
         let Some((weight, bias)) = &self.weights else {
-            return Err(misuse("--kind model: give the server's model as --weights"));
+            return Err(AuditError::misuse("--kind model: give the server's model as --weights"));
         };
         self.weight_gradient.iter_mut().zip(weight).for_each(|(local, server)| *local -= server);
         if let (Some(local), Some(server)) = (&mut self.bias_gradient, bias) {
@@ -114,14 +132,10 @@ impl LayerFiles {
         Ok(())
     }
 
-    /// Changes the gradients.
-    pub fn gradients(
-        &mut self,
-        change: impl Fn(&[f32]) -> Result<Vec<f32>, LabelError>,
-    ) -> anyhow::Result<()> {
+    fn change(&mut self, change: impl Fn(&[f32]) -> Result<Vec<f32>, LabelError>) -> Result<(), AuditError> {
         let path = self.gradient_path.display();
         let named = |name: &str, values: &[f32]| {
-            change(values).map_err(|error| anyhow!("{path}: tensor '{name}': {error}"))
+            change(values).map_err(|error| AuditError::File(format!("{path}: tensor '{name}': {error}")))
         };
         self.weight_gradient = named(&self.names.weight, &self.weight_gradient)?;
         if let (Some(name), Some(values)) = (&self.names.bias, &mut self.bias_gradient) {
@@ -130,7 +144,29 @@ impl LayerFiles {
         Ok(())
     }
 
-    pub fn layer(&self) -> Result<LastLayer<'_>, LabelError> {
+    /// The labels of a batch by each method. `all`: a method whose assumptions the layer breaks is reported as not run.
+    ///
+    /// # Errors
+    /// What a method refuses, with the file that it is about.
+    pub fn restore(
+        &self,
+        methods: &[Method],
+        all: bool,
+        batch: usize,
+        steps: usize,
+    ) -> Result<Vec<Restored>, AuditError> {
+        let layer = self.layer().map_err(|error| AuditError::File(error.to_string()))?;
+        let one = |&method: &Method| match restore(method, &layer, batch) {
+            Ok(restored) => Ok(with_update_warning(restored, steps)),
+            Err(reason @ (LabelError::NoBias { .. } | LabelError::NoNegative { .. })) if all => {
+                Ok(Restored::not_run(method, layer.classes(), &reason))
+            }
+            Err(reason) => Err(self.explain(&reason)),
+        };
+        methods.iter().map(one).collect()
+    }
+
+    fn layer(&self) -> Result<LastLayer<'_>, LabelError> {
         let layer = LastLayer::new(self.classes, &self.weight_gradient, self.bias_gradient.as_deref())?;
         match &self.weights {
             Some((weight, bias)) => layer.with_weights(weight, bias.as_deref()),
@@ -139,16 +175,26 @@ impl LayerFiles {
     }
 
     /// A method's error, with the file that it is about.
-    pub fn explain(&self, error: &LabelError) -> anyhow::Error {
+    fn explain(&self, error: &LabelError) -> AuditError {
         let (path, weight) = (self.gradient_path.display(), &self.names.weight);
-        match (error, &self.names.bias) {
+        AuditError::File(match (error, &self.names.bias) {
             (LabelError::NoBias { .. }, _) => {
-                anyhow!("{path}: {error}; no bias was named beside '{weight}'")
+                format!("{path}: {error}; no bias was named beside '{weight}'")
             }
-            (_, Some(bias)) => anyhow!("{path}: tensors '{weight}' and '{bias}': {error}"),
-            (_, None) => anyhow!("{path}: tensor '{weight}': {error}"),
-        }
+            (_, Some(bias)) => format!("{path}: tensors '{weight}' and '{bias}': {error}"),
+            (_, None) => format!("{path}: tensor '{weight}': {error}"),
+        })
     }
+}
+
+fn with_update_warning(mut restored: Restored, steps: usize) -> Restored {
+    if steps > 1 {
+        restored.warnings.push(format!(
+            "of {steps} local steps only the first was taken from the server's weights: the mean of their \
+             gradients is no gradient of one loss, and the counts are approximate"
+        ));
+    }
+    restored
 }
 
 fn pair(tensors: Vec<Tensor>) -> (Vec<f32>, Option<Vec<f32>>) {
