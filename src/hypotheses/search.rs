@@ -39,6 +39,9 @@ pub struct Found {
 impl Search<'_> {
     /// Attacks the targets without guidance, then under the likely hypotheses, from the same starts and with the same
     /// budget: λ and its schedule are the audit's. `namer`: the model, ready.
+    ///
+    /// # Errors
+    /// No hypothesis is to be tried, other candidates than the model's names, and what the attack refuses.
     pub fn run(
         &self,
         evidence: &Evidence,
@@ -49,6 +52,10 @@ impl Search<'_> {
         if self.beam == 0 {
             return Err(HypothesesError::NoBeam);
         }
+        if self.candidates.names != namer.labels {
+            let problem = "candidates: expected the names of the model that compares pictures with them";
+            return Err(AuditError::misuse(problem).into());
+        }
         let Evidence { audit, batch, .. } = *evidence;
         // Without guidance first: it restores the labels, says which hypotheses are likely, and is what guidance is
         // held against.
@@ -56,7 +63,7 @@ impl Search<'_> {
         let trials = self.trials(evidence, &unguided, namer, watch)?;
 
         let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(Trials::meanings).collect();
-        let width = namer.vectors.len() / self.candidates.names.len();
+        let width = namer.vectors.len() / namer.labels.len();
         let encoder = &*self.model.encoder;
         let guide = Guide { encoder, names: &namer.vectors, width, hypotheses: &hypotheses };
         let known = unguided.found.iter().map(|found| Some(found.labels.clone()));
