@@ -37,7 +37,13 @@ pub enum HypothesesError {
     #[error("hypotheses of a batch: expected 1 or more, found 0")]
     NoBeam,
     #[error(transparent)]
-    Audit(#[from] AuditError),
+    Audit(Box<AuditError>),
+}
+
+impl From<AuditError> for HypothesesError {
+    fn from(error: AuditError) -> Self {
+        HypothesesError::Audit(Box::new(error))
+    }
 }
 
 impl HypothesesError {

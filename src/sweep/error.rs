@@ -8,7 +8,7 @@ use crate::{audit::AuditError, data::DataError, report::ReportError};
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     #[error(transparent)]
-    Audit(#[from] AuditError),
+    Audit(Box<AuditError>),
     #[error(transparent)]
     Data(#[from] DataError),
     #[error("{what}: expected 1 or more, found 0")]
@@ -45,6 +45,12 @@ pub enum SweepError {
     Cells { failed: usize, of: usize, cell: Cell, cause: Box<SweepError> },
     #[error(transparent)]
     Report(#[from] ReportError),
+}
+
+impl From<AuditError> for SweepError {
+    fn from(error: AuditError) -> Self {
+        SweepError::Audit(Box::new(error))
+    }
 }
 
 impl SweepError {

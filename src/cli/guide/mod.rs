@@ -163,6 +163,6 @@ fn named(error: HypothesesError) -> anyhow::Error {
         }
         HypothesesError::TooFewNames { .. } => misuse(format!("--one-to-one: {error}")),
         HypothesesError::NoBeam => misuse(format!("--beam: {error}")),
-        HypothesesError::Audit(error) => error.into(),
+        HypothesesError::Audit(error) => (*error).into(),
     }
 }
