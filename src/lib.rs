@@ -20,6 +20,8 @@ pub mod report;
 pub mod semantic;
 pub mod spelling;
 #[cfg(feature = "report")]
+pub mod study;
+#[cfg(feature = "report")]
 pub mod sweep;
 pub mod tape;
 pub mod tensor_file;

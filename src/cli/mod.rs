@@ -31,7 +31,6 @@ mod observed;
 mod options;
 mod plan;
 mod plan_time;
-mod program;
 mod progress;
 mod protocol_options;
 mod reference;

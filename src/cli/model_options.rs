@@ -99,11 +99,20 @@ pub struct VictimOptions {
 }
 
 impl VictimOptions {
+    /// The network; `known`: what the data set says. Of a file, the classes are those that it has.
+    pub fn request(&self, known: &Known) -> anyhow::Result<Request> {
+        let request = self.model.request(known)?;
+        Ok(match self.weights {
+            Some(_) => Request { classes: self.model.classes, ..request },
+            None => request,
+        })
+    }
+
     /// `known`: what the data set says, for a victim without weights.
     pub fn open(&self, seed: u64, known: &Known) -> anyhow::Result<Victim> {
-        let request = self.model.request(known)?;
+        let request = self.request(known)?;
         let victim = match &self.weights {
-            Some(path) => Victim::from_file(path, &Request { classes: self.model.classes, ..request }),
+            Some(path) => Victim::from_file(path, &request),
             None => Victim::from_seed(&request, seed),
         };
         let victim = victim.map_err(victim_error)?;

@@ -68,6 +68,13 @@ pub struct DeviceInfo {
 }
 
 impl DeviceInfo {
+    /// What computes, in one line; others round differently.
+    pub fn facts(&self) -> String {
+        let DeviceInfo { kind, name, backend, isa, .. } = self;
+        let isa = isa.as_ref().map_or(String::new(), |isa| format!(", {isa}"));
+        format!("{kind} {name} ({backend}{isa})")
+    }
+
     /// What it computes with, as in `native, avx2` or `vulkan, radv Mesa 25.0`.
     pub fn means(&self) -> String {
         let parts = [Some(&self.backend), Some(&self.driver), self.isa.as_ref()];

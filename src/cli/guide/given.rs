@@ -1,9 +1,10 @@
 //! Gradients that somebody sent: hypotheses are ranked, and nobody here knows which is true.
 
-use super::{Evidence, Guide, candidates::Candidates};
+use super::{Guide, named};
 use crate::{
     audit::{Observation, guidable},
-    cli::{misuse, observation::Observing},
+    cli::{command_line, misuse, observation::Observing, progress::Terminal},
+    hypotheses::{Candidates, Evidence, Explanation},
     report::OutputFolder,
 };
 
@@ -12,7 +13,7 @@ impl Guide {
         let Some(weights) = &self.victim.weights else {
             return Err(misuse("--gradient needs the victim's --weights"));
         };
-        let names = self.all_names(None)?;
+        let model = self.model(None)?;
         let observing = Observing {
             model: &self.victim.model,
             weights,
@@ -29,25 +30,25 @@ impl Guide {
         let Observation { mut audit, batch, targets } = observing.open()?;
         guidable(&audit.attack)?;
         audit.attack.guidance = Some(self.guidance.guidance()?);
-        let candidates = Candidates { names: &names, truth: &[], distractors: None, seed: self.seed };
-        for (number, labels) in audit.known_labels(batch, &targets)?.iter().enumerate() {
-            candidates.check(number, labels.as_deref().unwrap_or_default(), self.one_to_one)?;
-        }
-        let model = self.clip.open()?;
+        let candidates = Candidates { names: &model.names, truth: &[], distractors: None, seed: self.seed };
+        let known = audit.known_labels(batch, &targets)?;
+        let known: Vec<&[usize]> = known.iter().map(|labels| labels.as_deref().unwrap_or_default()).collect();
+        self.check(&candidates, &known)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
-        let namer = self.namer(&*device, &*model, &names, batch * targets.len())?;
+        let mut namer = self.namer(&*device, &model, batch * targets.len())?;
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
         let evidence = Evidence {
-            device: &*device,
+            audit: &audit,
             threat_model: audit.granted(&[])?,
-            audit,
+            batch,
             data: paths.join(", "),
-            candidates,
             clients: None,
             losses: vec![],
-            folder,
         };
-        self.explain(evidence, batch, &targets, &*model, namer)
+        let search = self.search(&*device, &model, candidates);
+        let found = search.run(&evidence, &targets, &mut namer, &Terminal).map_err(named)?;
+        let command = command_line();
+        self.finish(&Explanation { evidence: &evidence, search: &search, found: &found, command }, folder)
     }
 }

@@ -1,15 +1,16 @@
 //! Clients of our own: what their labels mean is known, and the ranking can be judged.
 
-use super::{Evidence, Guide, candidates::Candidates};
+use super::{Guide, named};
 use crate::{
     attack::config::AttackConfig,
     audit::{Captured, guidable},
     cli::{
         clients::{ClientOptions, check_out},
-        misuse,
+        command_line, misuse,
         model_options::DEFAULT_ARCHITECTURE,
         progress::Terminal,
     },
+    hypotheses::{Candidates, Evidence, Explanation},
     report::OutputFolder,
 };
 
@@ -23,7 +24,7 @@ impl Guide {
         }
         let dataset = self.data.open()?;
         check_out(self.data.data.as_deref(), &self.out)?;
-        let names = self.all_names(Some(&dataset.class_names))?;
+        let model = self.model(Some(&dataset.class_names))?;
         let options = ClientOptions {
             data: &self.data,
             victim: &self.victim,
@@ -38,30 +39,29 @@ impl Guide {
         };
         let (audit, clients) = options.open(&dataset, self.config()?)?;
         let candidates = Candidates {
-            names: &names,
+            names: &model.names,
             truth: &clients.names,
             distractors: self.distractors,
             seed: self.seed,
         };
-        for (number, batch) in clients.batches.iter().enumerate() {
-            candidates.check(number, &batch.labels, self.one_to_one)?;
-        }
-        let model = self.clip.open()?;
+        let labels: Vec<&[usize]> = clients.batches.iter().map(|batch| &batch.labels[..]).collect();
+        self.check(&candidates, &labels)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
-        let namer = self.namer(&*device, &*model, &names, clients.batch() * clients.batches.len())?;
+        let mut namer = self.namer(&*device, &model, clients.batch() * clients.batches.len())?;
         let Captured { losses, targets } = audit.capture(&*device, &clients.batches, &Terminal)?;
         let evidence = Evidence {
-            device: &*device,
+            audit: &audit,
             threat_model: audit.granted(&[])?,
-            audit,
+            batch: clients.batch(),
             data: clients.data.clone(),
-            candidates,
             clients: Some(&clients),
             losses,
-            folder,
         };
-        self.explain(evidence, clients.batch(), &targets, &*model, namer)
+        let search = self.search(&*device, &model, candidates);
+        let found = search.run(&evidence, &targets, &mut namer, &Terminal).map_err(named)?;
+        let command = command_line();
+        self.finish(&Explanation { evidence: &evidence, search: &search, found: &found, command }, folder)
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {

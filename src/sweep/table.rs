@@ -1,60 +1,13 @@
-//! What a person at a terminal sees of a sweep: how far it is, and what it found.
+//! What a sweep found, for a person at a terminal.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
-use super::victims::{SweptVictim, Task};
-use crate::{
-    cli::progress::Terminal,
-    report::html::Measured,
-    sweep::{
-        Finished, Source,
-        plots::name,
-        points::{Line, Point},
-    },
-    watch::Stage,
+use super::{
+    Source,
+    plots::name,
+    points::{Line, Point},
 };
-
-/// A bar over the cells, with the time that is left.
-pub struct Overview<'a> {
-    stage: Stage<'static>,
-    victims: &'a [SweptVictim],
-    tasks: &'a [Task],
-}
-
-impl<'a> Overview<'a> {
-    pub fn new(victims: &'a [SweptVictim], tasks: &'a [Task]) -> Overview<'a> {
-        Overview { stage: Stage::new(&Terminal, "cells"), victims, tasks }
-    }
-
-    /// Says that a cell begins. `finished`: what there is so far, a place a task.
-    pub fn begin(&self, task: &Task, finished: &[Option<Finished>]) {
-        let done = finished.iter().flatten().count();
-        self.stage.part(&task.cell.to_string(), done, self.tasks.len(), self.left(finished));
-    }
-
-    /// Seconds for a unit of work are taken from the victim's finished cells, or from all of them where it has none.
-    fn left(&self, finished: &[Option<Finished>]) -> Option<Duration> {
-        let pace = |victim: Option<usize>| {
-            let mut seconds = 0.0;
-            let mut work = 0.0;
-            for (task, cell) in self.tasks.iter().zip(finished) {
-                if let Some(cell) = cell.as_ref().filter(|_| victim.is_none_or(|v| v == task.victim)) {
-                    seconds += cell.timing.seconds;
-                    work += self.work(task);
-                }
-            }
-            (work > 0.0).then_some(seconds / work)
-        };
-        let missing = self.tasks.iter().zip(finished).filter(|(_, cell)| cell.is_none());
-        let seconds =
-            missing.map(|(task, _)| Some(self.work(task) * pace(Some(task.victim)).or(pace(None))?));
-        Duration::try_from_secs_f64(seconds.sum::<Option<f64>>()?).ok()
-    }
-
-    fn work(&self, task: &Task) -> f64 {
-        self.victims[task.victim].work(task.cell.batch_size)
-    }
-}
+use crate::report::html::Measured;
 
 /// A row a point of every line, pooled over seeds. `together`: batches of an aggregation.
 pub fn table(lines: &[Line], together: usize) -> String {

@@ -1,22 +1,21 @@
-//! What was measured, as a table or as JSON.
+//! What was measured of a device, as JSON or as a table.
+
+use std::fmt::{Result, Write};
 
 use serde::Serialize;
 
-use crate::{
-    bench::{Bound, KernelMeasured, Measured, Peaks, Spread, Work},
-    cli::{print_json, print_line},
-    device::DeviceInfo,
-};
+use super::{Bound, KernelMeasured, Measured, Peaks, Spread, Work};
+use crate::device::DeviceInfo;
 
-#[derive(Serialize)]
-pub struct Report {
+#[derive(Clone, Debug, Serialize)]
+pub struct BenchReport {
     /// Of this program.
-    version: &'static str,
-    device: DeviceInfo,
+    pub version: &'static str,
+    pub device: DeviceInfo,
     /// Of the CPU device.
-    threads: usize,
+    pub threads: usize,
     /// Asked for each measurement.
-    seconds: f64,
+    pub seconds: f64,
     /// Null where neither they nor kernels were asked for.
     pub peaks: Option<Peaks>,
     pub kernels: Vec<KernelMeasured>,
@@ -25,9 +24,9 @@ pub struct Report {
     pub peak_memory_bytes: Option<u64>,
 }
 
-impl Report {
-    pub fn new(device: DeviceInfo, seconds: f64) -> Report {
-        Report {
+impl BenchReport {
+    pub fn new(device: DeviceInfo, seconds: f64) -> BenchReport {
+        BenchReport {
             version: env!("CARGO_PKG_VERSION"),
             device,
             threads: rayon::current_num_threads(),
@@ -39,60 +38,60 @@ impl Report {
         }
     }
 
-    /// Asked for each measurement.
-    pub fn seconds(&self) -> f64 {
-        self.seconds
+    /// For people.
+    pub fn table(&self) -> String {
+        let mut text = String::new();
+        // Nothing can fail where text is written to.
+        let _ = self.write(&mut text);
+        text.trim_end().into()
     }
 
-    pub fn print(&self, json: bool) -> anyhow::Result<()> {
-        if json {
-            return print_json(self);
-        }
-        self.print_device(self.device.isa.as_deref().unwrap_or_default())?;
+    fn write(&self, out: &mut String) -> Result {
+        self.write_device(self.device.isa.as_deref().unwrap_or_default(), out)?;
         if let Some(Peaks { flops_per_second, bytes_per_second }) = self.peaks {
             let (flops, bytes) = (flops_per_second / 1e9, bytes_per_second / 1e9);
-            print_line(format!(
-                "peaks: {flops:.1} GFLOP/s of multiply-adds in f32, {bytes:.1} GB/s of a triad"
-            ))?;
+            writeln!(out, "peaks: {flops:.1} GFLOP/s of multiply-adds in f32, {bytes:.1} GB/s of a triad")?;
         }
-        self.print_kernels()?;
-        self.print_iterations()?;
+        self.write_kernels(out)?;
+        self.write_iterations(out)?;
         if let Some(bytes) = self.peak_memory_bytes {
-            print_line(format!("\npeak resident memory {:.0} MB", bytes as f64 / 1e6))?;
+            writeln!(out, "\npeak resident memory {:.0} MB", bytes as f64 / 1e6)?;
         }
         Ok(())
     }
 
     /// The instruction set, or that it is a GPU.
-    pub fn isa(&self) -> String {
+    pub(super) fn isa(&self) -> String {
         self.device.isa.as_ref().unwrap_or(&self.device.kind).clone()
     }
 
-    pub fn print_device(&self, isa: &str) -> anyhow::Result<()> {
+    pub(super) fn write_device(&self, isa: &str, out: &mut String) -> Result {
         let DeviceInfo { kind, name, backend, driver, software, .. } = &self.device;
         let isa = if isa.is_empty() { String::new() } else { format!(", {isa}") };
         let threads = if kind == "cpu" { format!(", {} threads", self.threads) } else { String::new() };
-        print_line(format!("{kind} {name}, {}{isa}{threads}", format!("{backend} {driver}").trim_end()))?;
+        writeln!(out, "{kind} {name}, {}{isa}{threads}", format!("{backend} {driver}").trim_end())?;
         if *software {
-            print_line("a software driver: its figures are no measure of a GPU")?;
+            writeln!(out, "a software driver: its figures are no measure of a GPU")?;
         }
         Ok(())
     }
 
-    fn print_kernels(&self) -> anyhow::Result<()> {
+    fn write_kernels(&self, out: &mut String) -> Result {
         if self.kernels.is_empty() {
             return Ok(());
         }
-        print_line(format!(
+        writeln!(
+            out,
             "\n{:<18} {:<42} {:>10} {:>8} {:>7}  share of the peak",
             "kernel", "shape", "median", "GFLOP/s", "GB/s"
-        ))?;
+        )?;
         for measured in &self.kernels {
             let bound = match measured.bound {
                 Bound::Arithmetic => "arithmetic",
                 Bound::Memory => "memory",
             };
-            print_line(format!(
+            writeln!(
+                out,
                 "{:<18} {:<42} {:>10} {:>8.1} {:>7.1}  {:.0} % of {bound}",
                 measured.kernel,
                 measured.shape,
@@ -100,19 +99,20 @@ impl Report {
                 measured.flops_per_second / 1e9,
                 measured.bytes_per_second / 1e9,
                 100.0 * measured.share,
-            ))?;
+            )?;
         }
         Ok(())
     }
 
-    fn print_iterations(&self) -> anyhow::Result<()> {
+    fn write_iterations(&self, out: &mut String) -> Result {
         if self.iterations.is_empty() {
             return Ok(());
         }
-        print_line(format!(
+        writeln!(
+            out,
             "\n{:<32} {:>10} {:>21} {:>10} {:>8} {:>10} {:>9}",
             "iteration", "median", "quartiles", "per trial", "GFLOP/s", "memory", "plan"
-        ))?;
+        )?;
         for measured in &self.iterations {
             let Measured { seconds, .. } = measured;
             let Spread { median, lower_quartile, upper_quartile, .. } = *seconds;
@@ -122,7 +122,8 @@ impl Report {
             let plan = measured.plan_seconds
                 + measured.tape_seconds.unwrap_or(0.0)
                 + measured.compile_seconds.unwrap_or(0.0);
-            print_line(format!(
+            writeln!(
+                out,
                 "{:<32} {:>10} {:>21} {:>10} {:>8} {:>10} {:>9}",
                 name(measured),
                 time(median),
@@ -131,14 +132,14 @@ impl Report {
                 rate,
                 memory,
                 time(plan)
-            ))?;
+            )?;
         }
         Ok(())
     }
 }
 
 /// The victim and its sizes.
-pub fn name(measured: &Measured) -> String {
+pub(super) fn name(measured: &Measured) -> String {
     let Measured { work, architecture, options, batch, trials, .. } = measured;
     let options = if options.is_empty() { String::new() } else { format!(" {options}") };
     match work {
@@ -148,7 +149,7 @@ pub fn name(measured: &Measured) -> String {
 }
 
 /// With three digits or so, in the unit that fits.
-pub fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s >= 1.0 => (s, "s"),
         s if s >= 1e-3 => (1e3 * s, "ms"),

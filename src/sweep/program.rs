@@ -7,17 +7,19 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context;
 use sha2::{Digest, Sha256};
+
+use super::SweepError;
 
 /// SHA-256 of the program's own file, in hexadecimal. Versions say too little: a build between two of them, another
 /// compiler or another library may add in another order.
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn fingerprint() -> anyhow::Result<String> {
-    let path = env::current_exe().context("the program's own file cannot be found")?;
-    hash(&path).with_context(|| format!("{}: the program's own file cannot be read", path.display()))
+pub fn fingerprint() -> Result<String, SweepError> {
+    let path = env::current_exe()
+        .map_err(|cause| SweepError::Program { path: "the running program".into(), cause })?;
+    hash(&path).map_err(|cause| SweepError::Program { path, cause })
 }
 
 fn hash(path: &Path) -> io::Result<String> {

@@ -8,10 +8,14 @@ use super::report::{GuideBatch, GuideReport};
 const BATCHES: usize = 4;
 const HYPOTHESES: usize = 8;
 
-pub fn of(report: &GuideReport) -> String {
-    let mut text = String::new();
-    let _ = write_all(report, &mut text);
-    text.trim_end().into()
+impl GuideReport {
+    /// The first batches, and what was found over all of them.
+    pub fn table(&self) -> String {
+        let mut text = String::new();
+        // Nothing can fail where text is written to.
+        let _ = write_all(self, &mut text);
+        text.trim_end().into()
+    }
 }
 
 fn write_all(report: &GuideReport, out: &mut String) -> Result {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::guidance_table::{Row, Towards};
+use super::table::{Row, Towards};
 use crate::{
     metrics::Estimate,
     report::{

@@ -5,41 +5,42 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{
-    candidates::{Candidates, Trials},
+    Found, Judged, Names, Ranked, Search, Tally,
     judge::{judge, verdict},
+    page::page,
+    rank,
 };
 use crate::{
     attack::{config::AttackConfig, invert::LabelSource, threat::ThreatModel},
-    audit::{Audit, Clients, Outcome},
-    cli::command_line,
+    audit::{Audit, AuditError, Clients},
     data::Normalisation,
-    device::{Device, DeviceInfo},
+    device::DeviceInfo,
     federated::Protocol,
-    hypotheses::{Judged, Names, Ranked, Tally, rank},
-    report::{Defences, ThreatRecord, Timing},
+    report::{Defences, OutputFolder, ThreatRecord, Timing},
 };
 
-/// All that the report is made of.
-pub struct Study<'a> {
-    pub device: &'a dyn Device,
-    pub audit: Audit,
+/// Who sent what is to be explained, and what is known of it.
+pub struct Evidence<'a> {
+    pub audit: &'a Audit,
+    /// What the eavesdropper is granted.
     pub threat_model: ThreatModel,
+    /// `B`
+    pub batch: usize,
     /// Where the pictures or gradients come from.
     pub data: String,
-    /// What compares pictures with names.
-    pub model: String,
-    pub candidates: Candidates<'a>,
     /// Absent where the gradients came from elsewhere.
     pub clients: Option<&'a Clients>,
-    /// Of the clients; none where they are not known.
+    /// `M`: the clients' losses; none where the gradients came from elsewhere.
     pub losses: Vec<f32>,
-    pub one_to_one: bool,
-    pub beam: usize,
-    pub unguided: Outcome,
-    /// `M`
-    pub trials: Vec<Trials>,
-    /// The restarts of each hypothesis in turn.
-    pub guided: Outcome,
+}
+
+/// What was tried on the evidence and what came of it: all that the report is made of.
+pub struct Explanation<'a> {
+    pub evidence: &'a Evidence<'a>,
+    pub search: &'a Search<'a>,
+    pub found: &'a Found,
+    /// As called.
+    pub command: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -139,57 +140,58 @@ pub struct HypothesisRecord {
     pub is_true: bool,
 }
 
-impl Study<'_> {
+impl Explanation<'_> {
     pub fn report(&self) -> GuideReport {
-        let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = &self.audit;
-        let unguided = &self.unguided.found[0];
-        let source = unguided.label_source;
+        let Explanation { evidence, search, found, .. } = self;
+        let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = evidence.audit;
+        let source = found.unguided.found[0].label_source;
         let batches: Vec<GuideBatch> =
-            (0..self.guided.found.len()).map(|number| self.batch(number)).collect();
+            (0..found.guided.found.len()).map(|number| self.batch(number)).collect();
         let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged).collect();
         let tally = Tally::of(&judged);
         GuideReport {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
-            command: command_line(),
+            command: self.command.clone(),
             verdict: verdict(&batches, tally.as_ref()),
             seed: *seed,
-            device: self.device.info(),
-            threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, attack, source),
+            device: search.device.info(),
+            threat_model: ThreatRecord::new(evidence.threat_model.clone(), victim, protocol, attack, source),
             protocol: *protocol,
             attack: attack.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),
             classes: victim.model.classes,
-            class_order: self.clients.map(|clients| clients.order.labels().to_vec()),
-            batch: unguided.labels.len(),
+            class_order: evidence.clients.map(|clients| clients.order.labels().to_vec()),
+            batch: evidence.batch,
             restarts: *restarts,
-            data: self.data.clone(),
+            data: evidence.data.clone(),
             normalisation: normalisation.clone(),
-            defences: self.audit.defences_record(),
-            model: self.model.clone(),
-            names: self.candidates.names.to_vec(),
-            one_to_one: self.one_to_one,
-            beam: self.beam,
-            distractors: self.candidates.distractors,
-            unguided_timing: self.unguided.timing,
-            timing: self.guided.timing,
+            defences: evidence.audit.defences_record(),
+            model: search.model.encoder.model(),
+            names: search.candidates.names.to_vec(),
+            one_to_one: search.one_to_one,
+            beam: search.beam,
+            distractors: search.candidates.distractors,
+            unguided_timing: found.unguided.timing,
+            timing: found.guided.timing,
             tally,
             batches,
         }
     }
 
     fn batch(&self, number: usize) -> GuideBatch {
-        let trials = &self.trials[number];
-        let client = self.clients.map(|clients| &clients.batches[number]);
-        let restarts = self.audit.restarts.max(1);
-        let losses: Vec<Vec<f64>> = self.guided.found[number]
+        let Explanation { evidence, search, found, .. } = self;
+        let trials = &found.trials[number];
+        let client = evidence.clients.map(|clients| &clients.batches[number]);
+        let restarts = evidence.audit.restarts.max(1);
+        let losses: Vec<Vec<f64>> = found.guided.found[number]
             .trials
             .chunks(restarts)
             .map(|trials| trials.iter().map(|t| f64::from(t.objective)).collect())
             .collect();
         let ranking = rank(&losses);
-        let name = |&place: &usize| self.candidates.names[trials.candidates[place]].clone();
+        let name = |&place: &usize| search.candidates.names[trials.candidates[place]].clone();
         let all = |names: &Names| names.iter().map(name).collect::<Vec<String>>();
         let kept = &trials.kept;
         let truth = trials.truth();
@@ -205,22 +207,22 @@ impl Study<'_> {
         };
         let indices = &trials.similarity.indices;
         let distinct = |truth: &Names| truth.iter().collect::<BTreeSet<_>>().len() == truth.len();
-        let possible = truth.filter(|truth| !self.one_to_one || distinct(truth));
+        let possible = truth.filter(|truth| !search.one_to_one || distinct(truth));
         GuideBatch {
             pictures: client.map(|c| c.indices.clone()).unwrap_or_default(),
             true_labels: client.map(|c| c.labels.clone()),
-            labels: self.unguided.found[number].labels.clone(),
-            label_source: self.unguided.found[number].label_source,
-            client_loss: self.losses.get(number).copied(),
+            labels: found.unguided.found[number].labels.clone(),
+            label_source: found.unguided.found[number].label_source,
+            client_loss: evidence.losses.get(number).copied(),
             true_names: indices
                 .iter()
-                .map(|&index| self.candidates.truth.get(index).cloned().flatten())
+                .map(|&index| search.candidates.truth.get(index).cloned().flatten())
                 .collect(),
             indices: indices.clone(),
-            names: trials.candidates.iter().map(|&place| self.candidates.names[place].clone()).collect(),
+            names: trials.candidates.iter().map(|&place| search.candidates.names[place].clone()).collect(),
             similarity: trials.similarity.rows.clone(),
             unguided_names: all(&trials.unguided),
-            unguided_loss: f64::from(self.unguided.found[number].best().objective),
+            unguided_loss: f64::from(found.unguided.found[number].best().objective),
             hypotheses_in_all: kept.of,
             pruned: kept.pruned(),
             truth_pruned: possible.map(|_| place_of_truth.is_none()),
@@ -234,6 +236,18 @@ impl Study<'_> {
                 .map(|client| judge(trials, &ranking, place_of_truth, &client.labels)),
             hypotheses: ranking.order.iter().map(record).collect(),
         }
+    }
+
+    /// Writes report, page and the pictures of the hypotheses believed; what the report says.
+    pub fn write(&self, mut folder: OutputFolder) -> Result<GuideReport, AuditError> {
+        let Explanation { evidence, found, .. } = self;
+        let report = self.report();
+        folder.set_page(page(self, &report)?.render()?);
+        // The lowest of all trials is the lowest of the first hypothesis.
+        let pictures = found.guided.pictures.concat();
+        let originals = evidence.clients.map(Clients::originals);
+        folder.write(originals.as_deref(), &pictures, &report.captions(), &report)?;
+        Ok(report)
     }
 }
 

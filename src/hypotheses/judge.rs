@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{candidates::Trials, report::GuideBatch};
-use crate::hypotheses::{Judged, Names, Ranking, Tally, tally::chance};
+use super::{Judged, Names, Ranking, Tally, Trials, report::GuideBatch, tally::chance};
 
 /// A batch whose true names are all candidates; `labels`: the client's. `truth`: place of the true hypothesis among those
 /// tried. Where other indices were restored than the batch holds, no hypothesis about them is the whole truth.

@@ -1,22 +1,23 @@
 //! `report.html` of a sweep.
 
+use super::{
+    Configuration, Source,
+    plots::{Group, defences, name, trainings, undefended, values},
+    points::{Line, Point},
+};
 use crate::{
     attack::threat::ThreatModel,
-    cli::command_line,
     device::DeviceInfo,
     report::html::{
         self, Axis, Cell, Curves, KeyFigure, Measured, Page, Provenance, Scale, Section, Series, Table,
         Threat,
     },
-    sweep::{
-        Configuration, Source,
-        plots::{Group, defences, name, trainings, undefended, values},
-        points::{Line, Point},
-    },
 };
 
 /// All that the page tells of.
 pub struct Facts<'a> {
+    /// The command as called.
+    pub command: &'a [String],
     pub lines: &'a [Line],
     /// Batches of an aggregation.
     pub together: usize,
@@ -27,7 +28,7 @@ pub struct Facts<'a> {
     pub threats: &'a [(ThreatModel, Vec<String>)],
     pub data: &'a str,
     /// What named the pictures, if anything did.
-    pub model: Option<String>,
+    pub model: Option<&'a str>,
     pub seed: u64,
     pub device: &'a DeviceInfo,
     /// Cells that are not finished, of how many.
@@ -55,8 +56,9 @@ pub fn page(facts: &Facts) -> Page {
     }));
     sections
         .push(Section::new("Options", options(facts.configuration)).reading("All that decides the results."));
-    let provenance = Provenance::new(command_line(), facts.seed, facts.device).with("data", facts.data);
-    let provenance = match &facts.model {
+    let provenance =
+        Provenance::new(facts.command.to_vec(), facts.seed, facts.device).with("data", facts.data);
+    let provenance = match facts.model {
         Some(model) => provenance.with("named by", model),
         None => provenance,
     };

@@ -1,9 +1,8 @@
 //! `report.html` of a guided naming.
 
-use super::report::{GuideBatch, GuideReport, HypothesisRecord, Study};
+use super::report::{Explanation, GuideBatch, GuideReport, HypothesisRecord};
 use crate::{
-    data::Picture,
-    metrics::compare,
+    metrics::{MetricsError, compare},
     report::html::{
         Cell, KeyFigure, Matrix, Page, PictureBatch, Pictures, Provenance, Ranking, Row, Section, Table,
         Threat,
@@ -13,13 +12,8 @@ use crate::{
 /// Batches that are shown with their pictures and their ranking.
 const SHOWN: usize = 8;
 
-/// `unguided` and `guided`: pictures of each batch.
-pub fn page(
-    study: &Study,
-    report: &GuideReport,
-    unguided: &[Vec<Picture>],
-    guided: &[Vec<Picture>],
-) -> anyhow::Result<Page> {
+pub fn page(explanation: &Explanation, report: &GuideReport) -> Result<Page, MetricsError> {
+    let Explanation { evidence, search, found, .. } = explanation;
     let mut sections: Vec<Section> = tally(report).into_iter().collect();
     for (number, batch) in report.batches.iter().enumerate().take(SHOWN) {
         let mut section = Section::new(format!("Hypotheses of batch {number}"), ranking(batch));
@@ -35,15 +29,15 @@ pub fn page(
     }
     let mut pictures = Pictures { batches: vec![] };
     for (number, batch) in report.batches.iter().enumerate().take(SHOWN) {
-        let client = study.clients.map(|clients| &clients.batches[number]);
-        for (how, found, names) in [
-            ("without guidance", &unguided[number], &batch.unguided_names),
-            ("under the hypothesis believed", &guided[number], &batch.hypotheses[0].names),
+        let client = evidence.clients.map(|clients| &clients.batches[number]);
+        for (how, shown, names) in [
+            ("without guidance", &found.unguided.pictures[number], &batch.unguided_names),
+            ("under the hypothesis believed", &found.guided.pictures[number], &batch.hypotheses[0].names),
         ] {
             let title = format!("batch {number}, {how}");
             let mut one = match client {
-                Some(c) => PictureBatch::new(title, &c.pictures, found, &compare(&c.pictures, found)?),
-                None => PictureBatch::alone(title, found),
+                Some(c) => PictureBatch::new(title, &c.pictures, shown, &compare(&c.pictures, shown)?),
+                None => PictureBatch::alone(title, shown),
             };
             for (picture, label) in one.reconstructions.iter_mut().zip(&batch.labels) {
                 let place = batch.indices.iter().position(|index| index == label);
@@ -53,7 +47,7 @@ pub fn page(
             }
             for (picture, &label) in one.originals.iter_mut().zip(client.iter().flat_map(|c| &c.labels)) {
                 picture.label = Some(label);
-                picture.name = study.candidates.truth.get(label).cloned().flatten();
+                picture.name = search.candidates.truth.get(label).cloned().flatten();
             }
             pictures.batches.push(one);
         }

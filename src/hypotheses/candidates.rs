@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use rand::seq::SliceRandom;
 
+use super::{HypothesesError, Kept, Names, most_similar};
 use crate::{
     attack::guidance::Hypothesis,
-    cli::misuse,
+    audit::AuditError,
     clip::Head,
     data::place_of_name,
-    hypotheses::{Kept, Names, most_similar},
     random,
     semantic::{Assignment, Seen, Similarity},
 };
@@ -72,7 +72,7 @@ impl Trials {
 
 impl Candidates<'_> {
     /// Refuses, before anything is attacked, what cannot be tried.
-    pub fn check(&self, number: usize, labels: &[usize], one_to_one: bool) -> anyhow::Result<()> {
+    pub fn check(&self, number: usize, labels: &[usize], one_to_one: bool) -> Result<(), HypothesesError> {
         let candidates = self.of(number, labels)?;
         let indices: BTreeSet<usize> = labels.iter().copied().collect();
         self.check_count(number, candidates.len(), indices.len(), one_to_one)
@@ -87,7 +87,7 @@ impl Candidates<'_> {
         head: Head,
         one_to_one: bool,
         beam: usize,
-    ) -> anyhow::Result<Trials> {
+    ) -> Result<Trials, HypothesesError> {
         let candidates = self.of(number, true_labels.unwrap_or_default())?;
         let of_candidates = |row: &Vec<f64>| candidates.iter().map(|&name| row[name]).collect::<Vec<f64>>();
         let rows = cosine.iter().map(|row| head.probabilities(&of_candidates(row)));
@@ -97,7 +97,7 @@ impl Candidates<'_> {
         let kept = most_similar(&similarity.rows, one_to_one, beam);
         let assignment = if one_to_one { Assignment::OneToOne } else { Assignment::Greedy };
         let unguided = match assignment {
-            Assignment::OneToOne => similarity.one_to_one()?,
+            Assignment::OneToOne => similarity.one_to_one().map_err(AuditError::from)?,
             Assignment::Greedy => similarity.greedy(),
         };
         let place = |index: &usize| {
@@ -115,7 +115,7 @@ impl Candidates<'_> {
     }
 
     /// Places of a batch's candidates in the list of all names.
-    fn of(&self, number: usize, labels: &[usize]) -> anyhow::Result<Vec<usize>> {
+    fn of(&self, number: usize, labels: &[usize]) -> Result<Vec<usize>, HypothesesError> {
         let Some(distractors) = self.distractors else { return Ok((0..self.names.len()).collect()) };
         let mut chosen = BTreeSet::new();
         for &index in labels {
@@ -123,15 +123,13 @@ impl Candidates<'_> {
             let place = name.and_then(|name| self.place(name));
             chosen.insert(place.ok_or_else(|| {
                 let name = name.map_or("a class without a name", String::as_str);
-                misuse(format!("--distractors: batch {number} shows {name}, which is none of the names"))
+                HypothesesError::NoCandidate { batch: number, name: name.into() }
             })?);
         }
         let mut others: Vec<usize> = (0..self.names.len()).filter(|name| !chosen.contains(name)).collect();
         if others.len() < distractors {
-            return Err(misuse(format!(
-                "--distractors: expected at most {}, the names that batch {number} does not show, found {distractors}",
-                others.len()
-            )));
+            let (batch, most) = (number, others.len());
+            return Err(HypothesesError::Distractors { batch, most, found: distractors });
         }
         others.shuffle(&mut random::generator(self.seed, &format!("distractors {number}")));
         chosen.extend(&others[..distractors]);
@@ -148,11 +146,9 @@ impl Candidates<'_> {
         names: usize,
         indices: usize,
         one_to_one: bool,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), HypothesesError> {
         match one_to_one && names < indices {
-            true => Err(misuse(format!(
-                "--one-to-one: the {indices} label indices of batch {number} need as many candidate names, found {names}"
-            ))),
+            true => Err(HypothesesError::TooFewNames { batch: number, indices, names }),
             false => Ok(()),
         }
     }

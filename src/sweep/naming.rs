@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::laboratory::Laboratory;
+use super::{Groups, Naming, Scores, Shares, Source, laboratory::Laboratory};
 use crate::{
-    audit::{Audit, Clients, Outcome, naming::Rule},
-    cli::{note, progress::Terminal},
+    audit::{Audit, AuditError, Clients, Outcome, naming::Rule},
     semantic::{Accuracies, Assignment, Seen, Truth, controls},
-    sweep::{Groups, Naming, Scores, Shares, Source},
+    watch::Watch,
 };
 
 /// Shares of indices named right, from each batch alone: what a row of a batch has.
@@ -20,18 +19,23 @@ impl Laboratory<'_> {
         audit: &Audit,
         clients: &Clients,
         outcome: &Outcome,
-    ) -> anyhow::Result<Option<(Naming, OfBatches)>> {
-        let Clients { batches, names, .. } = clients;
+        watch: &dyn Watch,
+    ) -> Result<Option<(Naming, OfBatches)>, AuditError> {
+        let (Clients { batches, names, .. }, seed) = (clients, audit.seed);
         let Some(namer) = &mut self.namer else { return Ok(None) };
-        let unrelated =
-            if batches.len() == 1 { clients.unrelated(self.dataset, &audit.victim)? } else { vec![] };
+        let unrelated = match batches.len() {
+            1 => clients.unrelated(self.sweep.dataset, &audit.victim)?,
+            _ => vec![],
+        };
+        let aggregation = self.sweep.naming_rule.aggregation;
         // Both assignments are recorded.
-        let rule = Rule { assignment: Assignment::Greedy, ..self.naming.rule() };
-        let report = audit.name(namer, rule, outcome, Some(clients), &unrelated, &Terminal)?;
-        let (weights, seed) = (&report.batch_weights, audit.seed);
+        let rule = Rule { assignment: Assignment::Greedy, aggregation };
+        let report = audit.name(namer, rule, outcome, Some(clients), &unrelated, watch)?;
+        let objectives: Vec<f32> = outcome.found.iter().map(|f| f.best().objective).collect();
+        let weights = aggregation.weights(&objectives);
         for text in report.notes {
             if self.notes.insert(text.clone()) {
-                note(&text);
+                watch.note(&text);
             }
         }
         let Some(accuracy) = report.accuracy else { return Ok(None) };
@@ -61,8 +65,13 @@ impl Laboratory<'_> {
         let mut named = vec![BTreeMap::new(); batches.len()];
         for (source, seen) in all {
             let Some(seen) = seen else { continue };
-            let groups =
-                Groups { seen: &seen, present: &present, truth: &truth, weights, size: self.together };
+            let groups = Groups {
+                seen: &seen,
+                present: &present,
+                truth: &truth,
+                weights: &weights,
+                size: self.sweep.together,
+            };
             aggregated.extend(groups.scores().map(|scores| (source, scores)));
             named.iter_mut().zip(groups.alone()).for_each(|(named, shares)| {
                 named.insert(source, shares);

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::GuidanceReport;
 use crate::metrics::Estimate;
 
 /// What pictures are drawn to.
@@ -14,6 +15,17 @@ pub enum Towards {
     TrueNames,
     /// Each label to the name of another class: what guidance adds whatever it says.
     OtherNames,
+}
+
+impl Towards {
+    /// As in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Towards::Nothing => "nothing",
+            Towards::TrueNames => "true-names",
+            Towards::OtherNames => "other-names",
+        }
+    }
 }
 
 /// One attack on all batches of a size.
@@ -96,7 +108,7 @@ pub fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
 }
 
 /// A row a batch.
-pub fn csv(measured: &[Measured]) -> anyhow::Result<Vec<u8>> {
+pub fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(vec![]);
     writer.write_record([
         "batch_size",
@@ -110,19 +122,24 @@ pub fn csv(measured: &[Measured]) -> anyhow::Result<Vec<u8>> {
     ])?;
     for Measured { arm, batches } in measured {
         let weight = arm.weight.map_or(String::new(), |w| w.to_string());
-        let towards = serde_json::to_value(arm.towards)?;
         for (number, b) in batches.iter().enumerate() {
             let values = [b.ssim, b.psnr, b.named, b.objective].map(|value| value.to_string());
-            let start = [arm.batch_size.to_string(), towards.as_str().unwrap_or_default().into()];
+            let start = [arm.batch_size.to_string(), arm.towards.name().into()];
             let start = start.into_iter().chain([weight.clone(), number.to_string()]);
             writer.write_record(start.chain(values))?;
         }
     }
-    Ok(writer.into_inner().map_err(|error| error.into_error())?)
+    writer.into_inner().map_err(|error| error.into_error().into())
 }
 
-/// For people.
-pub fn table(rows: &[Row], batches: usize) -> String {
+impl GuidanceReport {
+    /// For people.
+    pub fn table(&self) -> String {
+        table(&self.rows, self.batches)
+    }
+}
+
+fn table(rows: &[Row], batches: usize) -> String {
     let mut text = format!(
         "{batches} batches a row; differences to the same batches without guidance, 95 % intervals\n"
     );
