@@ -1,6 +1,6 @@
 //! Sweeps called from the library: the example at a size for tests, and what no command can show.
 
-#[path = "../examples/sweep.rs"]
+#[path = "../../examples/sweep.rs"]
 mod example;
 
 use std::{collections::BTreeMap, fs, path::Path};
