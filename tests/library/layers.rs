@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Modules that a text names: a line's number, and the module. Tests at a file's end may look anywhere.
 fn named(text: &str) -> Vec<(usize, String)> {
-    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let text = text.split("\nmod tests {").next().unwrap_or_default();
     let mut found = vec![];
     for (at, _) in text.match_indices("crate::") {
         // Not `$crate::`, not `a_crate::`.
