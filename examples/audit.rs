@@ -2,6 +2,7 @@
 //! the labels mean, and a report says how much of that is right.
 //!
 //! `cargo run --release --example audit -- out 2000 20`: folder, iterations, batches.
+#![allow(dead_code, clippy::print_stdout, reason = "a test includes this file; an example prints")]
 
 use std::{env, error::Error, path::Path};
 
@@ -12,7 +13,6 @@ use gia_gpu::{
     watch::Silent,
 };
 
-#[allow(dead_code, reason = "a test includes this file and calls `audit`")]
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().collect();
     let [_, folder, iterations, batches] = &arguments[..] else {

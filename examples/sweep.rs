@@ -1,5 +1,6 @@
 //! A sweep of two cells, batches of one and of two pictures, with its tables, plots and page:
 //! `cargo run --release --example sweep FOLDER`. What is there is kept: the same command goes on where it was stopped.
+#![allow(dead_code, clippy::print_stdout, reason = "a test includes this file; an example prints")]
 
 use std::{env, error::Error, path::Path};
 
@@ -20,7 +21,6 @@ pub fn sweep(folder: &Path, iterations: usize) -> Result<String, Box<dyn Error>>
     Ok(swept.table())
 }
 
-#[allow(dead_code, reason = "a test includes this file and calls `sweep`")]
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = env::args().nth(1).unwrap_or("swept".into());
     println!("{}\nwrote {folder}/report.html", sweep(folder.as_ref(), 1_000)?);

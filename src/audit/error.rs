@@ -19,7 +19,7 @@ pub enum AuditError {
     Misuse(String),
     /// A name that makes no sense, or that the model does not know; `of`: what gave it.
     #[error("{of}: {cause}")]
-    Name { of: String, cause: ClipError },
+    Name { of: String, cause: Box<ClipError> },
     /// A failure and what it happened to.
     #[error("{what}: {cause}")]
     Within { what: String, cause: Box<AuditError> },
@@ -62,7 +62,7 @@ impl AuditError {
             | ClipError::UnknownName { .. }
             | ClipError::EmptyLabel { .. }
             | ClipError::DuplicateLabel { .. }
-            | ClipError::NoLabels => AuditError::Name { of: of.into(), cause },
+            | ClipError::NoLabels => AuditError::Name { of: of.into(), cause: cause.into() },
             cause => AuditError::Clip(cause),
         }
     }

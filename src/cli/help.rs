@@ -17,7 +17,7 @@ pub mod group {
 }
 
 /// Options that the short help shows of a command that has many.
-const COMMON: [&str; 25] = [
+const COMMON: [&str; 24] = [
     "arch",
     "batch",
     "batch-sizes",
@@ -31,7 +31,6 @@ const COMMON: [&str; 25] = [
     "gradient",
     "help",
     "iterations",
-    "json",
     "names",
     "only",
     "out",

@@ -96,7 +96,8 @@ fn the_reference_is_the_programs() {
 }
 
 /// Options in the documents that are of other programs: cargo's, and those of the scripts in benches/.
-const FOREIGN: [&str; 6] = ["--release", "--example", "--profile", "--rows", "--quick", "--rounds"];
+const FOREIGN: [&str; 7] =
+    ["--release", "--example", "--profile", "--rows", "--quick", "--rounds", "--timings"];
 
 #[test]
 fn every_option_in_the_documents_exists() {
