@@ -96,8 +96,16 @@ fn the_reference_is_the_programs() {
 }
 
 /// Options in the documents that are of other programs: cargo's, and those of the scripts in benches/.
-const FOREIGN: [&str; 7] =
-    ["--release", "--example", "--profile", "--rows", "--quick", "--rounds", "--timings"];
+const FOREIGN: [&str; 8] = [
+    "--release",
+    "--example",
+    "--profile",
+    "--rows",
+    "--quick",
+    "--rounds",
+    "--timings",
+    "--no-default-features",
+];
 
 #[test]
 fn every_option_in_the_documents_exists() {
