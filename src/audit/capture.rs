@@ -22,7 +22,11 @@ pub struct Captured {
 }
 
 impl Audit {
-    /// Trains the clients, each on its batch; all batches are as large, at least one.
+    /// Trains the clients, each on its batch.
+    ///
+    /// # Errors
+    /// No batch, an empty one, or batches of several sizes; statistics that a client in evaluation mode does not have; what
+    /// the clients' training refuses.
     pub fn capture(
         &self,
         device: &dyn Device,
@@ -36,7 +40,13 @@ impl Audit {
                 "--bn-target batch: a client in eval mode returns no statistics of its batch: give --mode train",
             ));
         }
-        let batch = batches[0].labels.len();
+        let batch = batches.first().map_or(0, |batch| batch.labels.len());
+        if batch == 0 || batches.iter().any(|b| b.labels.len() != batch || b.pictures.len() != batch) {
+            let sizes: Vec<usize> = batches.iter().map(|b| b.labels.len().min(b.pictures.len())).collect();
+            return Err(AuditError::Misuse(format!(
+                "expected batches of one size, 1 picture or more with a label each, found {sizes:?}"
+            )));
+        }
         let mut client = Defended::new(device, victim, protocol, defences, batch)?;
         let (mut losses, mut targets) = (vec![], vec![]);
         let stage = Stage::new(watch, "capturing");

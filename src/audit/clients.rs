@@ -51,9 +51,9 @@ impl Clients {
         Ok(Clients { names: order.names(&dataset.class_names), batches, order, data: dataset.name.clone() })
     }
 
-    /// `B`; all batches are as large.
+    /// `B`; all batches are as large. 0 without any.
     pub fn batch(&self) -> usize {
-        self.batches[0].labels.len()
+        self.batches.first().map_or(0, |batch| batch.labels.len())
     }
 
     /// Whether some batch holds this class index.

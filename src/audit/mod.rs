@@ -29,7 +29,7 @@ pub use guidance::{EncodedMeanings, Meanings, guidable};
 pub use naming::NamingModel;
 pub use network::{DEFAULT_ARCHITECTURE, Known, Network};
 pub use observe::{GradientFiles, Observation, Said, check_labels, choose_normalisation};
-pub use report::{Findings, captions};
+pub use report::{Circumstances, Findings, captions};
 pub use send::{Message, send};
 pub use sent::note_positions;
 pub use training::Training;

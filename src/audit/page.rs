@@ -25,15 +25,15 @@ pub fn page(findings: &Findings, report: &RunReport) -> Page {
     }
     sections.extend(likeness(report));
     sections.push(Section::new("Loss", losses(report)));
-    if !report.defences.client.is_empty() {
+    if !report.head.defences.client.is_empty() {
         sections.push(
             Section::new("Defences", defences(report)).reading("What protected the client before it sent."),
         );
     }
-    sections.push(Section::new("Threat model", Threat::from(&report.threat_model.model)));
+    sections.push(Section::new("Threat model", Threat::from(&report.head.threat_model.model)));
     Page {
         title: "What the update gives away".into(),
-        verdict: report.verdict.clone(),
+        verdict: report.head.verdict.clone(),
         figures: key_figures(report),
         sections,
         provenance: provenance(report),
@@ -63,7 +63,7 @@ fn pictures(findings: &Findings, report: &RunReport) -> Pictures {
         shown
     });
     let mut batches: Vec<PictureBatch> = batches.collect();
-    if report.batch == 1 && batches.len() > 1 {
+    if report.head.batch == 1 && batches.len() > 1 {
         batches = vec![side_by_side(batches)];
     }
     Pictures { batches }
@@ -174,11 +174,11 @@ fn losses(report: &RunReport) -> Curves {
 }
 
 fn defences(report: &RunReport) -> Facts {
-    let mut facts = Facts::new().with("client", report.defences.client.join(", ")).with(
+    let mut facts = Facts::new().with("client", report.head.defences.client.join(", ")).with(
         "eavesdropper",
-        if report.defences.adaptive_eavesdropper { "knows them" } else { "does not know them" },
+        if report.head.defences.adaptive_eavesdropper { "knows them" } else { "does not know them" },
     );
-    if let (Some(epsilon), Some(delta)) = (report.defences.epsilon, report.defences.delta) {
+    if let (Some(epsilon), Some(delta)) = (report.head.defences.epsilon, report.head.defences.delta) {
         facts = facts.with("privacy of the step", format!("ε {epsilon:.3} at δ {delta:e}"));
     }
     facts
@@ -210,7 +210,7 @@ fn key_figures(report: &RunReport) -> Vec<KeyFigure> {
         figures.push(KeyFigure {
             value: percent(labels.irec),
             meaning: "of the label indices restored".into(),
-            beside: format!("{} classes", report.classes),
+            beside: format!("{} classes", report.head.classes),
         });
     }
     figures
@@ -222,21 +222,21 @@ fn provenance(report: &RunReport) -> Provenance {
         LabelSource::Restored(method) => format!("restored by {method}"),
         LabelSource::Joint => "learned with the pictures".into(),
     };
-    let model = format!("{} {}", report.architecture, report.architecture_options);
-    let provenance = Provenance::new(report.command.clone(), report.seed, &report.device)
-        .with("victim", format!("{}, weights {}", model.trim_end(), report.threat_model.weights))
-        .with("data", &report.data)
-        .with("batches", format!("{} of {} pictures", report.batches.len(), report.batch))
+    let model = format!("{} {}", report.head.architecture, report.head.architecture_options);
+    let provenance = Provenance::new(report.head.command.clone(), report.head.seed, &report.head.device)
+        .with("victim", format!("{}, weights {}", model.trim_end(), report.head.threat_model.weights))
+        .with("data", &report.head.data)
+        .with("batches", format!("{} of {} pictures", report.batches.len(), report.head.batch))
         .with("labels", source)
         .with(
             "attack",
             format!(
                 "{}, {} iterations, {} trials",
-                report.attack.preset, report.timing.iterations, report.restarts
+                report.head.attack.preset, report.timing.iterations, report.head.restarts
             ),
         )
         .with("time", format!("{:.1} s", report.timing.seconds));
-    let provenance = match (&report.guidance, &report.attack.guidance) {
+    let provenance = match (&report.guidance, &report.head.attack.guidance) {
         (Some(record), Some(guidance)) => {
             let names: Vec<String> =
                 record.names.iter().map(|(label, name)| format!("{label} = {name}")).collect();

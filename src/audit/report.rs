@@ -4,12 +4,16 @@ use std::path::Path;
 
 use super::{Audit, AuditError, ClientBatch, Clients, Outcome, page::page, verdict::verdict};
 use crate::{
-    attack::{invert::LabelSource, threat::ThreatModel},
+    attack::{
+        invert::{LabelSource, Reconstruction},
+        threat::ThreatModel,
+    },
     device::{Device, DeviceInfo},
     federated::defence::{accountant, epsilon},
     metrics::{Comparison, MetricsError, compare, flat_grey_floor, noise_like},
     report::{
-        Batch, Defences, Floors, GuidanceRecord, OutputFolder, Restart, RunReport, ThreatRecord, figures,
+        Batch, Defences, Floors, GuidanceRecord, Head, OutputFolder, Restart, RunReport, ThreatRecord,
+        figures,
     },
     semantic::SemanticReport,
 };
@@ -31,7 +35,49 @@ pub struct Findings<'a> {
     pub guidance: Option<GuidanceRecord>,
 }
 
+/// What a report's head says beside the audit.
+pub struct Circumstances<'a> {
+    /// The program as called.
+    pub command: &'a [String],
+    pub device: DeviceInfo,
+    /// What the eavesdropper is granted, see [`Audit::granted`].
+    pub threat_model: &'a ThreatModel,
+    /// Where the pictures or gradients come from.
+    pub data: &'a str,
+    /// Absent where the gradients came from elsewhere.
+    pub clients: Option<&'a Clients>,
+    /// `M`, at least one
+    pub found: &'a [Reconstruction],
+}
+
 impl Audit {
+    /// The head of a report, without its verdict.
+    pub fn head(&self, of: Circumstances) -> Head {
+        let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = self;
+        let first = &of.found[0];
+        let granted = of.threat_model.clone();
+        Head {
+            tool: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            command: of.command.to_vec(),
+            verdict: String::new(),
+            seed: *seed,
+            device: of.device,
+            threat_model: ThreatRecord::new(granted, victim, protocol, attack, first.label_source),
+            protocol: *protocol,
+            attack: attack.clone(),
+            architecture: victim.model.name.clone(),
+            architecture_options: victim.model.options.to_string(),
+            classes: victim.model.classes,
+            class_order: of.clients.map(|clients| clients.order.labels().to_vec()),
+            batch: first.labels.len(),
+            restarts: *restarts,
+            data: of.data.into(),
+            normalisation: normalisation.clone(),
+            defences: self.defences_record(),
+        }
+    }
+
     /// What came of it, on this device; nothing is named yet. `clients`: absent where the gradients came from elsewhere.
     ///
     /// # Errors
@@ -60,31 +106,21 @@ impl Findings<'_> {
     /// # Errors
     /// The originals cannot be compared with the reconstructions.
     pub fn report(&self) -> Result<RunReport, AuditError> {
-        let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = self.audit;
         let Outcome { found, timing, .. } = self.outcome;
+        let head = self.audit.head(Circumstances {
+            command: &self.command,
+            device: self.device.clone(),
+            threat_model: &self.threat_model,
+            data: &self.data,
+            clients: self.clients,
+            found,
+        });
         let source = found[0].label_source;
         let judged = self.clients.map(|clients| self.judged(clients)).transpose()?;
         let batches = (0..found.len()).map(|i| self.batch(i, judged.as_ref())).collect();
         let mut report = RunReport {
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-            command: self.command.clone(),
-            verdict: String::new(),
-            seed: *seed,
-            device: self.device.clone(),
-            threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, attack, source),
-            protocol: *protocol,
-            attack: attack.clone(),
+            head,
             guidance: self.guidance.clone(),
-            architecture: victim.model.name.clone(),
-            architecture_options: victim.model.options.to_string(),
-            classes: victim.model.classes,
-            class_order: self.clients.map(|clients| clients.order.labels().to_vec()),
-            batch: found[0].labels.len(),
-            restarts: *restarts,
-            data: self.data.clone(),
-            normalisation: normalisation.clone(),
-            defences: self.audit.defences_record(),
             timing: *timing,
             metrics: judged.as_ref().and_then(|j| figures(&j.comparisons)),
             floors: judged.as_ref().and_then(|j| {
@@ -98,7 +134,7 @@ impl Findings<'_> {
             semantic: self.semantic.clone(),
             batches,
         };
-        report.verdict = verdict(&report);
+        report.head.verdict = verdict(&report);
         Ok(report)
     }
 

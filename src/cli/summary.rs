@@ -22,15 +22,15 @@ pub fn of(report: &RunReport) -> impl Display + '_ {
 }
 
 fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
-    let (device, timing) = (&report.device, &report.timing);
+    let (device, timing) = (&report.head.device, &report.timing);
     writeln!(
         f,
         "{} on {}: {} of {}, {} each, on {} ({})",
-        report.attack.preset,
-        report.architecture,
+        report.head.attack.preset,
+        report.head.architecture,
         count(report.batches.len(), "batch", "batches"),
-        count(report.batch, "picture", "pictures"),
-        count(report.restarts, "trial", "trials"),
+        count(report.head.batch, "picture", "pictures"),
+        count(report.head.restarts, "trial", "trials"),
         device.name,
         device.means()
     )?;
@@ -73,22 +73,22 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
             labels.ln_acc
         )?;
     }
-    if !report.defences.client.is_empty() {
-        let knows = if report.defences.adaptive_eavesdropper { "adaptive" } else { "unaware" };
-        write!(f, "defences: {}, eavesdropper {knows}", report.defences.client.join(", "))?;
-        match (report.defences.epsilon, report.defences.delta) {
+    if !report.head.defences.client.is_empty() {
+        let knows = if report.head.defences.adaptive_eavesdropper { "adaptive" } else { "unaware" };
+        write!(f, "defences: {}, eavesdropper {knows}", report.head.defences.client.join(", "))?;
+        match (report.head.defences.epsilon, report.head.defences.delta) {
             (Some(epsilon), Some(delta)) => writeln!(f, ", epsilon {epsilon:.3} at delta {delta:e}")?,
             _ => writeln!(f)?,
         }
     }
-    if let (Some(guidance), Some(record)) = (&report.attack.guidance, &report.guidance) {
+    if let (Some(guidance), Some(record)) = (&report.head.attack.guidance, &report.guidance) {
         let names: Vec<String> =
             record.names.iter().map(|(label, name)| format!("{label} = {name}")).collect();
         let by = if record.by == "oracle" { "the true names, as by an oracle" } else { "names" };
         writeln!(f, "guided by {by}, weight {}: {}", guidance.weight, list(&names))?;
     }
-    let grants: Vec<&str> = report.threat_model.model.grants.iter().map(|g| g.name()).collect();
-    writeln!(f, "eavesdropper ({}) knows: {}", report.threat_model.model.name, grants.join(", "))?;
+    let grants: Vec<&str> = report.head.threat_model.model.grants.iter().map(|g| g.name()).collect();
+    writeln!(f, "eavesdropper ({}) knows: {}", report.head.threat_model.model.name, grants.join(", "))?;
     write!(
         f,
         "{} in {:.1} s, {:.3} ms per iteration and trial",

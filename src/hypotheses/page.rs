@@ -54,23 +54,30 @@ pub fn page(explanation: &Explanation, report: &GuideReport) -> Result<Page, Met
     }
     sections.push(Section::new("Pictures", pictures));
     sections.push(Section::new("Similarity without guidance", similarity(report)));
-    sections.push(Section::new("Threat model", Threat::from(&report.threat_model.model)));
+    sections.push(Section::new("Threat model", Threat::from(&report.head.threat_model.model)));
     let guidance = report
+        .head
         .attack
         .guidance
         .map_or(String::new(), |g| format!("weight {}, which falls by {}", g.weight, g.schedule));
-    let device = &report.device;
+    let device = &report.head.device;
     Ok(Page {
         title: "What the labels mean, by guided reconstruction".into(),
-        verdict: report.verdict.clone(),
+        verdict: report.head.verdict.clone(),
         figures: key_figures(report),
         sections,
-        provenance: Provenance::new(report.command.clone(), report.seed, device)
-            .with("victim", format!("{}, weights {}", report.architecture, report.threat_model.weights))
-            .with("data", &report.data)
-            .with("batches", format!("{} of {} pictures", report.batches.len(), report.batch))
-            .with("attack", format!("{}, {} iterations", report.attack.preset, report.attack.iterations))
-            .with("restarts of each hypothesis", report.restarts)
+        provenance: Provenance::new(report.head.command.clone(), report.head.seed, device)
+            .with(
+                "victim",
+                format!("{}, weights {}", report.head.architecture, report.head.threat_model.weights),
+            )
+            .with("data", &report.head.data)
+            .with("batches", format!("{} of {} pictures", report.batches.len(), report.head.batch))
+            .with(
+                "attack",
+                format!("{}, {} iterations", report.head.attack.preset, report.head.attack.iterations),
+            )
+            .with("restarts of each hypothesis", report.head.restarts)
             .with("guidance", guidance)
             .with("compared by", &report.model)
             .with("time", format!("{:.1} s", report.unguided_timing.seconds + report.timing.seconds)),

@@ -11,12 +11,9 @@ use super::{
     rank,
 };
 use crate::{
-    attack::{config::AttackConfig, invert::LabelSource, threat::ThreatModel},
-    audit::{Audit, AuditError, Clients},
-    data::Normalisation,
-    device::DeviceInfo,
-    federated::Protocol,
-    report::{Defences, OutputFolder, ThreatRecord, Timing},
+    attack::{invert::LabelSource, threat::ThreatModel},
+    audit::{Audit, AuditError, Circumstances, Clients},
+    report::{Head, OutputFolder, Timing},
 };
 
 /// Who sent what is to be explained, and what is known of it.
@@ -45,30 +42,8 @@ pub struct Explanation<'a> {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct GuideReport {
-    pub tool: &'static str,
-    pub version: &'static str,
-    /// As called.
-    pub command: Vec<String>,
-    /// What was found, in one sentence.
-    pub verdict: String,
-    pub seed: u64,
-    pub device: DeviceInfo,
-    pub threat_model: ThreatRecord,
-    pub protocol: Protocol,
-    /// λ and its schedule are its `guidance`.
-    pub attack: AttackConfig,
-    pub architecture: String,
-    pub architecture_options: String,
-    pub classes: usize,
-    /// The data set's label of each label index, where the clients are simulated.
-    pub class_order: Option<Vec<usize>>,
-    /// `B`
-    pub batch: usize,
-    /// Restarts of each hypothesis, and of the attack without guidance.
-    pub restarts: usize,
-    pub data: String,
-    pub normalisation: Normalisation,
-    pub defences: Defences,
+    #[serde(flatten)]
+    pub head: Head,
     /// What compares pictures with names.
     pub model: String,
     pub names: Vec<String>,
@@ -143,31 +118,20 @@ pub struct HypothesisRecord {
 impl Explanation<'_> {
     pub fn report(&self) -> GuideReport {
         let Explanation { evidence, search, found, .. } = self;
-        let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = evidence.audit;
-        let source = found.unguided.found[0].label_source;
         let batches: Vec<GuideBatch> =
             (0..found.guided.found.len()).map(|number| self.batch(number)).collect();
         let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged).collect();
         let tally = Tally::of(&judged);
-        GuideReport {
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-            command: self.command.clone(),
-            verdict: verdict(&batches, tally.as_ref()),
-            seed: *seed,
+        let head = evidence.audit.head(Circumstances {
+            command: &self.command,
             device: search.device.info(),
-            threat_model: ThreatRecord::new(evidence.threat_model.clone(), victim, protocol, attack, source),
-            protocol: *protocol,
-            attack: attack.clone(),
-            architecture: victim.model.name.clone(),
-            architecture_options: victim.model.options.to_string(),
-            classes: victim.model.classes,
-            class_order: evidence.clients.map(|clients| clients.order.labels().to_vec()),
-            batch: evidence.batch,
-            restarts: *restarts,
-            data: evidence.data.clone(),
-            normalisation: normalisation.clone(),
-            defences: evidence.audit.defences_record(),
+            threat_model: &evidence.threat_model,
+            data: &evidence.data,
+            clients: evidence.clients,
+            found: &found.unguided.found,
+        });
+        GuideReport {
+            head: Head { verdict: verdict(&batches, tally.as_ref()), ..head },
             model: search.model.encoder.model(),
             names: search.candidates.names.to_vec(),
             one_to_one: search.one_to_one,

@@ -19,17 +19,17 @@ impl GuideReport {
 }
 
 fn write_all(report: &GuideReport, out: &mut String) -> Result {
-    let guidance = report.attack.guidance.map_or(0.0, |g| g.weight);
+    let guidance = report.head.attack.guidance.map_or(0.0, |g| g.weight);
     writeln!(
         out,
         "{} on {}: {} × {} pictures, {} restarts a hypothesis, {} iterations, guidance {guidance}, on {}",
-        report.attack.preset,
-        report.architecture,
+        report.head.attack.preset,
+        report.head.architecture,
         report.batches.len(),
-        report.batch,
-        report.restarts,
-        report.attack.iterations,
-        report.device.name
+        report.head.batch,
+        report.head.restarts,
+        report.head.attack.iterations,
+        report.head.device.name
     )?;
     for (number, batch) in report.batches.iter().enumerate().take(BATCHES) {
         write_batch(number, batch, out)?;

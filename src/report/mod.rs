@@ -4,6 +4,7 @@
 mod caption;
 #[cfg(feature = "report")]
 mod folder;
+mod head;
 #[cfg(feature = "report")]
 pub mod html;
 #[cfg(feature = "report")]
@@ -17,6 +18,7 @@ pub mod terminal;
 pub use crate::data::atomic;
 #[cfg(feature = "report")]
 pub use folder::OutputFolder;
+pub use head::Head;
 #[cfg(feature = "report")]
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{

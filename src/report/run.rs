@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Head;
+
 use crate::{
     attack::{
         Outcome,
@@ -13,8 +15,6 @@ use crate::{
         labels::LabelMetrics,
         threat::ThreatModel,
     },
-    data::Normalisation,
-    device::DeviceInfo,
     federated::{Local, Protocol, Victim},
     metrics::{Comparison, Estimate},
     nn::Mode,
@@ -26,34 +26,10 @@ const HISTORY_POINTS: usize = 400;
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RunReport {
-    pub tool: &'static str,
-    pub version: &'static str,
-    /// As called.
-    pub command: Vec<String>,
-    /// What was found, in one sentence.
-    pub verdict: String,
-    pub seed: u64,
-    pub device: DeviceInfo,
-    /// What the eavesdropper is granted.
-    pub threat_model: ThreatRecord,
-    /// What the client does before it sends.
-    pub protocol: Protocol,
-    /// Architecture options beside its name, as in `stem=cifar`; empty if none.
-    pub architecture_options: String,
-    pub attack: AttackConfig,
+    #[serde(flatten)]
+    pub head: Head,
     /// Absent where names did not guide.
     pub guidance: Option<GuidanceRecord>,
-    pub architecture: String,
-    pub classes: usize,
-    /// `K`: the data set's label of class index 0, 1, …, see [`crate::semantic::ClassOrder`]; all labels in a report are
-    /// such indices. Absent where the gradients came from elsewhere.
-    pub class_order: Option<Vec<usize>>,
-    /// `B`
-    pub batch: usize,
-    pub restarts: usize,
-    pub data: String,
-    pub normalisation: Normalisation,
-    pub defences: Defences,
     pub timing: Timing,
     /// Over all pictures of all batches; absent where the originals are not known.
     pub metrics: Option<Figures>,

@@ -43,6 +43,7 @@ impl<'s> Plan<'s> {
     /// Opens a victim and tries what its cells will be.
     fn check(&mut self, swept: &SweptVictim, watch: &dyn Watch) -> Result<(), SweepError> {
         let Sweep { dataset, defences, seeds, adaptive, .. } = self.sweep;
+        swept.config.check().map_err(AuditError::misuse)?;
         let seed = seeds[0];
         let mut victim = swept.open(seed).map_err(AuditError::from)?;
         if let Some(path) = &swept.weights {
@@ -54,8 +55,10 @@ impl<'s> Plan<'s> {
         }
         self.facts.push((name.clone(), facts(&victim, swept)));
         for size in &swept.sizes {
+            size.protocol.check(size.batch).map_err(AuditError::misuse)?;
             for defence in defences {
                 client_protocol(&size.protocol, &defence.defences)
+                    .and_then(|defended| defended.check(size.batch))
                     .map_err(|error| SweepError::Defence(error.to_string()))?;
             }
             let mut audit = self.sweep.audit(swept, size, &[], seed, victim)?;

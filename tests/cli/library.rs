@@ -42,3 +42,20 @@ fn what_the_threat_model_does_not_grant_is_refused_by_the_library() {
     assert!(error.is_misuse(), "{error}");
     assert!(error.to_string().contains("does not grant labels"), "{error}");
 }
+
+#[test]
+fn batches_that_cannot_be_trained_on_are_misuse() {
+    let dataset = samples();
+    let mut audit = Audit::untrained("lenet-zhu", "ig", &dataset, 42).unwrap();
+    audit.attack.iterations = 1;
+    let one = audit.clients(&dataset, 1, 1).unwrap().batches;
+    let two = audit.clients(&dataset, 2, 1).unwrap().batches;
+    let mut unlabelled = two.clone();
+    unlabelled[0].labels.pop();
+    let mut empty = one.clone();
+    (empty[0].labels, empty[0].pictures) = (vec![], vec![]);
+    for batches in [vec![], [one, two].concat(), unlabelled, empty] {
+        let error = audit.run(&Cpu::<f32>::new(), &batches, None, &Silent).unwrap_err();
+        assert!(error.is_misuse() && error.to_string().contains("batches of one size"), "{error}");
+    }
+}

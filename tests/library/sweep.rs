@@ -102,6 +102,8 @@ fn what_makes_no_sense_is_refused_before_anything_is_written() {
     refused(&|s| s.victims[0].batches = 41, "41 batches of 1");
     refused(&|s| s.victims[0].request.classes = Some(3), "label 9, mlp has 3 classes");
     refused(&|s| s.victims[0].request.name = "nonet".into(), "nonet");
+    refused(&|s| s.victims[0].sizes[0].protocol.clients = 3, "--clients: 1 pictures do not divide among 3");
+    refused(&|s| s.victims[0].config.iterations = 0, "iterations: expected 1");
     refused(
         &|s| {
             s.victims[0].labels_given = true;

@@ -162,7 +162,7 @@ impl Guide {
             return print_json(&report);
         }
         let html = self.out.join("report.html");
-        print_line(format!("{}\n{}\nwrote {}", report.table(), report.verdict, html.display()))
+        print_line(format!("{}\n{}\nwrote {}", report.table(), report.head.verdict, html.display()))
     }
 }
 

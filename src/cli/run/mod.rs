@@ -261,7 +261,7 @@ impl Run {
             "{}\n{}\n{}\nwrote {html} and {grid}",
             summary::of(&report),
             names.unwrap_or_default(),
-            report.verdict
+            report.head.verdict
         ))
     }
 }
