@@ -28,14 +28,6 @@ impl Setting<'_> {
     }
 }
 
-impl Setting<'_> {
-    /// Pixels of all best reconstructions, neither clamped nor rounded: `(M·B,C,H,W)`.
-    pub fn pixels(&self, found: &[Reconstruction]) -> Vec<f32> {
-        let [_, height, width] = self.victim.image_shape();
-        found.iter().flat_map(|f| self.normalisation.pixels(&f.best().images, height * width)).collect()
-    }
-}
-
 /// Where a reconstruction's labels come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelSource {
@@ -130,7 +122,7 @@ pub(super) fn matched(
     targets: &[Target],
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
-    let stages = of_pixels(setting, guide.is_some());
+    let stages = of_pixels(setting, guide.is_some())?;
     invert_in_stages(device, setting, guide, &stages, targets, hooks)
 }
 

@@ -20,13 +20,17 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::ATTACK)]
 pub struct AttackOptions {
-    /// Attack to start from; other options change its settings (default: auto for run and invert, else ig)
+    /// Attack to start from; other options change its settings
+    ///
+    /// Without it auto for run and invert, ig elsewhere.
     #[arg(long, value_name = "P", value_parser = spelled::<Preset>())]
     preset: Option<Preset>,
     /// Iterations, in place of the preset's
     #[arg(long, value_name = "N")]
     pub iterations: Option<usize>,
-    /// Restarts of each attack, run side by side; the lowest objective is kept
+    /// Restarts; the lowest objective is kept
+    ///
+    /// All restarts of an attack run side by side.
     #[arg(long, visible_alias = "restarts", value_name = "N", default_value_t = 1)]
     pub trials: usize,
     /// Distance between gradients
@@ -80,7 +84,9 @@ pub struct AttackOptions {
     /// Begin with pictures smaller by these factors, as in 4,2; each is a quarter of the iterations
     #[arg(long, value_name = "N,N")]
     scales: Option<String>,
-    /// Sets of rows that spear draws at most for a batch (default: 4,000,000)
+    /// Sets of rows that spear draws at most for a batch
+    ///
+    /// Without it 4,000,000.
     #[arg(long, value_name = "N")]
     budget: Option<u64>,
     /// How labels are found where they are not given
@@ -132,6 +138,7 @@ impl AttackOptions {
             }
         }
         self.change_adam(&mut config)?;
+        config.check().map_err(misuse)?;
         Ok(config)
     }
 

@@ -6,20 +6,22 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
+    command_line,
     help::group,
     model_options::ModelOptions,
-    observation::Observing,
+    observation::{Attacking, Observing},
     observed::ObservedOptions,
-    options::{DeviceOptions, NormalisationOptions, attack},
+    options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
+    progress::Terminal,
     protocol_options::ProtocolOptions,
-    run::report::{Study, captions},
     summary,
     threat_options::ThreatOptions,
 };
 use crate::{
     attack::preset::Preset,
-    report::{Defences, OutputFolder},
+    audit::{Findings, Observation, captions},
+    report::OutputFolder,
 };
 
 /// Attack a gradient file: restore labels where they are not given, and reconstruct the pictures.
@@ -76,36 +78,25 @@ impl Invert {
             gradients: std::slice::from_ref(&self.gradient),
             observed: &self.observed,
             protocol: &self.protocol,
-            threat: &self.threat,
             labels: self.labels.as_deref(),
             batch: self.batch,
-            attack: &self.attack,
-            preset: Preset::Auto,
             normalisation: &self.normalisation,
+            seed: self.seed,
         };
-        let observation = observing.open()?;
+        let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
+        let Observation { audit, batch, targets } = observing.open(&by)?;
         let mut folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
-        let setting = observation.setting(self.attack.trials, self.seed);
-        let (found, timing) = attack(&*device, &setting, &observation.targets)?;
-        let pictures = setting.pictures(&found)?;
-        let study = Study {
-            device: &*device,
-            setting,
-            threat_model: observation.threat_model.clone(),
+        let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        let findings = Findings {
+            command: command_line(),
             data: self.gradient.display().to_string(),
-            defences: Defences::default(),
-            timing,
-            found: &found,
-            pictures: &pictures,
-            truth: None,
-            semantic: None,
-            guidance: None,
+            ..audit.findings(&*device, None, &outcome)?
         };
-        let report = study.report()?;
-        folder.set_unrounded(study.setting.pixels(&found), study.setting.victim.image_shape());
-        folder.write(None, &study.pictures[0], &captions(&report), &report)?;
+        let report = findings.report()?;
+        folder.set_unrounded(outcome.unrounded(&audit), audit.victim.image_shape());
+        folder.write(None, &outcome.pictures[0], &captions(&report), &report)?;
         if self.json {
             return print_json(&report);
         }

@@ -2,12 +2,8 @@
 
 use clap::Args;
 
-use super::{help::group, misuse, spelled::spelled};
-use crate::{
-    federated::{Local, Protocol},
-    nn::Mode,
-    tensor_file::GradientInfo,
-};
+use super::{help::group, spelled::spelled};
+use crate::{audit::Training, federated::Protocol, nn::Mode, tensor_file::GradientInfo};
 
 /// The client's training.
 #[derive(Args, Clone, Debug, Default)]
@@ -38,26 +34,20 @@ pub struct ProtocolOptions {
 }
 
 impl ProtocolOptions {
+    /// What the options say.
+    pub fn training(&self) -> Training {
+        Training {
+            mode: self.mode,
+            local_steps: self.local_steps,
+            local_epochs: self.local_epochs,
+            local_lr: self.local_lr,
+            local_batch: self.local_batch,
+            clients: self.clients,
+        }
+    }
+
     /// The options, then what the file says, for `batch` pictures in all.
     pub fn protocol(&self, info: &GradientInfo, batch: usize) -> anyhow::Result<Protocol> {
-        let in_file = || info.mode.as_deref().and_then(|mode| mode.parse().ok());
-        let mode = self.mode.or_else(in_file).unwrap_or_default();
-        let clients = self.clients.or(info.clients).unwrap_or(1);
-        let each = batch / clients.max(1);
-        let local_batch = self.local_batch.or(info.local_batch).unwrap_or(each.max(1));
-        let epochs = |epochs: usize| epochs.saturating_mul(each.div_ceil(local_batch.max(1)));
-        let steps = self.local_steps.or(self.local_epochs.map(epochs)).or(info.local_steps);
-        let local = match (steps, self.local_lr.or(info.local_lr)) {
-            (Some(steps), Some(learning_rate)) => Some(Local { steps, batch: local_batch, learning_rate }),
-            (Some(_), None) => return Err(misuse("local training needs its learning rate: give --local-lr")),
-            (None, Some(learning_rate)) => Some(Local { steps: 1, batch: local_batch, learning_rate }),
-            (None, None) if self.local_batch.is_some() => {
-                return Err(misuse("--local-batch needs --local-steps or --local-epochs, and --local-lr"));
-            }
-            (None, None) => None,
-        };
-        let protocol = Protocol { mode, clients, local, example_clip: None };
-        protocol.check(batch).map_err(misuse)?;
-        Ok(protocol)
+        Ok(self.training().protocol(info, batch)?)
     }
 }

@@ -37,8 +37,8 @@ impl Default for Protocol {
     }
 }
 
-/// Most pictures of one attack.
-pub const MAX_BATCH: usize = 65_536;
+/// Most pictures of one attack: what a device has memory for is less, and it says how much that is.
+pub const MAX_BATCH: usize = 1 << 20;
 
 /// More local steps than this do not fit a plan.
 const MAX_STEPS: usize = 256;

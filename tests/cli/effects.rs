@@ -67,9 +67,10 @@ fn the_network_is_as_the_options_say() {
 #[test]
 fn every_change_of_the_training_is_in_its_recipe() {
     let folder = folder();
-    let (class, out) = (folder.path().join("data/a"), folder.path().join("w.safetensors"));
-    fs::create_dir_all(&class).unwrap();
-    for i in 0..4 {
+    let out = folder.path().join("w.safetensors");
+    for (i, class) in ["a", "a", "b", "b"].into_iter().enumerate() {
+        let class = folder.path().join("data").join(class);
+        fs::create_dir_all(&class).unwrap();
         gia_gpu::data::samples().picture(i).unwrap().write_png(&class.join(format!("{i}.png"))).unwrap();
     }
     let trained = |options: &str| -> Value {

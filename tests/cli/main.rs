@@ -17,6 +17,7 @@ mod interrupted;
 mod isa;
 mod knowledge;
 mod labels;
+mod library;
 mod meaning;
 mod name;
 mod options;

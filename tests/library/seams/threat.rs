@@ -84,7 +84,7 @@ fn an_attack_refuses_each_piece_of_knowledge_that_it_uses_and_is_not_granted() {
             }
             error => panic!("{knowledge:?}: {error}"),
         }
-        assert_eq!(device.plans(), 0, "refused before anything is computed");
+        assert_eq!((device.plans(), device.bytes()), (0, 0), "refused before anything is computed");
         let found = case.attack(&device, &ThreatModel::insider());
         assert!(found.is_ok(), "{knowledge:?}, granted: {:?}", found.err());
     }
