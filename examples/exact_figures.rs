@@ -3,6 +3,8 @@
 //! `cargo run --release --example exact_figures -- --cifar cifar10-first4000.bin --test cifar10/test \
 //!   --resnet20 resnet20_cifar10.safetensors [spear | heads | membership | labels]…`
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
+
 use std::{path::PathBuf, time::Instant};
 
 use clap::Parser;

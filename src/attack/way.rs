@@ -8,7 +8,7 @@ use super::{
     config::{AttackConfig, LabelStrategy},
     exact::{
         ExactError, Spear,
-        batch::{ExactBatch, check_protocol, restore_batch},
+        batch::{ExactBatch, check_protocol, check_victim, restore_batch},
         inversion::{Features, pictures},
         layers::{linear_layers, relu_layer},
     },
@@ -45,11 +45,6 @@ pub fn attack(
     setting.check(guide, targets)?;
     let mut found = match &setting.config.way {
         Way::Matching => matched(device, setting, guide, targets, hooks)?,
-        Way::Spear(_) if guide.is_some() => {
-            return Err(AttackError::Invalid(
-                "names guide gradient matching, and spear does not match".into(),
-            ));
-        }
         Way::Spear(settings) => {
             let each = targets.iter().enumerate();
             each.map(|(number, target)| {
@@ -63,6 +58,17 @@ pub fn attack(
     };
     recompute(device, setting, targets, &mut found)?;
     Ok(found)
+}
+
+/// Whether the attack that is asked for by name can be made on such a victim and protocol.
+pub(super) fn check(setting: &Setting, guide: Option<&Guide>) -> Result<(), AttackError> {
+    let Way::Spear(settings) = &setting.config.way else { return Ok(()) };
+    let can = match guide {
+        Some(_) => Err(ExactError::Guided),
+        None => check_protocol(setting.protocol, setting.batch)
+            .and_then(|()| check_victim(setting.victim, setting.batch, settings)),
+    };
+    can.map_err(|cause| AttackError::Exact { target: 0, cause })
 }
 
 /// Each target by the first attack that applies.

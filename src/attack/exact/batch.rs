@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     error::ExactError,
     labels::{PictureLabels, picture_labels},
-    layers::{Head, Linear, Valued, linear_layers, relu_layer},
+    layers::{Head, Linear, Valued, chained, linear_layers, relu_layer},
     matrix::Matrix,
     residual::head_residual,
     scale::Scale,
@@ -142,6 +142,25 @@ pub fn check_protocol(protocol: &Protocol, batch: usize) -> Result<(), ExactErro
     }
 }
 
+/// Whether the victim has a layer for SPEAR with room for the batch, and labels that can be read behind it.
+///
+/// # Errors
+/// As of [`restore_batch`], as far as it can be told without a gradient.
+pub fn check_victim(victim: &Victim, batch: usize, settings: &Spear) -> Result<(), ExactError> {
+    let first = relu_layer(victim, settings.layer.as_deref())?;
+    let layers = linear_layers(victim);
+    let layer = &layers[first];
+    if !chained(&layers[first..]) {
+        return Err(no_chain(layer));
+    }
+    spear::check_batch(&layer.name, layer.shape, Some(batch))
+}
+
+fn no_chain(layer: &Linear) -> ExactError {
+    let found = "layers that are not linear, so that labels cannot be read".into();
+    ExactError::NoRelu { layer: layer.name.clone(), found }
+}
+
 /// Restores a batch's inputs of a layer from the gradient, one tensor a trainable parameter; `batch` from its rank where
 /// it is not known.
 ///
@@ -160,10 +179,7 @@ pub fn restore_batch(
     let valued = Valued::new(victim, layer, gradient);
     let found = spear::restore(&valued.relu(), Search { batch, budget: settings.budget, seed })?;
     let batch = batch.unwrap_or(found.rank);
-    let head = Head::from(victim, &layers, first, gradient).ok_or_else(|| ExactError::NoRelu {
-        layer: layer.name.clone(),
-        found: "layers that are not linear, so that labels cannot be read".into(),
-    })?;
+    let head = Head::from(victim, &layers, first, gradient).ok_or_else(|| no_chain(layer))?;
     let passed = head.forward(&found.inputs);
     let labels = picture_labels(&head, &passed, batch)?;
     let record = ExactRecord {

@@ -7,7 +7,7 @@
 use rand::{RngExt, seq::SliceRandom};
 use rayon::prelude::*;
 
-use super::matrix::{Matrix, NotConverged, dot, norm, svd, unit};
+use super::matrix::{Matrix, NotConverged, Svd, dot, norm, svd, unit};
 use crate::random;
 
 /// Row sets of one task.
@@ -22,12 +22,16 @@ const ROUGH: f64 = 1e-3;
 const FINE: f64 = 1e-5;
 /// And up to so many standard deviations of the noise.
 const DEVIATIONS: f64 = 6.0;
-/// Zeros that a column of D has at least, as a share of the units that were on for some picture.
-const ZEROS: f64 = 0.25;
+/// Zeros that a column of D has at least beyond those that any vector can be made to have.
+const ZEROS: f64 = 3.0;
 /// A candidate has so many times the zeros that chance gives.
 const ABOVE_CHANCE: f64 = 3.0;
+/// A zero whose leverage among all zeros is above this is one that the vector was made for: it says nothing.
+const FORCED: f64 = 0.9;
 /// Rounds in which zeros and the vector that they determine correct each other.
 const ROUNDS: usize = 3;
+/// Draws of each set after which a chance of e⁻⁸ is left that it was not drawn.
+const EXHAUSTING: f64 = 8.0;
 /// Vectors whose columns of D have a cosine above this are one.
 const SAME: f64 = 0.999;
 
@@ -38,8 +42,11 @@ pub struct Candidate {
     pub direction: Vec<f64>,
     /// Uᵀ of its column of D, of length 1: the cosine of two is that of their columns.
     pub column: Vec<f64>,
-    /// Share of the live units that are 0.
-    pub zeros: f64,
+    /// Live units that are 0, without those that alone fix a part of the direction: a mixture of two columns is 0 where
+    /// both are, and in a unit of choice.
+    pub zeros: usize,
+    /// Of those, that are left out.
+    pub forced: usize,
 }
 
 /// Where candidates are looked for.
@@ -70,6 +77,13 @@ impl<'a> Field<'a> {
         self.live.len()
     }
 
+    /// Sets of rows after which there is hardly one that was not drawn.
+    pub fn exhausted(&self) -> u64 {
+        let (live, width) = (self.live.len(), self.rows.columns);
+        let sets = (1..width).map(|k| (live.saturating_sub(k - 1)) as f64 / k as f64).product::<f64>();
+        (EXHAUSTING * sets).min(u64::MAX as f64) as u64
+    }
+
     /// Below this, an entry of A·p (p of length 1) is 0; `typical`: the size of one that is not.
     pub fn nothing(&self, typical: f64) -> f64 {
         (DEVIATIONS * self.noise).max(FINE * typical)
@@ -79,7 +93,7 @@ impl<'a> Field<'a> {
     pub fn draw(&self, first: u64, count: u64) -> Result<Vec<Candidate>, NotConverged> {
         if self.rows.columns == 1 {
             // One picture leaves nothing open but its length.
-            return Ok(vec![Candidate { direction: vec![1.0], column: vec![1.0], zeros: 0.0 }]);
+            return Ok(vec![Candidate { direction: vec![1.0], column: vec![1.0], zeros: 0, forced: 0 }]);
         }
         let tasks = (first / TASK as u64)..(first + count).div_ceil(TASK as u64);
         let found: Vec<Vec<Candidate>> =
@@ -105,7 +119,7 @@ impl<'a> Field<'a> {
             }
             let Some(column) = self.orthogonal(&rows) else { continue };
             let direction = unit(column.iter().zip(self.singular).map(|(q, s)| q / s).collect());
-            if self.has_zeros(&direction, &self.live[..PROBE.min(self.live.len())])
+            if self.has_zeros(&direction, &rows)
                 && let Some(candidate) = self.made_exact(direction)?
                 && !found.iter().any(|known| same(known, &candidate))
             {
@@ -146,34 +160,48 @@ impl<'a> Field<'a> {
         Some(unit(v))
     }
 
-    /// Whether A·p has more zeros in these rows than chance gives.
-    fn has_zeros(&self, direction: &[f64], rows: &[usize]) -> bool {
-        let entries: Vec<f64> = rows.iter().map(|&i| dot(self.rows.row(i), direction)).collect();
-        let typical = norm(&entries) / (rows.len() as f64).sqrt();
+    /// The direction p for which A·p is nearest to 0 in these units, as far as they are live; `None` of too few.
+    pub fn zero_in(&self, units: &[usize]) -> Result<Option<Vec<f64>>, NotConverged> {
+        let width = self.rows.columns;
+        let rows: Vec<usize> = units.iter().copied().filter(|unit| self.live.contains(unit)).collect();
+        if rows.len() < width {
+            return Ok(None);
+        }
+        Ok(Some(svd(&self.rows.picked(&rows))?.v.column(width - 1)))
+    }
+
+    /// Whether A·p has more zeros than chance gives in some rows, without those that it was made for.
+    fn has_zeros(&self, direction: &[f64], made_for: &[usize]) -> bool {
+        let probed = self.live.iter().filter(|row| !made_for.contains(row)).take(PROBE);
+        let entries: Vec<f64> = probed.map(|&i| dot(self.rows.row(i), direction)).collect();
+        let typical = norm(&entries) / (entries.len() as f64).sqrt();
         let nothing = (DEVIATIONS * self.noise).max(ROUGH * typical);
-        let zeros = entries.iter().filter(|entry| entry.abs() < nothing).count() as f64 / rows.len() as f64;
-        zeros > ZEROS.max(chance(nothing, typical))
+        let zeros = entries.iter().filter(|entry| entry.abs() < nothing).count() as f64;
+        zeros >= ZEROS + chance(nothing, typical) * entries.len() as f64
     }
 
     /// Its zeros as equations for the direction, again and again: where there are hundreds, noise averages out.
     fn made_exact(&self, mut direction: Vec<f64>) -> Result<Option<Candidate>, NotConverged> {
-        let mut threshold = ROUGH;
+        let width = self.rows.columns;
+        let (mut threshold, mut forced) = (ROUGH, 0);
         for round in 0..=ROUNDS {
             let entries: Vec<f64> = self.live.iter().map(|&i| dot(self.rows.row(i), &direction)).collect();
             let typical = norm(&entries) / (entries.len() as f64).sqrt();
             let nothing = (DEVIATIONS * self.noise).max(threshold * typical);
             let zeros: Vec<usize> =
                 self.live.iter().zip(&entries).filter(|(_, e)| e.abs() < nothing).map(|(&i, _)| i).collect();
-            let share = zeros.len() as f64 / self.live.len() as f64;
-            if share <= ZEROS.max(chance(nothing, typical)) || zeros.len() + 1 < self.rows.columns {
+            let by_chance = chance(nothing, typical) * self.live.len() as f64;
+            if (zeros.len() as f64) < (width - 1) as f64 + ZEROS + by_chance {
                 return Ok(None);
             }
             if round == ROUNDS {
                 let column = unit(direction.iter().zip(self.singular).map(|(p, s)| p * s).collect());
-                return Ok(Some(Candidate { direction, column, zeros: share }));
+                return Ok(Some(Candidate { direction, column, zeros: zeros.len() - forced, forced }));
             }
-            let v = svd(&self.rows.picked(&zeros).padded_to(self.rows.columns))?.v;
-            direction = v.column(self.rows.columns - 1);
+            let Svd { u, v, .. } = svd(&self.rows.picked(&zeros))?;
+            let leverage = |i: usize| u.row(i)[..width - 1].iter().map(|u| u * u).sum::<f64>();
+            forced = (0..zeros.len()).filter(|&i| leverage(i) > FORCED).count();
+            direction = v.column(width - 1);
             threshold = FINE;
         }
         unreachable!("the last round returns")

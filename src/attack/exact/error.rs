@@ -38,8 +38,8 @@ pub enum ExactError {
     )]
     Hidden { layer: String, rank: usize, batch: usize, floor: f64, largest: f64, relative: f64 },
     #[error(
-        "{layer}: {found} of {rank} pictures' patterns of units were found in {sets} sets of rows, the whole budget: a \
-         larger --budget finds more, and each picture more doubles what is needed"
+        "{layer}: {found} of {rank} pictures' patterns of units were found in {sets} sets of rows: each picture more doubles \
+         what is needed, and at most --budget are drawn"
     )]
     Budget { layer: String, found: usize, rank: usize, sets: u64 },
     #[error(
@@ -47,6 +47,8 @@ pub enum ExactError {
          between, so that no one matrix holds the pictures"
     )]
     ManySteps { steps: usize },
+    #[error("names guide gradient matching, and spear does not match")]
+    Guided,
     #[error("SPEAR needs each picture's part unchanged; {0}")]
     Changed(String),
     #[error(transparent)]
@@ -63,6 +65,7 @@ impl ExactError {
                 | ExactError::NoRelu { .. }
                 | ExactError::NoLayer { .. }
                 | ExactError::BatchTooLarge { .. }
+                | ExactError::Guided
                 | ExactError::ManySteps { .. }
                 | ExactError::Changed(_)
         )

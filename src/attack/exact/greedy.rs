@@ -27,7 +27,7 @@ impl Pool {
                 grown = true;
             }
         }
-        self.0.sort_by(|a, b| b.zeros.total_cmp(&a.zeros));
+        self.0.sort_by_key(|c| (std::cmp::Reverse(c.zeros), c.forced));
         self.0.truncate(KEPT * rank);
         grown
     }

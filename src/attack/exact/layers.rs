@@ -128,6 +128,12 @@ impl<'a> Valued<'a> {
     }
 }
 
+/// Whether these layers follow each other with ReLU between them.
+pub fn chained(layers: &[Linear]) -> bool {
+    let relu = |layer: &Linear| layer.activation == Some(Activation::Relu);
+    layers[1..].iter().all(|layer| layer.follows) && layers[..layers.len() - 1].iter().all(relu)
+}
+
 /// Linear layers with ReLU between them, from one of them to the logits.
 #[derive(Clone, Debug)]
 pub struct Head<'a> {
@@ -143,10 +149,8 @@ impl<'a> Head<'a> {
         gradient: &'a [Vec<f32>],
     ) -> Option<Head<'a>> {
         let chain = &layers[first..];
-        let chained = chain[1..].iter().all(|layer| layer.follows)
-            && chain[..chain.len() - 1].iter().all(|layer| layer.activation == Some(Activation::Relu));
         let valued = chain.iter().map(|layer| Valued::new(victim, layer, gradient));
-        chained.then(|| Head { layers: valued.collect() })
+        chained(chain).then(|| Head { layers: valued.collect() })
     }
 
     /// What each layer is given for inputs `(r, n)` of the first, and at last the logits `(r, K)`.

@@ -61,13 +61,6 @@ impl Matrix {
         Matrix { rows: rows.len(), columns: self.columns, values }
     }
 
-    /// At least so many rows, with rows of 0 below: a thin decomposition then has all right singular vectors.
-    pub fn padded_to(mut self, rows: usize) -> Matrix {
-        self.rows = self.rows.max(rows);
-        self.values.resize(self.rows * self.columns, 0.0);
-        self
-    }
-
     /// The first columns.
     pub fn first_columns(&self, count: usize) -> Matrix {
         Matrix::from_fn(self.rows, count, |i, j| self.at(i, j))

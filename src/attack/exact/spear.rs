@@ -7,7 +7,7 @@ use super::{
     candidates::Field,
     error::ExactError,
     greedy::Pool,
-    matrix::{Matrix, NotConverged, product, pseudo_inverse},
+    matrix::{Matrix, NotConverged, norm, product, pseudo_inverse},
     scale::{self, Scale},
     spectrum::{Entry, Spectrum},
 };
@@ -61,13 +61,21 @@ const ROUND: u64 = 4096;
 /// Agreement from which a choice is taken for the truth, without and with noise: under noise, units near 0 are misread.
 const AGREED: f64 = 0.999;
 const AGREED_IN_NOISE: f64 = 0.97;
+/// Rounds of correcting directions by the pictures that they give.
+const CORRECTIONS: usize = 4;
+/// A unit is off for a picture below this share of its inputs' size.
+const MARGIN: f64 = 1e-3;
 /// Relative noise that is more than the rounding of f32.
 const NOISY: f64 = 1e-4;
+
+fn needed(relative_noise: f64) -> f64 {
+    if relative_noise > NOISY { AGREED_IN_NOISE } else { AGREED }
+}
 
 impl Restored {
     /// Whether every picture switches on the units that the gradient says.
     pub fn agrees(&self) -> bool {
-        let needed = if self.relative_noise > NOISY { AGREED_IN_NOISE } else { AGREED };
+        let needed = needed(self.relative_noise);
         self.agreement.iter().all(|&share| share >= needed)
     }
 }
@@ -95,8 +103,9 @@ pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restore
     let mut pool = Pool::default();
     let mut best: Option<(Choice, u64)> = None;
     let (mut sets, mut found) = (0, 0);
-    while sets < search.budget {
-        let now = if rank == 1 { 1 } else { ROUND.min(search.budget - sets) };
+    let budget = search.budget.min(field.exhausted());
+    while sets < budget {
+        let now = if rank == 1 { 1 } else { ROUND.min(budget - sets) };
         let grown = pool.add(field.draw(sets, now)?, rank);
         sets += now;
         if grown {
@@ -109,8 +118,11 @@ pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restore
                 let mean = |chosen: &[usize]| Ok(view.choice(&directions(chosen))?.mean());
                 let mut choice = view.choice(&directions(&chosen))?;
                 if !choice.agrees(&spectrum) {
+                    choice = view.corrected(choice, &spectrum)?;
+                }
+                if !choice.agrees(&spectrum) {
                     let chosen = pool.improved(chosen, &mean)?;
-                    choice = view.choice(&directions(&chosen))?;
+                    choice = view.corrected(view.choice(&directions(&chosen))?, &spectrum)?;
                 }
                 if best.as_ref().is_none_or(|(before, _)| choice.mean() > before.mean()) {
                     best = Some((choice, sets));
@@ -207,6 +219,10 @@ struct View<'a> {
 
 /// A choice of directions and what follows from it.
 struct Choice {
+    /// Columns of P, each of length 1.
+    directions: Vec<Vec<f64>>,
+    /// Z = W·X + b `(m, r)`
+    inputs: Matrix,
     /// P⁻¹
     inverse: Matrix,
     outer: Matrix,
@@ -215,17 +231,51 @@ struct Choice {
 }
 
 impl Choice {
+    /// Units that the picture leaves off, by more than rounding.
+    fn off(&self, picture: usize) -> Vec<usize> {
+        let inputs = self.inputs.column(picture);
+        let least = MARGIN * norm(&inputs) / (inputs.len() as f64).sqrt();
+        (0..inputs.len()).filter(|&i| inputs[i] < -least).collect()
+    }
+
     fn mean(&self) -> f64 {
         self.agreement.iter().sum::<f64>() / self.agreement.len() as f64
     }
 
     fn agrees(&self, spectrum: &Spectrum) -> bool {
-        let needed = if spectrum.relative_noise() > NOISY { AGREED_IN_NOISE } else { AGREED };
+        let needed = needed(spectrum.relative_noise());
         self.agreement.iter().all(|&share| share >= needed)
     }
 }
 
 impl View<'_> {
+    /// Directions again from the units that the pictures themselves leave off.
+    ///
+    /// Where one picture is off in hardly a unit in which another is on, zeros alone take a mixture d_b + λ·d_a for d_b. The
+    /// picture x_b is right all the same, as D·Xᵀ is given, and says where d_b is 0.
+    fn corrected(&self, mut choice: Choice, spectrum: &Spectrum) -> Result<Choice, NotConverged> {
+        let needed = needed(spectrum.relative_noise());
+        for _ in 0..CORRECTIONS {
+            let before = choice.mean();
+            for j in 0..choice.directions.len() {
+                if choice.agreement[j] >= needed {
+                    continue;
+                }
+                let Some(direction) = self.field.zero_in(&choice.off(j))? else { continue };
+                let mut directions = choice.directions.clone();
+                directions[j] = direction;
+                let other = self.choice(&directions)?;
+                if other.mean() > choice.mean() {
+                    choice = other;
+                }
+            }
+            if choice.mean() <= before {
+                break;
+            }
+        }
+        Ok(choice)
+    }
+
     fn choice(&self, directions: &[Vec<f64>]) -> Result<Choice, NotConverged> {
         let columns = self.rows.times(&Matrix::of_columns(directions));
         let (factors, scale) = match &self.bias_gradient {
@@ -266,6 +316,6 @@ impl View<'_> {
             })
             .collect();
         let agreement = agreement(&outer, &nothing, &inputs);
-        Ok(Choice { inverse, outer, agreement, scale })
+        Ok(Choice { directions: directions.to_vec(), inputs, inverse, outer, agreement, scale })
     }
 }

@@ -85,7 +85,7 @@ fn a_budget_that_is_spent() {
     let victim = mlp(&[120]);
     let (_, _, gradient) = gradient_of(&victim, &(0..14).collect::<Vec<_>>());
     let spent = refused(&victim, &gradient, 14, &Spear { budget: 256, layer: None });
-    assert!(spent.contains("in 256 sets of rows, the whole budget"), "{spent}");
+    assert!(spent.contains("of 14 pictures' patterns of units were found in 256 sets of rows"), "{spent}");
 }
 
 #[test]
