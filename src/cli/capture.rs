@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     data::Picture,
-    federated::{Kind, Protocol, Update, Victim, client, observed},
+    federated::{ClientLoss, Kind, LocalOptimiser, Protocol, Update, Victim, client, observed},
     nn::Mode,
     tensor_file::{GradientFile, GradientInfo, ParameterSpec, Tensor, TensorFile, WeightsInfo},
 };
@@ -87,6 +87,13 @@ impl Capture {
             local_steps: protocol.local.map(|l| l.steps),
             local_batch: protocol.local.map(|l| l.batch),
             local_lr: protocol.local.map(|l| l.learning_rate),
+            local_optimiser: protocol
+                .local
+                .map(|l| l.optimiser)
+                .filter(|o| *o != LocalOptimiser::Sgd)
+                .map(|o| o.to_string()),
+            weight_decay: protocol.local.map(|l| l.weight_decay).filter(|&decay| decay != 0.0),
+            loss: Some(&protocol.loss).filter(|loss| **loss != ClientLoss::Mean).map(ClientLoss::to_string),
             batch_size: Some(batch),
             image_shape: Some(shape),
             classes: Some(victim.model.classes),
@@ -113,7 +120,7 @@ impl Capture {
     /// The tensors that leave the client.
     fn sent(&self, victim: &Victim, protocol: &Protocol, update: Update) -> BTreeMap<String, Tensor> {
         let named = |(spec, data): (ParameterSpec, Vec<f32>)| (spec.name, Tensor { shape: spec.shape, data });
-        let gradient = observed::sent(protocol, update.gradient);
+        let gradient = observed::sent(protocol, self.images.len(), update.gradient);
         let buffers = victim.buffer_specs().into_iter().zip(update.buffers);
         let buffers = buffers.filter(|_| self.send_buffers);
         victim.gradient_specs().into_iter().zip(gradient).chain(buffers).map(named).collect()

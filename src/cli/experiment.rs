@@ -69,10 +69,11 @@ impl Experiment<'_> {
 
     /// The setting of the attack on what the clients send.
     pub fn with_setting<R>(&self, use_it: impl FnOnce(&Setting) -> R) -> R {
-        let views = if self.adaptive { adapt::views(self.defences, self.protocol) } else { vec![] };
+        let views =
+            if self.adaptive { adapt::views(self.defences, self.protocol, self.batch()) } else { vec![] };
         let protocol = match self.adaptive {
             true => adapt::protocol(self.defences, self.protocol),
-            false => *self.protocol,
+            false => self.protocol.clone(),
         };
         use_it(&self.setting(&views, &protocol))
     }

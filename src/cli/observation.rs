@@ -113,7 +113,8 @@ impl Observing<'_> {
         let classes = victim.model.classes;
         let mut targets = vec![];
         for (path, file) in self.gradients.iter().zip(files) {
-            let (gradient, buffers) = self.observed.read(file, &victim, &protocol, kind, wants_statistics)?;
+            let (gradient, buffers) =
+                self.observed.read(file, &victim, &protocol, kind, batch, wants_statistics)?;
             check_sign(&victim, &gradient, batch, path)?;
             let statistics = buffers.map(|returned| {
                 let counts = victim.model.statistics_counts(batch / protocol.clients);
@@ -181,7 +182,8 @@ fn check_same(a: &Path, first: &GradientInfo, b: &Path, other: &GradientInfo) ->
     let said = fields![
         "architecture": architecture, "options": options, "classes": classes, "image shape": image_shape,
         "fingerprint of the weights": victim, "kind": kind, "mode": mode, "clients": clients,
-        "local steps": local_steps, "local batch": local_batch, "local rate": local_lr, "batch size": batch_size,
+        "local steps": local_steps, "local batch": local_batch, "local rate": local_lr,
+        "local optimiser": local_optimiser, "weight decay": weight_decay, "loss": loss, "batch size": batch_size,
         "mean": mean, "std": std,
     ];
     for (what, first, other) in said {

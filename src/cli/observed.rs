@@ -76,6 +76,7 @@ impl ObservedOptions {
         victim: &Victim,
         protocol: &Protocol,
         kind: Kind,
+        batch: usize,
         wanted: bool,
     ) -> anyhow::Result<Observed> {
         let lists = state_dict_lists(&victim.declarations);
@@ -92,7 +93,7 @@ impl ObservedOptions {
             false => None,
         };
         let sent = sent.into_iter().map(|t| t.data).collect();
-        let gradient = mean_gradient(victim, protocol, kind, sent);
+        let gradient = mean_gradient(victim, protocol, kind, batch, sent);
         Ok((gradient, buffers.map(|b| b.into_iter().map(|t| t.data).collect())))
     }
 }

@@ -2,14 +2,18 @@
 
 pub mod client;
 pub mod defence;
+mod loss;
 mod nearest;
 pub mod observed;
+mod optimiser;
 mod protocol;
 mod simulate;
 mod victim;
 
 pub use client::{Client, ClientError, Update};
+pub use loss::ClientLoss;
 pub use observed::Kind;
+pub use optimiser::LocalOptimiser;
 pub use protocol::{Local, Protocol};
 pub use simulate::{MOMENTUM, Simulation, clip, simulate};
 pub use victim::{DEFAULT_CLASSES, Request, Victim, VictimError, check_classes, state_dict_lists};

@@ -4,9 +4,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{ClientLoss, LocalOptimiser};
 use crate::nn::Mode;
 
-/// Local training with plain SGD.
+/// Local training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Local {
     /// Steps in all, over the client's batches in turn: E epochs of n batches are E·n steps.
@@ -15,9 +16,21 @@ pub struct Local {
     pub batch: usize,
     /// η
     pub learning_rate: f64,
+    #[serde(default)]
+    pub optimiser: LocalOptimiser,
+    /// λ, in the gradient; of AdamW beside it.
+    #[serde(default)]
+    pub weight_decay: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+impl Local {
+    /// Plain SGD.
+    pub fn sgd(steps: usize, batch: usize, learning_rate: f64) -> Local {
+        Local { steps, batch, learning_rate, optimiser: LocalOptimiser::Sgd, weight_decay: 0.0 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Protocol {
     /// Of the client's batch norm.
     pub mode: Mode,
@@ -27,12 +40,14 @@ pub struct Protocol {
     pub local: Option<Local>,
     /// DP-SGD (Abadi 2016): every picture's gradient is clipped to this norm before the mean.
     pub example_clip: Option<f64>,
+    #[serde(default)]
+    pub loss: ClientLoss,
 }
 
 impl Default for Protocol {
     /// One client's gradient, batch norm in eval mode.
     fn default() -> Self {
-        Protocol { mode: Mode::Eval, clients: 1, local: None, example_clip: None }
+        Protocol { mode: Mode::Eval, clients: 1, local: None, example_clip: None, loss: ClientLoss::Mean }
     }
 }
 
@@ -45,10 +60,18 @@ impl Protocol {
         self.local.map_or(1, |l| l.steps)
     }
 
-    /// What the mean gradient of all steps is multiplied by in what is sent: −η·steps for an update
-    /// Δ = θ_local − θ_server, 1 for a gradient.
-    pub fn scale(&self) -> f64 {
-        self.local.map_or(1.0, |l| -l.learning_rate * l.steps as f64)
+    /// What the mean gradient of a picture is multiplied by in what is sent of `pictures` in all: for an update
+    /// Δ = θ_local − θ_server −η times what the optimiser's directions sum to, for a gradient 1, or the pictures where
+    /// the loss sums over them.
+    pub fn scale(&self, pictures: usize) -> f64 {
+        let gain = self.gain(pictures / self.clients);
+        self.local.map_or(gain, |l| -l.learning_rate * gain)
+    }
+
+    /// What the directions of a client's steps sum to for gradients that all are one picture's mean.
+    pub(super) fn gain(&self, each: usize) -> f64 {
+        let lengths = self.batches(each).into_iter().map(|(_, count)| self.loss.size(count));
+        self.local.map_or(LocalOptimiser::Sgd, |l| l.optimiser).gain(lengths)
     }
 
     /// The pictures of each local step of a client that has `count`: first and number.
@@ -70,7 +93,7 @@ impl Protocol {
         if self.clients == 0 || !batch.is_multiple_of(self.clients) {
             return Err(format!("--clients: {batch} pictures do not divide among {}", self.clients));
         }
-        if let Some(Local { steps, batch, learning_rate }) = self.local {
+        if let Some(Local { steps, batch, learning_rate, weight_decay, .. }) = self.local {
             if !(1..=MAX_STEPS).contains(&steps) {
                 return Err(format!("--local-steps: expected 1 to {MAX_STEPS}, found {steps}"));
             }
@@ -80,6 +103,9 @@ impl Protocol {
             if !learning_rate.is_finite() || learning_rate <= 0.0 {
                 return Err(format!("--local-lr: expected a rate > 0, found {learning_rate}"));
             }
+            if !weight_decay.is_finite() || weight_decay < 0.0 {
+                return Err(format!("--weight-decay: expected a number of 0 or above, found {weight_decay}"));
+            }
         }
         if self.example_clip.is_some() && self.mode == Mode::Train {
             return Err(
@@ -87,6 +113,12 @@ impl Protocol {
                         gradient of its own"
                     .into(),
             );
+        }
+        if self.example_clip.is_some() && matches!(self.loss, ClientLoss::Sum | ClientLoss::Weights(_)) {
+            return Err(format!(
+                "clipping per example is for a mean over the pictures, found --loss {}",
+                self.loss
+            ));
         }
         Ok(())
     }

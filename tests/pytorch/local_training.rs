@@ -16,7 +16,7 @@ use crate::{
     sketched::assert_sketched,
 };
 
-/// A case of `make_training.py`.
+/// A case of `make_training.py` or `make_optimisers.py`.
 struct Training {
     family: Family,
     protocol: Protocol,
@@ -28,16 +28,20 @@ impl Training {
     fn load(name: &str) -> Training {
         let family = Family::load(&format!("training/{name}"));
         let number = |key: &str| family.about[key].parse().ok();
+        let said = |key: &str, default: &'static str| family.about.get(key).map_or(default, |text| text);
         let local = number("steps").map(|steps: f64| Local {
             steps: steps as usize,
             batch: number("batch").unwrap() as usize,
             learning_rate: number("rate").unwrap(),
+            optimiser: said("optimiser", "sgd").parse().unwrap(),
+            weight_decay: said("decay", "0").parse().unwrap(),
         });
         let protocol = Protocol {
             mode: if family.about["mode"] == "train" { Mode::Train } else { Mode::Eval },
             clients: number("clients").unwrap() as usize,
             local,
             example_clip: number("clip"),
+            loss: said("loss", "mean").parse().unwrap(),
         };
         let pictures = number("pictures").unwrap() as usize;
         protocol.check(pictures).unwrap();
@@ -121,6 +125,31 @@ fn fedavg_with_batch_norm_in_eval_and_in_train_mode() {
 fn the_mean_of_two_clients() {
     check("convnet_clients");
     check("convnet_one_step");
+}
+
+#[test]
+fn momentum_and_weight_decay() {
+    check("momentum");
+    check("nesterov_train");
+    check("weight_decay");
+}
+
+#[test]
+fn optimisers_that_divide_by_the_root_of_squares() {
+    check("adam");
+    check("adam_smooth");
+    check("adamw");
+    check("adamw_relu");
+    check("rmsprop");
+}
+
+#[test]
+fn other_losses() {
+    check("sum");
+    check("sum_gradient");
+    check("smoothing");
+    check("weights");
+    check("bce");
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl Study<'_> {
             seed,
             device: self.device.info(),
             threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, config, source),
-            protocol: *protocol,
+            protocol: protocol.clone(),
             attack: config.clone(),
             architecture: victim.model.name.clone(),
             architecture_options: victim.model.options.to_string(),

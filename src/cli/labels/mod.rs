@@ -100,7 +100,7 @@ impl Labels {
         check_kind(kind, &protocol)?;
         let files = match &self.last_layer {
             Some(names) => self.two_tensors(&gradient, names, kind, &protocol)?,
-            None => self.of_victim(gradient, kind, &protocol)?,
+            None => self.of_victim(gradient, kind, batch, &protocol)?,
         };
         check_classes(files.classes)
             .map_err(|error| anyhow::anyhow!("{}: {error}", self.gradient.display()))?;
@@ -187,6 +187,7 @@ impl Labels {
         &self,
         gradient: GradientFile,
         kind: Kind,
+        batch: usize,
         protocol: &Protocol,
     ) -> anyhow::Result<LayerFiles> {
         if self.model.arch.is_none() && gradient.info.architecture.is_none() {
@@ -201,7 +202,7 @@ impl Labels {
         let known = known_from(&gradient.info, &self.model, &self.gradient)?;
         let victim = Victim::from_file(weights, &self.model.request(&known)?).map_err(victim_error)?;
         say_positions(weights, victim.positions.as_ref());
-        let (gradient, _) = self.observed.read(gradient, &victim, protocol, kind, false)?;
+        let (gradient, _) = self.observed.read(gradient, &victim, protocol, kind, batch, false)?;
         Ok(LayerFiles::of_victim(&victim, &self.gradient, &gradient))
     }
 }

@@ -65,7 +65,7 @@ impl Study<'_> {
             seed,
             device: self.device.info(),
             threat_model: ThreatRecord::new(self.threat_model.clone(), victim, protocol, config, source),
-            protocol: *protocol,
+            protocol: protocol.clone(),
             attack: config.clone(),
             guidance: self.guidance.clone(),
             architecture: victim.model.name.clone(),

@@ -94,7 +94,7 @@ pub fn parse(text: &str) -> Result<Vec<Defence>, String> {
 /// # Errors
 /// DP-SGD behind another defence, twice, or with local steps.
 pub fn client_protocol(protocol: &Protocol, defences: &[Defence]) -> Result<Protocol, String> {
-    let mut defended = *protocol;
+    let mut defended = protocol.clone();
     for (i, defence) in defences.iter().enumerate() {
         if let Defence::DpSgd { clip, .. } = defence {
             if i > 0 {
