@@ -7,6 +7,7 @@ pub mod atomic;
 mod batches;
 mod cifar;
 mod class_folder;
+mod class_names;
 mod dataset;
 mod folder;
 mod idx;
@@ -23,6 +24,7 @@ use std::{
 };
 
 pub use batches::BatchRule;
+pub use class_names::read_class_names;
 pub use dataset::Dataset;
 pub(crate) use image_file::encode_png;
 pub use image_file::read_png_folder;

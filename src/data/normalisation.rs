@@ -63,6 +63,26 @@ impl Normalisation {
         Self { mean: flat(&self.mean), std: flat(&self.std) }
     }
 
+    /// `cifar10`, `imagenet`, `half` (0.5 and 0.5) or `none`, by name.
+    pub fn preset(name: &str) -> Option<Self> {
+        let three = |mean: [f32; 3], std: [f32; 3]| Self { mean: mean.to_vec(), std: std.to_vec() };
+        match name {
+            "cifar10" => Some(Self::default()),
+            "imagenet" => Some(three([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])),
+            "half" => Some(three([0.5; 3], [0.5; 3])),
+            "none" => Some(three([0.0; 3], [1.0; 3])),
+            _ => None,
+        }
+    }
+
+    /// The name of the preset that this is, for its number of channels.
+    pub fn preset_name(&self) -> Option<&'static str> {
+        let same = |name: &&&str| Self::preset(name).is_some_and(|p| p.for_channels(self.mean.len()) == *self);
+        Self::PRESETS.iter().find(same).copied()
+    }
+
+    pub const PRESETS: [&str; 4] = ["cifar10", "imagenet", "half", "none"];
+
     /// From texts such as `0.49,0.48,0.45`.
     pub fn parse(mean: &str, std: &str) -> Result<Self, DataError> {
         let parse = |what, text: &str| {

@@ -1,5 +1,6 @@
 //! The client's side: a victim model and the update that its training gives away.
 
+pub mod buffers;
 pub mod client;
 pub mod defence;
 mod loss;

@@ -118,7 +118,31 @@ impl GradientFile {
     }
 }
 
+/// What other tools write under `format` when they save tensors: whatever else they say is about them.
+const FOREIGN: [&str; 6] = ["np", "numpy", "tf", "flax", "jax", "mlx"];
+
+/// What the metadata says. Of a file that is not ours, what is not as we write it is somebody else's, and says nothing.
 fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
+    let format = file.metadata.get("format").map(String::as_str);
+    match (format, strict_info(file)) {
+        (Some(format), _) if FOREIGN.contains(&format) => Ok(GradientInfo::default()),
+        (None | Some("pt"), Err(TensorFileError::Metadata { key, .. })) => {
+            let mut metadata = file.metadata.clone();
+            metadata.remove(key);
+            // A mean without a deviation says as little.
+            if ["mean", "std"].contains(&key) {
+                metadata.remove("mean");
+                metadata.remove("std");
+            }
+            let (path, naming) = (file.path.clone(), file.naming);
+            let (tensors, non_float) = (BTreeMap::new(), BTreeMap::new());
+            info(&TensorFile { path, tensors, non_float, metadata, naming })
+        }
+        (_, strict) => strict,
+    }
+}
+
+fn strict_info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
     let known = |key, values: &[&str]| {
         let one_of = values.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(" or ");
         field(file, key, &one_of, |text| values.contains(&text).then_some(()))
