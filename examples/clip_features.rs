@@ -9,6 +9,8 @@
 //! (the image encoder alone) or `gradient` (with the gradient) on standard input with the milliseconds of one run, and `device`
 //! with what it runs on. `cpu:avx2` computes with this instruction set, `cpu` with the widest.
 
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use anyhow::{Context, ensure};

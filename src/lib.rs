@@ -1,7 +1,9 @@
 //! Engine and attacks of `gia-gpu`: what a federated update gives away.
 
 pub mod attack;
+#[cfg(feature = "report")]
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod clip;
 pub mod data;
@@ -14,8 +16,11 @@ pub mod plan;
 pub mod random;
 pub mod report;
 pub mod semantic;
+pub mod spelling;
+#[cfg(feature = "report")]
 pub mod sweep;
 pub mod tape;
 pub mod tensor_file;
 pub mod train;
+#[cfg(feature = "download")]
 pub mod weights;

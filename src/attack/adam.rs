@@ -1,13 +1,14 @@
 //! Adam (Kingma 2015) as part of the plan: one replay is one step, and all state stays on the device.
 
 use super::{
-    AttackError, Hooks, Outcome,
-    config::{AttackConfig, Optimiser, Schedule, Sign},
+    AttackError, Found, Hooks,
+    config::{Optimiser, Schedule, Sign},
     course::{Course, RING},
     guidance::Guidance,
-    langevin,
+    langevin::Noise,
     problem::Problem,
     schedule::{BETA_1, BETA_2, rate},
+    unknown::Bounds,
 };
 use crate::{
     device::{Device, Executable},
@@ -50,7 +51,7 @@ pub struct Iteration {
     pub plan: Plan,
     /// Iterations done, `(1)`.
     pub counter: Var,
-    /// Best iterate `(T,B,C,H,W)`, its labels' logits where they are optimised.
+    /// Best iterate: the problem's variables, `(T,…)` each.
     pub(super) best: Vec<Var>,
     /// Of the best iterate, `(T)`; infinite before the first iteration.
     pub best_objective: Var,
@@ -62,19 +63,10 @@ pub struct Iteration {
 }
 
 impl Iteration {
-    /// `bounds`: lowest and highest normalised value of each channel, if pixels are clamped.
-    pub fn new(
-        problem: &mut Problem,
-        adam: Adam,
-        iterations: usize,
-        bounds: Option<&[(f32, f32)]>,
-    ) -> Iteration {
+    /// Moves every variable of the problem, each as it says itself.
+    pub fn new(problem: &mut Problem, adam: Adam, iterations: usize) -> Iteration {
         let trials = problem.sizes.trials;
         let (objective, norm_ratio) = (problem.objective, problem.norm_ratio);
-        let mut variables = vec![problem.x];
-        if problem.sizes.joint_labels {
-            variables.push(problem.labels);
-        }
         let tape = &mut problem.tape;
         let mut updates = Vec::new();
 
@@ -108,8 +100,9 @@ impl Iteration {
         let written = tape.select(here, column, ring);
         updates.push((ring, written));
 
-        let mut best = Vec::new();
-        for (i, (&x, &gradient)) in variables.iter().zip(&problem.gradients).enumerate() {
+        let (mut best, mut all_noise) = (Vec::new(), None);
+        for (moved, &gradient) in problem.variables.iter().zip(&problem.gradients) {
+            let (x, about) = (moved.var, &moved.about);
             let shape = tape.shape(x).to_vec();
             let best_x = tape.input(&shape);
             let mask = tape.reshape(better, &[&[trials], vec![1; shape.len() - 1].as_slice()].concat());
@@ -118,16 +111,17 @@ impl Iteration {
             best.push(best_x);
 
             let mut gradient = gradient;
-            if i == 0 && adam.langevin != 0.0 {
+            if !about.plain && adam.langevin != 0.0 {
                 let drawn = match adam.shared_noise {
                     true => [&[1], &shape[1..]].concat(),
                     false => shape.clone(),
                 };
-                let draws = langevin::noise(tape, &drawn, counter, iterations, adam.seed);
+                let all = all_noise.get_or_insert_with(|| Noise::new(tape, adam.seed));
+                let draws = all.of(tape, &drawn, counter, iterations);
                 let draws = tape.mul(draws, noise);
                 gradient = tape.add(gradient, draws);
             }
-            if i == 0 {
+            if !about.plain {
                 gradient = signed(tape, gradient, adam.sign);
             }
             let (m, v) = (tape.input(&shape), tape.input(&shape));
@@ -139,12 +133,13 @@ impl Iteration {
             let spread = tape.mul(spread, root);
             let spread = tape.add_scalar(spread, EPSILON);
             let direction = tape.div(new_m, spread);
-            let change = tape.mul(direction, step);
-            let mut moved = tape.sub(x, change);
-            if let (0, Some(bounds)) = (i, bounds) {
-                moved = clamp(tape, moved, bounds);
+            let mut change = tape.mul(direction, step);
+            if about.rate != 1.0 {
+                change = tape.mul_scalar(change, about.rate);
             }
-            updates.push((x, moved));
+            let next = tape.sub(x, change);
+            let next = held(tape, next, &about.bounds);
+            updates.push((x, next));
         }
         updates.push((counter, next));
         let state = updates.iter().map(|&(state, _)| state).collect();
@@ -172,14 +167,14 @@ impl Iteration {
         exe: &mut dyn Executable,
         iterations: usize,
         hooks: &mut Hooks,
-    ) -> Result<Vec<Outcome>, AttackError> {
+    ) -> Result<Vec<Found>, AttackError> {
         self.begin(problem, exe)?;
         let mut course = Course::new(problem.sizes.trials, iterations);
         course.run(self, exe, iterations + 1, hooks)?;
-        course.outcomes(self, exe)
+        course.found(self, exe)
     }
 
-    /// Where the attack stands: pictures, moments, counter, the best iterate.
+    /// Where the attack stands: variables, moments, counter, the best iterate.
     pub fn state(&self, exe: &mut dyn Executable) -> Result<Vec<Vec<f32>>, AttackError> {
         Ok(self.state.iter().map(|&state| exe.read(state)).collect::<Result<_, _>>()?)
     }
@@ -194,13 +189,10 @@ impl Iteration {
 pub fn compile(
     device: &dyn Device,
     problem: &mut Problem,
-    config: &AttackConfig,
     adam: Adam,
     iterations: usize,
-    bounds: &[(f32, f32)],
 ) -> Result<(Iteration, Box<dyn Executable>), AttackError> {
-    let bounds = config.clamp.then_some(bounds);
-    let iteration = Iteration::new(problem, adam, iterations, bounds);
+    let iteration = Iteration::new(problem, adam, iterations);
     let exe = device.compile(&iteration.plan)?;
     Ok((iteration, exe))
 }
@@ -239,13 +231,14 @@ fn signed(tape: &mut Tape, gradient: Var, sign: Sign) -> Var {
     }
 }
 
-/// Every channel into its bounds; `x (T,B,C,H,W)`.
-fn clamp(tape: &mut Tape, x: Var, bounds: &[(f32, f32)]) -> Var {
-    let side = |tape: &mut Tape, pick: fn(&(f32, f32)) -> f32| {
-        let values = bounds.iter().map(|b| f64::from(pick(b))).collect();
-        tape.literal(&[1, 1, bounds.len(), 1, 1], values)
+/// `x (T,…)` within its bounds.
+fn held(tape: &mut Tape, x: Var, bounds: &Bounds) -> Var {
+    let Bounds::Range { shape, low, high } = bounds else { return x };
+    let mut side = |values: &[f32]| {
+        let values = values.iter().map(|&v| f64::from(v)).collect();
+        tape.literal(&[&[1], &shape[..]].concat(), values)
     };
-    let (low, high) = (side(tape, |b| b.0), side(tape, |b| b.1));
+    let (low, high) = (side(low), side(high));
     let raised = tape.max(x, low);
     tape.min(raised, high)
 }

@@ -3,62 +3,32 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{guidance::Guidance, labels::Method};
+pub use super::choices::{LabelStrategy, Layers, Objective, Sign};
+use super::guidance::Guidance;
+use crate::spelling::choices;
 
-/// Distance between the trial gradient g and the observed gradient g*.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Objective {
-    /// Σ_l ‖g_l − g*_l‖² (Zhu 2019)
-    L2,
-    /// Σ_l |g_l − g*_l|
-    L1,
-    /// 1 − ⟨g,g*⟩/(‖g‖·‖g*‖), one cosine over all layers (Geiping 2020, eq. 4)
-    Cosine,
-    /// Mean over the layers of 1 − cosine
-    CosineLayerwise,
-    /// The cosine over this share of g*'s entries, the largest by magnitude (Jeon 2021: 1 − R)
-    CosineTop(f64),
+choices! {
+    /// What a layer's part of the objective is multiplied by.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum LayerWeights {
+        /// All layers count the same
+        Equal = "equal",
+        /// 1/n, 2/n, …, 1 from the first of n tensors to the last
+        Rising = "rising",
+    }
 }
 
-/// Which layers are matched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Layers {
-    All,
-    /// The last so many tensors of the gradient.
-    Last(usize),
-}
-
-/// What a layer's part of the objective is multiplied by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum LayerWeights {
-    Equal,
-    /// 1/n, 2/n, …, 1 from the first of n tensors to the last.
-    Rising,
-}
-
-/// What Adam is given in place of the gradient ∇.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sign {
-    /// ∇
-    None,
-    /// sign(∇) (Geiping 2020)
-    Hard,
-    /// tanh(s·∇)/s
-    Soft(f64),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    Constant,
-    /// ×0.1 at 3/8, 5/8 and 7/8 of the iterations (Geiping 2020)
-    Steps,
-    /// Half a cosine, from the full rate to 0
-    Cosine,
+choices! {
+    /// How Adam's learning rate falls.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Schedule {
+        /// It does not
+        Constant = "constant",
+        /// ×0.1 at 3/8, 5/8 and 7/8 of the iterations (Geiping 2020)
+        Steps = "steps",
+        /// Half a cosine, from the full rate to 0
+        Cosine = "cosine",
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -82,38 +52,28 @@ pub enum Optimiser {
     },
 }
 
-/// Where the reconstruction starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Start {
-    /// N(0,1) in the normalised space the victim sees.
-    Normal,
-    /// N(0,1) in pixel space, then normalised.
-    NormalPixels,
-    /// A 4×4 patch of N(0,1), repeated over the picture.
-    Pattern,
+choices! {
+    /// Where the reconstruction starts.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Start {
+        /// N(0,1) in the normalised space the victim sees
+        Normal = "normal",
+        /// N(0,1) in pixel space, then normalised
+        NormalPixels = "normal-pixels",
+        /// A 4×4 patch of N(0,1), repeated over the picture
+        Pattern = "pattern",
+    }
 }
 
-/// What to do when the labels are not given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum LabelStrategy {
-    /// iDLG for one picture, iLRG for more.
-    Auto,
-    /// Restore them from the last layer's gradient by this method.
-    Restore(Method),
-    /// Optimise softmax(logits) together with the images (Zhu 2019).
-    Joint,
-}
-
-/// Whose statistics the batch-norm prior draws towards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StatisticsTarget {
-    /// The model's running statistics.
-    Running,
-    /// The client's own batch, worked out from the buffers that it returns.
-    Batch,
+choices! {
+    /// Whose statistics the batch-norm prior draws towards.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum StatisticsTarget {
+        /// The model's running statistics
+        Running = "running",
+        /// The client's own batch, worked out from the buffers that it returns
+        Batch = "batch",
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,6 @@
 //! The iterations of an attack with Adam, from the first to the last; one plan may hand over to another on the way.
 
-use super::{AttackError, Hooks, Outcome, adam::Iteration};
+use super::{AttackError, Found, Hooks, adam::Iteration};
 use crate::device::Executable;
 
 /// Replays between two looks at the losses.
@@ -53,25 +53,20 @@ impl Course {
         Ok(())
     }
 
-    /// What has been found.
-    pub fn outcomes(
-        self,
-        iteration: &Iteration,
-        exe: &mut dyn Executable,
-    ) -> Result<Vec<Outcome>, AttackError> {
+    /// What has been found, a trial each.
+    pub fn found(self, iteration: &Iteration, exe: &mut dyn Executable) -> Result<Vec<Found>, AttackError> {
         let trials = self.histories.len();
         let best = iteration.best.iter().map(|&b| exe.read(b)).collect::<Result<Vec<_>, _>>()?;
         let objectives = exe.read(iteration.best_objective)?;
         let ratios = exe.read(iteration.best_norm_ratio)?;
         let part = |v: &[f32], t: usize| v[v.len() / trials * t..v.len() / trials * (t + 1)].to_vec();
-        let outcome = |(t, history): (usize, Vec<f32>)| Outcome {
-            images: part(&best[0], t),
-            label_logits: best.get(1).map(|l| part(l, t)),
+        let found = |(t, history): (usize, Vec<f32>)| Found {
+            values: best.iter().map(|all| part(all, t)).collect(),
             objective: objectives[t],
             norm_ratio: ratios[t],
             stopped: history.iter().position(|l| !l.is_finite()),
             history,
         };
-        Ok(self.histories.into_iter().enumerate().map(outcome).collect())
+        Ok(self.histories.into_iter().enumerate().map(found).collect())
     }
 }

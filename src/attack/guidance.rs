@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::anneal::{Anneal, Fall};
 use crate::{
     clip::{Encoder, cosine, preprocess},
     data::Normalisation,
@@ -17,47 +18,20 @@ use crate::{
 /// guided.
 pub type Hypothesis = BTreeMap<usize, usize>;
 
-/// How λ goes down to 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fall {
-    /// At once.
-    Step,
-    Linear,
-    /// Half a cosine.
-    Cosine,
-}
-
 /// λ and its schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guidance {
     /// λ until it falls.
     pub weight: f64,
-    pub fall: Fall,
-    /// Share of the iterations after which it begins to fall.
-    pub from: f64,
-    /// Share of the iterations after which it is 0, below 1. Best iterates are taken from there on.
-    pub to: f64,
+    pub schedule: Anneal,
 }
 
 impl Guidance {
     /// λ at iteration `i` of `iterations`.
     pub fn at(&self, i: usize, iterations: usize) -> f64 {
         let done = i as f64 / iterations.max(1) as f64;
-        if done >= self.to {
-            return 0.0;
-        }
-        if done < self.from {
-            return self.weight;
-        }
-        let fallen = (done - self.from) / (self.to - self.from);
-        self.weight
-            * match self.fall {
-                Fall::Step => 1.0,
-                Fall::Linear => 1.0 - fallen,
-                Fall::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * fallen).cos()),
-            }
+        self.weight * self.schedule.at(done)
     }
 
     /// The first iteration at which λ is 0; behind the last evaluation if there is none.
@@ -77,6 +51,8 @@ pub struct Guide<'a> {
     /// Of each target in turn: each of them is attacked under every one of its hypotheses, from the same starts. A
     /// target without any is attacked once, unguided.
     pub hypotheses: &'a [Vec<Hypothesis>],
+    /// Whether they are what the labels truly mean, of which an eavesdropper knows nothing.
+    pub oracle: bool,
 }
 
 /// The term's inputs, all written by the host.
@@ -144,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_weight_is_full_then_falls_then_is_exactly_0() {
-        let guidance = |fall| Guidance { weight: 2.0, fall, from: 0.5, to: 0.75 };
+        let guidance = |fall| Guidance { weight: 2.0, schedule: Anneal { fall, from: 0.5, to: 0.75 } };
         for fall in [Fall::Step, Fall::Linear, Fall::Cosine] {
             let at = |i| guidance(fall).at(i, 100);
             assert!((0..50).all(|i| at(i) == 2.0) && (75..=100).all(|i| at(i) == 0.0), "{fall:?}");
@@ -156,7 +132,7 @@ mod tests {
             (guidance(Fall::Cosine).at(60, 100) - (1.0 + (0.4 * std::f64::consts::PI).cos())).abs() < 1e-12
         );
         // Without iterations to fall in, it falls at once.
-        let sudden = Guidance { weight: 1.0, fall: Fall::Cosine, from: 0.5, to: 0.5 };
+        let sudden = Guidance { weight: 1.0, schedule: Anneal { fall: Fall::Cosine, from: 0.5, to: 0.5 } };
         assert_eq!([sudden.at(4, 10), sudden.at(5, 10)], [1.0, 0.0]);
     }
 }

@@ -2,48 +2,20 @@
 
 use super::{
     AttackError, Hooks, Outcome,
-    config::{AttackConfig, LabelStrategy, Optimiser},
+    config::{LabelStrategy, Optimiser},
     guidance::Guide,
     labels::{LabelError, Method},
     last_layer::of_gradient,
-    round::{self, Round},
-    start::Trial,
+    round::Round,
+    stage::{self, Stage, of_pixels},
+    staged::{self, trials_at_once},
 };
 use crate::{
-    data::{DataError, Normalisation, Picture},
+    data::{DataError, Picture},
     device::Device,
-    federated::{Protocol, Victim, defence::adapt::View},
 };
 
-/// An observed gradient and what is known of its batch.
-#[derive(Clone, Debug, Default)]
-pub struct Target {
-    /// One tensor a trainable parameter, row-major. An update divided by [`Protocol::scale`] is one.
-    pub gradient: Vec<Vec<f32>>,
-    /// In the order of the reconstructed images, if the eavesdropper is given them.
-    pub labels: Option<Vec<usize>>,
-    /// How much each tensor counts; given for all targets or for none.
-    pub weights: Option<Vec<f32>>,
-    /// Mean and variance of the client's batch at every batch norm in turn.
-    pub statistics: Option<Vec<Vec<f32>>>,
-}
-
-/// What all targets have in common.
-#[derive(Clone, Copy)]
-pub struct Setting<'a> {
-    pub victim: &'a Victim,
-    /// What the eavesdropper takes the client to do.
-    pub protocol: &'a Protocol,
-    /// What it does to its trial gradient to match a defended one.
-    pub views: &'a [View],
-    /// `B`
-    pub batch: usize,
-    pub normalisation: &'a Normalisation,
-    pub config: &'a AttackConfig,
-    /// Restarts of each target.
-    pub restarts: usize,
-    pub seed: u64,
-}
+pub use super::setting::{Setting, Target, Trial};
 
 impl Setting<'_> {
     /// Reconstructions as pictures, a list a target.
@@ -127,9 +99,26 @@ pub fn invert_guided(
     targets: &[Target],
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
-    if targets.iter().any(|t| t.labels.is_some() != targets[0].labels.is_some()) {
-        return Err(AttackError::Invalid("labels are given for some targets and not for others".into()));
-    }
+    let stages = of_pixels(setting, guide.is_some());
+    invert_in_stages(device, setting, guide, &stages, targets, hooks)
+}
+
+/// As [`invert_guided`], by stages that are not the configuration's own, such as those of another
+/// [`Unknown`](super::unknown::Unknown) than pixels.
+///
+/// # Errors
+/// Also a stage that cannot take what the one before hands over.
+pub fn invert_in_stages(
+    device: &dyn Device,
+    setting: &Setting,
+    guide: Option<&Guide>,
+    stages: &[Stage],
+    targets: &[Target],
+    hooks: &mut Hooks,
+) -> Result<Vec<Reconstruction>, AttackError> {
+    setting.check(guide, targets)?;
+    let weight = setting.config.guidance.map_or(0.0, |guidance| guidance.weight);
+    stage::check(stages, setting, guide.is_some() && weight != 0.0)?;
     let zero = |t: &Target| t.gradient.iter().flatten().all(|&v| v == 0.0);
     if let Some(target) = targets.iter().position(zero) {
         return Err(AttackError::ZeroGradient { target });
@@ -139,7 +128,7 @@ pub fn invert_guided(
     if let Some(guide) = guide {
         check_guide(setting, guide, &known)?;
     }
-    let restarts = setting.restarts.max(1);
+    let restarts = setting.restarts;
     let hypotheses = |target: usize| guide.map_or(1, |g| g.hypotheses[target].len().max(1));
     let trials: Vec<Trial> = (0..targets.len())
         .flat_map(|target| (0..hypotheses(target)).map(move |hypothesis| (target, hypothesis)))
@@ -147,8 +136,8 @@ pub fn invert_guided(
             (0..restarts).map(move |restart| Trial { target, hypothesis, restart })
         })
         .collect();
-    let joint = known.iter().any(Option::is_none);
-    let round = round::trials_at_once(device, setting, targets, guide, joint, trials.len())?;
+    let all = Round { setting, targets, known: &known, guide, trials: &trials };
+    let round = trials_at_once(device, &all, stages)?;
     // Rounds of one size, as far as whole groups allow.
     let rounds = trials.len().div_ceil(round);
     let round = trials.len().div_ceil(rounds).next_multiple_of(restarts).min(round);
@@ -157,8 +146,8 @@ pub fn invert_guided(
         let mut progress = |done: usize, of: usize, latest: &[f32]| {
             (hooks.progress)(i * of + done, rounds * of, latest);
         };
-        let round = Round { setting, targets, known: &known, guide, trials: now };
-        outcomes.extend(round::attack(device, &round, &mut Hooks { progress: &mut progress })?);
+        let hooks = &mut Hooks { progress: &mut progress };
+        outcomes.extend(staged::attack(device, &Round { trials: now, ..all }, stages, hooks)?);
     }
     let mut outcomes = outcomes.into_iter();
     (0..targets.len())
@@ -177,6 +166,7 @@ pub fn invert_guided(
 
 /// The labels of each target before the attack: given, or restored; `None` where the attack is to learn them.
 pub fn known_labels(setting: &Setting, targets: &[Target]) -> Result<Vec<Option<Vec<usize>>>, AttackError> {
+    setting.check(None, targets)?;
     Ok(restored(setting, targets)?.into_iter().map(|known| known.labels).collect())
 }
 
@@ -188,13 +178,6 @@ fn restored(setting: &Setting, targets: &[Target]) -> Result<Vec<Known>, AttackE
 /// Whether the attack can be guided so.
 fn check_guide(setting: &Setting, guide: &Guide, known: &[Option<Vec<usize>>]) -> Result<(), AttackError> {
     let invalid = |message: String| Err(AttackError::Invalid(message));
-    if known.len() != guide.hypotheses.len() {
-        return invalid(format!(
-            "hypotheses for {} targets, expected {}",
-            guide.hypotheses.len(),
-            known.len()
-        ));
-    }
     if !matches!(setting.config.optimiser, Optimiser::Adam { .. }) {
         return invalid(format!("guidance needs Adam, preset {} uses L-BFGS", setting.config.preset));
     }

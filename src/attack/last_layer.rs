@@ -15,12 +15,12 @@ pub fn of_gradient(
 
 /// The last linear layer of a victim and its part of the gradient.
 pub fn last_layer<'a>(victim: &'a Victim, gradient: &'a [Vec<f32>]) -> Result<LastLayer<'a>, LabelError> {
-    of_tensors(victim, &gradient[victim.last_weight()..])
+    of_tensors(victim, gradient.get(victim.last_weight()..).unwrap_or_default())
 }
 
 /// The same from the last layer's tensors alone: weight, and bias if it has one.
 pub fn of_tensors<'a>(victim: &'a Victim, gradient: &'a [Vec<f32>]) -> Result<LastLayer<'a>, LabelError> {
     let (weight, bias) = victim.last_layer();
-    LastLayer::new(victim.model.classes, &gradient[0], gradient.get(1).map(|b| &b[..]))?
-        .with_weights(weight, bias)
+    let of = |i: usize| gradient.get(i).map(|tensor| &tensor[..]);
+    LastLayer::new(victim.model.classes, of(0).unwrap_or_default(), of(1))?.with_weights(weight, bias)
 }

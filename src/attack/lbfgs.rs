@@ -1,7 +1,7 @@
 //! An attack by L-BFGS: the plan gives values and gradients, the library decides where to look next.
 
 use super::{
-    AttackError, Hooks, Outcome,
+    AttackError, Found, Hooks,
     minimise::{Lbfgs, minimise},
     problem::Problem,
 };
@@ -15,10 +15,7 @@ use crate::{
 pub fn plan(problem: &Problem) -> Plan {
     let mut keep = vec![problem.total, problem.objective, problem.norm_ratio];
     keep.extend(&problem.gradients);
-    let varying = match problem.sizes.joint_labels {
-        true => vec![problem.x, problem.labels],
-        false => vec![problem.x],
-    };
+    let varying: Vec<Var> = problem.variables.iter().map(|moved| moved.var).collect();
     Plan::evaluation(&problem.tape, &keep, &varying)
 }
 
@@ -27,35 +24,30 @@ pub fn compile(device: &dyn Device, problem: &Problem) -> Result<Box<dyn Executa
     Ok(device.compile(&plan(problem))?)
 }
 
-/// Minimises every trial. `starts[t]` are the images of trial `t`, followed by its label logits where
-/// they are optimised.
+/// Minimises every trial. `starts[t]` are the variables of trial `t`.
 pub fn run(
     problem: &Problem,
     exe: &mut dyn Executable,
-    starts: Vec<Vec<f32>>,
+    starts: &[Vec<Vec<f32>>],
     iterations: usize,
     settings: Lbfgs,
     hooks: &mut Hooks,
-) -> Result<Vec<Outcome>, AttackError> {
-    let mut variables = vec![problem.x];
-    if problem.sizes.joint_labels {
-        variables.push(problem.labels);
-    }
+) -> Result<Vec<Found>, AttackError> {
+    let variables: Vec<Var> = problem.variables.iter().map(|moved| moved.var).collect();
     let lengths: Vec<usize> =
         variables.iter().map(|&v| problem.tape.len_of(v) / problem.sizes.trials).collect();
-    let mut trials: Vec<Outcome> = starts
+    let mut trials: Vec<Found> = starts
         .iter()
-        .map(|start| Outcome {
-            images: start[..lengths[0]].to_vec(),
-            label_logits: lengths.get(1).map(|_| start[lengths[0]..].to_vec()),
+        .map(|start| Found {
+            values: start.clone(),
             objective: f32::INFINITY,
             norm_ratio: f32::NAN,
             stopped: None,
             history: vec![],
         })
         .collect();
-    let mut points: Vec<Vec<f64>> =
-        starts.iter().map(|s| s.iter().map(|&v| f64::from(v)).collect()).collect();
+    let flat = |start: &Vec<Vec<f32>>| start.iter().flatten().map(|&v| f64::from(v)).collect();
+    let mut points: Vec<Vec<f64>> = starts.iter().map(flat).collect();
 
     let mut evaluate = |asked: &[Option<Vec<f64>>]| {
         for (point, new) in points.iter_mut().zip(asked) {
@@ -64,8 +56,8 @@ pub fn run(
             }
         }
         let seen = look(problem, exe, &variables, &lengths, &points).map_err(|e| e.to_string())?;
-        for (t, outcome) in trials.iter_mut().enumerate().filter(|(t, _)| asked[*t].is_some()) {
-            outcome.record(&points[t], &lengths, seen.objectives[t], seen.ratios[t]);
+        for (t, found) in trials.iter_mut().enumerate().filter(|(t, _)| asked[*t].is_some()) {
+            found.record(&points[t], &lengths, seen.objectives[t], seen.ratios[t]);
         }
         // An iteration takes a little more than one look; the bar shows looks against that.
         let latest: Vec<f32> = trials.iter().map(|o| *o.history.last().unwrap_or(&f32::NAN)).collect();
@@ -74,8 +66,7 @@ pub fn run(
         hooks.iteration(done.min(iterations), iterations, &latest);
         Ok(seen.values)
     };
-    let points = starts.iter().map(|s| s.iter().map(|&v| f64::from(v)).collect()).collect();
-    minimise(points, settings, &mut evaluate).map_err(DeviceError::Failed)?;
+    minimise(starts.iter().map(flat).collect(), settings, &mut evaluate).map_err(DeviceError::Failed)?;
     Ok(trials)
 }
 
@@ -115,7 +106,7 @@ fn look(
     })
 }
 
-impl Outcome {
+impl Found {
     /// Notes one evaluation, and keeps its point if it is the best so far.
     fn record(&mut self, point: &[f64], lengths: &[usize], objective: f32, ratio: f32) {
         if !objective.is_finite() {
@@ -124,9 +115,8 @@ impl Outcome {
         self.history.push(objective);
         if objective < self.objective {
             (self.objective, self.norm_ratio) = (objective, ratio);
-            let values: Vec<f32> = point.iter().map(|&v| v as f32).collect();
-            self.images = values[..lengths[0]].to_vec();
-            self.label_logits = lengths.get(1).map(|_| values[lengths[0]..].to_vec());
+            let mut rest = point.iter().map(|&v| v as f32);
+            self.values = lengths.iter().map(|&len| rest.by_ref().take(len).collect()).collect();
         }
     }
 }

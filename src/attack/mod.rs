@@ -1,8 +1,12 @@
 //! The eavesdropper: from an observed gradient to labels and pictures.
 
 pub mod adam;
+mod anneal;
+pub mod check;
+mod choices;
 pub mod config;
 mod course;
+
 pub mod guidance;
 pub mod invert;
 pub mod labels;
@@ -11,19 +15,35 @@ pub mod last_layer;
 pub mod lbfgs;
 pub mod minimise;
 pub mod objective;
+pub mod pixels;
 pub mod preset;
 pub mod prior;
 pub mod problem;
 mod round;
 pub mod scale;
 mod schedule;
-mod start;
+pub mod setting;
+pub mod stage;
+mod staged;
 pub mod threat;
+pub mod unknown;
 pub mod view;
 
-pub use round::MAX_TRIALS;
+pub use staged::MAX_TRIALS;
 
-use crate::device::DeviceError;
+use crate::{device::DeviceError, federated::ProtocolError, nn::ArchitectureError};
+
+/// The best iterate of one trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Of the unknown's variables in turn, then of the labels' logits where they were optimised.
+    pub values: Vec<Vec<f32>>,
+    /// As in [`Outcome`], like all that follows.
+    pub objective: f32,
+    pub norm_ratio: f32,
+    pub stopped: Option<usize>,
+    pub history: Vec<f32>,
+}
 
 /// What one trial came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,8 +78,18 @@ impl Hooks<'_> {
 pub enum AttackError {
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Threat(#[from] threat::ThreatError),
     #[error("{cause}")]
     Labels { target: usize, cause: labels::LabelError },
+    #[error(transparent)]
+    Config(#[from] check::ConfigError),
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    #[error(transparent)]
+    Model(#[from] ArchitectureError),
+    #[error("target {target}, {what}: expected {expected}, found {found}")]
+    Target { target: usize, what: String, expected: String, found: String },
     #[error("{0}")]
     Invalid(String),
     #[error("gradient {target} is 0 in every element: there is nothing in it to attack")]

@@ -1,26 +1,40 @@
 //! Presets: published attacks as configurations that a user can read and change.
 
 use super::{
+    choices::SOFT_SIGN,
     config::{
         AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
         StatisticsTarget,
     },
     labels::Method,
 };
+use crate::{nn::Depth, spelling::choices};
 
-/// Names of the presets.
-pub const PRESETS: [&str; 5] = ["ig", "dlg", "idlg", "yin", "modern"];
-
-/// Slope at 0 of the soft sign tanh(s·∇)/s.
-pub const SOFT_SIGN: f64 = 100.0;
+choices! {
+    /// A published attack.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Preset {
+        /// Cosine, signed Adam, total variation (Geiping 2020)
+        Ig = "ig",
+        /// L2, L-BFGS, labels learned with the pictures (Zhu 2019)
+        Dlg = "dlg",
+        /// As dlg, with the label restored first (Zhao 2020)
+        Idlg = "idlg",
+        /// L2, Adam with noise, batch-norm prior, group consistency (Yin 2021)
+        Yin = "yin",
+        /// Cosine, Adam with a soft sign, total variation of colours too: what later reproductions settled on
+        Modern = "modern",
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
-#[error("unknown preset '{0}'; known are: {known}", known = PRESETS.join(", "))]
+#[error("unknown preset '{0}'; known are: {known}", known = Preset::ALL.map(Preset::name).join(", "))]
 pub struct UnknownPreset(pub String);
 
 impl AttackConfig {
-    /// A preset's settings for a victim.
-    pub fn preset(name: &str, architecture: &str) -> Result<Self, UnknownPreset> {
+    /// A preset's settings for a victim of this depth.
+    pub fn preset(name: &str, depth: Depth) -> Result<Self, UnknownPreset> {
+        let preset: Preset = name.parse().map_err(|_| UnknownPreset(name.into()))?;
         let dlg = AttackConfig {
             preset: name.into(),
             objective: Objective::L2,
@@ -49,29 +63,28 @@ impl AttackConfig {
             warm_up,
             langevin,
         };
-        Ok(match name {
-            // Zhu 2019
-            "dlg" => dlg,
-            // Zhao 2020
-            "idlg" => AttackConfig {
+        Ok(match preset {
+            Preset::Dlg => dlg,
+            Preset::Idlg => AttackConfig {
                 optimiser: Optimiser::Lbfgs { inner: 20, history: 100, stop: 1e-6 },
                 start: Start::Normal,
                 labels: LabelStrategy::Restore(Method::Idlg),
                 ..dlg
             },
-            // Geiping 2020
-            "ig" => AttackConfig {
+            Preset::Ig => AttackConfig {
                 objective: Objective::Cosine,
                 optimiser: adam(Sign::Hard, Schedule::Steps, 0, 0.0),
                 iterations: 4_800,
                 start: Start::Normal,
-                total_variation: if architecture == "lenet-zhu" { 1e-2 } else { 1e-4 },
+                total_variation: match depth {
+                    Depth::Shallow => 1e-2,
+                    Depth::Deep => 1e-4,
+                },
                 clamp: true,
                 labels: LabelStrategy::Auto,
                 ..dlg
             },
-            // Yin 2021
-            "yin" => AttackConfig {
+            Preset::Yin => AttackConfig {
                 objective_weight: 1e-4,
                 optimiser: adam(Sign::None, Schedule::Cosine, 50, 0.01),
                 iterations: 20_000,
@@ -84,8 +97,8 @@ impl AttackConfig {
                 labels: LabelStrategy::Auto,
                 ..dlg
             },
-            // What later reproductions settled on (breaching's `modern`)
-            "modern" => AttackConfig {
+            // breaching's `modern`
+            Preset::Modern => AttackConfig {
                 objective: Objective::Cosine,
                 optimiser: adam(Sign::Soft(SOFT_SIGN), Schedule::Cosine, 50, 0.0),
                 iterations: 24_000,
@@ -96,7 +109,6 @@ impl AttackConfig {
                 labels: LabelStrategy::Auto,
                 ..dlg
             },
-            _ => return Err(UnknownPreset(name.into())),
         })
     }
 }

@@ -5,7 +5,7 @@ use super::{
     guidance::{self, Frozen, Guide, Inputs},
     objective::{Match, Weighting, matching},
     prior,
-    scale::enlarge,
+    unknown::{Posed, Unknown, Variable},
     view::view,
 };
 use crate::{
@@ -39,8 +39,6 @@ pub struct Sizes {
     pub shared_target: bool,
     /// True if label logits are optimised together with the images.
     pub joint_labels: bool,
-    /// How much smaller the optimised pictures are.
-    pub scale: usize,
     /// The target of each trial, `(T)`; trials of one target make a group.
     pub groups: Vec<usize>,
 }
@@ -48,15 +46,26 @@ pub struct Sizes {
 impl Sizes {
     /// `trials` restarts of one target.
     pub fn one_target(trials: usize, batch: usize, joint_labels: bool) -> Sizes {
-        Sizes { trials, batch, shared_target: true, joint_labels, scale: 1, groups: vec![0; trials] }
+        Sizes { trials, batch, shared_target: true, joint_labels, groups: vec![0; trials] }
     }
+}
+
+/// A variable on the tape.
+pub struct Moved {
+    /// `(T,…)`
+    pub var: Var,
+    pub about: Variable,
 }
 
 /// The problem's inputs and results on its tape.
 pub struct Problem {
     pub tape: Tape,
     pub sizes: Sizes,
-    /// What is optimised: trial images `(T,B,C,H/s,W/s)`, normalised.
+    /// What is optimised: the unknown's variables, then the labels' logits where they are.
+    pub variables: Vec<Moved>,
+    /// The unknown's constants, `(1,…)` each.
+    pub constants: Vec<Var>,
+    /// Trial pictures `(T,B,C,H,W)`, normalised: the first variable itself where that is a picture.
     pub x: Var,
     /// `(T,B,K)`: one-hot rows that the host writes, or logits that the attack optimises.
     pub labels: Var,
@@ -77,33 +86,31 @@ pub struct Problem {
     pub total: Var,
     /// Inputs of the guidance, where there is one.
     pub guidance: Option<Inputs>,
-    /// ∂total/∂x, and ∂total/∂labels where they are optimised.
+    /// ∂total by each variable.
     pub gradients: Vec<Var>,
 }
 
 impl Problem {
-    pub fn new(scene: &Scene, sizes: Sizes) -> Problem {
-        Problem::guided(scene, sizes, None).0
+    pub fn new(scene: &Scene, unknown: &dyn Unknown, sizes: Sizes) -> Problem {
+        Problem::guided(scene, unknown, sizes, None).0
     }
 
     /// With guidance by a model, for pictures under this normalisation, if its weight is not 0; the model's weights are
     /// the caller's to write.
     pub fn guided<'w>(
         scene: &Scene,
+        unknown: &dyn Unknown,
         sizes: Sizes,
         guide: Option<(&Guide<'w>, &Normalisation)>,
     ) -> (Problem, Frozen<'w>) {
         let Scene { model, protocol, config, .. } = *scene;
         let mut tape = Tape::new();
-        let [c, h, w] = model.image;
-        let small = [h, w].map(|n| n.div_ceil(sizes.scale));
-        let x = tape.input(&[sizes.trials, sizes.batch, c, small[0], small[1]]);
-        let picture = enlarge(&mut tape, x, [h, w]);
+        let Posed { variables, constants, pictures: x } = Posed::new(&mut tape, unknown, sizes.trials);
         let labels = tape.input(&[sizes.trials, sizes.batch, model.classes]);
         let targets = if sizes.joint_labels { softmax(&mut tape, labels) } else { labels };
 
         let Simulation { parameters, gradient, statistics, .. } =
-            simulate(&mut tape, model, protocol, picture, targets);
+            simulate(&mut tape, model, protocol, x, targets);
         let leading = if sizes.shared_target { 1 } else { sizes.trials };
         let (mut observed, mut seen) = (vec![], vec![]);
         for &g in &gradient {
@@ -130,20 +137,28 @@ impl Problem {
         );
 
         let (goals, of_batch) = statistics_targets(&mut tape, config, &statistics, leading);
-        let mut total = add_priors(&mut tape, config, distance, picture, &sizes.groups, &statistics, &goals);
+        let mut total = add_priors(&mut tape, config, distance, x, &sizes.groups, &statistics, &goals);
         let (mut guidance, mut frozen) = (None, vec![]);
         let schedule = config.guidance.filter(|g| g.weight != 0.0);
         if let Some(((guide, normalisation), schedule)) = guide.zip(schedule) {
             let (term, inputs, weights) =
-                guidance::term(&mut tape, picture, normalisation, guide.encoder, guide.width, schedule);
+                guidance::term(&mut tape, x, normalisation, guide.encoder, guide.width, schedule);
             total = tape.add(total, term);
             (guidance, frozen) = (Some(inputs), weights);
         }
-        let variables = if sizes.joint_labels { vec![x, labels] } else { vec![x] };
-        let gradients = tape.grad(total, &variables);
+        let mut variables: Vec<Moved> =
+            variables.into_iter().zip(unknown.variables()).map(|(var, about)| Moved { var, about }).collect();
+        if sizes.joint_labels {
+            let about = Variable { plain: true, ..Variable::free(&[sizes.batch, model.classes]) };
+            variables.push(Moved { var: labels, about });
+        }
+        let vars: Vec<Var> = variables.iter().map(|moved| moved.var).collect();
+        let gradients = tape.grad(total, &vars);
         let problem = Problem {
             tape,
             sizes,
+            variables,
+            constants,
             x,
             labels,
             parameters,

@@ -3,64 +3,35 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A piece of knowledge that an attack can use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Knowledge {
-    /// Architecture and weights that the client started from.
-    Weights,
-    /// What the client sent: gradient, update or model.
-    Update,
-    /// Number of pictures.
-    BatchSize,
-    /// Their labels.
-    Labels,
-    /// The model's running batch-norm statistics.
-    RunningStatistics,
-    /// The client's own batch-norm statistics, from the buffers that it returns.
-    BatchStatistics,
-    /// Steps, batch size and learning rate of local training.
-    LocalTraining,
-    /// Mean and standard deviation of the pixels.
-    DataStatistics,
-    /// The client's defence and its strength.
-    Defence,
-    /// A model of what pictures look like, trained elsewhere.
-    GenerativePrior,
-    /// What the label indices mean: no eavesdropper's knowledge, but an oracle's.
-    TrueNames,
-}
+use super::config::{AttackConfig, StatisticsTarget};
+use crate::{federated::Protocol, nn::Mode, spelling::choices};
 
-impl Knowledge {
-    pub const ALL: [Knowledge; 11] = [
-        Knowledge::Weights,
-        Knowledge::Update,
-        Knowledge::BatchSize,
-        Knowledge::Labels,
-        Knowledge::RunningStatistics,
-        Knowledge::BatchStatistics,
-        Knowledge::LocalTraining,
-        Knowledge::DataStatistics,
-        Knowledge::Defence,
-        Knowledge::GenerativePrior,
-        Knowledge::TrueNames,
-    ];
-
-    /// As in files: `batch-statistics`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Knowledge::Weights => "weights",
-            Knowledge::Update => "update",
-            Knowledge::BatchSize => "batch-size",
-            Knowledge::Labels => "labels",
-            Knowledge::RunningStatistics => "running-statistics",
-            Knowledge::BatchStatistics => "batch-statistics",
-            Knowledge::LocalTraining => "local-training",
-            Knowledge::DataStatistics => "data-statistics",
-            Knowledge::Defence => "defence",
-            Knowledge::GenerativePrior => "generative-prior",
-            Knowledge::TrueNames => "true-names",
-        }
+choices! {
+    /// A piece of knowledge that an attack can use.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Knowledge {
+        /// Architecture and weights that the client started from.
+        Weights = "weights",
+        /// What the client sent: gradient, update or model.
+        Update = "update",
+        /// Number of pictures.
+        BatchSize = "batch-size",
+        /// Their labels.
+        Labels = "labels",
+        /// The model's running batch-norm statistics.
+        RunningStatistics = "running-statistics",
+        /// The client's own batch-norm statistics, from the buffers that it returns.
+        BatchStatistics = "batch-statistics",
+        /// Steps, batch size and learning rate of local training.
+        LocalTraining = "local-training",
+        /// Mean and standard deviation of the pixels.
+        DataStatistics = "data-statistics",
+        /// The client's defence and its strength.
+        Defence = "defence",
+        /// A model of what pictures look like, trained elsewhere.
+        GenerativePrior = "generative-prior",
+        /// What the label indices mean: no eavesdropper's knowledge, but an oracle's.
+        TrueNames = "true-names",
     }
 }
 
@@ -72,7 +43,7 @@ pub struct ThreatModel {
     pub grants: Vec<Knowledge>,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ThreatError {
     #[error(
         "the threat model '{name}' does not grant {}, which {} needs; it grants: {}",
@@ -89,13 +60,20 @@ impl ThreatModel {
     /// its defence, pictures like its own and what the labels mean. `insider`: all of it.
     pub fn named(name: &str) -> Option<ThreatModel> {
         use Knowledge::{BatchStatistics, Defence, GenerativePrior, Labels, TrueNames};
-        let withheld: &[Knowledge] = match name {
-            "server" => &[Labels, BatchStatistics, Defence, GenerativePrior, TrueNames],
-            "insider" => &[],
-            _ => return None,
-        };
-        let grants = Knowledge::ALL.into_iter().filter(|k| !withheld.contains(k)).collect();
-        Some(ThreatModel { name: name.into(), grants })
+        const WITHHELD: [Knowledge; 5] = [Labels, BatchStatistics, Defence, GenerativePrior, TrueNames];
+        match name {
+            "server" => {
+                let grants = Knowledge::ALL.into_iter().filter(|k| !WITHHELD.contains(k)).collect();
+                Some(ThreatModel { name: name.into(), grants })
+            }
+            "insider" => Some(ThreatModel::insider()),
+            _ => None,
+        }
+    }
+
+    /// All of it: what an attack on oneself knows.
+    pub fn insider() -> ThreatModel {
+        ThreatModel { name: "insider".into(), grants: Knowledge::ALL.to_vec() }
     }
 
     /// What an attack uses and nothing else, where no threat model was chosen.
@@ -131,6 +109,49 @@ pub struct Use {
 impl Use {
     pub fn new(knowledge: Knowledge, user: &str) -> Use {
         Use { knowledge, user: user.into() }
+    }
+}
+
+/// What decides the knowledge that an attack uses.
+pub struct Setup<'a> {
+    pub config: &'a AttackConfig,
+    /// What the eavesdropper takes the client to do.
+    pub protocol: &'a Protocol,
+    pub labels_given: bool,
+    /// The eavesdropper does to its trial gradient what the client's defence does.
+    pub adaptive: bool,
+    /// Whether the model has batch norm.
+    pub batch_norm: bool,
+}
+
+impl Setup<'_> {
+    pub fn uses(&self) -> Vec<Use> {
+        let Setup { config, protocol, .. } = self;
+        let mut uses = vec![
+            Use::new(Knowledge::Weights, "gradient matching"),
+            Use::new(Knowledge::Update, "gradient matching"),
+            Use::new(Knowledge::BatchSize, "gradient matching"),
+            Use::new(Knowledge::DataStatistics, "the step from pixels to the network's input"),
+        ];
+        if self.labels_given {
+            uses.push(Use::new(Knowledge::Labels, "an attack that is given the labels"));
+        }
+        if self.batch_norm && protocol.mode == Mode::Eval {
+            uses.push(Use::new(Knowledge::RunningStatistics, "batch norm in eval mode"));
+        }
+        if self.batch_norm && config.batch_norm != 0.0 {
+            uses.push(match config.batch_norm_target {
+                StatisticsTarget::Running => Use::new(Knowledge::RunningStatistics, "the batch-norm prior"),
+                StatisticsTarget::Batch => Use::new(Knowledge::BatchStatistics, "the batch-norm prior"),
+            });
+        }
+        if protocol.local.is_some() {
+            uses.push(Use::new(Knowledge::LocalTraining, "matching the simulated local training"));
+        }
+        if self.adaptive {
+            uses.push(Use::new(Knowledge::Defence, "the adaptive eavesdropper"));
+        }
+        uses
     }
 }
 

@@ -10,9 +10,9 @@ use crate::{
     attack::{
         adam::{self, Adam},
         config::AttackConfig,
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
-    data::Normalisation,
     device::{Device, Executable},
     federated::Protocol,
     nn::loss::one_hot,
@@ -45,15 +45,15 @@ impl Iteration {
             groups: (0..inputs.trials).collect(),
             ..Sizes::one_target(inputs.trials, inputs.batch, false)
         };
-        Problem::new(&scene, sizes)
+        let pixels = Pixels::free(inputs.batch, inputs.victim.image_shape());
+        Problem::new(&scene, &Pixels { clamp: config.clamp, ..pixels }, sizes)
     }
 
     /// The plan of one iteration with Adam's step and the clamp to valid pixels, which the tape gains.
     pub fn plan(inputs: &Inputs, problem: &mut Problem) -> adam::Iteration {
         let config = config(inputs);
         let adam = Adam::of(config.optimiser, 0).expect("the preset uses Adam");
-        let bounds = Normalisation::default().for_channels(inputs.victim.image_shape()[0]).bounds();
-        adam::Iteration::new(problem, adam, config.iterations, Some(&bounds))
+        adam::Iteration::new(problem, adam, config.iterations)
     }
 
     pub fn new(device: &dyn Device, inputs: &Inputs) -> Result<Iteration, BenchError> {
@@ -122,7 +122,7 @@ fn tensor(problem: &Problem, var: Var, data: Vec<f32>) -> Tensor {
 }
 
 fn config(inputs: &Inputs) -> AttackConfig {
-    AttackConfig::preset(PRESET, &inputs.victim.model.name).expect("the preset exists")
+    AttackConfig::preset(PRESET, inputs.victim.model.depth()).expect("the preset exists")
 }
 
 fn write(problem: &Problem, inputs: &Inputs, executable: &mut dyn Executable) -> Result<(), BenchError> {

@@ -2,37 +2,41 @@
 
 use clap::Args;
 
-use super::{
-    attack_choices::{
-        LabelChoice, LayerWeightsChoice, ScheduleChoice, SignChoice, StartChoice, StatisticsChoice,
+use super::{help::group, misuse, spelled::spelled};
+use crate::{
+    attack::{
+        check::{MAX_SCALE, MAX_SCALES},
+        config::{
+            AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
+            StatisticsTarget,
+        },
+        preset::Preset,
     },
-    misuse,
+    nn::architecture::depth,
 };
-use crate::attack::config::{AttackConfig, Layers, Objective, Optimiser};
-
-/// Most coarse scales, and the largest factor.
-const MAX_SCALES: usize = 8;
-const MAX_SCALE: usize = 64;
 
 /// The attack.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = group::ATTACK)]
 pub struct AttackOptions {
-    /// Attack settings: ig (Geiping 2020), dlg (Zhu 2019), idlg (Zhao 2020), yin (Yin 2021) or modern; the
-    /// options below change them
-    #[arg(long, value_name = "P", default_value = "ig")]
-    preset: String,
+    /// Published attack to start from; other options change its settings
+    #[arg(long, value_name = "P", value_parser = spelled::<Preset>(), default_value = "ig")]
+    preset: Preset,
     /// Iterations, in place of the preset's
     #[arg(long, value_name = "N")]
     pub iterations: Option<usize>,
-    /// Distance between gradients: l2, l1, cosine, cosine-layerwise or cosine-top[:SHARE]
-    #[arg(long, value_name = "D")]
+    /// Restarts of each attack, run side by side; the lowest objective is kept
+    #[arg(long, visible_alias = "restarts", value_name = "N", default_value_t = 1)]
+    pub trials: usize,
+    /// Distance between gradients
+    #[arg(long, value_name = "D", value_parser = spelled::<Objective>())]
     objective: Option<Objective>,
-    /// Tensors of the gradient that are matched: all or last:N
-    #[arg(long, value_name = "L")]
+    /// Tensors of the gradient that are matched
+    #[arg(long, value_name = "L", value_parser = spelled::<Layers>())]
     layers: Option<Layers>,
     /// How much each of them counts
-    #[arg(long, value_enum)]
-    layer_weights: Option<LayerWeightsChoice>,
+    #[arg(long, value_parser = spelled::<LayerWeights>())]
+    layer_weights: Option<LayerWeights>,
     /// Weight of total variation
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     tv: Option<f64>,
@@ -49,38 +53,35 @@ pub struct AttackOptions {
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     bn_prior: Option<f64>,
     /// Whose batch-norm statistics
-    #[arg(long, value_enum)]
-    bn_target: Option<StatisticsChoice>,
+    #[arg(long, value_parser = spelled::<StatisticsTarget>())]
+    bn_target: Option<StatisticsTarget>,
     /// Weight of the distance from the mean of a target's trials
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     group_consistency: Option<f64>,
     /// Adam's learning rate
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
-    /// What Adam is given in place of the gradient
-    #[arg(long, value_enum)]
-    sign: Option<SignChoice>,
+    /// What Adam is given in place of the gradient ∇
+    #[arg(long, value_name = "S", value_parser = spelled::<Sign>())]
+    sign: Option<Sign>,
     /// How Adam's learning rate falls
-    #[arg(long, value_enum)]
-    schedule: Option<ScheduleChoice>,
-    /// Iterations over which it rises first
+    #[arg(long, value_parser = spelled::<Schedule>())]
+    schedule: Option<Schedule>,
+    /// Iterations over which Adam's learning rate rises first
     #[arg(long, value_name = "N")]
     warm_up: Option<usize>,
     /// Noise on each gradient, in learning rates
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     langevin: Option<f64>,
     /// Where reconstructions start
-    #[arg(long, value_enum)]
-    start: Option<StartChoice>,
+    #[arg(long, value_parser = spelled::<Start>())]
+    start: Option<Start>,
     /// Begin with pictures smaller by these factors, as in 4,2; each is a quarter of the iterations
     #[arg(long, value_name = "N,N")]
     scales: Option<String>,
     /// How labels are found where they are not given
-    #[arg(long, value_enum)]
-    restore_labels: Option<LabelChoice>,
-    /// Restarts of each attack, run side by side; the one with the lowest objective is kept
-    #[arg(long, visible_alias = "restarts", value_name = "N", default_value_t = 1)]
-    pub trials: usize,
+    #[arg(long, value_name = "M", value_parser = spelled::<LabelStrategy>())]
+    restore_labels: Option<LabelStrategy>,
 }
 
 impl AttackOptions {
@@ -89,7 +90,7 @@ impl AttackOptions {
         if !(1..=4096).contains(&self.trials) {
             return Err(misuse(format!("--trials: expected 1 to 4096, found {}", self.trials)));
         }
-        let mut config = AttackConfig::preset(&self.preset, architecture).map_err(misuse)?;
+        let mut config = AttackConfig::preset(self.preset.name(), depth(architecture)).map_err(misuse)?;
         match self.iterations {
             Some(0) => return Err(misuse("--iterations: expected 1 or more, found 0")),
             Some(n) if n > 10_000_000 => {
@@ -148,9 +149,9 @@ impl AttackOptions {
 }
 
 /// Overrides a setting where an option says so.
-fn set<T>(setting: &mut T, option: Option<impl Into<T>>) {
+fn set<T>(setting: &mut T, option: Option<T>) {
     if let Some(value) = option {
-        *setting = value.into();
+        *setting = value;
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use clap::Args;
 
 use super::{
+    help::group,
     misuse,
     model_options::{Known, VictimOptions},
     options::{DeviceOptions, NormalisationOptions, fit_picture, parse_labels, same_file},
@@ -18,38 +19,44 @@ use crate::{
     tensor_file::{GradientFile, GradientInfo, ParameterSpec, Tensor, TensorFile, WeightsInfo},
 };
 
-/// Compute what a client would send for these pictures: the gradient of mean cross entropy, or with
-/// --local-steps the update of its local training.
+/// Compute what a client would send for these pictures.
+///
+/// The gradient of mean cross entropy, or with --local-steps the update of its local training.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu capture --arch lenet-zhu --seed 1 --images cat.png dog.png --labels 3,5 \
                   --out gradient.safetensors --save-weights victim.safetensors"
 )]
 pub struct Capture {
-    #[command(flatten)]
-    victim: VictimOptions,
-    /// Seed of the weights, where no file gives them
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    seed: u64,
-    /// Pictures of the batch, in order: PNG or JPEG, fitted to the network's input
+    /// Pictures of the batch, in order: PNG or JPEG
+    ///
+    /// They are fitted to the network's input.
     #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
     images: Vec<PathBuf>,
     /// Class index of each picture, as in 3,5
     #[arg(long, value_name = "L,L", allow_hyphen_values = true)]
     labels: String,
-    /// Gradient file to write
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Also write the victim's weights, which `invert` needs
-    #[arg(long, value_name = "FILE")]
-    save_weights: Option<PathBuf>,
-    #[command(flatten)]
-    protocol: ProtocolOptions,
-    /// Send the running batch-norm statistics after training, too, as FedAvg's clients do (--mode train)
-    #[arg(long)]
-    send_buffers: bool,
     #[command(flatten)]
     normalisation: NormalisationOptions,
+    #[command(flatten)]
+    victim: VictimOptions,
+    /// Seed of the weights, where no file gives them
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::VICTIM)]
+    seed: u64,
+    #[command(flatten)]
+    protocol: ProtocolOptions,
+    /// Send the running batch-norm statistics after training, too
+    ///
+    /// As FedAvg's clients do; with --mode train.
+    #[arg(long, help_heading = group::CLIENT)]
+    send_buffers: bool,
+    /// Gradient file to write
+    #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
+    out: PathBuf,
+    /// Also write the victim's weights, which `invert` needs
+    #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
+    save_weights: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceOptions,
 }

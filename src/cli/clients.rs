@@ -11,12 +11,12 @@ use super::{
     model_options::VictimOptions,
     options::{NormalisationOptions, same_file},
     protocol_options::ProtocolOptions,
-    threat_options::{Setup, ThreatOptions},
+    threat_options::ThreatOptions,
 };
 use crate::{
     attack::{
         config::AttackConfig,
-        threat::{ThreatModel, Use},
+        threat::{Setup, ThreatModel, Use},
     },
     data::{Dataset, Normalisation},
     device::{Device, host},
@@ -118,6 +118,7 @@ impl Clients {
             protocol: &self.protocol,
             normalisation: &self.normalisation,
             config,
+            threat: &self.threat_model,
             batches: &self.batches,
             defences: &self.defences,
             adaptive: self.adaptive,

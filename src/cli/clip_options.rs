@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{misuse, note};
+use super::{help::group, misuse, note, spelled::spelled};
 use crate::{
     clip::{Activation, Bank, Clip, ClipError, Encoder, Templates, builtin},
     tensor_file::TensorFile,
@@ -13,17 +13,22 @@ use crate::{
 
 /// The model, and how names are said to it.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = group::NAMING)]
 pub struct ClipOptions {
-    /// What compares pictures with names: a CLIP's safetensors file, a folder with model.safetensors (and config.json), a
-    /// name from `gia-gpu weights list`, a file of `gia-gpu train clip`, or builtin (default: builtin)
+    /// Model that compares pictures with names: builtin, or a CLIP
+    ///
+    /// A CLIP's safetensors file, a folder with model.safetensors (and config.json), a name from `gia-gpu weights list`, a
+    /// file of `gia-gpu train clip`, or builtin. Without it, the built-in model.
     #[arg(long, value_name = "PATH|builtin")]
     clip: Option<PathBuf>,
-    /// Sentences that names are put into: CLIP's 80 for ImageNet, the name alone, or a file with one a line and {} in
-    /// it; the built-in model knows names alone
+    /// Sentences that names are put into
+    ///
+    /// CLIP's 80 for ImageNet, the name alone (plain), or a file with one a line and {} in it. The built-in model knows
+    /// names alone.
     #[arg(long, value_name = "FILE|imagenet|plain", default_value = "imagenet")]
     templates: PathBuf,
     /// Activation of the CLIP's hidden layers, where no config.json says
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = spelled::<Activation>())]
     clip_activation: Option<Activation>,
 }
 
@@ -78,8 +83,11 @@ fn located(clip: &std::path::Path) -> anyhow::Result<PathBuf> {
 
 /// Which names there are to choose from.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = group::NAMING)]
 pub struct CandidateNames {
-    /// Candidate names for the label indices, as in dog,cat,airplane (default: the data set's class names)
+    /// Candidate names for the label indices, as in dog,cat,airplane
+    ///
+    /// Without it, the data set's class names.
     #[arg(long, value_name = "NAME,NAME", allow_hyphen_values = true)]
     names: Option<String>,
 }

@@ -7,10 +7,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
 use super::misuse;
+use crate::spelling::did_you_mean;
 
 /// The options that a file may hold: all but the file itself.
 pub fn options(command: &Command) -> impl Iterator<Item = &Arg> {
-    command.get_arguments().filter(|option| option.get_long().is_some_and(|name| name != "config"))
+    let own =
+        |option: &&Arg| option.get_long().is_some_and(|name| name != "config") && !option.is_global_set();
+    command.get_arguments().filter(own)
 }
 
 /// What a file calls it.
@@ -31,9 +34,9 @@ pub fn arguments(path: &Path, command: &Command) -> anyhow::Result<Vec<OsString>
     for (name, value) in &table {
         let Some(option) = options(command).find(|option| key(option) == name) else {
             let names: Vec<&str> = options(command).map(key).collect();
+            let (path, meant) = (path.display(), did_you_mean(name, &names));
             return Err(misuse(format!(
-                "{}: unknown option '{name}'; known are: {}",
-                path.display(),
+                "{path}: unknown option '{name}'{meant}; known are: {}",
                 names.join(", ")
             )));
         };

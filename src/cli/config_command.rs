@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use clap::{Arg, ArgMatches, Args, Subcommand, parser::ValueSource};
 
-use super::{config, misuse, print_line, run::Run};
+use super::{config, misuse, own_arguments, print_line, run::Run};
 
 /// Columns of the file's comments.
 const WIDTH: usize = 100;
@@ -77,8 +77,8 @@ fn document() -> String {
     );
     for option in config::options(&Run::command()) {
         text.push('\n');
-        let help = option.get_help().map(ToString::to_string).unwrap_or_default();
-        comment(&mut text, &format!("{help}."));
+        let help = option.get_long_help().or(option.get_help()).map(ToString::to_string).unwrap_or_default();
+        comment(&mut text, &format!("{}.", help.replace("\n\n", ". ").trim_end_matches('.')));
         let values = option.get_possible_values();
         if !values.is_empty() && option.get_action().takes_values() {
             let value = |value: &clap::builder::PossibleValue| match value.get_help() {
@@ -118,7 +118,7 @@ fn placeholder(option: &Arg) -> String {
 
 /// The effective value of every option, with its source; then the attack that they amount to.
 fn show(run: Run) -> anyhow::Result<()> {
-    let arguments = || std::env::args_os().skip(3);
+    let arguments = || own_arguments(2);
     let command = Run::command();
     let flags = command.clone().try_get_matches_from([OsString::from("run")].into_iter().chain(arguments()));
     // They were parsed once already, as options of this command.

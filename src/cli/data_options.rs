@@ -6,10 +6,12 @@ use clap::Args;
 
 use super::{
     experiment::{ClientBatch, read_batches},
+    help::group,
     misuse,
     model_options::Known,
     note,
     options::{MAX_BATCH, check_batch},
+    spelled::spelled,
 };
 use crate::{
     data::{BatchRule, Dataset, samples},
@@ -18,21 +20,26 @@ use crate::{
 
 /// The clients' pictures.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = group::INPUT)]
 pub struct DataOptions {
-    /// Pictures: a folder with a folder per class, CIFAR-10's binary batches or IDX files; without it, the
-    /// embedded samples (Fashion-MNIST)
+    /// Pictures: folders of classes, CIFAR-10's batches or IDX files
+    ///
+    /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files. Without it, the embedded samples
+    /// (Fashion-MNIST).
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
-    /// Pictures in a batch (default 1)
+    /// Pictures in a batch, 1 if not given
     #[arg(long, value_name = "N")]
     pub batch: Option<usize>,
-    /// Independent batches, from the first picture on, attacked side by side (default 1)
+    /// Independent batches, attacked side by side
+    ///
+    /// They are taken from the first picture on. Without it 1; `run` takes 20 of the embedded samples.
     #[arg(long, value_name = "N")]
     pub batches: Option<usize>,
-    /// Labels of a batch: any, distinct, or equal:N for N of one class and the others distinct
-    #[arg(long, value_name = "R", default_value = "any")]
+    /// Which labels a batch may have
+    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "any")]
     batch_labels: BatchRule,
-    /// Draw the batches' pictures by seed from the whole data set, in place of from the first picture on
+    /// Draw the pictures by seed from the whole data set, in place of from the first picture on
     #[arg(long)]
     shuffle: bool,
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::misuse;
+use super::{help::group, misuse};
 use crate::federated::{
     Protocol,
     defence::{Defence, client_protocol, parse},
@@ -10,9 +10,11 @@ use crate::federated::{
 
 /// The client's defence.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = group::CLIENT)]
 pub struct DefenceOptions {
-    /// Defences of the client, in this order, as in noise:1e-2,clip:1.0 (also laplace:S, dp-sgd:CLIP:M,
-    /// top-k:SHARE, sign, soteria:SHARE)
+    /// Defences of the client, in this order, as in noise:1e-2,clip:1.0
+    ///
+    /// noise:S, laplace:S, clip:C, dp-sgd:C:M, top-k:SHARE, sign or soteria:SHARE, separated by commas.
     #[arg(long, value_name = "D,D")]
     defence: Option<String>,
     /// The eavesdropper knows the defence and adapts to it

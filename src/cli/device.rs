@@ -1,17 +1,13 @@
 //! `--device` and `--isa`
 
-use std::{
-    env,
-    io::{self, Write},
-};
+use std::env;
 
 use clap::{
     Arg, Args, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser},
 };
-use serde::{Deserialize, Serialize};
 
-use super::misuse;
+use super::{help::group, misuse, note, verbosity::detail};
 use crate::device::{
     Device, DeviceError, DeviceInfo,
     cpu::{Cpu, Isa, IsaError},
@@ -23,11 +19,11 @@ const TUNE: &str = "GIA_GPU_TUNE";
 /// Stands for `--isa` where that is not given.
 const ISA: &str = "GIA_GPU_ISA";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DeviceChoice {
     /// A real GPU if there is one, else the CPU
     Auto,
+    /// The CPU, which every machine has
     Cpu,
     /// A GPU, or a software driver where there is nothing else
     Gpu,
@@ -44,11 +40,14 @@ pub enum IsaChoice {
 
 /// Where to compute, and with which vectors.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = group::DEVICE)]
 pub struct Place {
     /// Where to compute
     #[arg(long, value_enum, default_value = "auto")]
     device: DeviceChoice,
-    /// Instruction set of the CPU device, auto if not given; the environment variable GIA_GPU_ISA sets another default
+    /// Instruction set of the CPU device
+    ///
+    /// Without it auto; the environment variable GIA_GPU_ISA sets another default.
     #[arg(long, value_name = "SET", value_parser = values(false))]
     isa: Option<IsaChoice>,
 }
@@ -56,7 +55,9 @@ pub struct Place {
 impl Place {
     /// The device.
     pub fn open(&self) -> anyhow::Result<Box<dyn Device>> {
-        Ok(self.open_each()?.remove(0))
+        let device = self.open_each()?.remove(0);
+        detail(|| format!("computes on {}", facts(&device.info())));
+        Ok(device)
     }
 
     /// The CPU device once for each instruction set that is asked for, widest first, or the GPU.
@@ -79,7 +80,7 @@ impl Place {
                 Ok(gpu) => vec![Box::new(gpu)],
                 Err(error) => {
                     if !matches!(error, DeviceError::NoAdapter(_)) {
-                        let _ = writeln!(io::stderr(), "the CPU computes: {error}");
+                        note(&format!("the CPU computes: {error}"));
                     }
                     on_cpu()
                 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::device::default_isa;
+use super::{device::default_isa, help::group};
 use crate::device::{
     Device, DeviceInfo,
     cpu::{Cpu, Isa},
@@ -13,6 +13,7 @@ use crate::device::{
 /// List the devices this machine has.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::OUTPUT,
     after_help = "Example: gia-gpu devices --json",
     after_long_help = "JSON: a list of kind, name, backend, driver, software; of the CPU also isa, the instruction set \
                        that is used, and isas, those that it has, widest first.\n\nExample: gia-gpu devices --json"

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
+    help::group,
     misuse,
     model_options::{Known, ModelOptions, victim_error},
     options::{DeviceOptions, NormalisationOptions, check_batch, check_limit, same_file},
@@ -24,10 +25,12 @@ use crate::{
     train::{Evaluation, Evaluator, Pictures},
 };
 
-/// Classify a data set with batch norm in eval mode: share of pictures whose own class comes first, and mean cross
-/// entropy.
+/// Classify a data set: accuracy and cross entropy.
+///
+/// The share of pictures whose own class comes first, and mean cross entropy, with batch norm in eval mode.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::VICTIM,
     after_help = "Example: gia-gpu evaluate --arch resnet20 --weights resnet20.safetensors --data cifar/test\n\n\
                   Weights of `train victim` say their architecture and normalisation themselves."
 )]
@@ -37,25 +40,27 @@ pub struct Evaluate {
     /// Weights: a safetensors or .npz file with PyTorch's state_dict
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// Pictures: a folder with a folder per class, CIFAR-10's binary batches or IDX files
-    #[arg(long, value_name = "PATH")]
+    /// Pictures: folders of classes, CIFAR-10's batches or IDX files
+    ///
+    /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files.
+    #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
     data: PathBuf,
     /// Classify N pictures only, evenly spaced over the data set
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = group::INPUT)]
     limit: Option<usize>,
     /// Pictures at once
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, help_heading = group::INPUT)]
     batch: usize,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    #[command(flatten)]
-    device: DeviceOptions,
     /// Also write logits (N,K) and labels (N) to this safetensors file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
     logits: Option<PathBuf>,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 impl Evaluate {

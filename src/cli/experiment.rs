@@ -6,6 +6,7 @@ use crate::{
         config::{AttackConfig, StatisticsTarget},
         invert::{Reconstruction, Setting, Target},
         labels::LabelMetrics,
+        threat::ThreatModel,
     },
     data::{Dataset, Normalisation, Picture},
     device::Device,
@@ -36,6 +37,8 @@ pub struct Experiment<'a> {
     pub protocol: &'a Protocol,
     pub normalisation: &'a Normalisation,
     pub config: &'a AttackConfig,
+    /// What the eavesdropper may know.
+    pub threat: &'a ThreatModel,
     pub batches: &'a [ClientBatch],
     pub defences: &'a [Defence],
     /// The eavesdropper knows the defences.
@@ -87,6 +90,7 @@ impl Experiment<'_> {
             batch: self.batch(),
             normalisation: self.normalisation,
             config: self.config,
+            threat: self.threat,
             restarts: self.restarts,
             seed: self.seed,
         }

@@ -4,11 +4,14 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use clap::Args;
 
-use super::{clip_options::naming_error, misuse, naming_options::Choice, progress::Progress};
+use super::{
+    clip_options::naming_error, help::group, misuse, naming_options::Choice, progress::Progress,
+    spelled::spelled,
+};
 use crate::{
     attack::{
         config::{AttackConfig, LabelStrategy, Optimiser},
-        guidance::{Fall, Guidance, Guide, Hypothesis},
+        guidance::{Anneal, Guidance, Guide, Hypothesis},
     },
     device::Device,
     report::GuidanceRecord,
@@ -17,14 +20,13 @@ use crate::{
 /// λ where nothing is said: more bends pictures of an untrained LeNet away from the originals (`study guidance`).
 const WEIGHT: f64 = 0.002;
 
-/// When λ falls where nothing is said: the last quarter of the iterations is gradient matching alone.
-const FROM: f64 = 0.5;
-const TO: f64 = 0.75;
-
 /// How strongly names guide.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = group::ATTACK)]
 pub struct GuidanceOptions {
-    /// λ: weight of Σ (1 − cosine of picture and name) beside the objective (default 0.002)
+    /// Weight λ of the pull towards names
+    ///
+    /// It multiplies Σ (1 − cosine of picture and name), which is added to the objective. Without it 0.002.
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     guide_weight: Option<f64>,
     #[command(flatten)]
@@ -33,47 +35,13 @@ pub struct GuidanceOptions {
 
 /// How long they do.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = group::ATTACK)]
 pub struct ScheduleOptions {
-    /// How λ falls to 0, and from which share of the iterations to which: step[:AT], linear[:FROM:TO] or
-    /// cosine[:FROM:TO] (default cosine:0.5:0.75); what is kept and compared comes from after that
-    #[arg(long, value_name = "SHAPE[:FROM:TO]")]
-    guide_schedule: Option<Schedule>,
-}
-
-/// The value of `--guide-schedule`.
-#[derive(Clone, Copy, Debug)]
-struct Schedule {
-    fall: Fall,
-    from: f64,
-    to: f64,
-}
-
-impl FromStr for Schedule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Schedule, String> {
-        let mut parts = text.split(':');
-        let fall = match parts.next() {
-            Some("step") => Some(Fall::Step),
-            Some("linear") => Some(Fall::Linear),
-            Some("cosine") => Some(Fall::Cosine),
-            _ => None,
-        };
-        let shares: Option<Vec<f64>> = parts.map(|part| part.parse().ok()).collect();
-        let found = fall.zip(shares).and_then(|(fall, shares)| match (fall, &shares[..]) {
-            (Fall::Step, []) => Some(Schedule { fall, from: TO, to: TO }),
-            (Fall::Step, &[at]) => Some(Schedule { fall, from: at, to: at }),
-            (Fall::Linear | Fall::Cosine, []) => Some(Schedule { fall, from: FROM, to: TO }),
-            (Fall::Linear | Fall::Cosine, &[from, to]) => Some(Schedule { fall, from, to }),
-            _ => None,
-        });
-        let in_order = |s: &Schedule| 0.0 <= s.from && s.from <= s.to && s.to < 1.0;
-        found.filter(in_order).ok_or_else(|| {
-            format!(
-                "expected step[:AT], linear[:FROM:TO] or cosine[:FROM:TO] with 0 ≤ FROM ≤ TO < 1, found '{text}'"
-            )
-        })
-    }
+    /// How the pull towards names falls to 0, and from which share of the iterations to which
+    ///
+    /// What is kept and compared comes from after that. Without it cosine:0.5:0.75.
+    #[arg(long, value_name = "SHAPE[:FROM:TO]", value_parser = spelled::<Anneal>())]
+    guide_schedule: Option<Anneal>,
 }
 
 impl GuidanceOptions {
@@ -93,9 +61,7 @@ impl GuidanceOptions {
 impl ScheduleOptions {
     /// λ begins at `weight`.
     pub fn guidance(&self, weight: f64) -> Guidance {
-        let Schedule { fall, from, to } =
-            self.guide_schedule.unwrap_or(Schedule { fall: Fall::Cosine, from: FROM, to: TO });
-        Guidance { weight, fall, from, to }
+        Guidance { weight, schedule: self.guide_schedule.unwrap_or_default() }
     }
 }
 
@@ -231,7 +197,13 @@ impl EncodedMeanings<'_> {
     }
 
     pub fn guide<'a>(&'a self, hypotheses: &'a [Vec<Hypothesis>]) -> Guide<'a> {
-        Guide { encoder: self.choice.encoder(), names: &self.vectors, width: self.width, hypotheses }
+        Guide {
+            encoder: self.choice.encoder(),
+            names: &self.vectors,
+            width: self.width,
+            hypotheses,
+            oracle: self.meanings.oracle,
+        }
     }
 
     pub fn record(&self) -> GuidanceRecord {
@@ -248,21 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schedules_and_names_are_read_or_refused() {
-        for (text, expected) in [
-            ("step", (Fall::Step, 0.75, 0.75)),
-            ("step:0.5", (Fall::Step, 0.5, 0.5)),
-            ("cosine", (Fall::Cosine, 0.5, 0.75)),
-            ("linear:0:0.9", (Fall::Linear, 0.0, 0.9)),
-        ] {
-            let found: Schedule = text.parse().unwrap();
-            assert_eq!((found.fall, found.from, found.to), expected, "{text}");
-        }
-        for text in
-            ["", "flat", "step:1", "cosine:0.5", "linear:0.8:0.2", "cosine:0:1", "linear:-1:0.5", "step:nan"]
-        {
-            assert!(text.parse::<Schedule>().is_err(), "{text}");
-        }
+    fn names_are_read_or_refused() {
         assert_eq!("oracle".parse(), Ok(GuideChoice::Oracle));
         let names = BTreeMap::from([(3, "dog".to_string()), (7, "polar bear".into())]);
         assert_eq!("3=dog, 7 = polar bear".parse(), Ok(GuideChoice::Names(names)));

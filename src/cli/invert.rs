@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
+    help::group,
     model_options::ModelOptions,
     observation::Observing,
     observed::ObservedOptions,
@@ -20,16 +21,20 @@ use crate::report::{Defences, OutputFolder};
 
 /// Attack a gradient file: restore labels where they are not given, and reconstruct the pictures.
 #[derive(Args)]
-#[command(after_help = "Example: gia-gpu invert --arch lenet-zhu --weights victim.safetensors \
+#[command(next_help_heading = group::VICTIM, after_help = "Example: gia-gpu invert --arch lenet-zhu --weights victim.safetensors \
                   --gradient gradient.safetensors --out found")]
 pub struct Invert {
     #[command(flatten)]
     model: ModelOptions,
-    /// The victim's weights before training: a safetensors or .npz file with PyTorch's state_dict
+    /// The victim's weights before training
+    ///
+    /// A safetensors or .npz file with PyTorch's state_dict.
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// What was observed: a safetensors or .npz file of gradients, an update, or a trained model
-    #[arg(long, value_name = "FILE")]
+    /// What was observed: gradients, an update, or a trained model
+    ///
+    /// A safetensors or .npz file.
+    #[arg(long, value_name = "FILE", help_heading = group::INPUT)]
     gradient: PathBuf,
     #[command(flatten)]
     observed: ObservedOptions,
@@ -38,26 +43,26 @@ pub struct Invert {
     #[command(flatten)]
     threat: ThreatOptions,
     /// Class indices of the pictures, as in 3,5, if the eavesdropper knows them
-    #[arg(long, value_name = "L,L", allow_hyphen_values = true)]
+    #[arg(long, value_name = "L,L", allow_hyphen_values = true, help_heading = group::ATTACK)]
     labels: Option<String>,
     /// Pictures in the batch, where neither the gradient file nor --labels say
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = group::INPUT)]
     batch: Option<usize>,
     #[command(flatten)]
     attack: AttackOptions,
     /// Seed of the reconstruction's start
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::ATTACK)]
     seed: u64,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    #[command(flatten)]
-    device: DeviceOptions,
-    /// Folder to write report.json, images/ and grid.png to
-    #[arg(long, value_name = "DIR")]
+    /// Folder for report.json, images/ and grid.png
+    #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
     out: PathBuf,
     /// Print the report as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 impl Invert {

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::help::group;
+
 /// Compare two folders of PNG files, paired by sorted name.
 #[derive(Args)]
-#[command(after_help = "Example: gia-gpu metrics --reference originals --reconstruction found/images --json")]
+#[command(next_help_heading = group::INPUT, after_help = "Example: gia-gpu metrics --reference originals --reconstruction found/images --json")]
 pub struct Metrics {
     /// Folder of the originals
     #[arg(long, value_name = "DIR")]
@@ -15,7 +17,7 @@ pub struct Metrics {
     #[arg(long, value_name = "DIR")]
     reconstruction: PathBuf,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
 }
 

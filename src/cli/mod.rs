@@ -2,12 +2,13 @@
 //!
 //! Exit code 0: done; 1: it failed; 2: the command was misused.
 
-mod attack_choices;
 mod attack_options;
 mod bench;
 mod capture;
 mod clients;
 mod clip_options;
+mod commit;
+mod completions;
 mod config;
 mod config_command;
 mod data_options;
@@ -18,6 +19,7 @@ mod evaluate;
 mod experiment;
 mod guidance_options;
 mod guide;
+mod help;
 mod invert;
 mod labels;
 mod metrics;
@@ -33,7 +35,9 @@ mod plan_time;
 mod program;
 mod progress;
 mod protocol_options;
+mod reference;
 mod run;
+mod spelled;
 mod study;
 mod summary;
 mod sweep;
@@ -42,25 +46,54 @@ mod train;
 mod train_clip;
 mod train_victim;
 mod training_options;
+mod verbosity;
 mod weights;
 
 use std::{
+    ffi::OsString,
     fmt::Display,
     io::{self, Write},
     process::ExitCode,
 };
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// Shows what a federated client's update gives away: restores labels and reconstructs pictures from the
-/// gradients of your own training step.
+use verbosity::Verbosity;
+
+/// Shows what a federated client's update gives away: labels, pictures and words, restored from the gradients of your own
+/// training step.
 #[derive(Parser)]
-#[command(name = "gia-gpu", version, max_term_width = 100)]
+#[command(
+    name = "gia-gpu",
+    max_term_width = 100,
+    disable_help_flag = true,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  gia-gpu run\n  gia-gpu run --data pictures --out report\n  gia-gpu run -h"
+)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    verbosity: Verbosity,
+    /// Print version, commit and devices
+    #[arg(short = 'V', long)]
+    version: bool,
 }
+
+/// What `gia-gpu` alone says.
+const FIRST: &str = "\
+gia-gpu shows what a federated client's update gives away.
+
+Begin with
+  gia-gpu run                            attack embedded pictures; see out/report.html
+then
+  gia-gpu run --data PICTURES            your own pictures, a folder per class
+  gia-gpu run --gradient G.safetensors --weights W.safetensors --names dog,cat
+                                         what a client of yours sent
+  gia-gpu sweep --config study.toml      many victims, batch sizes and defences
+
+gia-gpu -h lists all commands, gia-gpu run -h the options of one.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -96,6 +129,13 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Measure this machine's devices: peaks, kernels, attack iterations
     Bench(bench::Bench),
+    /// Print a shell's completions
+    Completions(completions::Completions),
+    /// Print the manual page, or write those of all commands
+    Man(completions::Manual),
+    /// Print docs/reference.md
+    #[command(hide = true)]
+    Reference(reference::Reference),
 }
 
 /// A mistake in how the command was called, as opposed to a failure of what it does.
@@ -112,7 +152,9 @@ impl std::error::Error for Misuse {}
 
 /// Says something beside the result, on standard error.
 fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "note: {text}");
+    if !verbosity::is_quiet() {
+        let _ = writeln!(io::stderr(), "note: {text}");
+    }
 }
 
 /// An error of exit code 2.
@@ -120,27 +162,34 @@ fn misuse(message: impl Display) -> anyhow::Error {
     Misuse(message.to_string()).into()
 }
 
+/// All commands, as they are read and shown.
+fn command() -> clap::Command {
+    help::shortened(Cli::command())
+}
+
+/// The arguments of a subcommand of this depth, by the process's own.
+fn own_arguments(depth: usize) -> impl Iterator<Item = OsString> {
+    // What stands before a subcommand are options without values.
+    let mut left = depth;
+    std::env::args_os().skip(1).filter(move |argument| {
+        let is_command = left > 0 && !argument.to_string_lossy().starts_with('-');
+        left -= usize::from(is_command);
+        !is_command
+    })
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = match cli.command {
-        Command::Run(command) => command.run(),
-        Command::Config(command) => command.run(),
-        Command::Capture(command) => command.run(),
-        Command::Invert(command) => command.run(),
-        Command::Guide(command) => command.run(),
-        Command::Labels(command) => command.run(),
-        Command::Train(command) => command.run(),
-        Command::Evaluate(command) => command.run(),
-        Command::Metrics(command) => command.run(),
-        Command::Study(command) => command.run(),
-        Command::Sweep(command) => command.run(),
-        Command::Name(command) => command.run(),
-        Command::Weights(command) => command.run(),
-        Command::Devices(command) => command.run(),
-        Command::Plan(command) => command.run(),
-        Command::Bench(command) => command.run(),
+    let cli = match Cli::from_arg_matches(&command().get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
     };
+    cli.verbosity.set();
+    let result = verbosity::told(|| match cli.command {
+        _ if cli.version => commit::described().and_then(print_line),
+        None => print_line(FIRST),
+        Some(command) => command.run(),
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -151,15 +200,46 @@ pub fn main() -> ExitCode {
     }
 }
 
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Command::Run(command) => command.run(),
+            Command::Config(command) => command.run(),
+            Command::Capture(command) => command.run(),
+            Command::Invert(command) => command.run(),
+            Command::Guide(command) => command.run(),
+            Command::Labels(command) => command.run(),
+            Command::Train(command) => command.run(),
+            Command::Evaluate(command) => command.run(),
+            Command::Metrics(command) => command.run(),
+            Command::Study(command) => command.run(),
+            Command::Sweep(command) => command.run(),
+            Command::Name(command) => command.run(),
+            Command::Weights(command) => command.run(),
+            Command::Devices(command) => command.run(),
+            Command::Plan(command) => command.run(),
+            Command::Bench(command) => command.run(),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
+            Command::Reference(command) => command.run(),
+        }
+    }
+}
+
 /// Prints a value as JSON on standard output.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print_line(serde_json::to_string_pretty(value)?)
 }
 
-/// Prints a line on standard output. A reader that has seen enough (`| head`) is no failure.
+/// Prints a line on standard output.
 fn print_line(text: impl Display) -> anyhow::Result<()> {
+    print_text(format!("{text}\n").as_bytes())
+}
+
+/// Prints text on standard output. A reader that has seen enough (`| head`) is no failure.
+fn print_text(text: &[u8]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("standard output cannot be written"),
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{misuse, observed::say_positions};
+use super::{help::group, misuse, observed::say_positions, spelled::spelled};
 use crate::{
     federated::{Request, Victim, VictimError},
     nn::{
@@ -20,22 +20,25 @@ pub const DEFAULT_ARCHITECTURE: &str = "lenet-zhu";
 
 /// The network.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
+#[command(next_help_heading = group::VICTIM)]
 pub struct ModelOptions {
-    /// Architecture: lenet-zhu, lenet5, mlp, convnet<width>, torchvision's resnet18/34/50 and
-    /// vgg11/13/16/19[_bn], CIFAR's resnet20/32/56
+    /// Architecture, as in lenet-zhu, convnet64 or resnet18
+    ///
+    /// lenet-zhu, lenet5, mlp, convnet<width>, torchvision's resnet18/34/50 and vgg11/13/16/19[_bn], CIFAR's
+    /// resnet20/32/56, resnet9-<width>.
     #[arg(long, value_name = "A")]
     pub arch: Option<String>,
-    /// How resnet18/34/50 begin: imagenet (torchvision's) or cifar (3×3, stride 1, no pooling)
-    #[arg(long, value_name = "S")]
+    /// How resnet18/34/50 begin
+    #[arg(long, value_name = "S", value_parser = spelled::<Stem>())]
     stem: Option<Stem>,
     /// Widths of an mlp's hidden layers, as in 512,256
     #[arg(long, value_name = "N,N")]
     hidden: Option<String>,
-    /// relu, sigmoid, tanh, silu or leaky-relu, in place of the architecture's
-    #[arg(long, value_name = "F")]
+    /// Activation of hidden layers, in place of the architecture's
+    #[arg(long, value_name = "F", value_parser = spelled::<Activation>())]
     activation: Option<Activation>,
-    /// batch, or group:G for group norm of up to G groups in its place
-    #[arg(long, value_name = "N")]
+    /// Normalisation, where the architecture has batch norm
+    #[arg(long, value_name = "N", value_parser = spelled::<Norm>())]
     norm: Option<Norm>,
     /// Side of the images, as in 64, or height and width, as in 64x48
     #[arg(long, value_name = "S")]
@@ -43,7 +46,7 @@ pub struct ModelOptions {
     /// Channels of the images
     #[arg(long, value_name = "C")]
     channels: Option<usize>,
-    /// Number of classes; taken from the weights or the data set if not given
+    /// Number of classes, where neither weights nor data set say
     #[arg(long, value_name = "K")]
     pub classes: Option<usize>,
 }
@@ -151,10 +154,13 @@ fn parse_size(text: &str) -> anyhow::Result<[usize; 2]> {
 
 /// The network and its weights.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = group::VICTIM)]
 pub struct VictimOptions {
     #[command(flatten)]
     pub model: ModelOptions,
-    /// Weights: a safetensors or .npz file with PyTorch's state_dict; without it they are initialised by seed
+    /// Weights: a safetensors or .npz file with PyTorch's state_dict
+    ///
+    /// Without it they are initialised by seed.
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     clip_options::{ClipOptions, naming_error},
+    help::group,
     misuse, note,
     options::DeviceOptions,
     print_json, print_line,
@@ -30,26 +31,27 @@ const SHOWN: usize = 5;
 /// plus bias: its probabilities do not sum to 1.
 #[derive(Args)]
 #[command(
-    after_help = "Examples: gia-gpu name --clip clip-vit-b32 --labels dog,cat,airplane found/images/*.png\n          \
+    next_help_heading = group::INPUT,
+    after_help = "Examples:\n  gia-gpu name --clip clip-vit-b32 --labels dog,cat,airplane found/images/*.png\n  \
                   gia-gpu name --clip ViT-B-32/model.safetensors --labels dog,cat --templates plain dog.jpg --json"
 )]
 pub struct Name {
     #[command(flatten)]
     clip: ClipOptions,
     /// Names to choose from, as in dog,cat,airplane
-    #[arg(long, value_name = "NAME,NAME", required = true, allow_hyphen_values = true)]
+    #[arg(long, value_name = "NAME,NAME", required = true, allow_hyphen_values = true, help_heading = group::NAMING)]
     labels: String,
     /// PNG or JPEG files
-    #[arg(required = true, value_name = "IMAGE")]
+    #[arg(required = true, value_name = "IMAGE", help_heading = group::INPUT)]
     images: Vec<PathBuf>,
-    #[command(flatten)]
-    device: DeviceOptions,
-    /// File to write the similarity matrix to, as CSV: a row a picture, a column a name
-    #[arg(long, value_name = "FILE")]
+    /// CSV file to write: a row a picture, a column a name
+    #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
     out: Option<PathBuf>,
     /// Print JSON: labels, and a row of probabilities and of cosines for each picture
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 /// The output of `--json`.

@@ -4,7 +4,9 @@ use clap::{Args, ValueEnum};
 
 use super::{
     clip_options::{CandidateNames, ClipOptions},
+    help::group,
     misuse, note,
+    spelled::spelled,
 };
 use crate::{
     clip::{
@@ -16,14 +18,6 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum AssignmentChoice {
-    /// Each index its most probable name
-    Greedy,
-    /// Every index another name, for the largest sum of probabilities
-    OneToOne,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AggregationChoice {
     /// Every batch counts the same
     Equal,
@@ -33,18 +27,19 @@ pub enum AggregationChoice {
 
 /// What the label indices mean.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = group::NAMING)]
 pub struct NamingOptions {
     #[command(flatten)]
     clip: ClipOptions,
     #[command(flatten)]
     names: CandidateNames,
-    /// How names are given to label indices; the report has both
-    #[arg(long, value_enum, default_value = "greedy")]
-    pub assignment: AssignmentChoice,
+    /// How names are given to label indices; the report has both ways
+    #[arg(long, value_parser = spelled::<Assignment>(), default_value = "greedy")]
+    pub assignment: Assignment,
     /// How much each batch counts where an index was seen in several
     #[arg(long, value_enum, default_value = "equal")]
     pub aggregation: AggregationChoice,
-    /// Leave naming out
+    /// Leave naming out: pictures and labels alone
     #[arg(long, conflicts_with_all = ["clip", "names", "templates", "clip_activation", "assignment", "aggregation"])]
     no_names: bool,
 }
@@ -74,15 +69,6 @@ impl Choice {
         let found = self.encoder.name_features(device, &names, &self.templates, progress)?;
         found.notes.iter().for_each(|text| note(text));
         Ok(found.vectors)
-    }
-}
-
-impl From<AssignmentChoice> for Assignment {
-    fn from(choice: AssignmentChoice) -> Self {
-        match choice {
-            AssignmentChoice::Greedy => Assignment::Greedy,
-            AssignmentChoice::OneToOne => Assignment::OneToOne,
-        }
     }
 }
 
@@ -129,7 +115,7 @@ impl NamingOptions {
     /// One-to-one naming of so many label indices at least needs as many names.
     pub fn check_count(&self, choice: &Choice, indices: usize) -> anyhow::Result<()> {
         match self.assignment {
-            AssignmentChoice::OneToOne if choice.names.len() < indices => Err(misuse(format!(
+            Assignment::OneToOne if choice.names.len() < indices => Err(misuse(format!(
                 "--assignment one-to-one: {indices} label indices need as many candidate names, found {}: give more with \
                  --names, or take greedy",
                 choice.names.len()
@@ -173,6 +159,5 @@ impl NamingOptions {
 }
 
 fn left_out(why: &dyn std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "names left out: {why}");
+    note(&format!("names left out: {why}"));
 }

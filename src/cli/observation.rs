@@ -11,13 +11,13 @@ use super::{
     observed::{ObservedOptions, check_kind, check_sign, say_positions},
     options::{NormalisationOptions, check_batch, parse_labels, same_file},
     protocol_options::ProtocolOptions,
-    threat_options::{Setup, ThreatOptions},
+    threat_options::ThreatOptions,
 };
 use crate::{
     attack::{
         config::{AttackConfig, StatisticsTarget},
         invert::{Setting, Target},
-        threat::ThreatModel,
+        threat::{Setup, ThreatModel},
     },
     data::Normalisation,
     device::host,
@@ -63,6 +63,7 @@ impl Observation {
             batch: self.batch,
             normalisation: &self.normalisation,
             config: &self.config,
+            threat: &self.threat_model,
             restarts,
             seed,
         }

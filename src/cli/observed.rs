@@ -6,31 +6,24 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::misuse;
+use super::{help::group, misuse, spelled::spelled};
 use crate::{
     attack::labels::{Suspicion, check_gradient},
     federated::{Kind, Protocol, Victim, observed::mean_gradient, state_dict_lists},
     tensor_file::{Extra, GradientFile, GradientInfo, PositionReport},
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum KindChoice {
-    /// The gradient of one step
-    Gradient,
-    /// θ_local − θ_server after local training
-    Update,
-    /// θ_local itself
-    Model,
-}
-
 /// What the file holds.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = group::INPUT)]
 pub struct ObservedOptions {
-    /// What the file holds, where it does not say itself (default: an update with --local-lr, else a gradient)
-    #[arg(long, value_enum)]
-    kind: Option<KindChoice>,
+    /// What the gradient file holds, where it does not say itself
+    ///
+    /// Without it an update where there is --local-lr, else a gradient.
+    #[arg(long, value_parser = spelled::<Kind>())]
+    kind: Option<Kind>,
 }
 
 /// The mean gradient, and the buffers that were sent with it.
@@ -48,20 +41,15 @@ impl ObservedOptions {
     /// # Errors
     /// The option contradicts the file.
     pub fn kind(&self, info: &GradientInfo, path: &Path, protocol: &Protocol) -> anyhow::Result<Kind> {
-        let said = info.kind.as_deref().and_then(Kind::parse);
-        let asked = self.kind.map(|kind| match kind {
-            KindChoice::Gradient => Kind::Gradient,
-            KindChoice::Update => Kind::Update,
-            KindChoice::Model => Kind::Model,
-        });
-        match (said, asked) {
+        let said = info.kind.as_deref().and_then(|kind| kind.parse::<Kind>().ok());
+        match (said, self.kind) {
             (Some(said), Some(asked)) if said != asked => Err(misuse(format!(
                 "{}: the file holds {} ('kind' in its metadata), --kind says {}",
                 path.display(),
                 said.name(),
                 asked.name()
             ))),
-            _ => Ok(said.or(asked).unwrap_or(if protocol.local.is_some() {
+            _ => Ok(said.or(self.kind).unwrap_or(if protocol.local.is_some() {
                 Kind::Update
             } else {
                 Kind::Gradient

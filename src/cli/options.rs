@@ -4,7 +4,7 @@ use std::{path::Path, time::Instant};
 
 use clap::Args;
 
-use super::{device::Place, guidance_options::EncodedMeanings, misuse, progress::Progress};
+use super::{device::Place, guidance_options::EncodedMeanings, help::group, misuse, progress::Progress};
 use crate::{
     attack::{
         AttackError, Hooks,
@@ -18,15 +18,20 @@ use crate::{
 };
 
 /// Most pictures that one option may ask for.
-pub const MAX_BATCH: usize = 65_536;
+pub use crate::federated::MAX_BATCH;
 
 /// How pixels become the network's input.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = group::INPUT)]
 pub struct NormalisationOptions {
-    /// Mean of each channel, subtracted from pixels in [0,1] (default CIFAR-10's: 0.4914,0.4822,0.4465)
+    /// Mean of each channel, subtracted from pixels
+    ///
+    /// Pixels are in [0,1]. Without it CIFAR-10's: 0.4914,0.4822,0.4465.
     #[arg(long, value_name = "M,M,M", allow_hyphen_values = true, requires = "std")]
     pub mean: Option<String>,
-    /// Standard deviation of each channel, divided by (default CIFAR-10's: 0.2470,0.2435,0.2616)
+    /// Standard deviation of each channel, which pixels are divided by
+    ///
+    /// Without it CIFAR-10's: 0.2470,0.2435,0.2616.
     #[arg(long, value_name = "S,S,S", allow_hyphen_values = true, requires = "mean")]
     pub std: Option<String>,
 }
@@ -46,11 +51,13 @@ impl NormalisationOptions {
 
 /// Where to compute, and in how much memory.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = group::DEVICE)]
 pub struct DeviceOptions {
     #[command(flatten)]
     pub place: Place,
-    /// Most memory that one plan may take, as in 2G or 512M; attacks on many targets or with many trials run in
-    /// rounds that fit (default: what is free, at most 4G a round)
+    /// Most memory that one plan may take, as in 2G or 512M
+    ///
+    /// Attacks on many targets or with many trials run in rounds that fit. Without it what is free, at most 4G a round.
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
 }
@@ -119,6 +126,8 @@ pub fn attack_guided(
     bar.finish();
     let reconstructions = result.map_err(|error| match error {
         AttackError::GuidedLabel { .. } => misuse(format!("--guide: {error}")),
+        AttackError::Threat(error) => misuse(error),
+        AttackError::Config(error) => misuse(error),
         error => error.into(),
     })?;
     let evaluations: usize =

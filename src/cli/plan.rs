@@ -12,6 +12,7 @@ use clap::Args;
 use super::{
     attack_options::AttackOptions,
     device::Place,
+    help::group,
     misuse,
     model_options::{Known, ModelOptions},
     options::{MAX_BATCH, check_batch},
@@ -24,9 +25,9 @@ use crate::{
         adam::{self, Adam},
         config::LabelStrategy,
         lbfgs,
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
-    data::Normalisation,
     device::gpu::{Gpu, Shader, Style},
     federated::{DEFAULT_CLASSES, check_classes},
     nn::Model,
@@ -40,6 +41,7 @@ use crate::{
 #[command(
     mut_arg("device", |device| device.requires("time").help("Where to time")),
     mut_arg("isa", |isa| isa.requires("time")),
+    next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu plan --arch convnet64 --preset ig --batch 1"
 )]
 pub struct PlanCommand {
@@ -50,19 +52,22 @@ pub struct PlanCommand {
     #[command(flatten)]
     attack: AttackOptions,
     /// Pictures in the batch
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = group::INPUT)]
     batch: usize,
-    /// A step of training (SGD with momentum, batch norm in train mode) in place of an attack's iteration
-    #[arg(long)]
+    /// A step of training in place of an attack's iteration
+    ///
+    /// SGD with momentum, batch norm in train mode.
+    #[arg(long, help_heading = group::ATTACK)]
     training: bool,
-    /// Run so many iterations with numbers drawn from N(0,0.01), and print how long each step took: by the GPU's own
-    /// clock where it has one
-    #[arg(long, value_name = "N")]
+    /// Run so many iterations and print how long each step took
+    ///
+    /// With numbers drawn from N(0,0.01), and by the GPU's own clock where it has one.
+    #[arg(long, value_name = "N", help_heading = group::MEASUREMENT)]
     time: Option<usize>,
     #[command(flatten)]
     place: Place,
-    /// Write every shader that a GPU might run for this plan into this folder, for tools that look at them
-    #[arg(long, value_name = "DIR")]
+    /// Folder for every shader that a GPU might run for this plan
+    #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
     shaders: Option<PathBuf>,
 }
 
@@ -98,13 +103,10 @@ impl PlanCommand {
         let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
         let scene = Scene { model, protocol: &protocol, config: &config, views: &[], weighted: false };
         let joint = config.labels == LabelStrategy::Joint;
-        let mut problem = Problem::new(&scene, Sizes::one_target(trials, batch, joint));
+        let pixels = Pixels { clamp: config.clamp, ..Pixels::free(batch, model.image) };
+        let mut problem = Problem::new(&scene, &pixels, Sizes::one_target(trials, batch, joint));
         Ok(match Adam::of(config.optimiser, 0) {
-            Some(adam) => {
-                let bounds = Normalisation::default().for_channels(model.image[0]).bounds();
-                let bounds = config.clamp.then_some(bounds.as_slice());
-                adam::Iteration::new(&mut problem, adam, config.iterations, bounds).plan
-            }
+            Some(adam) => adam::Iteration::new(&mut problem, adam, config.iterations).plan,
             None => lbfgs::plan(&problem),
         })
     }

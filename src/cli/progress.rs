@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::verbosity::is_quiet;
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 /// All bars of the process, so that those of stages stand under the one of the whole.
@@ -47,6 +48,9 @@ impl Progress {
     fn with_template(stage: &'static str, template: &str) -> Progress {
         let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        if is_quiet() {
+            return Progress { bar: ProgressBar::hidden() };
+        }
         Progress { bar: SCREEN.add(ProgressBar::new(0).with_style(style).with_prefix(stage)) }
     }
 

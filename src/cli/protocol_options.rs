@@ -3,48 +3,50 @@
 use std::{fs, path::Path};
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::misuse;
+use super::{help::group, misuse, spelled::spelled};
 use crate::{
     federated::{ClientLoss, Local, LocalOptimiser, Protocol},
     nn::Mode,
     tensor_file::GradientInfo,
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ModeChoice {
-    /// Running statistics
-    Eval,
-    /// Statistics of the batch
-    Train,
-}
-
 /// The client's training.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = group::CLIENT)]
 pub struct ProtocolOptions {
-    /// Batch norm of the client: running statistics or those of its batch
-    #[arg(long, value_enum)]
-    mode: Option<ModeChoice>,
-    /// Steps of local training (FedAvg): what is sent is then the update, not the gradient
+    /// Batch norm of the client
+    #[arg(long, value_parser = spelled::<Mode>())]
+    mode: Option<Mode>,
+    /// Steps of local training (FedAvg), whose update is sent
+    ///
+    /// What is sent is then the update, not the gradient.
     #[arg(long, value_name = "N")]
     local_steps: Option<usize>,
     /// Epochs of local training, in place of --local-steps
     #[arg(long, value_name = "E", conflicts_with = "local_steps")]
     local_epochs: Option<usize>,
-    /// Learning rate of local training (one step, unless --local-steps or --local-epochs say more)
+    /// Learning rate of local training
+    ///
+    /// It alone means one step; --local-steps and --local-epochs say more.
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     local_lr: Option<f64>,
-    /// Pictures of a local step (default: all of the client's)
+    /// Pictures of a local step, all of the client's if not given
     #[arg(long, value_name = "N")]
     local_batch: Option<usize>,
-    /// Optimiser of local training: sgd, momentum:M, nesterov:M, adam, adamw or rmsprop (the last three with :EPSILON)
-    #[arg(long, value_name = "O")]
+    /// Optimiser of local training, plain SGD if not given
+    #[arg(long, value_name = "O", value_parser = spelled::<LocalOptimiser>())]
     local_optimiser: Option<LocalOptimiser>,
-    /// Weight decay of local training, as PyTorch's optimiser takes it (default 0)
+    /// Weight decay of local training, 0 if not given
+    ///
+    /// As PyTorch's optimiser takes it.
     #[arg(long, value_name = "L")]
     weight_decay: Option<f64>,
-    /// Loss that the client trains on: mean (cross entropy), sum, smoothing:S, weights:FILE (one number a class) or bce
+    /// Loss that the client trains on, the mean cross entropy if not given
+    ///
+    /// mean, sum, smoothing:S (label smoothing), weights:FILE (a file with a number for each class, or the numbers
+    /// themselves as in weights:1,0.5,2) or bce (binary cross entropy of every logit).
     #[arg(long, value_name = "F")]
     loss: Option<String>,
     /// Clients with equally many of the pictures, whose mean is sent
@@ -55,12 +57,8 @@ pub struct ProtocolOptions {
 impl ProtocolOptions {
     /// The options, then what the file says, for `batch` pictures in all.
     pub fn protocol(&self, info: &GradientInfo, batch: usize) -> anyhow::Result<Protocol> {
-        let mode = match self.mode {
-            Some(ModeChoice::Eval) => Mode::Eval,
-            Some(ModeChoice::Train) => Mode::Train,
-            None if info.mode.as_deref() == Some("train") => Mode::Train,
-            None => Mode::Eval,
-        };
+        let in_file = || info.mode.as_deref().and_then(|mode| mode.parse().ok());
+        let mode = self.mode.or_else(in_file).unwrap_or_default();
         let clients = self.clients.or(info.clients).unwrap_or(1);
         let each = batch / clients.max(1);
         let local_batch = self.local_batch.or(info.local_batch).unwrap_or(each.max(1));

@@ -6,6 +6,9 @@ use super::{train_clip::TrainClip, train_victim::TrainVictim};
 
 /// Train a network on this device.
 #[derive(Args)]
+#[command(
+    after_help = "Example: gia-gpu train victim --arch resnet20 --data cifar/train --test cifar/test --out resnet20.safetensors"
+)]
 pub struct Train {
     #[command(subcommand)]
     what: What,

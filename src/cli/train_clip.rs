@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
+    help::group,
     misuse,
     named_sets::{NamedPath, open_sets},
     options::check_batch,
@@ -26,35 +27,41 @@ use crate::{
 
 const CHANNELS: usize = 3;
 
-/// Train an image tower against a bank of named concepts: every class of every data set becomes a vector, and a picture
-/// is drawn towards its own name's and away from all others' (cross entropy of scale × cosine, the scale is learned).
+/// Train an image tower against a bank of named concepts.
+///
+/// Every class of every data set becomes a vector, and a picture is drawn towards its own name's and away from all others'
+/// (cross entropy of scale × cosine, the scale is learned).
 #[derive(Args)]
 #[command(
+    next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu train clip --data cifar-10=cifar/train --data fashion=fashion-mnist --test \
                   cifar-10=cifar/test --epochs 18 --learning-rate 0.15 --degraded 0.5 --out names.safetensors\n\n\
                   `gia-gpu name --clip names.safetensors` uses it. A checkpoint beside --out holds the latest epoch; \
                   --resume goes on from it."
 )]
 pub struct TrainClip {
-    /// Image tower, any architecture that can be a victim
-    #[arg(long, value_name = "A", default_value = "resnet9-32")]
-    arch: String,
-    /// Side of the pictures that the tower takes
-    #[arg(long, value_name = "S", default_value_t = 32)]
-    image_size: usize,
-    /// Features of a picture
-    #[arg(long, value_name = "E", default_value_t = 128)]
-    embedding: usize,
-    /// Data set to learn from and what to call it: class folders, CIFAR-10's binary batches or IDX files. Again for
-    /// each further one
+    /// Data set to learn from, and what to call it
+    ///
+    /// Class folders, CIFAR-10's binary batches or IDX files. Again for each further one.
     #[arg(long, value_name = "NAME=PATH", required = true)]
     data: Vec<NamedPath>,
-    /// How often each picture of a data set is shown in an epoch, as in fashion=0.5 (default 1)
+    /// How often pictures of a data set are shown in an epoch, as in fashion=0.5
+    ///
+    /// Without it once.
     #[arg(long, value_name = "NAME=SHARE")]
     share: Vec<String>,
     /// Pictures to name after every epoch, of a data set in --data
     #[arg(long, value_name = "NAME=PATH")]
     test: Option<NamedPath>,
+    /// Image tower, any architecture that can be a victim
+    #[arg(long, value_name = "A", default_value = "resnet9-32", help_heading = group::VICTIM)]
+    arch: String,
+    /// Side of the pictures that the tower takes
+    #[arg(long, value_name = "S", default_value_t = 32, help_heading = group::VICTIM)]
+    image_size: usize,
+    /// Features of a picture
+    #[arg(long, value_name = "E", default_value_t = 128, help_heading = group::VICTIM)]
+    embedding: usize,
     #[command(flatten)]
     training: TrainingOptions,
 }

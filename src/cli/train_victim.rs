@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
+    help::group,
     misuse,
     model_options::{Known, ModelOptions, victim_error},
     options::{check_batch, check_limit},
@@ -20,18 +21,21 @@ use crate::{
     train::{Pictures, Training},
 };
 
-/// Train a victim on labelled pictures: SGD with momentum, the learning rate rising to its peak over a fifth of the
-/// steps and falling to 0 along a cosine, random flips and shifts, batch norm in train mode.
+/// Train a victim on labelled pictures.
+///
+/// SGD with momentum, the learning rate rising to its peak over a fifth of the steps and falling to 0 along a cosine, random
+/// flips and shifts, batch norm in train mode.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu train victim --arch resnet20 --data cifar/train --test cifar/test --epochs 10 \
                   --learning-rate 0.4 --out resnet20.safetensors\n\nA checkpoint beside --out holds the latest \
                   epoch; --resume goes on from it and ends with the same bits as a training that was never stopped."
 )]
 pub struct TrainVictim {
-    #[command(flatten)]
-    model: ModelOptions,
-    /// Pictures to learn from: a folder with a folder per class, CIFAR-10's binary batches or IDX files
+    /// Pictures to learn from: folders of classes, CIFAR-10's batches or IDX files
+    ///
+    /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files.
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// Pictures to classify after every epoch
@@ -40,6 +44,8 @@ pub struct TrainVictim {
     /// Learn from N pictures only, evenly spaced over the data set
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    #[command(flatten)]
+    model: ModelOptions,
     #[command(flatten)]
     training: TrainingOptions,
 }

@@ -5,60 +5,58 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{
+    help::group,
     misuse,
     options::{DeviceOptions, NormalisationOptions, same_file},
     print_line,
     progress::Progress,
+    spelled::spelled,
 };
 use crate::{
     device::Device,
     tensor_file::TensorFile,
     train::{
-        Checkpoint, CheckpointError, EpochReport, Observer, Optimiser, PicturesError, Recipe, TrainError,
-        Training,
+        Checkpoint, CheckpointError, EpochReport, Observer, Optimiser, OptimiserName, PicturesError, Recipe,
+        TrainError, Training,
     },
 };
 
 /// Between two checkpoints inside an epoch.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum OptimiserName {
-    Sgd,
-    #[value(name = "adamw")]
-    AdamW,
-}
-
 #[derive(Args)]
+#[command(next_help_heading = group::TRAINING)]
 pub struct TrainingOptions {
     /// How often every picture is shown
     #[arg(long, value_name = "N", default_value_t = 10)]
     epochs: usize,
-    /// Pictures of a step; what an epoch has left over is shown in the next one
+    /// Pictures of a step
+    ///
+    /// What an epoch has left over is shown in the next one.
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub batch: usize,
     /// Peak of the learning rate
     #[arg(long, value_name = "R", default_value_t = 0.1, allow_negative_numbers = true)]
     learning_rate: f64,
-    /// SGD with momentum, or AdamW, which wants a learning rate near 0.001
-    #[arg(long, value_enum, default_value = "sgd")]
+    /// How weights follow their gradients
+    #[arg(long, value_parser = spelled::<OptimiserName>(), default_value = "sgd")]
     optimiser: OptimiserName,
-    /// Of SGD
+    /// Momentum of SGD
     #[arg(long, value_name = "M", default_value_t = 0.9, allow_negative_numbers = true)]
     momentum: f64,
     /// Nesterov's momentum
     #[arg(long)]
     nesterov: bool,
-    /// Of AdamW's momentum
+    /// Decay of AdamW's momentum
     #[arg(long, value_name = "B", default_value_t = 0.9, allow_negative_numbers = true)]
     beta1: f64,
-    /// Of AdamW's mean of squares
+    /// Decay of AdamW's mean of squares
     #[arg(long, value_name = "B", default_value_t = 0.999, allow_negative_numbers = true)]
     beta2: f64,
-    /// Pull of all weights towards 0; norms and biases are left alone
+    /// Weight decay; norms and biases have none
     #[arg(long, value_name = "W", default_value_t = 5e-4, allow_negative_numbers = true)]
     weight_decay: f64,
     /// Share of each label that is spread over all classes
@@ -67,25 +65,25 @@ pub struct TrainingOptions {
     /// Show pictures as they are, without random flips and shifts
     #[arg(long)]
     no_augment: bool,
-    /// Share of the pictures that are shown noisy, blurred or pale, as reconstructions are
+    /// Share of the pictures shown noisy, blurred or pale, as reconstructions are
     #[arg(long, value_name = "S", default_value_t = 0.0, allow_negative_numbers = true)]
     degraded: f64,
     /// Seed of initial weights, order, flips and shifts
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
-    #[command(flatten)]
-    pub normalisation: NormalisationOptions,
-    #[command(flatten)]
-    pub device: DeviceOptions,
-    /// File to write: safetensors
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
     /// Go on from the checkpoint that a stopped training left
     #[arg(long)]
     pub resume: bool,
+    #[command(flatten)]
+    pub normalisation: NormalisationOptions,
+    /// File to write: safetensors
+    #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
+    pub out: PathBuf,
     /// Print the result as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     pub json: bool,
+    #[command(flatten)]
+    pub device: DeviceOptions,
 }
 
 /// What came of a training.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{misuse, print_json, print_line, progress::Progress};
+use super::{help::group, misuse, print_json, print_line, progress::Progress};
 use crate::{
     clip::builtin,
     weights::{
@@ -20,6 +20,7 @@ use crate::{
 
 /// Published CLIP weights on this machine.
 #[derive(Args)]
+#[command(after_help = "Examples:\n  gia-gpu weights list\n  gia-gpu weights get clip-vit-b32")]
 pub struct Weights {
     #[command(subcommand)]
     command: Command,
@@ -34,21 +35,26 @@ enum Command {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples: gia-gpu weights get clip-vit-b32\n          \
-                  gia-gpu weights get clip-vit-b16 --from https://mirror.example/clip-vit-base-patch16\n          \
+#[command(next_help_heading = group::INPUT, after_help = "Examples:\n  gia-gpu weights get clip-vit-b32\n  \
+                  gia-gpu weights get clip-vit-b16 --from https://mirror.example/clip-vit-base-patch16\n  \
                   gia-gpu weights get clip-vit-b32 --from /media/stick/clip")]
 struct Get {
     /// A name from `gia-gpu weights list`
     name: String,
-    /// Folder on this machine or on a server that holds model.safetensors and config.json, in place of Hugging Face
+    /// Folder to take the files from, in place of Hugging Face
+    ///
+    /// On this machine or on a server; it holds model.safetensors and config.json.
     #[arg(long, value_name = "URL|DIR")]
     from: Option<String>,
-    /// SHA-256 that model.safetensors must have, in place of the one known here or said by the server
+    /// SHA-256 that model.safetensors must have
+    ///
+    /// In place of the one known here or said by the server.
     #[arg(long, value_name = "HEX")]
     sha256: Option<String>,
 }
 
 #[derive(Args)]
+#[command(next_help_heading = group::OUTPUT, after_help = "Examples:\n  gia-gpu weights list\n  gia-gpu weights list --json")]
 struct List {
     /// Print JSON
     #[arg(long)]

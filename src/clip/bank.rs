@@ -71,7 +71,7 @@ pub struct ConceptSet {
 }
 
 impl Bank {
-    /// Writes a trained model's tensors in half precision.
+    /// Writes a trained model's tensors in 8 bits, with a scale per output channel.
     pub fn write(
         path: &Path,
         tensors: &BTreeMap<String, Tensor>,
@@ -80,7 +80,7 @@ impl Bank {
         let json = serde_json::to_string(about).expect("plain data");
         let metadata = [("format", FORMAT.to_string()), ("about", json)];
         let metadata = metadata.map(|(key, value)| (key.to_string(), value)).into();
-        TensorFile::write_as(path, tensors, &metadata, Storage::F16)
+        TensorFile::write_as(path, tensors, &metadata, Storage::EightBits)
     }
 
     /// Whether a file says that it is one.

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use rand::seq::SliceRandom;
 
 use super::{DataError, Dataset};
-use crate::random;
+use crate::{
+    random,
+    spelling::{Form, Spelled, as_text, unknown},
+};
 
 /// A rule on the labels of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,17 @@ pub enum BatchRule {
     Equal(usize),
 }
 
+impl Spelled for BatchRule {
+    const ABOUT: &'static str = "A rule on the labels of a batch.";
+    const FORMS: &'static [Form] = &[
+        Form { text: "any", meaning: "Pictures as they come" },
+        Form { text: "distinct", meaning: "No label twice" },
+        Form { text: "equal:N", meaning: "N pictures of one label, all others distinct" },
+    ];
+}
+
+as_text!(BatchRule);
+
 impl FromStr for BatchRule {
     type Err = String;
 
@@ -28,7 +42,7 @@ impl FromStr for BatchRule {
             ("any", _) => Ok(BatchRule::Any),
             ("distinct", _) => Ok(BatchRule::Distinct),
             (_, Some(n)) => Ok(BatchRule::Equal(n)),
-            _ => Err(format!("expected any, distinct or equal:N, found '{text}'")),
+            _ => Err(unknown::<BatchRule>(text)),
         }
     }
 }

@@ -71,7 +71,8 @@ fn walk(
             class.direct += usize::from(depth == 0);
             class.pictures.push(file);
         } else {
-            let kind = file.extension().map_or("no extension".into(), |e| format!(".{}", e.to_string_lossy()));
+            let kind =
+                file.extension().map_or("no extension".into(), |e| format!(".{}", e.to_string_lossy()));
             *left_out.entry(kind).or_default() += 1;
         }
     }

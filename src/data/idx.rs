@@ -105,8 +105,7 @@ pub(super) fn parse(
         return Err(DataError::malformed(labels_path, expected, label_count));
     }
     let largest = labels.iter().copied().max().map_or(0, usize::from);
-    let class_names =
-        named.unwrap_or_else(|| (0..=largest.max(9)).map(|digit| digit.to_string()).collect());
+    let class_names = named.unwrap_or_else(|| (0..=largest.max(9)).map(|digit| digit.to_string()).collect());
     let known = first..first + class_names.len();
     if let Some(label) = labels.iter().map(|&label| usize::from(label)).find(|label| !known.contains(label)) {
         let expected = format!("labels {first} to {} ({})", known.end - 1, class_names.join(" "));

@@ -26,6 +26,7 @@ use std::{
 pub use batches::BatchRule;
 pub use class_names::read_class_names;
 pub use dataset::Dataset;
+#[cfg(feature = "report")]
 pub(crate) use image_file::encode_png;
 pub use image_file::read_png_folder;
 pub use names::{add_name, place_of_name, same_name, spoken};

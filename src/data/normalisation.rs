@@ -77,7 +77,8 @@ impl Normalisation {
 
     /// The name of the preset that this is, for its number of channels.
     pub fn preset_name(&self) -> Option<&'static str> {
-        let same = |name: &&&str| Self::preset(name).is_some_and(|p| p.for_channels(self.mean.len()) == *self);
+        let same =
+            |name: &&&str| Self::preset(name).is_some_and(|p| p.for_channels(self.mean.len()) == *self);
         Self::PRESETS.iter().find(same).copied()
     }
 

@@ -11,6 +11,15 @@ use super::DataError;
 const LARGEST_SIDE: usize = 16_384;
 
 /// A picture with pixels in [0, 1].
+///
+/// ```
+/// use gia_gpu::data::Picture;
+///
+/// let red = Picture::new(3, 1, 2, vec![1.0, 1.0, 0.0, 0.0, 0.0, 0.0])?;
+/// assert_eq!(red.shape(), [3, 1, 2]);
+/// assert!(Picture::new(3, 1, 2, vec![1.0, 1.0]).is_err());
+/// # Ok::<(), gia_gpu::data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
     /// 1 (grey) or 3 (red, green, blue).

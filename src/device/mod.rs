@@ -2,6 +2,7 @@
 //! [`gpu`] (wgpu: Vulkan, Metal, DX12).
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod host;
 pub mod limited;

@@ -1,6 +1,6 @@
 //! The client's training, computed.
 
-use super::{Protocol, Victim, simulate::simulate};
+use super::{Protocol, ProtocolError, Victim, simulate::simulate};
 use crate::{
     device::{Device, DeviceError},
     nn::{ArchitectureError, Mode, loss::one_hot},
@@ -15,8 +15,12 @@ pub enum ClientError {
     Device(#[from] DeviceError),
     #[error(transparent)]
     Model(#[from] ArchitectureError),
-    #[error("{0}")]
-    Protocol(String),
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    #[error("expected {expected} labels, one a picture, found {found}")]
+    Labels { expected: usize, found: usize },
+    #[error("expected labels from 0 to {last}, found {label}", last = classes - 1)]
+    Label { classes: usize, label: usize },
     #[error("the gradient of tensor '{tensor}' is not finite (loss {loss}): the training step overflows")]
     NotFinite { tensor: String, loss: f32 },
     #[error("the gradient is 0 in every element (loss {loss}): there is nothing in it to attack")]
@@ -58,6 +62,7 @@ pub struct Client {
     which: Vec<usize>,
     buffers: Vec<Var>,
     loss: Var,
+    batch: usize,
 }
 
 impl Client {
@@ -73,7 +78,7 @@ impl Client {
     }
 
     /// The same, but of the gradient only these tensors are computed.
-    pub fn of_tensors(
+    pub(super) fn of_tensors(
         device: &dyn Device,
         victim: &Victim,
         protocol: &Protocol,
@@ -81,8 +86,8 @@ impl Client {
         which: Vec<usize>,
     ) -> Result<Client, ClientError> {
         let model = &victim.model;
-        protocol.check(batch).map_err(ClientError::Protocol)?;
-        protocol.loss.check(model.classes).map_err(ClientError::Protocol)?;
+        protocol.check(batch)?;
+        protocol.loss.check(model.classes).map_err(ProtocolError::Loss)?;
         if protocol.mode == Mode::Train {
             let each = batch / protocol.clients;
             protocol.batches(each).iter().try_for_each(|&(_, count)| model.check_train(count))?;
@@ -99,7 +104,7 @@ impl Client {
             executable.write(parameter.stored, tensor)?;
         }
         let (buffers, loss) = (training.buffers, training.loss);
-        Ok(Client { executable, x, targets, gradient, which, buffers, loss })
+        Ok(Client { executable, x, targets, gradient, which, buffers, loss, batch })
     }
 
     /// One training from the victim's weights.
@@ -109,9 +114,16 @@ impl Client {
         images: &[f32],
         labels: &[usize],
     ) -> Result<Update, ClientError> {
+        let classes = victim.model.classes;
+        if labels.len() != self.batch {
+            return Err(ClientError::Labels { expected: self.batch, found: labels.len() });
+        }
+        if let Some(&label) = labels.iter().find(|&&label| label >= classes) {
+            return Err(ClientError::Label { classes, label });
+        }
         let exe = &mut *self.executable;
         exe.write(self.x, images)?;
-        exe.write(self.targets, &one_hot(labels, victim.model.classes))?;
+        exe.write(self.targets, &one_hot(labels, classes))?;
         exe.run(1)?;
         let mut read = |vars: &[Var]| vars.iter().map(|&v| exe.read(v)).collect::<Result<Vec<_>, _>>();
         let gradient = read(&self.gradient)?;

@@ -2,17 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::{
     nn::loss::{binary_cross_entropy, cross_entropy, weighted_cross_entropy},
+    spelling::{Form, Spelled, as_text, unknown},
     tape::{Tape, Var},
 };
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
+/// What a client trains on.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum ClientLoss {
     /// Mean cross entropy over the batch.
     #[default]
@@ -27,27 +24,40 @@ pub enum ClientLoss {
     Bce,
 }
 
-const FORMS: &str = "mean, sum, smoothing:S, weights:W,W,… (one a class) or bce";
+impl Spelled for ClientLoss {
+    const ABOUT: &'static str = "The loss that a client trains on.";
+    const FORMS: &'static [Form] = &[
+        Form { text: "mean", meaning: "Mean cross entropy over the batch" },
+        Form { text: "sum", meaning: "Its sum" },
+        Form { text: "smoothing:S", meaning: "Mean cross entropy with label smoothing S" },
+        Form {
+            text: "weights:FILE",
+            meaning: "Weighted by class: a file, or numbers as in 1,0.5,2, one a class",
+        },
+        Form { text: "bce", meaning: "Binary cross entropy of every logit, mean over batch and classes" },
+    ];
+}
+
+as_text!(ClientLoss);
 
 impl FromStr for ClientLoss {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ClientLoss, String> {
-        let expected = || format!("expected {FORMS}, found '{text}'");
         match text.split_once(':') {
             None => match text {
                 // What gradient files say.
                 "mean" | "mean cross entropy" => Ok(ClientLoss::Mean),
                 "sum" => Ok(ClientLoss::Sum),
                 "bce" => Ok(ClientLoss::Bce),
-                _ => Err(expected()),
+                _ => Err(unknown::<ClientLoss>(text)),
             },
             Some(("smoothing", share)) => match share.trim().parse() {
                 Ok(share) if (0.0..1.0).contains(&share) => Ok(ClientLoss::Smoothing(share)),
                 _ => Err(format!("expected a label smoothing from 0 to below 1, found '{text}'")),
             },
             Some(("weights", list)) => ClientLoss::weights(list),
-            _ => Err(expected()),
+            _ => Err(unknown::<ClientLoss>(text)),
         }
     }
 }
@@ -64,20 +74,6 @@ impl fmt::Display for ClientLoss {
             }
             ClientLoss::Bce => f.write_str("bce"),
         }
-    }
-}
-
-impl TryFrom<String> for ClientLoss {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<ClientLoss, String> {
-        text.parse()
-    }
-}
-
-impl From<ClientLoss> for String {
-    fn from(loss: ClientLoss) -> String {
-        loss.to_string()
     }
 }
 
@@ -105,10 +101,9 @@ impl ClientLoss {
     /// Another number of weights than classes, in words.
     pub fn check(&self, classes: usize) -> Result<(), String> {
         match self {
-            ClientLoss::Weights(weights) if weights.len() != classes => Err(format!(
-                "--loss weights: expected {classes} weights, one a class, found {}",
-                weights.len()
-            )),
+            ClientLoss::Weights(weights) if weights.len() != classes => {
+                Err(format!("expected {classes} class weights, one a class, found {}", weights.len()))
+            }
             _ => Ok(()),
         }
     }

@@ -15,6 +15,6 @@ pub use client::{Client, ClientError, Update};
 pub use loss::ClientLoss;
 pub use observed::Kind;
 pub use optimiser::LocalOptimiser;
-pub use protocol::{Local, Protocol};
+pub use protocol::{Local, MAX_BATCH, Protocol, ProtocolError};
 pub use simulate::{MOMENTUM, Simulation, clip, simulate};
 pub use victim::{DEFAULT_CLASSES, Request, Victim, VictimError, check_classes, state_dict_lists};

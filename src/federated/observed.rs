@@ -1,31 +1,18 @@
 //! From what was sent to the mean gradient that all methods work on.
 
-use serde::{Deserialize, Serialize};
-
 use super::{MOMENTUM, Protocol, Victim};
+use crate::spelling::choices;
 
-/// What a file or a message from a client holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// ∇_θ of one step.
-    Gradient,
-    /// Δ = θ_local − θ_server.
-    Update,
-    /// θ_local itself.
-    Model,
-}
-
-impl Kind {
-    pub const NAMES: [&str; 3] = ["gradient", "update", "model"];
-
-    pub fn name(self) -> &'static str {
-        Kind::NAMES[self as usize]
-    }
-
-    pub fn parse(text: &str) -> Option<Kind> {
-        let all = [Kind::Gradient, Kind::Update, Kind::Model];
-        all.into_iter().find(|k| k.name() == text)
+choices! {
+    /// What a file or a message from a client holds.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Kind {
+        /// ∇_θ of one step
+        Gradient = "gradient",
+        /// Δ = θ_local − θ_server after local training
+        Update = "update",
+        /// θ_local itself
+        Model = "model",
     }
 }
 

@@ -2,19 +2,15 @@
 
 use std::{fmt, str::FromStr};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::{
     nn::optimiser::{self as rule, ALPHA, BETAS, EPSILON},
+    spelling::{Form, Spelled, as_text, unknown},
     tape::{Tape, Var},
 };
 
 /// One of PyTorch's `torch.optim`, with its defaults where nothing else is said. ε may be given, because through
 /// PyTorch's 1e-8 a first step says next to nothing of the pictures: its direction g/(|g| + ε) is a sign.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum LocalOptimiser {
     #[default]
     Sgd,
@@ -33,16 +29,34 @@ pub enum LocalOptimiser {
     },
 }
 
-/// What an optimiser looks like in text.
-const FORMS: &str =
-    "sgd, momentum:M, nesterov:M, adam, adamw or rmsprop (the last three with :EPSILON, default 1e-8)";
+impl Spelled for LocalOptimiser {
+    const ABOUT: &'static str = "The optimiser of local training, as PyTorch has it.";
+    const FORMS: &'static [Form] = &[
+        Form { text: "sgd", meaning: "Plain gradient descent" },
+        Form { text: "momentum:M", meaning: "SGD with momentum M" },
+        Form { text: "nesterov:M", meaning: "SGD with Nesterov's momentum M" },
+        Form {
+            text: "adam[:EPSILON]",
+            meaning: "Adam (Kingma 2015), weight decay in the gradient; 1e-8 if not given",
+        },
+        Form {
+            text: "adamw[:EPSILON]",
+            meaning: "AdamW (Loshchilov 2019), weight decay beside it; 1e-8 if not given",
+        },
+        Form { text: "rmsprop[:EPSILON]", meaning: "RMSprop; 1e-8 if not given" },
+    ];
+}
+
+as_text!(LocalOptimiser);
 
 impl FromStr for LocalOptimiser {
     type Err = String;
 
     fn from_str(text: &str) -> Result<LocalOptimiser, String> {
         let (name, value) = match text.split_once(':') {
-            Some((name, value)) => (name, Some(value.trim().parse::<f64>().map_err(|_| expected(text))?)),
+            Some((name, value)) => {
+                (name, Some(value.trim().parse::<f64>().map_err(|_| unknown::<LocalOptimiser>(text))?))
+            }
             None => (text, None),
         };
         let epsilon = value.unwrap_or(EPSILON);
@@ -53,7 +67,7 @@ impl FromStr for LocalOptimiser {
         let momentum = |make: fn(f64) -> LocalOptimiser| match value {
             Some(m) if (0.0..1.0).contains(&m) => Ok(make(m)),
             Some(_) => Err(format!("expected a momentum from 0 to below 1, found '{text}'")),
-            None => Err(expected(text)),
+            None => Err(unknown::<LocalOptimiser>(text)),
         };
         match (name, value) {
             ("sgd", None) => Ok(LocalOptimiser::Sgd),
@@ -62,13 +76,9 @@ impl FromStr for LocalOptimiser {
             ("adam", _) => adaptive(LocalOptimiser::Adam { epsilon }),
             ("adamw", _) => adaptive(LocalOptimiser::AdamW { epsilon }),
             ("rmsprop", _) => adaptive(LocalOptimiser::RmsProp { epsilon }),
-            _ => Err(expected(text)),
+            _ => Err(unknown::<LocalOptimiser>(text)),
         }
     }
-}
-
-fn expected(text: &str) -> String {
-    format!("expected {FORMS}, found '{text}'")
 }
 
 impl fmt::Display for LocalOptimiser {
@@ -85,20 +95,6 @@ impl fmt::Display for LocalOptimiser {
             true => f.write_str(name),
             false => write!(f, "{name}:{epsilon:e}"),
         }
-    }
-}
-
-impl TryFrom<String> for LocalOptimiser {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<LocalOptimiser, String> {
-        text.parse()
-    }
-}
-
-impl From<LocalOptimiser> for String {
-    fn from(optimiser: LocalOptimiser) -> String {
-        optimiser.to_string()
     }
 }
 

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClientLoss, LocalOptimiser};
+use super::{ClientLoss, LocalOptimiser, defence::Defence};
 use crate::nn::Mode;
 
 /// Local training.
@@ -51,6 +51,9 @@ impl Default for Protocol {
     }
 }
 
+/// Most pictures of one attack.
+pub const MAX_BATCH: usize = 65_536;
+
 /// More local steps than this do not fit a plan.
 const MAX_STEPS: usize = 256;
 
@@ -77,7 +80,7 @@ impl Protocol {
     /// The pictures of each local step of a client that has `count`: first and number.
     pub fn batches(&self, count: usize) -> Vec<(usize, usize)> {
         let Some(local) = self.local else { return vec![(0, count)] };
-        let starts: Vec<usize> = (0..count).step_by(local.batch).collect();
+        let starts: Vec<usize> = (0..count.max(1)).step_by(local.batch.max(1)).collect();
         let slice = |step: usize| {
             let start = starts[step % starts.len()];
             (start, local.batch.min(count - start))
@@ -88,38 +91,68 @@ impl Protocol {
     /// Whether `batch` pictures in all can be trained on so.
     ///
     /// # Errors
-    /// What does not fit, in words.
-    pub fn check(&self, batch: usize) -> Result<(), String> {
+    /// The first thing that does not fit.
+    pub fn check(&self, batch: usize) -> Result<(), ProtocolError> {
+        if !(1..=MAX_BATCH).contains(&batch) {
+            return Err(ProtocolError::Batch { batch });
+        }
         if self.clients == 0 || !batch.is_multiple_of(self.clients) {
-            return Err(format!("--clients: {batch} pictures do not divide among {}", self.clients));
+            return Err(ProtocolError::Clients { batch, clients: self.clients });
         }
         if let Some(Local { steps, batch, learning_rate, weight_decay, .. }) = self.local {
             if !(1..=MAX_STEPS).contains(&steps) {
-                return Err(format!("--local-steps: expected 1 to {MAX_STEPS}, found {steps}"));
+                return Err(ProtocolError::Steps { found: steps });
             }
             if batch == 0 {
-                return Err("--local-batch: expected 1 or more, found 0".into());
+                return Err(ProtocolError::LocalBatch);
             }
             if !learning_rate.is_finite() || learning_rate <= 0.0 {
-                return Err(format!("--local-lr: expected a rate > 0, found {learning_rate}"));
+                return Err(ProtocolError::Rate { found: learning_rate });
             }
             if !weight_decay.is_finite() || weight_decay < 0.0 {
-                return Err(format!("--weight-decay: expected a number of 0 or above, found {weight_decay}"));
+                return Err(ProtocolError::Decay { found: weight_decay });
             }
         }
-        if self.example_clip.is_some() && self.mode == Mode::Train {
-            return Err(
-                "clipping per example needs batch norm in eval mode: in train mode a picture has no \
-                        gradient of its own"
-                    .into(),
-            );
+        match self.example_clip {
+            Some(limit) if !(limit.is_finite() && limit > 0.0) => Err(ProtocolError::Limit { found: limit }),
+            Some(_) if self.mode == Mode::Train => Err(ProtocolError::ClippedInTrainMode),
+            Some(_) if matches!(self.loss, ClientLoss::Sum | ClientLoss::Weights(_)) => {
+                Err(ProtocolError::ClippedSum { loss: self.loss.clone() })
+            }
+            _ => Ok(()),
         }
-        if self.example_clip.is_some() && matches!(self.loss, ClientLoss::Sum | ClientLoss::Weights(_)) {
-            return Err(format!(
-                "clipping per example is for a mean over the pictures, found --loss {}",
-                self.loss
-            ));
-        }
-        Ok(())
     }
+}
+
+/// Why a client cannot train so.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ProtocolError {
+    #[error("expected 1 to {MAX_BATCH} pictures, found {batch}")]
+    Batch { batch: usize },
+    #[error("--clients: {batch} pictures do not divide among {clients}")]
+    Clients { batch: usize, clients: usize },
+    #[error("--local-steps: expected 1 to {MAX_STEPS}, found {found}")]
+    Steps { found: usize },
+    #[error("--local-batch: expected 1 or more, found 0")]
+    LocalBatch,
+    #[error("--local-lr: expected a rate > 0, found {found}")]
+    Rate { found: f64 },
+    #[error("--weight-decay: expected a number of 0 or above, found {found}")]
+    Decay { found: f64 },
+    #[error("--loss: {0}")]
+    Loss(String),
+    #[error("clipping per example is for a mean over the pictures, found --loss {loss}")]
+    ClippedSum { loss: ClientLoss },
+    #[error("clipping per example: expected a norm > 0, found {found}")]
+    Limit { found: f64 },
+    #[error(
+        "clipping per example needs batch norm in eval mode: in train mode a picture has no gradient of its own"
+    )]
+    ClippedInTrainMode,
+    #[error("dp-sgd clips each picture's gradient: it comes first")]
+    DpSgdBehind,
+    #[error("dp-sgd is for the gradient of one step of one client")]
+    DpSgdAlone,
+    #[error("expected {expected}, found '{found}'")]
+    Defence { expected: &'static str, found: Defence },
 }

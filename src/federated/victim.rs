@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::nearest::nearest;
 use crate::{
     device::{DeviceError, host},
-    nn::{ArchitectureError, Declaration, Model, Options, initialise},
+    nn::{ArchitectureError, Declaration, MAX_CLASSES, Model, Options, initialise},
     tensor_file::{
         Extra, GRADIENT_FORMAT, ParameterSpec, PositionReport, Tensor, TensorFile, TensorFileError,
     },
@@ -15,9 +15,6 @@ use crate::{
 
 /// Classes of a victim that is initialised by seed and told nothing else.
 pub const DEFAULT_CLASSES: usize = 10;
-
-/// Beyond every public data set; a larger count is a mistake.
-const MAX_CLASSES: usize = 1 << 20;
 
 /// Which model, before its weights are known.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +35,15 @@ impl Request {
 }
 
 /// The model that client and eavesdropper share.
+///
+/// ```
+/// use gia_gpu::federated::{Request, Victim};
+///
+/// let victim = Victim::from_seed(&Request::named("lenet-zhu"), 7)?;
+/// assert_eq!(victim.declarations[0].shape, victim.model.declarations()[0].shape);
+/// assert!(Victim::from_seed(&Request::named("lenet-zoo"), 7).is_err());
+/// # Ok::<(), gia_gpu::federated::VictimError>(())
+/// ```
 pub struct Victim {
     pub model: Model,
     pub declarations: Vec<Declaration>,
@@ -77,6 +83,8 @@ pub enum VictimError {
     ClassCount { found: usize },
     #[error("{path}: tensor {tensor} has {found}, expected variances of 0 or above: an update, not weights?")]
     Variance { path: String, tensor: String, found: f32 },
+    #[error("{what}: expected {expected}, found {found}")]
+    Tensors { what: String, expected: usize, found: usize },
     #[error("{path} holds a gradient, expected weights")]
     Gradient { path: String },
     #[error(transparent)]
@@ -108,6 +116,27 @@ impl Victim {
         host::check(what, (elements * size_of::<f32>()) as u64).map_err(VictimError::Memory)?;
         let tensors = initialise(&declarations, seed);
         let weights = format!("initialised by seed {seed}");
+        Ok(Victim { model, declarations, tensors, weights, positions: None, prefix: None })
+    }
+
+    /// A model with weights from elsewhere, one tensor a declaration, row-major. `weights`: where from, for reports.
+    ///
+    /// # Errors
+    /// Tensors that do not fit the declarations, or a class count that no victim has.
+    pub fn new(model: Model, tensors: Vec<Vec<f32>>, weights: String) -> Result<Victim, VictimError> {
+        check_classes(model.classes)?;
+        let declarations = model.declarations();
+        if tensors.len() != declarations.len() {
+            let (expected, found) = (declarations.len(), tensors.len());
+            return Err(VictimError::Tensors { what: "tensors".into(), expected, found });
+        }
+        for (declaration, tensor) in declarations.iter().zip(&tensors) {
+            let expected = declaration.shape.iter().product();
+            if tensor.len() != expected {
+                let what = format!("elements of '{}'", declaration.name);
+                return Err(VictimError::Tensors { what, expected, found: tensor.len() });
+            }
+        }
         Ok(Victim { model, declarations, tensors, weights, positions: None, prefix: None })
     }
 

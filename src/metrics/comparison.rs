@@ -93,8 +93,9 @@ impl Comparison {
             assignment_mse,
             assignment_ssim,
             infinite_psnr,
-            note: (infinite_psnr.best_reference > 0)
-                .then_some("PSNR null: infinite, reconstruction and reference are identical; the mean is of the others"),
+            note: (infinite_psnr.best_reference > 0).then_some(
+                "PSNR null: infinite, reconstruction and reference are identical; the mean is of the others",
+            ),
         }
     }
 }

@@ -14,6 +14,15 @@ use super::{
 };
 use crate::tape::Var;
 
+/// How deep a network is, as far as attacks care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// So few layers, without pooling, that fine structure is told by the gradient and noise with it: presets smooth
+    /// more.
+    Shallow,
+    Deep,
+}
+
 /// A network that can be attacked.
 pub trait Architecture: Send + Sync {
     /// The forward pass: `x (T,B,C,H,W) → logits (T,B,K)`, declaring parameters in `state_dict` order.
@@ -39,6 +48,10 @@ pub trait Architecture: Send + Sync {
 
     fn activation(&self) -> Activation {
         Activation::Relu
+    }
+
+    fn depth(&self) -> Depth {
+        Depth::Deep
     }
 }
 
@@ -76,10 +89,16 @@ pub enum ArchitectureError {
     Invalid { name: String, reason: String },
 }
 
+/// Of the architecture of this name.
+pub fn depth(name: &str) -> Depth {
+    architecture(name, &Options::default()).map_or(Depth::Deep, |found| found.depth())
+}
+
 /// The architecture of this name.
 ///
 /// # Errors
-/// An unknown name, a size in the name that makes no sense, or an option that the architecture does not take.
+/// An unknown name, a size in the name that makes no sense, or an option that makes none or that the architecture does
+/// not take.
 pub fn architecture(name: &str, options: &Options) -> Result<Box<dyn Architecture>, ArchitectureError> {
     let stem = options.stem.unwrap_or(Stem::Imagenet);
     let resnet = |blocks, bottleneck| Box::new(ResNet { blocks, bottleneck, stem });
@@ -104,11 +123,8 @@ pub fn architecture(name: &str, options: &Options) -> Result<Box<dyn Architectur
             _ => return Err(ArchitectureError::Unknown(name.into())),
         },
     };
-    match options.set().iter().find(|option| !found.options().contains(option)) {
-        Some(option) => Err(ArchitectureError::Invalid {
-            name: name.into(),
-            reason: format!("it has no --{option}; it takes: --{}", found.options().join(", --")),
-        }),
-        None => Ok(found),
+    match options.check_for(&*found) {
+        Err(reason) => Err(ArchitectureError::Invalid { name: name.into(), reason }),
+        Ok(()) => Ok(found),
     }
 }

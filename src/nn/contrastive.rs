@@ -56,6 +56,10 @@ impl Architecture for Contrastive {
     fn activation(&self) -> super::options::Activation {
         self.tower.activation()
     }
+
+    fn depth(&self) -> super::architecture::Depth {
+        self.tower.depth()
+    }
 }
 
 /// Rows `(T,N,E)` of length 1.

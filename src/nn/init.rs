@@ -26,6 +26,14 @@ impl Init {
         Init::Normal((2.0 / fan as f32).sqrt())
     }
 
+    /// Whether it can be drawn: finite numbers, and no spread below 0.
+    pub fn is_finite(self) -> bool {
+        match self {
+            Init::Uniform(spread) | Init::Normal(spread) => spread.is_finite() && spread >= 0.0,
+            Init::Constant(value) => value.is_finite(),
+        }
+    }
+
     fn draw(self, generator: &mut impl Rng, len: usize) -> Vec<f32> {
         match self {
             Init::Uniform(bound) => random::uniform(generator, bound, len),

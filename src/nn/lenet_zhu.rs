@@ -3,6 +3,7 @@
 
 use super::{
     Architecture, Init, Network,
+    architecture::Depth,
     layers::{Conv, Start},
     options::{ACTIVATION, Activation},
 };
@@ -28,5 +29,9 @@ impl Architecture for LeNetZhu {
 
     fn activation(&self) -> Activation {
         Activation::Sigmoid
+    }
+
+    fn depth(&self) -> Depth {
+        Depth::Shallow
     }
 }

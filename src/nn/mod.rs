@@ -23,8 +23,8 @@ mod resnet;
 mod resnet9;
 mod vgg;
 
-pub use architecture::{Architecture, ArchitectureError};
+pub use architecture::{Architecture, ArchitectureError, Depth};
 pub use init::{Init, initialise};
-pub use model::{Model, Pass};
+pub use model::{MAX_CLASSES, Model, Pass};
 pub use network::{Declaration, Mode, Network, Parameter, Statistics};
 pub use options::Options;

@@ -1,17 +1,22 @@
-//! An architecture with every choice made: what client and eavesdropper both know of the network.
+//! A graph with named parameters, from the registry or from elsewhere, with every choice made: what client and
+//! eavesdropper both know of the network.
 
 use super::{
     Architecture, ArchitectureError, Declaration, Mode, Network, Options, Parameter, Statistics,
-    architecture::architecture, contrastive::Contrastive, options::Norm,
+    architecture::{Depth, architecture},
+    contrastive::Contrastive,
+    options::Norm,
 };
 use crate::tape::{Tape, Var};
 
 /// Largest side of an image: beyond it is a mistake.
 const MAX_SIDE: usize = 4096;
 const MAX_CHANNELS: usize = 1024;
+/// Beyond every public data set.
+pub const MAX_CLASSES: usize = 1 << 20;
 
 pub struct Model {
-    /// As the user named it, e.g. `convnet64`.
+    /// What messages and reports call it, e.g. `convnet64`; nothing is decided by it.
     pub name: String,
     pub options: Options,
     /// `[C, H, W]`
@@ -55,30 +60,90 @@ impl Model {
         width: usize,
         names: usize,
     ) -> Result<Model, ArchitectureError> {
+        if !(1..=MAX_CLASSES).contains(&width) {
+            let reason = format!("expected 1 to {MAX_CLASSES} outputs, found {width}");
+            return Err(ArchitectureError::Invalid { name: name.into(), reason });
+        }
         let head = Contrastive { tower: architecture(name, options)?, width };
         Self::of(Box::new(head), name, options, image, names)
     }
 
-    fn of(
+    /// Any network, whether the registry knows it or not: what reads networks from files makes them so.
+    ///
+    /// # Errors
+    /// An option that the architecture does not take, an image or a number of classes that it cannot have, and a graph
+    /// that no victim can be: two parameters of one name, no last linear layer with a row a class, buffers that are no
+    /// batch norm's.
+    pub fn of(
         architecture: Box<dyn Architecture>,
         name: &str,
         options: &Options,
         image: Option<[usize; 3]>,
         classes: usize,
     ) -> Result<Model, ArchitectureError> {
+        let invalid = |reason: String| Err(ArchitectureError::Invalid { name: name.into(), reason });
+        if let Err(reason) = options.check_for(&*architecture) {
+            return invalid(reason);
+        }
+        if !(1..=MAX_CLASSES).contains(&classes) {
+            return invalid(format!("expected 1 to {MAX_CLASSES} classes, found {classes}"));
+        }
         let image = image.unwrap_or_else(|| architecture.default_image());
         let [c, h, w] = image;
         let smallest = architecture.smallest_side();
         let fits =
             (1..=MAX_CHANNELS).contains(&c) && [h, w].iter().all(|n| (smallest..=MAX_SIDE).contains(n));
         if !fits {
-            let reason = format!(
+            return invalid(format!(
                 "expected images of 1 to {MAX_CHANNELS} channels and sides from {smallest} to {MAX_SIDE}, found \
                  {c}×{h}×{w}"
-            );
-            return Err(ArchitectureError::Invalid { name: name.into(), reason });
+            ));
         }
-        Ok(Model { name: name.into(), options: options.clone(), image, classes, architecture })
+        let model = Model { name: name.into(), options: options.clone(), image, classes, architecture };
+        match model.check() {
+            Err(reason) => invalid(reason),
+            Ok(()) => Ok(model),
+        }
+    }
+
+    /// Whether the graph can be a victim.
+    fn check(&self) -> Result<(), String> {
+        let mut tape = Tape::new();
+        let [c, h, w] = self.image;
+        let x = tape.input(&[1, 1, c, h, w]);
+        let (logits, net) = self.trace(&mut tape, x, Mode::Eval, None);
+        let (parameters, statistics, features) = (net.parameters, net.statistics.len(), net.features);
+        let shape = tape.shape(logits);
+        if shape != [1, 1, self.classes] {
+            return Err(format!(
+                "its logits for one picture are {shape:?}, expected [1, 1, {}]",
+                self.classes
+            ));
+        }
+        let declared: Vec<&Declaration> = parameters.iter().map(|p| &p.declaration).collect();
+        let mut names: Vec<&str> = declared.iter().map(|d| d.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two of its tensors are called '{}'", pair[0]));
+        }
+        if let Some(odd) = declared.iter().find(|d| !d.init.is_finite()) {
+            return Err(format!("'{}' starts from {:?}, expected finite numbers ≥ 0", odd.name, odd.init));
+        }
+        let buffers = declared.iter().filter(|d| !d.trainable).count();
+        if buffers != 2 * statistics {
+            return Err(format!(
+                "it has {buffers} buffers and {statistics} batch norms, expected a mean and a variance for each"
+            ));
+        }
+        let last = declared.iter().rfind(|d| d.trainable && d.shape.len() == 2);
+        match (last, features) {
+            (Some(last), Some(_)) if last.shape[0] == self.classes => Ok(()),
+            (Some(last), Some(_)) => Err(format!(
+                "its last linear layer, '{}', has {} outputs, expected {}",
+                last.name, last.shape[0], self.classes
+            )),
+            _ => Err("it does not end in a linear layer".into()),
+        }
     }
 
     /// The forward pass of `x (T,B,C,H,W)` with new inputs for parameters and buffers.
@@ -92,6 +157,19 @@ impl Model {
     }
 
     fn pass(&self, tape: &mut Tape, x: Var, mode: Mode, given: Option<Vec<Var>>) -> Pass {
+        let (logits, net) = self.trace(tape, x, mode, given);
+        let features = net.features.expect("checked when the model was made");
+        Pass { logits, features, parameters: net.parameters, statistics: net.statistics }
+    }
+
+    /// The forward pass: logits, and what was declared on the way.
+    fn trace<'t>(
+        &self,
+        tape: &'t mut Tape,
+        x: Var,
+        mode: Mode,
+        given: Option<Vec<Var>>,
+    ) -> (Var, Network<'t>) {
         let trials = tape.shape(x)[0];
         let mut net = Network {
             tape,
@@ -105,8 +183,12 @@ impl Model {
             features: None,
         };
         let logits = self.architecture.forward(&mut net, x, self.classes);
-        let features = net.features.expect("every architecture ends in a linear layer");
-        Pass { logits, features, parameters: net.parameters, statistics: net.statistics }
+        (logits, net)
+    }
+
+    /// How much of a picture its gradient tells.
+    pub fn depth(&self) -> Depth {
+        self.architecture.depth()
     }
 
     /// All tensors, in `state_dict` order.
@@ -125,7 +207,7 @@ impl Model {
     /// # Errors
     /// The first layer that has one only.
     pub fn check_train(&self, batch: usize) -> Result<(), ArchitectureError> {
-        match self.sketch(batch).statistics.iter().find(|s| s.count < 2) {
+        match self.sketch(batch.max(1)).statistics.iter().find(|s| s.count < 2) {
             Some(layer) => Err(ArchitectureError::Invalid {
                 name: self.name.clone(),
                 reason: format!(
@@ -140,7 +222,7 @@ impl Model {
 
     /// Values of a channel that each batch norm sees for a batch of this size.
     pub fn statistics_counts(&self, batch: usize) -> Vec<usize> {
-        self.sketch(batch).statistics.iter().map(|s| s.count).collect()
+        self.sketch(batch.max(1)).statistics.iter().map(|s| s.count).collect()
     }
 
     fn sketch(&self, batch: usize) -> Pass {

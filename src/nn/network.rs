@@ -4,19 +4,26 @@ use super::{
     Init,
     options::{Activation, Norm},
 };
-use crate::tape::{Tape, Var};
+use crate::{
+    spelling::choices,
+    tape::{Tape, Var},
+};
 
-/// Which statistics batch norm uses.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// Running statistics, constants of the model.
-    #[default]
-    Eval,
-    /// Those of the batch; derivatives go through them.
-    Train,
+choices! {
+    /// Which statistics batch norm uses.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Mode {
+        /// Running statistics, constants of the model
+        Eval = "eval",
+        /// Those of the batch; derivatives go through them
+        Train = "train",
+    }
+}
+
+impl Default for Mode {
+    fn default() -> Mode {
+        Mode::Eval
+    }
 }
 
 /// A named tensor of a network, as its definition declares it.

@@ -2,24 +2,35 @@
 
 use std::{fmt, str::FromStr};
 
-/// How a ResNet or its like begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stem {
-    /// torchvision's: 7×7 convolution of stride 2, then 3×3 max pooling of stride 2.
-    Imagenet,
-    /// For small pictures: 3×3 convolution of stride 1, no pooling.
-    Cifar,
+use super::Architecture;
+use crate::spelling::{Form, Spelled, as_text, choices, expected};
+
+choices! {
+    /// How a ResNet or its like begins.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Stem {
+        /// torchvision's: 7×7 convolution of stride 2, then 3×3 max pooling of stride 2
+        Imagenet = "imagenet",
+        /// For small pictures: 3×3 convolution of stride 1, no pooling
+        Cifar = "cifar",
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    Relu,
-    Sigmoid,
-    Tanh,
-    /// x·σ(x)
-    Silu,
-    /// max(x, 0.01x)
-    LeakyRelu,
+choices! {
+    /// Of the hidden layers.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Activation {
+        /// max(x, 0)
+        Relu = "relu",
+        /// σ(x)
+        Sigmoid = "sigmoid",
+        /// tanh(x)
+        Tanh = "tanh",
+        /// x·σ(x)
+        Silu = "silu",
+        /// max(x, 0.01x)
+        LeakyRelu = "leaky-relu",
+    }
 }
 
 /// What stands where an architecture normalises.
@@ -65,6 +76,25 @@ impl Options {
         set.into_iter().filter(|s| s.1).map(|s| s.0).collect()
     }
 
+    /// Whether an architecture takes them, and sizes are within their bounds.
+    ///
+    /// # Errors
+    /// What was expected and found.
+    pub fn check_for(&self, architecture: &dyn Architecture) -> Result<(), String> {
+        let taken = architecture.options();
+        if let Some(option) = self.set().iter().find(|option| !taken.contains(option)) {
+            return Err(format!("it has no --{option}; it takes: --{}", taken.join(", --")));
+        }
+        let width = self.hidden.iter().flatten().find(|width| !(1..=MAX_HIDDEN).contains(*width));
+        match (width, self.norm) {
+            (Some(width), _) => Err(format!("expected hidden widths from 1 to {MAX_HIDDEN}, found {width}")),
+            (_, Some(Norm::Group(groups))) if !(1..=MAX_GROUPS).contains(&groups) => {
+                Err(format!("expected 1 to {MAX_GROUPS} groups, found {groups}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The options that `self` leaves open, from `other`.
     pub fn or(self, other: Options) -> Options {
         Options {
@@ -76,53 +106,15 @@ impl Options {
     }
 }
 
-impl fmt::Display for Stem {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Stem::Imagenet => "imagenet",
-            Stem::Cifar => "cifar",
-        })
-    }
+impl Spelled for Norm {
+    const ABOUT: &'static str = "What stands where an architecture normalises.";
+    const FORMS: &'static [Form] = &[
+        Form { text: "batch", meaning: "Batch norm" },
+        Form { text: "group[:G]", meaning: "Group norm (Wu 2018) of up to G groups, 32 if not given" },
+    ];
 }
 
-impl FromStr for Stem {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Stem, String> {
-        match text {
-            "imagenet" => Ok(Stem::Imagenet),
-            "cifar" => Ok(Stem::Cifar),
-            _ => Err(format!("expected imagenet or cifar, found '{text}'")),
-        }
-    }
-}
-
-impl fmt::Display for Activation {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Activation::Relu => "relu",
-            Activation::Sigmoid => "sigmoid",
-            Activation::Tanh => "tanh",
-            Activation::Silu => "silu",
-            Activation::LeakyRelu => "leaky-relu",
-        })
-    }
-}
-
-impl FromStr for Activation {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Activation, String> {
-        Ok(match text {
-            "relu" => Activation::Relu,
-            "sigmoid" => Activation::Sigmoid,
-            "tanh" => Activation::Tanh,
-            "silu" => Activation::Silu,
-            "leaky-relu" => Activation::LeakyRelu,
-            _ => return Err(format!("expected relu, sigmoid, tanh, silu or leaky-relu, found '{text}'")),
-        })
-    }
-}
+as_text!(Norm);
 
 impl fmt::Display for Norm {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -146,7 +138,7 @@ impl FromStr for Norm {
         match groups {
             Some(groups) if (1..=MAX_GROUPS).contains(&groups) => Ok(Norm::Group(groups)),
             _ => {
-                Err(format!("expected batch, group or group:G with G from 1 to {MAX_GROUPS}, found '{text}'"))
+                Err(format!("expected {} with G from 1 to {MAX_GROUPS}, found '{text}'", expected::<Norm>()))
             }
         }
     }

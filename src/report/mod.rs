@@ -1,16 +1,24 @@
 //! What a run leaves behind for people to look at.
 
+#[cfg(feature = "report")]
 mod caption;
+#[cfg(feature = "report")]
 mod folder;
+#[cfg(feature = "report")]
 pub mod html;
+#[cfg(feature = "report")]
 mod picture_grid;
 mod run;
+#[cfg(feature = "report")]
 pub mod size_plot;
 mod statistics;
+#[cfg(feature = "report")]
 pub mod terminal;
 
 pub use crate::data::atomic;
+#[cfg(feature = "report")]
 pub use folder::OutputFolder;
+#[cfg(feature = "report")]
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
@@ -18,10 +26,13 @@ pub use run::{
 };
 pub use statistics::{Estimate, share_interval_95};
 
+#[cfg(feature = "report")]
 use std::path::PathBuf;
 
+#[cfg(feature = "report")]
 use crate::data::DataError;
 
+#[cfg(feature = "report")]
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     #[error("picture grid: expected {expected}, found {found}")]

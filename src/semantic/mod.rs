@@ -17,6 +17,7 @@ mod verdict;
 pub use class_order::ClassOrder;
 pub use naming::{Batch, Study, reconstruct_labels};
 pub use report::{Accuracies, BatchNaming, Choice, IndexNaming, SemanticReport};
+#[cfg(feature = "report")]
 pub(crate) use score::Scorer;
 pub use score::{Accuracy, Score, Share, Truth};
 pub use similarity::{Assignment, Seen, Similarity};

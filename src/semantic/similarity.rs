@@ -2,20 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
 use super::SemanticError;
-use crate::metrics::assign;
+use crate::{metrics::assign, spelling::choices};
 
-/// How names are given to indices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Assignment {
-    /// Each index its most probable name; a name may serve twice.
-    Greedy,
-    /// Every index another name, for the largest sum of probabilities (Hungarian).
-    OneToOne,
+choices! {
+    /// How names are given to indices.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Assignment {
+        /// Each index its most probable name; a name may serve twice
+        Greedy = "greedy",
+        /// Every index another name, for the largest sum of probabilities (Hungarian)
+        OneToOne = "one-to-one",
+    }
 }
 
 /// The reconstructions of one batch as a model sees them.

@@ -38,6 +38,26 @@ pub struct Node {
 }
 
 /// A graph of [`Node`]s; operands always stand before their users.
+///
+/// ```
+/// use gia_gpu::{device::{Device, cpu::Cpu}, plan::Plan, tape::Tape};
+///
+/// // The second derivative of x³.
+/// let mut tape = Tape::new();
+/// let x = tape.input(&[3]);
+/// let square = tape.mul(x, x);
+/// let cube = tape.mul(square, x);
+/// let total = tape.sum(cube, &[0]);
+/// let first = tape.grad(total, &[x])[0];
+/// let total = tape.sum(first, &[0]);
+/// let second = tape.grad(total, &[x])[0];
+///
+/// let mut plan = Cpu::<f32>::new().compile(&Plan::new(&tape, &[second], &[]))?;
+/// plan.write(x, &[1.0, 2.0, 3.0])?;
+/// plan.run(1)?;
+/// assert_eq!(plan.read(second)?, [6.0, 12.0, 18.0]);
+/// # Ok::<(), gia_gpu::device::DeviceError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
     nodes: Vec<Node>,

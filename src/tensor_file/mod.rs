@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+mod eight_bits;
 mod error;
 mod gradient;
 mod naming;
@@ -45,11 +46,24 @@ pub struct NonFloat {
 }
 
 /// A safetensors or `.npz` file in memory; see [`TensorFile::read`] and [`TensorFile::write`].
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use gia_gpu::tensor_file::{Tensor, TensorFile};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("weights.safetensors");
+/// let bias = Tensor { shape: vec![2], data: vec![0.5, -0.5] };
+/// TensorFile::write(&path, &BTreeMap::from([("fc.bias".to_string(), bias.clone())]), &BTreeMap::new())?;
+/// assert_eq!(TensorFile::read(&path)?.tensors["fc.bias"], bias);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TensorFile {
     /// Where it was read, for messages.
     pub path: PathBuf,
-    /// F32, F64, F16 and BF16 tensors as f32, by name.
+    /// F32, F64, F16 and BF16 tensors as f32, by name; and I8 tensors with a scale per output channel beside them
+    /// ([`Storage::EightBits`]).
     pub tensors: BTreeMap<String, Tensor>,
     /// All other tensors by name, such as PyTorch's `num_batches_tracked` (I64): kept aside, and an error only
     /// where one is asked for as a parameter.

@@ -9,7 +9,7 @@ use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use super::{Naming, NonFloat, Tensor, TensorFile, TensorFileError, npz};
+use super::{Naming, NonFloat, Tensor, TensorFile, TensorFileError, eight_bits, npz};
 
 /// Bytes of the little-endian header length that a file starts with.
 pub(super) const PREFIX: u64 = 8;
@@ -54,19 +54,29 @@ impl TensorFile {
         let io = |cause| TensorFileError::Read { path: path.into(), cause };
         let (start, header) = read_header(path, &mut file, start, length)?;
         let mut tensors = BTreeMap::new();
+        let mut eight_bit = BTreeMap::new();
         let mut non_float = BTreeMap::new();
         for (name, info) in header.tensors() {
-            let Some(decode) = decoder(info.dtype) else {
+            let decode = decoder(info.dtype);
+            if decode.is_none() && info.dtype != Dtype::I8 {
                 let aside = NonFloat { dtype: info.dtype.to_string(), shape: info.shape.clone() };
                 non_float.insert(name, aside);
                 continue;
-            };
+            }
             let (from, to) = info.data_offsets;
             let mut bytes = vec![0; to - from];
             file.seek(SeekFrom::Start(start + from as u64)).map_err(io)?;
             file.read_exact(&mut bytes).map_err(io)?;
-            tensors.insert(name, Tensor { shape: info.shape.clone(), data: decode(&bytes) });
+            match decode {
+                Some(decode) => {
+                    tensors.insert(name, Tensor { shape: info.shape.clone(), data: decode(&bytes) });
+                }
+                None => {
+                    eight_bit.insert(name, (info.shape.clone(), bytes));
+                }
+            }
         }
+        eight_bits::join(path, &mut tensors, eight_bit, &mut non_float)?;
         let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
         Ok(TensorFile { path: path.into(), tensors, non_float, metadata, naming: Naming::Named })
     }

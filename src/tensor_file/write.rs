@@ -8,28 +8,56 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::read::{PREFIX, regular_file};
-use super::{Tensor, TensorFile, TensorFileError};
+use super::{Tensor, TensorFile, TensorFileError, eight_bits};
+
+/// Where the header keeps its metadata, among the tensors' names.
+const METADATA: &str = "__metadata__";
 
 /// How numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
     F32,
-    /// Rounded to half precision.
-    F16,
+    /// Matrices and kernels in 8 bits with a scale per output channel, vectors in F32.
+    EightBits,
 }
 
-impl Storage {
-    fn dtype(self) -> Dtype {
+/// A tensor as a file has it.
+enum Stored<'a> {
+    Floats(&'a Tensor),
+    /// Rounded, given a scale per output channel.
+    Bytes(&'a Tensor, Vec<f32>),
+    /// Those scales: `(O)`.
+    Scales(Vec<f32>),
+}
+
+impl Stored<'_> {
+    fn shape(&self) -> Vec<usize> {
         match self {
-            Storage::F32 => Dtype::F32,
-            Storage::F16 => Dtype::F16,
+            Stored::Floats(tensor) | Stored::Bytes(tensor, _) => tensor.shape.clone(),
+            Stored::Scales(scales) => vec![scales.len()],
         }
     }
 
-    fn bytes(self) -> usize {
+    fn dtype(&self) -> Dtype {
+        if matches!(self, Stored::Bytes(..)) { Dtype::I8 } else { Dtype::F32 }
+    }
+
+    fn bytes(&self) -> usize {
         match self {
-            Storage::F32 => 4,
-            Storage::F16 => 2,
+            Stored::Floats(tensor) => 4 * tensor.data.len(),
+            Stored::Bytes(tensor, _) => tensor.data.len(),
+            Stored::Scales(scales) => 4 * scales.len(),
+        }
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Stored::Floats(Tensor { data, .. }) | Stored::Scales(data) => {
+                data.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))
+            }
+            Stored::Bytes(tensor, scales) => {
+                eight_bits::round(tensor, scales).try_for_each(|number| out.write_all(&number.to_le_bytes()))
+            }
         }
     }
 }
@@ -53,10 +81,11 @@ impl TensorFile {
         storage: Storage,
     ) -> Result<(), TensorFileError> {
         let fail = |cause: String| TensorFileError::Write { path: path.into(), cause };
-        let header = header(tensors, metadata, storage).map_err(fail)?;
+        let stored = stored(tensors, storage).map_err(fail)?;
+        let header = header(&stored, metadata).map_err(fail)?;
         let file = temporary_beside(path)?;
         let io = |error: io::Error| fail(error.kind().to_string());
-        write_content(file.as_file(), &header, tensors, storage).map_err(io)?;
+        write_content(file.as_file(), &header, &stored).map_err(io)?;
         file.persist(path).map_err(|error| io(error.error))?;
         Ok(())
     }
@@ -67,16 +96,14 @@ impl TensorFile {
     }
 }
 
-/// The JSON header, padded to whole words. `safetensors::serialize` would write the metadata in random order.
-fn header(
+/// The tensors of a file, by name.
+fn stored(
     tensors: &BTreeMap<String, Tensor>,
-    metadata: &BTreeMap<String, String>,
     storage: Storage,
-) -> Result<Vec<u8>, String> {
-    const METADATA: &str = "__metadata__";
-    let mut infos = Vec::with_capacity(tensors.len());
-    let mut start = 0;
-    for (name, Tensor { shape, data }) in tensors {
+) -> Result<BTreeMap<String, Stored<'_>>, String> {
+    let mut stored = BTreeMap::new();
+    for (name, tensor) in tensors {
+        let Tensor { shape, data } = tensor;
         if name == METADATA {
             return Err(format!("a tensor cannot be named '{METADATA}'"));
         }
@@ -84,8 +111,31 @@ fn header(
         if elements != Some(data.len()) {
             return Err(format!("tensor '{name}' has shape {shape:?} but {} elements", data.len()));
         }
-        let end = start + data.len() * storage.bytes();
-        let info = TensorInfo { dtype: storage.dtype(), shape: shape.clone(), data_offsets: (start, end) };
+        if storage == Storage::EightBits && eight_bits::suits(tensor) {
+            if let Some(value) = data.iter().find(|value| !value.is_finite()) {
+                return Err(format!("tensor '{name}' holds {value}, which 8 bits with a scale cannot"));
+            }
+            let scales = eight_bits::scales(tensor);
+            stored.insert(name.clone(), Stored::Bytes(tensor, scales.clone()));
+            let name = name.clone() + eight_bits::SCALE;
+            if tensors.contains_key(&name) {
+                return Err(format!("a tensor cannot be named '{name}': its place is that of scales"));
+            }
+            stored.insert(name, Stored::Scales(scales));
+        } else {
+            stored.insert(name.clone(), Stored::Floats(tensor));
+        }
+    }
+    Ok(stored)
+}
+
+/// The JSON header, padded to whole words. `safetensors::serialize` would write the metadata in random order.
+fn header(stored: &BTreeMap<String, Stored>, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, String> {
+    let mut infos = Vec::with_capacity(stored.len());
+    let mut start = 0;
+    for (name, tensor) in stored {
+        let end = start + tensor.bytes();
+        let info = TensorInfo { dtype: tensor.dtype(), shape: tensor.shape(), data_offsets: (start, end) };
         infos.push((name.clone(), info));
         start = end;
     }
@@ -99,21 +149,11 @@ fn header(
     Ok(text)
 }
 
-fn write_content(
-    file: &std::fs::File,
-    header: &[u8],
-    tensors: &BTreeMap<String, Tensor>,
-    storage: Storage,
-) -> io::Result<()> {
+fn write_content(file: &std::fs::File, header: &[u8], stored: &BTreeMap<String, Stored>) -> io::Result<()> {
     let mut out = BufWriter::new(file);
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(header)?;
-    for value in tensors.values().flat_map(|tensor| &tensor.data) {
-        match storage {
-            Storage::F32 => out.write_all(&value.to_le_bytes())?,
-            Storage::F16 => out.write_all(&half::f16::from_f32(*value).to_le_bytes())?,
-        }
-    }
+    stored.values().try_for_each(|tensor| tensor.write(&mut out))?;
     out.flush()?;
     file.sync_all()
 }

@@ -14,7 +14,7 @@ mod views;
 pub use checkpoint::{Checkpoint, CheckpointError, Progress};
 pub use degradation::{Degradation, Noise};
 pub use evaluate::{Evaluation, EvaluationError, Evaluator};
-pub use optimiser::Optimiser;
+pub use optimiser::{Optimiser, OptimiserName};
 pub use pictures::{Part, Pictures, PicturesError};
 pub use recipe::{Recipe, RecipeError};
 pub use schedule::one_cycle;

@@ -4,16 +4,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     nn::optimiser,
+    spelling::choices,
     tape::{Tape, Var},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
+#[serde(tag = "name", rename_all = "lowercase")]
 pub enum Optimiser {
     /// PyTorch's `SGD`; weight decay is part of the gradient.
     Sgd { momentum: f64, nesterov: bool },
-    /// PyTorch's `AdamW` (Loshchilov 2019); weight decay stands beside the gradient.
+    /// PyTorch's `AdamW` (Loshchilov 2019); weight decay is no part of the gradient.
     AdamW { beta1: f64, beta2: f64, epsilon: f64 },
+}
+
+choices! {
+    /// An optimiser without its numbers.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum OptimiserName {
+        /// SGD with momentum
+        Sgd = "sgd",
+        /// AdamW, which wants a learning rate near 0.001
+        AdamW = "adamw",
+    }
 }
 
 impl Default for Optimiser {

@@ -1,5 +1,7 @@
 //! The program, run as a user runs it: small attacks on the embedded samples, files read back.
 
+#![cfg(feature = "cli")]
+
 mod bad_input;
 mod bad_weights;
 mod bench;

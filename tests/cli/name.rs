@@ -138,7 +138,7 @@ fn what_a_bare_file_does_not_say_is_said_to_be_assumed() {
     let output =
         run(&format!("name --clip {path}/bare/any.safetensors --device cpu --labels dog,cat {path}/0.png"));
     assert!(output.status.success(), "{}", stderr(&output));
-    for words in ["QuickGELU assumed", "1 for pictures and 1 for texts", "how pictures are prepared"] {
+    for words in ["quick-gelu assumed", "1 for pictures and 1 for texts", "how pictures are prepared"] {
         assert!(stderr(&output).contains(words), "no '{words}' in: {}", stderr(&output));
     }
 }

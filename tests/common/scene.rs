@@ -3,6 +3,7 @@
 use gia_gpu::{
     attack::{
         config::AttackConfig,
+        pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
     federated::Protocol,
@@ -14,5 +15,6 @@ pub fn problem(victim: &str, config: &AttackConfig, sizes: Sizes) -> Problem {
     let model = Model::new(victim, &Options::default(), None, 10).unwrap();
     let protocol = Protocol::default();
     let scene = Scene { model: &model, protocol: &protocol, config, views: &[], weighted: false };
-    Problem::new(&scene, sizes)
+    let pixels = Pixels { clamp: config.clamp, ..Pixels::free(sizes.batch, model.image) };
+    Problem::new(&scene, &pixels, sizes)
 }

@@ -146,7 +146,8 @@ fn feature_without_bias(layer: &LastLayer, weight: &[f32]) -> Option<(Vec<f64>, 
     if layer.classes < 3 || others(sign) != layer.classes - 1 {
         return None;
     }
-    let points = || shares.iter().zip(&logits).filter(|(s, _)| sign * **s > 0.0).map(|(s, z)| ((sign * s).ln(), *z));
+    let points =
+        || shares.iter().zip(&logits).filter(|(s, _)| sign * **s > 0.0).map(|(s, z)| ((sign * s).ln(), *z));
     let count = (layer.classes - 1) as f64;
     let [mean_log, mean_logit] = points().fold([0.0; 2], |m, (l, z)| [m[0] + l / count, m[1] + z / count]);
     let (mut both, mut of_logits, mut of_logs) = (0.0, 0.0, 0.0);

@@ -12,6 +12,8 @@ pub enum LabelError {
     NoClasses,
     #[error("the batch is empty: there are no labels to restore")]
     EmptyBatch,
+    #[error("a batch of {found} pictures: expected at most {limit}")]
+    LargeBatch { limit: usize, found: usize },
     #[error("the last layer's gradient is 0 in every element: there is nothing in it to read")]
     ZeroGradient,
     #[error(

@@ -37,8 +37,8 @@ pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> 
         0 => batch as f64,
         row => batch as f64 * f64::from(bias_gradient[row - 1]),
     });
-    let [real] = solve(&predictions, [right])
-        .ok_or(LabelError::NotConverged { method, classes: layer.classes })?;
+    let [real] =
+        solve(&predictions, [right]).ok_or(LabelError::NotConverged { method, classes: layer.classes })?;
     let counts = largest_remainder(&real, batch);
     let agreement = agreement(&predictions, bias_gradient);
     let residual = residual(&predictions, bias_gradient, batch, &real);

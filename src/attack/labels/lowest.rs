@@ -18,11 +18,15 @@ pub fn lowest_row(layer: &LastLayer, rows: &[f64], batch: usize) -> (Vec<usize>,
     if rows.iter().any(|row| *row < 0.0) {
         return (lowest(rows, batch), None);
     }
-    let start = "no row of the last layer's gradient is negative, as when a saturated victim is sure of the label: ";
+    let start =
+        "no row of the last layer's gradient is negative, as when a saturated victim is sure of the label: ";
     match layer.bias_gradient {
         Some(gradient) if gradient.iter().any(|b| *b < 0.0) => {
             let scores: Vec<f64> = gradient.iter().map(|&b| f64::from(b)).collect();
-            (lowest(&scores, batch), Some(format!("{start}the labels are those of the lowest bias gradients")))
+            (
+                lowest(&scores, batch),
+                Some(format!("{start}the labels are those of the lowest bias gradients")),
+            )
         }
         _ => (lowest(rows, batch), Some(format!("{start}the labels mean nothing"))),
     }

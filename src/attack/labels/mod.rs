@@ -25,10 +25,9 @@ mod update;
 mod warnings;
 mod yin;
 
-use std::fmt::Display;
+use serde::Serialize;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use crate::federated::MAX_BATCH;
 
 pub use counts_by_factor::Reading;
 pub use error::LabelError;
@@ -40,45 +39,29 @@ pub use sign_and_scale::{Doubt, SignAndScale, Verdict, sign_and_scale};
 pub use suspicion::{Suspicion, check_gradient};
 pub use update::from_update;
 
-/// How labels are read from the last layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// Counts from a linear system (Ma 2023)
-    Ilrg,
-    /// The row of ∇W with the lowest sum (Zhao 2020)
-    Idlg,
-    /// The classes with ∇b < 0
-    Sign,
-    /// The rows of ∇W with the lowest minima (Yin 2021)
-    Yin,
-    /// The classes with ∇b < 0, then by how much of ∇b is left
-    BiasCorrected,
+use crate::spelling::choices;
+
+choices! {
+    /// How labels are read from the last layer.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Method {
+        /// Counts from a linear system (Ma 2023)
+        Ilrg = "ilrg",
+        /// The row of the weight's gradient with the lowest sum (Zhao 2020); for a batch of 1
+        Idlg = "idlg",
+        /// The classes whose bias gradient is negative
+        Sign = "sign",
+        /// The rows of the weight's gradient with the lowest minima (Yin 2021); no label twice
+        Yin = "yin",
+        /// The classes whose bias gradient is negative, then by how much of it is left
+        BiasCorrected = "bias-corrected",
+    }
 }
 
 impl Method {
-    pub const ALL: [Method; 5] =
-        [Method::Ilrg, Method::Idlg, Method::Sign, Method::Yin, Method::BiasCorrected];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::Ilrg => "ilrg",
-            Method::Idlg => "idlg",
-            Method::Sign => "sign",
-            Method::Yin => "yin",
-            Method::BiasCorrected => "bias-corrected",
-        }
-    }
-
     /// Whether the method reads W and b beside their gradients.
     pub fn needs_weights(self) -> bool {
         self == Method::Ilrg
-    }
-}
-
-impl Display for Method {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str(self.name())
     }
 }
 
@@ -121,6 +104,9 @@ impl Restored {
 pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
     if batch == 0 {
         return Err(LabelError::EmptyBatch);
+    }
+    if batch > MAX_BATCH {
+        return Err(LabelError::LargeBatch { limit: MAX_BATCH, found: batch });
     }
     if layer.is_zero() {
         return Err(LabelError::ZeroGradient);

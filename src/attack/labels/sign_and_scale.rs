@@ -59,7 +59,9 @@ pub fn sign_and_scale(layer: &LastLayer, batch: usize) -> SignAndScale {
     let Some(family) = Family::new(layer, batch) else {
         let verdict = match layer.bias_gradient {
             // The methods that need no predictions need no scale either.
-            Some(gradient) if suspicions.is_empty() && gradient.iter().filter(|b| **b > 0.0).count() > batch => {
+            Some(gradient)
+                if suspicions.is_empty() && gradient.iter().filter(|b| **b > 0.0).count() > batch =>
+            {
                 Verdict::Fits
             }
             _ if layer.classes > MOST_CLASSES => doubt(Doubt::ManyClasses),
@@ -120,7 +122,9 @@ impl Judge<'_> {
 
     fn possible(&self, reading: &Reading) -> bool {
         // Smoothing takes from every class.
-        let Some(gradient) = self.layer.bias_gradient.filter(|_| reading.smoothing == 0.0) else { return true };
+        let Some(gradient) = self.layer.bias_gradient.filter(|_| reading.smoothing == 0.0) else {
+            return true;
+        };
         let scaled: Vec<f32> = gradient.iter().map(|b| (f64::from(*b) / reading.factor) as f32).collect();
         let against = |s: &Suspicion| !matches!(s, Suspicion::SumNotZero { .. });
         !check_gradient(&scaled, self.batch).iter().any(against)
@@ -219,8 +223,10 @@ struct Counts<'a>(&'a [usize]);
 impl Display for Counts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         const SHOWN: usize = 6;
-        let present: Vec<(usize, usize)> = self.0.iter().copied().enumerate().filter(|(_, n)| *n > 0).collect();
-        let one = |&(class, n): &(usize, usize)| if n == 1 { class.to_string() } else { format!("{class}×{n}") };
+        let present: Vec<(usize, usize)> =
+            self.0.iter().copied().enumerate().filter(|(_, n)| *n > 0).collect();
+        let one =
+            |&(class, n): &(usize, usize)| if n == 1 { class.to_string() } else { format!("{class}×{n}") };
         let shown: Vec<String> = present.iter().take(SHOWN).map(one).collect();
         let more = if present.len() > SHOWN { ", …" } else { "" };
         write!(f, "labels {}{more}", shown.join(", "))

@@ -1,8 +1,6 @@
 //! What a user should know before trusting restored labels, whatever the method.
 
-use super::{
-    LastLayer, Method, SignAndScale, Suspicion, Verdict, check_gradient, features::mean_feature,
-};
+use super::{LastLayer, Method, SignAndScale, Suspicion, Verdict, check_gradient, features::mean_feature};
 
 /// Share of negative mass in the features from which they count as not ≥ 0: rounding does not reach it.
 const NOTICEABLE: f64 = 0.01;

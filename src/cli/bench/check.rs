@@ -6,21 +6,24 @@ use clap::Args;
 
 use crate::{
     bench::{BenchError, Inputs, Iteration, Subject, TrainingStep, Work},
-    cli::{misuse, options::same_file, print_line},
+    cli::{help::group, misuse, options::same_file, print_line},
     device::Device,
     tensor_file::TensorFile,
 };
 
 #[derive(Args)]
+#[command(next_help_heading = group::MEASUREMENT)]
 pub struct CheckOptions {
-    /// Take the numbers from this safetensors file: x (T,B,C,H,W) normalised, labels (T,B) as floats,
-    /// victim.NAME for every tensor of the victim, and for an attack target.NAME (T,…) for every trainable
-    /// one, the gradient that is matched
+    /// Take the numbers from this safetensors file
+    ///
+    /// x (T,B,C,H,W) normalised, labels (T,B) as floats, victim.NAME for every tensor of the victim, and for an attack
+    /// target.NAME (T,…) for every trainable one, the gradient that is matched.
     #[arg(long, value_name = "FILE", requires = "arch")]
     input: Option<PathBuf>,
-    /// Time nothing: evaluate once and write what comes out to this safetensors file. Attack: total and
-    /// objective (T), gradient = ∂total/∂x, and iteration.x after the first iteration; training: loss (1),
-    /// and after.NAME and momentum.NAME after the first step
+    /// Time nothing: evaluate once and write this safetensors file
+    ///
+    /// Attack: total and objective (T), gradient = ∂total/∂x, and iteration.x after the first iteration; training: loss (1),
+    /// and after.NAME and momentum.NAME after the first step.
     #[arg(long, value_name = "FILE", requires = "arch")]
     check: Option<PathBuf>,
 }

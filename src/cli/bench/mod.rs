@@ -8,7 +8,7 @@ mod scaling;
 
 use clap::{Args, ValueEnum};
 
-use super::{device::with_all, misuse, progress::Progress};
+use super::{device::with_all, help::group, misuse, progress::Progress};
 use crate::{
     bench::{Case, Subject, cases, peak_resident, peaks},
     device::Device,
@@ -20,6 +20,7 @@ use report::Report;
 #[derive(Args)]
 #[command(
     mut_arg("isa", with_all),
+    next_help_heading = group::MEASUREMENT,
     after_help = "Examples:\n  gia-gpu bench --json\n  gia-gpu bench --isa all\n  \
                   gia-gpu bench --only attack --arch resnet18 --stem cifar \
                   --batch 1,4 --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling",
@@ -46,13 +47,15 @@ use report::Report;
                        --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling"
 )]
 pub struct Bench {
-    /// What to measure, as in peaks,kernels; if not given all of it, or with --arch the attack
+    /// What to measure, as in peaks,kernels
+    ///
+    /// Without it all of it, or with --arch the attack.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     only: Vec<Part>,
     #[command(flatten)]
     subjects: SubjectOptions,
     /// Seconds for each measurement, after warm-up
-    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    #[arg(long, value_name = "S", default_value_t = 1.0, help_heading = group::MEASUREMENT)]
     seconds: f64,
     #[command(flatten)]
     check: check::CheckOptions,
@@ -61,13 +64,13 @@ pub struct Bench {
     #[command(flatten)]
     device: super::options::DeviceOptions,
     /// Threads of the CPU device; one a core if not given
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = group::DEVICE)]
     threads: Option<usize>,
     /// Seed of weights and starts
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::MEASUREMENT)]
     seed: u64,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
 }
 

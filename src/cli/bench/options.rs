@@ -5,6 +5,7 @@ use clap::Args;
 use crate::{
     bench::{Subject, Work, standard},
     cli::{
+        help::group,
         misuse,
         model_options::{Known, ModelOptions},
         options::MAX_BATCH,
@@ -15,14 +16,15 @@ use crate::{
 
 /// What to measure iterations of.
 #[derive(Args)]
+#[command(next_help_heading = group::MEASUREMENT)]
 pub struct SubjectOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Pictures in the batch, as in 1,4; 1 if only --arch is given
-    #[arg(long, value_name = "N", value_delimiter = ',', requires = "arch")]
+    #[arg(long, value_name = "N", value_delimiter = ',', requires = "arch", help_heading = group::INPUT)]
     batch: Vec<usize>,
     /// Trials at once, each with a gradient of its own, as in 1,16,64
-    #[arg(long, value_name = "T", value_delimiter = ',', requires = "arch")]
+    #[arg(long, value_name = "T", value_delimiter = ',', requires = "arch", help_heading = group::ATTACK)]
     trials: Vec<usize>,
 }
 

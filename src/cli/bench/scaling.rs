@@ -9,20 +9,23 @@ use serde::Serialize;
 use super::report::{self, Report};
 use crate::{
     bench::{Axis, Growth, Point, Step, csv, peak_resident, svg, sweeps},
-    cli::{print_json, print_line, progress::Progress},
+    cli::{help::group, print_json, print_line, progress::Progress},
     data::atomic,
     device::Device,
     federated::Request,
 };
 
 #[derive(Args)]
+#[command(next_help_heading = group::MEASUREMENT)]
 pub struct ScalingOptions {
-    /// Time the attack's iteration against the batch (1 to 64), the trials (1 to 256, in rounds as attacks run them) and the width of a
-    /// ConvNet (4 to 64), and say where a trial costs more among many; of --arch, lenet-zhu if not given
+    /// Time iterations against batch, trials and width
+    ///
+    /// The attack's iteration against the batch (1 to 64), the trials (1 to 256, in rounds as attacks run them) and the width
+    /// of a ConvNet (4 to 64); says where a trial costs more among many. Of --arch, lenet-zhu if not given.
     #[arg(long, conflicts_with_all = ["only", "batch", "trials", "input", "check"])]
     pub scaling: bool,
     /// Folder for scaling.csv, batch.svg, trials.svg and width.svg
-    #[arg(long, value_name = "DIR", requires = "scaling")]
+    #[arg(long, value_name = "DIR", requires = "scaling", help_heading = group::OUTPUT)]
     out: Option<PathBuf>,
 }
 

@@ -54,6 +54,6 @@ impl Guide {
             truth: None,
             folder,
         };
-        self.explain(evidence, &setting, targets, &*model, namer)
+        self.explain(evidence, &setting, &targets, &*model, namer)
     }
 }

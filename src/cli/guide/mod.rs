@@ -19,6 +19,7 @@ use super::{
     data_options::DataOptions,
     defence_options::DefenceOptions,
     guidance_options::GuidanceOptions,
+    help::group,
     misuse,
     model_options::VictimOptions,
     note,
@@ -49,14 +50,17 @@ use crate::{
 use candidates::{Candidates, Reconstructed, Trials};
 use report::Study;
 
-/// Say what label indices mean by guided reconstruction: every assignment of candidate names to the restored indices is
-/// tried as a hypothesis, and the one whose pictures explain the gradient best is believed.
+/// Say what label indices mean by trying names as hypotheses.
+///
+/// Every assignment of candidate names to the restored indices is tried as a hypothesis, and the one whose pictures explain
+/// the gradient best is believed.
 ///
 /// A hypothesis draws the pictures of each index towards its name while they are matched to the gradient; then the pull
 /// goes to 0 and matching alone goes on. Hypotheses are ranked by the loss of gradient matching that is left. All have
 /// the same starts and the same budget, and run as trials of the same plans.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::INPUT,
     after_help = "Examples:\n  gia-gpu guide --batch 2 --batch-labels distinct --names Sandal,Bag,Shirt --one-to-one\n  \
                   gia-gpu guide --data cifar-10-batches-bin --batch 2 --batch-labels distinct --batches 40 \
                   --distractors 2 --one-to-one --restarts 4 --out guided\n  gia-gpu guide --gradient g.safetensors \
@@ -65,9 +69,10 @@ use report::Study;
 pub struct Guide {
     #[command(flatten)]
     data: DataOptions,
-    /// Gradients or updates that were observed, in place of pictures: safetensors or .npz files of one victim, each a
-    /// batch; needs --weights and --names
-    #[arg(long, value_name = "FILE", num_args = 1.., requires_all = ["weights", "names"],
+    /// Observed gradients or updates, in place of pictures
+    ///
+    /// Safetensors or .npz files of one victim, each a batch; needs --weights and --names.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires_all = ["weights", "names"], help_heading = group::INPUT,
           conflicts_with_all = ["data", "batches", "batch_labels", "shuffle", "defence", "adaptive", "distractors"])]
     gradient: Vec<PathBuf>,
     #[command(flatten)]
@@ -86,31 +91,37 @@ pub struct Guide {
     guidance: GuidanceOptions,
     #[command(flatten)]
     names: CandidateNames,
-    /// Candidates of each batch: its true names and so many others, drawn from the names by seed. It measures how well
-    /// the truth is told from them; an eavesdropper has no such list
-    #[arg(long, value_name = "N")]
+    /// Candidates of each batch: its true names and so many others
+    ///
+    /// The others are drawn from the names by seed. It measures how well the truth is told from them; an eavesdropper has no
+    /// such list.
+    #[arg(long, value_name = "N", help_heading = group::NAMING)]
     distractors: Option<usize>,
     /// No two indices may mean the same
-    #[arg(long)]
+    #[arg(long, help_heading = group::NAMING)]
     one_to_one: bool,
-    /// Most hypotheses that are tried: those that the unguided reconstruction makes most likely
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    /// Most hypotheses that are tried
+    ///
+    /// Those that the unguided reconstruction makes most likely.
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = group::NAMING)]
     beam: usize,
     #[command(flatten)]
     clip: ClipOptions,
     /// Seed of weights, class order, starts and distractors
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::ATTACK)]
     seed: u64,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    #[command(flatten)]
-    device: DeviceOptions,
-    /// Folder to write report.html, report.json, images/ and grid.png to: the pictures of the hypotheses believed
-    #[arg(long, value_name = "DIR", default_value = "guided")]
+    /// Folder for report.html, report.json, images/ and grid.png
+    ///
+    /// The pictures are those of the hypotheses believed.
+    #[arg(long, value_name = "DIR", default_value = "guided", help_heading = group::OUTPUT)]
     out: PathBuf,
     /// Print the report as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 /// What clients sent, and what is known of it.
@@ -168,7 +179,7 @@ impl Guide {
         &self,
         evidence: Evidence,
         setting: &Setting,
-        targets: Vec<Target>,
+        targets: &[Target],
         model: &dyn Encoder,
         mut namer: Namer,
     ) -> anyhow::Result<()> {
@@ -177,7 +188,7 @@ impl Guide {
         // held against.
         let plain = AttackConfig { guidance: None, ..setting.config.clone() };
         let unguided = Setting { config: &plain, ..*setting };
-        let (before, unguided_timing) = attack_guided(device, &unguided, None, &targets, "reconstructing")?;
+        let (before, unguided_timing) = attack_guided(device, &unguided, None, targets, "reconstructing")?;
         let seen = setting.pictures(&before)?;
         let labels = evidence.truth.as_ref().map(|t| t.batches.iter().map(|b| &b.labels[..]).collect());
         let labels: Vec<Option<&[usize]>> = match labels {
@@ -189,12 +200,10 @@ impl Guide {
 
         let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(|t| t.meanings()).collect();
         let width = namer.vectors.len() / candidates.names.len();
-        let guide = Guiding { encoder: model, names: &namer.vectors, width, hypotheses: &hypotheses };
-        let known = before.iter().map(|found| Some(found.labels.clone()));
-        let targets: Vec<Target> =
-            targets.into_iter().zip(known).map(|(target, labels)| Target { labels, ..target }).collect();
+        let guide =
+            Guiding { encoder: model, names: &namer.vectors, width, hypotheses: &hypotheses, oracle: false };
         let stage = "reconstructing under hypotheses";
-        let (after, timing) = attack_guided(device, setting, Some(&guide), &targets, stage)?;
+        let (after, timing) = attack_guided(device, setting, Some(&guide), targets, stage)?;
         let study = Study {
             device,
             setting: evidence.setting,

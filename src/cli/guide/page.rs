@@ -61,9 +61,10 @@ pub fn page(
     sections.push(Section::new("Pictures", pictures));
     sections.push(Section::new("Similarity without guidance", similarity(report)));
     sections.push(Section::new("Threat model", Threat::from(&report.threat_model.model)));
-    let guidance = report.attack.guidance.map_or(String::new(), |g| {
-        format!("weight {}, {:?} fall from {} to {} of the iterations", g.weight, g.fall, g.from, g.to)
-    });
+    let guidance = report
+        .attack
+        .guidance
+        .map_or(String::new(), |g| format!("weight {}, which falls by {}", g.weight, g.schedule));
     let device = &report.device;
     Ok(Page {
         title: "What the labels mean, by guided reconstruction".into(),

@@ -62,7 +62,7 @@ impl Guide {
             truth: Some(Truth { batches, losses: &losses, names: &truth, order }),
             folder,
         };
-        experiment.with_setting(|setting| self.explain(evidence, setting, targets, &*model, namer))
+        experiment.with_setting(|setting| self.explain(evidence, setting, &targets, &*model, namer))
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {

@@ -5,15 +5,17 @@ mod output;
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{
+    help::group,
     misuse,
     model_options::{ModelOptions, known_from, victim_error},
     observed::{ObservedOptions, check_kind, say_positions},
     options::{check_batch, parse_classes, same_file},
     print_json, print_line,
     protocol_options::ProtocolOptions,
+    spelled::{OneOrAll, one_or_all},
 };
 use crate::{
     attack::labels::{LabelError, LabelMetrics, Method, Restored, from_update, restore},
@@ -23,71 +25,45 @@ use crate::{
 
 use layer_files::{LayerFiles, Names};
 
-/// Restore the labels of a batch from the gradient of the last linear layer, duplicates included.
+/// Restore the labels of a batch from the last layer's gradient, duplicates included.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::INPUT,
     after_help = "Examples:\n  gia-gpu labels --arch resnet18 --weights victim.safetensors --gradient \
                   gradient.safetensors --batch 8\n  gia-gpu labels --weights victim.safetensors --gradient \
                   gradient.safetensors --batch 8 --last-layer fc.weight,fc.bias\n\n\
                   With --last-layer the files need to hold no more than these two tensors; others are ignored."
 )]
 pub struct Labels {
-    /// The victim's weights: a safetensors file; ilrg needs it
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
     /// The observed gradient: a safetensors file with the names of the parameters
     #[arg(long, value_name = "FILE")]
     gradient: PathBuf,
     /// Samples in the batch, where the gradient file does not say
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Names of the last linear layer's weight and bias; the weight alone if it has no bias
-    #[arg(long, value_name = "WEIGHT,BIAS")]
+    #[command(flatten)]
+    observed: ObservedOptions,
+    /// The victim's weights: a safetensors file; ilrg needs it
+    #[arg(long, value_name = "FILE", help_heading = group::VICTIM)]
+    weights: Option<PathBuf>,
+    /// Names of the last linear layer's weight and bias
+    ///
+    /// The weight alone if it has no bias.
+    #[arg(long, value_name = "WEIGHT,BIAS", help_heading = group::VICTIM)]
     last_layer: Option<String>,
     #[command(flatten)]
     model: ModelOptions,
     #[command(flatten)]
-    observed: ObservedOptions,
-    #[command(flatten)]
     protocol: ProtocolOptions,
     /// How the labels are read
-    #[arg(long, value_enum, default_value = "ilrg")]
-    method: MethodChoice,
+    #[arg(long, value_parser = one_or_all::<Method>("Every method"), default_value = "ilrg", help_heading = group::ATTACK)]
+    method: OneOrAll<Method>,
     /// True class indices, as in 3,5,5: prints how right the result is
-    #[arg(long, value_name = "L,L", allow_hyphen_values = true)]
+    #[arg(long, value_name = "L,L", allow_hyphen_values = true, help_heading = group::OUTPUT)]
     truth: Option<String>,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum MethodChoice {
-    /// Counts from a linear system (Ma 2023)
-    Ilrg,
-    /// The row of the weight's gradient with the lowest sum (Zhao 2020); for a batch of 1
-    Idlg,
-    /// The classes whose bias gradient is negative
-    Sign,
-    /// The rows of the weight's gradient with the lowest minima (Yin 2021); no label twice
-    Yin,
-    /// The classes whose bias gradient is negative, then by how much of it is left
-    BiasCorrected,
-    /// Every method
-    All,
-}
-
-impl MethodChoice {
-    fn methods(self) -> Vec<Method> {
-        match self {
-            MethodChoice::Ilrg => vec![Method::Ilrg],
-            MethodChoice::Idlg => vec![Method::Idlg],
-            MethodChoice::Sign => vec![Method::Sign],
-            MethodChoice::Yin => vec![Method::Yin],
-            MethodChoice::BiasCorrected => vec![Method::BiasCorrected],
-            MethodChoice::All => Method::ALL.to_vec(),
-        }
-    }
 }
 
 impl Labels {
@@ -106,9 +82,8 @@ impl Labels {
             .map_err(|error| anyhow::anyhow!("{}: {error}", self.gradient.display()))?;
         let truth = self.truth.as_deref().map(|text| truth(text, batch, files.classes)).transpose()?;
         let layer = files.layer()?;
-        let all = self.method == MethodChoice::All;
+        let all = self.method == OneOrAll::All;
         let found = self
-            .method
             .methods()
             .into_iter()
             .map(|method| match restore(method, &layer, batch) {
@@ -129,13 +104,20 @@ impl Labels {
         }
     }
 
+    fn methods(&self) -> Vec<Method> {
+        match self.method {
+            OneOrAll::One(method) => vec![method],
+            OneOrAll::All => Method::ALL.to_vec(),
+        }
+    }
+
     /// What can be said before a file is read.
     fn check(&self) -> anyhow::Result<()> {
         if let Some(batch) = self.batch {
             check_batch(batch)?;
         }
         match &self.weights {
-            None if self.method.methods().iter().any(|method| method.needs_weights()) => {
+            None if self.methods().iter().any(|method| method.needs_weights()) => {
                 Err(misuse("--method ilrg and all predict with the last layer's weights: give --weights"))
             }
             Some(weights) if same_file(weights, &self.gradient) => Err(misuse(format!(

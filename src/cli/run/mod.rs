@@ -17,15 +17,17 @@ use super::{
     data_options::DataOptions,
     defence_options::DefenceOptions,
     guidance_options::{GuidanceOptions, GuideChoice, guidable},
+    help::group,
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     naming_options::NamingOptions,
     observed::ObservedOptions,
     options::{DeviceOptions, NormalisationOptions},
-    print_json, print_line,
+    own_arguments, print_json, print_line,
     protocol_options::ProtocolOptions,
     summary,
     threat_options::ThreatOptions,
+    verbosity::Verbosity,
 };
 use crate::{
     attack::{config::AttackConfig, guidance::Guidance},
@@ -59,25 +61,32 @@ enum ClassOrderChoice {
     DataSet,
 }
 
+/// Attack a client's training steps: labels, pictures, names and a report.
+///
 /// Capture the gradients of training steps, or take given ones; restore labels, reconstruct the pictures, say what the
 /// labels mean, and report what was found.
 #[derive(Args)]
 #[command(
     args_override_self = true,
-    after_help = "Examples:\n  gia-gpu run\n  gia-gpu run --data cifar-10-batches-bin --batch 4 --batches 8 --out report\n  \
+    next_help_heading = group::INPUT,
+    after_help = "Examples:\n  gia-gpu run\n  gia-gpu run --data cifar-10-batches-bin --batch 4 --out report",
+    after_long_help = "Examples:\n  gia-gpu run\n  gia-gpu run --data cifar-10-batches-bin --batch 4 --batches 8 --out report\n  \
                   gia-gpu run --arch convnet64 --preset ig --batch 2 --trials 4 --config audit.toml\n  \
                   gia-gpu run --gradient a.safetensors b.safetensors --weights victim.safetensors \
                   --names dog,cat,ship\n\n`gia-gpu config init` writes a file with all these options."
 )]
 pub struct Run {
-    /// TOML file whose keys are these options; the command line wins
+    /// TOML file of these options, as `gia-gpu config init` writes it
+    ///
+    /// The command line wins.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     data: DataOptions,
-    /// Gradients or updates that were observed, in place of pictures: safetensors or .npz files of one victim, each a
-    /// batch; needs --weights
-    #[arg(long, value_name = "FILE", num_args = 1.., requires = "weights",
+    /// Observed gradients or updates, in place of pictures
+    ///
+    /// Safetensors or .npz files of one victim, each a batch; needs --weights.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "weights", help_heading = group::INPUT,
           conflicts_with_all = ["data", "batches", "batch_labels", "shuffle", "defence", "adaptive", "class_order"])]
     gradient: Vec<PathBuf>,
     #[command(flatten)]
@@ -91,40 +100,44 @@ pub struct Run {
     #[command(flatten)]
     threat: ThreatOptions,
     /// What the eavesdropper knows of the labels
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, value_enum, default_value = "auto", help_heading = group::ATTACK)]
     labels: LabelKnowledge,
     #[command(flatten)]
     attack: AttackOptions,
-    /// Draw the pictures of a label towards its name: label=name,… with label indices as the eavesdropper sees them, or
-    /// oracle for the true names; what is reported is what matching alone holds on to in the end
-    #[arg(long, value_name = "LABEL=NAME,…|oracle", conflicts_with = "no_names")]
+    /// Draw the pictures of a label towards its name, as in 3=dog,7=cat
+    ///
+    /// Label indices are as the eavesdropper sees them; oracle stands for the true names. What is reported is what matching
+    /// alone holds on to in the end.
+    #[arg(long, value_name = "LABEL=NAME,…|oracle", conflicts_with = "no_names", help_heading = group::ATTACK)]
     guide: Option<GuideChoice>,
     #[command(flatten)]
     guidance: GuidanceOptions,
     #[command(flatten)]
     naming: NamingOptions,
-    /// Order of the class indices: the victim's last layer and the labels are changed together
-    #[arg(long, value_enum, default_value = "shuffled")]
+    /// Order of the class indices
+    ///
+    /// The victim's last layer and the labels are changed together.
+    #[arg(long, value_enum, default_value = "shuffled", help_heading = group::VICTIM)]
     class_order: ClassOrderChoice,
     /// Seed of weights, class order and starts
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::ATTACK)]
     seed: u64,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    #[command(flatten)]
-    device: DeviceOptions,
-    /// Folder to write report.html, report.json, images/ and grid.png to
-    #[arg(long, value_name = "DIR", default_value = "out")]
+    /// Folder for report.html, report.json, images/ and grid.png
+    #[arg(long, value_name = "DIR", default_value = "out", help_heading = group::OUTPUT)]
     out: PathBuf,
     /// Print the report as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 impl Run {
     pub fn run(self) -> anyhow::Result<()> {
         let run = match &self.config {
-            Some(path) => Run::resolve(path, std::env::args_os().skip(2))?.0,
+            Some(path) => Run::resolve(path, own_arguments(1))?.0,
             None => self,
         };
         match run.gradient.is_empty() {
@@ -135,7 +148,7 @@ impl Run {
 
     /// The command whose options these are.
     pub fn command() -> clap::Command {
-        Run::augment_args(clap::Command::new("gia-gpu run"))
+        Verbosity::augment_args(Run::augment_args(clap::Command::new("gia-gpu run").disable_help_flag(true)))
     }
 
     /// The file's options, then these arguments once more, which win.

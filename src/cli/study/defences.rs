@@ -10,6 +10,7 @@ use super::super::{
     data_options::DataOptions,
     defence_options::check,
     experiment::{Experiment, label_metrics},
+    help::group,
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     options::{DeviceOptions, NormalisationOptions},
@@ -17,7 +18,7 @@ use super::super::{
     protocol_options::ProtocolOptions,
 };
 use crate::{
-    attack::{config::AttackConfig, labels::LabelMetrics},
+    attack::{config::AttackConfig, labels::LabelMetrics, threat::ThreatModel},
     data::atomic,
     device::DeviceInfo,
     federated::{
@@ -55,13 +56,15 @@ const ITERATIONS: usize = 1_000;
 /// Attack the same batches behind each defence, once unaware of it and once adapted to it.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::CLIENT,
     after_help = "Examples:\n  gia-gpu study defences\n  gia-gpu study defences --data cifar-10-batches-bin --batches 8 \
                   --defence noise:1e-3 --defence noise:1e-3,top-k:0.1"
 )]
 pub struct DefenceStudy {
-    /// A row of the table: defences of the client in order, as in noise:1e-2,clip:1.0; may be repeated.
-    /// Without it, every defence at several strengths
-    #[arg(long, value_name = "D,D")]
+    /// A row of the table: defences in order, as in noise:1e-2,clip:1.0
+    ///
+    /// May be repeated. Without it, every defence at several strengths.
+    #[arg(long, value_name = "D,D", help_heading = group::CLIENT)]
     defence: Vec<String>,
     #[command(flatten)]
     data: DataOptions,
@@ -72,18 +75,18 @@ pub struct DefenceStudy {
     #[command(flatten)]
     attack: AttackOptions,
     /// Seed of weights, noise and starts
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::ATTACK)]
     seed: u64,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    #[command(flatten)]
-    device: DeviceOptions,
     /// JSON file to write the table to
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
     out: Option<PathBuf>,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 /// What one eavesdropper gets.
@@ -140,12 +143,14 @@ impl DefenceStudy {
             TensorFile::check_writable(path)?;
         }
         let device = self.device.open()?;
+        let insider = ThreatModel::insider();
         let undefended = Experiment {
             device: &*device,
             victim: &victim,
             protocol: &protocol,
             normalisation: &normalisation,
             config: &config,
+            threat: &insider,
             batches: &batches,
             defences: &[],
             adaptive: false,

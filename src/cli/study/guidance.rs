@@ -12,6 +12,7 @@ use super::{
         device::facts,
         experiment::{ClientBatch, Experiment, read_batches},
         guidance_options::{EncodedMeanings, GuideChoice, ScheduleOptions, guidable},
+        help::group,
         misuse,
         model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
         naming_options::{Choice, NamingOptions},
@@ -19,12 +20,13 @@ use super::{
         options::{DeviceOptions, NormalisationOptions, check_batch, numbers},
         print_json, print_line, program,
         progress::Progress,
+        spelled::spelled,
     },
     guidance_plots,
     guidance_table::{Arm, Measured, OfBatch, Row, Towards, csv, rows, table},
 };
 use crate::{
-    attack::{config::AttackConfig, invert::Reconstruction},
+    attack::{config::AttackConfig, invert::Reconstruction, threat::ThreatModel},
     clip::zero_shot::Namer,
     data::{BatchRule, DataError, Dataset, Picture, atomic, samples},
     device::{Device, DeviceInfo},
@@ -41,20 +43,24 @@ const ITERATIONS: usize = 1_000;
 /// Pictures that the naming model takes in one run.
 const NAMED_AT_ONCE: usize = 64;
 
-/// Attack the same batches without guidance, guided by the true names, and guided by names of other classes.
+/// What names add that draw pictures to them.
 ///
-/// All have the same starts, budget and labels. What the true names add is the paired difference to the attack without;
-/// what any names would add is the difference that those of other classes make. Names are read by the model that
-/// guided, which is no independent witness of what it has pulled at; likeness to the originals (SSIM) is.
+/// Attack the same batches without guidance, guided by the true names, and guided by names of other classes. All
+/// have the same starts, budget and labels. What the true names add is the paired difference to the attack without; what
+/// any names would add is the difference that those of other classes make. Names are read by the model that guided, which
+/// is no independent witness of what it has pulled at; likeness to the originals (SSIM) is.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::INPUT,
     after_help = "Examples:\n  gia-gpu study guidance\n  gia-gpu study guidance --data cifar/test --batch-sizes 1,2,4 \
                   --batches 48 --guide-weights 0.002,0.02 --out guidance"
 )]
 pub struct GuidanceStudy {
-    /// Pictures: a folder with a folder per class, CIFAR-10's binary batches or IDX files; without it, the
-    /// embedded samples (Fashion-MNIST)
-    #[arg(long, value_name = "PATH")]
+    /// Pictures: folders of classes, CIFAR-10's batches or IDX files
+    ///
+    /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files. Without it, the embedded samples
+    /// (Fashion-MNIST).
+    #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
     data: Option<PathBuf>,
     /// Pictures in a batch
     #[arg(long, value_name = "N,N", default_value = "1,2,4")]
@@ -62,11 +68,11 @@ pub struct GuidanceStudy {
     /// Batches of each size
     #[arg(long, value_name = "N", default_value_t = 8)]
     batches: usize,
-    /// Labels of a batch: any, distinct, or equal:N for N of one class and the others distinct
-    #[arg(long, value_name = "R", default_value = "any")]
+    /// Which labels a batch may have
+    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "any", help_heading = group::INPUT)]
     batch_labels: BatchRule,
     /// Values of λ that are compared
-    #[arg(long, value_name = "W,W", default_value = "0.002,0.02")]
+    #[arg(long, value_name = "W,W", default_value = "0.002,0.02", help_heading = group::ATTACK)]
     guide_weights: String,
     #[command(flatten)]
     schedule: ScheduleOptions,
@@ -77,18 +83,20 @@ pub struct GuidanceStudy {
     #[command(flatten)]
     naming: NamingOptions,
     /// Seed of batches, weights, class order and starts
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::ATTACK)]
     seed: u64,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    #[command(flatten)]
-    device: DeviceOptions,
-    /// Folder for guidance.csv, a row a batch, for plots, and for what is finished: the same command goes on from there
-    #[arg(long, value_name = "DIR", default_value = "guidance")]
+    /// Folder for guidance.csv, a row a batch, plots and the journal
+    ///
+    /// The journal has what is finished: the same command goes on from there.
+    #[arg(long, value_name = "DIR", default_value = "guidance", help_heading = group::OUTPUT)]
     out: PathBuf,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 #[derive(Serialize)]
@@ -228,6 +236,7 @@ impl GuidanceStudy {
             protocol: &Protocol::default(),
             normalisation: &normalisation,
             config,
+            threat: &ThreatModel::insider(),
             batches: &batches,
             defences: &[],
             adaptive: false,

@@ -10,6 +10,7 @@ use super::super::{
     data_options::DataOptions,
     defence_options::DefenceOptions,
     experiment::{ClientBatch, read_pictures},
+    help::group,
     misuse,
     model_options::VictimOptions,
     options::{DeviceOptions, NormalisationOptions, check_batch},
@@ -33,19 +34,22 @@ use crate::{
 /// Most batches of a study.
 const MAX_BATCHES: usize = 100_000;
 
-/// Restore the labels of random batches, classes drawn uniformly and with repetition, by every method.
+/// How well labels are restored from random batches, by every method.
+///
+/// Classes are drawn uniformly and with repetition.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu study labels --arch lenet5 --classes 100 --batch 24 --batches 50 --data cifar-10-batches-bin\n\n\
                   Where the victim has other classes than the data set, pictures get labels at random: an \
                   untrained victim does not know the difference."
 )]
 pub struct LabelStudy {
-    #[command(flatten)]
-    victim: VictimOptions,
-    /// Pictures: a folder with a folder per class, CIFAR-10's binary batches or IDX files; without it, the
-    /// embedded samples
-    #[arg(long, value_name = "PATH")]
+    /// Pictures: folders of classes, CIFAR-10's batches or IDX files
+    ///
+    /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files. Without it, the embedded samples
+    /// (Fashion-MNIST).
+    #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
     data: Option<PathBuf>,
     /// Pictures in a batch
     #[arg(long, value_name = "N", default_value_t = 24)]
@@ -54,19 +58,21 @@ pub struct LabelStudy {
     #[arg(long, value_name = "N", default_value_t = 50)]
     batches: usize,
     #[command(flatten)]
+    victim: VictimOptions,
+    #[command(flatten)]
     protocol: ProtocolOptions,
     #[command(flatten)]
     defence: DefenceOptions,
     /// Seed of weights, batches and noise
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::INPUT)]
     seed: u64,
     #[command(flatten)]
     normalisation: NormalisationOptions,
+    /// Print JSON
+    #[arg(long, help_heading = group::OUTPUT)]
+    json: bool,
     #[command(flatten)]
     device: DeviceOptions,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// One row of the table.

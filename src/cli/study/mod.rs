@@ -11,6 +11,9 @@ use clap::{Args, Subcommand};
 
 /// Measure over many batches and print a table.
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  gia-gpu study labels --arch lenet5 --classes 100\n  gia-gpu study defences"
+)]
 pub struct StudyCommand {
     #[command(subcommand)]
     study: Study,

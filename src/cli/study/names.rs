@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::super::{
     clip_options::ClipOptions,
+    help::group,
     misuse,
     named_sets::NamedPath,
     options::{DeviceOptions, check_limit},
@@ -25,29 +26,34 @@ use crate::{
     report::share_interval_95,
 };
 
+/// How well a model names data sets, as they are and degraded.
+///
 /// Name the pictures of labelled data sets, as they are and as reconstructions spoil them: how often the right name comes
 /// first among the set's own names and among those of all sets, and how well the probabilities are calibrated.
 #[derive(Args)]
 #[command(
+    next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu study names --data cifar-10=cifar/test --data fashion-mnist=fashion-mnist/t10k-images-idx3-ubyte.gz"
 )]
 pub struct NameStudy {
-    #[command(flatten)]
-    clip: ClipOptions,
-    /// Data set and what to call it: class folders, CIFAR-10's binary batches or IDX files. Again for each further one
+    /// Data set and what to call it
+    ///
+    /// Class folders, CIFAR-10's binary batches or IDX files. Again for each further one.
     #[arg(long, value_name = "NAME=PATH", required = true)]
     data: Vec<NamedPath>,
     /// Name N pictures of each only, evenly spaced over the data set
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Of the degraded views, name those of N pictures of each only; 0 leaves them out
+    /// Name the degraded views of N pictures of each only; 0 leaves them out
     #[arg(long, value_name = "N")]
     degraded: Option<usize>,
     #[command(flatten)]
-    device: DeviceOptions,
+    clip: ClipOptions,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 #[derive(Serialize)]

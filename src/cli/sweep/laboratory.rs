@@ -9,6 +9,7 @@ use crate::{
     attack::{
         AttackError,
         labels::{LabelError, LabelMetrics},
+        threat::Setup,
     },
     cli::{
         data_options::DataOptions,
@@ -18,6 +19,7 @@ use crate::{
         note,
         options::NormalisationOptions,
         run::LabelKnowledge,
+        threat_options::ThreatOptions,
     },
     clip::zero_shot::Namer,
     data::{BatchRule, Dataset, Picture},
@@ -35,6 +37,7 @@ pub struct Laboratory<'a> {
     pub dataset: &'a Dataset,
     pub rule: BatchRule,
     pub normalisation: &'a NormalisationOptions,
+    pub threat: &'a ThreatOptions,
     pub naming: &'a NamingOptions,
     /// `None`: nothing is named.
     pub namer: Option<Namer<'a>>,
@@ -66,16 +69,26 @@ impl Laboratory<'_> {
         host::check(|| format!("holding the gradients of {} batches", batches.len()), bytes)?;
         let protocol = swept.protocol(cell.batch_size)?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
+        let adaptive = self.adaptive && !defence.defences.is_empty();
+        let labels_given = swept.settings.labels == LabelKnowledge::Given;
+        let threat = self.threat.check(&Setup {
+            config: &swept.config,
+            protocol: &protocol,
+            labels_given,
+            adaptive,
+            batch_norm: victim.has_batch_norm(),
+        })?;
         let experiment = Experiment {
             device: self.device,
             victim: &victim,
             protocol: &protocol,
             normalisation: &normalisation,
             config: &swept.config,
+            threat: &threat,
             batches: &batches,
             defences: &defence.defences,
-            adaptive: self.adaptive && !defence.defences.is_empty(),
-            labels_given: swept.settings.labels == LabelKnowledge::Given,
+            adaptive,
+            labels_given,
             restarts: swept.settings.attack.trials,
             seed,
         };

@@ -22,19 +22,24 @@ use self::{
     victims::VictimSettings,
 };
 use super::{
-    device, misuse,
-    naming_options::{AssignmentChoice, NamingOptions},
+    device,
+    help::group,
+    misuse,
+    naming_options::NamingOptions,
     note,
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line, program,
     progress::Progress,
+    spelled::spelled,
     threat_options::ThreatOptions,
+    verbosity::Verbosity,
 };
 use crate::{
     attack::threat::ThreatModel,
     clip::zero_shot::Namer,
     data::{BatchRule, DataError},
     device::DeviceInfo,
+    semantic::Assignment,
     sweep::{Configuration, Finished, Journal, Record, SweepError, plots, points, results},
 };
 
@@ -43,7 +48,9 @@ const JOURNAL: &str = "journal.jsonl";
 const PAGE: &str = "report.html";
 /// Pictures that the naming model takes in one run: always as many, so that no cell's sums depend on another.
 const NAMED_AT_ONCE: usize = 64;
-/// Attack batches of many sizes and seeds, of several victims, behind several defences, and say what the labels mean.
+/// Attack many victims, batch sizes, defences and seeds; goes on where it was stopped.
+///
+/// Batches of many sizes and seeds, of several victims, behind several defences, and what the labels mean.
 ///
 /// All batches of a cell (one victim, batch size, defence and seed) are attacked together. A finished cell is kept in the
 /// folder's journal: however the sweep ends, the same command goes on behind it. Batches of one size and seed are the
@@ -51,6 +58,7 @@ const NAMED_AT_ONCE: usize = 64;
 #[derive(Args)]
 #[command(
     args_override_self = true,
+    next_help_heading = group::INPUT,
     after_help = "Examples:\n  gia-gpu sweep\n  gia-gpu sweep --data cifar-10-batches-bin --batch-sizes 1,2,4,8,16 --batches 50 --out study \\\n    \
                   --victim lenet-zhu --victim 'resnet20=resnet20.safetensors --batches 16 --iterations 2400'\n  \
                   gia-gpu sweep --defences 'none;noise:1e-2;clip:1,noise:1e-3' --seeds 1,2\n  \
@@ -58,50 +66,56 @@ const NAMED_AT_ONCE: usize = 64;
                   In a file, victims may be tables: [[victim]] with arch, weights and other options as keys."
 )]
 pub struct Sweep {
-    /// TOML file whose keys are these options; the command line wins
+    /// TOML file of these options; the command line wins
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A victim, by its architecture; =FILE for trained weights; then options that are its own, in place of those for
-    /// all (of the network, the client, the attack, --labels, --batch-sizes, --batches). May be repeated; without it,
-    /// the victim of --arch and --weights
-    #[arg(long, value_name = "ARCH[=FILE] [OPTIONS]", conflicts_with_all = ["arch", "weights"])]
+    /// Pictures: folders of classes, CIFAR-10's batches or IDX files
+    ///
+    /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files. Without it, the embedded samples
+    /// (Fashion-MNIST).
+    #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
+    data: Option<PathBuf>,
+    /// A victim: ARCH, =FILE for trained weights, options of its own
+    ///
+    /// Its own options stand in place of those for all (of the network, the client, the attack, --labels, --batch-sizes,
+    /// --batches). May be repeated; without it, the victim of --arch and --weights.
+    #[arg(long, value_name = "ARCH[=FILE] [OPTIONS]", conflicts_with_all = ["arch", "weights"], help_heading = group::VICTIM)]
     victim: Vec<String>,
     #[command(flatten)]
     settings: VictimSettings,
     /// Seeds of batches, untrained weights, class order, noise and starts
-    #[arg(long, value_name = "N,N", default_value = "42")]
+    #[arg(long, value_name = "N,N", default_value = "42", help_heading = group::ATTACK)]
     seeds: String,
-    /// Defences that are compared, as in none;noise:1e-2;clip:1,noise:1e-3 (those in a list are applied in order). May be
-    /// repeated
-    #[arg(long, value_name = "D;D", value_delimiter = ';', default_value = "none")]
+    /// Defences that are compared, as in 'none;noise:1e-2;clip:1,noise:1e-3'
+    ///
+    /// Those between commas are applied in order. May be repeated.
+    #[arg(long, value_name = "D;D", value_delimiter = ';', default_value = "none", help_heading = group::CLIENT)]
     defences: Vec<String>,
     /// The eavesdropper knows each defence and adapts to it
-    #[arg(long)]
+    #[arg(long, help_heading = group::CLIENT)]
     adaptive: bool,
-    /// Pictures: a folder with a folder per class, CIFAR-10's binary batches or IDX files; without it, the
-    /// embedded samples (Fashion-MNIST)
-    #[arg(long, value_name = "PATH")]
-    data: Option<PathBuf>,
-    /// Labels of a batch: any, distinct, or equal:N for N of one class and the others distinct
-    #[arg(long, value_name = "R", default_value = "any")]
+    /// Which labels a batch may have
+    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "any", help_heading = group::INPUT)]
     batch_labels: BatchRule,
     #[command(flatten)]
     naming: NamingOptions,
-    /// Batches whose pictures are named together, where single batches are compared with several
-    #[arg(long, value_name = "M", default_value_t = 8)]
+    /// Batches whose pictures are named together, to compare with single ones
+    #[arg(long, value_name = "M", default_value_t = 8, help_heading = group::NAMING)]
     aggregate: usize,
     #[command(flatten)]
     threat: ThreatOptions,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    #[command(flatten)]
-    device: DeviceOptions,
-    /// Folder for results.csv, batches.csv, timings.csv, plots, report.html and the journal
-    #[arg(long, value_name = "DIR", default_value = "sweep")]
+    /// Folder for tables, plots, report.html and the journal
+    ///
+    /// results.csv, batches.csv, timings.csv, plots, report.html, and journal.jsonl with all that is finished.
+    #[arg(long, value_name = "DIR", default_value = "sweep", help_heading = group::OUTPUT)]
     out: PathBuf,
     /// Print all cells as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 /// The output of `--json`.
@@ -129,13 +143,13 @@ impl Show<'_> {
         let Show { sweep, configuration, threats, data, seed, .. } = *self;
         results::write(&sweep.out, finished, &self.device)?;
         let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
-        let lines = points::lines(&cells, sweep.naming.assignment.into());
+        let lines = points::lines(&cells, sweep.naming.assignment);
         let mut written = vec![sweep.out.join(results::RESULTS)];
         written.extend(plots::write(&sweep.out, &lines, sweep.aggregate)?);
         let page = page::page(&page::Facts {
             lines: &lines,
             together: sweep.aggregate,
-            one_to_one: sweep.naming.assignment == AssignmentChoice::OneToOne,
+            one_to_one: sweep.naming.assignment == Assignment::OneToOne,
             configuration,
             threats,
             data,
@@ -152,7 +166,8 @@ impl Show<'_> {
 
 impl Sweep {
     pub fn run(self) -> anyhow::Result<()> {
-        let command = Sweep::augment_args(Command::new("gia-gpu sweep"));
+        let command = Command::new("gia-gpu sweep").disable_help_flag(true);
+        let command = Verbosity::augment_args(Sweep::augment_args(command));
         let (sweep, matches) = resolve(self.config.as_deref(), &command)?;
         sweep.sweep(&command, &matches)
     }
@@ -188,6 +203,7 @@ impl Sweep {
             dataset: &plan.dataset,
             rule: self.batch_labels,
             normalisation: &self.normalisation,
+            threat: &self.threat,
             naming: &self.naming,
             namer,
             adaptive: self.adaptive,
@@ -224,7 +240,7 @@ impl Sweep {
             return Err(failure);
         }
         let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
-        let lines = points::lines(&cells, self.naming.assignment.into());
+        let lines = points::lines(&cells, self.naming.assignment);
         if self.json {
             return print_json(&Printed { configuration: &configuration, cells });
         }

@@ -10,11 +10,8 @@ use super::{
     victims::{self, NamedDefence, SweptVictim, Task},
 };
 use crate::{
-    attack::threat::ThreatModel,
-    cli::{
-        clients::check_out, defence_options, misuse, options::numbers, run::LabelKnowledge,
-        threat_options::Setup,
-    },
+    attack::threat::{Setup, ThreatModel},
+    cli::{clients::check_out, defence_options, misuse, options::numbers, run::LabelKnowledge},
     clip::zero_shot::Namer,
     data::{BatchRule, Dataset, Picture, samples},
     report::noise_like,

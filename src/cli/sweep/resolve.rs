@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches};
 
 use super::Sweep;
 use crate::{
-    cli::{config, misuse},
+    cli::{config, misuse, own_arguments},
     sweep::Configuration,
 };
 
@@ -17,7 +17,7 @@ const LISTS: [&str; 2] = ["--victim", "--defences"];
 
 /// The file's options, then those of the command line once more, which win.
 pub fn resolve(file: Option<&Path>, command: &Command) -> anyhow::Result<(Sweep, ArgMatches)> {
-    let own: Vec<OsString> = std::env::args_os().skip(2).collect();
+    let own: Vec<OsString> = own_arguments(1).collect();
     let starts = |argument: &OsString, option: &str| {
         let argument = argument.to_string_lossy();
         argument == option || argument.strip_prefix(option).is_some_and(|rest| rest.starts_with('='))

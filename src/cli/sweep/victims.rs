@@ -8,6 +8,7 @@ use crate::{
     attack::config::AttackConfig,
     cli::{
         attack_options::AttackOptions,
+        help::group,
         misuse,
         model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
         options::{MAX_BATCH, check_batch, numbers},
@@ -31,15 +32,15 @@ pub struct VictimSettings {
     #[command(flatten)]
     pub victim: VictimOptions,
     /// Pictures in a batch
-    #[arg(long, value_name = "N,N", default_value = "1,2,4")]
+    #[arg(long, value_name = "N,N", default_value = "1,2,4", help_heading = group::INPUT)]
     batch_sizes: String,
     /// Batches of each size and seed, attacked side by side
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = group::INPUT)]
     pub batches: usize,
     #[command(flatten)]
     pub protocol: ProtocolOptions,
     /// What the eavesdropper knows of the labels
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, value_enum, default_value = "auto", help_heading = group::ATTACK)]
     pub labels: LabelKnowledge,
     #[command(flatten)]
     pub attack: AttackOptions,

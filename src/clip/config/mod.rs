@@ -14,25 +14,18 @@ pub use json::{Json, Part};
 pub use processor::SideClaim;
 
 use super::{ClipError, Naming, preprocess::Preprocessing, vocabulary::Clean};
+use crate::spelling::choices;
 
-/// Of the hidden layer of each block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Activation {
-    /// x·σ(1.702x), of OpenAI's weights
-    QuickGelu,
-    /// x·Φ(x), of most weights that OpenCLIP trained
-    Gelu,
-    /// x·Φ(x), approximated with tanh, of SigLIP
-    GeluTanh,
-}
-
-impl Activation {
-    pub fn name(self) -> &'static str {
-        match self {
-            Activation::QuickGelu => "QuickGELU",
-            Activation::Gelu => "GELU",
-            Activation::GeluTanh => "GELU by tanh",
-        }
+choices! {
+    /// Of the hidden layer of each block.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Activation {
+        /// x·σ(1.702x), of OpenAI's weights
+        QuickGelu = "quick-gelu",
+        /// x·Φ(x), of most weights that OpenCLIP trained
+        Gelu = "gelu",
+        /// x·Φ(x), approximated with tanh, of SigLIP
+        GeluTanh = "gelu-tanh",
     }
 }
 

@@ -16,6 +16,7 @@ use std::marker::PhantomData;
 
 pub use convolution::Way;
 pub use executable::CpuExecutable;
+#[cfg(feature = "gpu")]
 pub(super) use executable::check;
 pub use kernels::Number;
 pub use vectors::{Isa, IsaError};

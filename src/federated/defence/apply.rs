@@ -29,7 +29,7 @@ impl<'a> Defended<'a> {
         defences: &'a [Defence],
         batch: usize,
     ) -> Result<Defended<'a>, ClientError> {
-        let protocol = client_protocol(protocol, defences).map_err(ClientError::Protocol)?;
+        let protocol = client_protocol(protocol, defences)?;
         let client = Client::new(device, victim, &protocol, batch)?;
         let prunes = defences.iter().any(|d| matches!(d, Defence::Soteria(_)));
         let pruning = prunes.then(|| soteria::Scores::new(device, victim, &protocol, batch)).transpose()?;

@@ -8,16 +8,14 @@ mod soteria;
 
 use std::{fmt, str::FromStr};
 
-use serde::Serialize;
-
-use super::Protocol;
+use super::{Protocol, ProtocolError};
+use crate::spelling::{Form, Spelled, as_text, expected};
 
 pub use apply::Defended;
 pub use last_layer::LastLayerClient;
 
 /// One defence and its strength. All act on what is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Defence {
     /// N(0, σ²) on every entry.
     Noise(f64),
@@ -50,8 +48,26 @@ impl fmt::Display for Defence {
     }
 }
 
-/// What a defence looks like in text.
-const FORMS: &str = "noise:S, laplace:S, clip:C, dp-sgd:C:M, top-k:SHARE, sign or soteria:SHARE";
+impl Spelled for Defence {
+    const ABOUT: &'static str = "One defence and its strength.";
+    const FORMS: &'static [Form] = &[
+        Form { text: "noise:S", meaning: "N(0, S²) on every entry" },
+        Form { text: "laplace:S", meaning: "Laplace noise of scale S on every entry" },
+        Form { text: "clip:C", meaning: "Scaled down to norm C where it is longer" },
+        Form {
+            text: "dp-sgd:C:M",
+            meaning: "DP-SGD (Abadi 2016): each picture's gradient clipped to C, then N(0, (M·C)²) on their sum",
+        },
+        Form { text: "top-k:SHARE", meaning: "The largest entries, the others 0 (Aji 2017)" },
+        Form { text: "sign", meaning: "Signs only (signSGD, Bernstein 2018)" },
+        Form {
+            text: "soteria:SHARE",
+            meaning: "Inputs of the last layer pruned from its gradient (Soteria, Sun 2021)",
+        },
+    ];
+}
+
+as_text!(Defence);
 
 impl FromStr for Defence {
     type Err = String;
@@ -61,7 +77,7 @@ impl FromStr for Defence {
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
         let Ok(values) = parts.map(str::parse).collect::<Result<Vec<f64>, _>>() else {
-            return wrong(&format!("numbers after the colons of {FORMS}"));
+            return wrong(&format!("numbers after the colons of {}", expected::<Defence>()));
         };
         let defence = match (name, &values[..]) {
             ("noise", [s]) => Defence::Noise(*s),
@@ -71,15 +87,30 @@ impl FromStr for Defence {
             ("top-k", [share]) => Defence::TopK(*share),
             ("sign", []) => Defence::Sign,
             ("soteria", [share]) => Defence::Soteria(*share),
-            _ => return wrong(FORMS),
+            _ => return wrong(&expected::<Defence>()),
         };
-        if values.iter().any(|v| !v.is_finite() || *v <= 0.0) {
-            return wrong("strengths above 0");
+        match defence.check() {
+            Err(expected) => wrong(expected),
+            Ok(()) => Ok(defence),
         }
-        match defence {
-            Defence::TopK(share) if share > 1.0 => wrong("a share of entries to keep in (0, 1]"),
-            Defence::Soteria(share) if share >= 1.0 => wrong("a share of features to prune in (0, 1)"),
-            _ => Ok(defence),
+    }
+}
+
+impl Defence {
+    /// # Errors
+    /// What strength is expected in place of its own.
+    fn check(self) -> Result<(), &'static str> {
+        let strengths = match self {
+            Defence::Noise(s) | Defence::Laplace(s) | Defence::Clip(s) => [s, 1.0],
+            Defence::TopK(s) | Defence::Soteria(s) => [s, 1.0],
+            Defence::DpSgd { clip, multiplier } => [clip, multiplier],
+            Defence::Sign => [1.0; 2],
+        };
+        match self {
+            _ if strengths.iter().any(|s| !s.is_finite() || *s <= 0.0) => Err("strengths above 0"),
+            Defence::TopK(share) if share > 1.0 => Err("a share of entries to keep in (0, 1]"),
+            Defence::Soteria(share) if share >= 1.0 => Err("a share of features to prune in (0, 1)"),
+            _ => Ok(()),
         }
     }
 }
@@ -92,16 +123,17 @@ pub fn parse(text: &str) -> Result<Vec<Defence>, String> {
 /// The client's protocol with its defences, and whether they fit together.
 ///
 /// # Errors
-/// DP-SGD behind another defence, twice, or with local steps.
-pub fn client_protocol(protocol: &Protocol, defences: &[Defence]) -> Result<Protocol, String> {
+/// A strength that makes no sense; DP-SGD behind another defence, twice, or with local steps.
+pub fn client_protocol(protocol: &Protocol, defences: &[Defence]) -> Result<Protocol, ProtocolError> {
     let mut defended = protocol.clone();
     for (i, defence) in defences.iter().enumerate() {
+        defence.check().map_err(|expected| ProtocolError::Defence { expected, found: *defence })?;
         if let Defence::DpSgd { clip, .. } = defence {
             if i > 0 {
-                return Err("dp-sgd clips each picture's gradient: it comes first".into());
+                return Err(ProtocolError::DpSgdBehind);
             }
             if protocol.local.is_some() || protocol.clients > 1 {
-                return Err("dp-sgd is for the gradient of one step of one client".into());
+                return Err(ProtocolError::DpSgdAlone);
             }
             defended.example_clip = Some(*clip);
         }

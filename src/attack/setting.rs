@@ -1,0 +1,71 @@
+//! What is attacked, and what is known of it.
+
+use super::{
+    config::AttackConfig,
+    guidance::Guide,
+    threat::{Knowledge, Setup, ThreatModel, Use},
+};
+use crate::{
+    data::Normalisation,
+    federated::{Protocol, Victim, defence::adapt::View},
+};
+
+/// An observed gradient and what is known of its batch.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// One tensor a trainable parameter, row-major. An update divided by [`Protocol::scale`] is one.
+    pub gradient: Vec<Vec<f32>>,
+    /// In the order of the reconstructed images, if the eavesdropper is given them.
+    pub labels: Option<Vec<usize>>,
+    /// How much each tensor counts; given for all targets or for none.
+    pub weights: Option<Vec<f32>>,
+    /// Mean and variance of the client's batch at every batch norm in turn.
+    pub statistics: Option<Vec<Vec<f32>>>,
+}
+
+/// What all targets have in common.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    pub victim: &'a Victim,
+    /// What the eavesdropper takes the client to do.
+    pub protocol: &'a Protocol,
+    /// What it does to its trial gradient to match a defended one.
+    pub views: &'a [View],
+    /// `B`
+    pub batch: usize,
+    pub normalisation: &'a Normalisation,
+    pub config: &'a AttackConfig,
+    /// What the eavesdropper may know: an attack that uses more is refused.
+    pub threat: &'a ThreatModel,
+    /// Restarts of each target.
+    pub restarts: usize,
+    pub seed: u64,
+}
+
+impl Setting<'_> {
+    /// What the attack on these targets uses, in the end from what it is given.
+    pub fn uses(&self, guide: Option<&Guide>, targets: &[Target]) -> Vec<Use> {
+        let Setting { victim, protocol, config, .. } = *self;
+        let setup = Setup {
+            config,
+            protocol,
+            labels_given: targets.iter().any(|t| t.labels.is_some()),
+            adaptive: !self.views.is_empty()
+                || protocol.example_clip.is_some()
+                || targets.iter().any(|t| t.weights.is_some()),
+            batch_norm: victim.has_batch_norm(),
+        };
+        let oracle = guide.is_some_and(|guide| guide.oracle);
+        let names = oracle.then(|| Use::new(Knowledge::TrueNames, "guidance by the true names"));
+        setup.uses().into_iter().chain(names).collect()
+    }
+}
+
+/// One trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    pub target: usize,
+    /// Which of the target's hypotheses guides it. Starts don't depend on it.
+    pub hypothesis: usize,
+    pub restart: usize,
+}

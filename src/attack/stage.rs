@@ -1,0 +1,158 @@
+//! An attack as a list of stages, each of which hands what it found to the next: coarse pictures to fine ones, an
+//! attack that names guide to one that they don't.
+
+use super::{
+    AttackError,
+    check::MAX_ITERATIONS,
+    config::Optimiser,
+    guidance::Guidance,
+    pixels::Pixels,
+    setting::Setting,
+    unknown::{Posed, Unknown, Variable},
+};
+use crate::tape::Tape;
+
+/// A coarse scale takes this share of the iterations.
+const COARSE_SHARE: usize = 4;
+
+/// What a stage lowers: the matching objective and the priors of the configuration, and perhaps more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    Matching,
+    /// And the distance between pictures and the names that guide them.
+    Guided,
+}
+
+/// Where a stage starts.
+pub enum Begin<'a> {
+    /// Where its unknown starts.
+    Anew,
+    /// At what the best iterate of the stage before comes to: from the values of its unknown's variables to those of
+    /// this stage's. Labels' logits start anew.
+    Best(Box<HandOver<'a>>),
+    /// Where the stage before stands: the same unknown and schedule, with another goal.
+    Continued,
+}
+
+/// A trial's variables from those of the stage before.
+pub type HandOver<'a> = dyn Fn(&[Vec<f32>]) -> Result<Vec<Vec<f32>>, AttackError> + 'a;
+
+/// One stage.
+pub struct Stage<'a> {
+    pub unknown: Box<dyn Unknown + 'a>,
+    pub goal: Goal,
+    pub begin: Begin<'a>,
+    pub optimiser: Optimiser,
+    /// Of the optimiser's whole schedule, which stages that continue each other share.
+    pub iterations: usize,
+    /// Of Adam's schedule: the stage ends when so many evaluations are done in all. One more than there are iterations
+    /// are all of them: the last is for the objective of the last iterate.
+    pub end: usize,
+}
+
+impl<'a> Stage<'a> {
+    /// A whole schedule without guidance.
+    pub fn whole(
+        unknown: Box<dyn Unknown + 'a>,
+        begin: Begin<'a>,
+        optimiser: Optimiser,
+        iterations: usize,
+    ) -> Self {
+        Stage { unknown, goal: Goal::Matching, begin, optimiser, iterations, end: iterations + 1 }
+    }
+
+    pub fn continues(&self) -> bool {
+        matches!(self.begin, Begin::Continued)
+    }
+}
+
+/// The stages of the configuration: smaller pictures first where it has scales, and at each scale, where names guide,
+/// with their pull until λ is 0 and then without: the image encoder costs more than a small victim.
+pub fn of_pixels<'a>(setting: &Setting<'a>, guided: bool) -> Vec<Stage<'a>> {
+    let config = setting.config;
+    let pixels = Pixels::of(setting);
+    let coarse = (config.iterations / COARSE_SHARE).max(1);
+    let scales = config.scales.iter().map(|&scale| (scale, coarse)).chain([(1, config.iterations)]);
+    let guidance = config.guidance.filter(|g| guided && g.weight != 0.0);
+    let (mut stages, mut before) = (vec![], None::<Pixels>);
+    for (scale, iterations) in scales {
+        let pixels = pixels.clone().at(scale);
+        let begin = match before {
+            None => Begin::Anew,
+            Some(coarser) => {
+                let finer = pixels.clone();
+                Begin::Best(Box::new(move |values| Ok(coarser.rescaled(values, &finer))))
+            }
+        };
+        stages.extend(at_scale(&pixels, begin, config.optimiser, iterations, guidance));
+        before = Some(pixels);
+    }
+    stages
+}
+
+fn at_scale<'a>(
+    pixels: &Pixels,
+    begin: Begin<'a>,
+    optimiser: Optimiser,
+    iterations: usize,
+    guidance: Option<Guidance>,
+) -> Vec<Stage<'a>> {
+    let unknown = || Box::new(pixels.clone());
+    match guidance.map_or(0, |g| g.end(iterations)) {
+        0 => vec![Stage::whole(unknown(), begin, optimiser, iterations)],
+        end => {
+            let guided =
+                Stage { goal: Goal::Guided, end, ..Stage::whole(unknown(), begin, optimiser, iterations) };
+            vec![guided, Stage::whole(unknown(), Begin::Continued, optimiser, iterations)]
+        }
+    }
+}
+
+/// Whether each stage can take what the one before hands over.
+pub fn check(stages: &[Stage], setting: &Setting, can_guide: bool) -> Result<(), AttackError> {
+    let invalid = |i: usize, what: &str| Err(AttackError::Invalid(format!("stage {}: {what}", i + 1)));
+    if stages.is_empty() {
+        return Err(AttackError::Invalid("an attack of no stages".into()));
+    }
+    for (i, stage) in stages.iter().enumerate() {
+        let adam = matches!(stage.optimiser, Optimiser::Adam { .. });
+        stage.optimiser.check()?;
+        if !(1..=MAX_ITERATIONS).contains(&stage.iterations) || stage.end == 0 {
+            return invalid(
+                i,
+                &format!("expected 1 to {MAX_ITERATIONS} iterations, found {}", stage.iterations),
+            );
+        }
+        let shape = |b: usize, [c, h, w]: [usize; 3]| vec![1, b, c, h, w];
+        let expected = shape(setting.batch, setting.victim.image_shape());
+        let mut tape = Tape::new();
+        let posed = Posed::new(&mut tape, &*stage.unknown, 1);
+        if tape.shape(posed.pictures) != expected {
+            let found = tape.shape(posed.pictures);
+            return invalid(
+                i,
+                &format!("pictures (T,B,C,H,W) for one trial are {found:?}, expected {expected:?}"),
+            );
+        }
+        if stage.goal == Goal::Guided && !(adam && can_guide) {
+            return invalid(i, "guidance needs Adam, names, and a weight that is not 0");
+        }
+        let Some(before) = i.checked_sub(1).map(|before| &stages[before]) else {
+            match stage.begin {
+                Begin::Anew => continue,
+                Begin::Best(_) | Begin::Continued => {
+                    return invalid(i, "there is none before it to go on from");
+                }
+            }
+        };
+        let schedule = |s: &Stage| (s.optimiser, s.iterations, variables(s));
+        if stage.continues() && !(adam && schedule(before) == schedule(stage) && before.end <= stage.end) {
+            return invalid(i, "only with the same variables and the same schedule of Adam can it go on");
+        }
+    }
+    Ok(())
+}
+
+fn variables(stage: &Stage) -> Vec<Variable> {
+    stage.unknown.variables()
+}

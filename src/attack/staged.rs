@@ -1,0 +1,241 @@
+//! The stages of an attack, run for one round: as many trials as fit, in one plan a stage.
+
+use super::{
+    AttackError, Found, Hooks, Outcome,
+    adam::{self, Adam},
+    config::Optimiser,
+    course::Course,
+    lbfgs,
+    minimise::Lbfgs,
+    problem::{Problem, Scene, Sizes},
+    round::{Round, fill, logits},
+    setting::Trial,
+    stage::{Begin, Goal, Stage},
+    unknown::pictures,
+};
+use crate::{
+    device::{Device, DeviceError},
+    plan::Plan,
+};
+
+/// Most trials of one plan. More save nothing: what a step costs beside its work is spread thin long before, and more
+/// leave the caches.
+pub const MAX_TRIALS: usize = 64;
+/// Memory that they may take together on a device that has more.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// The variables of every trial.
+type Values = Vec<Vec<Vec<f32>>>;
+/// Gives the first of them, when a device has taken the stage's plan.
+type Start<'a> = dyn Fn() -> Result<Values, AttackError> + 'a;
+
+/// Runs every stage in turn.
+pub fn attack(
+    device: &dyn Device,
+    round: &Round,
+    stages: &[Stage],
+    hooks: &mut Hooks,
+) -> Result<Vec<Outcome>, AttackError> {
+    let all: usize = stages.iter().filter(|s| !s.continues()).map(|s| s.iterations).sum();
+    let guidance = round.guide.and(round.setting.config.guidance);
+    let staged = Staged { device, round, shared_noise: guidance.is_some_and(|g| g.weight != 0.0) };
+    let (mut over, mut found, mut standing) = (0, vec![], None);
+    for (i, stage) in stages.iter().enumerate() {
+        let start = || match &stage.begin {
+            Begin::Best(hand_over) => {
+                let own = stages[i - 1].unknown.variables().len();
+                let best = found.iter().map(|f: &Found| hand_over(&f.values[..own]));
+                Ok(staged.with_logits(best.collect::<Result<_, _>>()?))
+            }
+            Begin::Anew | Begin::Continued => Ok(staged.starts(stage)),
+        };
+        let goes_on = stages.get(i + 1).is_some_and(Stage::continues);
+        let mut progress = |done: usize, _: usize, latest: &[f32]| (hooks.progress)(over + done, all, latest);
+        let hooks = &mut Hooks { progress: &mut progress };
+        match Adam::of(stage.optimiser, round.setting.seed) {
+            None => found = staged.lbfgs(stage, &start, hooks)?,
+            Some(adam) => match staged.adam(stage, adam, &start, standing.take(), goes_on, hooks)? {
+                Come::Through(all) => found = all,
+                Come::ThusFar(stands) => standing = Some(stands),
+            },
+        }
+        if !goes_on {
+            over += stage.iterations;
+        }
+    }
+    match stages.last() {
+        Some(last) => staged.outcomes(last, found),
+        None => Ok(vec![]),
+    }
+}
+
+/// How far a stage with Adam came.
+enum Come {
+    /// To its end.
+    Through(Vec<Found>),
+    /// To where the next goes on.
+    ThusFar(Standing),
+}
+
+struct Standing {
+    course: Course,
+    state: Vec<Vec<f32>>,
+}
+
+/// A round under way.
+struct Staged<'a> {
+    device: &'a dyn Device,
+    round: &'a Round<'a>,
+    /// Hypotheses are compared: all trials draw the same noise.
+    shared_noise: bool,
+}
+
+impl Staged<'_> {
+    fn starts(&self, stage: &Stage) -> Values {
+        let Round { setting, trials, .. } = *self.round;
+        self.with_logits(trials.iter().map(|&trial| stage.unknown.start(setting.seed, trial)).collect())
+    }
+
+    /// With the labels' logits behind the unknown's variables, where labels are to be learned.
+    fn with_logits(&self, mut values: Values) -> Values {
+        let Round { setting, trials, .. } = *self.round;
+        if self.round.joint() {
+            values.iter_mut().zip(trials).for_each(|(v, &trial)| v.push(logits(setting, trial)));
+        }
+        values
+    }
+
+    fn sizes(&self) -> Sizes {
+        let Round { setting, trials, .. } = *self.round;
+        Sizes {
+            trials: trials.len(),
+            batch: setting.batch,
+            shared_target: trials.iter().all(|t| t.target == trials[0].target),
+            joint_labels: self.round.joint(),
+            groups: groups(trials),
+        }
+    }
+
+    fn lbfgs(&self, stage: &Stage, start: &Start, hooks: &mut Hooks) -> Result<Vec<Found>, AttackError> {
+        let Optimiser::Lbfgs { inner, history, stop } = stage.optimiser else { return Ok(vec![]) };
+        let problem = Problem::new(&scene(self.round), &*stage.unknown, self.sizes());
+        let mut exe = lbfgs::compile(self.device, &problem)?;
+        let starts = start()?;
+        fill(self.round, &problem, &*stage.unknown, &starts, &mut *exe)?;
+        let settings = Lbfgs { iterations: (stage.iterations * inner) as u64, history, stop };
+        lbfgs::run(&problem, &mut *exe, &starts, stage.iterations, settings, hooks)
+    }
+
+    /// `standing`: where the stage before stood, if this one continues it.
+    fn adam(
+        &self,
+        stage: &Stage,
+        adam: Adam,
+        start: &Start,
+        standing: Option<Standing>,
+        goes_on: bool,
+        hooks: &mut Hooks,
+    ) -> Result<Come, AttackError> {
+        let Round { setting, guide, .. } = *self.round;
+        let guide = guide.filter(|_| stage.goal == Goal::Guided).map(|g| (g, setting.normalisation));
+        let sizes = self.sizes();
+        let trials = sizes.trials;
+        let (mut problem, frozen) = Problem::guided(&scene(self.round), &*stage.unknown, sizes, guide);
+        let adam = Adam { shared_noise: self.shared_noise, ..adam };
+        let (iteration, mut exe) = adam::compile(self.device, &mut problem, adam, stage.iterations)?;
+        let exe = &mut *exe;
+        fill(self.round, &problem, &*stage.unknown, &start()?, exe)?;
+        frozen.iter().try_for_each(|(var, values)| exe.write(*var, values))?;
+        let mut course = match standing {
+            None => {
+                iteration.begin(&problem, exe)?;
+                Course::new(trials, stage.iterations)
+            }
+            Some(Standing { course, state }) => {
+                iteration.take_over(exe, &state)?;
+                course
+            }
+        };
+        course.run(&iteration, exe, stage.end, hooks)?;
+        Ok(match goes_on {
+            true => Come::ThusFar(Standing { course, state: iteration.state(exe)? }),
+            false => Come::Through(course.found(&iteration, exe)?),
+        })
+    }
+
+    /// With the pictures that the last stage's best iterates stand for.
+    fn outcomes(&self, stage: &Stage, found: Vec<Found>) -> Result<Vec<Outcome>, AttackError> {
+        let own = stage.unknown.variables().len();
+        let (values, rest): (Values, Vec<Outcome>) = found.into_iter().map(|f| f.split(own)).unzip();
+        let images = pictures(self.device, &*stage.unknown, &values)?;
+        Ok(rest.into_iter().zip(images).map(|(outcome, images)| Outcome { images, ..outcome }).collect())
+    }
+}
+
+impl Found {
+    /// The unknown's variables, and the outcome, its pictures still to be made.
+    fn split(mut self, own: usize) -> (Vec<Vec<f32>>, Outcome) {
+        let label_logits = self.values.drain(own..).next();
+        let Found { values, objective, norm_ratio, stopped, history } = self;
+        (values, Outcome { images: vec![], label_logits, objective, norm_ratio, stopped, history })
+    }
+}
+
+/// As many of the round's trials as the device has memory for, in every stage. Trials that influence each other, those
+/// of one target under group consistency, stay together: if they do not fit, the device refuses their plan.
+pub fn trials_at_once(device: &dyn Device, round: &Round, stages: &[Stage]) -> Result<usize, AttackError> {
+    let setting = round.setting;
+    let together = if setting.config.group_consistency != 0.0 { setting.restarts } else { 1 };
+    let (mut fits, mut too_many) = (1, MAX_TRIALS.min(round.trials.len()).div_ceil(together).max(1) + 1);
+    let mut next = too_many - 1;
+    // Everything at once, or the largest number of groups by bisection.
+    while too_many - fits > 1 {
+        let sizes = Sizes {
+            shared_target: false,
+            groups: (0..next * together).map(|trial| trial / together).collect(),
+            ..Sizes::one_target(next * together, setting.batch, round.joint())
+        };
+        let most = stages.iter().map(|stage| device.required(&plan(round, stage, sizes.clone())));
+        match most.collect::<Result<Vec<u64>, _>>() {
+            Ok(bytes) if bytes.iter().all(|&bytes| bytes <= MAX_BYTES) => fits = next,
+            Ok(_) | Err(DeviceError::TooLarge { .. }) => too_many = next,
+            Err(error) => return Err(error.into()),
+        }
+        next = (fits + too_many) / 2;
+    }
+    Ok(fits * together)
+}
+
+/// What a stage would run for trials of these sizes.
+fn plan(round: &Round, stage: &Stage, sizes: Sizes) -> Plan {
+    let setting = round.setting;
+    let guide = round.guide.filter(|_| stage.goal == Goal::Guided).map(|g| (g, setting.normalisation));
+    let (mut problem, _) = Problem::guided(&scene(round), &*stage.unknown, sizes, guide);
+    match Adam::of(stage.optimiser, setting.seed) {
+        Some(adam) => adam::Iteration::new(&mut problem, adam, stage.iterations).plan,
+        None => lbfgs::plan(&problem),
+    }
+}
+
+fn scene<'a>(round: &Round<'a>) -> Scene<'a> {
+    let setting = round.setting;
+    Scene {
+        model: &setting.victim.model,
+        protocol: setting.protocol,
+        config: setting.config,
+        views: setting.views,
+        weighted: round.targets.iter().any(|t| t.weights.is_some()),
+    }
+}
+
+/// Trials that may draw on each other: the restarts of one target under one hypothesis.
+fn groups(trials: &[Trial]) -> Vec<usize> {
+    let mut group = 0;
+    let mut groups = vec![0; trials.len()];
+    for i in 1..trials.len() {
+        let [a, b] = [trials[i - 1], trials[i]];
+        group += usize::from((a.target, a.hypothesis) != (b.target, b.hypothesis));
+        groups[i] = group;
+    }
+    groups
+}

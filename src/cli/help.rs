@@ -1,0 +1,65 @@
+//! What `-h` and `--help` look like: options in groups, and the common ones alone in the short help.
+
+use clap::{Arg, Command};
+
+/// The groups, in the order in which the help has them.
+pub mod group {
+    pub const MEASUREMENT: &str = "Measurement";
+    pub const INPUT: &str = "Input";
+    pub const VICTIM: &str = "Victim";
+    pub const CLIENT: &str = "Client";
+    pub const ATTACK: &str = "Attack";
+    pub const TRAINING: &str = "Training";
+    pub const NAMING: &str = "Naming";
+    pub const OUTPUT: &str = "Output";
+    pub const DEVICE: &str = "Device";
+    pub const GLOBAL: &str = "Global options";
+}
+
+/// Options that the short help shows of a command that has many.
+const COMMON: [&str; 30] = [
+    "arch",
+    "batch",
+    "batch-sizes",
+    "batches",
+    "clip",
+    "config",
+    "data",
+    "defence",
+    "defences",
+    "device",
+    "distractors",
+    "epochs",
+    "gradient",
+    "help",
+    "iterations",
+    "json",
+    "learning-rate",
+    "names",
+    "only",
+    "out",
+    "preset",
+    "quiet",
+    "scaling",
+    "seeds",
+    "test",
+    "time",
+    "trials",
+    "verbose",
+    "victim",
+    "weights",
+];
+/// More options than this are many.
+const MANY: usize = 20;
+
+/// The command and all below it, with a short help that fits a screen.
+pub fn shortened(command: Command) -> Command {
+    let options = command.get_arguments().filter(|option| !option.is_global_set()).count();
+    let common = |option: &Arg| option.get_long().is_none_or(|name| COMMON.contains(&name));
+    let command = command.mut_args(|option| {
+        let hidden = options > MANY && !option.is_required_set() && !common(&option);
+        option.hide_short_help(hidden)
+    });
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_string()).collect();
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, shortened))
+}

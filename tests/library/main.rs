@@ -1,0 +1,37 @@
+//! The library around the engine: files, pictures, victims, defences, attacks, naming, measures and reports.
+
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+#![cfg(all(feature = "gpu", feature = "report"))]
+
+#[path = "../common/bits.rs"]
+mod bits;
+#[path = "../common/colours.rs"]
+mod colours;
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/devices.rs"]
+mod devices;
+#[path = "../common/scene.rs"]
+mod scene;
+#[path = "../common/watched.rs"]
+mod watched;
+
+mod attack;
+mod client;
+mod clip;
+mod data;
+mod defences;
+mod dependencies;
+mod gradient_file;
+mod guidance;
+mod html;
+mod metrics;
+mod npz;
+mod picture_grid;
+mod public_weights;
+mod report_schema;
+mod rounds;
+mod seams;
+mod semantic;
+mod tensor_file;
+mod train;

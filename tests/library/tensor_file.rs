@@ -1,0 +1,347 @@
+//! Safetensors files as PyTorch writes them, and all that can be wrong with one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::common::fixture_path;
+use gia_gpu::tensor_file::{Extra, ParameterSpec, Storage, Tensor, TensorFile, TensorFileError as Error};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
+
+fn spec(name: &str, shape: &[usize]) -> ParameterSpec {
+    ParameterSpec { name: name.into(), shape: shape.into() }
+}
+
+fn tensor(shape: &[usize], data: &[f32]) -> Tensor {
+    Tensor { shape: shape.into(), data: data.into() }
+}
+
+/// Bytes of a file with this JSON header and this many zero bytes of data.
+fn with_header(json: &str, data: usize) -> Vec<u8> {
+    [&(json.len() as u64).to_le_bytes(), json.as_bytes(), &vec![0; data]].concat()
+}
+
+/// Reads `bytes` as a file; checks that an error names it.
+fn read(folder: &TempDir, bytes: &[u8]) -> Result<TensorFile, Error> {
+    let path = folder.path().join("victim.safetensors");
+    fs::write(&path, bytes).unwrap();
+    TensorFile::read(&path).inspect_err(|error| {
+        assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    })
+}
+
+fn read_error(bytes: &[u8]) -> Error {
+    read(&TempDir::new().unwrap(), bytes).unwrap_err()
+}
+
+#[test]
+fn every_float_type_that_pytorch_writes_is_read_and_other_types_are_kept_aside() {
+    let file = TensorFile::read(&fixture_path("dtypes")).unwrap();
+    for name in ["f64", "f32", "f16", "bf16"] {
+        assert_eq!(file.tensors[name], tensor(&[1, 3], &[0.5, -1.25, 3.0]), "{name}");
+    }
+    assert_eq!(file.tensors["scalar"], tensor(&[], &[2.0]));
+    assert_eq!(file.tensors["empty"], tensor(&[0, 3], &[]));
+    let aside: Vec<_> =
+        file.non_float.iter().map(|(name, kind)| (name.as_str(), kind.dtype.as_str())).collect();
+    assert_eq!(aside, [("bn.num_batches_tracked", "I64"), ("mask", "BOOL")]);
+    assert_eq!(file.metadata["format"], "pt");
+}
+
+#[test]
+fn parameters_come_in_the_order_asked_for() {
+    let file = TensorFile::read(&fixture_path("lenet_zhu_weights")).unwrap();
+    let specs = [spec("fc.0.bias", &[10]), spec("body.0.weight", &[12, 3, 5, 5])];
+    let found = file.parameters(&specs, Extra::Any).unwrap();
+    assert_eq!(found[0], file.tensors["fc.0.bias"]);
+    assert_eq!(found[1], file.tensors["body.0.weight"]);
+}
+
+#[test]
+fn batch_norm_buffers_are_extra_unless_allowed_and_counters_never_are() {
+    let file = TensorFile::read(&fixture_path("convnet_weights")).unwrap();
+    assert_eq!(file.non_float.len(), 8);
+    let specs: Vec<_> = file
+        .tensors
+        .iter()
+        .filter(|(name, _)| !name.contains("running_"))
+        .map(|(name, tensor)| spec(name, &tensor.shape))
+        .collect();
+    let error = file.parameters(&specs, Extra::Reject).unwrap_err();
+    assert!(
+        matches!(&error, Error::Extra { first, extra: 16, .. } if first == "model.bn0.running_mean"),
+        "{error}"
+    );
+    assert!(file.parameters(&specs, Extra::Allow(&["running_mean"])).is_err());
+    assert!(file.parameters(&specs, Extra::Allow(&["mean", "var"])).is_err());
+    let found = file.parameters(&specs, Extra::Allow(&["running_mean", "running_var"])).unwrap();
+    assert_eq!(found.len(), 34);
+}
+
+#[test]
+fn wrong_parameters_are_errors_that_name_file_tensor_expected_and_found() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let tensors = BTreeMap::from([
+        ("module.a".to_string(), tensor(&[2], &[1.0, 2.0])),
+        ("b".to_string(), tensor(&[2, 2], &[1.0, f32::NAN, f32::INFINITY, 4.0])),
+    ]);
+    TensorFile::write(&path, &tensors, &BTreeMap::new()).unwrap();
+    let file = TensorFile::read(&path).unwrap();
+    let message = |specs: &[ParameterSpec], extra| {
+        let text = file.parameters(specs, extra).unwrap_err().to_string();
+        text.strip_prefix(&format!("{}: ", path.display())).unwrap().to_string()
+    };
+    assert_eq!(
+        message(&[spec("b", &[2, 2]), spec("a", &[2]), spec("c", &[])], Extra::Any),
+        "tensor 'a' is missing (2 of 3 expected tensors are); the file has 'module.a', which was not expected"
+    );
+    assert_eq!(
+        message(&[spec("b", &[2, 2])], Extra::Reject),
+        "tensor 'module.a' was not expected (1 such tensors, 1 expected ones)"
+    );
+    assert_eq!(message(&[spec("b", &[4])], Extra::Any), "tensor 'b' has shape [2, 2], expected [4]");
+    assert_eq!(
+        message(&[spec("b", &[2, 2])], Extra::Any),
+        "tensor 'b' is not finite as f32: element 1 is NaN"
+    );
+    let file = TensorFile::read(&fixture_path("dtypes")).unwrap();
+    let error = file.parameters(&[spec("mask", &[2])], Extra::Any).unwrap_err();
+    assert!(error.to_string().ends_with("tensor 'mask' has type BOOL, expected F32, F64, F16 or BF16"));
+}
+
+#[test]
+fn what_is_written_is_read_back_and_the_bytes_depend_on_the_content_alone() {
+    let folder = TempDir::new().unwrap();
+    let tensors = BTreeMap::from([
+        ("a".to_string(), tensor(&[], &[f32::MIN_POSITIVE])),
+        ("ключ \"q\"".to_string(), tensor(&[1, 3], &[-0.0, 1e30, f32::NAN])),
+        ("empty".to_string(), tensor(&[0, 4], &[])),
+    ]);
+    let metadata: BTreeMap<String, String> =
+        (0..20).map(|i| (format!("key{i}"), "line\n\"quoted\"".into())).collect();
+    let paths: Vec<PathBuf> = (0..4).map(|i| folder.path().join(format!("{i}.safetensors"))).collect();
+    for path in &paths {
+        TensorFile::write(path, &tensors, &metadata).unwrap();
+        assert_eq!(fs::read(path).unwrap(), fs::read(&paths[0]).unwrap());
+    }
+    let file = TensorFile::read(&paths[0]).unwrap();
+    assert_eq!(file.metadata, metadata);
+    assert_eq!(file.tensors.keys().collect::<Vec<_>>(), tensors.keys().collect::<Vec<_>>());
+    for (name, tensor) in &tensors {
+        assert_eq!(file.tensors[name].shape, tensor.shape);
+        let bits = |t: &Tensor| t.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&file.tensors[name]), bits(tensor));
+    }
+}
+
+#[test]
+fn a_failed_write_leaves_nothing_behind_and_keeps_the_old_file() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("out.safetensors");
+    let good = BTreeMap::from([("a".to_string(), tensor(&[1], &[1.0]))]);
+    TensorFile::write(&path, &good, &BTreeMap::new()).unwrap();
+    let before = fs::read(&path).unwrap();
+    let files = || fs::read_dir(folder.path()).unwrap().count();
+
+    let misshaped = BTreeMap::from([("a".to_string(), tensor(&[usize::MAX, 3], &[1.0]))]);
+    let reserved = BTreeMap::from([("__metadata__".to_string(), tensor(&[1], &[1.0]))]);
+    for bad in [misshaped, reserved] {
+        assert!(matches!(TensorFile::write(&path, &bad, &BTreeMap::new()), Err(Error::Write { .. })));
+    }
+    let places =
+        [folder.path().join("missing/out.safetensors"), path.join("out.safetensors"), folder.path().into()];
+    for place in places {
+        let error = TensorFile::write(&place, &good, &BTreeMap::new()).unwrap_err().to_string();
+        assert!(error.starts_with(&place.display().to_string()), "{error}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(files(), 1);
+}
+
+#[test]
+fn other_formats_are_recognised() {
+    let cases: [(&[u8], &str); 4] = [
+        (b"PK\x03\x04\x00\x00\x08\x08\x00\x00archive/data.pkl", "save_file(torch.load("),
+        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02", "pickle"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "git lfs pull"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "web page"),
+    ];
+    for (bytes, says) in cases {
+        let error = read_error(bytes);
+        assert!(matches!(error, Error::NotTensors { .. }), "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+#[test]
+fn broken_files_are_told_apart() {
+    assert!(matches!(read_error(b""), Error::Empty { .. }));
+    assert!(matches!(read_error(b"\x10\0\0"), Error::Length { expected: 8, found: 3, .. }));
+    for length in [1u64 << 60, u64::MAX, 99_999_999] {
+        let bytes = [&length.to_le_bytes()[..], b"{}"].concat();
+        assert!(matches!(read_error(&bytes), Error::HeaderLength { limit: 2, .. }), "{length}");
+    }
+    assert!(matches!(read_error(&with_header("not JSON", 0)), Error::HeaderNotJson { .. }));
+    assert!(matches!(
+        read_error(&with_header(&format!("{{\"a\":{}", "[".repeat(10_000)), 0)),
+        Error::HeaderNotJson { .. }
+    ));
+    assert!(matches!(read_error(&with_header("{}", 4)), Error::Length { expected: 10, found: 14, .. }));
+
+    let a = |shape: &str, from: u64, to: u64| {
+        format!(r#""a":{{"dtype":"F32","shape":{shape},"data_offsets":[{from},{to}]}}"#)
+    };
+    let cut = with_header(&format!("{{{}}}", a("[2]", 0, 8)), 7);
+    assert!(read_error(&cut).to_string().ends_with("it is truncated"));
+    let huge = format!("[{},{}]", u64::MAX, u64::MAX);
+    for (shape, from, to) in
+        [("[2]", 4, 12), ("[2]", 8, 0), ("[3]", 0, 8), (huge.as_str(), 0, 8), ("[-1]", 0, 8)]
+    {
+        let error = read_error(&with_header(&format!("{{{}}}", a(shape, from, to)), 12));
+        assert!(matches!(error, Error::Header { .. }), "{error}");
+    }
+    let overlap = r#""b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}"#;
+    let error = read_error(&with_header(&format!("{{{},{overlap}}}", a("[2]", 0, 8)), 12));
+    assert!(matches!(&error, Error::Header { .. }) && error.to_string().contains("`b`"), "{error}");
+    // The data that this promises does not exist, and is not allocated.
+    let vast = format!("{{{}}}", a("[1099511627776]", 0, 1 << 42));
+    assert!(matches!(read_error(&with_header(&vast, 8)), Error::Length { .. }));
+}
+
+#[test]
+fn what_is_not_a_readable_file_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    assert!(matches!(TensorFile::read(folder.path()), Err(Error::NotAFile { .. })));
+    assert!(matches!(TensorFile::read(&folder.path().join("none")), Err(Error::Read { .. })));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let device = Path::new("/dev/zero");
+        assert!(matches!(TensorFile::read(device), Err(Error::NotAFile { .. })));
+        assert!(matches!(
+            TensorFile::write(device, &BTreeMap::new(), &BTreeMap::new()),
+            Err(Error::NotAFile { .. })
+        ));
+        let path = folder.path().join("secret.safetensors");
+        TensorFile::write(&path, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+        // Root reads it all the same.
+        if fs::File::open(&path).is_err() {
+            assert!(matches!(TensorFile::read(&path), Err(Error::Read { .. })));
+        }
+    }
+}
+
+#[test]
+fn damaged_bytes_never_panic_and_what_is_still_read_is_consistent() {
+    let folder = TempDir::new().unwrap();
+    let whole = fs::read(fixture_path("dtypes")).unwrap();
+    let header = 8 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let (mut still_read, mut refused) = (0, 0);
+    for round in 0..6000 {
+        let mut bytes = whole.clone();
+        for _ in 0..rng.random_range(1..4) {
+            // Digits and quotes reach deeper into the header's meaning than random bytes do.
+            let replacement =
+                if rng.random() { rng.random() } else { b"0123456789\"[]{},:-eF"[rng.random_range(0..20)] };
+            bytes[rng.random_range(0..header)] = replacement;
+        }
+        if round % 3 == 0 {
+            bytes.truncate(rng.random_range(0..bytes.len()));
+        }
+        match read(&folder, &bytes) {
+            Ok(file) => {
+                still_read += 1;
+                for (name, Tensor { shape, data }) in &file.tensors {
+                    assert_eq!(shape.iter().product::<usize>(), data.len(), "{name}");
+                }
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(still_read > 100 && refused > 1000, "{still_read} read, {refused} refused");
+}
+
+#[test]
+fn eight_bits_are_the_nearest_steps_of_each_channel() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("small.safetensors");
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    // Channels of very different sizes, one of them all zeros.
+    let sizes = [1.0, 1e-6, 0.0, 3e5];
+    let data: Vec<f32> =
+        sizes.iter().flat_map(|size| [(); 15].map(|()| size * rng.random_range(-1.0f32..1.0))).collect();
+    let kernel = Tensor { shape: vec![4, 5, 3], data };
+    let bias = Tensor { shape: vec![4], data: vec![0.1, -0.2, 1e-30, 7.0] };
+    let empty = Tensor { shape: vec![0, 3], data: vec![] };
+    let tensors = BTreeMap::from([
+        ("conv.weight".to_string(), kernel.clone()),
+        ("conv.bias".to_string(), bias.clone()),
+        ("empty".to_string(), empty.clone()),
+    ]);
+    TensorFile::write_as(&path, &tensors, &BTreeMap::new(), Storage::EightBits).unwrap();
+    let found = TensorFile::read(&path).unwrap();
+    assert!(found.non_float.is_empty());
+    assert_eq!(found.tensors.keys().collect::<Vec<_>>(), ["conv.bias", "conv.weight", "empty"]);
+    assert_eq!((&found.tensors["conv.bias"], &found.tensors["empty"]), (&bias, &empty));
+    let read = &found.tensors["conv.weight"];
+    assert_eq!(read.shape, kernel.shape);
+    for (channel, (written, read)) in kernel.data.chunks(15).zip(read.data.chunks(15)).enumerate() {
+        let largest = written.iter().fold(0.0f32, |most, w| most.max(w.abs()));
+        for (w, r) in written.iter().zip(read) {
+            assert!((w - r).abs() <= 0.5001 * largest / 127.0, "channel {channel}: {r} for {w}");
+        }
+        // The largest stays as it is.
+        let most = read.iter().fold(0.0f32, |most, r| most.max(r.abs()));
+        assert!((most - largest).abs() <= 1e-6 * largest, "channel {channel}: {most}, not {largest}");
+    }
+    // What is read can be written again without further loss.
+    let again = folder.path().join("again.safetensors");
+    TensorFile::write_as(&again, &found.tensors, &BTreeMap::new(), Storage::EightBits).unwrap();
+    let twice = TensorFile::read(&again).unwrap();
+    for (once, twice) in read.data.iter().zip(&twice.tensors["conv.weight"].data) {
+        assert!((once - twice).abs() <= 1e-6 * once.abs(), "{twice}, not {once}");
+    }
+}
+
+#[test]
+fn eight_bits_hold_no_infinity_and_take_no_tensors_place() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("small.safetensors");
+    let matrix = |value| Tensor { shape: vec![1, 2], data: vec![1.0, value] };
+    let write = |tensors: &[(&str, Tensor)]| {
+        let tensors = tensors.iter().map(|(name, tensor)| (name.to_string(), tensor.clone())).collect();
+        TensorFile::write_as(&path, &tensors, &BTreeMap::new(), Storage::EightBits).unwrap_err().to_string()
+    };
+    let error = write(&[("w", matrix(f32::INFINITY))]);
+    assert!(error.contains("small.safetensors") && error.contains("'w'") && error.contains("inf"), "{error}");
+    assert!(write(&[("w", matrix(f32::NAN))]).contains("NaN"));
+    let scale = Tensor { shape: vec![1], data: vec![1.0] };
+    assert!(write(&[("w", matrix(0.5)), ("w.scale", scale)]).contains("'w.scale'"));
+    assert!(!path.exists());
+}
+
+#[test]
+fn eight_bit_tensors_need_one_scale_a_channel() {
+    let file = |scale: &str, end: usize| {
+        let header = format!(
+            r#"{{"w":{{"dtype":"I8","shape":[2,2],"data_offsets":[0,4]}},
+                "w.scale":{{"dtype":"F32","shape":{scale},"data_offsets":[4,{end}]}}}}"#
+        );
+        with_header(&header, end)
+    };
+    let error = read_error(&file("[3]", 16));
+    assert!(
+        matches!(&error, Error::Shape { name, expected, .. } if name == "w.scale" && *expected == [2]),
+        "{error}"
+    );
+    let folder = TempDir::new().unwrap();
+    assert_eq!(read(&folder, &file("[2]", 12)).unwrap().tensors["w"].shape, [2, 2]);
+    // Without scales they are no weights.
+    let alone = with_header(r#"{"w":{"dtype":"I8","shape":[2,2],"data_offsets":[0,4]}}"#, 4);
+    assert_eq!(read(&folder, &alone).unwrap().non_float["w"].dtype, "I8");
+}
