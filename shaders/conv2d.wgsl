@@ -1,17 +1,22 @@
 // y[t,b,o,i,j] = Σ_{c,u,v} x[t,b,c, i·sh + u·dh − ph, j·sw + v·dw − pw]·w[t,o,c,u,v]
 // as an implicit matrix product per trial and group: rows o (O/G), columns (b,i,j), contraction (c,u,v).
-// Uses parts/grid.wgsl, parts/tile.wgsl, parts/sums*.wgsl, parts/counter.wgsl, parts/conv.wgsl, and
-// parts/operand*.wgsl for a, the weights.
 
-// 2: a (T,O,C/G,U,V)
-@group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)
-@group(0) @binding(3) var<storage, read_write> result: array<f32>; // (splits,T,B,O,I,J)
+//word SUMS = sums4
+//word OPERAND_A = operand
+//import parts/conv.wgsl
+//import parts/tile.wgsl
+//import parts/{{SUMS}}.wgsl
+//import parts/{{OPERAND_A}}.wgsl x=a X=A BINDING=2 LIMIT=p.grid.m ALONG=1u ACROSS=p.k
+//import parts/counter.wgsl
+
+@group(0) @binding(1) var<storage, read> x: array<f32>; // (T,B,C,H,W)
+// 2: a, the weights (T,O,C/G,U,V), 3: result (splits,T,B,O,I,J)
 
 // True if a tap can lie outside the picture.
-const PADDED = {{PADDED}};
+override PADDED: bool = true;
 
 // True if four neighbouring columns lie in one row of one picture: what they share is kept once.
-const ALIGNED = {{ALIGNED}};
+override ALIGNED: bool = false;
 
 // Four output positions: the (wrapping) address and input position of their tap (0,0). Where they are
 // aligned, of the first of them.
@@ -53,7 +58,7 @@ fn load_x(pixels: Pixels, tap: Counter, k: u32, end: u32) -> Slice {
     return Slice(select(vec4f(0.0), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), ok));
 }
 
-@compute @workgroup_size({{COLS}}, {{ROWS}})
+@compute @workgroup_size(COLS, ROWS)
 fn main(
     @builtin(workgroup_id) id: vec3u,
     @builtin(local_invocation_id) thread: vec3u,
@@ -78,10 +83,10 @@ fn main(
 
     var c = Sums();
     for (var k = begin; k < end; k += DEPTH) {
-//repeat l {{LOADS_A}}
+//repeat l LOADS_A
         fetch_a(base_w, place.row, k, end, lane + {{l}}u * THREADS);
 //end
-//repeat l {{LOADS_B}}
+//repeat l LOADS_B
         if (ROWS <= DEPTH || at_k < DEPTH) {
             tile_b[(at_k + {{l}}u * STRIDE) * PITCH_B + at_col] = load_x(pixels, tap, k + at_k + {{l}}u * STRIDE, end);
         }

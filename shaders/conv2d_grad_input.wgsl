@@ -2,16 +2,22 @@
 // Pull form, one implicit matrix product per trial, group and residue class of (h,w) modulo the stride:
 // the inputs of a class meet the same taps, every tap_step-th. Rows c (C/G), columns (b, h and w of the
 // class), contraction (o, taps of the class).
-// Uses parts/grid.wgsl, parts/tile.wgsl, parts/sums*.wgsl, parts/counter.wgsl, parts/conv.wgsl, parts/residue.wgsl.
 
-@group(0) @binding(1) var<storage, read> g: array<f32>;            // (T,B,O,I,J)
-@group(0) @binding(2) var<storage, read> w: array<f32>;            // (T,O,C/G,U,V)
-@group(0) @binding(3) var<storage, read_write> result: array<f32>; // (splits,T,B,C,H,W)
+//word SUMS = sums4
+//import parts/conv.wgsl
+//import parts/tile.wgsl
+//import parts/{{SUMS}}.wgsl
+//import parts/counter.wgsl
+//import parts/residue.wgsl
 
-const SLOTS_A = DEPTH * WIDTH_A;
+@group(0) @binding(1) var<storage, read> g: array<f32>; // (T,B,O,I,J)
+@group(0) @binding(2) var<storage, read> w: array<f32>; // (T,O,C/G,U,V)
+// 3: result (splits,T,B,C,H,W)
+
+override SLOTS_A = DEPTH * WIDTH_A;
 
 // True if four neighbouring columns lie in one row of one picture: what they share is kept once.
-const ALIGNED = {{ALIGNED}};
+override ALIGNED: bool = false;
 
 // Four inputs of the class: the output position that their tap 0 meets, and its (wrapping) address. Where they
 // are aligned, of the first of them.
@@ -50,7 +56,7 @@ fn load_g(pixels: Pixels, tap: Counter, k: u32, end: u32) -> Slice {
     return Slice(select(vec4f(0.0), vec4f(g[at.x], g[at.y], g[at.z], g[at.w]), ok));
 }
 
-@compute @workgroup_size({{COLS}}, {{ROWS}})
+@compute @workgroup_size(COLS, ROWS)
 fn main(
     @builtin(workgroup_id) id: vec3u,
     @builtin(local_invocation_id) thread: vec3u,
@@ -92,7 +98,7 @@ fn main(
         let inside = EXACT || k + lane % DEPTH < end;
         let at_w = base_w + weight.outer * p.group_channels * taps + weight.middle * p.tap_step_h * p.kernel_w
             + weight.inner * p.tap_step_w;
-//repeat l {{LOADS_A}}
+//repeat l LOADS_A
         if (SLOTS_A % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_A) {
             let four = lane / DEPTH + {{l}}u * (THREADS / DEPTH);
             let at = select(vec4u(0u), four_below(place.row + 4u * four, p.grid.m) * taps + vec4u(at_w), inside);
@@ -101,7 +107,7 @@ fn main(
         }
 //end
         weight = advance(weight, depth, taps_h, taps_w);
-//repeat l {{LOADS_B}}
+//repeat l LOADS_B
         if (ROWS <= DEPTH || at_k < DEPTH) {
             tile_b[(at_k + {{l}}u * STRIDE) * PITCH_B + at_col] = load_g(pixels, tap, k + at_k + {{l}}u * STRIDE, end);
         }

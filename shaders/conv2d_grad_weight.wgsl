@@ -1,16 +1,21 @@
 // dw[t,o,c,u,v] = Σ_{b,i,j} g[t,b,o,i,j]·x[t,b,c, i·sh + u·dh − ph, j·sw + v·dw − pw]
 // as an implicit matrix product per trial and group: rows o (O/G), columns (c,u,v), contraction (b,i,j).
 // The next slices are fetched into registers while those before, which lie in the tiles, are multiplied.
-// Uses parts/grid.wgsl, parts/tile.wgsl, parts/sums*.wgsl, parts/counter.wgsl and parts/conv.wgsl.
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)
-@group(0) @binding(2) var<storage, read> g: array<f32>;            // (T,B,O,I,J)
-@group(0) @binding(3) var<storage, read_write> result: array<f32>; // (splits,T,O,C/G,U,V)
+//word SUMS = sums4
+//import parts/conv.wgsl
+//import parts/tile.wgsl
+//import parts/{{SUMS}}.wgsl
+//import parts/counter.wgsl
 
-const SLOTS_A = DEPTH * WIDTH_A;
-const SLOTS_B = DEPTH * WIDTH_B;
+@group(0) @binding(1) var<storage, read> x: array<f32>; // (T,B,C,H,W)
+@group(0) @binding(2) var<storage, read> g: array<f32>; // (T,B,O,I,J)
+// 3: result (splits,T,O,C/G,U,V)
+
+override SLOTS_A = DEPTH * WIDTH_A;
+override SLOTS_B = DEPTH * WIDTH_B;
 // True if a tap can lie outside the picture.
-const PADDED = {{PADDED}};
+override PADDED: bool = true;
 
 // For each column of the tile: offset of its channel in x, and the (wrapping) position of its tap.
 var<workgroup> columns: array<vec3u, TILE_N>;
@@ -38,7 +43,7 @@ fn load_x(picture: u32, h: u32, w: u32, inside: bool, column: vec3u) -> f32 {
     return select(0.0, x[select(0u, at, ok)], ok);
 }
 
-@compute @workgroup_size({{COLS}}, {{ROWS}})
+@compute @workgroup_size(COLS, ROWS)
 fn main(
     @builtin(workgroup_id) id: vec3u,
     @builtin(local_invocation_id) thread: vec3u,
@@ -66,17 +71,17 @@ fn main(
     let step = count_to(DEPTH, out_height, out_width);
 
     var c = Sums();
-//repeat l {{LOADS_A}}
+//repeat l LOADS_A
     var a{{l}}: Slice;
 //end
-//repeat l {{LOADS_B}}
+//repeat l LOADS_B
     var b{{l}}: Slice;
 //end
     for (var k = begin; ; k += DEPTH) {
         if (k < end) {
             let inside = EXACT || k + at_k < end;
             let at_g = base_g + pixel.outer * p.outputs * area + pixel.middle * p.out_width + pixel.inner;
-//repeat l {{LOADS_A}}
+//repeat l LOADS_A
             if (SLOTS_A % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_A) {
                 let row = place.row + 4u * (lane / DEPTH + {{l}}u * (THREADS / DEPTH));
                 let at = select(vec4u(0u), four_below(row, p.grid.m) * area + vec4u(at_g), inside);
@@ -86,7 +91,7 @@ fn main(
             let picture = base_x + pixel.outer * p.channels * p.height * p.width;
             let h = pixel.middle * p.stride_h;
             let w = pixel.inner * p.stride_w;
-//repeat l {{LOADS_B}}
+//repeat l LOADS_B
             if (SLOTS_B % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_B) {
                 let col = 4u * (lane / DEPTH + {{l}}u * (THREADS / DEPTH));
                 b{{l}} = Slice(vec4f(
@@ -106,12 +111,12 @@ fn main(
             break;
         }
         workgroupBarrier();
-//repeat l {{LOADS_A}}
+//repeat l LOADS_A
         if (SLOTS_A % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_A) {
             tile_a[at_k * PITCH_A + lane / DEPTH + {{l}}u * (THREADS / DEPTH)] = a{{l}};
         }
 //end
-//repeat l {{LOADS_B}}
+//repeat l LOADS_B
         if (SLOTS_B % THREADS == 0u || lane + {{l}}u * THREADS < SLOTS_B) {
             tile_b[at_k * PITCH_B + lane / DEPTH + {{l}}u * (THREADS / DEPTH)] = b{{l}};
         }

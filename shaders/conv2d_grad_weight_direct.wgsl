@@ -1,15 +1,13 @@
 // conv2d_grad_weight for groups of few channels (depthwise), whose tiles would be nearly empty:
 // one workgroup per weight, its invocations stride through (b,i,j) and a tree joins them. A variant without a twin of
 // its own: it shares that of conv2d_grad_weight.
-// Uses parts/grid.wgsl, parts/conv.wgsl, parts/join_tree.wgsl and parts/numeric.wgsl.
+
+//import parts/conv.wgsl
+//import parts/join_tree.wgsl LANES=256 LANE_STEP=1 COMBINE=sum
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)
 @group(0) @binding(2) var<storage, read> g: array<f32>;            // (T,B,O,I,J)
 @group(0) @binding(3) var<storage, read_write> result: array<f32>; // (splits,T,O,C/G,U,V)
-
-// All 256 invocations add up one result.
-const LANES = 256u;
-const LANE_STEP = 1u;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -31,7 +29,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
 
     var total = 0.0;
     let end = min((split + 1u) * p.grid.chunk, p.k);
-    for (var k = split * p.grid.chunk + lane; k < end; k += 256u) {
+    for (var k = split * p.grid.chunk + lane; k < end; k += LANES) {
         let b = k / area;
         let pixel = k % area;
         let ih = pixel / p.out_width * p.stride_h + u * p.dilation_h - p.padding_h;

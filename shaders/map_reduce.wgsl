@@ -1,8 +1,20 @@
 // A fused expression reduced over the trailing axes of its index space: result[o] = reduce_r value(o, r).
 // A workgroup holds OUTPUTS outputs, LANES invocations each; an invocation strides through r, then
-// the lanes are joined. A long reduction is split over workgroups whose partial results are reduced again.
-// Uses parts/numeric.wgsl and parts/join_tree.wgsl or, for one output a workgroup where the device has
-// subgroups, parts/join_subgroups.wgsl.
+// the lanes are joined: by subgroups where the device has them and a workgroup holds one output, else in a tree.
+// A long reduction is split over workgroups whose partial results are reduced again.
+
+//word FIELDS =
+//word READS = @group(0) @binding(1) var<storage, read> read0: array<f32>;
+//word RESULT = 2
+//word PREPARE =
+//word EVALUATE = let v0 = read0[i];
+//word VALUE = v0
+//word COMBINE = sum
+//word JOIN = join_tree
+//word BUILTINS =
+//word JOINED = thread, lane
+//import parts/numeric.wgsl
+//import parts/{{JOIN}}.wgsl
 
 struct Params {
     outputs: u32, // N
@@ -10,16 +22,19 @@ struct Params {
     splits: u32,
     chunk: u32,   // reduced elements of one split
     fold: u32,    // workgroups per row of the dispatch
-{{FIELDS}}}
+{{FIELDS}}
+}
 
 @group(0) @binding(0) var<uniform> p: Params;
-{{READS}}@group(0) @binding({{RESULT}}) var<storage, read_write> result: array<f32>; // (N, splits)
+{{READS}}
+@group(0) @binding({{RESULT}}) var<storage, read_write> result: array<f32>; // (N, splits)
 
-const LANES = {{LANES}}u;
-const OUTPUTS = 256u / LANES;
-// Which of the two runs along neighbouring invocations: the one that is contiguous in memory.
-const LANE_STEP = {{LANE_STEP}}u;
-const OUTPUT_STEP = {{OUTPUT_STEP}}u;
+override OUTPUTS = 256u / LANES;
+// Invocations from one output to the next. This or LANE_STEP is 1: what is contiguous in memory runs along
+// neighbouring invocations.
+override OUTPUT_STEP: u32 = 256;
+// Bits of the float that combining starts from.
+override IDENTITY: u32 = 0;
 
 @compute @workgroup_size(256)
 fn main(
@@ -31,12 +46,14 @@ fn main(
     let lane = thread / LANE_STEP % LANES;
     let o = group / p.splits * OUTPUTS + thread / OUTPUT_STEP % OUTPUTS;
 
-    var total = from_bits({{IDENTITY}});
+    var total = from_bits(IDENTITY);
     if (o < p.outputs) {
         let end = min((split + 1u) * p.chunk, p.length);
-{{PREPARE}}        for (var r = split * p.chunk + lane; r < end; r += LANES) {
+{{PREPARE}}
+        for (var r = split * p.chunk + lane; r < end; r += LANES) {
             let i = o * p.length + r;
-{{EVALUATE}}            total = {{COMBINE}}(total, {{VALUE}});
+{{EVALUATE}}
+            total = {{COMBINE}}(total, {{VALUE}});
         }
     }
 

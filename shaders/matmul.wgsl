@@ -1,5 +1,13 @@
 // c[t,i,j] = Σ_k a[t,i,k]·b[t,k,j]. Both operands are strided views, trial stride 0 where shared.
-// Uses parts/grid.wgsl, parts/tile.wgsl, parts/sums*.wgsl and parts/operand*.wgsl, once for a and once for b.
+
+//word SUMS = sums4
+//word OPERAND_A = operand
+//word OPERAND_B = operand
+//import parts/grid.wgsl
+//import parts/tile.wgsl
+//import parts/{{SUMS}}.wgsl
+//import parts/{{OPERAND_A}}.wgsl x=a X=A BINDING=1 LIMIT=p.grid.m ALONG=p.a.k ACROSS=p.a.across
+//import parts/{{OPERAND_B}}.wgsl x=b X=B BINDING=2 LIMIT=p.grid.n ALONG=p.b.k ACROSS=p.b.across
 
 struct Matrix {
     offset: u32,
@@ -17,10 +25,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-// 1: a (T,M,K), 2: b (T,K,N)
-@group(0) @binding(3) var<storage, read_write> result: array<f32>; // (splits,T,M,N)
+// 1: a (T,M,K), 2: b (T,K,N), 3: result (splits,T,M,N)
 
-@compute @workgroup_size({{COLS}}, {{ROWS}})
+@compute @workgroup_size(COLS, ROWS)
 fn main(
     @builtin(workgroup_id) id: vec3u,
     @builtin(local_invocation_id) thread: vec3u,
@@ -37,10 +44,10 @@ fn main(
 
     var c = Sums();
     for (var k = begin; k < end; k += DEPTH) {
-//repeat l {{LOADS_A}}
+//repeat l LOADS_A
         fetch_a(base_a, place.row, k, end, lane + {{l}}u * THREADS);
 //end
-//repeat l {{LOADS_B}}
+//repeat l LOADS_B
         fetch_b(base_b, place.col, k, end, lane + {{l}}u * THREADS);
 //end
         workgroupBarrier();

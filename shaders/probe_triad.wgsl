@@ -2,9 +2,9 @@
 // `triad` in src/device/cpu/probe.rs.
 
 struct Params {
-    size: u32,    // vectors of four
-    fold: u32,    // workgroups per row of the dispatch
-    factor: u32,  // bits of a float
+    size: u32,   // vectors of four
+    fold: u32,   // workgroups per row of the dispatch
+    factor: f32, // s
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -18,5 +18,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (i >= p.size) {
         return;
     }
-    a[i] = fma(vec4f(bitcast<f32>(p.factor)), c[i], b[i]);
+    a[i] = fma(vec4f(p.factor), c[i], b[i]);
 }

@@ -1,6 +1,8 @@
 // Row-major position in its window of the largest element of x (P,H,W): the first of equals, NaN above
 // all numbers, 0 for a window that lies in the padding.
-// Uses parts/window.wgsl and parts/numeric.wgsl.
+
+//import parts/window.wgsl
+//import parts/numeric.wgsl
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (P,H,W)
 @group(0) @binding(2) var<storage, read_write> result: array<f32>; // (P,I,J)

@@ -1,6 +1,7 @@
 // y[p,i,j] = the element of window (i,j) of x at row-major position index[p,i,j]; 0 if that lies in the
 // padding or outside the window.
-// Uses parts/window.wgsl.
+
+//import parts/window.wgsl
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (P,H,W)
 @group(0) @binding(2) var<storage, read> index: array<f32>;        // (P,I,J)

@@ -1,6 +1,7 @@
 // dx[p,h,w] = Σ g[p,i,j] over the windows whose index names (h,w): the adjoint of window_gather, in pull
 // form, so that no two invocations add to one element.
-// Uses parts/window.wgsl.
+
+//import parts/window.wgsl
 
 @group(0) @binding(1) var<storage, read> g: array<f32>;            // (P,I,J)
 @group(0) @binding(2) var<storage, read> index: array<f32>;        // (P,I,J)

@@ -1,5 +1,6 @@
 // dx[p,h,w] = Σ g[p,i,j] over the windows that hold (h,w): the adjoint of window_sum, in pull form.
-// Uses parts/window.wgsl.
+
+//import parts/window.wgsl
 
 @group(0) @binding(1) var<storage, read> g: array<f32>;            // (P,I,J)
 @group(0) @binding(2) var<storage, read_write> result: array<f32>; // (P,H,W)

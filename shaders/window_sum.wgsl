@@ -1,5 +1,6 @@
 // y[p,i,j] = Σ x[p,h,w] over window (i,j), padding counted as zero.
-// Uses parts/window.wgsl.
+
+//import parts/window.wgsl
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (P,H,W)
 @group(0) @binding(2) var<storage, read_write> result: array<f32>; // (P,I,J)

@@ -170,7 +170,8 @@ macro_rules! choices {
 }
 pub(crate) use choices;
 
-#[cfg(test)]
+// TOML is the command line's.
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use std::fmt::Debug;
 

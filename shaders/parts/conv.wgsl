@@ -2,6 +2,8 @@
 // without a twin of its own. What they share: x (T,B,C,H,W), w (T,O,C/G,U,V), y and g (T,B,O,I,J), where
 // y[b,o,i,j] = Σ_{c,u,v} x[b,c, i·stride_h + u·dilation_h − padding_h, j·…]·w[o,c,u,v].
 
+//import parts/grid.wgsl
+
 struct Params {
     grid: Grid,
     k: u32,          // contracted length

@@ -4,6 +4,13 @@
 // No `enable subgroups;`: naga does not know the directive yet and offers the functions without it.
 // Combines by the kernel's own function: the built-in maximum need not pass on NaN.
 
+//word COMBINE = sum
+//import parts/numeric.wgsl
+
+// All invocations work on one output.
+const LANES = 256u;
+const LANE_STEP = 1u;
+
 struct Subgroup {
     size: u32,
     count: u32,

@@ -1,5 +1,12 @@
-// A part of map_reduce and conv2d_grad_weight_direct, without a twin of its own. Uses parts/numeric.wgsl.
+// A part of map_reduce and conv2d_grad_weight_direct, without a twin of its own.
 // Joins the totals of the lanes of every output in a tree; lane 0 gets the result.
+
+//word COMBINE = sum
+//import parts/numeric.wgsl
+
+// Invocations of one output, a power of two, and from one of them to the next.
+override LANES: u32 = 256;
+override LANE_STEP: u32 = 1;
 
 var<workgroup> partial: array<f32, 256>;
 

@@ -1,10 +1,19 @@
 // A part of matmul, once an operand, and of conv2d, for the weights, without a twin of its own.
-// Operand {{X}} of a matrix product, contiguous along the contraction, whose length is a multiple of DEPTH:
-// blocks of four vec4s, turned while they are in registers. Uses parts/tile.wgsl.
+// One operand of a matrix product, contiguous along the contraction, whose length is a multiple of DEPTH:
+// blocks of four vec4s, turned while they are in registers.
+
+//word x = a
+//word X = A
+//word BINDING = 1
+// Elements across the contraction, and the strides along and across it.
+//word LIMIT = 64u
+//word ALONG = 1u
+//word ACROSS = 1u
+//import parts/tile.wgsl
 
 @group(0) @binding({{BINDING}}) var<storage, read> {{x}}: array<vec4f>; // strided
 
-const SLOTS_{{X}} = DEPTH / 4u * WIDTH_{{X}};
+override SLOTS_{{X}} = DEPTH / 4u * WIDTH_{{X}};
 
 // Fills four slots of the tile: four neighbours across at four k.
 fn fetch_{{x}}(base: u32, first: u32, k: u32, end: u32, slot: u32) {

@@ -1,7 +1,9 @@
 // A part of matmul, conv2d, conv2d_grad_input and conv2d_grad_weight in tiles of two bands, without a twin of its own.
 // The results of one invocation: two bands of four rows, TILE_M/2 apart so that neighbouring invocations
 // read neighbouring vec4s, and columns 4·col to 4·col + 3: a third fewer reads a product than 4 × 4 results.
-// Uses parts/tile.wgsl.
+//
+
+//import parts/tile.wgsl
 
 struct Sums {
     top: mat4x4f,
@@ -12,7 +14,7 @@ struct Sums {
 fn multiply_tiles(start: Sums, row: u32, col: u32) -> Sums {
     var c = start;
     var b: vec4f;
-//repeat k 16
+//repeat k DEPTH
     b = vec4f(tile_b[{{k}}u * PITCH_B + col]);
     c.top = rank1(c.top, vec4f(tile_a[{{k}}u * PITCH_A + row]), b);
     c.bottom = rank1(c.bottom, vec4f(tile_a[{{k}}u * PITCH_A + ROWS + row]), b);

@@ -3,27 +3,35 @@
 // TILE_M × TILE_N results, each invocation BANDS × 4 rows of 4. A kernel fills tile_a and tile_b with the
 // next DEPTH slices of its operands, then calls multiply_tiles (parts/sums*.wgsl). Every result adds up its
 // products in the order of k whatever the tile, so all variants give the same bits.
-// Uses parts/grid.wgsl.
 
-// Four neighbours of a slice in workgroup memory.
-alias Slice = {{SLICE}};
+//word SLICE = slice_f32
+//import parts/grid.wgsl
+//import parts/{{SLICE}}.wgsl
 
-const ROWS = {{ROWS}}u;
-const COLS = {{COLS}}u;
-const BANDS = {{BANDS}}u;
-const THREADS = ROWS * COLS;
-const DEPTH = 16u;
-// Slices that all invocations together cover when neighbours lie across B.
-const STRIDE = min(ROWS, DEPTH);
+// The result, splits first; the rest of its shape stands in the kernel.
+@group(0) @binding(3) var<storage, read_write> result: array<f32>;
+
+override ROWS: u32 = 16;
+override COLS: u32 = 16;
+override BANDS: u32 = 1;
+// Slices of the operands that the tiles hold at a time.
+override DEPTH: u32 = 16;
 // True if the sizes are multiples of the tile's: nothing lies beyond an end.
-const EXACT = {{EXACT}};
+override EXACT: bool = false;
+// How often every invocation fetches from each operand to fill its tile.
+override LOADS_A: u32 = 1;
+override LOADS_B: u32 = 1;
+
+override THREADS = ROWS * COLS;
+// Slices that all invocations together cover when neighbours lie across B.
+override STRIDE = min(ROWS, DEPTH);
 // vec4s across a slice, and one of padding, so that stores along k spread over the banks.
-const WIDTH_A = ROWS * BANDS;
-const WIDTH_B = COLS;
-const PITCH_A = WIDTH_A + 1u;
-const PITCH_B = WIDTH_B + 1u;
-const TILE_M = 4u * WIDTH_A;
-const TILE_N = 4u * WIDTH_B;
+override WIDTH_A = ROWS * BANDS;
+override WIDTH_B = COLS;
+override PITCH_A = WIDTH_A + 1u;
+override PITCH_B = WIDTH_B + 1u;
+override TILE_M = 4u * WIDTH_A;
+override TILE_N = 4u * WIDTH_B;
 
 var<workgroup> tile_a: array<Slice, DEPTH * PITCH_A>; // (DEPTH, TILE_M)
 var<workgroup> tile_b: array<Slice, DEPTH * PITCH_B>; // (DEPTH, TILE_N)

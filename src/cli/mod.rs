@@ -68,7 +68,6 @@ use verbosity::Verbosity;
     name = "gia-gpu",
     max_term_width = 100,
     disable_help_flag = true,
-    args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  gia-gpu run\n  gia-gpu run --data pictures --out report\n  gia-gpu run -h"
 )]
 struct Cli {
@@ -77,7 +76,7 @@ struct Cli {
     #[command(flatten)]
     verbosity: Verbosity,
     /// Print version, commit and devices
-    #[arg(short = 'V', long)]
+    #[arg(short = 'V', long, help_heading = help::group::GLOBAL)]
     version: bool,
 }
 

@@ -66,11 +66,10 @@ fn item(text: &mut String, option: &Arg) {
         (None, Some(long)) => format!("--{long}"),
         _ => String::new(),
     };
-    let values: Vec<String> = match option.get_action().takes_values() {
-        true => {
-            option.get_value_names().unwrap_or_default().iter().map(|value| format!("<{value}>")).collect()
-        }
-        false => vec![],
+    let values: Vec<String> = match (option.get_action().takes_values(), option.get_value_names()) {
+        (false, _) => vec![],
+        (true, None) => vec![format!("<{}>", option.get_id().as_str().to_uppercase())],
+        (true, Some(names)) => names.iter().map(|name| format!("<{name}>")).collect(),
     };
     let shown = [name, values.join(" ")].join(" ");
     let help = option.get_long_help().or(option.get_help()).map(ToString::to_string).unwrap_or_default();

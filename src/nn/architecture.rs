@@ -12,7 +12,7 @@ use super::{
     resnet9::ResNet9,
     vgg::Vgg,
 };
-use crate::tape::Var;
+use crate::{spelling::did_you_mean, tape::Var};
 
 /// How deep a network is, as far as attacks care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ const DEFAULT_HIDDEN: [usize; 1] = [512];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ArchitectureError {
-    #[error("unknown architecture '{0}'; known are: {known}", known = NAMES.join("; "))]
+    #[error("unknown architecture '{0}'{meant}; known are: {known}", meant = did_you_mean(.0, &NAMES), known = NAMES.join("; "))]
     Unknown(String),
     #[error("architecture '{name}': {reason}")]
     Invalid { name: String, reason: String },

@@ -141,6 +141,14 @@ fn what_a_bare_file_does_not_say_is_said_to_be_assumed() {
     for words in ["quick-gelu assumed", "1 for pictures and 1 for texts", "how pictures are prepared"] {
         assert!(stderr(&output).contains(words), "no '{words}' in: {}", stderr(&output));
     }
+    let with = |activation: &str| {
+        let options =
+            format!("--clip-activation {activation} --device cpu --labels dog,cat --json {path}/0.png");
+        let output = run(&format!("name --clip {path}/bare/any.safetensors {options}"));
+        assert!(output.status.success() && !stderr(&output).contains("gelu assumed"), "{}", stderr(&output));
+        output.stdout
+    };
+    assert!(with("gelu") != with("quick-gelu"), "another activation sees the same");
 }
 
 #[test]

@@ -14,3 +14,4 @@ mod elementary;
 mod shaders;
 mod translate;
 mod tuning;
+mod wgsl;

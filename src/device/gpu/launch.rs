@@ -1,5 +1,6 @@
 //! One dispatch of one finished shader.
 
+use super::wgsl::{Library, Values, WgslError, Words};
 use crate::{device::DeviceError, plan::kernel::BufferId};
 
 /// Most workgroups along one dimension of a dispatch.
@@ -27,6 +28,31 @@ pub enum Slot {
     Partials(usize),
 }
 
+impl Launch {
+    /// Of a kernel by its name, what is filled into its text, and its parameters.
+    ///
+    /// # Errors
+    /// [`DeviceError::Failed`] if the names are not the shader's, or a size is beyond 32 bits.
+    pub fn new(
+        kernel: &'static str,
+        words: &Words,
+        params: &Values,
+        reads: Vec<Slot>,
+        write: Slot,
+        groups: [u32; 3],
+    ) -> Result<Self, DeviceError> {
+        let text = Library::BUILT_IN.finish(kernel, words)?;
+        let params = text.params(params)?;
+        Ok(Launch { kernel, variant: String::new(), source: text.source, params, reads, write, groups })
+    }
+}
+
+impl From<WgslError> for DeviceError {
+    fn from(error: WgslError) -> Self {
+        DeviceError::Failed(error.to_string())
+    }
+}
+
 /// A dispatch of `groups` workgroups, wrapped into rows; a shader finds its number as
 /// `id.y · x + id.x`, where x is this dispatch's first extent.
 pub fn fold(groups: usize) -> Result<[u32; 3], DeviceError> {
@@ -36,14 +62,4 @@ pub fn fold(groups: usize) -> Result<[u32; 3], DeviceError> {
     }
     let columns = groups.div_ceil(rows);
     Ok([columns as u32, if groups == 0 { 0 } else { rows as u32 }, 1])
-}
-
-/// Sizes as the words of a `Params` struct.
-pub fn words<const N: usize>(sizes: [usize; N]) -> Result<Vec<u32>, DeviceError> {
-    sizes.into_iter().map(word).collect()
-}
-
-pub fn word(size: usize) -> Result<u32, DeviceError> {
-    u32::try_from(size)
-        .map_err(|_| DeviceError::Failed(format!("a size of {size} is beyond 32-bit addresses")))
 }

@@ -33,7 +33,7 @@ pub fn prepare(limit: Limit, binding_bytes: u64) -> Result<(Launch, u64, Vec<usi
     let slot = |id| Slot::Buffer(WAIT + id);
     Ok(match limit {
         Limit::Arithmetic => {
-            let (launch, flops) = probe_fma::launch(slot(1));
+            let (launch, flops) = probe_fma::launch(slot(1))?;
             (launch, flops, vec![1, probe_fma::LEN])
         }
         Limit::Memory => {

@@ -1,17 +1,16 @@
 //! Convolution: rows are the outputs of a group, columns the output positions of the batch.
 
 use super::{
-    super::launch::{Launch, Slot},
-    Style,
-    conv::{self, Product},
+    super::{
+        launch::{Launch, Slot},
+        wgsl::Words,
+    },
+    Style, conv,
     operand::Operand,
-    text,
     tile::Extent,
     tiling::Tiling,
 };
 use crate::{device::DeviceError, plan::kernel::ConvKernel};
-
-const SHADER: &str = include_str!("../../../../shaders/conv2d.wgsl");
 
 pub fn launches(
     kernel: &ConvKernel,
@@ -23,26 +22,15 @@ pub fn launches(
     let extent = extent(kernel);
     let tiling = Tiling::new(&extent, style, true)?;
     let k = extent.k;
-    let weights = Operand {
-        name: 'a',
-        binding: 2,
-        limit: (extent.m, "p.grid.m"),
-        k,
-        along: (1, "1u"),
-        across: (k, "p.k"),
-        bases: [0, spec.weight_len()],
-    };
-    let (fetch, loads) = weights.text(tiling.tile);
+    let weights =
+        Operand { name: 'A', limit: extent.m, k, along: 1, across: k, bases: [0, spec.weight_len()] };
     let [_, out_width] = spec.output_size();
-    let own = [
-        ("PADDED", conv::padded(spec)),
-        ("ALIGNED", text::boolean(out_width.is_multiple_of(4))),
-        ("LOADS_A", &loads),
-    ];
-    let source = tiling.text(SHADER, &[&fetch, conv::COUNTER, conv::PARAMS], &own);
+    let words = Words::new().set("PADDED", conv::padded(spec)).set("ALIGNED", out_width.is_multiple_of(4));
+    let (words, loads_a) = weights.choose(words, tiling.tile);
+    let [_, loads_b] = tiling.loads();
     let lens = [spec.input_len(), spec.weight_len(), spec.output_len()];
-    Product { kernel: "conv2d", source, tiling, size: [extent.m, extent.n], k, lens }
-        .launches(kernel, reads, write)
+    let params = conv::params(kernel, k, lens, tiling.grid([extent.m, extent.n]));
+    tiling.launches("conv2d", words, [loads_a, loads_b], &params, reads, write)
 }
 
 /// What the tiles cover.

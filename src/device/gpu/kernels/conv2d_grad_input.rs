@@ -2,17 +2,15 @@
 //! of one residue class modulo the stride, contracted over outputs and the taps that the class meets.
 
 use super::{
-    super::launch::{Launch, Slot},
-    Style,
-    conv::{self, Product},
-    text,
+    super::{
+        launch::{Launch, Slot},
+        wgsl::Words,
+    },
+    Style, conv,
     tile::Extent,
     tiling::Tiling,
 };
 use crate::{device::DeviceError, plan::kernel::ConvKernel};
-
-const SHADER: &str = include_str!("../../../../shaders/conv2d_grad_input.wgsl");
-const RESIDUE: &str = include_str!("../../../../shaders/parts/residue.wgsl");
 
 pub fn launches(
     kernel: &ConvKernel,
@@ -25,12 +23,11 @@ pub fn launches(
     let tiling = Tiling::new(&extent, style, conv::classes(spec) == [1, 1])?;
     // The columns of every class are whole vec4s.
     let aligned = spec.size[1].is_multiple_of(4 * spec.stride[1]);
-    let own = [("ALIGNED", text::boolean(aligned))];
-    let source = tiling.text(SHADER, &[RESIDUE, conv::COUNTER, conv::PARAMS], &own);
+    let words = Words::new().set("ALIGNED", aligned);
     let lens = [spec.output_len(), spec.weight_len(), spec.input_len()];
     let size = [extent.m, spec.batch * spec.size[0] * spec.size[1]];
-    Product { kernel: "conv2d_grad_input", source, tiling, size, k: extent.k, lens }
-        .launches(kernel, reads, write)
+    let params = conv::params(kernel, extent.k, lens, tiling.grid(size));
+    tiling.launches("conv2d_grad_input", words, tiling.loads(), &params, reads, write)
 }
 
 /// What the tiles cover: the first class has the most positions and no class more taps.

@@ -2,23 +2,15 @@
 //! contracted over the output positions of the batch.
 
 use super::{
-    super::launch::{Launch, Slot},
-    Style,
-    conv::{self, Product},
-    text,
+    super::{
+        launch::{Launch, Slot},
+        wgsl::Words,
+    },
+    Style, conv,
     tile::Extent,
     tiling::Tiling,
 };
 use crate::{device::DeviceError, plan::kernel::ConvKernel};
-
-const TILED: &str = include_str!("../../../../shaders/conv2d_grad_weight.wgsl");
-const DIRECT: &str = concat!(
-    include_str!("../../../../shaders/conv2d_grad_weight_direct.wgsl"),
-    include_str!("../../../../shaders/parts/grid.wgsl"),
-    include_str!("../../../../shaders/parts/conv.wgsl"),
-    include_str!("../../../../shaders/parts/join_tree.wgsl"),
-    include_str!("../../../../shaders/parts/numeric.wgsl")
-);
 
 /// Share of a tile that must be wanted for tiles to pay.
 const WORTHWHILE: f64 = 1.0 / 16.0;
@@ -33,16 +25,15 @@ pub fn launches(
     let lens = [spec.input_len(), spec.output_len(), spec.weight_len()];
     let whole = own_extent(kernel);
     let (size, k) = ([whole.m, whole.n], whole.k);
-    let product = if extent(kernel).is_none() {
+    if extent(kernel).is_none() {
         let tiling = Tiling::one_result_each(k, whole.out_len, style)?;
-        let source = text::fill(DIRECT, &[("COMBINE", "sum")]);
-        Product { kernel: "conv2d_grad_weight_direct", source, tiling, size, k, lens }
-    } else {
-        let tiling = Tiling::new(&whole, style, true)?;
-        let source = tiling.text(TILED, &[conv::COUNTER, conv::PARAMS], &[("PADDED", conv::padded(spec))]);
-        Product { kernel: "conv2d_grad_weight", source, tiling, size, k, lens }
-    };
-    product.launches(kernel, reads, write)
+        let params = conv::params(kernel, k, lens, tiling.grid(size));
+        return tiling.finished("conv2d_grad_weight_direct", &Words::new(), &params, reads, write);
+    }
+    let tiling = Tiling::new(&whole, style, true)?;
+    let words = Words::new().set("PADDED", conv::padded(spec));
+    let params = conv::params(kernel, k, lens, tiling.grid(size));
+    tiling.launches("conv2d_grad_weight", words, tiling.loads(), &params, reads, write)
 }
 
 /// What the tiles cover; none where they would be nearly empty.

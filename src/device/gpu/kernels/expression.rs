@@ -4,7 +4,10 @@
 
 use std::{fmt::Write, ops::Range};
 
-use super::space::Space;
+use super::{
+    super::wgsl::{Values, Words},
+    space::Space,
+};
 use crate::{
     plan::kernel::{Instr, Leaf, Program, Source, View},
     tape::op::{Binary, Unary},
@@ -38,23 +41,28 @@ impl<'a> Expression<'a> {
         Expression { space, program, fields }
     }
 
-    pub fn field_text(&self) -> String {
-        self.fields.iter().map(|(name, _)| format!("    {name}: u32,\n")).collect()
+    /// The words of a shader that reads so many buffers. The names of the indices of kept elements and of reduced
+    /// ones, and the indents of the two places where they are used.
+    pub fn words(&self, reads: usize, [kept, reduced]: [&str; 2], [outside, inside]: [&str; 2]) -> Words {
+        let fields: String = self.fields.iter().map(|(name, _)| format!("    {name}: u32,\n")).collect();
+        let read = |i| format!("@group(0) @binding({}) var<storage, read> read{i}: array<f32>;\n", i + 1);
+        Words::new()
+            .set("FIELDS", fields)
+            .set("READS", (0..reads).map(read).collect::<String>())
+            .set("RESULT", reads + 1)
+            .set("PREPARE", self.prepare(kept, outside))
+            .set("EVALUATE", self.evaluate(reduced, inside))
+            .set("VALUE", format!("v{}", self.program.code.len().saturating_sub(1)))
     }
 
-    pub fn field_values(&self) -> impl Iterator<Item = u32> {
-        self.fields.iter().map(|&(_, value)| value)
-    }
-
-    /// Declares the buffers read, from binding 1 on.
-    pub fn read_text(reads: usize) -> String {
-        (0..reads)
-            .map(|i| format!("@group(0) @binding({}) var<storage, read> read{i}: array<f32>;\n", i + 1))
-            .collect()
+    /// The values of its own parameters.
+    pub fn params(&self) -> Values {
+        let fields = self.fields.iter();
+        fields.fold(Values::default(), |values, (name, value)| values.set(name, *value))
     }
 
     /// What depends on the kept coordinates only: those, and each leaf's address and bounds so far.
-    pub fn prepare(&self, index: &str, indent: &str) -> String {
+    fn prepare(&self, index: &str, indent: &str) -> String {
         let kept = 0..self.space.outer;
         let mut text = self.coordinates(kept.clone(), index, indent);
         for (l, (leaf, view)) in self.leaves().enumerate() {
@@ -72,8 +80,8 @@ impl<'a> Expression<'a> {
         text
     }
 
-    /// The rest: reduced coordinates, loads, instructions. Defines [`Expression::value`].
-    pub fn evaluate(&self, index: &str, indent: &str) -> String {
+    /// The rest: reduced coordinates, loads, instructions `v0`, `v1` …
+    fn evaluate(&self, index: &str, indent: &str) -> String {
         let mut text = self.coordinates(self.space.outer..self.space.dims.len(), index, indent);
         for (i, instr) in self.program.code.iter().enumerate() {
             let line = match *instr {
@@ -86,10 +94,6 @@ impl<'a> Expression<'a> {
             let _ = writeln!(text, "{indent}{line}");
         }
         text
-    }
-
-    pub fn value(&self) -> String {
-        format!("v{}", self.program.code.len().saturating_sub(1))
     }
 
     fn leaves(&self) -> impl Iterator<Item = (&Leaf, &View)> {

@@ -1,9 +1,10 @@
 //! Rows of a table by index, one element an invocation.
 
-use super::super::launch::{Launch, Slot, fold, words};
+use super::super::{
+    launch::{Launch, Slot, fold},
+    wgsl::{Values, Words},
+};
 use crate::{device::DeviceError, plan::kernel::GatherKernel};
-
-const SHADER: &str = include_str!("../../../../shaders/gather.wgsl");
 
 pub fn launches(
     &GatherKernel { rows, width, count }: &GatherKernel,
@@ -12,14 +13,6 @@ pub fn launches(
 ) -> Result<Vec<Launch>, DeviceError> {
     let size = count * width;
     let groups = fold(size.div_ceil(256))?;
-    let params = words([size, groups[0] as usize, rows, width])?;
-    Ok(vec![Launch {
-        kernel: "gather",
-        variant: String::new(),
-        source: SHADER.into(),
-        params,
-        reads,
-        write,
-        groups,
-    }])
+    let params = Values::of([("size", size), ("rows", rows), ("width", width)]).set("fold", groups[0]);
+    Ok(vec![Launch::new("gather", &Words::new(), &params, reads, write, groups)?])
 }

@@ -1,10 +1,12 @@
 //! A fused expression reduced over trailing axes, in one launch or, for few long reductions, in two.
 
 use super::{
-    super::launch::{Launch, Slot, fold, word},
+    super::{
+        launch::{Launch, Slot, fold},
+        wgsl::Values,
+    },
     BUSY, Style, WORKGROUP,
     expression::Expression,
-    text,
 };
 use crate::{
     device::DeviceError,
@@ -12,14 +14,7 @@ use crate::{
     tape::op::Reduce,
 };
 
-const SHADER: &str = concat!(
-    include_str!("../../../../shaders/map_reduce.wgsl"),
-    include_str!("../../../../shaders/parts/numeric.wgsl")
-);
-
-const TREE: &str = include_str!("../../../../shaders/parts/join_tree.wgsl");
-const SUBGROUPS: &str = include_str!("../../../../shaders/parts/join_subgroups.wgsl");
-/// What the entry point needs to know of its subgroup.
+/// What the entry point needs to know of its subgroup: arguments, since naga's HLSL leaves those of a struct unset.
 const BUILTINS: &str = "
     @builtin(subgroup_size) subgroup_size: u32,
     @builtin(num_subgroups) subgroups: u32,
@@ -44,40 +39,31 @@ pub fn launches(
         Reduce::Max => ("0xff800000u", "maximum"),
     };
     let [lane_step, output_step] = if cut.along_kept { [WORKGROUP / cut.lanes, 1] } else { [1, cut.lanes] };
+    let words = expression
+        .words(reads.len(), ["o", "r"], ["        ", "            "])
+        .set("OUTPUT_STEP", output_step)
+        .set("IDENTITY", identity)
+        .set("COMBINE", combine);
     let subgroups = style.subgroups && cut.lanes == WORKGROUP;
-    let [joining, builtins, joined] = match subgroups {
-        true => [SUBGROUPS, BUILTINS, SUBGROUP],
-        false => [TREE, "", "thread, lane"],
+    let words = match subgroups {
+        true => words.set("JOIN", "join_subgroups").set("BUILTINS", BUILTINS).set("JOINED", SUBGROUP),
+        false => {
+            let words = words.set("JOIN", "join_tree").set("BUILTINS", "").set("JOINED", "thread, lane");
+            words.set("LANES", cut.lanes).set("LANE_STEP", lane_step)
+        }
     };
-    let source = text::fill(
-        &[SHADER, joining].concat(),
-        &[
-            ("BUILTINS", builtins),
-            ("JOINED", joined),
-            ("FIELDS", &expression.field_text()),
-            ("READS", &Expression::read_text(reads.len())),
-            ("RESULT", &(reads.len() + 1).to_string()),
-            ("LANES", &cut.lanes.to_string()),
-            ("LANE_STEP", &lane_step.to_string()),
-            ("OUTPUT_STEP", &output_step.to_string()),
-            ("IDENTITY", identity),
-            ("COMBINE", combine),
-            ("PREPARE", &expression.prepare("o", "        ")),
-            ("EVALUATE", &expression.evaluate("r", "            ")),
-            ("VALUE", &expression.value()),
-        ],
-    );
-    let sizes = [word(outputs)?, word(length)?, word(cut.splits)?, word(cut.chunk)?, groups[0]];
-    let params = sizes.into_iter().chain(expression.field_values()).collect();
-    let variant = if subgroups { "subgroups".into() } else { String::new() };
-    let launch = |write| Launch { kernel: "map_reduce", variant, source, params, reads, write, groups };
+    let sizes = [("outputs", outputs), ("length", length), ("splits", cut.splits), ("chunk", cut.chunk)];
+    let params = expression.params().and(Values::of(sizes)).set("fold", groups[0]);
+    let mut launch = Launch::new("map_reduce", &words, &params, reads, write, groups)?;
+    if subgroups {
+        launch.variant = "subgroups".into();
+    }
     if cut.splits == 1 {
-        return Ok(vec![launch(write)]);
+        return Ok(vec![launch]);
     }
     let partials = Slot::Partials(outputs * cut.splits);
-    let mut launches = vec![launch(partials)];
-    launches.extend(join(kernel.reduce, [outputs, cut.splits], [cut.splits, 1], partials, write, style)?);
-    Ok(launches)
+    let joined = join(kernel.reduce, [outputs, cut.splits], [cut.splits, 1], partials, write, style)?;
+    Ok([Launch { write: partials, ..launch }].into_iter().chain(joined).collect())
 }
 
 /// Reduces a strided matrix `(kept, reduced)` of partial results.

@@ -1,7 +1,10 @@
 //! Batched product of strided matrices: tiled, or a reduction where one side is a vector.
 
 use super::{
-    super::launch::{Launch, Slot, words},
+    super::{
+        launch::{Launch, Slot},
+        wgsl::{Values, Words},
+    },
     Style, map_reduce,
     operand::Operand,
     tile::Extent,
@@ -9,11 +12,9 @@ use super::{
 };
 use crate::{
     device::DeviceError,
-    plan::kernel::{Instr, Leaf, MapReduceKernel, MatmulKernel, Program, Source, View},
+    plan::kernel::{Instr, Leaf, MapReduceKernel, MatmulKernel, MatrixView, Program, Source, View},
     tape::op::{Binary, Reduce},
 };
-
-const SHADER: &str = include_str!("../../../../shaders/matmul.wgsl");
 
 pub fn launches(
     kernel: &MatmulKernel,
@@ -26,30 +27,20 @@ pub fn launches(
         return as_reduction(kernel, reads, write, style);
     };
     let tiling = Tiling::new(&extent, style, true)?;
-    let operand_a = Operand {
-        name: 'a',
-        binding: 1,
-        limit: (m, "p.grid.m"),
-        k,
-        along: (a.col, "p.a.k"),
-        across: (a.row, "p.a.across"),
-        bases: [a.offset, a.trial],
+    let operand_a =
+        Operand { name: 'A', limit: m, k, along: a.col, across: a.row, bases: [a.offset, a.trial] };
+    let operand_b =
+        Operand { name: 'B', limit: n, k, along: b.row, across: b.col, bases: [b.offset, b.trial] };
+    let (words, loads_a) = operand_a.choose(Words::new(), tiling.tile);
+    let (words, loads_b) = operand_b.choose(words, tiling.tile);
+    let matrix = |view: &MatrixView, along, across| {
+        Values::of([("offset", view.offset), ("trial", view.trial), ("k", along), ("across", across)])
     };
-    let operand_b = Operand {
-        name: 'b',
-        binding: 2,
-        limit: (n, "p.grid.n"),
-        k,
-        along: (b.row, "p.b.k"),
-        across: (b.col, "p.b.across"),
-        bases: [b.offset, b.trial],
-    };
-    let [(fetch_a, loads_a), (fetch_b, loads_b)] = [operand_a, operand_b].map(|o| o.text(tiling.tile));
-    let source = tiling.text(SHADER, &[&fetch_a, &fetch_b], &[("LOADS_A", &loads_a), ("LOADS_B", &loads_b)]);
-    let mut params = tiling.grid([m, n])?;
-    let sizes = [a.offset, a.trial, a.col, a.row, b.offset, b.trial, b.row, b.col, k, extent.out_len];
-    params.extend(words(sizes)?);
-    tiling.launches("matmul", source, params, reads, write)
+    let params = Values::of([("k", k), ("split_len", extent.out_len)])
+        .and(tiling.grid([m, n]).within("grid"))
+        .and(matrix(&a, a.col, a.row).within("a"))
+        .and(matrix(&b, b.row, b.col).within("b"));
+    tiling.launches("matmul", words, [loads_a, loads_b], &params, reads, write)
 }
 
 /// What the tiles cover; none where there is nothing to tile.

@@ -16,7 +16,6 @@ pub mod probe_triad;
 mod scatter_add;
 mod space;
 mod split;
-mod text;
 mod tile;
 mod tiling;
 mod window;

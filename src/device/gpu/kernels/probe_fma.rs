@@ -1,11 +1,10 @@
 //! Chains of multiply-adds in registers.
 
-use super::{
-    super::launch::{Launch, Slot},
-    text,
+use super::super::{
+    launch::{Launch, Slot},
+    wgsl::{Values, Words},
 };
-
-const SHADER: &str = include_str!("../../../../shaders/probe_fma.wgsl");
+use crate::device::DeviceError;
 
 /// Enough to fill the largest adapter several times, and little enough for one dispatch on the smallest.
 const GROUPS: usize = 2048;
@@ -19,15 +18,9 @@ const FLOPS: usize = 8 * 4 * REPEATS * 2;
 pub const LEN: usize = GROUPS * 256;
 
 /// The launch, and the floating-point operations that it does.
-pub fn launch(write: Slot) -> (Launch, u64) {
-    let launch = Launch {
-        kernel: "probe_fma",
-        variant: String::new(),
-        source: text::unroll(&text::fill(SHADER, &[("REPEATS", &REPEATS.to_string())])),
-        params: vec![TRIPS as u32, 0.5f32.to_bits(), 1.0f32.to_bits()],
-        reads: vec![],
-        write,
-        groups: [GROUPS as u32, 1, 1],
-    };
-    (launch, (LEN * TRIPS * FLOPS) as u64)
+pub fn launch(write: Slot) -> Result<(Launch, u64), DeviceError> {
+    let words = Words::new().set("REPEATS", REPEATS);
+    let params = Values::of([("factor", 0.5f32), ("term", 1.0)]).set("trips", TRIPS);
+    let launch = Launch::new("probe_fma", &words, &params, vec![], write, [GROUPS as u32, 1, 1])?;
+    Ok((launch, (LEN * TRIPS * FLOPS) as u64))
 }

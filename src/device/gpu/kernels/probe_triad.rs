@@ -1,9 +1,10 @@
 //! A triad over memory.
 
-use super::super::launch::{Launch, Slot, fold, word};
+use super::super::{
+    launch::{Launch, Slot, fold},
+    wgsl::{Values, Words},
+};
 use crate::device::DeviceError;
-
-const SHADER: &str = include_str!("../../../../shaders/probe_triad.wgsl");
 
 /// Elements of each array: 128 MiB, or what a binding can hold; together more than an adapter's caches.
 pub fn len(binding_bytes: u64) -> usize {
@@ -14,15 +15,7 @@ pub fn len(binding_bytes: u64) -> usize {
 pub fn launch(len: usize, reads: Vec<Slot>, write: Slot) -> Result<(Launch, u64), DeviceError> {
     let vectors = len / 4;
     let groups = fold(vectors.div_ceil(256))?;
-    let params = vec![word(vectors)?, groups[0], 3.0f32.to_bits()];
-    let launch = Launch {
-        kernel: "probe_triad",
-        variant: String::new(),
-        source: SHADER.into(),
-        params,
-        reads,
-        write,
-        groups,
-    };
+    let params = Values::of([("factor", 3.0f32)]).set("size", vectors).set("fold", groups[0]);
+    let launch = Launch::new("probe_triad", &Words::new(), &params, reads, write, groups)?;
     Ok((launch, 3 * 16 * vectors as u64))
 }

@@ -1,13 +1,14 @@
 //! Adjoint of `gather`, in pull form: every element of the table looks through the indices.
 
 use super::{
-    super::launch::{Launch, Slot, fold, words},
+    super::{
+        launch::{Launch, Slot, fold},
+        wgsl::{Values, Words},
+    },
     Style, WORKGROUP,
     split::{self, Whole, split},
 };
 use crate::{device::DeviceError, plan::kernel::GatherKernel};
-
-const SHADER: &str = include_str!("../../../../shaders/scatter_add.wgsl");
 
 /// Fewest values that are worth a split.
 const SHORTEST: usize = 64;
@@ -27,15 +28,8 @@ pub fn launches(
     let (splits, chunk) =
         split(Whole { workgroups: size.div_ceil(WORKGROUP), invocations: WORKGROUP }, count, SHORTEST, size);
     let groups = fold((size * splits).div_ceil(WORKGROUP))?;
-    let params = words([size, groups[0] as usize, width, count, splits, chunk])?;
-    let launch = |write| Launch {
-        kernel: "scatter_add",
-        variant: String::new(),
-        source: SHADER.into(),
-        params,
-        reads,
-        write,
-        groups,
-    };
-    split::launches(splits, size, write, style, launch)
+    let sizes = [("size", size), ("width", width), ("count", count), ("splits", splits), ("chunk", chunk)];
+    let params = Values::of(sizes).set("fold", groups[0]);
+    let launch = Launch::new("scatter_add", &Words::new(), &params, reads, write, groups)?;
+    split::launches(splits, size, launch, style)
 }

@@ -32,18 +32,18 @@ pub fn split(whole: Whole, len: usize, shortest: usize, out_len: usize) -> (usiz
     (len.div_ceil(chunk).max(1), chunk)
 }
 
-/// The launch of a kernel that writes `(splits, out_len)`, and where there are several splits, what sums them.
+/// The launch of a kernel that writes `(splits, out_len)`; where there are several splits, into the partial results,
+/// and what sums them into the launch's result.
 pub fn launches(
     splits: usize,
     out_len: usize,
-    write: Slot,
+    launch: Launch,
     style: &Style,
-    launch: impl FnOnce(Slot) -> Launch,
 ) -> Result<Vec<Launch>, DeviceError> {
     if splits == 1 {
-        return Ok(vec![launch(write)]);
+        return Ok(vec![launch]);
     }
     let partials = Slot::Partials(splits * out_len);
-    let sum = map_reduce::join(Reduce::Sum, [out_len, splits], [1, out_len], partials, write, style)?;
-    Ok([launch(partials)].into_iter().chain(sum).collect())
+    let sum = map_reduce::join(Reduce::Sum, [out_len, splits], [1, out_len], partials, launch.write, style)?;
+    Ok([Launch { write: partials, ..launch }].into_iter().chain(sum).collect())
 }

@@ -1,20 +1,15 @@
 //! How a contraction is cut into tiles and its contracted axis into splits.
 
 use super::{
-    super::launch::{Launch, Slot, fold, words},
+    super::{
+        launch::{Launch, Slot, fold},
+        wgsl::{Values, Words},
+    },
     Style, WORKGROUP,
     split::{self, Whole, split},
-    text,
     tile::{DEPTH, Extent, Tile},
 };
 use crate::device::DeviceError;
-
-const GRID: &str = include_str!("../../../../shaders/parts/grid.wgsl");
-const TILE: &str = include_str!("../../../../shaders/parts/tile.wgsl");
-const SUMS: [&str; 2] = [
-    include_str!("../../../../shaders/parts/sums4.wgsl"),
-    include_str!("../../../../shaders/parts/sums8.wgsl"),
-];
 
 /// One launch of a contraction, and the one that sums its splits.
 pub struct Tiling {
@@ -65,50 +60,64 @@ impl Tiling {
     }
 
     /// The shader's `Grid` for a product of `m` rows and `n` columns.
-    pub fn grid(&self, [m, n]: [usize; 2]) -> Result<Vec<u32>, DeviceError> {
+    pub fn grid(&self, [m, n]: [usize; 2]) -> Values {
         let [tiles_m, tiles_n] = self.tiles;
-        words([self.count, self.groups[0] as usize, tiles_m, tiles_n, self.splits, self.chunk, m, n])
+        Values::of([
+            ("groups", self.count),
+            ("tiles_m", tiles_m),
+            ("tiles_n", tiles_n),
+            ("splits", self.splits),
+            ("chunk", self.chunk),
+            ("m", m),
+            ("n", n),
+        ])
+        .set("fold", self.groups[0])
     }
 
-    /// The finished text of a tiled kernel: its own, its further parts, and the parts of every tile.
-    pub fn text(&self, kernel: &str, parts: &[&str], own: &[(&str, &str)]) -> String {
+    /// How often every invocation fetches four elements to fill the tile of each operand.
+    pub fn loads(&self) -> [usize; 2] {
         let Tile { rows, cols, bands } = self.tile;
-        let loads = |width: usize| (DEPTH * width).div_ceil(self.tile.invocations()).to_string();
-        let (rows_text, cols_text, bands_text) = (rows.to_string(), cols.to_string(), bands.to_string());
-        let (loads_a, loads_b) = (loads(rows * bands), loads(cols));
-        let values = [
-            ("ROWS", rows_text.as_str()),
-            ("COLS", &cols_text),
-            ("BANDS", &bands_text),
-            ("EXACT", text::boolean(self.exact)),
-            ("SLICE", if self.style.half_tiles { "vec4<f16>" } else { "vec4f" }),
-        ];
-        // A kernel's own values go first: an operand's loads differ from the tile's.
-        let values: Vec<_> = own
-            .iter()
-            .copied()
-            .chain(values)
-            .chain([("LOADS_A", &*loads_a), ("LOADS_B", &*loads_b)])
-            .collect();
-        let enable = if self.style.half_tiles { "enable f16;\n" } else { "" };
-        let whole = [&[enable, kernel], parts, &[GRID, TILE, SUMS[bands - 1]]].concat().concat();
-        text::unroll(&text::fill(&whole, &values))
+        [rows * bands, cols].map(|width| (DEPTH * width).div_ceil(self.tile.invocations()))
     }
 
-    /// The launch, and the one that sums its splits if there are several.
+    /// The launch of a tiled kernel, with words of its own and those of every tile, and the one that sums its
+    /// splits if there are several. `loads`: fetches of every invocation for a tile of each operand.
     pub fn launches(
         &self,
         kernel: &'static str,
-        source: String,
-        params: Vec<u32>,
+        own: Words,
+        [loads_a, loads_b]: [usize; 2],
+        params: &Values,
         reads: Vec<Slot>,
         write: Slot,
     ) -> Result<Vec<Launch>, DeviceError> {
-        let variant = match self.tile.invocations() {
-            1 => String::new(),
-            _ => format!("{}{}", self.tile.name(), if self.exact { "" } else { "-edge" }),
-        };
-        let launch = |write| Launch { kernel, variant, source, params, reads, write, groups: self.groups };
-        split::launches(self.splits, self.out_len, write, &self.style, launch)
+        let Tile { rows, cols, bands } = self.tile;
+        let words = own
+            .set("ROWS", rows)
+            .set("COLS", cols)
+            .set("BANDS", bands)
+            .set("SUMS", format!("sums{}", 4 * bands))
+            .set("DEPTH", DEPTH)
+            .set("EXACT", self.exact)
+            .set("SLICE", if self.style.half_tiles { "slice_f16" } else { "slice_f32" })
+            .set("LOADS_A", loads_a)
+            .set("LOADS_B", loads_b);
+        self.finished(kernel, &words, params, reads, write)
+    }
+
+    /// As [`Tiling::launches`], of a kernel that knows no tiles.
+    pub fn finished(
+        &self,
+        kernel: &'static str,
+        words: &Words,
+        params: &Values,
+        reads: Vec<Slot>,
+        write: Slot,
+    ) -> Result<Vec<Launch>, DeviceError> {
+        let mut launch = Launch::new(kernel, words, params, reads, write, self.groups)?;
+        if self.tile.invocations() > 1 {
+            launch.variant = format!("{}{}", self.tile.name(), if self.exact { "" } else { "-edge" });
+        }
+        split::launches(self.splits, self.out_len, launch, &self.style)
     }
 }

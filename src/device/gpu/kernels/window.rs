@@ -1,6 +1,9 @@
 //! What the pooling kernels share: the parameters of `parts/window.wgsl`, one invocation per result.
 
-use super::super::launch::{Launch, Slot, fold, words};
+use super::super::{
+    launch::{Launch, Slot, fold},
+    wgsl::{Values, Words},
+};
 use crate::{
     device::DeviceError,
     plan::kernel::{MAX_TRIPS, WindowKernel},
@@ -18,7 +21,6 @@ pub enum Side {
 
 pub fn launches(
     kernel: &'static str,
-    source: String,
     side: Side,
     &WindowKernel { spec, planes }: &WindowKernel,
     reads: Vec<Slot>,
@@ -31,8 +33,19 @@ pub fn launches(
     }
     let size = planes * if side == Side::Input { h * w } else { oh * ow };
     let groups = fold(size.div_ceil(256))?;
-    let sizes =
-        [size, groups[0] as usize, h, w, oh, ow, kh, kw, stride[0], stride[1], padding[0], padding[1]];
-    let params = words(sizes)?;
-    Ok(vec![Launch { kernel, variant: String::new(), source, params, reads, write, groups }])
+    let params = Values::of([
+        ("size", size),
+        ("height", h),
+        ("width", w),
+        ("out_height", oh),
+        ("out_width", ow),
+        ("kernel_h", kh),
+        ("kernel_w", kw),
+        ("stride_h", stride[0]),
+        ("stride_w", stride[1]),
+        ("padding_h", padding[0]),
+        ("padding_w", padding[1]),
+    ]);
+    let params = params.set("fold", groups[0]);
+    Ok(vec![Launch::new(kernel, &Words::new(), &params, reads, write, groups)?])
 }

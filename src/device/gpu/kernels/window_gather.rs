@@ -6,11 +6,6 @@ use super::{
 };
 use crate::{device::DeviceError, plan::kernel::WindowKernel};
 
-const SHADER: &str = concat!(
-    include_str!("../../../../shaders/window_gather.wgsl"),
-    include_str!("../../../../shaders/parts/window.wgsl")
-);
-
 pub fn launches(kernel: &WindowKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
-    window::launches("window_gather", SHADER.into(), Side::Output, kernel, reads, write)
+    window::launches("window_gather", Side::Output, kernel, reads, write)
 }

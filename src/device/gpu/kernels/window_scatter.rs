@@ -6,11 +6,6 @@ use super::{
 };
 use crate::{device::DeviceError, plan::kernel::WindowKernel};
 
-const SHADER: &str = concat!(
-    include_str!("../../../../shaders/window_scatter.wgsl"),
-    include_str!("../../../../shaders/parts/window.wgsl")
-);
-
 pub fn launches(kernel: &WindowKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
-    window::launches("window_scatter", SHADER.into(), Side::Input, kernel, reads, write)
+    window::launches("window_scatter", Side::Input, kernel, reads, write)
 }
