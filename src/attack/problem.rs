@@ -26,6 +26,9 @@ pub struct Scene<'a> {
     pub views: &'a [View],
     /// Whether each target has weights of its own for the gradient's tensors.
     pub weighted: bool,
+    /// Whether gradients are matched in units of the observed one's norm, which the host writes: those of a saturated
+    /// victim are so small that their squares are lost otherwise.
+    pub scaled: bool,
 }
 
 /// Sizes of a problem.
@@ -78,6 +81,8 @@ pub struct Problem {
     pub threshold: Option<Var>,
     /// Mean and variance of the client's batch at each batch norm, `(T|1,C)` each.
     pub statistics: Vec<(Var, Var)>,
+    /// 1/‖g*‖, `(T|1)`, where gradients are matched in units of the norm.
+    pub unit: Option<Var>,
     /// D(g, g*), `(T)`.
     pub objective: Var,
     /// ‖g‖/‖g*‖, `(T)`.
@@ -119,7 +124,13 @@ impl Problem {
             observed.push(input);
             seen.push(tape.broadcast_to(input, &shape));
         }
-        let gradient = view(&mut tape, scene.views, gradient, &seen);
+        let mut gradient = view(&mut tape, scene.views, gradient, &seen);
+        let unit = scene.scaled.then(|| tape.input(&[leading]));
+        if let Some(unit) = unit {
+            for tensor in gradient.iter_mut().chain(&mut seen) {
+                *tensor = times(&mut tape, *tensor, unit);
+            }
+        }
         let first = match config.layers {
             Layers::All => 0,
             Layers::Last(n) => gradient.len().saturating_sub(n),
@@ -135,6 +146,10 @@ impl Problem {
             &seen[first..],
             Weighting { layers, threshold },
         );
+        let distance = match unit {
+            None => distance,
+            Some(unit) => in_full(&mut tape, config.objective, distance, unit),
+        };
 
         let (goals, of_batch) = statistics_targets(&mut tape, config, &statistics, leading);
         let mut total = add_priors(&mut tape, config, distance, x, &sizes.groups, &statistics, &goals);
@@ -166,6 +181,7 @@ impl Problem {
             weights,
             threshold,
             statistics: of_batch,
+            unit,
             objective: distance,
             norm_ratio,
             total,
@@ -173,6 +189,26 @@ impl Problem {
             gradients,
         };
         (problem, frozen)
+    }
+}
+
+/// `(T,…)` times `(T|1)`.
+fn times(tape: &mut Tape, tensor: Var, factor: Var) -> Var {
+    let rank = tape.shape(tensor).len();
+    let leading = tape.shape(factor)[0];
+    let factor = tape.reshape(factor, &[&[leading], vec![1; rank - 1].as_slice()].concat());
+    tape.mul(tensor, factor)
+}
+
+/// A distance `(T)` of gradients in units of the norm as that of the gradients themselves; cosines have no unit.
+fn in_full(tape: &mut Tape, objective: Objective, distance: Var, unit: Var) -> Var {
+    match objective {
+        Objective::L2 => {
+            let in_units = tape.div(distance, unit);
+            tape.div(in_units, unit)
+        }
+        Objective::L1 => tape.div(distance, unit),
+        Objective::Cosine | Objective::CosineTop(_) | Objective::CosineLayerwise => distance,
     }
 }
 

@@ -217,6 +217,9 @@ fn plan(round: &Round, stage: &Stage, sizes: Sizes) -> Plan {
     }
 }
 
+/// Norms whose squares single precision holds well, down to those of a reconstruction that is almost right.
+const ORDINARY: std::ops::Range<f64> = 1e-4..1e6;
+
 fn scene<'a>(round: &Round<'a>) -> Scene<'a> {
     let setting = round.setting;
     Scene {
@@ -225,6 +228,7 @@ fn scene<'a>(round: &Round<'a>) -> Scene<'a> {
         config: setting.config,
         views: setting.views,
         weighted: round.targets.iter().any(|t| t.weights.is_some()),
+        scaled: round.targets.iter().any(|t| !ORDINARY.contains(&t.norm())),
     }
 }
 

@@ -19,7 +19,6 @@ use crate::{
     report::Timing,
 };
 
-use super::options::fit_picture;
 
 /// One client's batch.
 #[derive(Clone, Debug)]
@@ -172,5 +171,5 @@ pub fn read_batches(
 
 /// The pictures of these indices, fitted to the victim's input.
 pub fn read_pictures(dataset: &Dataset, victim: &Victim, indices: &[usize]) -> anyhow::Result<Vec<Picture>> {
-    indices.iter().map(|&i| fit_picture(dataset.picture(i)?, victim.image_shape())).collect()
+    Ok(indices.iter().map(|&i| dataset.picture_as(i, victim.image_shape())).collect::<Result<_, _>>()?)
 }

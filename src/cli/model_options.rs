@@ -60,6 +60,8 @@ pub struct Known {
     pub image: Option<[usize; 3]>,
     /// `[C, H, W]` of the pictures, for architectures that take any size.
     pub pictures: Option<[usize; 3]>,
+    /// Every size `[H, W]` of them, with how many have it.
+    pub sizes: Vec<([usize; 2], usize)>,
     pub classes: Option<usize>,
 }
 
@@ -78,6 +80,16 @@ impl ModelOptions {
         let asked = Options { stem: self.stem, hidden, activation: self.activation, norm: self.norm };
         let options = asked.or(known.options.clone());
         let architecture = architecture(&name, &options).map_err(misuse)?;
+        let said = self.image_size.is_some() || known.image.is_some();
+        if !said && known.sizes.len() > 1 && architecture.any_size() {
+            let sizes: Vec<String> =
+                known.sizes.iter().take(4).map(|([h, w], count)| format!("{count} of {h}×{w}")).collect();
+            return Err(misuse(format!(
+                "the pictures are of several sizes ({}{}): give the victim's with --image-size",
+                sizes.join(", "),
+                if known.sizes.len() > 4 { ", …" } else { "" }
+            )));
+        }
         let own = match known.pictures.filter(|_| architecture.any_size()) {
             // Colour or grey, a network sees colour unless told otherwise.
             Some([_, h, w]) => {
@@ -121,8 +133,8 @@ pub fn known_from(info: &GradientInfo, options: &ModelOptions, path: &Path) -> a
         architecture: info.architecture.clone(),
         options: in_file.clone(),
         image: info.image_shape,
-        pictures: None,
         classes: info.classes,
+        ..Known::default()
     };
     let request = options.request(&known)?;
     if request.options != in_file && info.architecture.is_some() {

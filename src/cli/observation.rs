@@ -8,7 +8,8 @@ use super::{
     attack_options::AttackOptions,
     misuse,
     model_options::{ModelOptions, known_from, victim_error},
-    observed::{ObservedOptions, check_kind, check_sign, say_positions},
+    note,
+    observed::{ObservedOptions, check_kind, say_positions},
     options::{NormalisationOptions, check_batch, parse_labels, same_file},
     protocol_options::ProtocolOptions,
     threat_options::ThreatOptions,
@@ -21,7 +22,7 @@ use crate::{
     },
     data::Normalisation,
     device::host,
-    federated::{Protocol, Victim, observed::batch_statistics},
+    federated::{Protocol, Victim, received::Received},
     tensor_file::{GradientFile, GradientInfo},
 };
 
@@ -92,7 +93,7 @@ impl Observing<'_> {
         let request = self.model.request(&known)?;
         let config = self.attack.config(&request.name)?;
         let batch = self.batch_size(info.batch_size)?;
-        let protocol = self.protocol.protocol(&info, batch)?;
+        let mut protocol = self.protocol.protocol(&info, batch)?;
         let kind = self.observed.kind(&info, first, &protocol)?;
         check_kind(kind, &protocol)?;
         let victim = Victim::from_file(self.weights, &request).map_err(victim_error)?;
@@ -112,16 +113,41 @@ impl Observing<'_> {
         let bytes = victim.gradient_bytes().saturating_mul(files.len() as u64);
         host::check(|| format!("holding the gradients of {} files", files.len()), bytes)?;
         let classes = victim.model.classes;
-        let mut targets = vec![];
+        let (mut targets, mut weighted) = (vec![], false);
         for (path, file) in self.gradients.iter().zip(files) {
-            let (gradient, buffers) =
+            let received =
                 self.observed.read(file, &victim, &protocol, kind, batch, wants_statistics)?;
-            check_sign(&victim, &gradient, batch, path)?;
-            let statistics = buffers.map(|returned| {
-                let counts = victim.model.statistics_counts(batch / protocol.clients);
-                batch_statistics(&victim, &protocol, &returned, &counts)
+            self.observed.check_sign(&victim, &received.gradient, batch, path)?;
+            if let Some(mode) = received.mode.filter(|mode| *mode != protocol.mode) {
+                if self.protocol.says_mode() || info.mode.is_some() {
+                    note(&format!(
+                        "{}: the running statistics are those of a client in {mode} mode, {} mode was asked for",
+                        path.display(),
+                        protocol.mode
+                    ));
+                } else {
+                    note(&format!(
+                        "{}: the running statistics moved: the client is taken to train in {mode} mode (--mode)",
+                        path.display()
+                    ));
+                    protocol.mode = mode;
+                    protocol.check(batch).map_err(misuse)?;
+                }
+            }
+            let statistics = match wants_statistics {
+                true => received.statistics(&victim, &protocol, batch, path)?,
+                false => None,
+            };
+            weighted |= received.weights.is_some();
+            let Received { gradient, weights, .. } = received;
+            targets.push(Target { gradient, labels: None, weights, statistics });
+        }
+        if weighted {
+            // Weights are given for all targets or for none.
+            let all = vec![1.0; victim.gradient_specs().len()];
+            targets.iter_mut().for_each(|target| {
+                target.weights.get_or_insert_with(|| all.clone());
             });
-            targets.push(Target { gradient, labels: None, weights: None, statistics });
         }
         let known = match (&info.mean, &info.std) {
             (Some(mean), Some(std)) => Some(

@@ -5,14 +5,16 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context;
 use clap::Args;
 
-use super::{help::group, misuse, spelled::spelled};
+use super::{help::group, misuse, note, spelled::spelled};
 use crate::{
-    attack::labels::{Suspicion, check_gradient},
-    federated::{Kind, Protocol, Victim, observed::mean_gradient, state_dict_lists},
-    tensor_file::{Extra, GradientFile, GradientInfo, PositionReport},
+    attack::{
+        labels::{Suspicion, check_gradient, sign_and_scale},
+        last_layer::last_layer,
+    },
+    federated::{Kind, Protocol, Victim, received::Received},
+    tensor_file::{GradientFile, GradientInfo, PositionReport},
 };
 
 /// What the file holds.
@@ -24,18 +26,15 @@ pub struct ObservedOptions {
     /// Without it an update where there is --local-lr, else a gradient.
     #[arg(long, value_parser = spelled::<Kind>())]
     kind: Option<Kind>,
+    /// Attack the file as what it is said to be, even where its own numbers speak against that
+    #[arg(long)]
+    trust_file: bool,
 }
-
-/// The mean gradient, and the buffers that were sent with it.
-pub type Observed = (Vec<Vec<f32>>, Option<Vec<Vec<f32>>>);
-
-/// Buffers whose last part is one of these may stand beside gradients.
-const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
 
 impl ObservedOptions {
     /// Whether none of them is given.
     pub fn is_default(&self) -> bool {
-        self.kind.is_none()
+        self.kind.is_none() && !self.trust_file
     }
 
     /// # Errors
@@ -57,7 +56,7 @@ impl ObservedOptions {
         }
     }
 
-    /// The file's tensors as the mean gradient; and its buffers, which must be there if they are `wanted`.
+    /// What the file comes to, of `batch` pictures; its buffers must be there if they are `wanted`.
     pub fn read(
         &self,
         file: GradientFile,
@@ -66,23 +65,39 @@ impl ObservedOptions {
         kind: Kind,
         batch: usize,
         wanted: bool,
-    ) -> anyhow::Result<Observed> {
-        let lists = state_dict_lists(&victim.declarations);
-        let of_kind = if kind == Kind::Gradient { &lists[2..] } else { &lists[..] };
-        let (file, positions) = file.by_name(of_kind)?;
-        say_positions(&file.file.path, positions.as_ref());
-        let sent = file.file.parameters(&victim.gradient_specs(), Extra::Allow(&BUFFERS))?;
-        let buffers = match wanted {
-            true => Some(
-                file.file
-                    .parameters(&victim.buffer_specs(), Extra::Any)
-                    .context("the batch-norm statistics of the client (capture --send-buffers)")?,
-            ),
-            false => None,
+    ) -> anyhow::Result<Received> {
+        let path = file.file.path.clone();
+        let received = Received::read(file, victim, protocol, kind, batch, wanted)?;
+        received.notes.iter().for_each(|text| note(&format!("{}: {text}", path.display())));
+        Ok(received)
+    }
+
+    /// What the last layer shows of a wrong sign or scale: an update passed as a gradient, or the reverse. Where it
+    /// decides against the sign, the file is refused unless it is trusted.
+    pub fn check_sign(
+        &self,
+        victim: &Victim,
+        gradient: &[Vec<f32>],
+        batch: usize,
+        path: &Path,
+    ) -> anyhow::Result<()> {
+        let layer = match last_layer(victim, gradient) {
+            Ok(layer) => layer,
+            Err(error) => anyhow::bail!("{}: {error}", path.display()),
         };
-        let sent = sent.into_iter().map(|t| t.data).collect();
-        let gradient = mean_gradient(victim, protocol, kind, batch, sent);
-        Ok((gradient, buffers.map(|b| b.into_iter().map(|t| t.data).collect())))
+        let found = sign_and_scale(&layer, batch);
+        if found.is_reversed() && !self.trust_file {
+            anyhow::bail!(
+                "{}: {found}. Give another --kind or --local-lr, or --trust-file if the file is what you say",
+                path.display()
+            );
+        }
+        let noise = gradient.get(victim.last_weight() + 1).map_or(vec![], |bias| check_gradient(bias, batch));
+        let noise = noise.iter().filter(|s| matches!(s, Suspicion::SumNotZero { .. })).map(ToString::to_string);
+        for text in found.warning().into_iter().chain(noise) {
+            let _ = writeln!(io::stderr(), "warning: {}: {text}", path.display());
+        }
+        Ok(())
     }
 }
 
@@ -105,25 +120,4 @@ pub fn check_kind(kind: Kind, protocol: &Protocol) -> anyhow::Result<()> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// What the last bias shows of a wrong sign or scale: an update passed as a gradient, or the reverse.
-/// Noise makes the bias gradient's sum differ from 0: then its signs prove nothing, and there is a warning.
-pub fn check_sign(victim: &Victim, gradient: &[Vec<f32>], batch: usize, path: &Path) -> anyhow::Result<()> {
-    let Some(bias) = gradient.get(victim.last_weight() + 1) else { return Ok(()) };
-    let mut found = check_gradient(bias, batch);
-    let noisy = found.iter().any(|s| matches!(s, Suspicion::SumNotZero { .. }));
-    // The plainest first.
-    found.sort_by_key(|s| !matches!(s, Suspicion::Reversed { .. }));
-    for suspicion in found {
-        match suspicion {
-            Suspicion::Reversed { .. } | Suspicion::Scale { .. } if !noisy => {
-                anyhow::bail!("{}: {suspicion}: is it an update, or another --kind?", path.display());
-            }
-            _ => {
-                let _ = writeln!(io::stderr(), "warning: {}: {suspicion}", path.display());
-            }
-        }
-    }
-    Ok(())
 }

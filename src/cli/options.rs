@@ -4,7 +4,7 @@ use std::{path::Path, time::Instant};
 
 use clap::Args;
 
-use super::{device::Place, guidance_options::EncodedMeanings, help::group, misuse, progress::Progress};
+use super::{device::Place, guidance_options::EncodedMeanings, help::group, misuse, note, progress::Progress};
 use crate::{
     attack::{
         AttackError, Hooks,
@@ -24,6 +24,12 @@ pub use crate::federated::MAX_BATCH;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::INPUT)]
 pub struct NormalisationOptions {
+    /// How pixels become the network's input, by name
+    ///
+    /// cifar10 and imagenet are the data sets' own means and deviations, half is 0.5 and 0.5, none leaves pixels in
+    /// [0,1]. Without it what the gradient file says, else cifar10.
+    #[arg(long, value_name = "NAME", value_parser = Normalisation::PRESETS, conflicts_with_all = ["mean", "std"])]
+    pub normalisation: Option<String>,
     /// Mean of each channel, subtracted from pixels
     ///
     /// Pixels are in [0,1]. Without it CIFAR-10's: 0.4914,0.4822,0.4465.
@@ -40,11 +46,17 @@ impl NormalisationOptions {
     /// The options; else `known`, from a file; else CIFAR-10's, or its mean over the channels where there
     /// are not three.
     pub fn open(&self, channels: usize, known: Option<Normalisation>) -> anyhow::Result<Normalisation> {
-        let normalisation = match (&self.mean, &self.std) {
-            (Some(mean), Some(std)) => Normalisation::parse(mean, std).map_err(misuse)?,
-            _ => known.unwrap_or_else(|| Normalisation::default().for_channels(channels)),
+        let named = self.normalisation.as_deref().and_then(Normalisation::preset);
+        let (normalisation, from) = match (&self.mean, &self.std, named, known) {
+            (Some(mean), Some(std), ..) => (Normalisation::parse(mean, std).map_err(misuse)?, "given"),
+            (_, _, Some(named), _) => (named.for_channels(channels), "given"),
+            (.., Some(known)) => (known, "as the file says"),
+            _ => (Normalisation::default().for_channels(channels), "assumed: --normalisation, or --mean and --std"),
         };
         normalisation.check_channels(channels).map_err(misuse)?;
+        let name = normalisation.preset_name().map_or(String::new(), |name| format!("{name}, "));
+        let (mean, std) = (normalisation.mean(), normalisation.std());
+        note(&format!("normalisation: {name}mean {mean:?}, std {std:?} ({from})"));
         Ok(normalisation)
     }
 }

@@ -55,6 +55,11 @@ pub struct ProtocolOptions {
 }
 
 impl ProtocolOptions {
+    /// Whether the mode of batch norm is among them.
+    pub fn says_mode(&self) -> bool {
+        self.mode.is_some()
+    }
+
     /// The options, then what the file says, for `batch` pictures in all.
     pub fn protocol(&self, info: &GradientInfo, batch: usize) -> anyhow::Result<Protocol> {
         let in_file = || info.mode.as_deref().and_then(|mode| mode.parse().ok());

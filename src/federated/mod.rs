@@ -8,6 +8,7 @@ mod nearest;
 pub mod observed;
 mod optimiser;
 mod protocol;
+pub mod received;
 mod simulate;
 mod victim;
 

@@ -39,6 +39,7 @@ fn objective(defences: &str, objective: Objective, protocol: &Protocol, adaptive
         config: &config,
         views: &views,
         weighted: false,
+        scaled: false,
     };
     let problem =
         Problem::new(&scene, &Pixels::free(2, victim.image_shape()), Sizes::one_target(2, 2, false));

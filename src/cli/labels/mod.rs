@@ -184,8 +184,8 @@ impl Labels {
         let known = known_from(&gradient.info, &self.model, &self.gradient)?;
         let victim = Victim::from_file(weights, &self.model.request(&known)?).map_err(victim_error)?;
         say_positions(weights, victim.positions.as_ref());
-        let (gradient, _) = self.observed.read(gradient, &victim, protocol, kind, batch, false)?;
-        Ok(LayerFiles::of_victim(&victim, &self.gradient, &gradient))
+        let received = self.observed.read(gradient, &victim, protocol, kind, batch, false)?;
+        Ok(LayerFiles::of_victim(&victim, &self.gradient, &received.gradient))
     }
 }
 
