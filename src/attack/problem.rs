@@ -5,6 +5,7 @@ use super::{
     guidance::{self, Frozen, Guide, Inputs},
     objective::{Match, Weighting, matching},
     prior,
+    surrogate::{Surrogate, alpha, surrogate},
     unknown::{Posed, Unknown, Variable},
     view::view,
 };
@@ -64,7 +65,7 @@ pub struct Moved {
 pub struct Problem {
     pub tape: Tape,
     pub sizes: Sizes,
-    /// What is optimised: the unknown's variables, then the labels' logits where they are.
+    /// What is optimised: the unknown's variables, then the labels' logits and α where they are.
     pub variables: Vec<Moved>,
     /// The unknown's constants, `(1,…)` each.
     pub constants: Vec<Var>,
@@ -114,16 +115,26 @@ impl Problem {
         let labels = tape.input(&[sizes.trials, sizes.batch, model.classes]);
         let targets = if sizes.joint_labels { softmax(&mut tape, labels) } else { labels };
 
-        let Simulation { parameters, gradient, statistics, .. } =
-            simulate(&mut tape, model, protocol, x, targets);
         let leading = if sizes.shared_target { 1 } else { sizes.trials };
-        let (mut observed, mut seen) = (vec![], vec![]);
-        for &g in &gradient {
-            let shape = tape.shape(g).to_vec();
-            let input = tape.input(&[&[leading], &shape[1..]].concat());
-            observed.push(input);
-            seen.push(tape.broadcast_to(input, &shape));
-        }
+        let declared = model.declarations().into_iter().filter(|d| d.trainable);
+        let observed: Vec<Var> = declared.map(|d| tape.input(&[&[leading], &d.shape[..]].concat())).collect();
+        let between = config.surrogate.then(|| tape.input(&[sizes.trials, 1]));
+        let Surrogate { parameters, gradient, statistics } = match between {
+            Some(alpha) => surrogate(&mut tape, model, protocol, [x, targets], &observed, alpha),
+            None => {
+                let Simulation { parameters, gradient, statistics, .. } =
+                    simulate(&mut tape, model, protocol, x, targets);
+                Surrogate { parameters, gradient, statistics }
+            }
+        };
+        let mut seen: Vec<Var> = observed
+            .iter()
+            .zip(&gradient)
+            .map(|(&input, &g)| {
+                let shape = tape.shape(g).to_vec();
+                tape.broadcast_to(input, &shape)
+            })
+            .collect();
         let mut gradient = view(&mut tape, scene.views, gradient, &seen);
         let unit = scene.scaled.then(|| tape.input(&[leading]));
         if let Some(unit) = unit {
@@ -166,6 +177,9 @@ impl Problem {
         if sizes.joint_labels {
             let about = Variable { plain: true, ..Variable::free(&[sizes.batch, model.classes]) };
             variables.push(Moved { var: labels, about });
+        }
+        if let Some(var) = between {
+            variables.push(Moved { var, about: alpha() });
         }
         let vars: Vec<Var> = variables.iter().map(|moved| moved.var).collect();
         let gradients = tape.grad(total, &vars);

@@ -73,7 +73,11 @@ impl DataOptions {
         if !dataset.left_out.is_empty() {
             let kinds: Vec<String> =
                 dataset.left_out.iter().map(|(kind, count)| format!("{count} of {kind}")).collect();
-            note(&format!("{}: files that are no pictures were left out: {}", dataset.name, kinds.join(", ")));
+            note(&format!(
+                "{}: files that are no pictures were left out: {}",
+                dataset.name,
+                kinds.join(", ")
+            ));
         }
         match &self.class_names {
             Some(names) => Ok(dataset.with_class_names(&read_class_names(names)?)?),

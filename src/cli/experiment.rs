@@ -19,7 +19,6 @@ use crate::{
     report::Timing,
 };
 
-
 /// One client's batch.
 #[derive(Clone, Debug)]
 pub struct ClientBatch {

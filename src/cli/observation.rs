@@ -22,7 +22,7 @@ use crate::{
     },
     data::Normalisation,
     device::host,
-    federated::{Protocol, Victim, received::Received},
+    federated::{Local, Protocol, Victim, received::Received},
     tensor_file::{GradientFile, GradientInfo},
 };
 
@@ -94,6 +94,10 @@ impl Observing<'_> {
         let config = self.attack.config(&request.name)?;
         let batch = self.batch_size(info.batch_size)?;
         let mut protocol = self.protocol.protocol(&info, batch)?;
+        if config.surrogate && protocol.local.is_none() {
+            // Only the direction of the update counts: one step at rate 1 has its own.
+            protocol.local = Some(Local::sgd(1, batch, 1.0));
+        }
         let kind = self.observed.kind(&info, first, &protocol)?;
         check_kind(kind, &protocol)?;
         let victim = Victim::from_file(self.weights, &request).map_err(victim_error)?;
@@ -115,8 +119,7 @@ impl Observing<'_> {
         let classes = victim.model.classes;
         let (mut targets, mut weighted) = (vec![], false);
         for (path, file) in self.gradients.iter().zip(files) {
-            let received =
-                self.observed.read(file, &victim, &protocol, kind, batch, wants_statistics)?;
+            let received = self.observed.read(file, &victim, &protocol, kind, batch, wants_statistics)?;
             self.observed.check_sign(&victim, &received.gradient, batch, path)?;
             if let Some(mode) = received.mode.filter(|mode| *mode != protocol.mode) {
                 if self.protocol.says_mode() || info.mode.is_some() {

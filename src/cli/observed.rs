@@ -93,7 +93,8 @@ impl ObservedOptions {
             );
         }
         let noise = gradient.get(victim.last_weight() + 1).map_or(vec![], |bias| check_gradient(bias, batch));
-        let noise = noise.iter().filter(|s| matches!(s, Suspicion::SumNotZero { .. })).map(ToString::to_string);
+        let noise =
+            noise.iter().filter(|s| matches!(s, Suspicion::SumNotZero { .. })).map(ToString::to_string);
         for text in found.warning().into_iter().chain(noise) {
             let _ = writeln!(io::stderr(), "warning: {}: {text}", path.display());
         }

@@ -4,7 +4,9 @@ use std::{path::Path, time::Instant};
 
 use clap::Args;
 
-use super::{device::Place, guidance_options::EncodedMeanings, help::group, misuse, note, progress::Progress};
+use super::{
+    device::Place, guidance_options::EncodedMeanings, help::group, misuse, note, progress::Progress,
+};
 use crate::{
     attack::{
         AttackError, Hooks,
@@ -51,7 +53,10 @@ impl NormalisationOptions {
             (Some(mean), Some(std), ..) => (Normalisation::parse(mean, std).map_err(misuse)?, "given"),
             (_, _, Some(named), _) => (named.for_channels(channels), "given"),
             (.., Some(known)) => (known, "as the file says"),
-            _ => (Normalisation::default().for_channels(channels), "assumed: --normalisation, or --mean and --std"),
+            _ => (
+                Normalisation::default().for_channels(channels),
+                "assumed: --normalisation, or --mean and --std",
+            ),
         };
         normalisation.check_channels(channels).map_err(misuse)?;
         let name = normalisation.preset_name().map_or(String::new(), |name| format!("{name}, "));

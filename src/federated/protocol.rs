@@ -67,12 +67,15 @@ impl Protocol {
     /// Δ = θ_local − θ_server −η times what the optimiser's directions sum to, for a gradient 1, or the pictures where
     /// the loss sums over them.
     pub fn scale(&self, pictures: usize) -> f64 {
-        let gain = self.gain(pictures / self.clients);
+        let gain = self.gain(pictures / self.clients.max(1));
         self.local.map_or(gain, |l| -l.learning_rate * gain)
     }
 
     /// What the directions of a client's steps sum to for gradients that all are one picture's mean.
     pub(super) fn gain(&self, each: usize) -> f64 {
+        if self.steps() > MAX_STEPS {
+            return self.steps() as f64;
+        }
         let lengths = self.batches(each).into_iter().map(|(_, count)| self.loss.size(count));
         self.local.map_or(LocalOptimiser::Sgd, |l| l.optimiser).gain(lengths)
     }

@@ -75,7 +75,7 @@ impl Labels {
         let kind = self.observed.kind(&gradient.info, &self.gradient, &protocol)?;
         check_kind(kind, &protocol)?;
         let files = match &self.last_layer {
-            Some(names) => self.two_tensors(&gradient, names, kind, &protocol)?,
+            Some(names) => self.two_tensors(&gradient, names, kind, batch, &protocol)?,
             None => self.of_victim(gradient, kind, batch, &protocol)?,
         };
         check_classes(files.classes)
@@ -148,6 +148,7 @@ impl Labels {
         gradient: &GradientFile,
         names: &str,
         kind: Kind,
+        batch: usize,
         protocol: &Protocol,
     ) -> anyhow::Result<LayerFiles> {
         let names = Names::parse(names)?;
@@ -158,8 +159,9 @@ impl Labels {
         if kind == Kind::Model {
             files.subtract_weights()?;
         }
-        if let Some(local) = protocol.local {
-            files.gradients(|update| from_update(update, local.learning_rate, local.steps))?;
+        if protocol.local.is_some() {
+            let (scale, steps) = (-protocol.scale(batch), protocol.steps());
+            files.gradients(|update| from_update(update, scale / steps as f64, steps))?;
         }
         Ok(files)
     }

@@ -103,7 +103,14 @@ impl Training {
             total_variation: 0.0,
             ..AttackConfig::preset("ig", family.model.depth()).unwrap()
         };
-        let scene = Scene { model: &family.model, protocol, config: &config, views: &[], weighted: false, scaled: false };
+        let scene = Scene {
+            model: &family.model,
+            protocol,
+            config: &config,
+            views: &[],
+            weighted: false,
+            scaled: false,
+        };
         let pixels = Pixels::free(*pictures, family.model.image);
         let problem = Problem::new(&scene, &pixels, Sizes::one_target(1, *pictures, false));
         let mut inputs = family.weights(&problem.parameters);

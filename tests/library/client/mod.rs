@@ -4,4 +4,6 @@ mod files;
 mod folders;
 mod last_layers;
 mod metrics;
+mod saturated;
 mod sign_and_scale;
+mod surrogate;

@@ -4,7 +4,7 @@
 use gia_gpu::attack::labels::{LastLayer, Method, SignAndScale, Verdict, restore, sign_and_scale};
 use rand::RngExt;
 
-use crate::last_layers::Case;
+use super::last_layers::Case;
 
 /// What was done to the mean gradient before it was read as one.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -191,8 +191,14 @@ fn variables_have_rates_bounds_and_signs_of_their_own() {
     let victim = Victim::from_seed(&Request::named("lenet-zhu"), 4).unwrap();
     let (protocol, trials) = (Protocol::default(), 2);
     let config = config(8);
-    let scene =
-        Scene { model: &victim.model, protocol: &protocol, config: &config, views: &[], weighted: false, scaled: false };
+    let scene = Scene {
+        model: &victim.model,
+        protocol: &protocol,
+        config: &config,
+        views: &[],
+        weighted: false,
+        scaled: false,
+    };
     let mut problem = Problem::new(&scene, &Scaled, Sizes::one_target(trials, 1, false));
     let step = 0.1;
     let hard = Adam {
