@@ -18,6 +18,9 @@ use super::{
 /// More classes than this are not solved for: the count of negative elements says enough of them.
 pub const MOST_CLASSES: usize = 1024;
 
+/// How far counts may be apart, as a share, that are the same but for the predictions' errors.
+const TIED: f64 = 0.2;
+
 /// n(a) = x₀ + a·x₁, `(K)` each.
 pub struct Family {
     at_zero: Vec<f64>,
@@ -36,6 +39,8 @@ pub struct Reading {
     pub counts: Vec<usize>,
     /// max |n − counts|: how far the solution is from whole numbers of 0 or above.
     pub distance: f64,
+    /// The same in shares of the largest |∇b|.
+    pub relative: f64,
     /// Classes of which there is none.
     pub absent: usize,
     /// Label smoothing that the solution shows, 0 without.
@@ -88,9 +93,11 @@ impl Family {
         let counts = largest_remainder(&real, self.batch);
         let off = |(n, &count): (&f64, &usize)| (n - count as f64).abs();
         let distance = real.iter().zip(&counts).map(off).fold(0.0, f64::max);
+        let largest = self.slope.iter().fold(0.0, |a: f64, d| a.max(d.abs())) / factor.abs();
+        let relative = if largest > 0.0 { distance / largest } else { f64::INFINITY };
         let near_zero = (2.0 * distance).clamp(0.05, 0.2);
         let absent = real.iter().filter(|n| n.abs() < near_zero).count();
-        Reading { factor, counts, distance, absent, smoothing }
+        Reading { factor, counts, distance, relative, absent, smoothing }
     }
 
     /// S of (1 − S)·n + B·S/K, from the least of the counts; a share of more than a half is none.
@@ -102,8 +109,10 @@ impl Family {
         if ties < 2 {
             return 0.0;
         }
-        let share = sorted[ties / 2] * real.len() as f64 / self.batch as f64;
-        if (0.0..0.5).contains(&share) { share } else { 0.0 }
+        let (least, floor) = (sorted[0], sorted[ties / 2]);
+        let share = floor * real.len() as f64 / self.batch as f64;
+        let tied = sorted[ties - 1] - least < TIED * floor;
+        if tied && (0.0..0.5).contains(&share) { share } else { 0.0 }
     }
 
     /// The factors at which a first count becomes 0, of either sign: the right one where a class is absent.

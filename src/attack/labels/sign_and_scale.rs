@@ -48,8 +48,10 @@ pub struct SignAndScale {
 const BY_CHANCE: f64 = 1e-3;
 /// A batch's counts are at most so far from whole numbers if they are any …
 const WHOLE: f64 = 0.25;
-/// … and a single picture's, whose feature is exact but for the precision it was stored in.
+/// … and a single picture's, whose feature is exact but for the precision it was stored in, in shares of ∇b.
 const EXACT: f64 = 0.02;
+/// With two classes, every label fits with a factor of its own: only an exact one is no chance.
+const EXACT_OF_TWO: f64 = 1e-4;
 
 /// Reads the update with factor 1 (stated), −1, and with any factor.
 pub fn sign_and_scale(layer: &LastLayer, batch: usize) -> SignAndScale {
@@ -71,7 +73,15 @@ pub fn sign_and_scale(layer: &LastLayer, batch: usize) -> SignAndScale {
     };
     let readings = [1.0, -1.0].map(|factor| family.reading(factor, false));
     let judge = Judge { layer, batch, trained: batch > 1 && family.agreement > trained(layer.classes) };
-    let verdict = judge.verdict(&family, &readings).unwrap_or_else(|| doubt(judge.doubt()));
+    let verdict = match judge.verdict(&family, &readings) {
+        // Without a bias the feature's length follows from hard labels alone, and with it the scale.
+        Some(Verdict::Smoothed(_)) if layer.bias_gradient.is_none() => doubt(Doubt::NoPredictions),
+        Some(Verdict::Other(reading)) if layer.bias_gradient.is_none() && reading.factor > 0.0 => {
+            doubt(Doubt::NoPredictions)
+        }
+        Some(verdict) => verdict,
+        None => doubt(judge.doubt()),
+    };
     SignAndScale { readings: Some(readings), verdict }
 }
 
@@ -91,7 +101,10 @@ impl Judge<'_> {
         if smoothed.smoothing > EXACT && self.fits(&smoothed) && self.far(stated, &smoothed) {
             return Some(Verdict::Smoothed(smoothed.smoothing));
         }
-        if fits_reversed && self.far(stated, reversed) && stated.distance > 0.1 {
+        if self.layer.classes == 2 {
+            return None;
+        }
+        if fits_reversed && self.far(stated, reversed) && self.off(stated) > 0.1 {
             return Some(Verdict::Other(reversed.clone()));
         }
         if fits || fits_reversed {
@@ -110,8 +123,9 @@ impl Judge<'_> {
     /// Whether a reading can be true: counts are whole beyond chance, as many classes are absent as must be, and the
     /// gradient is one that a mean cross entropy can have.
     fn fits(&self, reading: &Reading) -> bool {
-        let whole = match self.batch {
-            1 => reading.distance <= EXACT,
+        let whole = match (self.batch, self.layer.classes) {
+            (1, 2) => reading.relative <= EXACT_OF_TWO,
+            (1, _) => reading.relative <= EXACT,
             _ => {
                 let chance = (2.0 * reading.distance).min(1.0).powi(self.layer.classes as i32 - 1);
                 reading.distance <= WHOLE && chance < BY_CHANCE && !self.trained
@@ -133,9 +147,14 @@ impl Judge<'_> {
     /// Whether the one is so much further from whole numbers that it is not the one.
     fn far(&self, other: &Reading, own: &Reading) -> bool {
         match self.batch {
-            1 => other.distance > 5.0 * own.distance + 0.003,
-            _ => other.distance > 3.0 * own.distance + 0.15,
+            1 => self.off(other) > 5.0 * self.off(own) + 0.01,
+            _ => self.off(other) > 3.0 * self.off(own) + 0.15,
         }
+    }
+
+    /// How far a reading is from whole counts: of one picture in shares of what there is to explain.
+    fn off(&self, reading: &Reading) -> f64 {
+        if self.batch == 1 { reading.relative } else { reading.distance }
     }
 
     fn doubt(&self) -> Doubt {
