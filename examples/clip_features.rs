@@ -20,6 +20,7 @@ use gia_gpu::{
     plan::Plan,
     tape::{Tape, Var},
     tensor_file::{Tensor, TensorFile},
+    watch::Silent,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -45,7 +46,7 @@ fn main() -> anyhow::Result<()> {
 
     let texts: Vec<Vec<usize>> = tokens.data.chunks(tokens.shape[1]).map(until_negative).collect();
     let texts: Vec<&[usize]> = texts.iter().map(Vec::as_slice).collect();
-    let text_features = clip.text_features(&*device, &texts, &mut |_, _| ())?;
+    let text_features = clip.text_features(&*device, &texts, &Silent)?;
     let (count, width) = (pixels.shape[0], text_features.len() / texts.len());
 
     let serve = rest.first().is_some_and(|word| word == "serve");

@@ -2,6 +2,8 @@
 
 pub mod attack;
 #[cfg(feature = "report")]
+pub mod audit;
+#[cfg(feature = "report")]
 pub mod bench;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -9,6 +11,7 @@ pub mod clip;
 pub mod data;
 pub mod device;
 pub mod federated;
+#[cfg(feature = "report")]
 pub mod hypotheses;
 pub mod metrics;
 pub mod nn;
@@ -18,9 +21,12 @@ pub mod report;
 pub mod semantic;
 pub mod spelling;
 #[cfg(feature = "report")]
+pub mod study;
+#[cfg(feature = "report")]
 pub mod sweep;
 pub mod tape;
 pub mod tensor_file;
 pub mod train;
+pub mod watch;
 #[cfg(feature = "download")]
 pub mod weights;

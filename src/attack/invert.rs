@@ -99,7 +99,7 @@ pub fn invert_guided(
     targets: &[Target],
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
-    let stages = of_pixels(setting, guide.is_some());
+    let stages = of_pixels(setting, guide.is_some())?;
     invert_in_stages(device, setting, guide, &stages, targets, hooks)
 }
 

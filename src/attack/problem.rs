@@ -97,6 +97,7 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Of settings that [`Setting::check`](super::setting::Setting::check) lets pass.
     pub fn new(scene: &Scene, unknown: &dyn Unknown, sizes: Sizes) -> Problem {
         Problem::guided(scene, unknown, sizes, None).0
     }

@@ -3,7 +3,7 @@
 
 use super::{
     AttackError,
-    check::MAX_ITERATIONS,
+    check::{ConfigError, MAX_ITERATIONS},
     config::Optimiser,
     guidance::Guidance,
     pixels::Pixels,
@@ -68,8 +68,12 @@ impl<'a> Stage<'a> {
 
 /// The stages of the configuration: smaller pictures first where it has scales, and at each scale, where names guide,
 /// with their pull until λ is 0 and then without: the image encoder costs more than a small victim.
-pub fn of_pixels<'a>(setting: &Setting<'a>, guided: bool) -> Vec<Stage<'a>> {
+///
+/// # Errors
+/// Settings that make no sense.
+pub fn of_pixels<'a>(setting: &Setting<'a>, guided: bool) -> Result<Vec<Stage<'a>>, ConfigError> {
     let config = setting.config;
+    config.check()?;
     let pixels = Pixels::of(setting);
     let coarse = (config.iterations / COARSE_SHARE).max(1);
     let scales = config.scales.iter().map(|&scale| (scale, coarse)).chain([(1, config.iterations)]);
@@ -87,7 +91,7 @@ pub fn of_pixels<'a>(setting: &Setting<'a>, guided: bool) -> Vec<Stage<'a>> {
         stages.extend(at_scale(&pixels, begin, config.optimiser, iterations, guidance));
         before = Some(pixels);
     }
-    stages
+    Ok(stages)
 }
 
 fn at_scale<'a>(

@@ -7,12 +7,15 @@
 
 mod attack;
 mod case;
+mod growth;
 mod in_turn;
 mod inputs;
 mod kernels;
+mod levels;
 mod memory;
 mod peaks;
 mod plot;
+mod report;
 mod scaling;
 mod spread;
 mod subject;
@@ -31,9 +34,11 @@ pub use case::{Case, CompiledCase, fused, square, transposed};
 pub use in_turn::{Series, in_turn};
 pub use inputs::Inputs;
 pub use kernels::{Bound, KernelMeasured, cases};
+pub use levels::levels;
 pub use memory::peak_resident;
 pub use peaks::{Peaks, peaks};
 pub use plot::{csv, svg};
+pub use report::BenchReport;
 pub use scaling::{Axis, Growth, Point, Step, Sweep, sweeps};
 pub use spread::{Spread, sample};
 pub use subject::{Measured, Ready, Subject, Work, standard};

@@ -5,7 +5,12 @@ use serde::Serialize;
 use super::{
     BenchError, Inputs, Measured, Ready, Series, Spread, Subject, Work, in_turn, spread::median_interval_95,
 };
-use crate::{attack::MAX_TRIALS, device::Device, federated::Request};
+use crate::{
+    attack::MAX_TRIALS,
+    device::Device,
+    federated::Request,
+    watch::{Stage, Watch},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -104,7 +109,7 @@ impl Sweep {
         device: &dyn Device,
         seed: u64,
         seconds: f64,
-        progress: &mut dyn FnMut(usize, usize),
+        watch: &dyn Watch,
     ) -> Result<Growth, BenchError> {
         let rounds = |subject: &Subject| subject.trials.div_ceil(MAX_TRIALS);
         let at_once = |subject: &Subject| subject.trials.div_ceil(rounds(subject));
@@ -115,7 +120,8 @@ impl Sweep {
         let mut ready: Vec<Ready> =
             subjects.iter().zip(&inputs).map(|(s, i)| s.ready(device, i)).collect::<Result<_, _>>()?;
         let run = &mut |thing: usize, iterations| ready[thing].run(iterations);
-        let series = in_turn(subjects.len(), seconds, run, progress)?;
+        let stage = Stage::new(watch, self.axis.name());
+        let series = in_turn(subjects.len(), seconds, run, &stage)?;
         let points =
             self.subjects.iter().zip(&ready).zip(&series).map(|(((value, subject), ready), series)| Point {
                 value: *value,

@@ -25,7 +25,9 @@ pub struct AttackOptions {
     /// Iterations, in place of the preset's
     #[arg(long, value_name = "N")]
     pub iterations: Option<usize>,
-    /// Restarts of each attack, run side by side; the lowest objective is kept
+    /// Restarts; the lowest objective is kept
+    ///
+    /// All restarts of an attack run side by side.
     #[arg(long, visible_alias = "restarts", value_name = "N", default_value_t = 1)]
     pub trials: usize,
     /// Distance between gradients
@@ -115,6 +117,7 @@ impl AttackOptions {
             config.scales = parse_scales(scales)?;
         }
         self.change_adam(&mut config)?;
+        config.check().map_err(misuse)?;
         Ok(config)
     }
 

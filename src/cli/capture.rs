@@ -1,6 +1,6 @@
 //! `gia-gpu capture`
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -8,15 +8,14 @@ use super::{
     help::group,
     misuse,
     model_options::{Known, VictimOptions},
-    options::{DeviceOptions, NormalisationOptions, fit_picture, parse_labels, same_file},
+    options::{DeviceOptions, NormalisationOptions, parse_classes, same_file},
     print_line,
     protocol_options::ProtocolOptions,
 };
 use crate::{
+    audit::send,
     data::Picture,
-    federated::{ClientLoss, Kind, LocalOptimiser, Protocol, Update, Victim, client, observed},
-    nn::Mode,
-    tensor_file::{GradientFile, GradientInfo, ParameterSpec, Tensor, TensorFile, WeightsInfo},
+    tensor_file::{GradientInfo, TensorFile, WeightsInfo},
 };
 
 /// Compute what a client would send for these pictures.
@@ -68,69 +67,31 @@ impl Capture {
         let known = Known { pictures: pictures.first().map(Picture::shape), ..Known::default() };
         let victim = self.victim.open(self.seed, &known)?;
         let batch = self.images.len();
-        let labels = parse_labels(&self.labels, batch, victim.model.classes)?;
+        let labels = parse_classes("--labels", &self.labels, batch, victim.model.classes)?;
         let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
-        if self.send_buffers && protocol.mode != Mode::Train {
-            return Err(misuse("--send-buffers: in eval mode the buffers do not change; give --mode train"));
-        }
         let shape = victim.image_shape();
         let normalisation = self.normalisation.open(shape[0], None)?;
-        let pictures = pictures.into_iter().map(|p| fit_picture(p, shape)).collect::<Result<Vec<_>, _>>()?;
+        let pictures = pictures.into_iter().map(|p| p.fitted(shape)).collect::<Result<Vec<_>, _>>()?;
         for path in self.outputs() {
             TensorFile::check_writable(path)?;
         }
         let device = self.device.open()?;
-        let update =
-            client::update(&*device, &victim, &protocol, &normalisation.normalise(&pictures)?, &labels)?;
-        let loss = update.loss;
-
-        let kind = if protocol.local.is_some() { Kind::Update } else { Kind::Gradient };
-        let info = GradientInfo {
-            architecture: Some(victim.model.name.clone()),
-            options: Some(victim.model.options.to_string()).filter(|o| !o.is_empty()),
-            kind: Some(kind.name().into()),
-            mode: Some(if protocol.mode == Mode::Train { "train" } else { "eval" }.into()),
-            clients: Some(protocol.clients).filter(|&n| n > 1),
-            local_steps: protocol.local.map(|l| l.steps),
-            local_batch: protocol.local.map(|l| l.batch),
-            local_lr: protocol.local.map(|l| l.learning_rate),
-            local_optimiser: protocol
-                .local
-                .map(|l| l.optimiser)
-                .filter(|o| *o != LocalOptimiser::Sgd)
-                .map(|o| o.to_string()),
-            weight_decay: protocol.local.map(|l| l.weight_decay).filter(|&decay| decay != 0.0),
-            loss: Some(&protocol.loss).filter(|loss| **loss != ClientLoss::Mean).map(ClientLoss::to_string),
-            batch_size: Some(batch),
-            image_shape: Some(shape),
-            classes: Some(victim.model.classes),
-            mean: Some(normalisation.mean().to_vec()),
-            std: Some(normalisation.std().to_vec()),
-            victim: Some(victim.fingerprint()),
-        };
+        let message =
+            send(&*device, &victim, &protocol, &normalisation, &pictures, &labels, self.send_buffers)?;
         if let Some(path) = &self.save_weights {
             let architecture = Some(victim.model.name.clone());
             WeightsInfo { architecture, ..WeightsInfo::default() }.write(path, &victim.state_dict())?;
         }
-        let tensors = self.sent(&victim, &protocol, update);
-        GradientFile::write(&self.out, &tensors, &info)?;
+        message.write(&self.out)?;
         print_line(format!(
-            "{}: {} of {} over {batch} picture{}, loss {loss:.4}, {} tensors",
+            "{}: {} of {} over {batch} picture{}, loss {:.4}, {} tensors",
             self.out.display(),
-            kind.name(),
+            message.kind.name(),
             victim.model.describe(),
             if batch == 1 { "" } else { "s" },
-            tensors.len()
+            message.loss,
+            message.tensors.len()
         ))
-    }
-
-    /// The tensors that leave the client.
-    fn sent(&self, victim: &Victim, protocol: &Protocol, update: Update) -> BTreeMap<String, Tensor> {
-        let named = |(spec, data): (ParameterSpec, Vec<f32>)| (spec.name, Tensor { shape: spec.shape, data });
-        let gradient = observed::sent(protocol, self.images.len(), update.gradient);
-        let buffers = victim.buffer_specs().into_iter().zip(update.buffers);
-        let buffers = buffers.filter(|_| self.send_buffers);
-        victim.gradient_specs().into_iter().zip(gradient).chain(buffers).map(named).collect()
     }
 
     fn outputs(&self) -> impl Iterator<Item = &PathBuf> {

@@ -30,7 +30,7 @@ enum Action {
     #[command(after_help = "Example: gia-gpu config init audit.toml")]
     Init {
         /// File to write, which must not be there yet; standard output without it
-        #[arg(value_name = "FILE")]
+        #[arg(value_name = "FILE", help_heading = super::help::group::OUTPUT)]
         file: Option<PathBuf>,
     },
     /// Print what `run` with these options would use, as TOML, and where each value comes from

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{
-    experiment::{ClientBatch, read_batches},
     help::group,
     misuse,
     model_options::Known,
@@ -14,6 +13,7 @@ use super::{
     spelled::spelled,
 };
 use crate::{
+    audit::{ClientBatch, read_batches},
     data::{BatchRule, Dataset, read_class_names, samples},
     federated::Victim,
 };
@@ -87,12 +87,7 @@ impl DataOptions {
 
     /// What the data set says of the network.
     pub fn known(dataset: &Dataset) -> Known {
-        Known {
-            pictures: dataset.picture(0).ok().map(|p| p.shape()),
-            sizes: dataset.sizes(),
-            classes: Some(dataset.class_names.len()),
-            ..Known::default()
-        }
+        Known::of_data(dataset)
     }
 
     /// Batches that keep the rule, fitted to the victim's input.

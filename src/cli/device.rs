@@ -9,7 +9,7 @@ use clap::{
 
 use super::{help::group, misuse, note, verbosity::detail};
 use crate::device::{
-    Device, DeviceError, DeviceInfo,
+    Device, DeviceError,
     cpu::{Cpu, Isa, IsaError},
     gpu::{Gpu, GpuOptions, Tuning, default_folder},
 };
@@ -56,7 +56,7 @@ impl Place {
     /// The device.
     pub fn open(&self) -> anyhow::Result<Box<dyn Device>> {
         let device = self.open_each()?.remove(0);
-        detail(|| format!("computes on {}", facts(&device.info())));
+        detail(|| format!("computes on {}", device.info().facts()));
         Ok(device)
     }
 
@@ -142,11 +142,4 @@ fn values(all: bool) -> ValueParser {
         }
     };
     PossibleValuesParser::new(names).try_map(choice).into()
-}
-
-/// What computes: others round differently.
-pub fn facts(info: &DeviceInfo) -> String {
-    let DeviceInfo { kind, name, backend, isa, .. } = info;
-    let isa = isa.as_ref().map_or(String::new(), |isa| format!(", {isa}"));
-    format!("{kind} {name} ({backend}{isa})")
 }

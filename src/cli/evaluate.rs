@@ -11,16 +11,16 @@ use serde_json::json;
 use super::{
     help::group,
     misuse,
-    model_options::{Known, ModelOptions, victim_error},
+    model_options::{ModelOptions, victim_error},
     options::{DeviceOptions, NormalisationOptions, check_batch, check_limit, same_file},
     print_json, print_line,
-    progress::Progress,
+    progress::Terminal,
     training_options::pictures_error,
 };
 use crate::{
     data::{Dataset, Normalisation, read_class_names},
-    federated::{Request, Victim},
-    report::share_interval_95,
+    federated::Victim,
+    metrics::share_interval_95,
     tensor_file::{Tensor, TensorFile, WeightsInfo},
     train::{Evaluation, Evaluator, Pictures},
 };
@@ -88,7 +88,8 @@ impl Evaluate {
             }
             _ => dataset,
         };
-        let victim = self.victim(&info, &dataset)?;
+        let request = self.model.network()?.of_weights(&info, &self.weights, &dataset)?;
+        let victim = Victim::from_file(&self.weights, &request).map_err(victim_error)?;
         dataset.check_classes(victim.model.classes).map_err(misuse)?;
         let normalisation = self.normalisation(&info, victim.image_shape()[0])?;
         if let Some(names) = info.class_names.as_ref().filter(|names| **names != dataset.class_names) {
@@ -103,35 +104,11 @@ impl Evaluate {
 
         let device = self.device.open()?;
         let mut evaluator = Evaluator::new(&*device, &victim.model, self.batch.min(pictures.len().max(1)))?;
-        let bar = Progress::counting("classifying");
-        let mut progress = |done| bar.count(done, pictures.len());
-        let result = evaluator.run(&victim.tensors, &pictures, &normalisation, &mut progress);
-        bar.finish();
-        let evaluation = result?;
+        let evaluation = evaluator.run(&victim.tensors, &pictures, &normalisation, &Terminal)?;
         if let Some(path) = &self.logits {
             write_logits(path, &evaluation, &pictures)?;
         }
         self.print(&victim, &dataset, &evaluation)
-    }
-
-    fn victim(&self, info: &WeightsInfo, dataset: &Dataset) -> anyhow::Result<Victim> {
-        let mut known = Known {
-            architecture: info.architecture.clone(),
-            image: info.image_shape,
-            pictures: dataset.picture(0).ok().map(|p| p.shape()),
-            sizes: dataset.sizes(),
-            ..Known::default()
-        };
-        // The options belong to the architecture that the file names.
-        if self.model.arch.is_none() || self.model.arch == info.architecture {
-            let options = info.options.as_deref().map(str::parse).transpose();
-            known.options = options
-                .map_err(|error| anyhow::anyhow!("{}: metadata 'options': {error}", self.weights.display()))?
-                .unwrap_or_default();
-        }
-        let request = self.model.request(&known)?;
-        let request = Request { classes: self.model.classes, ..request };
-        Victim::from_file(&self.weights, &request).map_err(victim_error)
     }
 
     fn normalisation(&self, info: &WeightsInfo, channels: usize) -> anyhow::Result<Normalisation> {

@@ -4,17 +4,10 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use clap::Args;
 
-use super::{
-    clip_options::naming_error, help::group, misuse, naming_options::Choice, progress::Progress,
-    spelled::spelled,
-};
+use super::{help::group, misuse, spelled::spelled};
 use crate::{
-    attack::{
-        config::{AttackConfig, LabelStrategy, Optimiser},
-        guidance::{Anneal, Guidance, Guide, Hypothesis},
-    },
-    device::Device,
-    report::GuidanceRecord,
+    attack::guidance::{Anneal, Guidance},
+    audit::Meanings,
 };
 
 /// λ where nothing is said: more bends pictures of an untrained LeNet away from the originals (`study guidance`).
@@ -65,22 +58,6 @@ impl ScheduleOptions {
     }
 }
 
-/// Refuses attacks that cannot be guided.
-pub fn guidable(config: &AttackConfig) -> anyhow::Result<()> {
-    if !matches!(config.optimiser, Optimiser::Adam { .. }) {
-        return Err(misuse(format!(
-            "guidance by names needs Adam: preset {} uses L-BFGS; ig, yin and modern can be guided",
-            config.preset
-        )));
-    }
-    match config.labels {
-        LabelStrategy::Joint => Err(misuse(
-            "guidance by names needs labels before the attack: --restore-labels joint learns them with it",
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// The value of `--guide`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuideChoice {
@@ -117,100 +94,15 @@ impl FromStr for GuideChoice {
 impl GuideChoice {
     /// What every label index is taken to mean. `truth`: by index, for the oracle.
     pub fn meanings(&self, classes: usize, truth: &[Option<String>]) -> anyhow::Result<Meanings> {
-        let names = match self {
-            GuideChoice::Oracle => {
-                let named = truth.iter().enumerate();
-                named.filter_map(|(index, name)| Some((index, name.clone()?))).collect()
-            }
-            GuideChoice::Names(names) => {
-                if let Some((label, _)) = names.iter().find(|(label, _)| **label >= classes) {
-                    return Err(misuse(format!(
-                        "--guide: expected label indices from 0 to {}, found {label}",
-                        classes - 1
-                    )));
-                }
-                names.clone()
-            }
-        };
-        Ok(Meanings { oracle: *self == GuideChoice::Oracle, names })
-    }
-}
-
-/// Label indices and the names that guide their pictures.
-#[derive(Clone, Debug)]
-pub struct Meanings {
-    /// Whether they are the truth, of which an eavesdropper knows nothing.
-    oracle: bool,
-    names: BTreeMap<usize, String>,
-}
-
-impl Meanings {
-    /// Leaves out the names of indices that are not in use.
-    pub fn only(mut self, used: impl Fn(usize) -> bool) -> Meanings {
-        self.names.retain(|&index, _| used(index));
-        self
-    }
-
-    /// Encodes the names, so that what is wrong with one shows before anything is attacked.
-    pub fn encoded<'c>(
-        self,
-        choice: Option<&'c Choice>,
-        device: &dyn Device,
-    ) -> anyhow::Result<EncodedMeanings<'c>> {
-        let Some(choice) = choice else {
-            return Err(misuse("--guide needs a model that compares pictures with names: give --clip"));
-        };
-        let mut distinct: Vec<String> = self.names.values().cloned().collect();
-        distinct.sort();
-        distinct.dedup();
-        let bar = Progress::counting("encoding names that guide");
-        let vectors = choice.encode(device, &distinct, &mut |done, of| bar.count(done, of));
-        bar.finish();
-        let vectors = vectors.map_err(|error| naming_error("--guide", error))?;
-        let row = |name: &String| distinct.binary_search(name).expect("it was encoded");
-        let hypothesis = self.names.iter().map(|(&index, name)| (index, row(name))).collect();
-        let width = vectors.len() / distinct.len().max(1);
-        Ok(EncodedMeanings { meanings: self, hypothesis, vectors, width, choice })
-    }
-}
-
-/// Names as vectors.
-pub struct EncodedMeanings<'c> {
-    meanings: Meanings,
-    hypothesis: Hypothesis,
-    /// `(N,E)`
-    vectors: Vec<f32>,
-    /// `E`
-    width: usize,
-    choice: &'c Choice,
-}
-
-impl EncodedMeanings<'_> {
-    /// For each target the one hypothesis; the oracle's without labels that the target does not have, by `known`.
-    pub fn hypotheses(&self, known: &[Vec<usize>]) -> Vec<Vec<Hypothesis>> {
-        let of = |labels: &Vec<usize>| {
-            let mut hypothesis = self.hypothesis.clone();
-            hypothesis.retain(|label, _| !self.meanings.oracle || labels.contains(label));
-            vec![hypothesis]
-        };
-        known.iter().map(of).collect()
-    }
-
-    pub fn guide<'a>(&'a self, hypotheses: &'a [Vec<Hypothesis>]) -> Guide<'a> {
-        Guide {
-            encoder: self.choice.encoder(),
-            names: &self.vectors,
-            width: self.width,
-            hypotheses,
-            oracle: self.meanings.oracle,
-        }
-    }
-
-    pub fn record(&self) -> GuidanceRecord {
-        GuidanceRecord {
-            by: if self.meanings.oracle { "oracle" } else { "names" },
-            names: self.meanings.names.clone(),
-            model: self.choice.encoder().model(),
+        match self {
+            GuideChoice::Oracle => Ok(Meanings::oracle(truth)),
+            GuideChoice::Names(names) => match names.keys().find(|label| **label >= classes) {
+                Some(label) => Err(misuse(format!(
+                    "--guide: expected label indices from 0 to {}, found {label}",
+                    classes - 1
+                ))),
+                None => Ok(Meanings { oracle: false, names: names.clone() }),
+            },
         }
     }
 }

@@ -17,13 +17,11 @@ pub mod group {
 }
 
 /// Options that the short help shows of a command that has many.
-const COMMON: [&str; 30] = [
+const COMMON: [&str; 24] = [
     "arch",
     "batch",
     "batch-sizes",
     "batches",
-    "clip",
-    "config",
     "data",
     "defence",
     "defences",
@@ -33,19 +31,15 @@ const COMMON: [&str; 30] = [
     "gradient",
     "help",
     "iterations",
-    "json",
-    "learning-rate",
     "names",
     "only",
     "out",
     "preset",
-    "quiet",
     "scaling",
     "seeds",
     "test",
     "time",
     "trials",
-    "verbose",
     "victim",
     "weights",
 ];

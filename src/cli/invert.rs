@@ -6,18 +6,22 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
+    command_line,
     help::group,
     model_options::ModelOptions,
     observation::Observing,
     observed::ObservedOptions,
-    options::{DeviceOptions, NormalisationOptions, attack},
+    options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
+    progress::Terminal,
     protocol_options::ProtocolOptions,
-    run::report::{Study, captions},
     summary,
     threat_options::ThreatOptions,
 };
-use crate::report::{Defences, OutputFolder};
+use crate::{
+    audit::{Findings, Observation, Outcome, captions},
+    report::OutputFolder,
+};
 
 /// Attack a gradient file: restore labels where they are not given, and reconstruct the pictures.
 #[derive(Args)]
@@ -78,29 +82,20 @@ impl Invert {
             batch: self.batch,
             attack: &self.attack,
             normalisation: &self.normalisation,
+            seed: self.seed,
         };
-        let observation = observing.open()?;
+        let Observation { audit, batch, targets, doubts } = observing.open()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
-        let setting = observation.setting(self.attack.trials, self.seed);
-        let (found, timing) = attack(&*device, &setting, &observation.targets)?;
-        let pictures = setting.pictures(&found)?;
-        let study = Study {
-            device: &*device,
-            setting,
-            threat_model: observation.threat_model.clone(),
+        let outcome = Outcome { doubts, ..audit.invert(&*device, batch, &targets, None, &Terminal)? };
+        let findings = Findings {
+            command: command_line(),
             data: self.gradient.display().to_string(),
-            defences: Defences::default(),
-            timing,
-            found: &found,
-            pictures: &pictures,
-            truth: None,
-            semantic: None,
-            guidance: None,
+            ..audit.findings(&*device, None, &outcome)?
         };
-        let report = study.report()?;
-        folder.write(None, &study.pictures[0], &captions(&report), &report)?;
+        let report = findings.report()?;
+        folder.write(None, &outcome.pictures[0], &captions(&report), &report)?;
         if self.json {
             return print_json(&report);
         }

@@ -16,7 +16,6 @@ mod defence_options;
 mod device;
 mod devices;
 mod evaluate;
-mod experiment;
 mod guidance_options;
 mod guide;
 mod help;
@@ -32,7 +31,6 @@ mod observed;
 mod options;
 mod plan;
 mod plan_time;
-mod program;
 mod progress;
 mod protocol_options;
 mod reference;
@@ -59,6 +57,7 @@ use std::{
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::audit::AuditError;
 use verbosity::Verbosity;
 
 /// Shows what a federated client's update gives away: labels, pictures and words, restored from the gradients of your own
@@ -161,6 +160,12 @@ fn misuse(message: impl Display) -> anyhow::Error {
     Misuse(message.to_string()).into()
 }
 
+/// Whether the command was called wrongly, as opposed to a failure of what it does.
+fn is_misuse(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Misuse>().is_some()
+        || error.downcast_ref::<AuditError>().is_some_and(AuditError::is_misuse)
+}
+
 /// All commands, as they are read and shown.
 fn command() -> clap::Command {
     help::shortened(Cli::command())
@@ -194,7 +199,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Where nobody reads standard error, the exit code still tells.
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            if error.downcast_ref::<Misuse>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            if is_misuse(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     misuse, note,
     options::DeviceOptions,
     print_json, print_line,
-    progress::Progress,
+    progress::Terminal,
 };
 use crate::{
     clip::{
@@ -80,15 +80,7 @@ impl Name {
             .images
             .iter()
             .map(|path| (path.display().to_string(), Picture::read(path).map_err(ClipError::from)));
-        let [names_bar, pictures_bar] = ["names", "pictures"].map(Progress::counting);
-        let mut progress = |stage: &'static str, done, of| match stage {
-            "names" => names_bar.count(done, of),
-            _ => pictures_bar.count(done, of),
-        };
-        let found = name_pictures(&*device, &*encoder, &labels, &templates, pictures, &mut progress);
-        for bar in [names_bar, pictures_bar] {
-            bar.finish();
-        }
+        let found = name_pictures(&*device, &*encoder, &labels, &templates, pictures, &Terminal);
         let found = found.map_err(|error| naming_error("--labels", error))?;
         found.notes.iter().for_each(|text| note(text));
         if let Some(out) = &self.out {

@@ -6,13 +6,15 @@ use super::{
     clip_options::{CandidateNames, ClipOptions},
     help::group,
     misuse, note,
+    progress::Terminal,
     spelled::spelled,
 };
 use crate::{
-    clip::{
-        ClipError, Encoder, Templates,
-        zero_shot::{Namer, check_labels},
+    audit::{
+        AuditError, NamingModel,
+        naming::{Aggregation, Rule},
     },
+    clip::zero_shot::{Namer, check_labels},
     device::Device,
     semantic::Assignment,
 };
@@ -44,31 +46,12 @@ pub struct NamingOptions {
     no_names: bool,
 }
 
-/// A model and the names that it is to choose from, not yet encoded.
-pub struct Choice {
-    encoder: Box<dyn Encoder>,
-    pub names: Vec<String>,
-    templates: Templates,
-    /// Whether the user asked for them.
-    explicit: bool,
-}
-
-impl Choice {
-    pub fn encoder(&self) -> &dyn Encoder {
-        &*self.encoder
-    }
-
-    /// Vectors `(N,E)` of any names.
-    pub fn encode(
-        &self,
-        device: &dyn Device,
-        names: &[String],
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<f32>, ClipError> {
-        let names = check_labels(names)?;
-        let found = self.encoder.name_features(device, &names, &self.templates, progress)?;
-        found.notes.iter().for_each(|text| note(text));
-        Ok(found.vectors)
+impl From<AggregationChoice> for Aggregation {
+    fn from(choice: AggregationChoice) -> Self {
+        match choice {
+            AggregationChoice::Equal => Aggregation::Equal,
+            AggregationChoice::Objective => Aggregation::Objective,
+        }
     }
 }
 
@@ -78,12 +61,12 @@ impl NamingOptions {
     ///
     /// # Errors
     /// What is wrong with a model or with names that the user gave.
-    pub fn open(&self, class_names: Option<&[String]>) -> anyhow::Result<Option<Choice>> {
+    pub fn open(&self, class_names: Option<&[String]>) -> anyhow::Result<Option<NamingModel>> {
         if self.no_names {
             return Ok(None);
         }
         let templates = self.clip.templates()?;
-        let explicit = self.clip.is_given() || self.names.are_given();
+        let explicit = self.is_explicit();
         let names = match self.names.of(class_names) {
             Some(names) => names,
             None if explicit => {
@@ -103,7 +86,7 @@ impl NamingOptions {
             }
         };
         match self.clip.open() {
-            Ok(encoder) => Ok(Some(Choice { encoder, names, templates, explicit })),
+            Ok(encoder) => Ok(Some(NamingModel { encoder, names, templates })),
             Err(error) if !explicit => {
                 left_out(&format!("{error:#}"));
                 Ok(None)
@@ -112,8 +95,13 @@ impl NamingOptions {
         }
     }
 
+    /// Whether the user asked for names.
+    fn is_explicit(&self) -> bool {
+        self.clip.is_given() || self.names.are_given()
+    }
+
     /// One-to-one naming of so many label indices at least needs as many names.
-    pub fn check_count(&self, choice: &Choice, indices: usize) -> anyhow::Result<()> {
+    pub fn check_count(&self, choice: &NamingModel, indices: usize) -> anyhow::Result<()> {
         match self.assignment {
             Assignment::OneToOne if choice.names.len() < indices => Err(misuse(format!(
                 "--assignment one-to-one: {indices} label indices need as many candidate names, found {}: give more with \
@@ -128,15 +116,14 @@ impl NamingOptions {
     /// attacked. `None` as for [`NamingOptions::open`].
     pub fn namer<'c>(
         &self,
-        choice: &'c Choice,
+        choice: &'c NamingModel,
         device: &'c dyn Device,
         pictures: usize,
-        progress: &mut dyn FnMut(&'static str, usize, usize),
     ) -> anyhow::Result<Option<Namer<'c>>> {
-        let Choice { encoder, names, templates, explicit } = choice;
-        match Namer::new(device, &**encoder, names, templates, pictures, progress) {
+        match choice.namer(device, pictures, &Terminal) {
             Ok(namer) => Ok(Some(namer)),
-            Err(error) if *explicit => Err(self.names.error(error)),
+            Err(AuditError::Clip(error)) if self.is_explicit() => Err(self.names.error(error)),
+            Err(error) if self.is_explicit() => Err(error.into()),
             Err(error) => {
                 left_out(&error);
                 Ok(None)
@@ -144,17 +131,8 @@ impl NamingOptions {
         }
     }
 
-    /// `(M)`: weights of the batches in the aggregation, from the lowest objective that each reached.
-    pub fn weights(&self, objectives: &[f32]) -> Vec<f64> {
-        let least = f64::from(f32::MIN_POSITIVE);
-        let objectives = objectives.iter().map(|&o| f64::from(o).max(least));
-        match self.aggregation {
-            AggregationChoice::Equal => vec![1.0; objectives.len()],
-            AggregationChoice::Objective => {
-                let lowest = objectives.clone().fold(f64::INFINITY, f64::min);
-                objectives.map(|o| lowest / o).collect()
-            }
-        }
+    pub fn rule(&self) -> Rule {
+        Rule { assignment: self.assignment, aggregation: self.aggregation.into() }
     }
 }
 

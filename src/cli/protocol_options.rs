@@ -1,13 +1,11 @@
 //! What the client does before it sends.
 
-use std::{fs, path::Path};
-
-use anyhow::Context;
 use clap::Args;
 
-use super::{help::group, misuse, spelled::spelled};
+use super::{help::group, spelled::spelled};
 use crate::{
-    federated::{ClientLoss, Local, LocalOptimiser, Protocol},
+    audit::{Training, read_loss},
+    federated::{LocalOptimiser, Protocol},
     nn::Mode,
     tensor_file::GradientInfo,
 };
@@ -41,7 +39,7 @@ pub struct ProtocolOptions {
     /// Weight decay of local training, 0 if not given
     ///
     /// As PyTorch's optimiser takes it.
-    #[arg(long, value_name = "L")]
+    #[arg(long, value_name = "L", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
     /// Loss that the client trains on, the mean cross entropy if not given
     ///
@@ -55,65 +53,23 @@ pub struct ProtocolOptions {
 }
 
 impl ProtocolOptions {
-    /// Whether the mode of batch norm is among them.
-    pub fn says_mode(&self) -> bool {
-        self.mode.is_some()
+    /// What the options say.
+    pub fn training(&self) -> anyhow::Result<Training> {
+        Ok(Training {
+            mode: self.mode,
+            local_steps: self.local_steps,
+            local_epochs: self.local_epochs,
+            local_lr: self.local_lr,
+            local_batch: self.local_batch,
+            local_optimiser: self.local_optimiser,
+            weight_decay: self.weight_decay,
+            loss: self.loss.as_deref().map(read_loss).transpose()?,
+            clients: self.clients,
+        })
     }
 
     /// The options, then what the file says, for `batch` pictures in all.
     pub fn protocol(&self, info: &GradientInfo, batch: usize) -> anyhow::Result<Protocol> {
-        let in_file = || info.mode.as_deref().and_then(|mode| mode.parse().ok());
-        let mode = self.mode.or_else(in_file).unwrap_or_default();
-        let clients = self.clients.or(info.clients).unwrap_or(1);
-        let each = batch / clients.max(1);
-        let local_batch = self.local_batch.or(info.local_batch).unwrap_or(each.max(1));
-        let epochs = |epochs: usize| epochs.saturating_mul(each.div_ceil(local_batch.max(1)));
-        let steps = self.local_steps.or(self.local_epochs.map(epochs)).or(info.local_steps);
-        let loss = self.loss(info)?;
-        let in_file = info.local_optimiser.as_deref().map(str::parse).transpose();
-        let in_file =
-            in_file.map_err(|error: String| misuse(format!("metadata 'local_optimiser': {error}")))?;
-        let optimiser = self.local_optimiser.or(in_file);
-        let weight_decay = self.weight_decay.or(info.weight_decay);
-        let training = |steps, learning_rate| Local {
-            optimiser: optimiser.unwrap_or_default(),
-            weight_decay: weight_decay.unwrap_or_default(),
-            ..Local::sgd(steps, local_batch, learning_rate)
-        };
-        let local = match (steps, self.local_lr.or(info.local_lr)) {
-            (Some(steps), Some(learning_rate)) => Some(training(steps, learning_rate)),
-            (Some(_), None) => return Err(misuse("local training needs its learning rate: give --local-lr")),
-            (None, Some(learning_rate)) => Some(training(1, learning_rate)),
-            (None, None) if optimiser.is_some() || weight_decay.is_some() => {
-                return Err(misuse(
-                    "--local-optimiser and --weight-decay are of local training: give --local-lr",
-                ));
-            }
-            (None, None) if self.local_batch.is_some() => {
-                return Err(misuse("--local-batch needs --local-steps or --local-epochs, and --local-lr"));
-            }
-            (None, None) => None,
-        };
-        let protocol = Protocol { mode, clients, local, example_clip: None, loss };
-        protocol.check(batch).map_err(misuse)?;
-        Ok(protocol)
-    }
-
-    fn loss(&self, info: &GradientInfo) -> anyhow::Result<ClientLoss> {
-        match &self.loss {
-            None => match &info.loss {
-                None => Ok(ClientLoss::Mean),
-                Some(text) => {
-                    text.parse().map_err(|error: String| misuse(format!("metadata 'loss': {error}")))
-                }
-            },
-            Some(text) => match text.strip_prefix("weights:").map(Path::new) {
-                Some(path) if path.exists() => {
-                    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-                    ClientLoss::weights(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
-                }
-                _ => text.parse().map_err(|error: String| misuse(format!("--loss: {error}"))),
-            },
-        }
+        Ok(self.training()?.protocol(info, batch)?)
     }
 }

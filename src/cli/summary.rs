@@ -5,33 +5,10 @@ use std::fmt::{self, Display, Formatter};
 use crate::{
     attack::invert::LabelSource,
     report::{Batch, RunReport},
-    semantic,
 };
 
 /// Batches that are listed one by one.
 const LISTED: usize = 8;
-
-/// What was found, in one sentence.
-pub fn verdict(report: &RunReport) -> String {
-    if let Some(semantic) = &report.semantic {
-        return semantic::verdict(semantic);
-    }
-    let updates = match report.batches.len() {
-        1 => "this update".to_string(),
-        n => format!("these {n} updates"),
-    };
-    match (&report.metrics, &report.floors) {
-        (Some(found), Some(floors)) => format!(
-            "From {updates} an eavesdropper reconstructs pictures of SSIM {:.2} (a flat grey picture has {:.2}); what \
-             they show was not put into words.",
-            found.ssim.one_to_one.mean, floors.flat_grey.ssim.one_to_one.mean
-        ),
-        _ => format!(
-            "From {updates} an eavesdropper reconstructs the pictures shown; without the originals, nobody can say how \
-             like them they are."
-        ),
-    }
-}
 
 /// What the report found, for a person at a terminal.
 pub fn of(report: &RunReport) -> impl Display + '_ {
@@ -45,15 +22,15 @@ pub fn of(report: &RunReport) -> impl Display + '_ {
 }
 
 fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
-    let (device, timing) = (&report.device, &report.timing);
+    let (device, timing) = (&report.head.device, &report.timing);
     writeln!(
         f,
         "{} on {}: {} of {}, {} each, on {} ({})",
-        report.attack.preset,
-        report.architecture,
+        report.head.attack.preset,
+        report.head.architecture,
         count(report.batches.len(), "batch", "batches"),
-        count(report.batch, "picture", "pictures"),
-        count(report.restarts, "trial", "trials"),
+        count(report.head.batch, "picture", "pictures"),
+        count(report.head.restarts, "trial", "trials"),
         device.name,
         device.means()
     )?;
@@ -96,22 +73,22 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
             labels.ln_acc
         )?;
     }
-    if !report.defences.client.is_empty() {
-        let knows = if report.defences.adaptive_eavesdropper { "adaptive" } else { "unaware" };
-        write!(f, "defences: {}, eavesdropper {knows}", report.defences.client.join(", "))?;
-        match (report.defences.epsilon, report.defences.delta) {
+    if !report.head.defences.client.is_empty() {
+        let knows = if report.head.defences.adaptive_eavesdropper { "adaptive" } else { "unaware" };
+        write!(f, "defences: {}, eavesdropper {knows}", report.head.defences.client.join(", "))?;
+        match (report.head.defences.epsilon, report.head.defences.delta) {
             (Some(epsilon), Some(delta)) => writeln!(f, ", epsilon {epsilon:.3} at delta {delta:e}")?,
             _ => writeln!(f)?,
         }
     }
-    if let (Some(guidance), Some(record)) = (&report.attack.guidance, &report.guidance) {
+    if let (Some(guidance), Some(record)) = (&report.head.attack.guidance, &report.guidance) {
         let names: Vec<String> =
             record.names.iter().map(|(label, name)| format!("{label} = {name}")).collect();
         let by = if record.by == "oracle" { "the true names, as by an oracle" } else { "names" };
         writeln!(f, "guided by {by}, weight {}: {}", guidance.weight, list(&names))?;
     }
-    let grants: Vec<&str> = report.threat_model.model.grants.iter().map(|g| g.name()).collect();
-    writeln!(f, "eavesdropper ({}) knows: {}", report.threat_model.model.name, grants.join(", "))?;
+    let grants: Vec<&str> = report.head.threat_model.model.grants.iter().map(|g| g.name()).collect();
+    writeln!(f, "eavesdropper ({}) knows: {}", report.head.threat_model.model.name, grants.join(", "))?;
     write!(
         f,
         "{} in {:.1} s, {:.3} ms per iteration and trial",
@@ -137,7 +114,10 @@ fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
         write!(f, " ({})", list(names))?;
     }
     writeln!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)?;
-    batch.label_warnings.iter().try_for_each(|warning| writeln!(f, "    warning: {warning}"))
+    // Where labels are restored, what speaks against the update stands among their warnings.
+    let others = batch.doubts.iter().filter(|doubt| !batch.label_warnings.contains(doubt));
+    let mut warnings = batch.label_warnings.iter().chain(others);
+    warnings.try_for_each(|warning| writeln!(f, "    warning: {warning}"))
 }
 
 /// The first few of them.

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{help::group, misuse};
-use crate::attack::threat::{NAMES, Setup, ThreatModel, Use};
+use crate::attack::threat::{NAMES, ThreatModel};
 
 /// The threat model.
 #[derive(Args, Clone, Debug, Default)]
@@ -21,24 +21,12 @@ pub struct ThreatOptions {
 }
 
 impl ThreatOptions {
-    /// The threat model, after it has granted everything that the attack uses.
-    pub fn check(&self, setup: &Setup) -> anyhow::Result<ThreatModel> {
-        self.check_with(setup, &[])
-    }
-
-    /// As [`ThreatOptions::check`], and what is used beside.
-    pub fn check_with(&self, setup: &Setup, more: &[Use]) -> anyhow::Result<ThreatModel> {
-        let uses = [setup.uses(), more.to_vec()].concat();
-        match &self.threat_model {
-            None => Ok(ThreatModel::of_uses(&uses)),
-            Some(name) => {
-                let model = match ThreatModel::named(name) {
-                    Some(model) => model,
-                    None => read(name)?,
-                };
-                model.allow(&uses).map_err(misuse)?;
-                Ok(model)
-            }
+    /// The threat model; `None` where nothing limits what is known.
+    pub fn open(&self) -> anyhow::Result<Option<ThreatModel>> {
+        let Some(name) = &self.threat_model else { return Ok(None) };
+        match ThreatModel::named(name) {
+            Some(model) => Ok(Some(model)),
+            None => read(name).map(Some),
         }
     }
 }

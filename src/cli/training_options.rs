@@ -12,14 +12,14 @@ use super::{
     misuse,
     options::{DeviceOptions, NormalisationOptions, same_file},
     print_line,
-    progress::Progress,
+    progress::{Terminal, above},
     spelled::spelled,
 };
 use crate::{
     device::Device,
     tensor_file::TensorFile,
     train::{
-        Checkpoint, CheckpointError, EpochReport, Observer, Optimiser, OptimiserName, PicturesError, Recipe,
+        Checkpoint, CheckpointError, EpochReport, Optimiser, OptimiserName, PicturesError, Recipe,
         TrainError, Training,
     },
 };
@@ -140,43 +140,28 @@ impl TrainingOptions {
     pub fn train(&self, training: &Training, device: &dyn Device) -> anyhow::Result<Trained> {
         let from: Checkpoint =
             if self.resume { training.resume().map_err(train_error)? } else { training.start() };
-        let mut watcher = Watcher { bar: Progress::new("training"), lines: !self.json, failed: None };
-        let result = training.run(device, from, &mut watcher);
-        watcher.bar.finish();
+        let mut failed = None;
+        let mut epoch = |report: &EpochReport| {
+            if !self.json
+                && let Err(error) = above(|| print_line(line(report)))
+            {
+                failed.get_or_insert(error);
+            }
+        };
+        let result = training.run(device, from, &Terminal, &mut epoch);
         let (tensors, reports) = result.map_err(train_error)?;
-        match watcher.failed {
+        match failed {
             Some(error) => Err(error),
             None => Ok(Trained { tensors, reports }),
         }
     }
 }
 
-/// A bar on standard error, a line an epoch on standard output.
-struct Watcher {
-    bar: Progress,
-    lines: bool,
-    failed: Option<anyhow::Error>,
-}
-
-impl Observer for Watcher {
-    fn step(&mut self, done: usize, of: usize, loss: f32) {
-        self.bar.update(done, of, &[loss]);
-    }
-
-    fn epoch(&mut self, report: &EpochReport) {
-        if !self.lines {
-            return;
-        }
-        let EpochReport { epoch, loss, train_accuracy, test_accuracy, seconds, .. } = report;
-        let test = test_accuracy.map_or(String::new(), |a| format!(", test {:.2} %", 100.0 * a));
-        let line = format!(
-            "epoch {epoch}: loss {loss:.4}, train {:.2} %{test}, {seconds:.1} s",
-            100.0 * train_accuracy
-        );
-        if let Err(error) = self.bar.above(|| print_line(line)) {
-            self.failed.get_or_insert(error);
-        }
-    }
+/// An epoch on standard output.
+fn line(report: &EpochReport) -> String {
+    let EpochReport { epoch, loss, train_accuracy, test_accuracy, seconds, .. } = report;
+    let test = test_accuracy.map_or(String::new(), |a| format!(", test {:.2} %", 100.0 * a));
+    format!("epoch {epoch}: loss {loss:.4}, train {:.2} %{test}, {seconds:.1} s", 100.0 * train_accuracy)
 }
 
 /// A label that the network has no class for comes from `--classes`.

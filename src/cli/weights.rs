@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{help::group, misuse, print_json, print_line, progress::Progress};
+use super::{help::group, misuse, print_json, print_line, progress::Terminal};
 use crate::{
     clip::builtin,
     weights::{
@@ -125,12 +125,7 @@ impl Get {
             Some(from) if from.contains("://") => format!("{}/{file}", from.trim_end_matches('/')),
             Some(from) => return fetch_copy(&PathBuf::from(from).join(file), &target, checks),
         };
-        let bar = Progress::bytes("downloading");
-        let result = fetch(&address, &target, checks, &mut |done, of| {
-            bar.count(done as usize, of.unwrap_or(done) as usize)
-        });
-        bar.finish();
-        result
+        fetch(&address, &target, checks, &Terminal)
     }
 }
 

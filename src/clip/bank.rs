@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     ClipError, Encoder, Head, Templates,
-    encoder::{NameFeatures, Progress, directions},
+    encoder::{NameFeatures, directions},
     preprocess,
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     },
     tape::{Tape, Var},
     tensor_file::{Extra, ParameterSpec, Storage, Tensor, TensorFile, TensorFileError},
+    watch::Watch,
 };
 
 /// What the metadata says under `format`.
@@ -236,7 +237,7 @@ impl Encoder for Bank {
         _: &dyn Device,
         labels: &[String],
         _: &Templates,
-        _: Progress,
+        _: &dyn Watch,
     ) -> Result<NameFeatures, ClipError> {
         let width = self.tower.classes;
         let mut vectors = Vec::with_capacity(labels.len() * width);

@@ -13,10 +13,8 @@ use crate::{
     device::{Device, DeviceError, Executable},
     plan::Plan,
     tape::{Tape, Var},
+    watch::{Stage, Watch},
 };
-
-/// Told what is done, and of how much.
-pub type Progress<'p> = &'p mut dyn FnMut(usize, usize);
 
 /// Pictures and names as vectors of one space: a CLIP, or another model that was trained to be one.
 pub trait Encoder {
@@ -52,7 +50,7 @@ pub trait Encoder {
         device: &dyn Device,
         labels: &[String],
         templates: &Templates,
-        progress: Progress,
+        watch: &dyn Watch,
     ) -> Result<NameFeatures, ClipError>;
 }
 
@@ -182,8 +180,9 @@ impl<'w> TextEncoder<'w> {
         &self,
         device: &dyn Device,
         texts: &[Placed],
-        progress: Progress,
+        watch: &dyn Watch,
     ) -> Result<Vec<f32>, ClipError> {
+        let stage = Stage::new(watch, "encoding names");
         let context = self.tower.tensor("position").shape[0];
         let class = usize::from(self.tower.parts.class);
         let hides = texts.iter().any(|text| text.keys.is_some());
@@ -224,7 +223,7 @@ impl<'w> TextEncoder<'w> {
                     features[index * width..][..width].copy_from_slice(vector);
                 }
                 done += part.len();
-                progress(done, features.len() / width);
+                stage.count(done, features.len() / width);
             }
         }
         Ok(features)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     Activation, ClipError, Encoder, Head, ImageTower, Naming, Sources, Templates, assumed, checks,
     config::Choices,
-    encoder::{NameFeatures, Progress, TextEncoder, mean_directions},
+    encoder::{NameFeatures, TextEncoder, mean_directions},
     naming::Side,
     preprocess::Preprocessing,
     text::{self, Padding},
@@ -18,6 +18,7 @@ use crate::{
     device::Device,
     tape::{Tape, Var},
     tensor_file::TensorFile,
+    watch::Watch,
 };
 
 pub struct Clip {
@@ -118,7 +119,7 @@ impl Clip {
         &self,
         device: &dyn Device,
         texts: &[&[usize]],
-        progress: Progress,
+        watch: &dyn Watch,
     ) -> Result<Vec<f32>, ClipError> {
         let context = self.context();
         let rows = self.text.tensor("token").shape[0];
@@ -131,7 +132,7 @@ impl Clip {
             }
             placed.push(text::place(&self.text, ids, padding));
         }
-        TextEncoder::new(&self.text).features(device, &placed, progress)
+        TextEncoder::new(&self.text).features(device, &placed, watch)
     }
 }
 
@@ -165,7 +166,7 @@ impl Encoder for Clip {
         device: &dyn Device,
         labels: &[String],
         templates: &Templates,
-        progress: Progress,
+        watch: &dyn Watch,
     ) -> Result<NameFeatures, ClipError> {
         let (context, around) = (self.context(), self.vocabulary.around());
         if context <= around {
@@ -186,7 +187,7 @@ impl Encoder for Clip {
             }
         }
         let texts: Vec<&[usize]> = texts.iter().map(Vec::as_slice).collect();
-        let features = self.text_features(device, &texts, progress)?;
+        let features = self.text_features(device, &texts, watch)?;
         let vectors = mean_directions(&features, self.text.projection(), templates.len(), || self.model())?;
         let mut notes = vec![];
         if cut > 0 {

@@ -5,6 +5,7 @@ use super::{ClipError, Encoder, ImageEncoder, Templates, encoder::directions};
 use crate::{
     data::{Picture, same_name},
     device::Device,
+    watch::{Stage, Watch},
 };
 
 /// Smallest side of a picture that something could be seen on.
@@ -21,9 +22,6 @@ pub struct Names {
     /// What the user should know.
     pub notes: Vec<String>,
 }
-
-/// Told what is encoded: `names` or `pictures`, how many are done and of how many.
-pub type Progress<'p> = &'p mut dyn FnMut(&'static str, usize, usize);
 
 /// A model that is ready to compare any number of pictures with the same names: names are encoded and the image half
 /// is compiled once.
@@ -58,11 +56,10 @@ impl<'e> Namer<'e> {
         labels: &[String],
         templates: &Templates,
         most: usize,
-        progress: Progress,
+        watch: &dyn Watch,
     ) -> Result<Namer<'e>, ClipError> {
         let labels = check_labels(labels)?;
-        let names =
-            encoder.name_features(device, &labels, templates, &mut |done, of| progress("names", done, of))?;
+        let names = encoder.name_features(device, &labels, templates, watch)?;
         let images = ImageEncoder::new(device, encoder, most)?;
         Ok(Namer { encoder, labels, notes: names.notes, vectors: names.vectors, images })
     }
@@ -77,10 +74,11 @@ impl<'e> Namer<'e> {
     pub fn rows(
         &mut self,
         pictures: impl ExactSizeIterator<Item = (String, Result<Picture, ClipError>)>,
-        progress: Progress,
+        watch: &dyn Watch,
     ) -> Result<Rows, ClipError> {
         let width = self.vectors.len() / self.labels.len();
         let count = pictures.len();
+        let stage = Stage::new(watch, "comparing pictures with names");
         let mut found = Rows::default();
         let mut pictures = pictures.peekable();
         while pictures.peek().is_some() {
@@ -99,7 +97,7 @@ impl<'e> Namer<'e> {
                 found.probabilities.push(self.encoder.head().probabilities(&cosine));
                 found.cosine.push(cosine);
             }
-            progress("pictures", found.cosine.len(), count);
+            stage.count(found.cosine.len(), count);
         }
         Ok(found)
     }
@@ -112,10 +110,10 @@ pub fn name_pictures(
     labels: &[String],
     templates: &Templates,
     pictures: impl ExactSizeIterator<Item = (String, Result<Picture, ClipError>)>,
-    progress: Progress,
+    watch: &dyn Watch,
 ) -> Result<Names, ClipError> {
-    let mut namer = Namer::new(device, encoder, labels, templates, pictures.len(), progress)?;
-    let Rows { probabilities, cosine } = namer.rows(pictures, progress)?;
+    let mut namer = Namer::new(device, encoder, labels, templates, pictures.len(), watch)?;
+    let Rows { probabilities, cosine } = namer.rows(pictures, watch)?;
     Ok(Names { labels: namer.labels, probabilities, cosine, notes: namer.notes })
 }
 

@@ -15,6 +15,7 @@ mod image_file;
 mod jpeg_end;
 mod names;
 mod normalisation;
+mod paths;
 mod picture;
 mod samples;
 
@@ -30,7 +31,8 @@ pub use dataset::Dataset;
 pub(crate) use image_file::encode_png;
 pub use image_file::read_png_folder;
 pub use names::{add_name, place_of_name, same_name, spoken};
-pub use normalisation::Normalisation;
+pub use normalisation::{Normalisation, NormalisationPreset};
+pub use paths::same_file;
 pub use picture::Picture;
 pub use samples::samples;
 

@@ -39,6 +39,17 @@ pub trait Executable: Send {
     fn read(&mut self, output: Var) -> Result<Vec<f32>, DeviceError>;
 }
 
+/// A real GPU if there is one, else the CPU device.
+pub fn open() -> Box<dyn Device> {
+    #[cfg(feature = "gpu")]
+    if let Ok(gpu) =
+        gpu::Gpu::new(gpu::GpuOptions { cache: gpu::default_folder(), ..gpu::GpuOptions::default() })
+    {
+        return Box::new(gpu);
+    }
+    Box::new(cpu::Cpu::<f32>::new())
+}
+
 /// What a report says about the device.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct DeviceInfo {
@@ -57,6 +68,13 @@ pub struct DeviceInfo {
 }
 
 impl DeviceInfo {
+    /// What computes, in one line; others round differently.
+    pub fn facts(&self) -> String {
+        let DeviceInfo { kind, name, backend, isa, .. } = self;
+        let isa = isa.as_ref().map_or(String::new(), |isa| format!(", {isa}"));
+        format!("{kind} {name} ({backend}{isa})")
+    }
+
     /// What it computes with, as in `native, avx2` or `vulkan, radv Mesa 25.0`.
     pub fn means(&self) -> String {
         let parts = [Some(&self.backend), Some(&self.driver), self.isa.as_ref()];

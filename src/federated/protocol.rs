@@ -51,8 +51,8 @@ impl Default for Protocol {
     }
 }
 
-/// Most pictures of one attack.
-pub const MAX_BATCH: usize = 65_536;
+/// Most pictures of one attack: what a device has memory for is less, and it says how much that is.
+pub const MAX_BATCH: usize = 1 << 20;
 
 /// More local steps than this do not fit a plan.
 const MAX_STEPS: usize = 256;
@@ -83,9 +83,9 @@ impl Protocol {
     /// The pictures of each local step of a client that has `count`: first and number.
     pub fn batches(&self, count: usize) -> Vec<(usize, usize)> {
         let Some(local) = self.local else { return vec![(0, count)] };
-        let starts: Vec<usize> = (0..count.max(1)).step_by(local.batch.max(1)).collect();
+        let each = local.batch.max(1);
         let slice = |step: usize| {
-            let start = starts[step % starts.len()];
+            let start = step % count.div_ceil(each).max(1) * each;
             (start, local.batch.min(count - start))
         };
         (0..local.steps).map(slice).collect()

@@ -27,7 +27,8 @@ pub struct Simulation {
     pub logits: Var,
 }
 
-/// Trains on `x (T,B,C,H,W)` with targets `(T,B,K)` as the protocol says; `B` counts all clients' pictures.
+/// Trains on `x (T,B,C,H,W)` with targets `(T,B,K)` as the protocol says, which was checked for `B`, the number of all
+/// clients' pictures.
 pub fn simulate(tape: &mut Tape, model: &Model, protocol: &Protocol, x: Var, targets: Var) -> Simulation {
     let whole = model.apply(tape, x, protocol.mode);
     let server: Vec<Var> = whole.parameters.iter().map(|p| p.value).collect();

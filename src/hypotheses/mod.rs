@@ -1,15 +1,57 @@
 //! What label indices could mean, weighed by reconstructions that were guided by each possibility: which there are
-//! ([`enumerate`]), which are worth the effort ([`beam`]), how they compare in the end ([`ranking`]), and how often the
-//! true one comes first ([`tally`]).
+//! ([`enumerate`]), which names are candidates ([`candidates`]), which hypotheses are worth the effort ([`beam`]), the
+//! attacks under each ([`search`]), how they compare in the end ([`ranking`]), what that is worth against the truth
+//! ([`judge`]) and over many batches ([`tally`]), and all of it as a [`report`] and a [`page`].
 
 pub mod beam;
+pub mod candidates;
 pub mod enumerate;
+mod judge;
+mod page;
 pub mod ranking;
+pub mod report;
+pub mod search;
+mod table;
 pub mod tally;
 
 pub use beam::{Kept, most_similar};
+pub use candidates::{Candidates, Reconstructed, Trials};
 pub use ranking::{Ranked, Ranking, rank};
+pub use report::{Evidence, Explanation, GuideReport};
+pub use search::{Found, Search};
 pub use tally::{Judged, Tally};
+
+use crate::audit::AuditError;
 
 /// Candidate names of label indices in turn: `names[i]` is the place of index `i`'s name among the candidates.
 pub type Names = Vec<usize>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum HypothesesError {
+    #[error("batch {batch} shows {name}, which is none of the names")]
+    NoCandidate { batch: usize, name: String },
+    #[error("expected at most {most}, the names that batch {batch} does not show, found {found}")]
+    Distractors { batch: usize, most: usize, found: usize },
+    #[error("the {indices} label indices of batch {batch} need as many candidate names, found {names}")]
+    TooFewNames { batch: usize, indices: usize, names: usize },
+    #[error("hypotheses of a batch: expected 1 or more, found 0")]
+    NoBeam,
+    #[error(transparent)]
+    Audit(Box<AuditError>),
+}
+
+impl From<AuditError> for HypothesesError {
+    fn from(error: AuditError) -> Self {
+        HypothesesError::Audit(Box::new(error))
+    }
+}
+
+impl HypothesesError {
+    /// Whether the caller asked for what cannot be, as opposed to a failure of what was asked for.
+    pub fn is_misuse(&self) -> bool {
+        match self {
+            HypothesesError::Audit(error) => error.is_misuse(),
+            _ => true,
+        }
+    }
+}

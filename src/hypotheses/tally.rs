@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::report::Estimate;
+use crate::metrics::Estimate;
 
 /// One batch whose truth is known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

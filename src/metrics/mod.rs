@@ -9,15 +9,21 @@ mod comparison;
 mod folders;
 mod psnr;
 mod ssim;
+mod statistics;
 
+use rand::RngExt;
 use rayon::prelude::*;
 
-use crate::data::{DataError, Picture};
+use crate::{
+    data::{DataError, Picture},
+    random,
+};
 
 pub use comparison::{Comparison, Infinite, PerImage, Score};
 pub use folders::{FolderComparison, Pair, compare_folders};
 pub use psnr::{mse, psnr};
 pub use ssim::WINDOW as SSIM_WINDOW;
+pub use statistics::{Estimate, share_interval_95};
 
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
@@ -63,6 +69,16 @@ pub fn compare(reference: &[Picture], reconstruction: &[Picture]) -> Result<Comp
 pub fn flat_grey_floor(reference: &[Picture]) -> Result<Comparison, MetricsError> {
     let grey = |picture: &Picture| Picture::flat(picture.channels, picture.height, picture.width, 0.5);
     compare(reference, &reference.iter().map(grey).collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Uniform noise of the same shape: a floor.
+pub fn noise_like(pictures: &[Picture], seed: u64) -> Vec<Picture> {
+    let mut generator = random::generator(seed, "noise floor");
+    let noise = |p: &Picture| {
+        let pixels = (0..p.pixels.len()).map(|_| generator.random()).collect();
+        Picture { pixels, ..p.clone() }
+    };
+    pictures.iter().map(noise).collect()
 }
 
 fn check(picture: &Picture, shape: [usize; 3], which: impl Fn() -> String) -> Result<(), MetricsError> {

@@ -20,6 +20,7 @@ choices! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "`choices!` takes no marks on its values")]
 impl Default for Mode {
     fn default() -> Mode {
         Mode::Eval

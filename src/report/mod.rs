@@ -4,6 +4,7 @@
 mod caption;
 #[cfg(feature = "report")]
 mod folder;
+mod head;
 #[cfg(feature = "report")]
 pub mod html;
 #[cfg(feature = "report")]
@@ -11,20 +12,18 @@ mod picture_grid;
 mod run;
 #[cfg(feature = "report")]
 pub mod size_plot;
-mod statistics;
 #[cfg(feature = "report")]
 pub mod terminal;
 
 pub use crate::data::atomic;
 #[cfg(feature = "report")]
 pub use folder::OutputFolder;
+pub use head::Head;
 #[cfg(feature = "report")]
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
-    noise_like,
 };
-pub use statistics::{Estimate, share_interval_95};
 
 #[cfg(feature = "report")]
 use std::path::PathBuf;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rand::RngExt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Estimate;
+use super::Head;
+
 use crate::{
     attack::{
         Outcome,
@@ -15,12 +15,9 @@ use crate::{
         labels::LabelMetrics,
         threat::ThreatModel,
     },
-    data::{Normalisation, Picture},
-    device::DeviceInfo,
     federated::{Local, Protocol, Victim},
-    metrics::Comparison,
+    metrics::{Comparison, Estimate},
     nn::Mode,
-    random,
     semantic::SemanticReport,
 };
 
@@ -29,34 +26,10 @@ const HISTORY_POINTS: usize = 400;
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RunReport {
-    pub tool: &'static str,
-    pub version: &'static str,
-    /// As called.
-    pub command: Vec<String>,
-    /// What was found, in one sentence.
-    pub verdict: String,
-    pub seed: u64,
-    pub device: DeviceInfo,
-    /// What the eavesdropper is granted.
-    pub threat_model: ThreatRecord,
-    /// What the client does before it sends.
-    pub protocol: Protocol,
-    /// Architecture options beside its name, as in `stem=cifar`; empty if none.
-    pub architecture_options: String,
-    pub attack: AttackConfig,
+    #[serde(flatten)]
+    pub head: Head,
     /// Absent where names did not guide.
     pub guidance: Option<GuidanceRecord>,
-    pub architecture: String,
-    pub classes: usize,
-    /// `K`: the data set's label of class index 0, 1, …, see [`crate::semantic::ClassOrder`]; all labels in a report are
-    /// such indices. Absent where the gradients came from elsewhere.
-    pub class_order: Option<Vec<usize>>,
-    /// `B`
-    pub batch: usize,
-    pub restarts: usize,
-    pub data: String,
-    pub normalisation: Normalisation,
-    pub defences: Defences,
     pub timing: Timing,
     /// Over all pictures of all batches; absent where the originals are not known.
     pub metrics: Option<Figures>,
@@ -198,6 +171,8 @@ pub struct Batch {
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// What speaks against the update being what it is said to be.
+    pub doubts: Vec<String>,
     pub class_names: Option<Vec<String>>,
     /// Mean cross entropy of the client's step.
     pub client_loss: Option<f32>,
@@ -260,14 +235,4 @@ pub fn figures(comparisons: &[Comparison]) -> Option<Figures> {
         }
     };
     Some(Figures { psnr: pairings(|c| &c.psnr), ssim: pairings(|c| &c.ssim), mse: pairings(|c| &c.mse) })
-}
-
-/// Uniform noise of the same shape: a floor.
-pub fn noise_like(pictures: &[Picture], seed: u64) -> Vec<Picture> {
-    let mut generator = random::generator(seed, "noise floor");
-    let noise = |p: &Picture| {
-        let pixels = (0..p.pixels.len()).map(|_| generator.random()).collect();
-        Picture { pixels, ..p.clone() }
-    };
-    pictures.iter().map(noise).collect()
 }

@@ -7,12 +7,10 @@ use super::{
     Similarity, Truth, controls,
 };
 use crate::{
-    clip::{
-        ClipError,
-        zero_shot::{Namer, Progress},
-    },
+    clip::{ClipError, zero_shot::Namer},
     data::Picture,
-    report::noise_like,
+    metrics::noise_like,
+    watch::Watch,
 };
 
 /// What the attack made of one batch.
@@ -50,7 +48,7 @@ pub fn reconstruct_labels(
     namer: &mut Namer,
     batches: &[Batch],
     study: &Study,
-    progress: Progress,
+    watch: &dyn Watch,
 ) -> Result<SemanticReport, SemanticError> {
     check(batches, study)?;
     check_names(namer.labels.len(), batches, study)?;
@@ -61,7 +59,7 @@ pub fn reconstruct_labels(
     let known = present.iter().flatten().flatten().any(|&index| truth.column(index).is_some());
     let judged = present.filter(|_| known);
 
-    let views = Views::of(namer, batches, study, judged.is_some(), progress)?;
+    let views = Views::of(namer, batches, study, judged.is_some(), watch)?;
     let accuracy = judged.map(|present| {
         let of = |seen: &[Seen]| Accuracy::of(seen, &present, &truth, weights);
         let grey = controls::constant(&views.reconstructions, &views.grey);
@@ -119,7 +117,7 @@ impl Views {
         batches: &[Batch],
         study: &Study,
         judged: bool,
-        progress: Progress,
+        watch: &dyn Watch,
     ) -> Result<Views, SemanticError> {
         let known = batches.iter().all(|b| b.originals.is_some());
         let reconstructions = || batches.iter().flat_map(|b| b.reconstructions);
@@ -141,7 +139,7 @@ impl Views {
         add("noise picture", &mut noise.iter());
         add("original", &mut originals.iter().copied().filter(|_| known));
         add("unrelated picture", &mut pool.iter().copied());
-        let rows = namer.rows(pictures.into_iter().map(|(call, picture)| (call, Ok(picture))), progress)?;
+        let rows = namer.rows(pictures.into_iter().map(|(call, picture)| (call, Ok(picture))), watch)?;
 
         let mut rows = rows.probabilities.into_iter();
         let grey = rows.next().unwrap_or_default();

@@ -89,6 +89,21 @@ pub struct Accuracies {
     pub random: f64,
 }
 
+impl Accuracies {
+    /// What is compared, in the order of interest.
+    pub fn rows(&self) -> Vec<(&'static str, &Accuracy)> {
+        let rows = [
+            ("reconstructions", Some(&self.reconstructions)),
+            ("originals", Some(&self.originals)),
+            ("reconstructions, shuffled", self.shuffled.as_ref()),
+            ("unrelated pictures", self.unrelated.as_ref()),
+            ("noise", Some(&self.noise)),
+            ("flat grey", Some(&self.flat_grey)),
+        ];
+        rows.into_iter().filter_map(|(name, accuracy)| Some((name, accuracy?))).collect()
+    }
+}
+
 impl IndexNaming {
     /// A row of names. One-to-one choices are left out where names are too few for them; then the greedy one counts.
     pub(super) fn all(

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Assignment, Seen, SemanticError, Similarity};
-use crate::{data::place_of_name, random, report::Estimate};
+use crate::{data::place_of_name, metrics::Estimate, random};
 
 const RESAMPLES: usize = 2_000;
 /// Steps that all one-to-one assignments of an interval may take; below so many resamples there is none.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     attack::labels::LabelMetrics,
-    metrics::{Comparison, Score},
-    report::{Estimate, html::Measured},
+    metrics::{Comparison, Estimate, Score},
+    report::html::Measured,
     semantic::{Accuracy, Assignment},
 };
 

@@ -7,6 +7,7 @@ use crate::{
     nn::{Mode, Model},
     plan::Plan,
     tape::{Tape, Var},
+    watch::{Stage, Watch},
 };
 
 /// The forward pass for batches of one size, compiled once.
@@ -49,18 +50,19 @@ impl Evaluator {
         Ok(Evaluator { executable, batch, classes, x, logits: pass.logits, tensors })
     }
 
-    /// Classifies all pictures with these parameters and buffers, in `state_dict` order. `progress` is told the
+    /// Classifies all pictures with these parameters and buffers, in `state_dict` order. `watch` sees the
     /// pictures done.
     pub fn run(
         &mut self,
         tensors: &[Vec<f32>],
         pictures: &Pictures,
         normalisation: &Normalisation,
-        progress: &mut dyn FnMut(usize),
+        watch: &dyn Watch,
     ) -> Result<Evaluation, EvaluationError> {
         for (&var, tensor) in self.tensors.iter().zip(tensors) {
             self.executable.write(var, tensor)?;
         }
+        let stage = Stage::new(watch, "classifying");
         let levels = Levels::new(normalisation);
         let length: usize = pictures.shape.iter().product();
         let mut images = vec![0.0; self.batch * length];
@@ -74,7 +76,7 @@ impl Evaluator {
             self.executable.write(self.x, &images)?;
             self.executable.run(1)?;
             logits.extend(&self.executable.read(self.logits)?[..count * self.classes]);
-            progress(first + count);
+            stage.count(first + count, pictures.len());
         }
         evaluation(logits, &pictures.labels, self.classes)
     }

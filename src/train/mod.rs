@@ -19,4 +19,4 @@ pub use pictures::{Part, Pictures, PicturesError};
 pub use recipe::{Recipe, RecipeError};
 pub use schedule::one_cycle;
 pub use step::{Seen, State, Step};
-pub use training::{EpochReport, Observer, TrainError, Training};
+pub use training::{EpochReport, TrainError, Training};

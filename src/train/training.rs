@@ -19,6 +19,7 @@ use crate::{
     federated::Victim,
     nn::ArchitectureError,
     tensor_file::TensorFileError,
+    watch::{Silent, Stage, Watch},
 };
 
 /// Pictures that are evaluated at once.
@@ -50,13 +51,6 @@ pub struct EpochReport {
     pub test_accuracy: Option<f64>,
     pub test_cross_entropy: Option<f64>,
     pub seconds: f64,
-}
-
-/// Who watches.
-pub trait Observer {
-    /// Steps done of all, and the latest loss.
-    fn step(&mut self, _done: usize, _of: usize, _loss: f32) {}
-    fn epoch(&mut self, _report: &EpochReport) {}
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -117,13 +111,16 @@ impl Training<'_> {
     /// Trains from a checkpoint to the end; parameters and buffers in `state_dict` order, and what each epoch
     /// came to.
     ///
+    /// `epoch` is given each epoch's report when it is complete.
+    ///
     /// # Errors
     /// A loss that is not finite, among others; the last checkpoint stays.
     pub fn run(
         &self,
         device: &dyn Device,
         from: Checkpoint,
-        observer: &mut dyn Observer,
+        watch: &dyn Watch,
+        epoch: &mut dyn FnMut(&EpochReport),
     ) -> Result<(Vec<Vec<f32>>, Vec<EpochReport>), TrainError> {
         let (recipe, model) = (self.recipe, &self.victim.model);
         recipe.check(self.pictures.shown())?;
@@ -136,19 +133,20 @@ impl Training<'_> {
         step.write(&from.state)?;
         let mut progress = from.progress;
         let identity = self.identity();
+        let stage = Stage::new(watch, "training");
         while progress.epoch < recipe.epochs {
-            self.epoch(&mut step, &mut progress, &identity, observer)?;
+            self.epoch(&mut step, &mut progress, &identity, &stage)?;
             let started = Instant::now();
             let evaluation = match (&mut evaluator, self.test) {
                 (Some(evaluator), Some(test)) => {
-                    Some(evaluator.run(&step.tensors()?, test, self.normalisation, &mut |_| ())?)
+                    Some(evaluator.run(&step.tensors()?, test, self.normalisation, &Silent)?)
                 }
                 _ => None,
             };
             progress.seconds += started.elapsed().as_secs_f64();
             progress = self.next(progress, evaluation);
             self.save(&mut step, &progress, &identity)?;
-            observer.epoch(progress.reports.last().expect("an epoch is complete"));
+            epoch(progress.reports.last().expect("an epoch is complete"));
         }
         Ok((step.tensors()?, progress.reports))
     }
@@ -159,7 +157,7 @@ impl Training<'_> {
         step: &mut Step,
         progress: &mut Progress,
         identity: &BTreeMap<String, Value>,
-        observer: &mut dyn Observer,
+        stage: &Stage,
     ) -> Result<(), TrainError> {
         let steps = self.recipe.steps(self.pictures.shown());
         let epoch = Epoch::draw(self.recipe, self.pictures, progress.epoch);
@@ -182,7 +180,7 @@ impl Training<'_> {
             progress.right += right;
             progress.seconds += started.elapsed().as_secs_f64();
             started = Instant::now();
-            observer.step(done + 1, all, loss);
+            stage.iterations(done + 1, all, &[loss]);
             if saved.elapsed() >= self.checkpoint_every && progress.step < steps {
                 self.save(step, progress, identity)?;
                 saved = Instant::now();

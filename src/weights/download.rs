@@ -12,6 +12,7 @@ use super::{
     WeightsError,
     http::{Client, Said},
 };
+use crate::watch::{Stage, Watch};
 
 /// Times that a broken transfer is taken up again, as long as something arrived each time.
 const ATTEMPTS: usize = 4;
@@ -50,17 +51,12 @@ pub fn parse_sha256(text: &str) -> Result<String, WeightsError> {
     }
 }
 
-/// Brings `url` to `target`, whose folder must exist. `progress` is told the bytes done, and of how many.
+/// Brings `url` to `target`, whose folder must exist. `watch` sees its bytes.
 ///
 /// # Errors
 /// [`WeightsError::Broken`] leaves what has arrived beside the target; the next call goes on from there, if the server
 /// says that it is still the same file.
-pub fn fetch(
-    url: &str,
-    target: &Path,
-    checks: &Checks,
-    progress: &mut dyn FnMut(u64, Option<u64>),
-) -> Result<Fetched, WeightsError> {
+pub fn fetch(url: &str, target: &Path, checks: &Checks, watch: &dyn Watch) -> Result<Fetched, WeightsError> {
     let client = Client::new();
     let said = client.ask(url)?;
     if let (Some(expected), Some(found)) = (checks.size, said.size)
@@ -74,8 +70,9 @@ pub fn fetch(
 
     let part = Part::open(target, &said, &checks)?;
     let mut done = part.length()?;
+    let stage = Stage::new(watch, "downloading");
     for attempt in 1.. {
-        match part.append(&client, url, done, checks.size, progress) {
+        match part.append(&client, url, done, checks.size, &stage) {
             Ok(()) => break,
             Err(WeightsError::Broken { .. }) if attempt < ATTEMPTS && part.length()? > done => {
                 done = part.length()?;
@@ -148,7 +145,7 @@ impl Part {
         url: &str,
         have: u64,
         size: Option<u64>,
-        progress: &mut dyn FnMut(u64, Option<u64>),
+        stage: &Stage,
     ) -> Result<(), WeightsError> {
         if have > 0 && size == Some(have) {
             return Ok(());
@@ -166,7 +163,7 @@ impl Part {
             }
             206 | 416 if have > 0 => {
                 self.truncate()?;
-                return self.append(client, url, 0, size, progress);
+                return self.append(client, url, 0, size, stage);
             }
             status => return Err(WeightsError::Status { url: url.into(), status }),
         };
@@ -186,7 +183,7 @@ impl Part {
             if size.is_some_and(|size| done > size) {
                 break;
             }
-            progress(done, size);
+            stage.bytes(done, size);
         }
         match size {
             Some(size) if done < size => Err(broken(done, "the connection was closed".into())),

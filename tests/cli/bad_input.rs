@@ -15,7 +15,7 @@ fn wrong_options_are_misuse() {
     run("--arch resnet0", &["unknown architecture 'resnet0'", "lenet-zhu"]);
     run("--arch convnet0", &["convnet0", "width"]);
     run("--arch convnetx", &["convnetx", "width"]);
-    run("--preset igg", &["unknown preset 'igg'", "ig, dlg, idlg"]);
+    run("--preset igg", &["'igg' for '--preset", "ig, dlg, idlg"]);
     run("--device tpu", &["tpu", "auto"]);
     run("--batch 0", &["--batch", "0"]);
     run("--batches 0", &["--batches", "0"]);

@@ -51,7 +51,10 @@ fn clients_and_epochs_of_local_training_are_in_the_protocol() {
     );
     assert_eq!(report["protocol"]["clients"], 2);
     // Two pictures a client, one a step.
-    assert_eq!(report["protocol"]["local"], json!({ "steps": 4, "batch": 1, "learning_rate": 0.1 }));
+    assert_eq!(
+        report["protocol"]["local"],
+        json!({ "steps": 4, "batch": 1, "learning_rate": 0.1, "optimiser": "sgd", "weight_decay": 0.0 })
+    );
     fail(2, "run --batch 3 --clients 2", &["--clients", "3 pictures do not divide among 2"]);
 }
 
@@ -67,9 +70,10 @@ fn the_network_is_as_the_options_say() {
 #[test]
 fn every_change_of_the_training_is_in_its_recipe() {
     let folder = folder();
-    let (class, out) = (folder.path().join("data/a"), folder.path().join("w.safetensors"));
-    fs::create_dir_all(&class).unwrap();
-    for i in 0..4 {
+    let out = folder.path().join("w.safetensors");
+    for (i, class) in ["a", "a", "b", "b"].into_iter().enumerate() {
+        let class = folder.path().join("data").join(class);
+        fs::create_dir_all(&class).unwrap();
         gia_gpu::data::samples().picture(i).unwrap().write_png(&class.join(format!("{i}.png"))).unwrap();
     }
     let trained = |options: &str| -> Value {

@@ -77,7 +77,7 @@ fn every_hypothesis_is_tried_and_the_lowest_loss_leads() {
     let ranks: Vec<f64> =
         list(&report["batches"]).iter().map(|b| f64::from(u8::from(b["rank_of_truth"] == 1))).collect();
     assert!((number(&tally["first"]["mean"]) - (ranks[0] + ranks[1]) / 2.0).abs() < 1e-12);
-    assert_eq!(report["attack"]["guidance"]["fall"], "cosine");
+    assert_eq!(report["attack"]["guidance"]["schedule"], "cosine:0.5:0.75");
     for word in ["(true)", "margin", "true hypothesis ranks first", "without guidance", "report.html"] {
         assert!(text.contains(word), "{word}: {text}");
     }

@@ -5,6 +5,7 @@ use gia_gpu::{
     data::Normalisation,
     device::Device,
     tape::{Tape, Var},
+    watch::Watch,
 };
 
 pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
@@ -46,7 +47,7 @@ impl Encoder for Colours {
         _: &dyn Device,
         labels: &[String],
         _: &Templates,
-        _: &mut dyn FnMut(usize, usize),
+        _: &dyn Watch,
     ) -> Result<NameFeatures, ClipError> {
         let row = |label: &String| COLOURS.map(|colour| f32::from(u8::from(colour == label)));
         Ok(NameFeatures { vectors: labels.iter().flat_map(row).collect(), notes: vec![] })

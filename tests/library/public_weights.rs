@@ -7,6 +7,7 @@ use gia_gpu::{
     device::cpu::Cpu,
     federated::{Request, Victim},
     train::{Evaluator, Pictures},
+    watch::Silent,
 };
 
 /// A file in the folder that a variable names.
@@ -31,6 +32,6 @@ fn the_public_cifar_resnet20_classifies_cifar10() {
     // ImageNet's, which these weights were trained with.
     let normalisation = Normalisation::parse("0.485,0.456,0.406", "0.229,0.224,0.225").unwrap();
     let mut evaluator = Evaluator::new(&Cpu::<f32>::new(), &victim.model, 250).unwrap();
-    let found = evaluator.run(&victim.tensors, &pictures, &normalisation, &mut |_| ()).unwrap();
+    let found = evaluator.run(&victim.tensors, &pictures, &normalisation, &Silent).unwrap();
     assert!(found.accuracy() > 0.9, "{} of {}", found.right, found.pictures);
 }

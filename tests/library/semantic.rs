@@ -5,6 +5,7 @@ use gia_gpu::{
     data::Picture,
     device::cpu::Cpu,
     semantic::{Assignment, Batch, SemanticError, SemanticReport, Study, reconstruct_labels, verdict},
+    watch::Silent,
 };
 
 use crate::colours::{COLOURS, Colours};
@@ -18,9 +19,8 @@ fn picture(colour: usize) -> Picture {
 fn name(batches: &[Batch], study: &Study) -> Result<SemanticReport, SemanticError> {
     let (encoder, device) = (Colours::new(), Cpu::<f32>::new());
     let names = COLOURS.map(String::from);
-    let mut quiet = |_: &'static str, _, _| ();
-    let mut namer = Namer::new(&device, &encoder, &names, &Templates::plain(), 16, &mut quiet).unwrap();
-    reconstruct_labels(&mut namer, batches, study, &mut quiet)
+    let mut namer = Namer::new(&device, &encoder, &names, &Templates::plain(), 16, &Silent).unwrap();
+    reconstruct_labels(&mut namer, batches, study, &Silent)
 }
 
 /// Index 2 means red, 0 green, 1 blue.

@@ -1,20 +1,18 @@
 //! `gia-gpu bench`
 
 mod check;
-mod levels;
 mod options;
-mod report;
 mod scaling;
 
 use clap::{Args, ValueEnum};
 
-use super::{device::with_all, help::group, misuse, progress::Progress};
+use super::{device::with_all, help::group, misuse, print_json, print_line, progress::Terminal};
 use crate::{
-    bench::{Case, Subject, cases, peak_resident, peaks},
+    bench::{BenchReport, Case, Subject, cases, levels, peak_resident, peaks},
     device::Device,
+    watch::Stage,
 };
 use options::SubjectOptions;
-use report::Report;
 
 /// Measure a device: its peaks, its kernels' shares of them, and the time of attack iterations.
 #[derive(Args)]
@@ -119,22 +117,25 @@ impl Bench {
             return self.check.write(&*devices[0], &subjects[0], self.seed);
         }
         if self.scaling.scaling {
-            let (victim, report) = (self.subjects.victim()?, Report::new(devices[0].info(), self.seconds));
+            let (victim, report) =
+                (self.subjects.victim()?, BenchReport::new(devices[0].info(), self.seconds));
             return self.scaling.run(&*devices[0], &victim, report, self.seed, self.json);
         }
         let kernels = if self.wants(Part::Kernels) { cases() } else { vec![] };
-        let bar = Progress::counting("measuring");
+        let stage = Stage::new(&Terminal, "measuring");
         let (mut done, all) = (0, devices.len() * (kernels.len() + subjects.len()));
         let mut count = || {
-            bar.count(done, all);
+            stage.count(done, all);
             done += 1;
         };
         let reports = devices.iter().map(|device| self.measure(&**device, &kernels, &subjects, &mut count));
-        let reports = reports.collect::<anyhow::Result<Vec<Report>>>()?;
-        bar.finish();
-        match every_isa {
-            true => levels::print(&reports, self.json),
-            false => reports[0].print(self.json),
+        let reports = reports.collect::<anyhow::Result<Vec<BenchReport>>>()?;
+        drop(stage);
+        match (every_isa, self.json) {
+            (true, true) => print_json(&reports),
+            (true, false) => print_line(levels(&reports)),
+            (false, true) => print_json(&reports[0]),
+            (false, false) => print_line(reports[0].table()),
         }
     }
 
@@ -145,8 +146,8 @@ impl Bench {
         kernels: &[Case],
         subjects: &[Subject],
         count: &mut dyn FnMut(),
-    ) -> anyhow::Result<Report> {
-        let mut report = Report::new(device.info(), self.seconds);
+    ) -> anyhow::Result<BenchReport> {
+        let mut report = BenchReport::new(device.info(), self.seconds);
         if self.wants(Part::Peaks) || !kernels.is_empty() {
             report.peaks = Some(peaks(device, self.seconds)?);
         }

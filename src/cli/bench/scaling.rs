@@ -6,10 +6,9 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
-use super::report::{self, Report};
 use crate::{
-    bench::{Axis, Growth, Point, Step, csv, peak_resident, svg, sweeps},
-    cli::{help::group, print_json, print_line, progress::Progress},
+    bench::{BenchReport, Growth, csv, peak_resident, svg, sweeps},
+    cli::{help::group, print_json, print_line, progress::Terminal},
     data::atomic,
     device::Device,
     federated::Request,
@@ -32,7 +31,7 @@ pub struct ScalingOptions {
 #[derive(Serialize)]
 struct ScalingReport {
     #[serde(flatten)]
-    about: Report,
+    about: BenchReport,
     scaling: Vec<Growth>,
 }
 
@@ -41,7 +40,7 @@ impl ScalingOptions {
         &self,
         device: &dyn Device,
         victim: &Request,
-        mut about: Report,
+        mut about: BenchReport,
         seed: u64,
         json: bool,
     ) -> anyhow::Result<()> {
@@ -51,17 +50,15 @@ impl ScalingOptions {
         let sweeps = sweeps(victim);
         let mut scaling = vec![];
         for sweep in &sweeps {
-            let bar = Progress::counting(sweep.axis.name());
-            scaling.push(sweep.measure(device, seed, about.seconds(), &mut |done, of| bar.count(done, of))?);
-            bar.finish();
+            scaling.push(sweep.measure(device, seed, about.seconds, &Terminal)?);
         }
         self.write(&scaling)?;
         if json {
             about.peak_memory_bytes = peak_resident();
             return print_json(&ScalingReport { about, scaling });
         }
-        about.print(false)?;
-        scaling.iter().try_for_each(print)
+        let tables = scaling.iter().map(Growth::table);
+        print_line([about.table()].into_iter().chain(tables).collect::<Vec<_>>().join("\n\n"))
     }
 
     fn write(&self, scaling: &[Growth]) -> anyhow::Result<()> {
@@ -73,41 +70,4 @@ impl ScalingOptions {
         }
         Ok(())
     }
-}
-
-fn print(growth: &Growth) -> anyhow::Result<()> {
-    let Growth { axis, points, steps } = growth;
-    let trials = *axis == Axis::Trials;
-    print_line(format!(
-        "\n{:<8} {:<20} {:>10} {:>10} {:>12}{}",
-        axis.name(),
-        "victim",
-        "median",
-        "each",
-        "memory",
-        if trials { "  a trial's cost by the row before's" } else { "" }
-    ))?;
-    for point in points {
-        let Point { value, rounds, measured } = point;
-        let memory = measured.totals.map_or(0, |totals| totals.memory) as f64 / 1e6;
-        let step = steps.iter().find(|step| step.to == *value);
-        let step = step.map_or(String::new(), |Step { median, interval_95: [low, high], .. }| {
-            format!("  {median:.3} [{low:.3}, {high:.3}]")
-        });
-        print_line(format!(
-            "{value:<8} {:<20} {:>10} {:>10} {memory:>9.1} MB{step}{}",
-            measured.architecture,
-            report::time(point.seconds()),
-            report::time(measured.seconds.median / (measured.batch * measured.trials) as f64),
-            if *rounds > 1 { format!(", {rounds} rounds of {}", measured.trials) } else { String::new() }
-        ))?;
-    }
-    for Step { from, to, median, .. } in steps.iter().filter(|step| step.rises) {
-        let percent = 100.0 * (median - 1.0);
-        print_line(format!("a trial costs {percent:.0} % more among {to} than among {from}"))?;
-    }
-    if trials && !steps.iter().any(|step| step.rises) {
-        print_line("no step where a trial costs more among more trials")?;
-    }
-    Ok(())
 }

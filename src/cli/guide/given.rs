@@ -1,14 +1,11 @@
 //! Gradients that somebody sent: hypotheses are ranked, and nobody here knows which is true.
 
-use super::{Evidence, Guide, candidates::Candidates};
+use super::{Guide, named};
 use crate::{
-    attack::invert::known_labels,
-    cli::{
-        guidance_options::guidable,
-        misuse,
-        observation::{Observation, Observing},
-    },
-    report::{Defences, OutputFolder},
+    audit::{Observation, guidable},
+    cli::{command_line, misuse, observation::Observing, progress::Terminal},
+    hypotheses::{Candidates, Evidence, Explanation},
+    report::OutputFolder,
 };
 
 impl Guide {
@@ -16,7 +13,7 @@ impl Guide {
         let Some(weights) = &self.victim.weights else {
             return Err(misuse("--gradient needs the victim's --weights"));
         };
-        let names = self.all_names(None)?;
+        let model = self.model(None)?;
         let observing = Observing {
             model: &self.victim.model,
             weights,
@@ -28,32 +25,30 @@ impl Guide {
             batch: self.data.batch,
             attack: &self.attack,
             normalisation: &self.normalisation,
+            seed: self.seed,
         };
-        let mut observation = observing.open()?;
-        guidable(&observation.config)?;
-        observation.config.guidance = Some(self.guidance.guidance()?);
-        let targets = std::mem::take(&mut observation.targets);
-        let Observation { batch, .. } = observation;
-        let setting = observation.setting(self.attack.trials, self.seed);
-        let candidates = Candidates { names: &names, truth: &[], distractors: None, seed: self.seed };
-        for (number, labels) in known_labels(&setting, &targets)?.iter().enumerate() {
-            candidates.check(number, labels.as_deref().unwrap_or_default(), self.one_to_one)?;
-        }
-        let model = self.clip.open()?;
+        let Observation { mut audit, batch, targets, .. } = observing.open()?;
+        guidable(&audit.attack)?;
+        audit.attack.guidance = Some(self.guidance.guidance()?);
+        let candidates = Candidates { names: &model.names, truth: &[], distractors: None, seed: self.seed };
+        let known = audit.known_labels(batch, &targets)?;
+        let known: Vec<&[usize]> = known.iter().map(|labels| labels.as_deref().unwrap_or_default()).collect();
+        self.check(&candidates, &known)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
-        let namer = self.namer(&*device, &*model, &names, batch * targets.len())?;
+        let mut namer = self.namer(&*device, &model, batch * targets.len())?;
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
         let evidence = Evidence {
-            device: &*device,
-            setting,
-            threat_model: observation.threat_model.clone(),
+            audit: &audit,
+            threat_model: audit.granted(&[])?,
+            batch,
             data: paths.join(", "),
-            defences: Defences::default(),
-            candidates,
-            truth: None,
-            folder,
+            clients: None,
+            losses: vec![],
         };
-        self.explain(evidence, &setting, &targets, &*model, namer)
+        let search = self.search(&*device, &model, candidates);
+        let found = search.run(&evidence, &targets, &mut namer, &Terminal).map_err(named)?;
+        let command = command_line();
+        self.finish(&Explanation { evidence: &evidence, search: &search, found: &found, command }, folder)
     }
 }

@@ -1,13 +1,8 @@
 //! `gia-gpu guide`: names of label indices from guidance. Every assignment of candidate names guides a reconstruction of
 //! its own, from the same starts and with the same budget; believed is the one that explains the gradient best.
 
-mod candidates;
 mod given;
-mod judge;
-mod page;
-mod report;
 mod simulated;
-mod table;
 
 use std::path::PathBuf;
 
@@ -24,31 +19,19 @@ use super::{
     model_options::VictimOptions,
     note,
     observed::ObservedOptions,
-    options::{DeviceOptions, NormalisationOptions, attack_guided},
+    options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
-    progress::Progress,
+    progress::Terminal,
     protocol_options::ProtocolOptions,
-    run::report::Truth,
     threat_options::ThreatOptions,
 };
 use crate::{
-    attack::{
-        config::AttackConfig,
-        guidance::{Guide as Guiding, Hypothesis},
-        invert::{Reconstruction, Setting, Target},
-        threat::ThreatModel,
-    },
-    clip::{
-        Encoder, Head,
-        zero_shot::{Namer, check_labels},
-    },
-    data::Picture,
+    audit::{AuditError, NamingModel},
+    clip::zero_shot::{Namer, check_labels},
     device::Device,
-    report::{Defences, OutputFolder},
+    hypotheses::{Candidates, Explanation, HypothesesError, Search},
+    report::OutputFolder,
 };
-
-use candidates::{Candidates, Reconstructed, Trials};
-use report::Study;
 
 /// Say what label indices mean by trying names as hypotheses.
 ///
@@ -73,7 +56,7 @@ pub struct Guide {
     ///
     /// Safetensors or .npz files of one victim, each a batch; needs --weights and --names.
     #[arg(long, value_name = "FILE", num_args = 1.., requires_all = ["weights", "names"], help_heading = group::INPUT,
-          conflicts_with_all = ["data", "batches", "batch_labels", "shuffle", "defence", "adaptive", "distractors"])]
+          conflicts_with_all = ["data", "class_names", "batches", "batch_labels", "shuffle", "defence", "adaptive", "distractors"])]
     gradient: Vec<PathBuf>,
     #[command(flatten)]
     observed: ObservedOptions,
@@ -124,25 +107,10 @@ pub struct Guide {
     device: DeviceOptions,
 }
 
-/// What clients sent, and what is known of it.
-struct Evidence<'a> {
-    device: &'a dyn Device,
-    /// Of the attack under hypotheses, as the report has it.
-    setting: Setting<'a>,
-    threat_model: ThreatModel,
-    /// Where the pictures or gradients come from.
-    data: String,
-    defences: Defences,
-    candidates: Candidates<'a>,
-    /// Absent where the gradients came from elsewhere.
-    truth: Option<Truth<'a>>,
-    folder: OutputFolder,
-}
-
 impl Guide {
     pub fn run(self) -> anyhow::Result<()> {
         if self.beam == 0 {
-            return Err(misuse("--beam: expected 1 or more, found 0"));
+            return Err(named(HypothesesError::NoBeam));
         }
         match self.gradient.is_empty() {
             true => self.simulate(),
@@ -150,120 +118,62 @@ impl Guide {
         }
     }
 
-    /// What `--names` gives, or the data set.
-    fn all_names(&self, class_names: Option<&[String]>) -> anyhow::Result<Vec<String>> {
+    /// The model, and the names that `--names` gives, or the data set.
+    fn model(&self, class_names: Option<&[String]>) -> anyhow::Result<NamingModel> {
         let names = self.names.of(class_names).unwrap_or_default();
-        check_labels(&names).map_err(|error| self.names.error(error))
+        let names = check_labels(&names).map_err(|error| self.names.error(error))?;
+        Ok(NamingModel { encoder: self.clip.open()?, names, templates: self.clip.templates()? })
     }
 
-    /// What compares pictures, about so many, with these names.
+    /// The model with its names encoded, for about so many pictures.
     fn namer<'m>(
         &self,
         device: &'m dyn Device,
-        model: &'m dyn Encoder,
-        names: &[String],
+        model: &'m NamingModel,
         pictures: usize,
     ) -> anyhow::Result<Namer<'m>> {
-        let templates = self.clip.templates()?;
-        let bar = Progress::counting("encoding names");
-        let namer =
-            Namer::new(device, model, names, &templates, pictures, &mut |_, done, of| bar.count(done, of));
-        bar.finish();
-        let namer = namer.map_err(|error| self.names.error(error))?;
+        let namer = model.namer(device, pictures, &Terminal).map_err(|error| match error {
+            AuditError::Clip(error) => self.names.error(error),
+            error => error.into(),
+        })?;
         namer.notes.iter().for_each(|text| note(text));
         Ok(namer)
     }
 
-    /// Tries the hypotheses on what was sent, and says which is believed. `setting`: how it is attacked under them.
-    fn explain(
+    fn search<'a>(
         &self,
-        evidence: Evidence,
-        setting: &Setting,
-        targets: &[Target],
-        model: &dyn Encoder,
-        mut namer: Namer,
-    ) -> anyhow::Result<()> {
-        let Evidence { device, candidates, .. } = evidence;
-        // Without guidance first: it restores the labels, says which hypotheses are likely, and is what guidance is
-        // held against.
-        let plain = AttackConfig { guidance: None, ..setting.config.clone() };
-        let unguided = Setting { config: &plain, ..*setting };
-        let (before, unguided_timing) = attack_guided(device, &unguided, None, targets, "reconstructing")?;
-        let seen = setting.pictures(&before)?;
-        let labels = evidence.truth.as_ref().map(|t| t.batches.iter().map(|b| &b.labels[..]).collect());
-        let labels: Vec<Option<&[usize]>> = match labels {
-            Some(labels) => Vec::into_iter(labels).map(Some).collect(),
-            None => vec![None; before.len()],
-        };
-        let head = model.head();
-        let trials = self.hypotheses(&candidates, (&mut namer, head), &labels, &before, &seen)?;
-
-        let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(|t| t.meanings()).collect();
-        let width = namer.vectors.len() / candidates.names.len();
-        let guide =
-            Guiding { encoder: model, names: &namer.vectors, width, hypotheses: &hypotheses, oracle: false };
-        let stage = "reconstructing under hypotheses";
-        let (after, timing) = attack_guided(device, setting, Some(&guide), targets, stage)?;
-        let study = Study {
-            device,
-            setting: evidence.setting,
-            threat_model: evidence.threat_model,
-            data: evidence.data,
-            defences: evidence.defences,
-            model: model.model(),
-            candidates,
-            truth: evidence.truth,
-            one_to_one: self.one_to_one,
-            beam: self.beam,
-            unguided: before,
-            trials,
-            guided: after,
-            timings: [unguided_timing, timing],
-        };
-        self.finish(&study, &seen, evidence.folder)
+        device: &'a dyn Device,
+        model: &'a NamingModel,
+        candidates: Candidates<'a>,
+    ) -> Search<'a> {
+        Search { device, model, candidates, one_to_one: self.one_to_one, beam: self.beam }
     }
 
-    /// What is tried for each batch, by what its unguided pictures look like. `labels`: the clients', where they are
-    /// known.
-    fn hypotheses(
-        &self,
-        candidates: &Candidates,
-        (namer, head): (&mut Namer, Head),
-        labels: &[Option<&[usize]>],
-        found: &[Reconstruction],
-        pictures: &[Vec<Picture>],
-    ) -> anyhow::Result<Vec<Trials>> {
-        let bar = Progress::counting("comparing with names");
-        let mut trials = vec![];
-        for (number, (labels, found)) in labels.iter().zip(found).enumerate() {
-            let call =
-                |picture: &Picture| (format!("a reconstruction of batch {number}"), Ok(picture.clone()));
-            let rows = namer.rows(pictures[number].iter().map(call), &mut |_, _, _| ())?;
-            let seen = Reconstructed { number, labels: &found.labels, cosine: &rows.cosine };
-            trials.push(candidates.hypotheses(*labels, seen, head, self.one_to_one, self.beam)?);
-            bar.count(number + 1, pictures.len());
-        }
-        bar.finish();
-        Ok(trials)
+    /// Refuses, before anything is attacked, candidates that cannot be tried.
+    fn check(&self, candidates: &Candidates, batches: &[&[usize]]) -> anyhow::Result<()> {
+        let mut all = batches.iter().enumerate();
+        all.try_for_each(|(number, labels)| candidates.check(number, labels, self.one_to_one)).map_err(named)
     }
 
-    fn finish(
-        &self,
-        study: &Study,
-        unguided: &[Vec<Picture>],
-        mut folder: OutputFolder,
-    ) -> anyhow::Result<()> {
-        let report = study.report();
-        // The lowest of all trials is the lowest of the first hypothesis.
-        let pictures = study.setting.pictures(&study.guided)?;
-        folder.set_page(page::page(study, &report, unguided, &pictures)?.render()?);
-        let originals: Option<Vec<Picture>> =
-            study.truth.as_ref().map(|t| t.batches.iter().flat_map(|b| b.pictures.clone()).collect());
-        folder.write(originals.as_deref(), &pictures.concat(), &report.captions(), &report)?;
+    /// Writes and prints what was found.
+    fn finish(&self, explanation: &Explanation, folder: OutputFolder) -> anyhow::Result<()> {
+        let report = explanation.write(folder)?;
         if self.json {
             return print_json(&report);
         }
         let html = self.out.join("report.html");
-        print_line(format!("{}\n{}\nwrote {}", table::of(&report), report.verdict, html.display()))
+        print_line(format!("{}\n{}\nwrote {}", report.table(), report.head.verdict, html.display()))
+    }
+}
+
+/// The error with the option that it is about.
+fn named(error: HypothesesError) -> anyhow::Error {
+    match error {
+        HypothesesError::NoCandidate { .. } | HypothesesError::Distractors { .. } => {
+            misuse(format!("--distractors: {error}"))
+        }
+        HypothesesError::TooFewNames { .. } => misuse(format!("--one-to-one: {error}")),
+        HypothesesError::NoBeam => misuse(format!("--beam: {error}")),
+        HypothesesError::Audit(error) => (*error).into(),
     }
 }

@@ -1,15 +1,16 @@
 //! Clients of our own: what their labels mean is known, and the ranking can be judged.
 
-use super::{Evidence, Guide, candidates::Candidates};
+use super::{Guide, named};
 use crate::{
     attack::config::AttackConfig,
+    audit::{Captured, guidable},
     cli::{
-        clients::{ClientOptions, Clients, check_out},
-        guidance_options::guidable,
-        misuse,
+        clients::{ClientOptions, check_out},
+        command_line, misuse,
         model_options::DEFAULT_ARCHITECTURE,
-        run::report::{Truth, defences_record},
+        progress::Terminal,
     },
+    hypotheses::{Candidates, Evidence, Explanation},
     report::OutputFolder,
 };
 
@@ -23,8 +24,7 @@ impl Guide {
         }
         let dataset = self.data.open()?;
         check_out(self.data.data.as_deref(), &self.out)?;
-        let names = self.all_names(Some(&dataset.class_names))?;
-        let config = self.config()?;
+        let model = self.model(Some(&dataset.class_names))?;
         let options = ClientOptions {
             data: &self.data,
             victim: &self.victim,
@@ -34,35 +34,34 @@ impl Guide {
             normalisation: &self.normalisation,
             labels_given: false,
             shuffled: true,
-            uses: &[],
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let clients = options.open(&dataset, &config)?;
-        let Clients { batches, order, .. } = &clients;
-        let truth = order.names(&dataset.class_names);
-        let candidates =
-            Candidates { names: &names, truth: &truth, distractors: self.distractors, seed: self.seed };
-        for (number, batch) in batches.iter().enumerate() {
-            candidates.check(number, &batch.labels, self.one_to_one)?;
-        }
-        let model = self.clip.open()?;
+        let (audit, clients) = options.open(&dataset, self.config()?)?;
+        let candidates = Candidates {
+            names: &model.names,
+            truth: &clients.names,
+            distractors: self.distractors,
+            seed: self.seed,
+        };
+        let labels: Vec<&[usize]> = clients.batches.iter().map(|batch| &batch.labels[..]).collect();
+        self.check(&candidates, &labels)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
-        let namer = self.namer(&*device, &*model, &names, self.data.batch() * batches.len())?;
-        let experiment = clients.experiment(&*device, &config);
-        let (losses, targets) = experiment.capture()?;
+        let mut namer = self.namer(&*device, &model, clients.batch() * clients.batches.len())?;
+        let Captured { losses, targets } = audit.capture(&*device, &clients.batches, &Terminal)?;
         let evidence = Evidence {
-            device: &*device,
-            setting: experiment.setting(&[], &clients.protocol),
-            threat_model: clients.threat_model.clone(),
-            data: dataset.name.clone(),
-            defences: defences_record(&clients.defences, clients.adaptive),
-            candidates,
-            truth: Some(Truth { batches, losses: &losses, names: &truth, order }),
-            folder,
+            audit: &audit,
+            threat_model: audit.granted(&[])?,
+            batch: clients.batch(),
+            data: clients.data.clone(),
+            clients: Some(&clients),
+            losses,
         };
-        experiment.with_setting(|setting| self.explain(evidence, setting, &targets, &*model, namer))
+        let search = self.search(&*device, &model, candidates);
+        let found = search.run(&evidence, &targets, &mut namer, &Terminal).map_err(named)?;
+        let command = command_line();
+        self.finish(&Explanation { evidence: &evidence, search: &search, found: &found, command }, folder)
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {

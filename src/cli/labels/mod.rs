@@ -1,6 +1,5 @@
 //! `gia-gpu labels`
 
-mod layer_files;
 mod output;
 
 use std::path::PathBuf;
@@ -10,20 +9,24 @@ use clap::Args;
 use super::{
     help::group,
     misuse,
-    model_options::{ModelOptions, known_from, victim_error},
-    observed::{ObservedOptions, check_kind, say_positions},
+    model_options::{ModelOptions, victim_error},
+    observed::ObservedOptions,
     options::{check_batch, parse_classes, same_file},
     print_json, print_line,
+    progress::Terminal,
     protocol_options::ProtocolOptions,
     spelled::{OneOrAll, one_or_all},
 };
 use crate::{
-    attack::labels::{LabelError, LabelMetrics, Method, Restored, from_update, restore},
+    attack::labels::Method,
+    audit::{
+        layer_files::{LayerFiles, Names},
+        note_positions,
+        sent::{self, kind_of},
+    },
     federated::{Kind, Protocol, Victim, check_classes},
     tensor_file::GradientFile,
 };
-
-use layer_files::{LayerFiles, Names};
 
 /// Restore the labels of a batch from the last layer's gradient, duplicates included.
 #[derive(Args)]
@@ -72,29 +75,18 @@ impl Labels {
         let gradient = GradientFile::read(&self.gradient)?;
         let batch = self.batch_size(gradient.info.batch_size)?;
         let protocol = self.protocol.protocol(&gradient.info, batch)?;
-        let kind = self.observed.kind(&gradient.info, &self.gradient, &protocol)?;
-        check_kind(kind, &protocol)?;
+        let kind = kind_of(self.observed.kind(), &gradient.info, &self.gradient, &protocol)?;
         let files = match &self.last_layer {
-            Some(names) => self.two_tensors(&gradient, names, kind, batch, &protocol)?,
+            Some(names) => self.two_tensors(&gradient, names)?.into_gradient(kind, &protocol, batch)?,
             None => self.of_victim(gradient, kind, batch, &protocol)?,
         };
         check_classes(files.classes)
             .map_err(|error| anyhow::anyhow!("{}: {error}", self.gradient.display()))?;
         let truth = self.truth.as_deref().map(|text| truth(text, batch, files.classes)).transpose()?;
-        let layer = files.layer()?;
         let all = self.method == OneOrAll::All;
-        let found = self
-            .methods()
-            .into_iter()
-            .map(|method| match restore(method, &layer, batch) {
-                Ok(restored) => Ok(with_update_warning(restored, protocol.steps())),
-                Err(reason @ (LabelError::NoBias { .. } | LabelError::NoNegative { .. })) if all => {
-                    Ok(Restored::not_run(method, layer.classes(), &reason))
-                }
-                Err(reason) => Err(files.explain(&reason)),
-            })
-            .map(|restored| restored.map(|r| output::Entry::new(r, truth.as_deref())))
-            .collect::<anyhow::Result<Vec<_>>>()?;
+        let restored = files.restore(&self.methods(), all, batch, protocol.steps())?;
+        let found: Vec<output::Entry> =
+            restored.into_iter().map(|r| output::Entry::new(r, truth.as_deref())).collect();
         match (self.json, &found[..]) {
             (true, [only]) if !all => print_json(only),
             (true, found) => print_json(&found),
@@ -143,27 +135,12 @@ impl Labels {
     }
 
     /// Files of which only the last layer is read.
-    fn two_tensors(
-        &self,
-        gradient: &GradientFile,
-        names: &str,
-        kind: Kind,
-        batch: usize,
-        protocol: &Protocol,
-    ) -> anyhow::Result<LayerFiles> {
+    fn two_tensors(&self, gradient: &GradientFile, names: &str) -> anyhow::Result<LayerFiles> {
         let names = Names::parse(names)?;
         if self.model.arch.is_some() {
-            known_from(&gradient.info, &self.model, &self.gradient)?;
+            self.model.network()?.known_from(&gradient.info, &self.gradient)?;
         }
-        let mut files = LayerFiles::read(gradient, self.weights.as_deref(), names)?;
-        if kind == Kind::Model {
-            files.subtract_weights()?;
-        }
-        if protocol.local.is_some() {
-            let (scale, steps) = (-protocol.scale(batch), protocol.steps());
-            files.gradients(|update| from_update(update, scale / steps as f64, steps))?;
-        }
-        Ok(files)
+        Ok(LayerFiles::read(gradient, self.weights.as_deref(), names)?)
     }
 
     /// Files of a whole model.
@@ -183,22 +160,13 @@ impl Labels {
         let Some(weights) = &self.weights else {
             return Err(misuse("without --weights, the last layer is found by --last-layer WEIGHT,BIAS"));
         };
-        let known = known_from(&gradient.info, &self.model, &self.gradient)?;
-        let victim = Victim::from_file(weights, &self.model.request(&known)?).map_err(victim_error)?;
-        say_positions(weights, victim.positions.as_ref());
-        let received = self.observed.read(gradient, &victim, protocol, kind, batch, false)?;
+        let network = self.model.network()?;
+        let request = network.request(&network.known_from(&gradient.info, &self.gradient)?)?;
+        let victim = Victim::from_file(weights, &request).map_err(victim_error)?;
+        note_positions(weights, victim.positions.as_ref(), &Terminal);
+        let received = sent::read(gradient, &victim, protocol, kind, batch, false, &Terminal)?;
         Ok(LayerFiles::of_victim(&victim, &self.gradient, &received.gradient))
     }
-}
-
-fn with_update_warning(mut restored: Restored, steps: usize) -> Restored {
-    if steps > 1 {
-        restored.warnings.push(format!(
-            "of {steps} local steps only the first was taken from the server's weights: the mean of their \
-             gradients is no gradient of one loss, and the counts are approximate"
-        ));
-    }
-    restored
 }
 
 /// `--truth` as counts `(K)`.

@@ -4,7 +4,7 @@ use std::fmt::{Display, Formatter, Result};
 
 use serde::Serialize;
 
-use super::{LabelMetrics, Restored};
+use crate::attack::labels::{LabelMetrics, Restored};
 
 /// A method's result, and how right it is where the truth is given.
 #[derive(Serialize)]

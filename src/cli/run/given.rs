@@ -1,18 +1,10 @@
 //! Gradients that somebody sent: names and pictures, with nothing to judge them by.
 
-use super::{
-    LabelKnowledge, Run,
-    labels::{Parts, name_labels},
-    report::Study,
-};
+use super::{LabelKnowledge, Run};
 use crate::{
-    cli::{
-        guidance_options::{GuideChoice, guidable},
-        misuse,
-        observation::{Observation, Observing},
-        options::attack_towards,
-    },
-    report::{Defences, OutputFolder},
+    audit::{Findings, Observation, Outcome, guidable},
+    cli::{command_line, guidance_options::GuideChoice, misuse, observation::Observing, progress::Terminal},
+    report::OutputFolder,
 };
 
 impl Run {
@@ -30,7 +22,7 @@ impl Run {
                 "--guide oracle: with --gradient nobody knows the true names; give label=name,…",
             ));
         }
-        let choice = self.naming.open(None)?;
+        let model = self.naming.open(None)?;
         let observing = Observing {
             model: &self.victim.model,
             weights,
@@ -42,44 +34,29 @@ impl Run {
             batch: self.data.batch,
             attack: &self.attack,
             normalisation: &self.normalisation,
+            seed: self.seed,
         };
-        let mut observation = observing.open()?;
+        let Observation { mut audit, batch, targets, doubts } = observing.open()?;
         if self.guide.is_some() {
-            guidable(&observation.config)?;
+            guidable(&audit.attack)?;
         }
-        observation.config.guidance = self.guidance()?;
-        let Observation { victim, batch, targets, .. } = &observation;
+        audit.attack.guidance = self.guidance()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
-        let parts =
-            Parts { device: &*device, options: &self.naming, choice: choice.as_ref(), seed: self.seed };
-        let namer = parts.namer(batch * targets.len())?;
+        let namer = self.namer(model.as_ref(), &*device, batch * targets.len())?;
+        let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
-        let setting = observation.setting(self.attack.trials, self.seed);
-        let meanings = self
-            .guide
-            .as_ref()
-            .map(|guide| guide.meanings(victim.model.classes, &[])?.encoded(choice.as_ref(), &*device))
-            .transpose()?;
-        let (found, timing) = attack_towards(&*device, &setting, meanings.as_ref(), targets)?;
-        let pictures = setting.pictures(&found)?;
-        let semantic = namer
-            .map(|mut namer| name_labels(&parts, &mut namer, &found, &pictures, None, &[]))
-            .transpose()?;
+        let outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
+        let outcome = Outcome { doubts, ..outcome };
+        let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
-        let study = Study {
-            device: &*device,
-            setting,
-            threat_model: observation.threat_model.clone(),
+        let findings = Findings {
+            command: command_line(),
             data: paths.join(", "),
-            defences: Defences::default(),
-            timing,
-            found: &found,
-            pictures: &pictures,
-            truth: None,
             semantic,
             guidance: meanings.map(|m| m.record()),
+            ..audit.findings(&*device, None, &outcome)?
         };
-        self.finish(&study, folder)
+        self.finish(&findings, folder)
     }
 }

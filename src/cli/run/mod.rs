@@ -1,10 +1,7 @@
 //! `gia-gpu run`: from pictures, or from gradients that a client sent, to what they give away, in words.
 
 mod given;
-mod labels;
 mod names_table;
-mod page;
-pub mod report;
 mod simulated;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -16,14 +13,16 @@ use super::{
     config,
     data_options::DataOptions,
     defence_options::DefenceOptions,
-    guidance_options::{GuidanceOptions, GuideChoice, guidable},
+    guidance_options::{GuidanceOptions, GuideChoice},
     help::group,
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     naming_options::NamingOptions,
+    note,
     observed::ObservedOptions,
     options::{DeviceOptions, NormalisationOptions},
     own_arguments, print_json, print_line,
+    progress::Terminal,
     protocol_options::ProtocolOptions,
     summary,
     threat_options::ThreatOptions,
@@ -31,11 +30,13 @@ use super::{
 };
 use crate::{
     attack::{config::AttackConfig, guidance::Guidance},
+    audit::{Audit, Clients, EncodedMeanings, Findings, NamingModel, Outcome, captions, guidable},
+    clip::zero_shot::Namer,
     data::Picture,
+    device::Device,
     report::{OutputFolder, terminal},
+    semantic::SemanticReport,
 };
-
-use report::Study;
 
 /// Most iterations of an attack on the embedded samples, unless told otherwise: a first try is short.
 const DEMONSTRATION: usize = 2_000;
@@ -87,7 +88,7 @@ pub struct Run {
     ///
     /// Safetensors or .npz files of one victim, each a batch; needs --weights.
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "weights", help_heading = group::INPUT,
-          conflicts_with_all = ["data", "batches", "batch_labels", "shuffle", "defence", "adaptive", "class_order"])]
+          conflicts_with_all = ["data", "class_names", "batches", "batch_labels", "shuffle", "defence", "adaptive", "class_order"])]
     gradient: Vec<PathBuf>,
     #[command(flatten)]
     observed: ObservedOptions,
@@ -200,25 +201,67 @@ impl Run {
         }
     }
 
+    /// What is to name so many pictures; `None`: naming is left out.
+    fn namer<'m>(
+        &self,
+        model: Option<&'m NamingModel>,
+        device: &'m dyn Device,
+        pictures: usize,
+    ) -> anyhow::Result<Option<Namer<'m>>> {
+        model.map_or(Ok(None), |model| self.naming.namer(model, device, pictures))
+    }
+
+    /// What guides the pictures, if something does. `clients`: whose labels' meanings an oracle knows.
+    fn meanings<'m>(
+        &self,
+        audit: &Audit,
+        clients: Option<&Clients>,
+        model: Option<&'m NamingModel>,
+        device: &dyn Device,
+    ) -> anyhow::Result<Option<EncodedMeanings<'m>>> {
+        let Some(guide) = &self.guide else { return Ok(None) };
+        let names = clients.map_or(&[][..], |clients| &clients.names);
+        let mut meanings = guide.meanings(audit.victim.model.classes, names)?;
+        if let Some(clients) = clients.filter(|_| meanings.oracle) {
+            meanings = meanings.only(|index| clients.hold(index));
+        }
+        let Some(model) = model else {
+            return Err(misuse("--guide needs a model that compares pictures with names: give --clip"));
+        };
+        Ok(Some(meanings.encoded(model, device, &Terminal)?))
+    }
+
+    /// What the label indices mean.
+    fn names(
+        &self,
+        audit: &Audit,
+        mut namer: Namer,
+        outcome: &Outcome,
+        clients: Option<&Clients>,
+        unrelated: &[Picture],
+    ) -> anyhow::Result<SemanticReport> {
+        let rule = self.naming.rule();
+        let named = audit.name(&mut namer, rule, outcome, clients, unrelated, &Terminal)?;
+        named.notes.iter().for_each(|text| note(text));
+        Ok(named)
+    }
+
     /// Writes and prints what was found.
-    fn finish(&self, study: &Study, mut folder: OutputFolder) -> anyhow::Result<()> {
-        let report = study.report()?;
-        let captions = report::captions(&report);
-        folder.set_page(page::page(study, &report).render()?);
-        let originals = study.originals();
-        let pictures = study.pictures.concat();
-        folder.write(originals.as_deref(), &pictures, &captions, &report)?;
+    fn finish(&self, findings: &Findings, folder: OutputFolder) -> anyhow::Result<()> {
+        let report = findings.report()?;
+        findings.write(&report, folder)?;
         if self.json {
             return print_json(&report);
         }
-        show_pictures(originals.as_deref(), &pictures, &captions);
+        let originals = findings.clients.map(Clients::originals);
+        show_pictures(originals.as_deref(), &findings.outcome.pictures.concat(), &captions(&report));
         let names = report.semantic.as_ref().map(names_table::of);
         let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
         print_line(format!(
             "{}\n{}\n{}\nwrote {html} and {grid}",
             summary::of(&report),
             names.unwrap_or_default(),
-            report.verdict
+            report.head.verdict
         ))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::semantic::{Accuracy, Assignment, IndexNaming, Score, SemanticReport};
+use crate::semantic::{Assignment, IndexNaming, Score, SemanticReport};
 
 /// Indices that are listed.
 const LISTED: usize = 20;
@@ -73,25 +73,12 @@ fn write_accuracy(out: &mut String, report: &SemanticReport) -> std::fmt::Result
         "each batch alone",
         all
     )?;
-    for (name, accuracy) in rows(accuracy) {
+    for (name, accuracy) in accuracy.rows() {
         let Some(score) = accuracy.score(report.assignment) else { continue };
         writeln!(out, "{name:30} {:>22} {:>32}", alone(score), together(score))?;
     }
     let random = percent(accuracy.random);
     writeln!(out, "{:30} {random:>22} {random:>32}", "random name")
-}
-
-/// What is compared, in the order of interest.
-pub fn rows(accuracy: &crate::semantic::Accuracies) -> Vec<(&'static str, &Accuracy)> {
-    let rows = [
-        ("reconstructions", Some(&accuracy.reconstructions)),
-        ("originals", Some(&accuracy.originals)),
-        ("reconstructions, shuffled", accuracy.shuffled.as_ref()),
-        ("unrelated pictures", accuracy.unrelated.as_ref()),
-        ("noise", Some(&accuracy.noise)),
-        ("flat grey", Some(&accuracy.flat_grey)),
-    ];
-    rows.into_iter().filter_map(|(name, accuracy)| Some((name, accuracy?))).collect()
 }
 
 fn alone(score: &Score) -> String {

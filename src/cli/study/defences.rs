@@ -1,54 +1,32 @@
 //! `gia-gpu study defences`
 
-use std::{fmt::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::super::{
     attack_options::AttackOptions,
     data_options::DataOptions,
     defence_options::check,
-    experiment::{Experiment, label_metrics},
     help::group,
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
+    progress::Terminal,
     protocol_options::ProtocolOptions,
 };
 use crate::{
-    attack::{config::AttackConfig, labels::LabelMetrics, threat::ThreatModel},
+    audit::{Audit, Clients},
     data::atomic,
-    device::DeviceInfo,
     federated::{
         Protocol,
-        defence::{Defence, accountant, epsilon, parse},
+        defence::{Defence, parse},
     },
-    metrics::{Comparison, compare, flat_grey_floor},
-    report::{Estimate, Figures, figures, noise_like},
+    semantic::ClassOrder,
+    study::{self, defences::STRENGTHS},
     tensor_file::{GradientInfo, TensorFile},
 };
-
-/// Rows of a study that is told none: every defence at strengths from harmless to strong.
-const DEFAULT: [&str; 16] = [
-    "noise:1e-4",
-    "noise:1e-3",
-    "noise:1e-2",
-    "noise:1e-1",
-    "laplace:1e-3",
-    "laplace:1e-2",
-    "clip:1",
-    "clip:0.1",
-    "dp-sgd:1:0.01",
-    "dp-sgd:1:0.1",
-    "top-k:0.5",
-    "top-k:0.1",
-    "top-k:0.01",
-    "sign",
-    "soteria:0.4",
-    "soteria:0.8",
-];
 
 /// Most iterations of an attack of the study, unless told otherwise: there are many.
 const ITERATIONS: usize = 1_000;
@@ -89,43 +67,6 @@ pub struct DefenceStudy {
     device: DeviceOptions,
 }
 
-/// What one eavesdropper gets.
-#[derive(Clone, Debug, Serialize)]
-struct Leak {
-    labels: LabelMetrics,
-    psnr: Estimate,
-    ssim: Estimate,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Row {
-    defence: String,
-    /// ε of the step, for DP-SGD.
-    epsilon: Option<f64>,
-    unaware: Leak,
-    /// Absent where there is nothing to adapt to.
-    adaptive: Option<Leak>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Report {
-    tool: &'static str,
-    version: &'static str,
-    seed: u64,
-    device: DeviceInfo,
-    architecture: String,
-    weights: String,
-    data: String,
-    batch: usize,
-    batches: usize,
-    protocol: Protocol,
-    attack: AttackConfig,
-    delta: f64,
-    rows: Vec<Row>,
-    flat_grey: Option<Figures>,
-    noise: Option<Figures>,
-}
-
 impl DefenceStudy {
     pub fn run(self) -> anyhow::Result<()> {
         let dataset = self.data.open()?;
@@ -138,67 +79,26 @@ impl DefenceStudy {
         let wanted = self.wanted(&protocol)?;
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let batches = self.data.read(&dataset, &victim, self.seed)?;
+        let mut audit = Audit {
+            protocol,
+            normalisation,
+            restarts: self.attack.trials,
+            seed: self.seed,
+            ..Audit::new(victim, config)
+        };
+        let batches = self.data.read(&dataset, &audit.victim, self.seed)?;
+        let order = ClassOrder::kept(audit.victim.model.classes);
+        let clients = Clients::new(&dataset, &mut audit.victim, order, batches)?;
         if let Some(path) = &self.out {
             TensorFile::check_writable(path)?;
         }
         let device = self.device.open()?;
-        let insider = ThreatModel::insider();
-        let undefended = Experiment {
-            device: &*device,
-            victim: &victim,
-            protocol: &protocol,
-            normalisation: &normalisation,
-            config: &config,
-            threat: &insider,
-            batches: &batches,
-            defences: &[],
-            adaptive: false,
-            labels_given: false,
-            restarts: self.attack.trials,
-            seed: self.seed,
-        };
-        let mut rows =
-            vec![Row { defence: "none".into(), epsilon: None, unaware: leak(&undefended)?, adaptive: None }];
-        for defences in &wanted {
-            let unaware = Experiment { defences, ..undefended };
-            let names: Vec<String> = defences.iter().map(ToString::to_string).collect();
-            rows.push(Row {
-                defence: names.join(","),
-                epsilon: epsilon(defences),
-                unaware: leak(&unaware)?,
-                adaptive: Some(leak(&Experiment { adaptive: true, ..unaware })?),
-            });
-        }
-        let over =
-            |make: &dyn Fn(usize) -> Comparison| figures(&(0..batches.len()).map(make).collect::<Vec<_>>());
-        let grey = batches.iter().map(|b| flat_grey_floor(&b.pictures)).collect::<Result<Vec<_>, _>>()?;
-        let noise = batches
-            .iter()
-            .enumerate()
-            .map(|(i, b)| compare(&b.pictures, &noise_like(&b.pictures, self.seed + i as u64)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let report = Report {
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
-            seed: self.seed,
-            device: device.info(),
-            architecture: victim.model.describe(),
-            weights: victim.weights.clone(),
-            data: dataset.name.clone(),
-            batch: self.data.batch(),
-            batches: self.data.batches(),
-            protocol,
-            attack: config.clone(),
-            delta: accountant::DELTA,
-            rows,
-            flat_grey: over(&|i| grey[i].clone()),
-            noise: over(&|i| noise[i].clone()),
-        };
+        let study = study::DefenceStudy { device: &*device, clients: &clients, defences: &wanted };
+        let report = study.run(&mut audit, &Terminal)?;
         if let Some(path) = &self.out {
             atomic::write_json(path, &report)?;
         }
-        if self.json { print_json(&report) } else { print_line(table(&report)) }
+        if self.json { print_json(&report) } else { print_line(report.table()) }
     }
 
     fn wanted(&self, protocol: &Protocol) -> anyhow::Result<Vec<Vec<Defence>>> {
@@ -210,69 +110,7 @@ impl DefenceStudy {
         match self.defence.is_empty() {
             false => self.defence.iter().map(|text| read(text)).collect(),
             // Those that do not fit the protocol are left out.
-            true => Ok(DEFAULT.iter().filter_map(|text| read(text).ok()).collect()),
+            true => Ok(STRENGTHS.iter().filter_map(|text| read(text).ok()).collect()),
         }
     }
-}
-
-fn leak(experiment: &Experiment) -> anyhow::Result<Leak> {
-    let outcome = experiment.run()?;
-    let pictures = experiment.pictures(&outcome.found)?;
-    let pairs = experiment.batches.iter().zip(&pictures);
-    let compared = pairs.map(|(b, p)| compare(&b.pictures, p)).collect::<Result<Vec<_>, _>>()?;
-    let all = figures(&compared).expect("at least one batch");
-    Ok(Leak {
-        labels: label_metrics(&outcome.found, experiment.batches, experiment.victim.model.classes),
-        psnr: all.psnr.one_to_one,
-        ssim: all.ssim.one_to_one,
-    })
-}
-
-fn table(report: &Report) -> String {
-    let mut text = format!(
-        "{} on {} ({}): {} batches of {} from {}, {} iterations, on {}\n",
-        report.attack.preset,
-        report.architecture,
-        report.weights,
-        report.batches,
-        report.batch,
-        report.data,
-        report.attack.iterations,
-        report.device.name
-    );
-    let _ = writeln!(
-        text,
-        "{:20}{:>10}   {:^28}   {:^28}",
-        "", "", "unaware eavesdropper", "adaptive eavesdropper"
-    );
-    let _ = writeln!(
-        text,
-        "{:20}{:>10}   {:>8}{:>12}{:>8}   {:>8}{:>12}{:>8}",
-        "defence", "epsilon", "labels", "PSNR dB", "SSIM", "labels", "PSNR dB", "SSIM"
-    );
-    let cells = |leak: Option<&Leak>| match leak {
-        Some(leak) => {
-            format!("{:>7.0}%{:>12.2}{:>8.3}", 100.0 * leak.labels.irec, leak.psnr.mean, leak.ssim.mean)
-        }
-        None => format!("{:>28}", ""),
-    };
-    for row in &report.rows {
-        let epsilon = row.epsilon.map_or(String::new(), |e| format!("{e:.2}"));
-        let (unaware, adaptive) = (cells(Some(&row.unaware)), cells(row.adaptive.as_ref()));
-        let _ = writeln!(text, "{:20}{epsilon:>10}   {unaware}   {adaptive}", row.defence);
-    }
-    for (name, floor) in [("flat grey picture", &report.flat_grey), ("noise picture", &report.noise)] {
-        if let Some(floor) = floor {
-            let (psnr, ssim) = (floor.psnr.one_to_one.mean, floor.ssim.one_to_one.mean);
-            let _ = writeln!(text, "{name:20}{:>10}   {:>8}{psnr:>12.2}{ssim:>8.3}", "", "");
-        }
-    }
-    if report.rows.iter().any(|r| r.epsilon.is_some()) {
-        let _ = writeln!(
-            text,
-            "epsilon of one step at delta {:e}, without amplification by sampling",
-            report.delta
-        );
-    }
-    text.trim_end().to_string()
 }

@@ -2,8 +2,6 @@
 
 mod defences;
 mod guidance;
-mod guidance_plots;
-mod guidance_table;
 mod labels;
 mod names;
 

@@ -1,53 +1,35 @@
 //! `gia-gpu sweep`: many attacks side by side, which go on where they were stopped.
 
-mod laboratory;
-mod names;
-mod overview;
-mod page;
-mod plan;
 mod resolve;
 mod victims;
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
-use anyhow::Context;
 use clap::{ArgMatches, Args, Command};
 use serde::Serialize;
 
 use self::{
-    laboratory::Laboratory,
-    overview::Overview,
-    plan::Plan,
     resolve::{configuration, resolve},
     victims::VictimSettings,
 };
 use super::{
-    device,
+    clients::check_out,
+    command_line,
     help::group,
     misuse,
     naming_options::NamingOptions,
-    note,
-    options::{DeviceOptions, NormalisationOptions},
-    print_json, print_line, program,
-    progress::Progress,
+    options::{DeviceOptions, NormalisationOptions, numbers},
+    print_json, print_line,
+    progress::Terminal,
     spelled::spelled,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
 };
 use crate::{
-    attack::threat::ThreatModel,
-    clip::zero_shot::Namer,
-    data::{BatchRule, DataError},
-    device::DeviceInfo,
-    semantic::Assignment,
-    sweep::{Configuration, Finished, Journal, Record, SweepError, plots, points, results},
+    data::{BatchRule, Dataset, samples},
+    sweep::{self, Configuration, NAMED_AT_ONCE, Record, SweepError},
 };
 
-/// What stands in the folder beside the results: all that is finished.
-const JOURNAL: &str = "journal.jsonl";
-const PAGE: &str = "report.html";
-/// Pictures that the naming model takes in one run: always as many, so that no cell's sums depend on another.
-const NAMED_AT_ONCE: usize = 64;
 /// Attack many victims, batch sizes, defences and seeds; goes on where it was stopped.
 ///
 /// Batches of many sizes and seeds, of several victims, behind several defences, and what the labels mean.
@@ -125,45 +107,6 @@ struct Printed<'a> {
     cells: Vec<&'a Record>,
 }
 
-/// What stands in the folder, and what it is made from beside the finished cells.
-struct Show<'a> {
-    sweep: &'a Sweep,
-    configuration: &'a Configuration,
-    threats: &'a [(ThreatModel, Vec<String>)],
-    data: &'a str,
-    model: Option<String>,
-    seed: u64,
-    device: DeviceInfo,
-    cells: usize,
-}
-
-impl Show<'_> {
-    /// Tables, plots and page of what is finished; the paths that a person wants to know.
-    fn write(&self, finished: &[&Finished]) -> anyhow::Result<Vec<PathBuf>> {
-        let Show { sweep, configuration, threats, data, seed, .. } = *self;
-        results::write(&sweep.out, finished, &self.device)?;
-        let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
-        let lines = points::lines(&cells, sweep.naming.assignment);
-        let mut written = vec![sweep.out.join(results::RESULTS)];
-        written.extend(plots::write(&sweep.out, &lines, sweep.aggregate)?);
-        let page = page::page(&page::Facts {
-            lines: &lines,
-            together: sweep.aggregate,
-            one_to_one: sweep.naming.assignment == Assignment::OneToOne,
-            configuration,
-            threats,
-            data,
-            model: self.model.clone(),
-            seed,
-            device: &self.device,
-            missing: [self.cells - finished.len(), self.cells],
-        });
-        page.write(&sweep.out.join(PAGE))?;
-        written.push(sweep.out.join(PAGE));
-        Ok(written)
-    }
-}
-
 impl Sweep {
     pub fn run(self) -> anyhow::Result<()> {
         let command = Command::new("gia-gpu sweep").disable_help_flag(true);
@@ -173,135 +116,60 @@ impl Sweep {
     }
 
     fn sweep(self, command: &Command, matches: &ArgMatches) -> anyhow::Result<()> {
-        let plan = self.plan(matches)?;
-        let choice = self.naming.open(Some(&plan.dataset.class_names))?;
-        if let Some(choice) = &choice {
-            let held: BTreeSet<usize> = plan.dataset.labels().iter().copied().collect();
-            self.naming.check_count(choice, held.len())?;
+        if self.aggregate == 0 {
+            return Err(misuse("--aggregate: expected 1 or more, found 0"));
         }
-        let results = self.out.join(results::RESULTS);
-        if results.exists() && !self.out.join(JOURNAL).exists() {
-            return Err(misuse(format!(
-                "{}: results without the journal that they come from: give another folder, or remove them",
-                results.display()
-            )));
+        let dataset = self.data.as_deref().map_or_else(|| Ok(samples()), Dataset::open)?;
+        check_out(self.data.as_deref(), &self.out)?;
+        let seeds = numbers("--seeds", &self.seeds)?;
+        let defences = victims::defences(&self.defences)?;
+        if self.adaptive && defences.iter().all(|d| d.defences.is_empty()) {
+            return Err(misuse("--adaptive needs --defences to adapt to"));
         }
-        fs::create_dir_all(&self.out)
-            .map_err(|cause| DataError::Unwritable { path: self.out.clone(), cause })?;
-        let device = self.device.open()?;
-        let bar = Progress::counting("encoding names");
-        let namer = match &choice {
-            None => None,
-            Some(choice) => {
-                let mut progress = |_: &'static str, done, of| bar.count(done, of);
-                self.naming.namer(choice, &*device, NAMED_AT_ONCE, &mut progress)?
-            }
-        };
-        bar.finish();
-        let mut laboratory = Laboratory {
-            device: &*device,
-            dataset: &plan.dataset,
+        let embedded = self.data.is_none();
+        let sweep = sweep::Sweep {
+            dataset: &dataset,
             rule: self.batch_labels,
-            normalisation: &self.normalisation,
-            threat: &self.threat,
-            naming: &self.naming,
-            namer,
+            victims: victims::victims(&self.victim, &self.settings, matches, &dataset, embedded)?,
+            defences,
+            seeds,
             adaptive: self.adaptive,
+            normalisation: self.normalisation.given()?,
+            threat_model: self.threat.open()?,
+            naming: None,
+            naming_rule: self.naming.rule(),
             together: self.aggregate,
-            notes: BTreeSet::new(),
+            options: Some(configuration(command, matches)),
+            command: command_line(),
         };
-        let configuration = configuration(command, matches)
-            .with("version of gia-gpu", env!("CARGO_PKG_VERSION"))
-            .with("program", program::fingerprint()?)
-            .with("--device", device::facts(&device.info()));
-        let configuration = self.content(configuration, &plan, &mut laboratory.namer)?;
-        let (journal, known) =
-            Journal::open(&self.out.join(JOURNAL), &configuration).map_err(|error| match error {
-                SweepError::OtherConfiguration { .. } => misuse(error),
-                error => error.into(),
-            })?;
-        let show = Show {
-            sweep: &self,
-            configuration: &configuration,
-            threats: &plan.threats,
-            data: &plan.dataset.name,
-            model: laboratory.namer.as_ref().map(Namer::model),
-            seed: plan.tasks[0].cell.seed,
-            device: device.info(),
-            cells: plan.tasks.len(),
+        let plan = sweep.plan(&Terminal).map_err(named)?;
+        let model = self.naming.open(Some(&dataset.class_names))?;
+        if let Some(model) = &model {
+            let held: BTreeSet<usize> = dataset.labels().iter().copied().collect();
+            self.naming.check_count(model, held.len())?;
+        }
+        let device = self.device.open()?;
+        let namer = match &model {
+            None => None,
+            Some(model) => self.naming.namer(model, &*device, NAMED_AT_ONCE)?,
         };
-        let (finished, mut failure) = self.measure(&plan, &mut laboratory, journal, known, &show)?;
-        if let Some(failure) = failure.take_if(|_| finished.is_empty()) {
-            return Err(failure);
-        }
-        let all: Vec<&Finished> = finished.iter().collect();
-        let written = show.write(&all)?;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
-        let lines = points::lines(&cells, self.naming.assignment);
+        let swept = plan.run(&*device, namer, &self.out, &Terminal).map_err(named)?;
         if self.json {
-            return print_json(&Printed { configuration: &configuration, cells });
+            return print_json(&Printed { configuration: &swept.configuration, cells: swept.cells() });
         }
-        let written: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
-        print_line(format!("{}\nwrote {}", overview::table(&lines, self.aggregate), written.join(", ")))
+        let written: Vec<String> = swept.written.iter().map(|path| path.display().to_string()).collect();
+        print_line(format!("{}\nwrote {}", swept.table(), written.join(", ")))
     }
+}
 
-    /// Computes what is not finished yet; the results are on the disk after every cell. With the finished cells what
-    /// went wrong with others, if something did.
-    fn measure(
-        &self,
-        plan: &Plan,
-        laboratory: &mut Laboratory,
-        mut journal: Journal,
-        known: Vec<Finished>,
-        show: &Show,
-    ) -> anyhow::Result<(Vec<Finished>, Option<anyhow::Error>)> {
-        let mut finished: Vec<Option<Finished>> = plan.tasks.iter().map(|_| None).collect();
-        for cell in known {
-            let place = plan.tasks.iter().position(|task| task.cell == cell.record.cell);
-            let place = place.with_context(|| {
-                format!("{}: a cell that is not part of the sweep: {}", JOURNAL, cell.record.cell)
-            })?;
-            finished[place] = Some(cell);
+/// The error with the options that it is about.
+pub fn named(error: SweepError) -> anyhow::Error {
+    match error {
+        SweepError::Batches { batch_size, batches, cause } => {
+            misuse(format!("--batch-sizes {batch_size} × --batches {batches}: {cause}"))
         }
-        let done = finished.iter().flatten().count();
-        let write =
-            |finished: &[Option<Finished>]| show.write(&finished.iter().flatten().collect::<Vec<_>>());
-        if done > 0 {
-            note(&format!("{done} of {} cells were finished before", plan.tasks.len()));
-            write(&finished)?;
-        }
-        let overview = Overview::new(&plan.victims, &plan.tasks);
-        let mut failed = vec![];
-        for (place, task) in plan.tasks.iter().enumerate() {
-            if finished[place].is_some() {
-                continue;
-            }
-            overview.begin(task, &finished);
-            match laboratory.measure(task, &plan.victims[task.victim], &plan.defences[task.defence]) {
-                Ok(cell) => {
-                    journal.append(&cell)?;
-                    finished[place] = Some(cell);
-                    write(&finished)?;
-                }
-                // Another cell may need less memory, or have a client that can be attacked.
-                Err(error) => {
-                    note(&format!("{}: {error:#}", task.cell));
-                    failed.push((&task.cell, error));
-                }
-            }
-        }
-        overview.finish();
-        let missing = failed.len();
-        let failure = failed.into_iter().next().map(|(cell, error)| {
-            error.context(format!(
-                "{missing} of {} cells failed (the others are kept, the same command tries these again), the first at \
-                 {cell}",
-                plan.tasks.len()
-            ))
-        });
-        Ok((finished.into_iter().flatten().collect(), failure))
+        SweepError::Defence(problem) => misuse(format!("--defence: {problem}")),
+        error if error.is_misuse() => misuse(error),
+        error => error.into(),
     }
 }

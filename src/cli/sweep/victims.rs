@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 
+use anyhow::Context;
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 
 use crate::{
-    attack::config::AttackConfig,
     cli::{
         attack_options::AttackOptions,
+        data_options::DataOptions,
         help::group,
         misuse,
         model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
@@ -15,11 +16,9 @@ use crate::{
         protocol_options::ProtocolOptions,
         run::LabelKnowledge,
     },
-    federated::{
-        Protocol,
-        defence::{Defence, parse},
-    },
-    sweep::{Cell, UNDEFENDED, UNTRAINED},
+    data::Dataset,
+    federated::defence::parse,
+    sweep::{NamedDefence, Size, SweptVictim, UNDEFENDED},
     tensor_file::GradientInfo,
 };
 
@@ -46,54 +45,32 @@ pub struct VictimSettings {
     pub attack: AttackOptions,
 }
 
-/// A victim of the sweep.
-pub struct SweptVictim {
-    pub settings: VictimSettings,
-    pub config: AttackConfig,
-    pub batch_sizes: Vec<usize>,
-}
-
-/// What the client applies, in order, and what it is called.
-pub struct NamedDefence {
-    pub name: String,
-    pub defences: Vec<Defence>,
-}
-
-/// A cell, and which victim and defence it has.
-pub struct Task {
-    pub victim: usize,
-    pub defence: usize,
-    pub cell: Cell,
-}
-
-impl SweptVictim {
-    fn new(settings: VictimSettings, embedded: bool) -> anyhow::Result<SweptVictim> {
-        let batch_sizes = numbers("--batch-sizes", &settings.batch_sizes)?;
+impl VictimSettings {
+    /// `embedded`: whether the pictures are those of the program.
+    fn open(&self, dataset: &Dataset, embedded: bool) -> anyhow::Result<SweptVictim> {
+        let batch_sizes: Vec<usize> = numbers("--batch-sizes", &self.batch_sizes)?;
         batch_sizes.iter().try_for_each(|&size| check_batch(size))?;
-        if !(1..=MAX_BATCH).contains(&settings.batches) {
-            return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", settings.batches)));
+        if !(1..=MAX_BATCH).contains(&self.batches) {
+            return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches)));
         }
-        let name = settings.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
-        let mut config = settings.attack.config(name)?;
-        if embedded && settings.attack.iterations.is_none() {
+        let model = &self.victim.model;
+        let mut config = self.attack.config(model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE))?;
+        if embedded && self.attack.iterations.is_none() {
             config.iterations = config.iterations.min(DEMONSTRATION);
         }
-        Ok(SweptVictim { settings, config, batch_sizes })
-    }
-
-    pub fn protocol(&self, batch_size: usize) -> anyhow::Result<Protocol> {
-        self.settings.protocol.protocol(&GradientInfo::default(), batch_size)
-    }
-
-    /// [`UNTRAINED`], or the file as it was given.
-    pub fn weights(&self) -> String {
-        self.settings.victim.weights.as_ref().map_or(UNTRAINED.into(), |path| path.display().to_string())
-    }
-
-    /// How much work a cell is, compared with others of the victim.
-    pub fn work(&self, batch_size: usize) -> f64 {
-        let attacks = self.settings.batches * self.settings.attack.trials;
-        (batch_size * attacks) as f64 * self.config.iterations as f64
+        let size = |batch: usize| {
+            let protocol = self.protocol.protocol(&GradientInfo::default(), batch);
+            Ok(Size { batch, protocol: protocol.with_context(|| format!("batches of {batch}"))? })
+        };
+        Ok(SweptVictim {
+            request: self.victim.request(&DataOptions::known(dataset))?,
+            weights: self.victim.weights.clone(),
+            sizes: batch_sizes.into_iter().map(size).collect::<anyhow::Result<_>>()?,
+            batches: self.batches,
+            labels_given: self.labels == LabelKnowledge::Given,
+            config,
+            trials: self.attack.trials,
+        })
     }
 }
 
@@ -102,13 +79,14 @@ pub fn victims(
     own: &[String],
     common: &VictimSettings,
     matches: &ArgMatches,
+    dataset: &Dataset,
     embedded: bool,
 ) -> anyhow::Result<Vec<SweptVictim>> {
     if own.is_empty() {
-        return Ok(vec![SweptVictim::new(common.clone(), embedded)?]);
+        return Ok(vec![common.open(dataset, embedded)?]);
     }
     let given = given(matches);
-    own.iter().map(|text| SweptVictim::new(settings(text, &given)?, embedded)).collect()
+    own.iter().map(|text| settings(text, &given)?.open(dataset, embedded)).collect()
 }
 
 /// Of one `--victim`: the common options, then its own, which win.
@@ -168,52 +146,19 @@ fn given(matches: &ArgMatches) -> Vec<OsString> {
 pub fn defences(texts: &[String]) -> anyhow::Result<Vec<NamedDefence>> {
     let one = |text: &String| {
         if text.trim() == UNDEFENDED {
-            return Ok(NamedDefence { name: UNDEFENDED.into(), defences: vec![] });
+            return Ok(NamedDefence::none());
         }
         let defences =
             parse(text).map_err(|error| misuse(format!("--defences: {error}, or {UNDEFENDED}")))?;
-        let names: Vec<String> = defences.iter().map(ToString::to_string).collect();
-        Ok(NamedDefence { name: names.join(","), defences })
+        Ok(defences.into())
     };
     texts.iter().map(one).collect()
-}
-
-/// All cells, in the order in which they are computed and listed. `names`: of the victims.
-///
-/// # Errors
-/// Two of them are the same.
-pub fn tasks(
-    victims: &[SweptVictim],
-    names: &[String],
-    defences: &[NamedDefence],
-    seeds: &[u64],
-) -> anyhow::Result<Vec<Task>> {
-    let mut tasks: Vec<Task> = vec![];
-    for (v, (victim, name)) in victims.iter().zip(names).enumerate() {
-        for (d, defence) in defences.iter().enumerate() {
-            for &batch_size in &victim.batch_sizes {
-                for &seed in seeds {
-                    let cell = Cell {
-                        victim: name.clone(),
-                        weights: victim.weights(),
-                        batch_size,
-                        defence: defence.name.clone(),
-                        seed,
-                    };
-                    if tasks.iter().any(|task| task.cell == cell) {
-                        return Err(misuse(format!("the sweep has a cell twice: {cell}")));
-                    }
-                    tasks.push(Task { victim: v, defence: d, cell });
-                }
-            }
-        }
-    }
-    Ok(tasks)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::samples;
 
     #[test]
     fn a_victim_has_the_common_options_and_its_own() {
@@ -223,10 +168,11 @@ mod tests {
         assert_eq!(own.victim.model.arch.as_deref(), Some("resnet18"));
         assert_eq!(own.victim.weights.as_deref(), Some(std::path::Path::new("a.safetensors")));
         assert_eq!((own.batches, own.attack.iterations), (4, Some(100)));
-        let swept = SweptVictim::new(own, false).unwrap();
-        assert_eq!((swept.batch_sizes, swept.config.total_variation), (vec![1, 2], 0.5));
-        let plain = SweptVictim::new(settings("mlp", &common).unwrap(), false).unwrap();
-        assert_eq!((plain.weights(), plain.settings.batches), (UNTRAINED.to_string(), 50));
+        let swept = own.open(&samples(), false).unwrap();
+        let sizes: Vec<usize> = swept.sizes.iter().map(|size| size.batch).collect();
+        assert_eq!((sizes, swept.config.total_variation), (vec![1, 2], 0.5));
+        let plain = settings("mlp", &common).unwrap().open(&samples(), false).unwrap();
+        assert_eq!((plain.weights, plain.batches), (None, 50));
     }
 
     #[test]
@@ -235,7 +181,7 @@ mod tests {
         assert!(error.contains("--victim 'mlp --batchez 4'") && error.contains("--batches"), "{error}");
         assert!(settings("mlp 'x", &[]).unwrap_err().to_string().contains("quote"));
         let new =
-            |text: &str| SweptVictim::new(settings(text, &[]).unwrap(), false).err().unwrap().to_string();
+            |text: &str| settings(text, &[]).unwrap().open(&samples(), false).err().unwrap().to_string();
         assert!(new("mlp --batch-sizes 1,x").contains("found 'x'"));
         assert!(new("mlp --batch-sizes 0").contains("expected 1 to"));
         assert!(

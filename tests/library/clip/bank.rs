@@ -12,6 +12,7 @@ use gia_gpu::{
     },
     plan::Plan,
     tape::Tape,
+    watch::Silent,
 };
 
 fn pictures(dataset: &Dataset, count: usize) -> Vec<Picture> {
@@ -103,7 +104,7 @@ fn unknown_names_are_an_error_that_lists_the_nearest() {
     let bank = builtin::bank().unwrap();
     let error = |name: &str| {
         let labels = [name.to_string(), "cat".to_string()];
-        bank.name_features(&Cpu::<f32>::new(), &labels, &Templates::plain(), &mut |_, _| ()).unwrap_err()
+        bank.name_features(&Cpu::<f32>::new(), &labels, &Templates::plain(), &Silent).unwrap_err()
     };
     for (name, near) in [("airplain", "airplane"), ("Hose", "horse"), ("bus", "school bus")] {
         let found = error(name);
@@ -120,15 +121,9 @@ fn unknown_names_are_an_error_that_lists_the_nearest() {
 fn the_samples_are_named() {
     let (bank, data) = (builtin::bank().unwrap(), samples());
     let pictures = (0..data.len()).map(|i| (i.to_string(), Ok(data.picture(i).unwrap())));
-    let found = name_pictures(
-        &Cpu::<f32>::new(),
-        &bank,
-        &data.class_names,
-        &Templates::plain(),
-        pictures,
-        &mut |_, _, _| (),
-    )
-    .unwrap();
+    let found =
+        name_pictures(&Cpu::<f32>::new(), &bank, &data.class_names, &Templates::plain(), pictures, &Silent)
+            .unwrap();
     let best = |row: &[f64]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
     let right = found.probabilities.iter().zip(data.labels()).filter(|(row, label)| best(row) == **label);
     assert!(right.count() * 10 >= data.len() * 8);

@@ -7,6 +7,7 @@ use gia_gpu::{
     device::Device,
     plan::Plan,
     tape::{Tape, Var},
+    watch::Silent,
 };
 
 use crate::{common::fixture, devices::targets};
@@ -51,7 +52,7 @@ fn check(name: &str) {
             let distance = distance(found, &expected[what].data);
             assert!(distance < BOUND, "{name} on {}: {what} is {distance:.1e} off", target.name);
         };
-        let text_features = clip.text_features(device, &texts, &mut |_, _| ()).unwrap();
+        let text_features = clip.text_features(device, &texts, &Silent).unwrap();
         close("text_features", &text_features);
 
         let mut tape = Tape::new();

@@ -9,6 +9,7 @@ use gia_gpu::{
     device::Device,
     plan::Plan,
     tape::Tape,
+    watch::Silent,
 };
 
 use crate::{common::fixture, devices::targets};
@@ -81,7 +82,7 @@ fn texts_become_the_ids_and_features_that_the_library_makes() {
         let texts: Vec<Vec<usize>> = LABELS.iter().map(|label| clip.tokens(label).unwrap()).collect();
         let texts: Vec<&[usize]> = texts.iter().map(Vec::as_slice).collect();
         on_devices(|device, on| {
-            let found = clip.text_features(on, &texts, &mut |_, _| ()).unwrap();
+            let found = clip.text_features(on, &texts, &Silent).unwrap();
             let width = found.len() / LABELS.len();
             let distance = apart(&found, &expected["text_features"].data, width);
             assert!(distance < 1e-5, "{} on {device}: {distance:.1e}", name(&folder));
@@ -144,8 +145,7 @@ fn pictures_and_names_are_prepared_as_the_library_does() {
         let labels = LABELS.map(String::from);
         on_devices(|device, on| {
             let pictures = shown.iter().map(|picture| ("picture".to_string(), Ok(picture.clone())));
-            let found =
-                name_pictures(on, &clip, &labels, &Templates::plain(), pictures, &mut |_, _, _| ()).unwrap();
+            let found = name_pictures(on, &clip, &labels, &Templates::plain(), pictures, &Silent).unwrap();
             // This one asks for another size first, even for pictures of the model's.
             let always = name(&folder) == "hf_large_edge";
             for (n, bound) in [(0, if always { 2e-3 } else { 1e-5 }), (1, 2e-3)] {

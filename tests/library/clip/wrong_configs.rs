@@ -8,6 +8,7 @@ use std::{
 use gia_gpu::{
     clip::{Clip, Encoder, Templates},
     device::cpu::Cpu,
+    watch::Silent,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,7 +35,7 @@ fn copy(name: &str) -> TempDir {
 fn error(folder: &Path) -> String {
     let named = Clip::open(folder, None).and_then(|clip| {
         let labels = ["dog".to_string()];
-        clip.name_features(&Cpu::<f32>::new(), &labels, &Templates::plain(), &mut |_, _| ())
+        clip.name_features(&Cpu::<f32>::new(), &labels, &Templates::plain(), &Silent)
     });
     named.map(drop).expect_err("an error").to_string()
 }

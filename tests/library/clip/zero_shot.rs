@@ -7,6 +7,7 @@ use gia_gpu::{
     },
     data::Picture,
     device::cpu::Cpu,
+    watch::Silent,
 };
 
 use crate::colours::Colours;
@@ -16,7 +17,7 @@ fn name(labels: &[&str], pictures: Vec<Picture>) -> Result<Names, ClipError> {
     let labels: Vec<String> = labels.iter().map(|label| label.to_string()).collect();
     let pictures = pictures.into_iter().enumerate().map(|(i, picture)| (format!("picture {i}"), Ok(picture)));
     let templates = Templates::plain();
-    name_pictures(&Cpu::<f32>::new(), &encoder, &labels, &templates, pictures, &mut |_, _, _| ())
+    name_pictures(&Cpu::<f32>::new(), &encoder, &labels, &templates, pictures, &Silent)
 }
 
 fn flat(colour: [f32; 3], height: usize, width: usize) -> Picture {

@@ -11,13 +11,11 @@ use gia_gpu::{
         labels::Method,
         preset::Preset,
     },
-    federated::{Local, Protocol, Victim, defence::Defence},
+    federated::{Local, Protocol, defence::Defence},
     nn::{Depth, Mode},
 };
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-
-use super::target;
 
 /// Draws of values as users give them: most make sense.
 pub struct Draw(pub ChaCha8Rng);
@@ -151,12 +149,9 @@ impl Draw {
     }
 
     /// Of the victim, or not quite.
-    pub fn target(&mut self, victim: &Victim, batch: usize, labelled: bool) -> Target {
-        let labels: Vec<usize> = (0..batch.clamp(1, 4)).map(|i| i % victim.model.classes).collect();
-        let mut target = target(victim, &labels);
-        target.labels = labelled.then_some(labels);
-        let lengths = victim.buffer_specs();
-        target.statistics = Some(lengths.iter().map(|s| vec![0.5; s.shape[0]]).collect());
+    pub fn target(&mut self, whole: &Target, batch: usize, labelled: bool) -> Target {
+        let mut target = whole.clone();
+        target.labels = target.labels.filter(|_| labelled);
         match self.below(120) {
             0 => drop(target.gradient.pop()),
             1 => target.gradient[0].push(1.0),

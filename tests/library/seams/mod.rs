@@ -14,13 +14,13 @@ use gia_gpu::{
     attack::{config::AttackConfig, invert::Target},
     device::cpu::Cpu,
     federated::{Protocol, Request, Victim, client},
-    nn::Depth,
+    nn::{Depth, Options},
     random,
 };
 
-/// Two classes, ten pixels a side, four hidden values: an attack of one iteration takes no time.
+/// Three classes, thirty pixels, four hidden values: an attack of one iteration takes no time.
 fn tiny() -> Victim {
-    let options = gia_gpu::nn::Options { hidden: Some(vec![4]), ..Default::default() };
+    let options = Options { hidden: Some(vec![4]), ..Options::default() };
     let request = Request { options, image: Some([1, 6, 5]), classes: Some(3), ..Request::named("mlp") };
     Victim::from_seed(&request, 1).unwrap()
 }

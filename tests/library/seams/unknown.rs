@@ -159,38 +159,46 @@ fn stages_that_cannot_take_what_the_one_before_hands_over_are_refused() {
     assert!(matches!(error, AttackError::Device(_) | AttackError::Invalid(_)), "{error}");
 }
 
-/// A picture, and a factor that it is multiplied by.
-struct Scaled;
+/// A picture, a factor that it is multiplied by, and a shift.
+struct Scaled {
+    /// Whether the factor takes Adam's steps without the sign.
+    plain: bool,
+}
 
 /// Of the factor's learning rate.
 const RATE: f64 = 0.01;
-const START: f32 = 0.999;
+/// How far the shift may go.
+const NARROW: f32 = 1e-3;
 
 impl Unknown for Scaled {
     fn variables(&self) -> Vec<Variable> {
-        let bounds = Bounds::Range { shape: vec![1], low: vec![0.0], high: vec![1.0] };
-        let factor = Variable { rate: RATE, bounds, plain: true, ..Variable::free(&[1]) };
-        vec![Variable::free(&[1, 3, 32, 32]), factor]
+        let bounds = Bounds::Range { shape: vec![1], low: vec![-NARROW], high: vec![NARROW] };
+        let free = Variable::free(&[1]);
+        let factor = Variable { rate: RATE, plain: self.plain, ..free.clone() };
+        vec![Variable::free(&[1, 3, 32, 32]), factor, Variable { bounds, ..free }]
     }
 
     fn start(&self, seed: u64, trial: Trial) -> Vec<Vec<f32>> {
-        let mut pixels = Pixels::free(1, IMAGE).start(seed, trial);
-        pixels.push(vec![START]);
-        pixels
+        let mut values = Pixels::free(1, IMAGE).start(seed, trial);
+        values.extend([vec![1.0], vec![0.0]]);
+        values
     }
 
     fn picture(&self, tape: &mut Tape, variables: &[Var], _: &[Var]) -> Var {
         let trials = tape.shape(variables[0])[0];
-        let factor = tape.reshape(variables[1], &[trials, 1, 1, 1, 1]);
-        tape.mul(variables[0], factor)
+        let [factor, shift] = [1, 2].map(|i| tape.reshape(variables[i], &[trials, 1, 1, 1, 1]));
+        let scaled = tape.mul(variables[0], factor);
+        tape.add(scaled, shift)
     }
 }
 
-#[test]
-fn variables_have_rates_bounds_and_signs_of_their_own() {
+const TRIALS: usize = 2;
+const STEP: f64 = 0.1;
+
+/// Values of each variable after every iteration, of all trials.
+fn path(unknown: &Scaled, iterations: usize) -> Vec<[Vec<f32>; 3]> {
     let victim = Victim::from_seed(&Request::named("lenet-zhu"), 4).unwrap();
-    let (protocol, trials) = (Protocol::default(), 2);
-    let config = config(8);
+    let (protocol, config) = (Protocol::default(), config(iterations));
     let scene = Scene {
         model: &victim.model,
         protocol: &protocol,
@@ -199,10 +207,9 @@ fn variables_have_rates_bounds_and_signs_of_their_own() {
         weighted: false,
         scaled: false,
     };
-    let mut problem = Problem::new(&scene, &Scaled, Sizes::one_target(trials, 1, false));
-    let step = 0.1;
-    let hard = Adam {
-        learning_rate: step,
+    let mut problem = Problem::new(&scene, unknown, Sizes::one_target(TRIALS, 1, false));
+    let adam = Adam {
+        learning_rate: STEP,
         sign: Sign::Hard,
         schedule: Schedule::Constant,
         warm_up: 0,
@@ -210,12 +217,11 @@ fn variables_have_rates_bounds_and_signs_of_their_own() {
         seed: 0,
         shared_noise: false,
     };
-    let iteration = Iteration::new(&mut problem, hard, 8);
+    let iteration = Iteration::new(&mut problem, adam, iterations);
     let mut exe = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
     for (i, moved) in problem.variables.iter().enumerate() {
-        let starts = (0..trials)
-            .flat_map(|restart| Scaled.start(3, Trial { target: 0, hypothesis: 0, restart }).swap_remove(i));
-        exe.write(moved.var, &starts.collect::<Vec<_>>()).unwrap();
+        let start = |restart| unknown.start(3, Trial { target: 0, hypothesis: 0, restart }).swap_remove(i);
+        exe.write(moved.var, &(0..TRIALS).flat_map(start).collect::<Vec<_>>()).unwrap();
     }
     let observed = target_of(&victim, &basis()[..PIXELS], &[6]).gradient;
     problem.observed.iter().zip(&observed).for_each(|(&input, g)| exe.write(input, g).unwrap());
@@ -224,30 +230,33 @@ fn variables_have_rates_bounds_and_signs_of_their_own() {
         exe.write(parameter.stored, tensor).unwrap();
     }
     iteration.begin(&problem, &mut *exe).unwrap();
-    let [pixels, factor] = [0, 1].map(|i| problem.variables[i].var);
-    let before = exe.read(pixels).unwrap();
-    let mut touched = false;
-    for i in 0..8 {
-        exe.run(1).unwrap();
-        let factors = exe.read(factor).unwrap();
-        assert!(factors.iter().all(|f| (0.0..=1.0).contains(f)), "{factors:?}");
-        touched |= factors.contains(&1.0);
-        if i == 0 {
-            // Adam's first step is the rate, whatever the gradient's size.
-            let moved = exe.read(pixels).unwrap();
-            let longest = moved.iter().zip(&before).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!((f64::from(longest) - step).abs() < 1e-3, "{longest}");
-            let own = (step * RATE) as f32;
-            for f in &factors {
-                let short = (f - START).abs();
-                assert!((short - own).abs() < 1e-4 || *f == 1.0, "{f}");
-            }
+    let mut path = vec![];
+    for after in 0..=iterations {
+        if after > 0 {
+            exe.run(1).unwrap();
         }
+        path.push([0, 1, 2].map(|i| exe.read(problem.variables[i].var).unwrap()));
     }
-    // The second gradient by the factor is large or small: without a sign, a step says so.
-    let factors = exe.read(factor).unwrap();
-    assert!(
-        touched || factors.iter().all(|f| *f < START),
-        "{factors:?}: no bound was reached, none was left"
-    );
+    path
+}
+
+#[test]
+fn variables_have_rates_bounds_and_signs_of_their_own() {
+    let [signed, plain] = [false, true].map(|plain| path(&Scaled { plain }, 6));
+    let furthest = |path: &[[Vec<f32>; 3]], variable: usize| {
+        let pairs = path[0][variable].iter().zip(&path[1][variable]);
+        pairs.map(|(a, b)| f64::from(a - b).abs()).fold(0.0, f64::max)
+    };
+    // Adam's first step is its rate, whatever the gradient's size.
+    assert!((furthest(&plain, 0) - STEP).abs() < 1e-4, "{}", furthest(&plain, 0));
+    assert!((furthest(&plain, 1) - STEP * RATE).abs() < 1e-5, "{}", furthest(&plain, 1));
+    // A hundred times as far as it may.
+    for [_, _, shift] in &plain[1..] {
+        assert!(shift.iter().all(|s| s.abs() <= NARROW), "{shift:?}");
+    }
+    assert!(plain[1][2].iter().all(|s| s.abs() == NARROW), "{:?}", plain[1][2]);
+    // The next steps depend on the gradients' sizes, unless they are only signs.
+    let factors = |path: &[[Vec<f32>; 3]]| path.iter().map(|at| at[1].clone()).collect::<Vec<_>>();
+    assert!((factors(&plain)[1][0] - factors(&signed)[1][0]).abs() < 1e-6);
+    assert_ne!(factors(&plain)[6], factors(&signed)[6]);
 }

@@ -18,7 +18,7 @@ use rand::RngExt;
 
 use super::{draw::Draw, no_panic, tiny};
 
-const DRAWS: usize = 1_500;
+const DRAWS: usize = 1_200;
 
 /// What a client computes, with whatever it is given.
 fn clients(draw: &mut Draw, victim: &Victim) {
@@ -102,7 +102,8 @@ fn formulas(draw: &mut Draw) {
                 }
             }
             let _ = (guidance.check(), guidance.at(i, of), guidance.end(of));
-            assert!(!(accountant::epsilon(noise) < 0.0));
+            let epsilon = accountant::epsilon(noise);
+            assert!(epsilon >= 0.0, "ε {epsilon} of noise {noise}");
         },
     );
 }

@@ -100,7 +100,7 @@ fn a_graph_is_attacked_as_the_registry_s_with_the_same_numbers() {
     assert_eq!(own.model.describe(), "mine.pt2");
     let found = [&named, &own].map(|victim| {
         let target = target_of(victim, &images(2), &[4, 1]);
-        let found = attack(victim, &[target.clone()], &config(20), 2).swap_remove(0);
+        let found = attack(victim, std::slice::from_ref(&target), &config(20), 2).swap_remove(0);
         (target.gradient, found.labels.clone(), found.trials)
     });
     assert!(found[0] == found[1]);

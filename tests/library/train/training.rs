@@ -12,9 +12,8 @@ use gia_gpu::{
     device::cpu::Cpu,
     federated::Victim,
     tensor_file::TensorFile,
-    train::{
-        Checkpoint, EpochReport, Evaluator, Observer, Optimiser, Pictures, Recipe, TrainError, Training,
-    },
+    train::{Checkpoint, EpochReport, Evaluator, Optimiser, Pictures, Recipe, TrainError, Training},
+    watch::{Progress, Silent, Watch},
 };
 
 use super::victim;
@@ -59,22 +58,20 @@ fn recipe() -> Recipe {
     Recipe { epochs: 4, batch: 9, learning_rate: 0.05, optimiser, ..Recipe::default() }
 }
 
-struct Nobody;
-impl Observer for Nobody {}
-
 #[test]
 fn the_loss_falls_and_the_accuracy_rises() {
     let scene = Scene::new(Recipe { epochs: 15, augment: false, ..recipe() });
     let checkpoint = scene.checkpoint();
     let training = scene.training(&checkpoint);
-    let (tensors, reports) = training.run(&Cpu::<f32>::new(), training.start(), &mut Nobody).unwrap();
+    let (tensors, reports) =
+        training.run(&Cpu::<f32>::new(), training.start(), &Silent, &mut |_| ()).unwrap();
     let (first, last) = (&reports[0], &reports[14]);
     assert!(last.loss < 0.3 * first.loss, "{first:?} {last:?}");
     assert!(last.train_accuracy > 0.8 && last.test_accuracy.unwrap() > 0.8, "{last:?}");
     assert_eq!(reports.iter().map(|r| r.epoch).collect::<Vec<_>>(), (1..=15).collect::<Vec<_>>());
     // Batches that do not divide the pictures give the same.
     let mut evaluator = Evaluator::new(&Cpu::<f32>::new(), &scene.victim.model, 7).unwrap();
-    let found = evaluator.run(&tensors, &scene.pictures, &scene.normalisation, &mut |_| ()).unwrap();
+    let found = evaluator.run(&tensors, &scene.pictures, &scene.normalisation, &Silent).unwrap();
     assert_eq!((found.logits.len(), Some(found.accuracy())), (400, last.test_accuracy));
 }
 
@@ -85,9 +82,9 @@ struct Copier<'a> {
     step: usize,
 }
 
-impl Observer for Copier<'_> {
-    fn step(&mut self, done: usize, _: usize, _: f32) {
-        if done == self.step {
+impl Watch for Copier<'_> {
+    fn progress(&self, _: &'static str, now: Progress) {
+        if matches!(now, Progress::Iterations { done, .. } if done == self.step) {
             fs::copy(self.from, self.to).unwrap();
         }
     }
@@ -109,12 +106,13 @@ fn resumes(recipe: Recipe) {
     };
     // Four steps an epoch: after step 4 and so at an epoch's end, after step 6 inside one, at the end of all.
     for step in [5, 7, 16] {
-        let mut copier = Copier { from: &checkpoint, to: &copy, step };
-        let (tensors, reports) = training.run(&Cpu::<f32>::new(), training.start(), &mut copier).unwrap();
+        let copier = Copier { from: &checkpoint, to: &copy, step };
+        let (tensors, reports) =
+            training.run(&Cpu::<f32>::new(), training.start(), &copier, &mut |_| ()).unwrap();
         let again = scene.training(&copy);
         let from = again.resume().unwrap();
         assert_eq!(from.progress.epoch * 4 + from.progress.step, step - 1);
-        let (resumed, resumed_reports) = again.run(&Cpu::<f32>::new(), from, &mut Nobody).unwrap();
+        let (resumed, resumed_reports) = again.run(&Cpu::<f32>::new(), from, &Silent, &mut |_| ()).unwrap();
         assert_eq!(resumed, tensors);
         assert_eq!(timeless(&resumed_reports), timeless(&reports));
         assert_eq!(again.resume().unwrap().state, training.resume().unwrap().state);
@@ -126,7 +124,7 @@ fn the_checkpoint_of_another_training_is_refused() {
     let mut scene = Scene::new(Recipe { epochs: 1, ..recipe() });
     let checkpoint = scene.checkpoint();
     let training = scene.training(&checkpoint);
-    training.run(&Cpu::<f32>::new(), training.start(), &mut Nobody).unwrap();
+    training.run(&Cpu::<f32>::new(), training.start(), &Silent, &mut |_| ()).unwrap();
     training.resume().unwrap();
     let refused = |scene: &Scene| scene.training(&checkpoint).resume().unwrap_err().to_string();
 
@@ -152,7 +150,7 @@ fn a_training_that_diverges_says_so_and_leaves_the_last_checkpoint() {
     let scene = Scene::new(Recipe { learning_rate: 1e30, ..recipe() });
     let checkpoint = scene.checkpoint();
     let training = scene.training(&checkpoint);
-    let error = training.run(&Cpu::<f32>::new(), training.start(), &mut Nobody).unwrap_err();
+    let error = training.run(&Cpu::<f32>::new(), training.start(), &Silent, &mut |_| ()).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { epoch: 1, .. }), "{error}");
     assert!(error.to_string().contains("diverges"), "{error}");
     let Checkpoint { progress, .. } = training.resume().unwrap();

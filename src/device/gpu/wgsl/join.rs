@@ -81,9 +81,13 @@ impl Joined<'_> {
                 own.insert(name.trim().to_string(), value);
                 continue;
             }
-            let line = own.iter().fold(written.to_string(), |line, (name, value)| {
-                line.replace(&format!("{{{{{name}}}}}"), value.trim_end())
-            });
+            let mut line = written.to_string();
+            // Most lines hold no word, and a plan has thousands of texts.
+            if line.contains("{{") {
+                for (name, value) in &own {
+                    line = line.replace(&format!("{{{{{name}}}}}"), value.trim_end());
+                }
+            }
             if let Some(import) = line.strip_prefix("//import ") {
                 let import = Import::read(import);
                 imports.push(import.ok_or_else(|| malformed("expected //import PATH NAME=VALUE …"))?);

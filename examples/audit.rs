@@ -1,0 +1,39 @@
+//! What `gia-gpu run` does, from Rust: clients send gradients, an eavesdropper reconstructs their pictures and reads what
+//! the labels mean, and a report says how much of that is right.
+//!
+//! `cargo run --release --example audit -- out 2000 20`: folder, iterations, batches.
+#![allow(dead_code, clippy::print_stdout, reason = "a test includes this file; an example prints")]
+
+use std::{env, error::Error, path::Path};
+
+use gia_gpu::{
+    audit::{Audit, NamingModel},
+    data::samples,
+    device,
+    watch::Silent,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().collect();
+    let [_, folder, iterations, batches] = &arguments[..] else {
+        return Err("expected a folder, iterations and batches".into());
+    };
+    println!("{}", audit(Path::new(folder), iterations.parse()?, batches.parse()?)?);
+    Ok(())
+}
+
+pub fn audit(folder: &Path, iterations: usize, batches: usize) -> Result<String, Box<dyn Error>> {
+    let (dataset, device) = (samples(), device::open());
+    let mut audit = Audit::untrained("lenet-zhu", "ig", &dataset, 42)?;
+    audit.attack.iterations = iterations;
+    let clients = audit.clients(&dataset, 1, batches)?;
+    let outcome = audit.run(&*device, &clients.batches, None, &Silent)?;
+
+    let model = NamingModel::builtin(&dataset.class_names)?;
+    let mut namer = model.namer(&*device, batches, &Silent)?;
+    let names = audit.name(&mut namer, Default::default(), &outcome, Some(&clients), &[], &Silent)?;
+
+    let mut findings = audit.findings(&*device, Some(&clients), &outcome)?;
+    findings.semantic = Some(names);
+    Ok(findings.save(folder)?.head.verdict)
+}

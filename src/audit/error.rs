@@ -1,0 +1,83 @@
+//! What can go wrong in an audit, and whose mistake it is.
+
+use crate::{
+    attack::{AttackError, threat::ThreatError},
+    clip::ClipError,
+    data::DataError,
+    device::DeviceError,
+    federated::{ClientError, VictimError, received::ReceivedError},
+    metrics::MetricsError,
+    report::ReportError,
+    semantic::SemanticError,
+    tensor_file::TensorFileError,
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// What was asked for makes no sense, in words.
+    #[error("{0}")]
+    Misuse(String),
+    /// A name that makes no sense, or that the model does not know; `of`: what gave it.
+    #[error("{of}: {cause}")]
+    Name { of: String, cause: Box<ClipError> },
+    /// A failure and what it happened to.
+    #[error("{what}: {cause}")]
+    Within { what: String, cause: Box<AuditError> },
+    /// A file that does not hold what it should.
+    #[error("{0}")]
+    File(String),
+    #[error(transparent)]
+    NotGranted(#[from] ThreatError),
+    #[error(transparent)]
+    Attack(#[from] AttackError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Clip(#[from] ClipError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    #[error(transparent)]
+    Received(#[from] ReceivedError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Semantic(#[from] SemanticError),
+    #[error(transparent)]
+    TensorFile(#[from] TensorFileError),
+    #[error(transparent)]
+    Victim(#[from] VictimError),
+}
+
+impl AuditError {
+    pub fn misuse(message: impl std::fmt::Display) -> AuditError {
+        AuditError::Misuse(message.to_string())
+    }
+
+    /// `of`: what gave the names that the model is asked for.
+    pub fn of_names(of: impl Into<String>, cause: ClipError) -> AuditError {
+        match cause {
+            ClipError::LongLabel { .. }
+            | ClipError::UnknownName { .. }
+            | ClipError::EmptyLabel { .. }
+            | ClipError::DuplicateLabel { .. }
+            | ClipError::NoLabels => AuditError::Name { of: of.into(), cause: cause.into() },
+            cause => AuditError::Clip(cause),
+        }
+    }
+
+    /// Whether the caller asked for what cannot be, as opposed to a failure of what was asked for.
+    pub fn is_misuse(&self) -> bool {
+        match self {
+            AuditError::Misuse(_) | AuditError::Name { .. } | AuditError::NotGranted(_) => true,
+            AuditError::Attack(AttackError::Threat(_) | AttackError::Config(_)) => true,
+            AuditError::Client(ClientError::Protocol(_)) => true,
+            AuditError::Within { cause, .. } => cause.is_misuse(),
+            AuditError::Victim(VictimError::Architecture(_) | VictimError::ClassCount { .. }) => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One experiment whole: who the clients are, how they protect themselves, who listens and what that eavesdropper does.
+//! From here, everything that a command prints can be called.
+//!
+//! The way is capture ([`Audit::capture`], or files: [`GradientFiles`]) → attack ([`Audit::invert`]) → names ([`naming`]) →
+//! report.
+
+mod attack;
+mod capture;
+mod clients;
+mod error;
+mod guidance;
+mod knowledge;
+pub mod layer_files;
+pub mod naming;
+mod network;
+mod normalisation;
+mod observe;
+mod page;
+mod report;
+mod send;
+pub mod sent;
+mod training;
+mod verdict;
+
+pub use attack::Outcome;
+pub use capture::Captured;
+pub use clients::{ClientBatch, Clients, read_batches, read_pictures};
+pub use error::AuditError;
+pub use guidance::{EncodedMeanings, Meanings, guidable};
+pub use naming::NamingModel;
+pub use network::{DEFAULT_ARCHITECTURE, Known, Network};
+pub use normalisation::{SaidNormalisation, choose_normalisation};
+pub use observe::{GradientFiles, Observation, Said, check_labels};
+pub use report::{Circumstances, Findings, captions};
+pub use send::{Message, send};
+pub use sent::note_positions;
+pub use training::{Training, read_loss};
+
+use crate::{
+    attack::{
+        config::{AttackConfig, StatisticsTarget},
+        threat::ThreatModel,
+    },
+    data::Normalisation,
+    federated::{Protocol, Victim, defence::Defence},
+};
+
+/// Everything that decides what is sent and how it is attacked.
+pub struct Audit {
+    /// What client and eavesdropper share.
+    pub victim: Victim,
+    /// What the client does before it sends.
+    pub protocol: Protocol,
+    /// How the client protects what it sends, in this order.
+    pub defences: Vec<Defence>,
+    /// The eavesdropper knows the defences and adapts to them.
+    pub adaptive: bool,
+    pub normalisation: Normalisation,
+    pub attack: AttackConfig,
+    /// Restarts of each attack.
+    pub restarts: usize,
+    /// The eavesdropper is given the labels.
+    pub labels_given: bool,
+    /// What the eavesdropper may know; `None`: whatever the attack uses.
+    pub threat_model: Option<ThreatModel>,
+    /// Of noise, starts and all else that is drawn.
+    pub seed: u64,
+}
+
+impl Audit {
+    /// One client's gradient, undefended; the eavesdropper is told nothing that this attack does not use.
+    pub fn new(victim: Victim, attack: AttackConfig) -> Audit {
+        Audit {
+            normalisation: Normalisation::default().for_channels(victim.image_shape()[0]),
+            victim,
+            protocol: Protocol::default(),
+            defences: vec![],
+            adaptive: false,
+            attack,
+            restarts: 1,
+            labels_given: false,
+            threat_model: None,
+            seed: 42,
+        }
+    }
+
+    /// Whether the attack draws on batch-norm statistics of the client's own batch.
+    pub fn wants_statistics(&self) -> bool {
+        self.victim.has_batch_norm()
+            && self.attack.batch_norm != 0.0
+            && self.attack.batch_norm_target == StatisticsTarget::Batch
+    }
+}

@@ -1,0 +1,269 @@
+//! Gradient files as what the eavesdropper works on: a victim, and a target a file.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Audit, AuditError, Known, Network, SaidNormalisation, Training, choose_normalisation,
+    sent::{check_sign, kind_of, note_positions, read},
+};
+use crate::{
+    attack::{config::AttackConfig, invert::Target},
+    data::{Normalisation, same_file},
+    device::host,
+    federated::{Kind, Local, Protocol, Request, Victim, received::Received},
+    nn::Mode,
+    tensor_file::{GradientFile, GradientInfo},
+    watch::Watch,
+};
+
+/// Files of one victim, each a batch, as they were found.
+pub struct GradientFiles {
+    weights: PathBuf,
+    /// At least one; they agree in what they say.
+    files: Vec<GradientFile>,
+}
+
+/// What the user says of them beside the network; what is left open the first file says.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    pub training: Training,
+    pub kind: Option<Kind>,
+    /// `B`
+    pub batch: Option<usize>,
+    /// Of one file.
+    pub labels: Option<Vec<usize>>,
+    /// In place of the file's, or of CIFAR-10's.
+    pub normalisation: Option<SaidNormalisation>,
+    /// The files are what they are said to be, even where their own numbers speak against that.
+    pub trusted: bool,
+}
+
+/// What they come to.
+pub struct Observation {
+    pub audit: Audit,
+    /// `B`
+    pub batch: usize,
+    /// One a file.
+    pub targets: Vec<Target>,
+    /// What speaks against a file being what it is said to be, a list a file.
+    pub doubts: Vec<Vec<String>>,
+}
+
+impl GradientFiles {
+    /// Reads all files, and refuses those that cannot come from one victim. `gradients`: at least one.
+    pub fn open(weights: &Path, gradients: &[PathBuf]) -> Result<GradientFiles, AuditError> {
+        let mut files = vec![];
+        for path in gradients {
+            if same_file(weights, path) {
+                return Err(AuditError::Misuse(format!(
+                    "--weights and --gradient name the same file, {}",
+                    path.display()
+                )));
+            }
+            files.push(GradientFile::read(path)?);
+        }
+        let Some((first, others)) = files.split_first() else {
+            return Err(AuditError::misuse("expected one gradient file or more, found none"));
+        };
+        others.iter().try_for_each(|other| check_same(first, other))?;
+        Ok(GradientFiles { weights: weights.into(), files })
+    }
+
+    /// Which network they are of.
+    pub fn request(&self, network: &Network) -> Result<Request, AuditError> {
+        let known: Known = network.known_from(self.info(), self.path())?;
+        network.request(&known)
+    }
+
+    /// What an attack that knows the victim and these files works on.
+    pub fn observe(
+        self,
+        request: &Request,
+        attack: AttackConfig,
+        said: &Said,
+        watch: &dyn Watch,
+    ) -> Result<Observation, AuditError> {
+        let info = self.info().clone();
+        let batch = self.batch_size(said)?;
+        let mut protocol = said.training.protocol(&info, batch)?;
+        if attack.surrogate && protocol.local.is_none() {
+            // Only the direction of the update counts: one step at rate 1 has its own.
+            protocol.local = Some(Local::sgd(1, batch, 1.0));
+        }
+        let kind = kind_of(said.kind, &info, self.path(), &protocol)?;
+        let victim = Victim::from_file(&self.weights, request)?;
+        note_positions(&self.weights, victim.positions.as_ref(), watch);
+        self.check_victim(&victim)?;
+        let normalisation = self.normalisation(said, &victim, watch)?;
+        if let Some(labels) = &said.labels {
+            if self.files.len() > 1 {
+                return Err(AuditError::misuse("labels are given for one file, and there are several"));
+            }
+            check_labels("--labels", labels, batch, victim.model.classes)?;
+        }
+        let bytes = victim.gradient_bytes().saturating_mul(self.files.len() as u64);
+        host::check(|| format!("holding the gradients of {} files", self.files.len()), bytes)?;
+        let labels_given = said.labels.is_some();
+        let mut audit = Audit { protocol, normalisation, labels_given, ..Audit::new(victim, attack) };
+        let mode_said = said.training.mode.is_some() || info.mode.is_some();
+        let (mut targets, mut doubts) = (vec![], vec![]);
+        for file in self.files {
+            let path = file.file.path.clone();
+            let wanted = audit.wants_statistics();
+            let received = read(file, &audit.victim, &audit.protocol, kind, batch, wanted, watch)?;
+            doubts.push(check_sign(&received.gradient, &audit.victim, batch, &path, said.trusted, watch)?);
+            audit.protocol.mode = mode(&received, &audit.protocol, mode_said, &path, watch);
+            audit.protocol.check(batch).map_err(AuditError::misuse)?;
+            let statistics = match wanted {
+                true => received.statistics(&audit.victim, &audit.protocol, batch, &path)?,
+                false => None,
+            };
+            let Received { gradient, weights, .. } = received;
+            targets.push(Target { gradient, labels: said.labels.clone(), weights, statistics });
+        }
+        weigh_all(&mut targets);
+        Ok(Observation { audit, batch, targets, doubts })
+    }
+
+    /// What the first file says.
+    fn info(&self) -> &GradientInfo {
+        &self.files[0].info
+    }
+
+    fn path(&self) -> &Path {
+        &self.files[0].file.path
+    }
+
+    /// A file that says which victim it comes from means that one.
+    fn check_victim(&self, victim: &Victim) -> Result<(), AuditError> {
+        let own = victim.fingerprint();
+        let other = |file: &&GradientFile| file.info.victim.as_ref().is_some_and(|said| *said != own);
+        match self.files.iter().find(other) {
+            Some(file) => Err(AuditError::Misuse(format!(
+                "{}: the gradient of another victim than {}: its weights have the fingerprint {}, these have {own}",
+                file.file.path.display(),
+                self.weights.display(),
+                file.info.victim.as_deref().unwrap_or_default()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Of the gradient file, of the user, or the number of labels.
+    fn batch_size(&self, said: &Said) -> Result<usize, AuditError> {
+        if let (Some(file), Some(option)) = (self.info().batch_size, said.batch)
+            && file != option
+        {
+            return Err(AuditError::Misuse(format!(
+                "--batch: expected {file}, the batch size in {}, found {option}",
+                self.path().display()
+            )));
+        }
+        let from_labels = said.labels.as_ref().map(Vec::len);
+        self.info().batch_size.or(said.batch).or(from_labels).ok_or_else(|| {
+            AuditError::Misuse(format!(
+                "{} does not say its batch size: give --batch or --labels",
+                self.path().display()
+            ))
+        })
+    }
+
+    fn normalisation(
+        &self,
+        said: &Said,
+        victim: &Victim,
+        watch: &dyn Watch,
+    ) -> Result<Normalisation, AuditError> {
+        let in_file = match (&self.info().mean, &self.info().std) {
+            (Some(mean), Some(std)) => {
+                let found = Normalisation::new(mean.clone(), std.clone());
+                Some(found.map_err(|cause| AuditError::Within {
+                    what: self.path().display().to_string(),
+                    cause: Box::new(cause.into()),
+                })?)
+            }
+            _ => None,
+        };
+        choose_normalisation(said.normalisation.as_ref(), in_file, victim.image_shape()[0], watch)
+    }
+}
+
+/// The mode that the running statistics show, where nobody `said` one.
+fn mode(received: &Received, protocol: &Protocol, said: bool, path: &Path, watch: &dyn Watch) -> Mode {
+    match received.mode.filter(|mode| *mode != protocol.mode) {
+        None => protocol.mode,
+        Some(found) if said => {
+            watch.warning(&format!(
+                "{}: the running statistics are those of a client in {found} mode, {} mode was asked for",
+                path.display(),
+                protocol.mode
+            ));
+            protocol.mode
+        }
+        Some(found) => {
+            watch.note(&format!(
+                "{}: the running statistics say that the client trains in {found} mode (--mode)",
+                path.display()
+            ));
+            found
+        }
+    }
+}
+
+/// Weights of the tensors are given for all targets or for none.
+fn weigh_all(targets: &mut [Target]) {
+    if targets.iter().any(|target| target.weights.is_some()) {
+        for target in targets {
+            target.weights.get_or_insert_with(|| vec![1.0; target.gradient.len()]);
+        }
+    }
+}
+
+/// Class indices below `classes`, one a picture; `option`: what gave them.
+pub fn check_labels(option: &str, labels: &[usize], batch: usize, classes: usize) -> Result<(), AuditError> {
+    if labels.len() != batch {
+        return Err(AuditError::Misuse(format!(
+            "{option}: expected {batch}, one a picture, found {}",
+            labels.len()
+        )));
+    }
+    match labels.iter().find(|&&label| label >= classes) {
+        Some(label) => Err(AuditError::Misuse(format!(
+            "{option}: expected class indices from 0 to {}, found {label}",
+            classes - 1
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What two files say of their victim and of the client's training must agree.
+fn check_same(first: &GradientFile, other: &GradientFile) -> Result<(), AuditError> {
+    macro_rules! fields {
+        ($($name:literal: $field:ident),* $(,)?) => {
+            [$(($name, show(&first.info.$field), show(&other.info.$field))),*]
+        };
+    }
+    let said = fields![
+        "architecture": architecture, "options": options, "classes": classes, "image shape": image_shape,
+        "fingerprint of the weights": victim, "kind": kind, "mode": mode, "clients": clients,
+        "local steps": local_steps, "local batch": local_batch, "local rate": local_lr,
+        "local optimiser": local_optimiser, "weight decay": weight_decay, "loss": loss, "batch size": batch_size,
+        "mean": mean, "std": std,
+    ];
+    for (what, a, b) in said {
+        if let (Some(a), Some(b)) = (a, b)
+            && a != b
+        {
+            return Err(AuditError::Misuse(format!(
+                "{} and {} do not belong to one aggregation, which is of one victim and one training: {what} {a} and {b}",
+                first.file.path.display(),
+                other.file.path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn show(value: &Option<impl std::fmt::Debug>) -> Option<String> {
+    value.as_ref().map(|value| format!("{value:?}"))
+}

@@ -1,0 +1,233 @@
+//! From an attack and what became of it to a report.
+
+use std::path::Path;
+
+use super::{Audit, AuditError, ClientBatch, Clients, Outcome, page::page, verdict::verdict};
+use crate::{
+    attack::{
+        invert::{LabelSource, Reconstruction},
+        threat::ThreatModel,
+    },
+    device::{Device, DeviceInfo},
+    federated::defence::{accountant, epsilon},
+    metrics::{Comparison, MetricsError, compare, flat_grey_floor, noise_like},
+    report::{
+        Batch, Defences, Floors, GuidanceRecord, Head, OutputFolder, Restart, RunReport, ThreatRecord,
+        figures,
+    },
+    semantic::SemanticReport,
+};
+
+/// All that a report is made of.
+pub struct Findings<'a> {
+    pub audit: &'a Audit,
+    /// The program as called.
+    pub command: Vec<String>,
+    pub device: DeviceInfo,
+    /// What the eavesdropper is granted, see [`Audit::granted`].
+    pub threat_model: ThreatModel,
+    /// Where the pictures or gradients come from.
+    pub data: String,
+    /// Absent where the gradients came from elsewhere.
+    pub clients: Option<&'a Clients>,
+    pub outcome: &'a Outcome,
+    pub semantic: Option<SemanticReport>,
+    pub guidance: Option<GuidanceRecord>,
+}
+
+/// What a report's head says beside the audit.
+pub struct Circumstances<'a> {
+    /// The program as called.
+    pub command: &'a [String],
+    pub device: DeviceInfo,
+    /// What the eavesdropper is granted, see [`Audit::granted`].
+    pub threat_model: &'a ThreatModel,
+    /// Where the pictures or gradients come from.
+    pub data: &'a str,
+    /// Absent where the gradients came from elsewhere.
+    pub clients: Option<&'a Clients>,
+    /// `M`, at least one
+    pub found: &'a [Reconstruction],
+}
+
+impl Audit {
+    /// The head of a report, without its verdict.
+    pub fn head(&self, of: Circumstances) -> Head {
+        let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = self;
+        let first = &of.found[0];
+        let granted = of.threat_model.clone();
+        Head {
+            tool: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            command: of.command.to_vec(),
+            verdict: String::new(),
+            seed: *seed,
+            device: of.device,
+            threat_model: ThreatRecord::new(granted, victim, protocol, attack, first.label_source),
+            protocol: protocol.clone(),
+            attack: attack.clone(),
+            architecture: victim.model.name.clone(),
+            architecture_options: victim.model.options.to_string(),
+            classes: victim.model.classes,
+            class_order: of.clients.map(|clients| clients.order.labels().to_vec()),
+            batch: first.labels.len(),
+            restarts: *restarts,
+            data: of.data.into(),
+            normalisation: normalisation.clone(),
+            defences: self.defences_record(),
+        }
+    }
+
+    /// What came of it, on this device; nothing is named yet. `clients`: absent where the gradients came from elsewhere.
+    ///
+    /// # Errors
+    /// The attack used what the threat model does not grant.
+    pub fn findings<'a>(
+        &'a self,
+        device: &dyn Device,
+        clients: Option<&'a Clients>,
+        outcome: &'a Outcome,
+    ) -> Result<Findings<'a>, AuditError> {
+        Ok(Findings {
+            audit: self,
+            command: vec![],
+            device: device.info(),
+            threat_model: self.granted(&[])?,
+            data: clients.map_or(String::new(), |clients| clients.data.clone()),
+            clients,
+            outcome,
+            semantic: None,
+            guidance: None,
+        })
+    }
+}
+
+impl Findings<'_> {
+    /// # Errors
+    /// The originals cannot be compared with the reconstructions.
+    pub fn report(&self) -> Result<RunReport, AuditError> {
+        let Outcome { found, timing, .. } = self.outcome;
+        let head = self.audit.head(Circumstances {
+            command: &self.command,
+            device: self.device.clone(),
+            threat_model: &self.threat_model,
+            data: &self.data,
+            clients: self.clients,
+            found,
+        });
+        let source = found[0].label_source;
+        let judged = self.clients.map(|clients| self.judged(clients)).transpose()?;
+        let batches = (0..found.len()).map(|i| self.batch(i, judged.as_ref())).collect();
+        let mut report = RunReport {
+            head,
+            guidance: self.guidance.clone(),
+            timing: *timing,
+            metrics: judged.as_ref().and_then(|j| figures(&j.comparisons)),
+            floors: judged.as_ref().and_then(|j| {
+                let floors = figures(&j.grey).zip(figures(&j.noise));
+                floors.map(|(flat_grey, noise)| Floors { flat_grey, noise })
+            }),
+            labels: self
+                .clients
+                .filter(|_| source != LabelSource::Given)
+                .map(|clients| self.audit.label_metrics(found, &clients.batches)),
+            semantic: self.semantic.clone(),
+            batches,
+        };
+        report.head.verdict = verdict(&report);
+        Ok(report)
+    }
+
+    /// Writes `report.json`, `report.html`, `grid.png` and `images/` to a folder, which is made where it is missing.
+    pub fn save(&self, folder: &Path) -> Result<RunReport, AuditError> {
+        let report = self.report()?;
+        self.write(&report, OutputFolder::open(folder)?)?;
+        Ok(report)
+    }
+
+    /// Writes the report, its page and all pictures.
+    pub fn write(&self, report: &RunReport, mut folder: OutputFolder) -> Result<(), AuditError> {
+        folder.set_page(page(self, report).render()?);
+        let originals = self.clients.map(Clients::originals);
+        let pictures = self.outcome.pictures.concat();
+        Ok(folder.write(originals.as_deref(), &pictures, &captions(report), report)?)
+    }
+
+    fn judged(&self, clients: &Clients) -> Result<Judged, MetricsError> {
+        let over_batches = |make: &dyn Fn(&ClientBatch, usize) -> Result<Comparison, MetricsError>| {
+            clients.batches.iter().enumerate().map(|(i, b)| make(b, i)).collect::<Result<Vec<_>, _>>()
+        };
+        let seed = self.audit.seed;
+        Ok(Judged {
+            comparisons: over_batches(&|b, i| compare(&b.pictures, &self.outcome.pictures[i]))?,
+            grey: over_batches(&|b, _| flat_grey_floor(&b.pictures))?,
+            noise: over_batches(&|b, i| compare(&b.pictures, &noise_like(&b.pictures, seed + i as u64)))?,
+        })
+    }
+
+    fn batch(&self, number: usize, judged: Option<&Judged>) -> Batch {
+        let found = &self.outcome.found[number];
+        let client = self.clients.map(|clients| (clients, &clients.batches[number]));
+        let names = |(clients, batch): (&Clients, &ClientBatch)| -> Vec<String> {
+            batch.labels.iter().map(|&index| clients.names[index].clone().unwrap_or_default()).collect()
+        };
+        let size = found.labels.len();
+        Batch {
+            pictures: match client {
+                Some((_, batch)) => batch.indices.clone(),
+                None => (number * size..(number + 1) * size).collect(),
+            },
+            true_labels: client.map(|(_, batch)| batch.labels.clone()),
+            labels: found.labels.clone(),
+            label_source: found.label_source,
+            label_warnings: found.label_warnings.clone(),
+            doubts: self.outcome.doubts.get(number).cloned().unwrap_or_default(),
+            class_names: client.map(names),
+            client_loss: self.outcome.losses.get(number).copied(),
+            best_restart: found.best,
+            restarts: Restart::all(found),
+            metrics: judged.map(|j| j.comparisons[number].clone()),
+        }
+    }
+}
+
+/// `M` each.
+struct Judged {
+    comparisons: Vec<Comparison>,
+    grey: Vec<Comparison>,
+    noise: Vec<Comparison>,
+}
+
+impl Audit {
+    /// What protected the client, as a report has it.
+    pub fn defences_record(&self) -> Defences {
+        let epsilon = epsilon(&self.defences);
+        Defences {
+            client: self.defences.iter().map(ToString::to_string).collect(),
+            adaptive_eavesdropper: self.adaptive,
+            epsilon,
+            delta: epsilon.map(|_| accountant::DELTA),
+        }
+    }
+}
+
+/// What stands under each reconstruction: what was read out of it, and how like its original it is.
+pub fn captions(report: &RunReport) -> Vec<String> {
+    let mut captions = vec![];
+    for (number, batch) in report.batches.iter().enumerate() {
+        let named = report.semantic.as_ref().map(|s| &s.batches[number].labels);
+        for (i, &index) in batch.labels.iter().enumerate() {
+            let name =
+                named.and_then(|labels| labels.iter().find(|l| l.index == index)).map(|l| l.name.clone());
+            captions.push(match (&batch.metrics, name) {
+                (Some(metrics), name) => {
+                    let (psnr, ssim) = (&metrics.psnr.per_image.aligned, &metrics.ssim.per_image.aligned);
+                    format!("{:.1} dB {:.2} {}", psnr[i], ssim[i], name.unwrap_or_default()).trim_end().into()
+                }
+                (None, Some(name)) => format!("label {index}: {name}"),
+                (None, None) => format!("label {index}"),
+            });
+        }
+    }
+    captions
+}

@@ -1,0 +1,230 @@
+//! `report.json` of a guided naming.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{
+    Found, Judged, Names, Ranked, Search, Tally,
+    judge::{judge, verdict},
+    page::page,
+    rank,
+};
+use crate::{
+    attack::{invert::LabelSource, threat::ThreatModel},
+    audit::{Audit, AuditError, Circumstances, Clients},
+    report::{Head, OutputFolder, Timing},
+};
+
+/// Who sent what is to be explained, and what is known of it.
+pub struct Evidence<'a> {
+    pub audit: &'a Audit,
+    /// What the eavesdropper is granted.
+    pub threat_model: ThreatModel,
+    /// `B`
+    pub batch: usize,
+    /// Where the pictures or gradients come from.
+    pub data: String,
+    /// Absent where the gradients came from elsewhere.
+    pub clients: Option<&'a Clients>,
+    /// `M`: the clients' losses; none where the gradients came from elsewhere.
+    pub losses: Vec<f32>,
+}
+
+/// What was tried on the evidence and what came of it: all that the report is made of.
+pub struct Explanation<'a> {
+    pub evidence: &'a Evidence<'a>,
+    pub search: &'a Search<'a>,
+    pub found: &'a Found,
+    /// As called.
+    pub command: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct GuideReport {
+    #[serde(flatten)]
+    pub head: Head,
+    /// What compares pictures with names.
+    pub model: String,
+    pub names: Vec<String>,
+    /// Whether no two indices may share a name.
+    pub one_to_one: bool,
+    /// Most hypotheses that were tried for a batch.
+    pub beam: usize,
+    /// Candidates beside the true names, where the candidates were chosen so.
+    pub distractors: Option<usize>,
+    pub unguided_timing: Timing,
+    pub timing: Timing,
+    /// Over all batches that can be judged; absent where there is none.
+    pub tally: Option<Tally>,
+    pub batches: Vec<GuideBatch>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct GuideBatch {
+    /// Places of its pictures in the data set; none where they are not known.
+    pub pictures: Vec<usize>,
+    pub true_labels: Option<Vec<usize>>,
+    pub labels: Vec<usize>,
+    pub label_source: LabelSource,
+    pub client_loss: Option<f32>,
+    /// `I`: the label indices found, rising.
+    pub indices: Vec<usize>,
+    /// `I`: what they mean.
+    pub true_names: Vec<Option<String>>,
+    /// `N`: candidate names.
+    pub names: Vec<String>,
+    /// `(I,N)`: of the reconstruction without guidance.
+    pub similarity: Vec<Vec<f64>>,
+    /// `I`: naming without guidance.
+    pub unguided_names: Vec<String>,
+    /// Lowest objective without guidance.
+    pub unguided_loss: f64,
+    /// How many hypotheses there are; absent where they cannot be counted.
+    pub hypotheses_in_all: Option<u64>,
+    /// How many the beam left out.
+    pub pruned: Option<u64>,
+    /// Whether the true one is among these; absent where it is none of the hypotheses.
+    pub truth_pruned: Option<bool>,
+    /// Loss of the second minus that of the first.
+    pub margin: Option<f64>,
+    /// How many, the first included, cannot be told from the first.
+    pub tied: usize,
+    /// From 1; absent where it was not tried.
+    pub rank_of_truth: Option<usize>,
+    /// Absent where a name that the batch shows is no candidate.
+    pub judged: Option<Judged>,
+    /// The first ranks first.
+    pub hypotheses: Vec<HypothesisRecord>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct HypothesisRecord {
+    /// `I`: names of the indices.
+    pub names: Vec<String>,
+    /// Final loss of gradient matching alone: the lowest of its restarts.
+    pub loss: f64,
+    /// Of each restart.
+    pub restarts: Vec<f64>,
+    /// Posterior-like: they sum to 1 over the hypotheses of a batch.
+    pub score: f64,
+    /// Whether it cannot be told from the first.
+    pub tied: bool,
+    /// Product of its names' similarities without guidance.
+    pub similarity: f64,
+    pub is_true: bool,
+}
+
+impl Explanation<'_> {
+    pub fn report(&self) -> GuideReport {
+        let Explanation { evidence, search, found, .. } = self;
+        let batches: Vec<GuideBatch> =
+            (0..found.guided.found.len()).map(|number| self.batch(number)).collect();
+        let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged).collect();
+        let tally = Tally::of(&judged);
+        let head = evidence.audit.head(Circumstances {
+            command: &self.command,
+            device: search.device.info(),
+            threat_model: &evidence.threat_model,
+            data: &evidence.data,
+            clients: evidence.clients,
+            found: &found.unguided.found,
+        });
+        GuideReport {
+            head: Head { verdict: verdict(&batches, tally.as_ref()), ..head },
+            model: search.model.encoder.model(),
+            names: search.candidates.names.to_vec(),
+            one_to_one: search.one_to_one,
+            beam: search.beam,
+            distractors: search.candidates.distractors,
+            unguided_timing: found.unguided.timing,
+            timing: found.guided.timing,
+            tally,
+            batches,
+        }
+    }
+
+    fn batch(&self, number: usize) -> GuideBatch {
+        let Explanation { evidence, search, found, .. } = self;
+        let trials = &found.trials[number];
+        let client = evidence.clients.map(|clients| &clients.batches[number]);
+        let restarts = evidence.audit.restarts.max(1);
+        let losses: Vec<Vec<f64>> = found.guided.found[number]
+            .trials
+            .chunks(restarts)
+            .map(|trials| trials.iter().map(|t| f64::from(t.objective)).collect())
+            .collect();
+        let ranking = rank(&losses);
+        let name = |&place: &usize| search.candidates.names[trials.candidates[place]].clone();
+        let all = |names: &Names| names.iter().map(name).collect::<Vec<String>>();
+        let kept = &trials.kept;
+        let truth = trials.truth();
+        let place_of_truth = truth.as_ref().and_then(|truth| kept.hypotheses.iter().position(|h| h == truth));
+        let record = |ranked: &Ranked| HypothesisRecord {
+            names: all(&kept.hypotheses[ranked.hypothesis]),
+            loss: ranked.loss,
+            restarts: ranked.restarts.clone(),
+            score: ranked.score,
+            tied: ranked.tied,
+            similarity: kept.products[ranked.hypothesis],
+            is_true: place_of_truth == Some(ranked.hypothesis),
+        };
+        let indices = &trials.similarity.indices;
+        let distinct = |truth: &Names| truth.iter().collect::<BTreeSet<_>>().len() == truth.len();
+        let possible = truth.filter(|truth| !search.one_to_one || distinct(truth));
+        GuideBatch {
+            pictures: client.map(|c| c.indices.clone()).unwrap_or_default(),
+            true_labels: client.map(|c| c.labels.clone()),
+            labels: found.unguided.found[number].labels.clone(),
+            label_source: found.unguided.found[number].label_source,
+            client_loss: evidence.losses.get(number).copied(),
+            true_names: indices
+                .iter()
+                .map(|&index| search.candidates.truth.get(index).cloned().flatten())
+                .collect(),
+            indices: indices.clone(),
+            names: trials.candidates.iter().map(|&place| search.candidates.names[place].clone()).collect(),
+            similarity: trials.similarity.rows.clone(),
+            unguided_names: all(&trials.unguided),
+            unguided_loss: f64::from(found.unguided.found[number].best().objective),
+            hypotheses_in_all: kept.of,
+            pruned: kept.pruned(),
+            truth_pruned: possible.map(|_| place_of_truth.is_none()),
+            margin: ranking.margin,
+            tied: ranking.tied,
+            rank_of_truth: place_of_truth
+                .and_then(|place| ranking.order.iter().position(|r| r.hypothesis == place))
+                .map(|place| place + 1),
+            judged: client
+                .filter(|_| trials.judged)
+                .map(|client| judge(trials, &ranking, place_of_truth, &client.labels)),
+            hypotheses: ranking.order.iter().map(record).collect(),
+        }
+    }
+
+    /// Writes report, page and the pictures of the hypotheses believed; what the report says.
+    pub fn write(&self, mut folder: OutputFolder) -> Result<GuideReport, AuditError> {
+        let Explanation { evidence, found, .. } = self;
+        let report = self.report();
+        folder.set_page(page(self, &report)?.render()?);
+        // The lowest of all trials is the lowest of the first hypothesis.
+        let pictures = found.guided.pictures.concat();
+        let originals = evidence.clients.map(Clients::originals);
+        folder.write(originals.as_deref(), &pictures, &report.captions(), &report)?;
+        Ok(report)
+    }
+}
+
+impl GuideReport {
+    /// What stands under each reconstruction: its label and the name that is believed.
+    pub fn captions(&self) -> Vec<String> {
+        let of = |batch: &GuideBatch| -> Vec<String> {
+            let name = |label: &usize| {
+                let place = batch.indices.iter().position(|index| index == label);
+                place.map_or(String::new(), |i| batch.hypotheses[0].names[i].clone())
+            };
+            batch.labels.iter().map(|label| format!("{label}: {}", name(label))).collect()
+        };
+        self.batches.iter().flat_map(of).collect()
+    }
+}

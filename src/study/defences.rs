@@ -1,0 +1,206 @@
+//! What leaks past each defence, to an unaware and to an adaptive eavesdropper.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::{
+    attack::{config::AttackConfig, labels::LabelMetrics},
+    audit::{Audit, AuditError, Clients},
+    device::{Device, DeviceInfo},
+    federated::{
+        Protocol,
+        defence::{Defence, accountant, epsilon},
+    },
+    metrics::{Comparison, Estimate, MetricsError, compare, flat_grey_floor, noise_like},
+    report::{Figures, figures},
+    watch::Watch,
+};
+
+/// Every defence at strengths from harmless to strong.
+pub const STRENGTHS: [&str; 16] = [
+    "noise:1e-4",
+    "noise:1e-3",
+    "noise:1e-2",
+    "noise:1e-1",
+    "laplace:1e-3",
+    "laplace:1e-2",
+    "clip:1",
+    "clip:0.1",
+    "dp-sgd:1:0.01",
+    "dp-sgd:1:0.1",
+    "top-k:0.5",
+    "top-k:0.1",
+    "top-k:0.01",
+    "sign",
+    "soteria:0.4",
+    "soteria:0.8",
+];
+
+/// The same batches behind each defence, attacked once unaware of it and once adapted to it.
+pub struct DefenceStudy<'a> {
+    pub device: &'a dyn Device,
+    pub clients: &'a Clients,
+    /// A row each, applied in order.
+    pub defences: &'a [Vec<Defence>],
+}
+
+/// What one eavesdropper gets.
+#[derive(Clone, Debug, Serialize)]
+pub struct Leak {
+    pub labels: LabelMetrics,
+    pub psnr: Estimate,
+    pub ssim: Estimate,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub defence: String,
+    /// ε of the step, for DP-SGD.
+    pub epsilon: Option<f64>,
+    pub unaware: Leak,
+    /// Absent where there is nothing to adapt to.
+    pub adaptive: Option<Leak>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct DefenceReport {
+    pub tool: &'static str,
+    pub version: &'static str,
+    pub seed: u64,
+    pub device: DeviceInfo,
+    pub architecture: String,
+    pub weights: String,
+    pub data: String,
+    pub batch: usize,
+    pub batches: usize,
+    pub protocol: Protocol,
+    pub attack: AttackConfig,
+    pub delta: f64,
+    pub rows: Vec<Row>,
+    pub flat_grey: Option<Figures>,
+    pub noise: Option<Figures>,
+}
+
+impl DefenceStudy<'_> {
+    /// `audit`: how each is attacked; its own defences do not count.
+    ///
+    /// # Errors
+    /// No batches, and what training, defences or attack fail at.
+    pub fn run(&self, audit: &mut Audit, watch: &dyn Watch) -> Result<DefenceReport, AuditError> {
+        if self.clients.batches.is_empty() {
+            return Err(AuditError::misuse("a study of defences: expected 1 batch or more, found 0"));
+        }
+        let mut rows = vec![Row {
+            defence: "none".into(),
+            epsilon: None,
+            unaware: self.leak(audit, &[], false, watch)?,
+            adaptive: None,
+        }];
+        for defences in self.defences {
+            let names: Vec<String> = defences.iter().map(ToString::to_string).collect();
+            rows.push(Row {
+                defence: names.join(","),
+                epsilon: epsilon(defences),
+                unaware: self.leak(audit, defences, false, watch)?,
+                adaptive: Some(self.leak(audit, defences, true, watch)?),
+            });
+        }
+        let Clients { batches, data, .. } = self.clients;
+        let floor = |make: &dyn Fn(usize) -> Result<Comparison, MetricsError>| {
+            let compared = (0..batches.len()).map(make).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, MetricsError>(figures(&compared))
+        };
+        let noise = |i: usize| noise_like(&batches[i].pictures, audit.seed.wrapping_add(i as u64));
+        Ok(DefenceReport {
+            tool: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            seed: audit.seed,
+            device: self.device.info(),
+            architecture: audit.victim.model.describe(),
+            weights: audit.victim.weights.clone(),
+            data: data.clone(),
+            batch: self.clients.batch(),
+            batches: batches.len(),
+            protocol: audit.protocol.clone(),
+            attack: audit.attack.clone(),
+            delta: accountant::DELTA,
+            rows,
+            flat_grey: floor(&|i| flat_grey_floor(&batches[i].pictures))?,
+            noise: floor(&|i| compare(&batches[i].pictures, &noise(i)))?,
+        })
+    }
+
+    /// What gets past these defences, to an eavesdropper who knows them or not.
+    fn leak(
+        &self,
+        audit: &mut Audit,
+        defences: &[Defence],
+        adaptive: bool,
+        watch: &dyn Watch,
+    ) -> Result<Leak, AuditError> {
+        (audit.defences, audit.adaptive) = (defences.to_vec(), adaptive);
+        let batches = &self.clients.batches;
+        let outcome = audit.run(self.device, batches, None, watch)?;
+        let pairs = batches.iter().zip(&outcome.pictures);
+        let compared = pairs.map(|(b, p)| compare(&b.pictures, p)).collect::<Result<Vec<_>, _>>()?;
+        let all = figures(&compared).expect("at least one batch");
+        Ok(Leak {
+            labels: audit.label_metrics(&outcome.found, batches),
+            psnr: all.psnr.one_to_one,
+            ssim: all.ssim.one_to_one,
+        })
+    }
+}
+
+impl DefenceReport {
+    /// For people.
+    pub fn table(&self) -> String {
+        let mut text = format!(
+            "{} on {} ({}): {} batches of {} from {}, {} iterations, on {}\n",
+            self.attack.preset,
+            self.architecture,
+            self.weights,
+            self.batches,
+            self.batch,
+            self.data,
+            self.attack.iterations,
+            self.device.name
+        );
+        let _ = writeln!(
+            text,
+            "{:20}{:>10}   {:^28}   {:^28}",
+            "", "", "unaware eavesdropper", "adaptive eavesdropper"
+        );
+        let _ = writeln!(
+            text,
+            "{:20}{:>10}   {:>8}{:>12}{:>8}   {:>8}{:>12}{:>8}",
+            "defence", "epsilon", "labels", "PSNR dB", "SSIM", "labels", "PSNR dB", "SSIM"
+        );
+        let cells = |leak: Option<&Leak>| match leak {
+            Some(leak) => {
+                format!("{:>7.0}%{:>12.2}{:>8.3}", 100.0 * leak.labels.irec, leak.psnr.mean, leak.ssim.mean)
+            }
+            None => format!("{:>28}", ""),
+        };
+        for row in &self.rows {
+            let epsilon = row.epsilon.map_or(String::new(), |e| format!("{e:.2}"));
+            let (unaware, adaptive) = (cells(Some(&row.unaware)), cells(row.adaptive.as_ref()));
+            let _ = writeln!(text, "{:20}{epsilon:>10}   {unaware}   {adaptive}", row.defence);
+        }
+        for (name, floor) in [("flat grey picture", &self.flat_grey), ("noise picture", &self.noise)] {
+            if let Some(floor) = floor {
+                let (psnr, ssim) = (floor.psnr.one_to_one.mean, floor.ssim.one_to_one.mean);
+                let _ = writeln!(text, "{name:20}{:>10}   {:>8}{psnr:>12.2}{ssim:>8.3}", "", "");
+            }
+        }
+        if self.rows.iter().any(|r| r.epsilon.is_some()) {
+            let _ = writeln!(
+                text,
+                "epsilon of one step at delta {:e}, without amplification by sampling",
+                self.delta
+            );
+        }
+        text.trim_end().to_string()
+    }
+}

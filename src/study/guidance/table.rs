@@ -1,0 +1,201 @@
+//! What the arms of a study of guidance found, as rows.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::GuidanceReport;
+use crate::metrics::Estimate;
+
+/// What pictures are drawn to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Towards {
+    Nothing,
+    TrueNames,
+    /// Each label to the name of another class: what guidance adds whatever it says.
+    OtherNames,
+}
+
+impl Towards {
+    /// As in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Towards::Nothing => "nothing",
+            Towards::TrueNames => "true-names",
+            Towards::OtherNames => "other-names",
+        }
+    }
+}
+
+/// One attack on all batches of a size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Arm {
+    pub batch_size: usize,
+    /// λ
+    pub weight: Option<f64>,
+    pub towards: Towards,
+}
+
+impl Display for Arm {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let names = match self.towards {
+            Towards::Nothing => "no guidance",
+            Towards::TrueNames => "true names",
+            Towards::OtherNames => "other names",
+        };
+        write!(f, "B = {}, {names}", self.batch_size)?;
+        self.weight.map_or(Ok(()), |weight| write!(f, ", λ = {weight}"))
+    }
+}
+
+/// What an arm found, a value a batch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Measured {
+    pub arm: Arm,
+    pub batches: Vec<OfBatch>,
+}
+
+/// One batch: means over its pictures, paired with the originals one-to-one.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct OfBatch {
+    pub ssim: f64,
+    pub psnr: f64,
+    /// Share of its label indices that the model names right.
+    pub named: f64,
+    /// Lowest gradient-matching objective.
+    pub objective: f64,
+}
+
+/// An arm's figures, and how they differ from those of the same batches without guidance.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub arm: Arm,
+    pub ssim: Estimate,
+    pub psnr: Estimate,
+    pub named: Estimate,
+    pub objective: Estimate,
+    pub ssim_difference: Option<Estimate>,
+    pub psnr_difference: Option<Estimate>,
+    pub named_difference: Option<Estimate>,
+    pub objective_difference: Option<Estimate>,
+}
+
+/// A row an arm, in their order.
+pub fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
+    let of = |arm: &Arm| measured.iter().find(|m| m.arm == *arm).map(|m| &m.batches);
+    let row = |arm: &Arm| {
+        let plain = of(&Arm { weight: None, towards: Towards::Nothing, ..*arm })?;
+        let batches = of(arm)?;
+        let mean = |value: fn(&OfBatch) -> f64| Estimate::of(&batches.iter().map(value).collect::<Vec<_>>());
+        let difference = |value: fn(&OfBatch) -> f64| {
+            let pairs = batches.iter().zip(plain).map(|(guided, plain)| value(guided) - value(plain));
+            (arm.towards != Towards::Nothing).then(|| Estimate::of(&pairs.collect::<Vec<_>>()))
+        };
+        Some(Row {
+            arm: *arm,
+            ssim: mean(|b| b.ssim),
+            psnr: mean(|b| b.psnr),
+            named: mean(|b| b.named),
+            objective: mean(|b| b.objective),
+            ssim_difference: difference(|b| b.ssim),
+            psnr_difference: difference(|b| b.psnr),
+            named_difference: difference(|b| b.named),
+            objective_difference: difference(|b| b.objective),
+        })
+    };
+    arms.iter().filter_map(row).collect()
+}
+
+/// A row a batch.
+pub fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(vec![]);
+    writer.write_record([
+        "batch_size",
+        "towards",
+        "weight",
+        "batch",
+        "ssim",
+        "psnr",
+        "named",
+        "objective",
+    ])?;
+    for Measured { arm, batches } in measured {
+        let weight = arm.weight.map_or(String::new(), |w| w.to_string());
+        for (number, b) in batches.iter().enumerate() {
+            let values = [b.ssim, b.psnr, b.named, b.objective].map(|value| value.to_string());
+            let start = [arm.batch_size.to_string(), arm.towards.name().into()];
+            let start = start.into_iter().chain([weight.clone(), number.to_string()]);
+            writer.write_record(start.chain(values))?;
+        }
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}
+
+impl GuidanceReport {
+    /// For people.
+    pub fn table(&self) -> String {
+        table(&self.rows, self.batches)
+    }
+}
+
+fn table(rows: &[Row], batches: usize) -> String {
+    let mut text = format!(
+        "{batches} batches a row; differences to the same batches without guidance, 95 % intervals\n"
+    );
+    let _ = writeln!(
+        text,
+        "{:36}{:>22}{:>26}{:>24}{:>26}{:>10}",
+        "", "SSIM", "difference", "named right", "difference", "matching"
+    );
+    let estimate = |e: &Estimate, sign: bool| {
+        let ends = e.interval_95.map_or(String::new(), |[low, high]| match sign {
+            true => format!(" [{low:+.3}, {high:+.3}]"),
+            false => format!(" [{low:.3}, {high:.3}]"),
+        });
+        if sign { format!("{:+.3}{ends}", e.mean) } else { format!("{:.3}{ends}", e.mean) }
+    };
+    for row in rows {
+        let difference = |e: &Option<Estimate>| e.as_ref().map_or(String::new(), |e| estimate(e, true));
+        let _ = writeln!(
+            text,
+            "{:36}{:>22}{:>26}{:>24}{:>26}{:>10.4}",
+            row.arm.to_string(),
+            estimate(&row.ssim, false),
+            difference(&row.ssim_difference),
+            estimate(&row.named, false),
+            difference(&row.named_difference),
+            row.objective.mean
+        );
+    }
+    text.trim_end().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_paired_by_batch() {
+        let arm = |towards, weight| Arm { batch_size: 2, weight, towards };
+        let batch = |ssim| OfBatch { ssim, psnr: 10.0 * ssim, named: 0.5, objective: 0.1 };
+        let plain = arm(Towards::Nothing, None);
+        let guided = arm(Towards::TrueNames, Some(0.1));
+        // Batches differ a lot, guidance adds 0.01 to each.
+        let measured = [
+            Measured { arm: guided, batches: [0.11, 0.51, 0.91].map(batch).into() },
+            Measured { arm: plain, batches: [0.1, 0.5, 0.9].map(batch).into() },
+        ];
+        let rows = rows(&[plain, guided, arm(Towards::OtherNames, Some(0.1))], &measured);
+        assert_eq!(rows.len(), 2, "an arm that is not measured has no row");
+        assert!(rows[0].ssim_difference.is_none());
+        let difference = rows[1].ssim_difference.as_ref().unwrap();
+        let [low, high] = difference.interval_95.unwrap();
+        assert!((low - 0.01).abs() < 1e-9 && (high - 0.01).abs() < 1e-9, "{low} {high}");
+        let text = table(&rows, 3);
+        assert!(text.contains("B = 2, true names, λ = 0.1") && text.contains("+0.010"), "{text}");
+        let text = String::from_utf8(csv(&measured).unwrap()).unwrap();
+        assert!(text.contains("2,true-names,0.1,0,0.11,1.1,0.5,0.1"), "{text}");
+        assert!(text.contains("2,nothing,,2,0.9,"), "{text}");
+    }
+}

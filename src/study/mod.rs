@@ -1,0 +1,13 @@
+//! Measurements over many batches, each one table: how well labels are restored ([`labels`]), what leaks past defences
+//! ([`defences`]), how well a model names data sets ([`names`]), and what names add that guide a reconstruction
+//! ([`guidance`]).
+
+pub mod defences;
+pub mod guidance;
+pub mod labels;
+pub mod names;
+
+pub use defences::DefenceStudy;
+pub use guidance::GuidanceStudy;
+pub use labels::LabelStudy;
+pub use names::NameStudy;

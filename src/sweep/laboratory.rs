@@ -1,0 +1,150 @@
+//! One cell: its batches are captured, attacked, compared and named.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use super::{BatchRecord, Figures, Finished, Record, Skipped, Sweep, SweepError, Task, Timing};
+use crate::{
+    attack::{
+        AttackError,
+        labels::{LabelError, LabelMetrics},
+    },
+    audit::{Audit, AuditError, ClientBatch, Clients, Outcome, read_batches},
+    clip::zero_shot::Namer,
+    device::Device,
+    metrics::{compare, flat_grey_floor, noise_like},
+    semantic::ClassOrder,
+    watch::Watch,
+};
+
+/// What all cells share.
+pub struct Laboratory<'a> {
+    pub sweep: &'a Sweep<'a>,
+    pub device: &'a dyn Device,
+    /// `None`: nothing is named.
+    pub namer: Option<Namer<'a>>,
+    /// What was said already.
+    pub notes: BTreeSet<String>,
+}
+
+impl Laboratory<'_> {
+    /// Computes a cell.
+    pub fn measure(&mut self, task: &Task, watch: &dyn Watch) -> Result<Finished, SweepError> {
+        let began = Instant::now();
+        let Laboratory { sweep, device, .. } = *self;
+        let (cell, swept) = (&task.cell, &sweep.victims[task.victim]);
+        let seed = cell.seed;
+        let mut victim = swept.open(seed).map_err(AuditError::from)?;
+        let chosen = sweep.chosen(cell.batch_size, swept.batches, seed)?;
+        let batches = read_batches(sweep.dataset, &victim, chosen)?;
+        let order = ClassOrder::shuffled(victim.model.classes, seed);
+        let clients = Clients::new(sweep.dataset, &mut victim, order, batches)?;
+        let defences = &sweep.defences[task.defence].defences;
+        let audit = sweep.audit(swept, &swept.sizes[task.size], defences, seed, victim)?;
+        let Attacked { outcome, batches, numbers, skipped } = attack(&audit, device, &clients, watch)?;
+        for Skipped { batch, reason } in &skipped {
+            watch.note(&format!("{cell}: batch {batch} is left out: {reason}"));
+        }
+        let mut record = Record {
+            cell: cell.clone(),
+            iterations: swept.config.iterations,
+            trials: swept.trials,
+            batches: vec![],
+            skipped,
+            figures: Figures::of(&[]),
+            naming: None,
+        };
+        let mut milliseconds = 0.0;
+        if let Some(outcome) = outcome {
+            milliseconds = outcome.timing.milliseconds_per_iteration_and_trial;
+            record.batches = records(&audit, &numbers, &batches, &outcome)?;
+            record.figures = Figures::of(&record.batches);
+            let clients = Clients { batches, ..clients };
+            if let Some((naming, named)) = self.name(&audit, &clients, &outcome, watch)? {
+                record.naming = Some(naming);
+                record.batches.iter_mut().zip(named).for_each(|(batch, named)| batch.named = named);
+            }
+        }
+        let timing = Timing {
+            seconds: began.elapsed().as_secs_f64(),
+            milliseconds_per_iteration_and_trial: milliseconds,
+        };
+        Ok(Finished { record, timing })
+    }
+}
+
+/// What can be attacked, and what became of it.
+struct Attacked {
+    /// Absent where no batch could be attacked.
+    outcome: Option<Outcome>,
+    /// Those that were.
+    batches: Vec<ClientBatch>,
+    numbers: Vec<usize>,
+    skipped: Vec<Skipped>,
+}
+
+/// Attacks all batches; those that cannot be attacked, such as one whose gradient is 0, are left out.
+fn attack(
+    audit: &Audit,
+    device: &dyn Device,
+    clients: &Clients,
+    watch: &dyn Watch,
+) -> Result<Attacked, SweepError> {
+    let mut batches = clients.batches.clone();
+    let mut numbers: Vec<usize> = (0..batches.len()).collect();
+    let mut skipped = vec![];
+    while !batches.is_empty() {
+        let error = match audit.run(device, &batches, None, watch) {
+            Ok(outcome) => return Ok(Attacked { outcome: Some(outcome), batches, numbers, skipped }),
+            Err(error) => error,
+        };
+        let target = match error {
+            AuditError::Attack(
+                AttackError::ZeroGradient { target }
+                | AttackError::NotFinite { target }
+                | AttackError::Labels {
+                    target,
+                    cause:
+                        LabelError::NotFinite { .. }
+                        | LabelError::ZeroGradient
+                        | LabelError::NoNegative { .. }
+                        | LabelError::NotConverged { .. },
+                },
+            ) => target,
+            error => return Err(error.into()),
+        };
+        batches.remove(target);
+        skipped.push(Skipped { batch: numbers.remove(target), reason: error.to_string() });
+    }
+    Ok(Attacked { outcome: None, batches, numbers, skipped })
+}
+
+fn records(
+    audit: &Audit,
+    numbers: &[usize],
+    batches: &[ClientBatch],
+    outcome: &Outcome,
+) -> Result<Vec<BatchRecord>, SweepError> {
+    let Audit { victim, seed, .. } = audit;
+    let finite = |value: f32| Some(f64::from(value)).filter(|v| v.is_finite());
+    let record = |i: usize| {
+        let (batch, found) = (&batches[i], &outcome.found[i]);
+        let mut record = BatchRecord {
+            batch: numbers[i],
+            pictures: batch.indices.clone(),
+            true_labels: batch.labels.clone(),
+            labels: found.labels.clone(),
+            client_loss: finite(outcome.losses[i]),
+            objective: finite(found.best().objective),
+            ..BatchRecord::default()
+        };
+        record.set_labels(LabelMetrics::of(&found.labels, &batch.labels, victim.model.classes));
+        let noise = noise_like(&batch.pictures, seed.wrapping_add(numbers[i] as u64));
+        record.set_pictures(
+            &compare(&batch.pictures, &outcome.pictures[i])?,
+            &flat_grey_floor(&batch.pictures)?,
+            &compare(&batch.pictures, &noise)?,
+        );
+        Ok(record)
+    };
+    (0..batches.len()).map(record).collect::<Result<_, AuditError>>().map_err(SweepError::from)
+}
