@@ -26,6 +26,7 @@ mod schedule;
 pub mod setting;
 pub mod stage;
 mod staged;
+pub mod surrogate;
 pub mod threat;
 pub mod unknown;
 pub mod view;

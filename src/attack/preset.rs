@@ -30,6 +30,8 @@ choices! {
         Modern = "modern",
         /// Exact inputs of a linear layer with ReLU, by linear algebra (Dimitrov 2024)
         Spear = "spear",
+        /// Cosine at a point between the server's weights and the client's, for updates of unknown training (Zhu 2023)
+        Sme = "sme",
     }
 }
 
@@ -61,6 +63,7 @@ impl AttackConfig {
             group_consistency: 0.0,
             guidance: None,
             clamp: false,
+            surrogate: false,
             labels: LabelStrategy::Joint,
         };
         let adam = |sign, schedule, warm_up, langevin| Optimiser::Adam {
@@ -101,6 +104,23 @@ impl AttackConfig {
                 preset: name.into(),
                 way: Way::Spear(Spear::default()),
                 ..Self::preset(Preset::Ig.name(), depth)?
+            },
+            Preset::Sme => AttackConfig {
+                objective: Objective::Cosine,
+                optimiser: Optimiser::Adam {
+                    learning_rate: 1.0,
+                    sign: Sign::None,
+                    schedule: Schedule::Steps,
+                    warm_up: 0,
+                    langevin: 0.0,
+                },
+                iterations: 1_000,
+                start: Start::Normal,
+                total_variation: 1e-2,
+                clamp: true,
+                surrogate: true,
+                labels: LabelStrategy::Auto,
+                ..dlg
             },
             Preset::Yin => AttackConfig {
                 objective_weight: 1e-4,

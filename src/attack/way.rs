@@ -17,7 +17,7 @@ use super::{
     labels::Method,
     recompute::{Recomputing, does_not_fit},
 };
-use crate::device::Device;
+use crate::{device::Device, federated::Victim};
 
 /// What restores the pictures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -162,11 +162,27 @@ pub(super) fn takes_exact_label(setting: &Setting) -> bool {
 
 fn restored(setting: &Setting, settings: &Spear, target: &Target) -> Result<ExactBatch, ExactError> {
     check_protocol(setting.protocol, setting.batch)?;
+    check_sent(setting.victim, settings, target)?;
     let batch = restore_batch(setting.victim, &target.gradient, Some(setting.batch), settings, setting.seed)?;
     Ok(match &target.labels {
         Some(labels) => batch.ordered_as(labels),
         None => batch,
     })
+}
+
+/// Tensors that the client did not send are 0 and count nothing.
+fn check_sent(victim: &Victim, settings: &Spear, target: &Target) -> Result<(), ExactError> {
+    let Some(weights) = &target.weights else { return Ok(()) };
+    let first = relu_layer(victim, settings.layer.as_deref())?;
+    let needed = linear_layers(victim).split_off(first);
+    let mut tensors = needed.iter().flat_map(|layer| layer.weight..=layer.weight + usize::from(layer.bias));
+    match tensors.find(|&at| weights[at] == 0.0) {
+        Some(at) => {
+            let name = &victim.gradient_specs()[at].name;
+            Err(ExactError::Changed(format!("the gradient of '{name}' was not sent")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// An exact batch as a reconstruction: its inputs are the pictures, or features that pictures are found for.

@@ -5,7 +5,7 @@ use crate::{
     clip::ClipError,
     data::DataError,
     device::DeviceError,
-    federated::{ClientError, VictimError},
+    federated::{ClientError, VictimError, received::ReceivedError},
     metrics::MetricsError,
     report::ReportError,
     semantic::SemanticError,
@@ -43,6 +43,8 @@ pub enum AuditError {
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     #[error(transparent)]
+    Received(#[from] ReceivedError),
+    #[error(transparent)]
     Report(#[from] ReportError),
     #[error(transparent)]
     Semantic(#[from] SemanticError),
@@ -77,6 +79,7 @@ impl AuditError {
             AuditError::Attack(AttackError::Exact { cause, .. }) | AuditError::Exact(cause) => {
                 cause.is_misuse()
             }
+            AuditError::Client(ClientError::Protocol(_)) => true,
             AuditError::Within { cause, .. } => cause.is_misuse(),
             AuditError::Victim(VictimError::Architecture(_) | VictimError::ClassCount { .. }) => true,
             _ => false,

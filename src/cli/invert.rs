@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     attack::preset::Preset,
-    audit::{Findings, Observation, captions},
+    audit::{Findings, Observation, Outcome, captions},
     report::OutputFolder,
 };
 
@@ -84,11 +84,11 @@ impl Invert {
             seed: self.seed,
         };
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
-        let Observation { audit, batch, targets } = observing.open(&by)?;
+        let Observation { audit, batch, targets, doubts } = observing.open(&by)?;
         let mut folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
-        let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        let outcome = Outcome { doubts, ..audit.invert(&*device, batch, &targets, None, &Terminal)? };
         let findings = Findings {
             command: command_line(),
             data: self.gradient.display().to_string(),

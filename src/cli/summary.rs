@@ -136,7 +136,10 @@ fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
             exact.head_residual
         )?;
     }
-    batch.label_warnings.iter().try_for_each(|warning| writeln!(f, "    warning: {warning}"))
+    // Where labels are restored, what speaks against the update stands among their warnings.
+    let others = batch.doubts.iter().filter(|doubt| !batch.label_warnings.contains(doubt));
+    let mut warnings = batch.label_warnings.iter().chain(others);
+    warnings.try_for_each(|warning| writeln!(f, "    warning: {warning}"))
 }
 
 /// The first few of them.

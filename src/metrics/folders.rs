@@ -1,4 +1,4 @@
-//! Two folders of PNG files, paired by sorted name, or files of unrounded pictures, in their order.
+//! Two folders of PNG files, paired by name, or files of unrounded pictures, in their order.
 
 use std::path::{Path, PathBuf};
 
@@ -25,15 +25,26 @@ pub struct Pair {
     pub reconstruction: PathBuf,
 }
 
-/// Compares two folders that hold as many PNG files of one size and nothing else; either may be a file of unrounded
-/// pictures instead, see [`read_tensor_pictures`].
+/// Compares two folders that hold as many PNG files of one size and nothing else: those of equal stems are pairs, else
+/// both are taken in natural order (`2.png` before `10.png`), leading zeros or not. Either may be a file of unrounded
+/// pictures instead, see [`read_tensor_pictures`], whose order pairs.
 pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<FolderComparison, MetricsError> {
-    let (references, reconstructions) = (read(reference)?, read(reconstruction)?);
+    let (mut references, mut reconstructions) = (read(reference)?, read(reconstruction)?);
     if references.len() != reconstructions.len() {
         return Err(MetricsError::Picture {
             which: reconstruction.display().to_string(),
             expected: format!("{} pictures, as in {}", references.len(), reference.display()),
             found: reconstructions.len().to_string(),
+        });
+    }
+    let by_name = reference.is_dir() && reconstruction.is_dir();
+    in_order(&mut references);
+    in_order(&mut reconstructions);
+    if let Some(found) = by_name.then(|| unpaired(&references, &reconstructions)).flatten() {
+        return Err(MetricsError::Picture {
+            which: reconstruction.display().to_string(),
+            expected: format!("the names in {}, or names that count along with them", reference.display()),
+            found,
         });
     }
     // Checked here too because here the files have names.
@@ -54,4 +65,42 @@ pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<Folder
 
 fn read(path: &Path) -> Result<Vec<(PathBuf, Picture)>, MetricsError> {
     if path.is_file() { read_tensor_pictures(path) } else { Ok(read_png_folder(path)?) }
+}
+
+type File = (PathBuf, Picture);
+
+fn in_order(files: &mut [File]) {
+    files.sort_by(|a, b| natural(&stem(&a.0)).cmp(&natural(&stem(&b.0))).then_with(|| a.0.cmp(&b.0)));
+}
+
+/// Names of which some are equal and others not: whatever the order, pairs would be wrong.
+fn unpaired(references: &[File], reconstructions: &[File]) -> Option<String> {
+    let stems = |files: &[File]| files.iter().map(|(path, _)| stem(path)).collect::<Vec<String>>();
+    let (own, other) = (stems(references), stems(reconstructions));
+    let equal = own.iter().filter(|name| other.contains(name)).count();
+    let counted = own.iter().zip(&other).all(|(a, b)| natural(a) == natural(b));
+    if equal == own.len() || counted || equal == 0 {
+        return None;
+    }
+    let lonely = other.iter().find(|name| !own.contains(name)).cloned().unwrap_or_default();
+    Some(format!("{equal} of {} names, and '{lonely}', which is none of them", own.len()))
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// A name as text and numbers in turn, so that numbers are compared as such.
+fn natural(name: &str) -> Vec<(String, Option<u128>)> {
+    let mut parts = vec![];
+    let mut rest = name;
+    while !rest.is_empty() {
+        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at(text);
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let (number, after) = after.split_at(digits);
+        parts.push((text.to_string(), number.parse().ok()));
+        rest = after;
+    }
+    parts
 }

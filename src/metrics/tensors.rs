@@ -33,7 +33,7 @@ pub fn read_tensor_pictures(path: &Path) -> Result<Vec<(PathBuf, Picture)>, Metr
     }
     let pictures = data.chunks(channels * height * width).enumerate();
     let picture = |(i, pixels): (usize, &[f32])| {
-        let named = PathBuf::from(format!("{}[{i}]", path.display()));
+        let named = path.join(i.to_string());
         Ok((named, Picture::new(channels, height, width, pixels.to_vec())?))
     };
     pictures.map(picture).collect()

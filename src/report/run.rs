@@ -179,6 +179,8 @@ pub struct Batch {
     pub exact: Option<ExactRecord>,
     /// The gradient recomputed from the reconstruction, beside the observed one.
     pub recomputed: Option<Recomputed>,
+    /// What speaks against the update being what it is said to be.
+    pub doubts: Vec<String>,
     pub class_names: Option<Vec<String>>,
     /// Mean cross entropy of the client's step.
     pub client_loss: Option<f32>,

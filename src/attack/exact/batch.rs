@@ -11,7 +11,7 @@ use super::{
     scale::Scale,
     spear::{self, Search},
 };
-use crate::federated::{Protocol, Victim};
+use crate::federated::{ClientLoss, LocalOptimiser, Protocol, Victim};
 
 /// SPEAR's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -127,13 +127,34 @@ const UNCERTAIN: f64 = 0.1;
 /// Whether what a client sent holds one matrix of all its pictures.
 ///
 /// # Errors
-/// What does not: several steps, or one over a part of the batch, or clipping per example.
+/// What does not: several steps, or one over a part of the batch, clipping per example, an optimiser or a loss that
+/// leaves no multiple of the mean gradient of a cross entropy.
 pub fn check_protocol(protocol: &Protocol, batch: usize) -> Result<(), ExactError> {
     if protocol.steps() > 1 {
         return Err(ExactError::ManySteps { steps: protocol.steps() });
     }
     if let Some(local) = protocol.local.filter(|local| local.batch * protocol.clients < batch) {
         let reason = format!("the one local step was over {} of {batch} pictures", local.batch);
+        return Err(ExactError::Changed(reason));
+    }
+    if let Some(local) = protocol.local {
+        let optimiser = match local.optimiser {
+            LocalOptimiser::Adam { .. } | LocalOptimiser::AdamW { .. } | LocalOptimiser::RmsProp { .. } => {
+                return Err(ExactError::Changed(format!(
+                    "the first step of {} is close to a sign",
+                    local.optimiser
+                )));
+            }
+            optimiser => optimiser,
+        };
+        if local.weight_decay != 0.0 {
+            let reason = format!("{optimiser} with weight decay adds the weights to the gradient");
+            return Err(ExactError::Changed(reason));
+        }
+    }
+    if !matches!(protocol.loss, ClientLoss::Mean | ClientLoss::Sum) {
+        let reason =
+            format!("the loss {} is no plain cross entropy, from which labels are read", protocol.loss);
         return Err(ExactError::Changed(reason));
     }
     match protocol.example_clip {

@@ -115,6 +115,7 @@ fn pose(setting: &Setting, pixels: &Pixels, features: &Features, trials: usize) 
         observed: vec![],
         weights: None,
         threshold: None,
+        unit: None,
         statistics: vec![],
         objective,
         norm_ratio,

@@ -6,8 +6,6 @@
 
 use super::{LabelError, LastLayer, Method, Restored};
 
-/// A factor further from 1 than this is said.
-const OFF: f64 = 0.02;
 /// Residuals closer than this to each other, in shares of the larger, decide nothing.
 const UNDECIDED: f64 = 0.5;
 /// What ∇W has beside ∇b·hᵀ, as a share: more is not rounding, but noise or a second picture.
@@ -102,14 +100,6 @@ pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> 
             found.second
         ));
     }
-    if (found.scale - 1.0).abs() > OFF {
-        let meaning =
-            if found.scale < 0.0 { "an update, whose sign is reversed" } else { "a sum, a clip or a rate" };
-        warnings.push(format!(
-            "the gradient is {:.4} times that of a mean cross entropy: {meaning}",
-            found.scale
-        ));
-    }
     let undecided = layer.classes > 2 && found.residual > UNDECIDED * found.runner_up;
     if undecided {
         warnings.push(format!(
@@ -167,7 +157,7 @@ mod tests {
     #[test]
     fn a_reversed_update_two_pictures_and_noise_are_said() {
         let said = |synthetic: &Synthetic, words: &str| {
-            let warnings = restore(&synthetic.layer(), 1).unwrap().warnings;
+            let warnings = super::super::restore(Method::Exact, &synthetic.layer(), 1).unwrap().warnings;
             assert!(warnings.iter().any(|w| w.contains(words)), "no '{words}' in {warnings:?}");
         };
         let mut reversed = mixed(3, 1);

@@ -31,7 +31,7 @@ impl Guide {
             seed: self.seed,
         };
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Ig };
-        let Observation { mut audit, batch, targets } = observing.open(&by)?;
+        let Observation { mut audit, batch, targets, .. } = observing.open(&by)?;
         guidable(&audit.attack)?;
         audit.attack.guidance = Some(self.guidance.guidance()?);
         let candidates = Candidates { names: &model.names, truth: &[], distractors: None, seed: self.seed };

@@ -3,7 +3,7 @@
 use super::{LabelKnowledge, Run};
 use crate::{
     attack::preset::Preset,
-    audit::{Findings, Observation, guidable},
+    audit::{Findings, Observation, Outcome, guidable},
     cli::{
         command_line,
         guidance_options::GuideChoice,
@@ -42,7 +42,7 @@ impl Run {
             seed: self.seed,
         };
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
-        let Observation { mut audit, batch, targets } = observing.open(&by)?;
+        let Observation { mut audit, batch, targets, doubts } = observing.open(&by)?;
         if self.guide.is_some() {
             guidable(&audit.attack)?;
         }
@@ -53,6 +53,7 @@ impl Run {
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
         let outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
+        let outcome = Outcome { doubts, ..outcome };
         let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
         let findings = Findings {

@@ -5,7 +5,7 @@ use gia_gpu::{
         ExactError,
         batch::{Spear, check_protocol, restore_batch},
     },
-    federated::{Local, Protocol, Request, Victim},
+    federated::{ClientLoss, Local, LocalOptimiser, Protocol, Request, Victim},
     nn::{Options, options::Activation},
     random,
 };
@@ -90,14 +90,22 @@ fn a_budget_that_is_spent() {
 
 #[test]
 fn updates_of_many_steps_or_of_a_part() {
-    let local = |steps, batch| Protocol {
-        local: Some(Local { steps, batch, learning_rate: 0.1 }),
-        ..Protocol::default()
-    };
+    let local = |steps, batch| Protocol { local: Some(Local::sgd(steps, batch, 0.1)), ..Protocol::default() };
     assert_eq!(check_protocol(&local(5, 8), 8), Err(ExactError::ManySteps { steps: 5 }));
     assert!(check_protocol(&local(1, 4), 8).unwrap_err().to_string().contains("over 4 of 8 pictures"));
     let clipped = Protocol { example_clip: Some(1.0), ..Protocol::default() };
     assert!(check_protocol(&clipped, 8).unwrap_err().to_string().contains("was clipped to 1"));
     check_protocol(&local(1, 8), 8).unwrap();
+    let with = |change: fn(&mut Local)| {
+        let mut local = Local::sgd(1, 8, 0.1);
+        change(&mut local);
+        let protocol = Protocol { local: Some(local), ..Protocol::default() };
+        check_protocol(&protocol, 8).unwrap_err().to_string()
+    };
+    let adam = with(|local| local.optimiser = LocalOptimiser::Adam { epsilon: 1e-8 });
+    assert!(adam.contains("close to a sign"), "{adam}");
+    assert!(with(|local| local.weight_decay = 0.01).contains("adds the weights"));
+    let smoothed = Protocol { loss: ClientLoss::Smoothing(0.1), ..Protocol::default() };
+    assert!(check_protocol(&smoothed, 8).unwrap_err().to_string().contains("no plain cross entropy"));
     check_protocol(&Protocol::default(), 8).unwrap();
 }
