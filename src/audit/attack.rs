@@ -7,6 +7,7 @@ use crate::{
     attack::{
         AttackError, Hooks,
         config::Optimiser,
+        exact::features::{ClassFeatures, LastLayer64},
         guidance::Guide,
         invert::{Reconstruction, Setting, Target, invert_guided, known_labels},
         threat::ThreatModel,
@@ -27,6 +28,8 @@ pub struct Outcome {
     pub found: Vec<Reconstruction>,
     /// `M` × `B`: the best of each.
     pub pictures: Vec<Vec<Picture>>,
+    /// `M`: features of the classes that each batch holds, see [`LastLayer64::features_of`].
+    pub features: Vec<Option<ClassFeatures>>,
     pub timing: Timing,
     /// `M`, or none where nothing came from files: what speaks against an update being what it is said to be.
     pub doubts: Vec<Vec<String>>,
@@ -92,7 +95,12 @@ impl Audit {
         };
         let trials = found.iter().map(|r| r.trials.len()).sum();
         let timing = Timing::new(started.elapsed().as_secs_f64(), iterations, trials);
-        Ok(Outcome { losses: vec![], pictures: self.pictures(&found)?, found, timing, doubts: vec![] })
+        let features = found
+            .iter()
+            .zip(targets)
+            .map(|(found, target)| LastLayer64::features_of(&self.victim, &target.gradient, &found.labels));
+        let (features, pictures) = (features.collect(), self.pictures(&found)?);
+        Ok(Outcome { losses: vec![], found, pictures, features, timing, doubts: vec![] })
     }
 
     /// As [`Audit::invert`], drawn towards these meanings of the labels, which are given or restored before.

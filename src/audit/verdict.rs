@@ -1,11 +1,18 @@
 //! What a run found, in one sentence.
 
-use crate::{report::RunReport, semantic};
+use crate::{
+    report::RunReport,
+    semantic::{self, SemanticReport},
+};
 
 /// What was found, in one sentence.
 pub fn verdict(report: &RunReport) -> String {
     if let Some(semantic) = &report.semantic {
-        return semantic::verdict(semantic);
+        let said = semantic::verdict(semantic);
+        return match classes(report, semantic) {
+            Some(classes) => format!("{said} {classes}"),
+            None => said,
+        };
     }
     let updates = match report.batches.len() {
         1 => "this update".to_string(),
@@ -22,4 +29,14 @@ pub fn verdict(report: &RunReport) -> String {
              like them they are."
         ),
     }
+}
+
+/// What a gradient adds where the model alone says what the indices mean: which classes a client holds.
+fn classes(report: &RunReport, semantic: &SemanticReport) -> Option<String> {
+    let (accuracy, labels) = (semantic.accuracy.as_ref()?, report.labels.as_ref()?);
+    let alone = accuracy.model_alone.as_ref()?.score(semantic.assignment)?.aggregated?.share;
+    (alone > accuracy.random).then(|| {
+        let share = 100.0 * labels.irec;
+        format!("What the gradient adds is which classes the client holds: {share:.0} % of the label indices restored.")
+    })
 }

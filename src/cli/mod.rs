@@ -34,6 +34,7 @@ mod plan;
 mod plan_time;
 mod progress;
 mod protocol_options;
+mod public_options;
 mod reference;
 mod run;
 mod spelled;

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Groups, Naming, Scores, Shares, Source, laboratory::Laboratory};
 use crate::{
-    audit::{Audit, AuditError, Clients, Outcome, naming::Rule},
+    audit::{
+        Audit, AuditError, Clients, Outcome,
+        naming::{Beside, Rule},
+    },
     semantic::{Accuracies, Assignment, Seen, Truth, controls},
     watch::Watch,
 };
@@ -30,7 +33,11 @@ impl Laboratory<'_> {
         let aggregation = self.sweep.naming_rule.aggregation;
         // Both assignments are recorded.
         let rule = Rule { assignment: Assignment::Greedy, aggregation };
-        let report = audit.name(namer, rule, outcome, Some(clients), &unrelated, watch)?;
+        let device = self.device;
+        let public = audit.public(self.sweep.public, &namer.labels, Some(clients))?;
+        let public = public.map(|public| audit.public_rows(device, &public, outcome)).transpose()?;
+        let beside = Beside { unrelated: &unrelated, public: public.as_ref() };
+        let report = audit.name(namer, rule, outcome, Some(clients), &beside, watch)?;
         let objectives: Vec<f32> = outcome.found.iter().map(|f| f.best().objective).collect();
         let weights = aggregation.weights(&objectives);
         for text in report.notes {
@@ -56,7 +63,11 @@ impl Laboratory<'_> {
             })
             .unzip();
         let shuffled = controls::shuffled(&reconstructions, seed);
+        let public = public.as_ref();
         let all = [
+            (Source::Features, public.and_then(|public| public.features.clone())),
+            (Source::Both, public.and_then(|public| public.with_pictures(&reconstructions))),
+            (Source::ModelAlone, public.map(|public| public.of_model(&present))),
             (Source::Reconstructions, Some(reconstructions)),
             (Source::Originals, Some(originals)),
             (Source::Shuffled, shuffled),
@@ -84,6 +95,9 @@ impl Laboratory<'_> {
 fn single(accuracy: &Accuracies) -> BTreeMap<Source, Scores> {
     let all = [
         (Source::Reconstructions, Some(&accuracy.reconstructions)),
+        (Source::Features, accuracy.features.as_ref()),
+        (Source::Both, accuracy.both.as_ref()),
+        (Source::ModelAlone, accuracy.model_alone.as_ref()),
         (Source::Originals, Some(&accuracy.originals)),
         (Source::Shuffled, accuracy.shuffled.as_ref()),
         (Source::Noise, Some(&accuracy.noise)),

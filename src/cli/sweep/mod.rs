@@ -21,6 +21,7 @@ use super::{
     options::{DeviceOptions, NormalisationOptions, numbers},
     print_json, print_line,
     progress::Terminal,
+    public_options::PublicOptions,
     spelled::spelled,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
@@ -81,6 +82,8 @@ pub struct Sweep {
     batch_labels: BatchRule,
     #[command(flatten)]
     naming: NamingOptions,
+    #[command(flatten)]
+    public: PublicOptions,
     /// Batches whose pictures are named together, to compare with single ones
     #[arg(long, value_name = "M", default_value_t = 8, help_heading = group::NAMING)]
     aggregate: usize,
@@ -127,6 +130,7 @@ impl Sweep {
             return Err(misuse("--adaptive needs --defences to adapt to"));
         }
         let embedded = self.data.is_none();
+        let public = self.public.open()?;
         let sweep = sweep::Sweep {
             dataset: &dataset,
             rule: self.batch_labels,
@@ -137,6 +141,7 @@ impl Sweep {
             normalisation: self.normalisation.given()?,
             threat_model: self.threat.open()?,
             naming: None,
+            public: public.as_ref(),
             naming_rule: self.naming.rule(),
             together: self.aggregate,
             options: Some(configuration(command, matches)),
