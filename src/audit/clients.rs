@@ -1,5 +1,7 @@
 //! What the clients have and the eavesdropper does not: pictures, their labels, and what the labels mean.
 
+use std::collections::BTreeSet;
+
 use super::{Audit, AuditError, Known, Network};
 use crate::{
     attack::{config::AttackConfig, invert::Reconstruction, labels::LabelMetrics},
@@ -61,14 +63,22 @@ impl Clients {
         self.batches.iter().any(|batch| batch.labels.contains(&index))
     }
 
-    /// As many pictures as a batch has, of no batch: what one batch alone is held against.
+    /// As many pictures as a batch has, of no batch and none of its classes: what one batch alone is held against.
     ///
     /// # Errors
     /// What [`read_pictures`] refuses.
     pub fn unrelated(&self, dataset: &Dataset, victim: &Victim) -> Result<Vec<Picture>, AuditError> {
-        let used = |i: &usize| self.batches.iter().any(|batch| batch.indices.contains(i));
-        let others: Vec<usize> = (0..dataset.len()).filter(|i| !used(i)).take(self.batch()).collect();
+        let others = self.strangers(dataset, self.batch(), true);
         read_pictures(dataset, victim, &others)
+    }
+
+    /// Places of up to `most` pictures that no batch holds; with `other_classes`, none of a class that a batch holds.
+    pub fn strangers(&self, dataset: &Dataset, most: usize, other_classes: bool) -> Vec<usize> {
+        let used: BTreeSet<usize> = self.batches.iter().flat_map(|b| b.indices.iter().copied()).collect();
+        let held =
+            |label: usize| self.order.labels().iter().position(|&l| l == label).is_some_and(|i| self.hold(i));
+        let foreign = |&i: &usize| !other_classes || dataset.label(i).is_ok_and(|label| !held(label));
+        (0..dataset.len()).filter(|i| !used.contains(i)).filter(foreign).take(most).collect()
     }
 
     /// All pictures, batch after batch.

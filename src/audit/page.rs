@@ -129,7 +129,9 @@ fn accuracy(semantic: &SemanticReport) -> Option<Section> {
     let alone = |score: Option<&Score>| score.map_or(Cell::none(), |s| Cell::share(s.per_batch));
     let together = |score: Option<&Score>| {
         let share = score.and_then(|s| s.aggregated);
-        share.map_or(Cell::none(), |s| Cell::share(Measured { mean: s.share, interval_95: s.interval_95 }))
+        share.map_or(Cell::none(), |s| {
+            Cell::share(Measured { mean: s.share, interval_95: Some(s.interval_95) })
+        })
     };
     let mut table = Table::new(columns);
     for (name, accuracy) in accuracy.rows() {

@@ -9,7 +9,6 @@ mod comparison;
 mod folders;
 mod psnr;
 mod ssim;
-mod statistics;
 
 use rand::RngExt;
 use rayon::prelude::*;
@@ -23,7 +22,6 @@ pub use comparison::{Comparison, PerImage, Score};
 pub use folders::{FolderComparison, Pair, compare_folders};
 pub use psnr::{mse, psnr};
 pub use ssim::WINDOW as SSIM_WINDOW;
-pub use statistics::{Estimate, share_interval_95};
 
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {

@@ -16,9 +16,10 @@ use crate::{
         threat::ThreatModel,
     },
     federated::{Local, Protocol, Victim},
-    metrics::{Comparison, Estimate},
+    metrics::Comparison,
     nn::Mode,
     semantic::SemanticReport,
+    statistics::Estimate,
 };
 
 /// Points of a loss history that a report keeps.
@@ -146,7 +147,7 @@ pub struct Pairings {
     pub best_reference: Estimate,
 }
 
-/// Estimates over all pictures.
+/// Means over all pictures, with intervals over the batches.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Figures {
     pub psnr: Pairings,
@@ -214,17 +215,20 @@ impl Restart {
     }
 }
 
-/// Figures over all pictures of these batches; `None` without any.
+/// Values that SSIM can have.
+const SSIM_RANGE: [f64; 2] = [-1.0, 1.0];
+
+/// Figures over all pictures of these batches, with intervals over the batches; `None` without any.
 pub fn figures(comparisons: &[Comparison]) -> Option<Figures> {
     use crate::metrics::Score;
     if comparisons.is_empty() {
         return None;
     }
-    let pairings = |score: fn(&Comparison) -> &Score| {
+    let pairings = |score: fn(&Comparison) -> &Score, range: Option<[f64; 2]>| {
         let over = |values: fn(&crate::metrics::PerImage) -> &Vec<f64>| {
-            let all: Vec<f64> =
-                comparisons.iter().flat_map(|c| values(&score(c).per_image).iter().copied()).collect();
-            Estimate::of(&all)
+            let batches: Vec<&[f64]> =
+                comparisons.iter().map(|c| values(&score(c).per_image).as_slice()).collect();
+            Estimate::of_groups(&batches, range)
         };
         Pairings {
             aligned: over(|p| &p.aligned),
@@ -232,5 +236,9 @@ pub fn figures(comparisons: &[Comparison]) -> Option<Figures> {
             best_reference: over(|p| &p.best_reference),
         }
     };
-    Some(Figures { psnr: pairings(|c| &c.psnr), ssim: pairings(|c| &c.ssim), mse: pairings(|c| &c.mse) })
+    Some(Figures {
+        psnr: pairings(|c| &c.psnr, None),
+        ssim: pairings(|c| &c.ssim, Some(SSIM_RANGE)),
+        mse: pairings(|c| &c.mse, Some([0.0, 1.0])),
+    })
 }

@@ -22,10 +22,9 @@ pub fn verdict(report: &SemanticReport) -> String {
 fn scored(updates: &str, share: Share, random: f64, names: usize) -> String {
     let Share { share, right, of, interval_95 } = share;
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
-    let interval =
-        interval_95.map(|[low, high]| format!(", 95 % interval {} to {}", percent(low), percent(high)));
-    let found = format!("{right} of {of}{}", interval.unwrap_or_default());
-    let surely = interval_95.map_or(share, |i| i[0]) > random;
+    let [low, high] = interval_95;
+    let found = format!("{right} of {of}, 95 % interval {} to {}", percent(low), percent(high));
+    let surely = low > random;
     let labels = if of == 1 { "label index" } else { "label indices" };
     if share <= random {
         return format!(

@@ -31,7 +31,7 @@ pub use journal::Journal;
 pub use plan::Plan;
 pub use record::{
     BatchRecord, Cell, Figures, Finished, Naming, Pairings, Record, Scores, Shares, Skipped, Source, Timing,
-    UNDEFENDED, UNTRAINED, measure,
+    UNDEFENDED, UNTRAINED,
 };
 pub use run::Swept;
 pub use swept::{NamedDefence, Size, SweptVictim, Task};
@@ -83,7 +83,7 @@ impl<'a> Sweep<'a> {
     pub fn new(dataset: &'a Dataset, victims: Vec<SweptVictim>) -> Sweep<'a> {
         Sweep {
             dataset,
-            rule: BatchRule::Any,
+            rule: BatchRule::Stratified,
             victims,
             defences: vec![NamedDefence::none()],
             seeds: vec![42],

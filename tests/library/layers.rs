@@ -9,7 +9,7 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["random", "spelling", "tape", "watch"],
     &["plan", "data", "nn", "weights"],
-    &["device", "metrics"],
+    &["device", "metrics", "statistics"],
     &["tensor_file"],
     &["federated"],
     &["train"],

@@ -55,7 +55,7 @@ pub struct GuidanceStudy {
     #[arg(long, value_name = "N", default_value_t = 8)]
     batches: usize,
     /// Which labels a batch may have
-    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "any", help_heading = group::INPUT)]
+    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "stratified", help_heading = group::INPUT)]
     batch_labels: BatchRule,
     /// Values of λ that are compared
     #[arg(long, value_name = "W,W", default_value = "0.002,0.02", help_heading = group::ATTACK)]

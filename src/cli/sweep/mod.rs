@@ -77,7 +77,7 @@ pub struct Sweep {
     #[arg(long, help_heading = group::CLIENT)]
     adaptive: bool,
     /// Which labels a batch may have
-    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "any", help_heading = group::INPUT)]
+    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "stratified", help_heading = group::INPUT)]
     batch_labels: BatchRule,
     #[command(flatten)]
     naming: NamingOptions,
