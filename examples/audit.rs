@@ -35,5 +35,5 @@ pub fn audit(folder: &Path, iterations: usize, batches: usize) -> Result<String,
 
     let mut findings = audit.findings(&*device, Some(&clients), &outcome)?;
     findings.semantic = Some(names);
-    Ok(findings.save(folder)?.head.verdict)
+    Ok(findings.save(folder)?.head.verdict.sentence)
 }

@@ -6,7 +6,7 @@ pub mod check;
 mod choices;
 pub mod config;
 mod course;
-
+pub mod evaluate;
 pub mod guidance;
 pub mod invert;
 pub mod labels;

@@ -14,7 +14,7 @@ use crate::{
     data::Picture,
     device::Device,
     federated::defence::adapt,
-    report::Timing,
+    report::{Timing, Validity},
     watch::{Stage, Watch},
 };
 
@@ -28,10 +28,13 @@ pub struct Outcome {
     /// `M` × `B`: the best of each.
     pub pictures: Vec<Vec<Picture>>,
     pub timing: Timing,
+    /// `M`: whether the attack did its work; none before [`Audit::validate`].
+    pub validity: Vec<Validity>,
 }
 
 impl Audit {
-    /// Trains the clients and attacks what they send, drawn towards these meanings of the labels if there are any.
+    /// Trains the clients and attacks what they send, drawn towards these meanings of the labels if there are any; then
+    /// tests whether the attack did its work.
     pub fn run(
         &self,
         device: &dyn Device,
@@ -41,7 +44,10 @@ impl Audit {
     ) -> Result<Outcome, AuditError> {
         let Captured { losses, targets } = self.capture(device, batches, watch)?;
         let batch = batches[0].labels.len();
-        Ok(Outcome { losses, ..self.invert_towards(device, batch, &targets, meanings, watch)? })
+        let found = self.invert_towards(device, batch, &targets, meanings, watch)?;
+        let mut outcome = Outcome { losses, ..found };
+        self.validate(device, &targets, Some(batches), &mut outcome, watch)?;
+        Ok(outcome)
     }
 
     /// Attacks what batches of `batch` pictures sent, every target under each of its hypotheses if there are any.
@@ -79,7 +85,7 @@ impl Audit {
         };
         let trials = found.iter().map(|r| r.trials.len()).sum();
         let timing = Timing::new(started.elapsed().as_secs_f64(), iterations, trials);
-        Ok(Outcome { losses: vec![], pictures: self.pictures(&found)?, found, timing })
+        Ok(Outcome { losses: vec![], pictures: self.pictures(&found)?, found, timing, validity: vec![] })
     }
 
     /// As [`Audit::invert`], drawn towards these meanings of the labels, which are given or restored before.

@@ -11,6 +11,9 @@ use crate::{
     semantic::ClassOrder,
 };
 
+/// Most pictures of no client that are kept.
+const OTHERS: usize = 99;
+
 /// One client's batch.
 #[derive(Clone, Debug)]
 pub struct ClientBatch {
@@ -33,6 +36,8 @@ pub struct Clients {
     pub order: ClassOrder,
     /// What a report calls the data set.
     pub data: String,
+    /// Pictures that no client holds, fitted to the victim's input: what reconstructions are held against.
+    pub others: Vec<Picture>,
 }
 
 impl Clients {
@@ -50,7 +55,16 @@ impl Clients {
         batches.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
         let bytes = victim.gradient_bytes().saturating_mul(batches.len() as u64);
         host::check(|| format!("holding the gradients of {} batches", batches.len()), bytes)?;
-        Ok(Clients { names: order.names(&dataset.class_names), batches, order, data: dataset.name.clone() })
+        let mut clients = Clients {
+            names: order.names(&dataset.class_names),
+            batches,
+            order,
+            data: dataset.name.clone(),
+            others: vec![],
+        };
+        let others = clients.strangers(dataset, OTHERS, false);
+        clients.others = read_pictures(dataset, victim, &others)?;
+        Ok(clients)
     }
 
     /// `B`; all batches are as large. 0 without any.

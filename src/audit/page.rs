@@ -33,7 +33,7 @@ pub fn page(findings: &Findings, report: &RunReport) -> Page {
     sections.push(Section::new("Threat model", Threat::from(&report.head.threat_model.model)));
     Page {
         title: "What the update gives away".into(),
-        verdict: report.head.verdict.clone(),
+        verdict: report.head.verdict.clone().into(),
         figures: key_figures(report),
         sections,
         provenance: provenance(report),

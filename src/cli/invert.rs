@@ -17,9 +17,10 @@ use super::{
     protocol_options::ProtocolOptions,
     summary,
     threat_options::ThreatOptions,
+    verdict,
 };
 use crate::{
-    audit::{Findings, Observation, captions},
+    audit::{Findings, Observation},
     report::OutputFolder,
 };
 
@@ -59,7 +60,7 @@ pub struct Invert {
     seed: u64,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    /// Folder for report.json, images/ and grid.png
+    /// Folder for report.html, report.json, images/ and grid.png
     #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
     out: PathBuf,
     /// Print the report as JSON
@@ -88,17 +89,20 @@ impl Invert {
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
-        let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        let mut outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
         let findings = Findings {
             command: command_line(),
             data: self.gradient.display().to_string(),
             ..audit.findings(&*device, None, &outcome)?
         };
         let report = findings.report()?;
-        folder.write(None, &outcome.pictures[0], &captions(&report), &report)?;
+        findings.write(&report, folder)?;
         if self.json {
             return print_json(&report);
         }
-        print_line(format!("{}\nwrote {}", summary::of(&report), self.out.join("grid.png").display()))
+        let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
+        let verdict = verdict::of(&report.head.verdict);
+        print_line(format!("{verdict}\n\n{}\nwrote {html} and {grid}", summary::of(&report)))
     }
 }

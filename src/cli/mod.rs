@@ -21,6 +21,7 @@ mod guide;
 mod help;
 mod invert;
 mod labels;
+mod limits;
 mod metrics;
 mod model_options;
 mod name;
@@ -45,6 +46,7 @@ mod train_clip;
 mod train_victim;
 mod training_options;
 mod verbosity;
+mod verdict;
 mod weights;
 
 use std::{
@@ -199,7 +201,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Where nobody reads standard error, the exit code still tells.
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            if is_misuse(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
+            match () {
+                () if error.is::<limits::Exceeded>() => ExitCode::from(limits::EXCEEDED),
+                () if is_misuse(&error) => ExitCode::from(2),
+                () => ExitCode::FAILURE,
+            }
         }
     }
 }

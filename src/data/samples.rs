@@ -7,6 +7,9 @@ use flate2::bufread::GzDecoder;
 
 use super::{Dataset, idx};
 
+/// What the data set of [`samples`] is called.
+pub const SAMPLES: &str = "fashion-mnist samples";
+
 const IMAGES: &[u8] = include_bytes!("../../samples/fashion-samples-images-idx3-ubyte.gz");
 const LABELS: &[u8] = include_bytes!("../../samples/fashion-samples-labels-idx1-ubyte.gz");
 
@@ -14,6 +17,6 @@ const LABELS: &[u8] = include_bytes!("../../samples/fashion-samples-labels-idx1-
 pub fn samples() -> Dataset {
     let images = (Path::new("embedded images"), GzDecoder::new(IMAGES));
     let labels = (Path::new("embedded labels"), GzDecoder::new(LABELS));
-    let samples = idx::parse(Path::new("fashion-mnist samples"), images, labels, true);
+    let samples = idx::parse(Path::new(SAMPLES), images, labels, true);
     samples.expect("the embedded files are part of the program").framed(3, 32, 32)
 }

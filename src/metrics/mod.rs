@@ -63,6 +63,18 @@ pub fn compare(reference: &[Picture], reconstruction: &[Picture]) -> Result<Comp
     Ok(Comparison::new(count, &mse, &ssim))
 }
 
+/// SSIM of every pair, `(rows, columns)`. All pictures have one shape with sides of at least [`SSIM_WINDOW`] pixels.
+pub fn ssim_table(rows: &[Picture], columns: &[Picture]) -> Result<Vec<f64>, MetricsError> {
+    let expected = rows.first().ok_or(MetricsError::Empty)?.shape();
+    let mut all = rows.iter().chain(columns).enumerate();
+    all.try_for_each(|(i, picture)| check(picture, expected, || format!("picture {i}")))?;
+    let moments = |pictures: &[Picture]| pictures.par_iter().map(ssim::Moments::new).collect::<Vec<_>>();
+    let (rows, columns) = (moments(rows), moments(columns));
+    let width = columns.len();
+    let pair = |at: usize| ssim::mean_ssim(&rows[at / width], &columns[at % width]);
+    Ok((0..rows.len() * width).into_par_iter().map(pair).collect())
+}
+
 /// The floor under every reconstruction: what a flat grey picture (0.5) scores against `reference`.
 pub fn flat_grey_floor(reference: &[Picture]) -> Result<Comparison, MetricsError> {
     let grey = |picture: &Picture| Picture::flat(picture.channels, picture.height, picture.width, 0.5);

@@ -7,6 +7,7 @@ mod folder;
 mod head;
 #[cfg(feature = "report")]
 pub mod html;
+pub mod limits;
 #[cfg(feature = "report")]
 mod picture_grid;
 mod run;
@@ -14,6 +15,8 @@ mod run;
 pub mod size_plot;
 #[cfg(feature = "report")]
 pub mod terminal;
+mod validity;
+mod verdict;
 
 pub use crate::data::atomic;
 #[cfg(feature = "report")]
@@ -24,6 +27,8 @@ pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
 };
+pub use validity::{Test, Validity};
+pub use verdict::{Answer, Finding, Verdict, What};
 
 #[cfg(feature = "report")]
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Head;
+use super::{Head, Validity};
 
 use crate::{
     attack::{
@@ -178,6 +178,8 @@ pub struct Batch {
     pub best_restart: usize,
     pub restarts: Vec<Restart>,
     pub metrics: Option<Comparison>,
+    /// Whether the attack did its work on it.
+    pub validity: Option<Validity>,
 }
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]

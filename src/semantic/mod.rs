@@ -9,19 +9,19 @@
 mod class_order;
 pub mod controls;
 mod naming;
+mod readings;
 mod report;
 mod score;
 mod similarity;
-mod verdict;
 
 pub use class_order::ClassOrder;
 pub use naming::{Batch, Study, reconstruct_labels};
+pub use readings::readings;
 pub use report::{Accuracies, BatchNaming, Choice, IndexNaming, SemanticReport};
 #[cfg(feature = "report")]
 pub(crate) use score::Scorer;
 pub use score::{Accuracy, Score, Share, Truth};
 pub use similarity::{Assignment, Seen, Similarity};
-pub use verdict::verdict;
 
 use crate::clip::ClipError;
 

@@ -42,6 +42,8 @@ pub struct Share {
     pub of: usize,
     /// Clopper and Pearson's, of so many independent units as there are indices, or batches where those are fewer.
     pub interval_95: [f64; 2],
+    /// Those units.
+    pub units: f64,
 }
 
 /// Single batches, and all of them together.
@@ -110,7 +112,7 @@ impl Scorer<'_> {
         let share = right as f64 / of.max(1) as f64;
         // Indices of one batch share its gradient.
         let units = of.min(self.seen.len()) as f64;
-        Ok(Share { share, right, of, interval_95: fraction_interval_95(share * units, units) })
+        Ok(Share { share, right, of, interval_95: fraction_interval_95(share * units, units), units })
     }
 
     /// Indices named right from these batches, and all that they hold.

@@ -22,6 +22,15 @@ pub fn fraction_interval_95(right: f64, of: f64) -> [f64; 2] {
     [low, high]
 }
 
+/// One-sided p-value of "the share is above `chance`": that a binomial of `of` units comes to `right` or more, units that
+/// are right in part as in [`fraction_interval_95`].
+pub fn fraction_p_value(right: f64, of: f64, chance: f64) -> f64 {
+    if right <= 0.0 || chance >= 1.0 {
+        return 1.0;
+    }
+    Beta::new(right, of - right + 1.0).map_or(1.0, |beta| beta.cdf(chance.max(0.0)))
+}
+
 #[cfg(test)]
 mod tests {
     use statrs::distribution::{Binomial, Discrete};
@@ -54,6 +63,17 @@ mod tests {
                 let coverage: f64 = covered.map(|(k, _)| binomial.pmf(k as u64)).sum();
                 assert!(coverage >= 0.95 - 1e-9, "{n} {p}: {coverage}");
             }
+        }
+    }
+
+    #[test]
+    fn the_p_value_is_the_binomial_tail() {
+        // scipy.stats.binomtest(k, n, p, alternative="greater").pvalue
+        for (right, of, chance, expected) in
+            [(3.0, 10.0, 0.1, 0.070_190_8), (10.0, 10.0, 0.1, 1e-10), (0.0, 5.0, 0.2, 1.0)]
+        {
+            let found = fraction_p_value(right, of, chance);
+            assert!((found - expected).abs() < 1e-6 * expected.max(1e-9) + 1e-9, "{right} {of} {found}");
         }
     }
 

@@ -21,6 +21,7 @@ pub mod results;
 mod run;
 mod swept;
 mod table;
+mod verdict;
 
 use std::path::Path;
 

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     attack::threat::ThreatModel,
     device::DeviceInfo,
+    report::Verdict,
     report::html::{
         self, Axis, Cell, Curves, KeyFigure, Measured, Page, Provenance, Scale, Section, Series, Table,
         Threat,
@@ -33,6 +34,8 @@ pub struct Facts<'a> {
     pub device: &'a DeviceInfo,
     /// Cells that are not finished, of how many.
     pub missing: [usize; 2],
+    /// Absent where nothing could be attacked.
+    pub verdict: Option<Verdict>,
 }
 
 pub fn page(facts: &Facts) -> Page {
@@ -62,14 +65,20 @@ pub fn page(facts: &Facts) -> Page {
         Some(model) => provenance.with("named by", model),
         None => provenance,
     };
-    let mut verdict = verdict(facts, &plain, random);
+    let mut sentence = named(facts, &plain, random);
     let [missing, all] = facts.missing;
     if missing > 0 {
-        verdict += &format!(" Not finished: {missing} of {all} cells are missing.");
+        sentence += &format!(" Not finished: {missing} of {all} cells are missing.");
     }
     Page {
         title: "What updates give away, by batch size".into(),
-        verdict,
+        verdict: match facts.verdict.clone() {
+            Some(verdict) => {
+                let sentence = format!("{} {sentence}", verdict.sentence);
+                Verdict { sentence, ..verdict }.into()
+            }
+            None => sentence.into(),
+        },
         figures: key_figures(facts, &plain, random),
         sections,
         provenance,
@@ -106,7 +115,7 @@ fn whole_name(line: &Line) -> String {
 }
 
 /// Of the first line that was named: its smallest and its largest batches.
-fn verdict(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
+fn named(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
     let found = plain.iter().find_map(|line| {
         let named = values(line, one);
         Some((*line, *named.first()?, *named.last()?))

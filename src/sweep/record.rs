@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     attack::labels::LabelMetrics,
     metrics::{Comparison, Score},
-    report::html::Measured,
+    report::{Verdict, html::Measured},
     semantic::{Accuracy, Assignment},
     statistics::Estimate,
 };
@@ -74,6 +74,8 @@ pub struct Record {
     pub figures: Figures,
     /// What was read out of the labels; absent where naming was left out, or nothing could be attacked.
     pub naming: Option<Naming>,
+    /// Absent where nothing could be attacked.
+    pub verdict: Option<Verdict>,
 }
 
 /// A batch left out, and why.

@@ -8,12 +8,13 @@ use std::{
 
 use super::{
     Configuration, Finished, Journal, Plan, Record, SweepError, laboratory::Laboratory, page, plots, points,
-    results, table,
+    results, table, verdict::verdict,
 };
 use crate::{
     clip::zero_shot::Namer,
     data::DataError,
     device::{Device, DeviceInfo},
+    report::Verdict,
     semantic::Assignment,
     watch::{Stage, Watch},
 };
@@ -37,6 +38,11 @@ pub struct Swept {
 impl Swept {
     pub fn cells(&self) -> Vec<&Record> {
         self.finished.iter().map(|f| &f.record).collect()
+    }
+
+    /// On all cells; `None` where none could be attacked.
+    pub fn verdict(&self) -> Option<Verdict> {
+        verdict(&self.cells())
     }
 
     /// For a person at a terminal: a row a batch size of every victim and defence, pooled over seeds.
@@ -174,6 +180,7 @@ impl Folder<'_> {
             model: self.model.as_deref(),
             seed: plan.tasks[0].cell.seed,
             device: &self.device,
+            verdict: verdict(&cells),
             missing: [plan.tasks.len() - finished.len(), plan.tasks.len()],
         });
         page.write(&out.join(PAGE))?;

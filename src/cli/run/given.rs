@@ -14,6 +14,7 @@ impl Run {
                 "--labels given: with --gradient nobody gives them; `gia-gpu invert --labels 3,5` takes them",
             ));
         }
+        self.limits.needs_originals()?;
         let Some(weights) = &self.victim.weights else {
             return Err(misuse("--gradient needs the victim's --weights"));
         };
@@ -46,7 +47,8 @@ impl Run {
         let namer = self.namer(model.as_ref(), &*device, batch * targets.len())?;
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
-        let outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
+        let mut outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
+        audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
         let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
         let findings = Findings {

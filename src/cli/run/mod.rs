@@ -15,6 +15,7 @@ use super::{
     defence_options::DefenceOptions,
     guidance_options::{GuidanceOptions, GuideChoice},
     help::group,
+    limits::LimitOptions,
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     naming_options::NamingOptions,
@@ -27,6 +28,7 @@ use super::{
     summary,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
+    verdict,
 };
 use crate::{
     attack::{config::AttackConfig, guidance::Guidance},
@@ -128,6 +130,8 @@ pub struct Run {
     /// Folder for report.html, report.json, images/ and grid.png
     #[arg(long, value_name = "DIR", default_value = "out", help_heading = group::OUTPUT)]
     out: PathBuf,
+    #[command(flatten)]
+    limits: LimitOptions,
     /// Print the report as JSON
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
@@ -251,18 +255,20 @@ impl Run {
         let report = findings.report()?;
         findings.write(&report, folder)?;
         if self.json {
-            return print_json(&report);
+            print_json(&report)?;
+            return self.limits.check(|figure| report.figure(figure));
         }
         let originals = findings.clients.map(Clients::originals);
         show_pictures(originals.as_deref(), &findings.outcome.pictures.concat(), &captions(&report));
         let names = report.semantic.as_ref().map(names_table::of);
         let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
         print_line(format!(
-            "{}\n{}\n{}\nwrote {html} and {grid}",
+            "{}\n\n{}\n{}\nwrote {html} and {grid}",
+            verdict::of(&report.head.verdict),
             summary::of(&report),
             names.unwrap_or_default(),
-            report.head.verdict
-        ))
+        ))?;
+        self.limits.check(|figure| report.figure(figure))
     }
 }
 

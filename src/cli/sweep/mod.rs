@@ -24,9 +24,11 @@ use super::{
     spelled::spelled,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
+    verdict,
 };
 use crate::{
     data::{BatchRule, Dataset, samples},
+    report::Verdict,
     sweep::{self, Configuration, NAMED_AT_ONCE, Record, SweepError},
 };
 
@@ -104,6 +106,7 @@ pub struct Sweep {
 #[derive(Serialize)]
 struct Printed<'a> {
     configuration: &'a Configuration,
+    verdict: Option<Verdict>,
     cells: Vec<&'a Record>,
 }
 
@@ -155,10 +158,12 @@ impl Sweep {
         };
         let swept = plan.run(&*device, namer, &self.out, &Terminal).map_err(named)?;
         if self.json {
-            return print_json(&Printed { configuration: &swept.configuration, cells: swept.cells() });
+            let (configuration, verdict) = (&swept.configuration, swept.verdict());
+            return print_json(&Printed { configuration, verdict, cells: swept.cells() });
         }
         let written: Vec<String> = swept.written.iter().map(|path| path.display().to_string()).collect();
-        print_line(format!("{}\nwrote {}", swept.table(), written.join(", ")))
+        let verdict = swept.verdict().map_or(String::new(), |v| format!("{}\n\n", verdict::of(&v)));
+        print_line(format!("{verdict}{}\nwrote {}", swept.table(), written.join(", ")))
     }
 }
 
