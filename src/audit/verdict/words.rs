@@ -152,8 +152,9 @@ pub fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Vec<Stri
     let attacked = &grounds.attacked;
     let failed = attacked.failed();
     let fails = |test: Test| failed.contains_key(&test);
+    let leaks = |what: What| findings.iter().any(|f| f.what == what && f.answer == Answer::Leaks);
     let mut next = vec![];
-    if fails(Test::NotTheClient) || (fails(Test::High) && answer != Answer::Leaks) {
+    if fails(Test::NotTheClient) || (fails(Test::High) && !leaks(What::Pictures)) {
         next.push(
             "Say how the client trains: its normalisation (--mean, --std), --mode, local steps and learning rate \
              (--local-steps, --local-lr)"
@@ -168,9 +169,9 @@ pub fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Vec<Stri
     if fails(Test::StillFalling) {
         next.push("More iterations (--iterations): the objective was still falling".into());
     }
-    if fails(Test::AboveOriginals) && !fails(Test::StillFalling) && answer != Answer::Leaks {
+    if fails(Test::AboveOriginals) && !fails(Test::StillFalling) && !leaks(What::Pictures) {
         next.push(
-            "More restarts (--trials 8), or another preset: the attack stopped above what is possible".into(),
+            "More iterations (--iterations) or restarts (--trials 8), or another preset: the attack stopped above what is possible".into(),
         );
     }
     if attacked.labels_warned > 0 {
