@@ -3,9 +3,11 @@
 use super::{
     AttackError,
     pixels::Pixels,
-    problem::{Problem, Scene, Sizes},
+    problem::{Problem, Sizes},
     round::{Round, fill},
     setting::{Setting, Target, Trial},
+    staged::scene_of,
+    surrogate,
 };
 use crate::{
     device::{Device, DeviceError, Executable},
@@ -40,27 +42,24 @@ pub struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    /// For targets like `like`, of up to `at_once` candidates together, fewer where memory is short.
+    /// For any of these targets, of up to `at_once` candidates together, fewer where memory is short.
     ///
     /// # Errors
     /// Not even one fits.
     pub fn new(
         device: &dyn Device,
         setting: &Setting<'a>,
-        like: &Target,
+        targets: &[Target],
         at_once: usize,
     ) -> Result<Evaluation<'a>, AttackError> {
         let pixels = Pixels { start: super::config::Start::Normal, clamp: false, ..Pixels::of(setting) };
         let mut trials = at_once.max(1);
         loop {
-            let scene = Scene {
-                model: &setting.victim.model,
-                protocol: setting.protocol,
-                config: setting.config,
-                views: setting.views,
-                weighted: like.weights.is_some(),
-            };
-            let problem = Problem::new(&scene, &pixels, Sizes::one_target(trials, setting.batch, false));
+            let problem = Problem::new(
+                &scene_of(setting, targets),
+                &pixels,
+                Sizes::one_target(trials, setting.batch, false),
+            );
             let keep = [problem.objective, problem.norm_ratio];
             let plan = Plan::evaluation(&problem.tape, &keep, &[problem.x, problem.labels]);
             match device.compile(&plan) {
@@ -87,7 +86,10 @@ impl<'a> Evaluation<'a> {
                 guide: None,
                 trials: &all,
             };
-            let starts: Vec<Vec<Vec<f32>>> = full.iter().map(|c| vec![c.pictures.clone()]).collect();
+            let mut starts: Vec<Vec<Vec<f32>>> = full.iter().map(|c| vec![c.pictures.clone()]).collect();
+            if self.setting.config.surrogate {
+                starts.iter_mut().for_each(|start| start.push(vec![surrogate::START]));
+            }
             fill(&round, &self.problem, &self.pixels, &starts, &mut *self.exe)?;
             let classes = self.setting.victim.model.classes;
             let labels: Vec<f32> = full.iter().flat_map(|c| one_hot(&c.labels, classes)).collect();

@@ -25,6 +25,7 @@ mod schedule;
 pub mod setting;
 pub mod stage;
 mod staged;
+pub mod surrogate;
 pub mod threat;
 pub mod unknown;
 pub mod view;
@@ -66,7 +67,12 @@ pub struct Outcome {
 pub struct Hooks<'a> {
     /// Called with iterations done, iterations in all and every trial's latest objective.
     pub progress: &'a mut dyn FnMut(usize, usize, &[f32]),
+    /// Whether the attack should end now, with the best that it has found so far.
+    pub stop: &'a dyn Fn() -> bool,
 }
+
+/// An attack goes on to its end.
+pub const GO_ON: &dyn Fn() -> bool = &|| false;
 
 impl Hooks<'_> {
     fn iteration(&mut self, done: usize, of: usize, latest: &[f32]) {

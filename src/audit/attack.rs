@@ -28,8 +28,12 @@ pub struct Outcome {
     /// `M` × `B`: the best of each.
     pub pictures: Vec<Vec<Picture>>,
     pub timing: Timing,
+    /// It was told to stop: what it has is the best so far, perhaps of fewer targets.
+    pub interrupted: bool,
     /// `M`: whether the attack did its work; none before [`Audit::validate`].
     pub validity: Vec<Validity>,
+    /// `M`, or none where nothing came from files: what speaks against an update being what it is said to be.
+    pub doubts: Vec<Vec<String>>,
 }
 
 impl Audit {
@@ -71,8 +75,9 @@ impl Audit {
         let stage = Stage::new(watch, stage);
         let started = Instant::now();
         let mut progress = |done: usize, of: usize, latest: &[f32]| stage.iterations(done, of, latest);
+        let stop: &dyn Fn() -> bool = &|| watch.is_stopped();
         let found = self.with_setting(batch, |setting| {
-            invert_guided(device, setting, guide, targets, &mut Hooks { progress: &mut progress })
+            invert_guided(device, setting, guide, targets, &mut Hooks { progress: &mut progress, stop })
         });
         let found = found.map_err(|error| match error {
             AttackError::GuidedLabel { .. } => AuditError::Misuse(format!("--guide: {error}")),
@@ -85,7 +90,15 @@ impl Audit {
         };
         let trials = found.iter().map(|r| r.trials.len()).sum();
         let timing = Timing::new(started.elapsed().as_secs_f64(), iterations, trials);
-        Ok(Outcome { losses: vec![], pictures: self.pictures(&found)?, found, timing, validity: vec![] })
+        Ok(Outcome {
+            losses: vec![],
+            pictures: self.pictures(&found)?,
+            found,
+            timing,
+            interrupted: watch.is_stopped(),
+            validity: vec![],
+            doubts: vec![],
+        })
     }
 
     /// As [`Audit::invert`], drawn towards these meanings of the labels, which are given or restored before.
@@ -124,10 +137,10 @@ impl Audit {
     pub fn with_setting<R>(&self, batch: usize, use_it: impl FnOnce(&Setting) -> R) -> R {
         let (views, protocol) = match self.adaptive {
             true => (
-                adapt::views(&self.defences, &self.protocol),
+                adapt::views(&self.defences, &self.protocol, batch),
                 adapt::protocol(&self.defences, &self.protocol),
             ),
-            false => (vec![], self.protocol),
+            false => (vec![], self.protocol.clone()),
         };
         let threat = self.threat_model.clone().unwrap_or_else(ThreatModel::insider);
         use_it(&Setting {

@@ -34,6 +34,8 @@ pub struct Known {
     pub image: Option<[usize; 3]>,
     /// `[C, H, W]` of the pictures, for architectures that take any size.
     pub pictures: Option<[usize; 3]>,
+    /// Every size `[H, W]` of them, with how many have it.
+    pub sizes: Vec<([usize; 2], usize)>,
     pub classes: Option<usize>,
 }
 
@@ -42,6 +44,7 @@ impl Known {
     pub fn of_data(dataset: &Dataset) -> Known {
         Known {
             pictures: dataset.picture(0).ok().map(|p| p.shape()),
+            sizes: dataset.sizes(),
             classes: Some(dataset.class_names.len()),
             ..Known::default()
         }
@@ -58,6 +61,7 @@ impl Network {
         let name = name.unwrap_or_else(|| DEFAULT_ARCHITECTURE.into());
         let options = self.options.clone().or(known.options.clone());
         let architecture = architecture(&name, &options).map_err(AuditError::misuse)?;
+        self.check_sizes(known, architecture.any_size())?;
         let own = match known.pictures.filter(|_| architecture.any_size()) {
             // Colour or grey, a network sees colour unless told otherwise.
             Some([_, h, w]) => {
@@ -70,6 +74,21 @@ impl Network {
         let [h, w] = self.size.unwrap_or([h, w]);
         let image = Some([self.channels.unwrap_or(c), h, w]);
         Ok(Request { name, options, image, classes: self.classes.or(known.classes) })
+    }
+
+    /// A network that takes any size takes that of the pictures, if they have one.
+    fn check_sizes(&self, known: &Known, any_size: bool) -> Result<(), AuditError> {
+        const SHOWN: usize = 4;
+        if self.size.is_some() || known.image.is_some() || known.sizes.len() < 2 || !any_size {
+            return Ok(());
+        }
+        let sizes: Vec<String> =
+            known.sizes.iter().take(SHOWN).map(|([h, w], count)| format!("{count} of {h}×{w}")).collect();
+        Err(AuditError::Misuse(format!(
+            "the pictures are of several sizes ({}{}): give the victim's with --image-size",
+            sizes.join(", "),
+            if known.sizes.len() > SHOWN { ", …" } else { "" }
+        )))
     }
 
     /// What a gradient file says of the network.
@@ -99,8 +118,8 @@ impl Network {
             architecture: info.architecture.clone(),
             options: in_file.clone(),
             image: info.image_shape,
-            pictures: None,
             classes: info.classes,
+            ..Known::default()
         };
         let request = self.request(&known)?;
         if request.options != in_file && info.architecture.is_some() {
@@ -132,6 +151,7 @@ impl Network {
             architecture: info.architecture.clone(),
             image: info.image_shape,
             pictures: dataset.picture(0).ok().map(|p| p.shape()),
+            sizes: dataset.sizes(),
             ..Known::default()
         };
         // The options belong to the architecture that the file names.

@@ -4,13 +4,14 @@
 use super::{Audit, AuditError, ClientBatch, Outcome};
 use crate::{
     attack::{
+        config::Objective,
         evaluate::{Candidate, Evaluation},
         invert::{Reconstruction, Target},
     },
     data::{Picture, samples},
     device::Device,
     metrics::{SSIM_WINDOW, noise_like, ssim_table},
-    report::Validity,
+    report::{Testing, Validity},
     watch::{Stage, Watch},
 };
 
@@ -32,12 +33,14 @@ impl Audit {
         outcome: &mut Outcome,
         watch: &dyn Watch,
     ) -> Result<(), AuditError> {
-        let Some(first) = targets.first() else { return Ok(()) };
+        if targets.is_empty() {
+            return Ok(());
+        }
         let stage = Stage::new(watch, "testing the attack");
         let batch = outcome.found[0].labels.len();
         let found = &outcome.found;
         outcome.validity = self.with_setting(batch, |setting| {
-            let mut evaluation = Evaluation::new(device, setting, first, 1 + NOISE + UNRELATED)?;
+            let mut evaluation = Evaluation::new(device, setting, targets, 1 + NOISE + UNRELATED)?;
             let mut all = vec![];
             for (number, (target, found)) in targets.iter().zip(found).enumerate() {
                 let mut candidates = self.ignorant(found, clients, number)?;
@@ -58,12 +61,25 @@ impl Audit {
                     restarts_agree: self.agreement(found)?,
                     failed: vec![],
                 };
-                all.push(validity.judge(&best.history, !self.defences.is_empty()));
+                let tests = Testing { defended: !self.defences.is_empty(), rounding: self.rounding(target) };
+                all.push(validity.judge(&best.history, tests));
                 stage.count(number + 1, targets.len());
             }
             Ok::<_, AuditError>(all)
         })?;
         Ok(())
+    }
+
+    /// What f32 leaves of an objective that is 0: about so much of what an objective is that matches nothing.
+    fn rounding(&self, target: &Target) -> f32 {
+        let sum =
+            |of: fn(f64) -> f64| target.gradient.iter().flatten().map(|&v| of(f64::from(v))).sum::<f64>();
+        let all = match self.attack.objective {
+            Objective::L2 => sum(|v| v * v),
+            Objective::L1 => sum(f64::abs),
+            Objective::Cosine | Objective::CosineTop(_) | Objective::CosineLayerwise => 1.0,
+        };
+        (1e-6 * all) as f32
     }
 
     /// Batches of pictures that know nothing of this one, with the labels that were found.

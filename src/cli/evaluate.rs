@@ -18,7 +18,7 @@ use super::{
     training_options::pictures_error,
 };
 use crate::{
-    data::{Dataset, Normalisation},
+    data::{Dataset, Normalisation, read_class_names},
     federated::Victim,
     statistics::share_interval_95,
     tensor_file::{Tensor, TensorFile, WeightsInfo},
@@ -45,6 +45,11 @@ pub struct Evaluate {
     /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files.
     #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
     data: PathBuf,
+    /// Names of the victim's classes, in order, which folders are matched with
+    ///
+    /// Separated by commas, or a file with a name a line. Without it those that the weights name, if they name any.
+    #[arg(long, value_name = "NAMES|FILE", help_heading = group::INPUT)]
+    class_names: Option<String>,
     /// Classify N pictures only, evenly spaced over the data set
     #[arg(long, value_name = "N", help_heading = group::INPUT)]
     limit: Option<usize>,
@@ -75,8 +80,17 @@ impl Evaluate {
         }
         let info = WeightsInfo::of(&TensorFile::read(&self.weights)?)?;
         let dataset = Dataset::open(&self.data)?;
+        let dataset = match (&self.class_names, &info.class_names) {
+            (Some(names), _) => dataset.with_class_names(&read_class_names(names)?)?,
+            // The weights' own names, where the folders' are among them.
+            (None, Some(names)) if dataset.is_of_folders() => {
+                dataset.clone().with_class_names(names).unwrap_or(dataset)
+            }
+            _ => dataset,
+        };
         let request = self.model.network()?.of_weights(&info, &self.weights, &dataset)?;
         let victim = Victim::from_file(&self.weights, &request).map_err(victim_error)?;
+        dataset.check_classes(victim.model.classes).map_err(misuse)?;
         let normalisation = self.normalisation(&info, victim.image_shape()[0])?;
         if let Some(names) = info.class_names.as_ref().filter(|names| **names != dataset.class_names) {
             let _ = writeln!(

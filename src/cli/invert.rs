@@ -15,12 +15,12 @@ use super::{
     print_json, print_line,
     progress::Terminal,
     protocol_options::ProtocolOptions,
-    summary,
+    signals, summary,
     threat_options::ThreatOptions,
     verdict,
 };
 use crate::{
-    audit::{Findings, Observation},
+    audit::{Findings, Observation, Outcome},
     report::OutputFolder,
 };
 
@@ -85,11 +85,13 @@ impl Invert {
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { audit, batch, targets } = observing.open()?;
+        signals::keep_what_there_is();
+        let Observation { audit, batch, targets, doubts } = observing.open()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
-        let mut outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        let mut outcome = Outcome { doubts, ..outcome };
         audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
         let findings = Findings {
             command: command_line(),
@@ -99,10 +101,12 @@ impl Invert {
         let report = findings.report()?;
         findings.write(&report, folder)?;
         if self.json {
-            return print_json(&report);
+            print_json(&report)?;
+            return signals::check(report.interrupted, &self.out);
         }
         let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
         let verdict = verdict::of(&report.head.verdict);
-        print_line(format!("{verdict}\n\n{}\nwrote {html} and {grid}", summary::of(&report)))
+        print_line(format!("{verdict}\n\n{}\nwrote {html} and {grid}", summary::of(&report)))?;
+        signals::check(report.interrupted, &self.out)
     }
 }

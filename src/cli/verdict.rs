@@ -9,7 +9,9 @@ const LISTED: usize = 3;
 
 /// The sentence, what to know of the attacks, and what to try next, in lines that fit the terminal.
 pub fn of(verdict: &Verdict) -> String {
-    let width = usize::from(console::Term::stdout().size().1).clamp(40, 100);
+    let terminal = console::Term::stdout();
+    // Whoever reads lines does not want them broken.
+    let width = if terminal.is_term() { usize::from(terminal.size().1).clamp(40, 100) } else { usize::MAX };
     let mut text =
         wrapped(&format!("{}: {}", verdict.answer.words().to_uppercase(), verdict.sentence), "", width);
     for test in verdict.failed_tests.iter().take(LISTED) {

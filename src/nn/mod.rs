@@ -16,6 +16,7 @@ mod mlp;
 mod model;
 mod network;
 mod norm;
+pub mod optimiser;
 pub mod options;
 mod pool;
 mod resnet;

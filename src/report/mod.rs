@@ -13,6 +13,7 @@ mod picture_grid;
 mod run;
 #[cfg(feature = "report")]
 pub mod size_plot;
+pub mod spreadsheet;
 #[cfg(feature = "report")]
 pub mod terminal;
 mod validity;
@@ -27,7 +28,7 @@ pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
 };
-pub use validity::{Test, Validity};
+pub use validity::{Test, Testing, Validity};
 pub use verdict::{Answer, Finding, Verdict, What};
 
 #[cfg(feature = "report")]

@@ -32,6 +32,8 @@ pub struct RunReport {
     /// Absent where names did not guide.
     pub guidance: Option<GuidanceRecord>,
     pub timing: Timing,
+    /// The attack was stopped before its end: this is the best that it had found, perhaps of fewer batches.
+    pub interrupted: bool,
     /// Over all pictures of all batches; absent where the originals are not known.
     pub metrics: Option<Figures>,
     /// What pictures that know nothing score.
@@ -172,6 +174,8 @@ pub struct Batch {
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// What speaks against the update being what it is said to be.
+    pub doubts: Vec<String>,
     pub class_names: Option<Vec<String>>,
     /// Mean cross entropy of the client's step.
     pub client_loss: Option<f32>,

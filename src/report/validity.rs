@@ -55,6 +55,15 @@ impl Test {
     }
 }
 
+/// What the tests must know beside the objectives.
+#[derive(Clone, Copy, Debug)]
+pub struct Testing {
+    /// A defence is known that changes the gradient.
+    pub defended: bool,
+    /// What rounding leaves of an objective that is 0.
+    pub rounding: f32,
+}
+
 /// Of the median of what pictures that know nothing reach.
 const HIGH: f32 = 0.3;
 /// An objective at the originals above this share of that median is no rounding.
@@ -68,24 +77,23 @@ const NORM: [f32; 2] = [1e-2, 1e2];
 const FALLING: f32 = 0.01;
 
 impl Validity {
-    /// Runs the tests. `history`: the objective at every evaluation; `defended`: a defence is known that changes the
-    /// gradient.
-    pub fn judge(self, history: &[f32], defended: bool) -> Validity {
+    /// Runs the tests. `history`: the objective at every evaluation.
+    pub fn judge(self, history: &[f32], Testing { defended, rounding }: Testing) -> Validity {
         let mut null: Vec<f32> = self.null.iter().copied().filter(|v| v.is_finite()).collect();
         null.sort_by(f32::total_cmp);
         let median = null.get(null.len() / 2).copied().unwrap_or(f32::INFINITY);
-        let plateau = last_tenth(history) <= FALLING * median;
+        let plateau = last_tenth(history) <= FALLING * median + rounding;
         let mut failed = vec![];
         match self.at_originals {
             Some(at) => {
-                if !defended && at > UNLIKE * median {
+                if !defended && at > UNLIKE * median && at > rounding {
                     failed.push(Test::NotTheClient);
                 }
-                if self.objective > at + AS_GOOD_OF_ITSELF * at.abs() + AS_GOOD * median {
+                if self.objective > at + AS_GOOD_OF_ITSELF * at.abs() + AS_GOOD * median + rounding {
                     failed.push(Test::AboveOriginals);
                 }
             }
-            None if !defended && self.objective > HIGH * median => failed.push(Test::High),
+            None if !defended && self.objective > HIGH * median + rounding => failed.push(Test::High),
             None => {}
         }
         // As a rank test: one of twenty pictures that know nothing may be as good.
@@ -132,7 +140,7 @@ mod tests {
             restarts_agree: None,
             failed: vec![],
         };
-        validity.judge(&vec![objective; 100], defended).failed
+        validity.judge(&vec![objective; 100], Testing { defended, rounding: 1e-6 }).failed
     }
 
     #[test]

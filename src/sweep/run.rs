@@ -80,6 +80,8 @@ impl Plan<'_> {
         let all: Vec<&Finished> = finished.iter().collect();
         let written = match (all.is_empty(), failure) {
             (true, Some(failure)) => return Err(failure),
+            // Stopped before the first cell.
+            (true, None) => vec![],
             (_, failure) => {
                 let written = folder.write(&all)?;
                 failure.map_or(Ok(written), Err)?
@@ -124,8 +126,13 @@ impl Plan<'_> {
             if finished[place].is_some() {
                 continue;
             }
+            if watch.is_stopped() {
+                break;
+            }
             stage.part(&task.cell.to_string(), count(&finished), of, self.left(&finished));
             match laboratory.measure(task, watch) {
+                // Stopped in its middle, it is no result.
+                Ok(_) if watch.is_stopped() => break,
                 Ok(cell) => {
                     journal.append(&cell)?;
                     finished[place] = Some(cell);

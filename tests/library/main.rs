@@ -17,6 +17,7 @@ mod scene;
 mod watched;
 
 mod attack;
+mod client;
 mod clip;
 mod data;
 mod defences;

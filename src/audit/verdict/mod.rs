@@ -41,6 +41,7 @@ impl Audit {
                 labels_given: found.iter().all(|f| f.label_source == LabelSource::Given),
             },
             batches: found.len(),
+            is_interrupted: outcome.interrupted,
             is_demonstration: clients.is_some_and(|clients| clients.data == SAMPLES),
         })
     }

@@ -11,8 +11,8 @@ use crate::{
 
 /// Draws of other pictures in place of all originals.
 const DRAWS: usize = 999;
-/// Fewer other pictures are nothing to test against.
-const FEWEST: usize = 19;
+/// Fewer pictures are nothing to test against.
+const FEWEST: usize = 20;
 /// Steps that all one-to-one assignments may take.
 const STEPS: usize = 1_000_000_000;
 /// Pixels that all comparisons by SSIM may read.
@@ -37,37 +37,31 @@ pub fn measure(
     Ok(Measure { estimate: ssim.mean, interval: ssim.interval_95, floor, p_value })
 }
 
-/// Mean SSIM, one-to-one, of all batches beside other pictures, a value a draw; `None` where there are too few.
+/// Mean SSIM, one-to-one, of all batches beside pictures drawn from all that there are, the originals included, a value a
+/// draw; `None` where there are too few. If reconstructions know nothing, their originals are one such draw.
 fn others(found: &[Picture], clients: &Clients, seed: u64) -> Result<Option<Vec<f64>>, AuditError> {
-    // Pictures of no client, then those of all batches; a batch never meets its own.
     let pixels = found.iter().map(|p| p.pixels.len()).sum::<usize>().max(1);
     let mut pool: Vec<Picture> = clients.others.iter().take(PIXELS / pixels).cloned().collect();
-    let mut own = vec![];
-    for batch in &clients.batches {
-        own.push(pool.len()..pool.len() + batch.pictures.len());
-        pool.extend(batch.pictures.iter().cloned());
-    }
-    let least = own.iter().map(|range| pool.len() - range.len()).min().unwrap_or(0);
-    let largest = own.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-    if least < FEWEST.max(2 * largest) {
+    pool.extend(clients.batches.iter().flat_map(|b| b.pictures.iter().cloned()));
+    let sizes: Vec<usize> = clients.batches.iter().map(|b| b.pictures.len()).collect();
+    let largest = sizes.iter().copied().max().unwrap_or(0);
+    if pool.len() < FEWEST || pool.len() <= largest {
         return Ok(None);
     }
     let width = pool.len();
     let table = ssim_table(found, &pool)?;
     // One batch of one picture has as many draws as there are pictures.
-    let steps: usize = own.iter().map(|range| range.len().pow(3).max(50)).sum();
-    let different = if found.len() == 1 { least } else { DRAWS };
+    let steps: usize = sizes.iter().map(|size| size.pow(3).max(50)).sum();
+    let different = if found.len() == 1 { width - 1 } else { DRAWS };
     let draws = (STEPS / steps).clamp(FEWEST, DRAWS).min(different);
     let mut generator = random::generator(seed, "pictures in place of the originals");
-    let foreign: Vec<Vec<usize>> =
-        own.iter().map(|range| (0..width).filter(|i| !range.contains(i)).collect()).collect();
     let mut value = |draw: usize| {
         let (mut sum, mut first) = (0.0, 0);
-        for (range, foreign) in own.iter().zip(&foreign) {
-            let size = range.len();
+        for &size in &sizes {
             let chosen: Vec<usize> = match found.len() {
-                1 => vec![foreign[draw]],
-                _ => sample(&mut generator, foreign.len(), size).iter().map(|i| foreign[i]).collect(),
+                // The last is the original itself.
+                1 => vec![draw],
+                _ => sample(&mut generator, width, size).into_vec(),
             };
             let rows = first..first + size;
             let square: Vec<f64> =

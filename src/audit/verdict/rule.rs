@@ -13,6 +13,8 @@ const ALPHA: f64 = 0.05;
 /// Without pictures to test against, SSIM that no chance gives, and what it must have above the floor.
 const SSIM_ALONE: f64 = 0.5;
 const ABOVE_FLOOR: f64 = 0.1;
+/// SSIM that pictures must have above the floor for anything to be seen in them, however sure the difference is.
+const SEEN: f64 = 0.05;
 /// Without originals: an objective below this share of what pictures that know nothing reach, and restarts that agree.
 const FITS: f32 = 0.1;
 const AGREE: f64 = 0.6;
@@ -30,6 +32,8 @@ pub struct Grounds {
     pub names: Option<Measure>,
     pub attacked: Attacked,
     pub batches: usize,
+    /// The attack was stopped before its end.
+    pub is_interrupted: bool,
     /// The pictures are those inside the program.
     pub is_demonstration: bool,
 }
@@ -59,6 +63,11 @@ impl Attacked {
     /// Whether the attack did its work on most batches.
     pub fn is_valid(&self) -> bool {
         2 * self.validity.iter().filter(|v| v.is_valid()).count() >= self.validity.len()
+    }
+
+    /// SSIM above the floor that counts: more where the attack assumed another client, whose pictures it cannot match.
+    fn seen(&self) -> f64 {
+        if self.failed().contains_key(&Test::NotTheClient) { ABOVE_FLOOR } else { SEEN }
     }
 
     /// Tests that most batches failed, and how many did, the most telling first.
@@ -122,6 +131,7 @@ impl Grounds {
     fn measured(&self, what: What, measure: Measure, p_value: Option<f64>) -> Finding {
         let Measure { estimate, interval, floor, .. } = measure;
         let beyond_chance = match p_value {
+            Some(p) if what == What::Pictures => p <= ALPHA && estimate > floor + self.attacked.seen(),
             Some(p) => p <= ALPHA && estimate > floor,
             None => estimate >= SSIM_ALONE && estimate > floor + ABOVE_FLOOR,
         };

@@ -50,7 +50,9 @@ pub fn sentence(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Stri
         true => format!(" {} batches or more would say how sure that is.", FEW),
         false => String::new(),
     };
-    format!("{begin}{}{few}", said.trim_end())
+    let early =
+        if grounds.is_interrupted { "Stopped early: this is what was found until then. " } else { "" };
+    format!("{begin}{early}{}{few}", said.trim_end())
 }
 
 /// What an eavesdropper gets.
@@ -156,8 +158,8 @@ pub fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Vec<Stri
     let mut next = vec![];
     if fails(Test::NotTheClient) || (fails(Test::High) && !leaks(What::Pictures)) {
         next.push(
-            "Say how the client trains: its normalisation (--mean, --std), --mode, local steps and learning rate \
-             (--local-steps, --local-lr)"
+            "Say how the client trains: --normalisation, --mode, --local-steps, --local-lr, --local-optimiser; or \
+             --preset sme, which need not know"
                 .into(),
         );
     }

@@ -2,7 +2,7 @@
 
 use super::{LabelKnowledge, Run};
 use crate::{
-    audit::{Findings, Observation, guidable},
+    audit::{Findings, Observation, Outcome, guidable},
     cli::{command_line, guidance_options::GuideChoice, misuse, observation::Observing, progress::Terminal},
     report::OutputFolder,
 };
@@ -37,7 +37,7 @@ impl Run {
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { mut audit, batch, targets } = observing.open()?;
+        let Observation { mut audit, batch, targets, doubts } = observing.open()?;
         if self.guide.is_some() {
             guidable(&audit.attack)?;
         }
@@ -47,7 +47,8 @@ impl Run {
         let namer = self.namer(model.as_ref(), &*device, batch * targets.len())?;
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
-        let mut outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
+        let outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
+        let mut outcome = Outcome { doubts, ..outcome };
         audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
         let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();

@@ -25,7 +25,7 @@ use super::{
     own_arguments, print_json, print_line,
     progress::Terminal,
     protocol_options::ProtocolOptions,
-    summary,
+    signals, summary,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
     verdict,
@@ -90,7 +90,7 @@ pub struct Run {
     ///
     /// Safetensors or .npz files of one victim, each a batch; needs --weights.
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "weights", help_heading = group::INPUT,
-          conflicts_with_all = ["data", "batches", "batch_labels", "shuffle", "defence", "adaptive", "class_order"])]
+          conflicts_with_all = ["data", "class_names", "batches", "batch_labels", "shuffle", "defence", "adaptive", "class_order"])]
     gradient: Vec<PathBuf>,
     #[command(flatten)]
     observed: ObservedOptions,
@@ -145,6 +145,7 @@ impl Run {
             Some(path) => Run::resolve(path, own_arguments(1))?.0,
             None => self,
         };
+        signals::keep_what_there_is();
         match run.gradient.is_empty() {
             true => run.simulate(),
             false => run.take(),
@@ -256,6 +257,7 @@ impl Run {
         findings.write(&report, folder)?;
         if self.json {
             print_json(&report)?;
+            signals::check(report.interrupted, &self.out)?;
             return self.limits.check(|figure| report.figure(figure));
         }
         let originals = findings.clients.map(Clients::originals);
@@ -268,6 +270,7 @@ impl Run {
             summary::of(&report),
             names.unwrap_or_default(),
         ))?;
+        signals::check(report.interrupted, &self.out)?;
         self.limits.check(|figure| report.figure(figure))
     }
 }

@@ -12,7 +12,7 @@ use super::super::{
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     naming_options::NamingOptions,
-    options::{DeviceOptions, NormalisationOptions, check_batch, numbers},
+    options::{DeviceOptions, NormalisationOptions, at_least_one, check_batch, numbers},
     print_json, print_line,
     progress::Terminal,
     spelled::spelled,
@@ -52,7 +52,7 @@ pub struct GuidanceStudy {
     #[arg(long, value_name = "N,N", default_value = "1,2,4")]
     batch_sizes: String,
     /// Batches of each size
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one())]
     batches: usize,
     /// Which labels a batch may have
     #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "stratified", help_heading = group::INPUT)]

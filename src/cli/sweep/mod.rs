@@ -21,6 +21,7 @@ use super::{
     options::{DeviceOptions, NormalisationOptions, numbers},
     print_json, print_line,
     progress::Terminal,
+    signals,
     spelled::spelled,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
@@ -156,14 +157,17 @@ impl Sweep {
             None => None,
             Some(model) => self.naming.namer(model, &*device, NAMED_AT_ONCE)?,
         };
+        signals::keep_what_there_is();
         let swept = plan.run(&*device, namer, &self.out, &Terminal).map_err(named)?;
         if self.json {
             let (configuration, verdict) = (&swept.configuration, swept.verdict());
-            return print_json(&Printed { configuration, verdict, cells: swept.cells() });
+            print_json(&Printed { configuration, verdict, cells: swept.cells() })?;
+            return signals::check(signals::is_stopped(), &self.out);
         }
         let written: Vec<String> = swept.written.iter().map(|path| path.display().to_string()).collect();
         let verdict = swept.verdict().map_or(String::new(), |v| format!("{}\n\n", verdict::of(&v)));
-        print_line(format!("{verdict}{}\nwrote {}", swept.table(), written.join(", ")))
+        print_line(format!("{verdict}{}\nwrote {}", swept.table(), written.join(", ")))?;
+        signals::check(signals::is_stopped(), &self.out)
     }
 }
 

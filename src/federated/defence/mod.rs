@@ -4,6 +4,7 @@ pub mod accountant;
 pub mod adapt;
 mod apply;
 mod last_layer;
+mod rounds;
 mod soteria;
 
 use std::{fmt, str::FromStr};
@@ -13,6 +14,7 @@ use crate::spelling::{Form, Spelled, as_text, expected};
 
 pub use apply::Defended;
 pub use last_layer::LastLayerClient;
+pub use rounds::epsilon_of_steps;
 
 /// One defence and its strength. All act on what is sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,7 +127,7 @@ pub fn parse(text: &str) -> Result<Vec<Defence>, String> {
 /// # Errors
 /// A strength that makes no sense; DP-SGD behind another defence, twice, or with local steps.
 pub fn client_protocol(protocol: &Protocol, defences: &[Defence]) -> Result<Protocol, ProtocolError> {
-    let mut defended = *protocol;
+    let mut defended = protocol.clone();
     for (i, defence) in defences.iter().enumerate() {
         defence.check().map_err(|expected| ProtocolError::Defence { expected, found: *defence })?;
         if let Defence::DpSgd { clip, .. } = defence {
