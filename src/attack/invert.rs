@@ -3,12 +3,15 @@
 use super::{
     AttackError, Hooks, Outcome,
     config::{LabelStrategy, Optimiser},
+    exact::ExactRecord,
     guidance::Guide,
     labels::{LabelError, Method},
     last_layer::of_gradient,
+    recompute::Recomputed,
     round::Round,
     stage::{self, Stage, of_pixels},
     staged::{self, trials_at_once},
+    way,
 };
 use crate::{
     data::{DataError, Picture},
@@ -31,6 +34,8 @@ pub enum LabelSource {
     Given,
     Restored(Method),
     Joint,
+    /// Read with the exactly restored pictures.
+    Exact,
 }
 
 impl LabelSource {
@@ -39,6 +44,7 @@ impl LabelSource {
             LabelSource::Given => "given",
             LabelSource::Restored(method) => method.name(),
             LabelSource::Joint => "joint",
+            LabelSource::Exact => "spear",
         }
     }
 }
@@ -61,6 +67,12 @@ pub struct Reconstruction {
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// What of it is exact, if anything is.
+    pub exact: Option<ExactRecord>,
+    /// Why this attack was made, where that was left open.
+    pub reason: Option<String>,
+    /// The gradient that it would give itself; absent where there was no memory to compute it, or it is not finite.
+    pub recomputed: Option<Recomputed>,
 }
 
 impl Reconstruction {
@@ -93,6 +105,17 @@ pub fn invert(
 /// # Errors
 /// A hypothesis names a label that no target has; labels that the attack is to learn; an optimiser that is not Adam.
 pub fn invert_guided(
+    device: &dyn Device,
+    setting: &Setting,
+    guide: Option<&Guide>,
+    targets: &[Target],
+    hooks: &mut Hooks,
+) -> Result<Vec<Reconstruction>, AttackError> {
+    way::attack(device, setting, guide, targets, hooks)
+}
+
+/// As [`invert_guided`], by gradient matching whatever the configuration's way.
+pub(super) fn matched(
     device: &dyn Device,
     setting: &Setting,
     guide: Option<&Guide>,
@@ -172,7 +195,16 @@ pub fn invert_in_stages(
                 .ok_or(AttackError::NotFinite { target })?;
             let (label_source, label_warnings) = (before[target].source, before[target].warnings.clone());
             let labels = known[target].clone().unwrap_or_else(|| learned(&trials[best], setting));
-            Ok(Reconstruction { trials, best, labels, label_source, label_warnings })
+            Ok(Reconstruction {
+                trials,
+                best,
+                labels,
+                label_source,
+                label_warnings,
+                exact: None,
+                reason: None,
+                recomputed: None,
+            })
         })
         .collect()
 }
@@ -223,6 +255,7 @@ fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelErro
         LabelStrategy::Joint => {
             return Ok(Known { labels: None, source: LabelSource::Joint, warnings: vec![] });
         }
+        LabelStrategy::Auto if way::takes_exact_label(setting) => Method::Exact,
         LabelStrategy::Auto if setting.batch == 1 => Method::Idlg,
         LabelStrategy::Auto => Method::Ilrg,
         LabelStrategy::Restore(method) => method,

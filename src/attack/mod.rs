@@ -7,6 +7,7 @@ mod choices;
 pub mod config;
 mod course;
 pub mod evaluate;
+pub mod exact;
 pub mod guidance;
 pub mod invert;
 pub mod labels;
@@ -19,6 +20,7 @@ pub mod pixels;
 pub mod preset;
 pub mod prior;
 pub mod problem;
+pub mod recompute;
 mod round;
 pub mod scale;
 mod schedule;
@@ -29,6 +31,7 @@ pub mod surrogate;
 pub mod threat;
 pub mod unknown;
 pub mod view;
+pub mod way;
 
 pub use staged::MAX_TRIALS;
 
@@ -88,6 +91,8 @@ pub enum AttackError {
     Threat(#[from] threat::ThreatError),
     #[error("{cause}")]
     Labels { target: usize, cause: labels::LabelError },
+    #[error("gradient {target}: {cause}")]
+    Exact { target: usize, cause: exact::ExactError },
     #[error(transparent)]
     Config(#[from] check::ConfigError),
     #[error(transparent)]

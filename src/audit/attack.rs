@@ -36,6 +36,15 @@ pub struct Outcome {
     pub doubts: Vec<Vec<String>>,
 }
 
+impl Outcome {
+    /// Pixels of all best reconstructions, neither clamped nor rounded: `(M·B,C,H,W)`.
+    pub fn unrounded(&self, audit: &Audit) -> Vec<f32> {
+        let [_, height, width] = audit.victim.image_shape();
+        let pixels = |f: &Reconstruction| audit.normalisation.pixels(&f.best().images, height * width);
+        self.found.iter().flat_map(pixels).collect()
+    }
+}
+
 impl Audit {
     /// Trains the clients and attacks what they send, drawn towards these meanings of the labels if there are any; then
     /// tests whether the attack did its work.
@@ -85,6 +94,8 @@ impl Audit {
         })?;
         let evaluations = found.iter().flat_map(|r| &r.trials).map(|t| t.history.len()).max().unwrap_or(0);
         let iterations = match self.attack.optimiser {
+            // What was computed took none.
+            Optimiser::Adam { .. } if evaluations == 0 => 0,
             Optimiser::Adam { .. } => self.attack.iterations,
             Optimiser::Lbfgs { .. } => evaluations,
         };

@@ -223,6 +223,7 @@ fn provenance(report: &RunReport) -> Provenance {
         LabelSource::Given => "given".to_string(),
         LabelSource::Restored(method) => format!("restored by {method}"),
         LabelSource::Joint => "learned with the pictures".into(),
+        LabelSource::Exact => "read with the exact pictures".into(),
     };
     let model = format!("{} {}", report.head.architecture, report.head.architecture_options);
     let provenance = Provenance::new(report.head.command.clone(), report.head.seed, &report.head.device)

@@ -153,6 +153,7 @@ impl Findings<'_> {
         folder.set_page(page(self, report).render()?);
         let originals = self.clients.map(Clients::originals);
         let pictures = self.outcome.pictures.concat();
+        folder.set_unrounded(self.outcome.unrounded(self.audit), self.audit.victim.image_shape());
         Ok(folder.write(originals.as_deref(), &pictures, &captions(report), report)?)
     }
 
@@ -172,6 +173,9 @@ impl Findings<'_> {
             labels: found.labels.clone(),
             label_source: found.label_source,
             label_warnings: found.label_warnings.clone(),
+            reason: found.reason.clone(),
+            exact: found.exact.clone(),
+            recomputed: found.recomputed,
             doubts: self.outcome.doubts.get(number).cloned().unwrap_or_default(),
             class_names: client.map(names),
             client_loss: self.outcome.losses.get(number).copied(),

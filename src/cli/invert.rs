@@ -9,7 +9,7 @@ use super::{
     command_line,
     help::group,
     model_options::ModelOptions,
-    observation::Observing,
+    observation::{Attacking, Observing},
     observed::ObservedOptions,
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
@@ -20,6 +20,7 @@ use super::{
     verdict,
 };
 use crate::{
+    attack::preset::Preset,
     audit::{Findings, Observation, Outcome},
     report::OutputFolder,
 };
@@ -78,15 +79,14 @@ impl Invert {
             gradients: std::slice::from_ref(&self.gradient),
             observed: &self.observed,
             protocol: &self.protocol,
-            threat: &self.threat,
             labels: self.labels.as_deref(),
             batch: self.batch,
-            attack: &self.attack,
             normalisation: &self.normalisation,
             seed: self.seed,
         };
         signals::keep_what_there_is();
-        let Observation { audit, batch, targets, doubts } = observing.open()?;
+        let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
+        let Observation { audit, batch, targets, doubts } = observing.open(&by)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 

@@ -11,6 +11,7 @@ mod commit;
 mod completions;
 mod config;
 mod config_command;
+mod contains;
 mod data_options;
 mod defence_options;
 mod device;
@@ -107,6 +108,8 @@ enum Command {
     Capture(capture::Capture),
     /// Attack a gradient file
     Invert(invert::Invert),
+    /// Say whether pictures were in the batch behind a gradient, with the rate of false alarms
+    Contains(Box<contains::Contains>),
     /// Say what label indices mean by trying names as hypotheses in guided reconstructions
     Guide(Box<guide::Guide>),
     /// Restore the labels of a batch from the last layer's gradient
@@ -220,6 +223,7 @@ impl Command {
             Command::Config(command) => command.run(),
             Command::Capture(command) => command.run(),
             Command::Invert(command) => command.run(),
+            Command::Contains(command) => command.run(),
             Command::Guide(command) => command.run(),
             Command::Labels(command) => command.run(),
             Command::Train(command) => command.run(),

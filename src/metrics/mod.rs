@@ -9,6 +9,7 @@ mod comparison;
 mod folders;
 mod psnr;
 mod ssim;
+mod tensors;
 
 use rand::RngExt;
 use rayon::prelude::*;
@@ -16,12 +17,14 @@ use rayon::prelude::*;
 use crate::{
     data::{DataError, Picture},
     random,
+    tensor_file::TensorFileError,
 };
 
 pub use comparison::{Comparison, Infinite, PerImage, Score};
 pub use folders::{FolderComparison, Pair, compare_folders};
 pub use psnr::{mse, psnr};
 pub use ssim::WINDOW as SSIM_WINDOW;
+pub use tensors::{IMAGES, read_tensor_pictures};
 
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
@@ -33,6 +36,8 @@ pub enum MetricsError {
     Picture { which: String, expected: String, found: String },
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error(transparent)]
+    File(#[from] TensorFileError),
 }
 
 /// Compares the pictures of one batch. Both slices are as long, all pictures have one shape with sides of at

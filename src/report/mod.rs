@@ -3,6 +3,8 @@
 #[cfg(feature = "report")]
 mod caption;
 #[cfg(feature = "report")]
+pub mod distances_plot;
+#[cfg(feature = "report")]
 mod folder;
 mod head;
 #[cfg(feature = "report")]
@@ -52,4 +54,6 @@ pub enum ReportError {
     Terminal(#[from] viuer::ViuError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error(transparent)]
+    File(#[from] crate::tensor_file::TensorFileError),
 }

@@ -11,8 +11,10 @@ use crate::{
     attack::{
         Outcome,
         config::{AttackConfig, StatisticsTarget},
+        exact::ExactRecord,
         invert::{LabelSource, Reconstruction},
         labels::LabelMetrics,
+        recompute::Recomputed,
         threat::ThreatModel,
     },
     federated::{Local, Protocol, Victim},
@@ -174,6 +176,12 @@ pub struct Batch {
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// Why this attack was made, where that was left open (`--preset auto`).
+    pub reason: Option<String>,
+    /// What of the reconstruction is exact, and how that was checked.
+    pub exact: Option<ExactRecord>,
+    /// The gradient recomputed from the reconstruction, beside the observed one.
+    pub recomputed: Option<Recomputed>,
     /// What speaks against the update being what it is said to be.
     pub doubts: Vec<String>,
     pub class_names: Option<Vec<String>>,

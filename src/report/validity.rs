@@ -82,7 +82,8 @@ impl Validity {
         let mut null: Vec<f32> = self.null.iter().copied().filter(|v| v.is_finite()).collect();
         null.sort_by(f32::total_cmp);
         let median = null.get(null.len() / 2).copied().unwrap_or(f32::INFINITY);
-        let plateau = last_tenth(history) <= FALLING * median + rounding;
+        // What is computed exactly has no history.
+        let plateau = history.is_empty() || last_tenth(history) <= FALLING * median + rounding;
         let mut failed = vec![];
         match self.at_originals {
             Some(at) => {

@@ -8,9 +8,11 @@
 
 mod class_order;
 pub mod controls;
+pub mod model_alone;
 mod naming;
 mod readings;
 mod report;
+pub mod ridge;
 mod score;
 mod similarity;
 

@@ -94,7 +94,7 @@ impl LabelStudy<'_> {
             let sent = client.update(&images, &drawn.labels, seed, number)?;
             let layer =
                 of_tensors(victim, &sent).map_err(|cause| AttackError::Labels { target: number, cause })?;
-            let restored = Method::ALL.map(|method| {
+            let restored = Method::ANY_BATCH.map(|method| {
                 restore(method, &layer, batch)
                     .unwrap_or_else(|reason| Restored::not_run(method, layer.classes(), &reason))
             });
@@ -160,7 +160,7 @@ impl LabelStudy<'_> {
                 run: run as f64 / results.len() as f64,
             }
         };
-        let mut rows: Vec<Row> = Method::ALL
+        let mut rows: Vec<Row> = Method::ANY_BATCH
             .iter()
             .enumerate()
             .map(|(i, method)| {

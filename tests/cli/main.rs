@@ -11,6 +11,7 @@ mod config;
 mod contract;
 mod determinism;
 mod effects;
+mod exact;
 mod guidance;
 mod guide;
 mod interrupted;

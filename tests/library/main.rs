@@ -22,6 +22,7 @@ mod clip;
 mod data;
 mod defences;
 mod dependencies;
+mod exact;
 mod gradient_file;
 mod guidance;
 mod html;

@@ -2,8 +2,15 @@
 
 use super::{LabelKnowledge, Run};
 use crate::{
+    attack::preset::Preset,
     audit::{Findings, Observation, Outcome, guidable},
-    cli::{command_line, guidance_options::GuideChoice, misuse, observation::Observing, progress::Terminal},
+    cli::{
+        command_line,
+        guidance_options::GuideChoice,
+        misuse,
+        observation::{Attacking, Observing},
+        progress::Terminal,
+    },
     report::OutputFolder,
 };
 
@@ -30,14 +37,13 @@ impl Run {
             gradients: &self.gradient,
             observed: &self.observed,
             protocol: &self.protocol,
-            threat: &self.threat,
             labels: None,
             batch: self.data.batch,
-            attack: &self.attack,
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { mut audit, batch, targets, doubts } = observing.open()?;
+        let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
+        let Observation { mut audit, batch, targets, doubts } = observing.open(&by)?;
         if self.guide.is_some() {
             guidable(&audit.attack)?;
         }

@@ -31,7 +31,7 @@ use super::{
     verdict,
 };
 use crate::{
-    attack::{config::AttackConfig, guidance::Guidance},
+    attack::{config::AttackConfig, guidance::Guidance, preset::Preset},
     audit::{Audit, Clients, EncodedMeanings, Findings, NamingModel, Outcome, captions, guidable},
     clip::zero_shot::Namer,
     data::Picture,
@@ -184,7 +184,7 @@ impl Run {
     /// The attack's settings.
     pub fn attack_config(&self) -> anyhow::Result<AttackConfig> {
         let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
-        let mut config = self.attack.config(name)?;
+        let mut config = self.attack.config_or(Preset::Auto, name)?;
         if self.is_demonstration() {
             config.iterations = config.iterations.min(DEMONSTRATION);
         }

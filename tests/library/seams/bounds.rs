@@ -143,9 +143,9 @@ fn any_configuration_is_refused_in_words_or_attacks() {
                 attacked += 1;
             }
             (Ok(()), Err(error)) => {
-                use AttackError::{GuidedLabel, Invalid, Labels, NotFinite, ZeroGradient};
+                use AttackError::{Exact, GuidedLabel, Invalid, Labels, NotFinite, ZeroGradient};
                 let numeric = matches!(error, GuidedLabel { .. } | Labels { .. } | NotFinite { .. });
-                let numeric = numeric || matches!(error, Invalid(_) | ZeroGradient { .. });
+                let numeric = numeric || matches!(error, Invalid(_) | ZeroGradient { .. } | Exact { .. });
                 assert!(numeric, "{}: {error}", what());
                 failed += 1;
             }
