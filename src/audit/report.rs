@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Audit, AuditError, ClientBatch, Clients, Judged, Outcome, page::page};
+use super::{Audit, AuditError, ClientBatch, Clients, Judged, Outcome, page::page, verdict::Measure};
 use crate::{
     attack::{
         invert::{LabelSource, Reconstruction},
@@ -14,6 +14,7 @@ use crate::{
         Batch, Defences, GuidanceRecord, Head, OutputFolder, Restart, RunReport, ThreatRecord, Verdict,
     },
     semantic::{SemanticReport, readings},
+    watch::Silent,
 };
 
 /// All that a report is made of.
@@ -31,6 +32,8 @@ pub struct Findings<'a> {
     pub outcome: &'a Outcome,
     pub semantic: Option<SemanticReport>,
     pub guidance: Option<GuidanceRecord>,
+    /// Whether the update tells who took part, see [`Audit::membership`]; absent where that cannot be measured.
+    pub membership: Option<Measure>,
 }
 
 /// What a report's head says beside the audit.
@@ -80,13 +83,15 @@ impl Audit {
     /// What came of it, on this device; nothing is named yet. `clients`: absent where the gradients came from elsewhere.
     ///
     /// # Errors
-    /// The attack used what the threat model does not grant.
+    /// The attack used what the threat model does not grant; what the clients' training refuses.
     pub fn findings<'a>(
         &'a self,
         device: &dyn Device,
         clients: Option<&'a Clients>,
         outcome: &'a Outcome,
     ) -> Result<Findings<'a>, AuditError> {
+        let membership =
+            clients.map(|clients| self.membership(device, clients, &Silent)).transpose()?.flatten();
         Ok(Findings {
             audit: self,
             command: vec![],
@@ -97,6 +102,7 @@ impl Audit {
             outcome,
             semantic: None,
             guidance: None,
+            membership,
         })
     }
 }
@@ -108,8 +114,9 @@ impl Findings<'_> {
         let Outcome { found, timing, .. } = self.outcome;
         let pictures = &self.outcome.pictures;
         let judged = self.clients.map(|clients| self.audit.judge(clients, pictures)).transpose()?;
-        let grounds =
+        let mut grounds =
             self.audit.grounds(self.outcome, self.clients.zip(judged.as_ref()), self.semantic.as_ref())?;
+        grounds.membership = self.membership;
         let mut verdict = grounds.verdict();
         if let Some(semantic) = self.semantic.as_ref().filter(|s| s.accuracy.is_none()) {
             verdict.sentence = format!("{} {}", verdict.sentence, readings(semantic));

@@ -92,18 +92,19 @@ impl Audit {
         let (shape, batch) = (self.victim.image_shape(), found.labels.len());
         let [channels, height, width] = shape;
         let grey = vec![Picture::flat(channels, height, width, 0.5)?; batch];
-        let others = match clients {
-            // From the next client on; a client alone is held against the samples.
-            Some(all) if all.len() > 1 => (1..all.len())
-                .flat_map(|step| all[(number + step) % all.len()].pictures.iter().cloned())
-                .take(UNRELATED * batch)
-                .collect(),
-            _ => {
-                let samples = samples();
-                let picture = |i| Ok::<_, AuditError>(samples.picture(i)?.fitted(shape)?);
-                (0..samples.len()).map(picture).collect::<Result<Vec<Picture>, _>>()?
-            }
-        };
+        // Of the other clients, from the next one on; the samples where these have too few.
+        let wanted = UNRELATED * batch;
+        let all = clients.unwrap_or_default();
+        let mut others: Vec<Picture> = (1..all.len())
+            .flat_map(|step| all[(number + step) % all.len()].pictures.iter().cloned())
+            .take(wanted)
+            .collect();
+        if others.len() < wanted {
+            let samples = samples();
+            let picture = |i| Ok::<_, AuditError>(samples.picture(i)?.fitted(shape)?);
+            let more = (0..samples.len().min(wanted - others.len())).map(picture);
+            others.extend(more.collect::<Result<Vec<Picture>, _>>()?);
+        }
         let unrelated = (0..UNRELATED).map(|n| {
             // Another shift each time round, so that no batch comes twice while pictures last.
             let at = |i: usize| others[(n * batch + i + n * batch / others.len()) % others.len()].clone();

@@ -70,6 +70,7 @@ impl Laboratory<'_> {
                 record.batches.iter_mut().zip(of_batches).for_each(|(batch, named)| batch.named = named);
                 grounds.names = measure;
             }
+            grounds.membership = audit.membership(device, &clients, watch)?;
             record.verdict = Some(grounds.verdict());
         }
         let timing = Timing {

@@ -101,13 +101,6 @@ fn percent(value: Measured) -> String {
     format!("{:.0} %", 100.0 * value.mean)
 }
 
-/// What is said of several updates where all batches make up one group.
-const UNSURE: &str = "too few batches for an interval";
-
-fn is_unsure(value: &Measured) -> bool {
-    value.interval_95.is_none()
-}
-
 /// In a sentence that stands alone.
 fn whole_name(line: &Line) -> String {
     let state = if line.is_trained() { "a trained" } else { "an untrained" };
@@ -141,9 +134,7 @@ fn named(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
     match (together.first(), together.last()) {
         (Some(&first), Some(&last)) => {
             let updates = facts.together;
-            let unsure =
-                if [first.1, last.1].iter().any(is_unsure) { format!(" ({UNSURE})") } else { String::new() };
-            format!("{one}; from {updates} updates together {}{unsure}; {beside}.", both(first, last))
+            format!("{one}; from {updates} updates together {}; {beside}.", both(first, last))
         }
         _ => format!("{one}; {beside}."),
     }
@@ -165,11 +156,7 @@ fn key_figures(facts: &Facts, plain: &[&Line], random: Option<f64>) -> Vec<KeyFi
         let (size, value) = *values(line, several).first()?;
         let meaning =
             format!("from {} updates of {}, {} each", facts.together, whole_name(line), pictures(size));
-        let beside = match is_unsure(&value) {
-            true => format!("{UNSURE}; {beside}"),
-            false => beside.clone(),
-        };
-        Some(KeyFigure { value: percent(value), meaning, beside })
+        Some(KeyFigure { value: percent(value), meaning, beside: beside.clone() })
     };
     plain.iter().take(2).flat_map(|line| [figure(line), aggregated(line)]).flatten().collect()
 }

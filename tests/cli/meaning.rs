@@ -136,7 +136,7 @@ fn given_gradients_are_named_together_and_nothing_claims_to_be_right() {
         path("clip")
     );
     let text = succeed(&format!("{run} --names dog,cat,ship --aggregation objective --out {}", path("out")));
-    assert!(text.contains("not known") && text.contains("only the owner"), "{text}");
+    assert!(text.contains("not known") && text.contains("The pictures read as: label 2 is"), "{text}");
     let report = report(Path::new(&path("out")));
     let semantic = &report["semantic"];
     assert_eq!(semantic["aggregated"][0]["index"], 2);

@@ -13,7 +13,7 @@ fn the_verdict_comes_first_and_stands_in_the_report() {
     assert_eq!(verdict["answer"], "leaks");
     let findings = verdict["findings"].as_array().unwrap();
     let what: Vec<&str> = findings.iter().map(|f| f["what"].as_str().unwrap()).collect();
-    assert_eq!(what, ["pictures", "labels", "names"]);
+    assert_eq!(what, ["pictures", "membership", "labels", "names"]);
     for finding in findings {
         for key in ["answer", "estimate", "interval", "floor", "p_value"] {
             assert!(!finding[key].is_null(), "{key} of {finding}");
@@ -30,7 +30,9 @@ fn the_verdict_comes_first_and_stands_in_the_report() {
 #[test]
 fn an_attack_that_stopped_too_early_proves_nothing_about_the_pictures() {
     let out = folder();
-    let options = "--iterations 5 --batches 6 --labels given --no-names";
+    // After two local steps no span tells who took part.
+    let local = "--batch 2 --local-steps 2 --local-batch 1 --local-lr 0.01";
+    let options = format!("--iterations 5 --batches 6 {local} --labels given --no-names");
     let text = succeed(&format!("run {options} --out {}", out.path().display()));
     assert!(text.contains("failed and proves nothing"), "{text}");
     let report = report(out.path());

@@ -100,7 +100,7 @@ fn situations() -> Vec<Situation> {
         s("ig, one picture", "ig", 600, 1, LEAKS),
         s("ig, four pictures", "ig", 600, 4, LEAKS),
         s("ig, sixteen pictures", "ig", 600, 16, FAILED),
-        Situation { batches: 1, ..s("dlg, one picture", "dlg", 300, 1, LEAKS) },
+        Situation { batches: 1, ..s("dlg, one picture", "dlg", 60, 1, FAILED) },
         Situation { batches: 1, ..s("dlg, four pictures", "dlg", 20, 4, FAILED) },
         Situation { batches: 1, ..s("dlg, sixteen pictures", "dlg", 5, 16, FAILED) },
         s("ig stopped, one picture", "ig", 20, 1, FAILED),

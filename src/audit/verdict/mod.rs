@@ -2,6 +2,7 @@
 
 mod chance;
 mod labels;
+mod membership;
 mod names;
 mod pictures;
 mod rule;

@@ -170,6 +170,10 @@ pub fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Vec<Stri
     }
     if fails(Test::StillFalling) {
         next.push("More iterations (--iterations): the objective was still falling".into());
+    } else if fails(Test::NoBetterThanNothing) && !fails(Test::AboveOriginals) && !leaks(What::Pictures) {
+        next.push(
+            "More iterations (--iterations) or restarts (--trials 8): the attack found nothing yet".into(),
+        );
     }
     if fails(Test::AboveOriginals) && !fails(Test::StillFalling) && !leaks(What::Pictures) {
         next.push(
