@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Audit, AuditError, ClientBatch, Clients, Outcome, page::page, verdict::verdict};
+use super::{Audit, AuditError, ClientBatch, Clients, Outcome, doubts, page::page, verdict::verdict};
 use crate::{
     attack::{
         invert::{LabelSource, Reconstruction},
@@ -12,8 +12,8 @@ use crate::{
     federated::defence::{accountant, epsilon},
     metrics::{Comparison, MetricsError, compare, flat_grey_floor, noise_like},
     report::{
-        Batch, Defences, Floors, GuidanceRecord, Head, OutputFolder, Restart, RunReport, ThreatRecord,
-        figures,
+        Batch, Defences, Floors, GuidanceRecord, Head, OutputFolder, Restart, RunReport, Skipped,
+        ThreatRecord, figures,
     },
     semantic::SemanticReport,
 };
@@ -33,6 +33,8 @@ pub struct Findings<'a> {
     pub outcome: &'a Outcome,
     pub semantic: Option<SemanticReport>,
     pub guidance: Option<GuidanceRecord>,
+    /// Batches that could not be attacked.
+    pub skipped: Vec<Skipped>,
 }
 
 /// What a report's head says beside the audit.
@@ -98,6 +100,7 @@ impl Audit {
             outcome,
             semantic: None,
             guidance: None,
+            skipped: vec![],
         })
     }
 }
@@ -133,8 +136,9 @@ impl Findings<'_> {
                 .map(|clients| self.audit.label_metrics(found, &clients.batches)),
             semantic: self.semantic.clone(),
             batches,
+            skipped: self.skipped.clone(),
         };
-        report.head.verdict = verdict(&report);
+        report.head.verdict = verdict(self.audit, &report);
         Ok(report)
     }
 
@@ -165,6 +169,18 @@ impl Findings<'_> {
         })
     }
 
+    /// What speaks against the update being what it is taken for.
+    fn doubts(&self, number: usize) -> Vec<String> {
+        let (found, loss) = (&self.outcome.found[number], self.outcome.losses.get(number).copied());
+        let mut doubts = self.outcome.doubts.get(number).cloned().unwrap_or_default();
+        doubts.extend(doubts::of_length(self.audit, found, loss));
+        // Simulated clients have the normalisation that the eavesdropper takes them to have.
+        if self.clients.is_none() {
+            doubts.extend(doubts::of_normalisation(self.audit, found, &self.outcome.pictures[number]));
+        }
+        doubts
+    }
+
     fn batch(&self, number: usize, judged: Option<&Judged>) -> Batch {
         let found = &self.outcome.found[number];
         let client = self.clients.map(|clients| (clients, &clients.batches[number]));
@@ -181,7 +197,7 @@ impl Findings<'_> {
             labels: found.labels.clone(),
             label_source: found.label_source,
             label_warnings: found.label_warnings.clone(),
-            doubts: self.outcome.doubts.get(number).cloned().unwrap_or_default(),
+            doubts: self.doubts(number),
             class_names: client.map(names),
             client_loss: self.outcome.losses.get(number).copied(),
             best_restart: found.best,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     attack::labels::LabelMetrics,
     metrics::{Comparison, Estimate, Score},
-    report::html::Measured,
+    report::{Skipped, html::Measured},
     semantic::{Accuracy, Assignment},
 };
 
@@ -73,13 +73,6 @@ pub struct Record {
     pub figures: Figures,
     /// What was read out of the labels; absent where naming was left out, or nothing could be attacked.
     pub naming: Option<Naming>,
-}
-
-/// A batch left out, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    pub batch: usize,
-    pub reason: String,
 }
 
 /// A figure under three pairings of reconstructions and originals, see [`Score`].
