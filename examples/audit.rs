@@ -40,5 +40,5 @@ pub fn audit(folder: &Path, iterations: usize, batches: usize) -> Result<String,
     let mut findings = audit.findings(&*device, Some(&clients), &outcome)?;
     findings.threat_model = audit.granted(&[public_use()])?;
     findings.semantic = Some(names);
-    Ok(findings.save(folder)?.head.verdict)
+    Ok(findings.save(folder)?.head.verdict.sentence)
 }

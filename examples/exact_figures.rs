@@ -25,11 +25,11 @@ use gia_gpu::{
     data::{Dataset, Normalisation},
     device::{Device, cpu::Cpu},
     federated::{Client, Protocol, Request, Victim},
-    metrics::Estimate,
     nn::{Depth, Options, options::Activation},
     random,
     report::Timing,
     semantic::{Accuracy, PublicRows, Seen, Truth},
+    statistics::Estimate,
 };
 use rand::{RngExt, seq::SliceRandom};
 
@@ -350,10 +350,18 @@ fn names(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
             }
             let weights = vec![1.0; batches.len()];
             let right = |seen: &[Seen]| Accuracy::of(seen, &present, &truth, &weights).greedy.per_batch;
-            let mut rows = |features| -> Result<PublicRows, Failure> {
+            let rows = |features| -> Result<PublicRows, Failure> {
                 let timing = Timing::new(0.0, 0, 1);
-                let (losses, found, pictures, doubts) = (vec![], vec![], vec![], vec![]);
-                let outcome = Outcome { losses, found, pictures, features, timing, doubts };
+                let outcome = Outcome {
+                    losses: vec![],
+                    found: vec![],
+                    pictures: vec![],
+                    features,
+                    timing,
+                    interrupted: false,
+                    validity: vec![],
+                    doubts: vec![],
+                };
                 Ok(audit.public_rows(device, &known, &outcome)?)
             };
             let (given, restored) = (rows(given)?, rows(restored)?);

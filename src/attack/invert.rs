@@ -89,7 +89,7 @@ struct Known {
     warnings: Vec<String>,
 }
 
-/// Attacks every target; the result's order is the targets'.
+/// Attacks every target; the result's order is the targets'. Told to stop, it returns what it has of the first of them.
 pub fn invert(
     device: &dyn Device,
     setting: &Setting,
@@ -166,14 +166,27 @@ pub fn invert_in_stages(
     let round = trials.len().div_ceil(rounds).next_multiple_of(restarts).min(round);
     let mut outcomes = Vec::with_capacity(trials.len());
     for (i, now) in trials.chunks(round).enumerate() {
+        if i > 0 && (hooks.stop)() {
+            break;
+        }
         let mut progress = |done: usize, of: usize, latest: &[f32]| {
             (hooks.progress)(i * of + done, rounds * of, latest);
         };
-        let hooks = &mut Hooks { progress: &mut progress };
+        let hooks = &mut Hooks { progress: &mut progress, stop: hooks.stop };
         outcomes.extend(staged::attack(device, &Round { trials: now, ..all }, stages, hooks)?);
     }
+    // Where the attack was told to stop, the last targets may have no trials, or not all of them.
+    let mut left = outcomes.len();
+    let attacked = (0..targets.len()).take_while(|&target| {
+        let own = hypotheses(target) * restarts;
+        let is_whole = own <= left;
+        left = left.saturating_sub(own);
+        is_whole
+    });
+    let attacked: Vec<usize> = attacked.collect();
     let mut outcomes = outcomes.into_iter();
-    (0..targets.len())
+    attacked
+        .into_iter()
         .map(|target| {
             let trials: Vec<Outcome> = outcomes.by_ref().take(hypotheses(target) * restarts).collect();
             let best = (0..trials.len())
@@ -238,19 +251,21 @@ fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelErro
     if let Some(labels) = &target.labels {
         return Ok(Known { labels: Some(labels.clone()), source: LabelSource::Given, warnings: vec![] });
     }
-    let method = match setting.config.labels {
+    let read = |method| of_gradient(setting.victim, &target.gradient, method, setting.batch);
+    let restored = match setting.config.labels {
         LabelStrategy::Joint => {
             return Ok(Known { labels: None, source: LabelSource::Joint, warnings: vec![] });
         }
-        LabelStrategy::Auto if way::takes_exact_label(setting) => Method::Exact,
-        LabelStrategy::Auto if setting.batch == 1 => Method::Idlg,
-        LabelStrategy::Auto => Method::Ilrg,
-        LabelStrategy::Restore(method) => method,
+        LabelStrategy::Auto if way::takes_exact_label(setting) => read(Method::Exact)?,
+        LabelStrategy::Auto => match read(Method::Ilrg) {
+            Err(LabelError::NoBias { .. }) if setting.batch == 1 => read(Method::Idlg)?,
+            restored => restored?,
+        },
+        LabelStrategy::Restore(method) => read(method)?,
     };
-    let restored = of_gradient(setting.victim, &target.gradient, method, setting.batch)?;
     Ok(Known {
         labels: Some(restored.labels()),
-        source: LabelSource::Restored(method),
+        source: LabelSource::Restored(restored.method),
         warnings: restored.warnings,
     })
 }

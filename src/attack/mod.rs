@@ -6,6 +6,7 @@ pub mod check;
 mod choices;
 pub mod config;
 mod course;
+pub mod evaluate;
 pub mod exact;
 pub mod guidance;
 pub mod invert;
@@ -69,7 +70,12 @@ pub struct Outcome {
 pub struct Hooks<'a> {
     /// Called with iterations done, iterations in all and every trial's latest objective.
     pub progress: &'a mut dyn FnMut(usize, usize, &[f32]),
+    /// Whether the attack should end now, with the best that it has found so far.
+    pub stop: &'a dyn Fn() -> bool,
 }
+
+/// An attack goes on to its end.
+pub const GO_ON: &dyn Fn() -> bool = &|| false;
 
 impl Hooks<'_> {
     fn iteration(&mut self, done: usize, of: usize, latest: &[f32]) {

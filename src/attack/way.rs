@@ -110,7 +110,8 @@ fn auto(
         let found = matched.next()?;
         Some(Reconstruction { reason: Some(format!("{way}; spear was passed over: {why}")), ..found })
     };
-    Ok(exact.into_iter().filter_map(|found| found.map_or_else(&mut next, Some)).collect())
+    // Told to stop, matching has fewer: then what follows the first gap is left out, too.
+    Ok(exact.into_iter().map_while(|found| found.map_or_else(&mut next, Some)).collect())
 }
 
 /// Whether SPEAR would give pictures.

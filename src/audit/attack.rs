@@ -15,7 +15,7 @@ use crate::{
     data::Picture,
     device::Device,
     federated::defence::adapt,
-    report::Timing,
+    report::{Timing, Validity},
     watch::{Stage, Watch},
 };
 
@@ -31,6 +31,10 @@ pub struct Outcome {
     /// `M`: features of the classes that each batch holds, see [`LastLayer64::features_of`].
     pub features: Vec<Option<ClassFeatures>>,
     pub timing: Timing,
+    /// It was told to stop: what it has is the best so far, perhaps of fewer targets.
+    pub interrupted: bool,
+    /// `M`: whether the attack did its work; none before [`Audit::validate`].
+    pub validity: Vec<Validity>,
     /// `M`, or none where nothing came from files: what speaks against an update being what it is said to be.
     pub doubts: Vec<Vec<String>>,
 }
@@ -45,7 +49,8 @@ impl Outcome {
 }
 
 impl Audit {
-    /// Trains the clients and attacks what they send, drawn towards these meanings of the labels if there are any.
+    /// Trains the clients and attacks what they send, drawn towards these meanings of the labels if there are any; then
+    /// tests whether the attack did its work.
     pub fn run(
         &self,
         device: &dyn Device,
@@ -55,7 +60,10 @@ impl Audit {
     ) -> Result<Outcome, AuditError> {
         let Captured { losses, targets } = self.capture(device, batches, watch)?;
         let batch = batches[0].labels.len();
-        Ok(Outcome { losses, ..self.invert_towards(device, batch, &targets, meanings, watch)? })
+        let found = self.invert_towards(device, batch, &targets, meanings, watch)?;
+        let mut outcome = Outcome { losses, ..found };
+        self.validate(device, &targets, Some(batches), &mut outcome, watch)?;
+        Ok(outcome)
     }
 
     /// Attacks what batches of `batch` pictures sent, every target under each of its hypotheses if there are any.
@@ -79,8 +87,9 @@ impl Audit {
         let stage = Stage::new(watch, stage);
         let started = Instant::now();
         let mut progress = |done: usize, of: usize, latest: &[f32]| stage.iterations(done, of, latest);
+        let stop: &dyn Fn() -> bool = &|| watch.is_stopped();
         let found = self.with_setting(batch, |setting| {
-            invert_guided(device, setting, guide, targets, &mut Hooks { progress: &mut progress })
+            invert_guided(device, setting, guide, targets, &mut Hooks { progress: &mut progress, stop })
         });
         let found = found.map_err(|error| match error {
             AttackError::GuidedLabel { .. } => AuditError::Misuse(format!("--guide: {error}")),
@@ -99,8 +108,16 @@ impl Audit {
             .iter()
             .zip(targets)
             .map(|(found, target)| LastLayer64::features_of(&self.victim, &target.gradient, &found.labels));
-        let (features, pictures) = (features.collect(), self.pictures(&found)?);
-        Ok(Outcome { losses: vec![], found, pictures, features, timing, doubts: vec![] })
+        Ok(Outcome {
+            losses: vec![],
+            features: features.collect(),
+            pictures: self.pictures(&found)?,
+            found,
+            timing,
+            interrupted: watch.is_stopped(),
+            validity: vec![],
+            doubts: vec![],
+        })
     }
 
     /// As [`Audit::invert`], drawn towards these meanings of the labels, which are given or restored before.

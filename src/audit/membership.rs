@@ -2,15 +2,18 @@
 
 use serde::Serialize;
 
-use super::{AuditError, Observation};
+use super::{Audit, AuditError, Observation};
 use crate::{
-    attack::exact::{
-        ExactError,
-        batch::check_protocol,
-        inputs::LayerInputs,
-        layers::{Linear, linear_layers},
-        membership::{Span, Verdict, verdicts},
-        spear::check_batch,
+    attack::{
+        exact::{
+            ExactError,
+            batch::check_protocol,
+            inputs::LayerInputs,
+            layers::{Linear, linear_layers},
+            membership::{Span, Verdict, verdicts},
+            spear::check_batch,
+        },
+        invert::Target,
     },
     data::Picture,
     device::Device,
@@ -58,20 +61,36 @@ impl Observation {
     /// Whether the candidates were in the batch of the first file.
     ///
     /// # Errors
+    /// As [`Audit::contains`].
+    pub fn contains(&self, device: &dyn Device, of: &Suspects) -> Result<Membership, AuditError> {
+        self.audit.contains(device, self.batch, &self.targets[0], of)
+    }
+}
+
+impl Audit {
+    /// Whether the candidates were in the batch of `batch` pictures that this target is of.
+    ///
+    /// # Errors
     /// A protocol whose update no one span holds, a layer that there is not or that has no room for the batch, and what
     /// [`Span::of`] refuses.
-    pub fn contains(&self, device: &dyn Device, of: &Suspects) -> Result<Membership, AuditError> {
+    pub fn contains(
+        &self,
+        device: &dyn Device,
+        batch: usize,
+        target: &Target,
+        of: &Suspects,
+    ) -> Result<Membership, AuditError> {
         if !(of.alpha > 0.0 && of.alpha < 1.0) {
             let found = of.alpha;
             return Err(AuditError::misuse(format!("expected a chance between 0 and 1, found {found}")));
         }
-        self.check_span()?;
-        let victim = &self.audit.victim;
+        self.check_span(batch)?;
+        let victim = &self.victim;
         let layers = linear_layers(victim);
-        let at = chosen(&layers, of.layer, self.batch)?;
+        let at = chosen(&layers, of.layer, batch)?;
         let layer = &layers[at];
-        let gradient = &self.targets[0].gradient[layer.weight];
-        let span = Span::of(&layer.name, gradient, layer.shape, self.batch, self.audit.seed)?;
+        let gradient = &target.gradient[layer.weight];
+        let span = Span::of(&layer.name, gradient, layer.shape, batch, self.seed)?;
 
         let pictures: Vec<&Picture> = of.candidates.iter().map(|(_, picture)| picture).collect();
         let own = self.distances(device, at, &span, &pictures)?;
@@ -80,7 +99,7 @@ impl Observation {
         let candidates = of.candidates.iter().zip(judged);
         Ok(Membership {
             layer: layer.name.clone(),
-            batch: self.batch,
+            batch,
             rank: span.rank,
             outsiders: strangers.len(),
             candidates: candidates
@@ -91,16 +110,16 @@ impl Observation {
     }
 
     /// Only one step, and pictures that are told one by one, leave their features in one span.
-    fn check_span(&self) -> Result<(), AuditError> {
-        let protocol = &self.audit.protocol;
-        check_protocol(protocol, self.batch).map_err(|error| match error {
+    fn check_span(&self, batch: usize) -> Result<(), AuditError> {
+        let protocol = &self.protocol;
+        check_protocol(protocol, batch).map_err(|error| match error {
             ExactError::ManySteps { steps } => AuditError::Misuse(format!(
                 "the update of {steps} local steps: the weights moved in between, so that no one span holds the pictures' \
                  features"
             )),
             error => error.into(),
         })?;
-        if protocol.mode == Mode::Train && self.audit.victim.has_batch_norm() {
+        if protocol.mode == Mode::Train && self.victim.has_batch_norm() {
             return Err(AuditError::misuse(
                 "batch norm in train mode: a picture's features depend on the whole batch, so that none can be told by \
                  itself",
@@ -120,10 +139,10 @@ impl Observation {
         if pictures.is_empty() {
             return Ok(vec![]);
         }
-        let victim = &self.audit.victim;
+        let victim = &self.victim;
         let shape = victim.image_shape();
         let fitted = pictures.iter().map(|&picture| picture.clone().fitted(shape));
-        let images = self.audit.normalisation.normalise(&fitted.collect::<Result<Vec<_>, _>>()?)?;
+        let images = self.normalisation.normalise(&fitted.collect::<Result<Vec<_>, _>>()?)?;
         let inputs = LayerInputs::new(device, victim, layer, pictures.len())?.of(&images)?;
         let distance = |v: &Vec<f32>| span.distance(&v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
         Ok(inputs.iter().map(distance).collect())

@@ -7,8 +7,10 @@
 mod attack;
 mod capture;
 mod clients;
+mod doubts;
 mod error;
 mod guidance;
+mod judged;
 mod knowledge;
 pub mod layer_files;
 mod membership;
@@ -21,14 +23,17 @@ pub mod public;
 mod report;
 mod send;
 pub mod sent;
+mod skipped;
 mod training;
-mod verdict;
+mod validity;
+pub mod verdict;
 
 pub use attack::Outcome;
 pub use capture::Captured;
 pub use clients::{ClientBatch, Clients, read_batches, read_pictures};
 pub use error::AuditError;
 pub use guidance::{EncodedMeanings, Meanings, guidable};
+pub use judged::Judged;
 pub use membership::{Candidate, Membership, Suspects};
 pub use naming::NamingModel;
 pub use network::{DEFAULT_ARCHITECTURE, Known, Network};
@@ -38,6 +43,7 @@ pub use public::Public;
 pub use report::{Circumstances, Findings, captions};
 pub use send::{Message, send};
 pub use sent::note_positions;
+pub use skipped::Attacked;
 pub use training::{Training, read_loss};
 
 use crate::{

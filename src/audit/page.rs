@@ -33,7 +33,7 @@ pub fn page(findings: &Findings, report: &RunReport) -> Page {
     sections.push(Section::new("Threat model", Threat::from(&report.head.threat_model.model)));
     Page {
         title: "What the update gives away".into(),
-        verdict: report.head.verdict.clone(),
+        verdict: report.head.verdict.clone().into(),
         figures: key_figures(report),
         sections,
         provenance: provenance(report),
@@ -129,7 +129,9 @@ fn accuracy(semantic: &SemanticReport) -> Option<Section> {
     let alone = |score: Option<&Score>| score.map_or(Cell::none(), |s| Cell::share(s.per_batch));
     let together = |score: Option<&Score>| {
         let share = score.and_then(|s| s.aggregated);
-        share.map_or(Cell::none(), |s| Cell::share(Measured { mean: s.share, interval_95: s.interval_95 }))
+        share.map_or(Cell::none(), |s| {
+            Cell::share(Measured { mean: s.share, interval_95: Some(s.interval_95) })
+        })
     };
     let mut table = Table::new(columns);
     for (name, accuracy) in accuracy.rows() {

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
+    data_options::open_data,
     help::group,
     misuse,
     model_options::{ModelOptions, victim_error},
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     data::{Dataset, Normalisation, read_class_names},
     federated::Victim,
-    metrics::share_interval_95,
+    statistics::share_interval_95,
     tensor_file::{Tensor, TensorFile, WeightsInfo},
     train::{Evaluation, Evaluator, Pictures},
 };
@@ -79,7 +80,7 @@ impl Evaluate {
             TensorFile::check_writable(logits)?;
         }
         let info = WeightsInfo::of(&TensorFile::read(&self.weights)?)?;
-        let dataset = Dataset::open(&self.data)?;
+        let dataset = open_data(Some(&self.data), None)?;
         let dataset = match (&self.class_names, &info.class_names) {
             (Some(names), _) => dataset.with_class_names(&read_class_names(names)?)?,
             // The weights' own names, where the folders' are among them.

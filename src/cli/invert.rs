@@ -15,12 +15,13 @@ use super::{
     print_json, print_line,
     progress::Terminal,
     protocol_options::ProtocolOptions,
-    summary,
+    signals, summary,
     threat_options::ThreatOptions,
+    verdict,
 };
 use crate::{
     attack::preset::Preset,
-    audit::{Findings, Observation, Outcome, captions},
+    audit::{Findings, Observation, Outcome},
     report::OutputFolder,
 };
 
@@ -60,7 +61,7 @@ pub struct Invert {
     seed: u64,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    /// Folder for report.json, images/ and grid.png
+    /// Folder for report.html, report.json, images/ and grid.png
     #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
     out: PathBuf,
     /// Print the report as JSON
@@ -83,23 +84,29 @@ impl Invert {
             normalisation: &self.normalisation,
             seed: self.seed,
         };
+        signals::keep_what_there_is();
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
         let Observation { audit, batch, targets, doubts } = observing.open(&by)?;
-        let mut folder = OutputFolder::open(&self.out)?;
+        let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
-        let outcome = Outcome { doubts, ..audit.invert(&*device, batch, &targets, None, &Terminal)? };
+        let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        let mut outcome = Outcome { doubts, ..outcome };
+        audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
         let findings = Findings {
             command: command_line(),
             data: self.gradient.display().to_string(),
             ..audit.findings(&*device, None, &outcome)?
         };
         let report = findings.report()?;
-        folder.set_unrounded(outcome.unrounded(&audit), audit.victim.image_shape());
-        folder.write(None, &outcome.pictures[0], &captions(&report), &report)?;
+        findings.write(&report, folder)?;
         if self.json {
-            return print_json(&report);
+            print_json(&report)?;
+            return signals::check(report.interrupted, &self.out);
         }
-        print_line(format!("{}\nwrote {}", summary::of(&report), self.out.join("grid.png").display()))
+        let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
+        let verdict = verdict::of(&report.head.verdict);
+        print_line(format!("{verdict}\n\n{}\nwrote {html} and {grid}", summary::of(&report)))?;
+        signals::check(report.interrupted, &self.out)
     }
 }

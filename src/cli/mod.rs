@@ -22,6 +22,7 @@ mod guide;
 mod help;
 mod invert;
 mod labels;
+mod limits;
 mod metrics;
 mod model_options;
 mod name;
@@ -32,11 +33,13 @@ mod observed;
 mod options;
 mod plan;
 mod plan_time;
+mod printed;
 mod progress;
 mod protocol_options;
 mod public_options;
 mod reference;
 mod run;
+mod signals;
 mod spelled;
 mod study;
 mod summary;
@@ -47,6 +50,7 @@ mod train_clip;
 mod train_victim;
 mod training_options;
 mod verbosity;
+mod verdict;
 mod weights;
 
 use std::{
@@ -155,7 +159,7 @@ impl std::error::Error for Misuse {}
 /// Says something beside the result, on standard error.
 fn note(text: &str) {
     if !verbosity::is_quiet() {
-        let _ = writeln!(io::stderr(), "note: {text}");
+        let _ = writeln!(io::stderr(), "note: {}", printed::harmless(text));
     }
 }
 
@@ -202,8 +206,13 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody reads standard error, the exit code still tells.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            if is_misuse(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
+            let _ = writeln!(io::stderr(), "error: {}", printed::harmless(&format!("{error:#}")));
+            match () {
+                () if error.is::<signals::Stopped>() => ExitCode::from(signals::STOPPED),
+                () if error.is::<limits::Exceeded>() => ExitCode::from(limits::EXCEEDED),
+                () if is_misuse(&error) => ExitCode::from(2),
+                () => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -237,12 +246,12 @@ impl Command {
 
 /// Prints a value as JSON on standard output.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    print_line(serde_json::to_string_pretty(value)?)
+    print_text(format!("{}\n", serde_json::to_string_pretty(value)?).as_bytes())
 }
 
 /// Prints a line on standard output.
 fn print_line(text: impl Display) -> anyhow::Result<()> {
-    print_text(format!("{text}\n").as_bytes())
+    print_text(format!("{}\n", printed::harmless(&text.to_string())).as_bytes())
 }
 
 /// Prints text on standard output. A reader that has seen enough (`| head`) is no failure.

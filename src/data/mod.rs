@@ -36,7 +36,7 @@ pub use names::{add_name, place_of_name, same_name, spoken};
 pub use normalisation::{Normalisation, NormalisationPreset};
 pub use paths::same_file;
 pub use picture::Picture;
-pub use samples::samples;
+pub use samples::{SAMPLES, samples};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {

@@ -9,13 +9,17 @@ mod folder;
 mod head;
 #[cfg(feature = "report")]
 pub mod html;
+pub mod limits;
 #[cfg(feature = "report")]
 mod picture_grid;
 mod run;
 #[cfg(feature = "report")]
 pub mod size_plot;
+pub mod spreadsheet;
 #[cfg(feature = "report")]
 pub mod terminal;
+mod validity;
+mod verdict;
 
 pub use crate::data::atomic;
 #[cfg(feature = "report")]
@@ -24,8 +28,11 @@ pub use head::Head;
 #[cfg(feature = "report")]
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
-    Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
+    Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, Skipped, ThreatRecord, Timing,
+    figures,
 };
+pub use validity::{Test, Testing, Validity};
+pub use verdict::{Answer, Finding, Verdict, What};
 
 #[cfg(feature = "report")]
 use std::path::PathBuf;

@@ -18,8 +18,8 @@ use crate::{
         Protocol, Victim,
         defence::{Defence, LastLayerClient},
     },
-    metrics::Estimate,
     random,
+    statistics::Estimate,
     watch::{Stage, Watch},
 };
 
@@ -148,7 +148,7 @@ impl LabelStudy<'_> {
         let classes = self.victim.model.classes;
         let row = |method: String, metrics: Vec<LabelMetrics>, run: usize| {
             let over = |value: fn(&LabelMetrics) -> f64| {
-                Estimate::of(&metrics.iter().map(value).collect::<Vec<_>>())
+                Estimate::of_shares(&metrics.iter().map(value).collect::<Vec<_>>())
             };
             Row {
                 method,

@@ -2,16 +2,13 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{BatchRecord, Figures, Finished, Record, Skipped, Sweep, SweepError, Task, Timing};
+use super::{BatchRecord, Figures, Finished, Record, Sweep, SweepError, Task, Timing, naming::Named};
 use crate::{
-    attack::{
-        AttackError,
-        labels::{LabelError, LabelMetrics},
-    },
-    audit::{Audit, AuditError, ClientBatch, Clients, Outcome, read_batches},
+    attack::labels::LabelMetrics,
+    audit::{Attacked, Audit, AuditError, ClientBatch, Clients, Judged, Outcome, read_batches},
     clip::zero_shot::Namer,
     device::Device,
-    metrics::{compare, flat_grey_floor, noise_like},
+    report::Skipped,
     semantic::ClassOrder,
     watch::Watch,
 };
@@ -40,7 +37,9 @@ impl Laboratory<'_> {
         let clients = Clients::new(sweep.dataset, &mut victim, order, batches)?;
         let defences = &sweep.defences[task.defence].defences;
         let audit = sweep.audit(swept, &swept.sizes[task.size], defences, seed, victim)?;
-        let Attacked { outcome, batches, numbers, skipped } = attack(&audit, device, &clients, watch)?;
+        let Attacked { outcome, kept: numbers, skipped } =
+            audit.run_possible(device, &clients.batches, None, watch)?;
+        let batches: Vec<ClientBatch> = numbers.iter().map(|&i| clients.batches[i].clone()).collect();
         for Skipped { batch, reason } in &skipped {
             watch.note(&format!("{cell}: batch {batch} is left out: {reason}"));
         }
@@ -52,17 +51,25 @@ impl Laboratory<'_> {
             skipped,
             figures: Figures::of(&[]),
             naming: None,
+            verdict: None,
         };
         let mut milliseconds = 0.0;
         if let Some(outcome) = outcome {
             milliseconds = outcome.timing.milliseconds_per_iteration_and_trial;
-            record.batches = records(&audit, &numbers, &batches, &outcome)?;
-            record.figures = Figures::of(&record.batches);
             let clients = Clients { batches, ..clients };
-            if let Some((naming, named)) = self.name(&audit, &clients, &outcome, watch)? {
+            let judged = audit.judge(&clients, &outcome.pictures)?;
+            record.batches = records(&audit, &numbers, &clients.batches, &outcome, &judged);
+            record.figures = Figures::of(&record.batches);
+            let mut grounds = audit.grounds(&outcome, Some((&clients, &judged)), None)?;
+            if let Some(Named { naming, of_batches, measure }) =
+                self.name(&audit, &clients, &outcome, watch)?
+            {
                 record.naming = Some(naming);
-                record.batches.iter_mut().zip(named).for_each(|(batch, named)| batch.named = named);
+                record.batches.iter_mut().zip(of_batches).for_each(|(batch, named)| batch.named = named);
+                grounds.names = measure;
             }
+            grounds.membership = audit.membership(device, &clients, watch)?;
+            record.verdict = Some(grounds.verdict());
         }
         let timing = Timing {
             seconds: began.elapsed().as_secs_f64(),
@@ -72,59 +79,13 @@ impl Laboratory<'_> {
     }
 }
 
-/// What can be attacked, and what became of it.
-struct Attacked {
-    /// Absent where no batch could be attacked.
-    outcome: Option<Outcome>,
-    /// Those that were.
-    batches: Vec<ClientBatch>,
-    numbers: Vec<usize>,
-    skipped: Vec<Skipped>,
-}
-
-/// Attacks all batches; those that cannot be attacked, such as one whose gradient is 0, are left out.
-fn attack(
-    audit: &Audit,
-    device: &dyn Device,
-    clients: &Clients,
-    watch: &dyn Watch,
-) -> Result<Attacked, SweepError> {
-    let mut batches = clients.batches.clone();
-    let mut numbers: Vec<usize> = (0..batches.len()).collect();
-    let mut skipped = vec![];
-    while !batches.is_empty() {
-        let error = match audit.run(device, &batches, None, watch) {
-            Ok(outcome) => return Ok(Attacked { outcome: Some(outcome), batches, numbers, skipped }),
-            Err(error) => error,
-        };
-        let target = match error {
-            AuditError::Attack(
-                AttackError::ZeroGradient { target }
-                | AttackError::NotFinite { target }
-                | AttackError::Labels {
-                    target,
-                    cause:
-                        LabelError::NotFinite { .. }
-                        | LabelError::ZeroGradient
-                        | LabelError::NoNegative { .. }
-                        | LabelError::NotConverged { .. },
-                },
-            ) => target,
-            error => return Err(error.into()),
-        };
-        batches.remove(target);
-        skipped.push(Skipped { batch: numbers.remove(target), reason: error.to_string() });
-    }
-    Ok(Attacked { outcome: None, batches, numbers, skipped })
-}
-
 fn records(
     audit: &Audit,
     numbers: &[usize],
     batches: &[ClientBatch],
     outcome: &Outcome,
-) -> Result<Vec<BatchRecord>, SweepError> {
-    let Audit { victim, seed, .. } = audit;
+    judged: &Judged,
+) -> Vec<BatchRecord> {
     let finite = |value: f32| Some(f64::from(value)).filter(|v| v.is_finite());
     let record = |i: usize| {
         let (batch, found) = (&batches[i], &outcome.found[i]);
@@ -137,14 +98,9 @@ fn records(
             objective: finite(found.best().objective),
             ..BatchRecord::default()
         };
-        record.set_labels(LabelMetrics::of(&found.labels, &batch.labels, victim.model.classes));
-        let noise = noise_like(&batch.pictures, seed.wrapping_add(numbers[i] as u64));
-        record.set_pictures(
-            &compare(&batch.pictures, &outcome.pictures[i])?,
-            &flat_grey_floor(&batch.pictures)?,
-            &compare(&batch.pictures, &noise)?,
-        );
-        Ok(record)
+        record.set_labels(LabelMetrics::of(&found.labels, &batch.labels, audit.victim.model.classes));
+        record.set_pictures(&judged.comparisons[i], &judged.grey[i], &judged.noise[i]);
+        record
     };
-    (0..batches.len()).map(record).collect::<Result<_, AuditError>>().map_err(SweepError::from)
+    (0..batches.len()).map(record).collect()
 }

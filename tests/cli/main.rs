@@ -29,4 +29,5 @@ mod support;
 mod sweep;
 mod train;
 mod train_clip;
+mod verdict;
 mod weights;

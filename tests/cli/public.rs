@@ -132,9 +132,9 @@ fn a_trained_public_model_gives_all_its_names_away_alone() {
     let report: Value = serde_json::from_str(&text).unwrap();
     let alone = &report["semantic"]["accuracy"]["model_alone"]["one_to_one"]["aggregated"];
     assert_eq!((&alone["right"], &alone["share"]), (&alone["of"], &1.0.into()), "{alone}");
-    let verdict = report["verdict"].as_str().unwrap();
-    assert!(
-        verdict.contains("the model does not give away alone") && verdict.contains("which classes"),
-        "{verdict}"
-    );
+    // What the model gives away alone is not credited to the gradient.
+    let findings = report["verdict"]["findings"].as_array().unwrap();
+    let names = findings.iter().find(|finding| finding["what"] == "names").unwrap();
+    assert_eq!(names["floor"], 1.0);
+    assert_ne!(names["answer"], "leaks", "{names}");
 }

@@ -9,7 +9,7 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["random", "spelling", "tape", "watch"],
     &["plan", "data", "nn", "weights"],
-    &["device"],
+    &["device", "statistics"],
     &["tensor_file"],
     &["federated", "metrics"],
     &["train"],

@@ -35,6 +35,7 @@ mod report_schema;
 mod rounds;
 mod seams;
 mod semantic;
+mod situations;
 mod sweep;
 mod tensor_file;
 mod train;

@@ -69,7 +69,12 @@ pub fn pictures(
         let mut progress = |done: usize, of: usize, latest: &[f32]| {
             (hooks.progress)(round * of + done, rounds * of, latest);
         };
-        found.extend(iteration.run(&problem, exe, iterations, &mut Hooks { progress: &mut progress })?);
+        found.extend(iteration.run(
+            &problem,
+            exe,
+            iterations,
+            &mut Hooks { progress: &mut progress, stop: hooks.stop },
+        )?);
     }
     Ok(found)
 }

@@ -12,6 +12,7 @@ use super::{
     spear::check_batch,
     spectrum::{Entry, Spectrum},
 };
+use crate::statistics::holm;
 
 /// The span of a batch's inputs of a layer.
 #[derive(Clone, Debug)]
@@ -85,7 +86,7 @@ pub fn verdicts(distances: &[f64], outsiders: &[f64], alpha: f64) -> Vec<Verdict
     }
     let p: Vec<f64> = distances.iter().map(|&d| (1 + as_near(d)) as f64 / (near.len() + 1) as f64).collect();
     let decidable = outsiders.len() >= outsiders_needed(distances.len(), alpha);
-    let rejected = holm(&p, alpha);
+    let rejected: Vec<bool> = holm(&p).into_iter().map(|p| p <= alpha).collect();
     let verdict = |(i, &distance): (usize, &f64)| Verdict {
         distance,
         false_alarm_rate: Some(as_near(distance) as f64 / near.len() as f64),
@@ -101,30 +102,9 @@ pub fn outsiders_needed(candidates: usize, alpha: f64) -> usize {
     ((candidates as f64 / alpha) * (1.0 - 1e-12)).ceil() as usize - 1
 }
 
-/// Which hypotheses Holm's step-down procedure (1979) rejects: the chance of any false rejection is at most `alpha`.
-pub fn holm(p: &[f64], alpha: f64) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
-    let mut rejected = vec![false; p.len()];
-    for (i, &at) in order.iter().enumerate() {
-        if p[at] > alpha / (p.len() - i) as f64 {
-            break;
-        }
-        rejected[at] = true;
-    }
-    rejected
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn holm_stops_at_the_first_that_it_keeps() {
-        assert_eq!(holm(&[0.01, 0.04, 0.03, 0.005], 0.05), [true, false, false, true]);
-        assert_eq!(holm(&[0.2, 0.001], 0.05), [false, true]);
-        assert_eq!(holm(&[], 0.05), Vec::<bool>::new());
-    }
 
     #[test]
     fn p_counts_the_candidate_itself_among_the_outsiders() {

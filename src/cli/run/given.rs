@@ -1,9 +1,9 @@
 //! Gradients that somebody sent: names and pictures, with nothing to judge them by.
 
-use super::{LabelKnowledge, Run};
+use super::{LabelKnowledge, Run, some_outcome};
 use crate::{
     attack::preset::Preset,
-    audit::{Findings, Observation, Outcome, guidable, naming::Beside, public::public_use},
+    audit::{Attacked, Findings, Observation, Outcome, guidable, naming::Beside, public::public_use},
     cli::{
         command_line,
         guidance_options::GuideChoice,
@@ -21,6 +21,7 @@ impl Run {
                 "--labels given: with --gradient nobody gives them; `gia-gpu invert --labels 3,5` takes them",
             ));
         }
+        self.limits.needs_originals()?;
         let Some(weights) = &self.victim.weights else {
             return Err(misuse("--gradient needs the victim's --weights"));
         };
@@ -53,18 +54,21 @@ impl Run {
         let namer = self.namer(model.as_ref(), &*device, batch * targets.len())?;
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
-        let outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
-        let outcome = Outcome { doubts, ..outcome };
+        let Attacked { outcome, kept, skipped } =
+            audit.invert_possible(&*device, batch, targets, None, meanings.as_ref(), &Terminal)?;
+        let doubts = kept.iter().map(|&i| doubts[i].clone()).collect();
+        let outcome = Outcome { doubts, ..some_outcome(outcome, &skipped)? };
         let rows = public.as_ref().map(|public| audit.public_rows(&*device, public, &outcome)).transpose()?;
         let beside = Beside { public: rows.as_ref(), ..Beside::default() };
         let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &beside)).transpose()?;
-        let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<String> = kept.iter().map(|&i| self.gradient[i].display().to_string()).collect();
         let findings = Findings {
             command: command_line(),
             data: paths.join(", "),
             threat_model: audit.granted(&public.iter().map(|_| public_use()).collect::<Vec<_>>())?,
             semantic,
             guidance: meanings.map(|m| m.record()),
+            skipped,
             ..audit.findings(&*device, None, &outcome)?
         };
         self.finish(&findings, folder)

@@ -15,6 +15,7 @@ use super::{
     defence_options::DefenceOptions,
     guidance_options::{GuidanceOptions, GuideChoice},
     help::group,
+    limits::LimitOptions,
     misuse,
     model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
     naming_options::NamingOptions,
@@ -25,9 +26,10 @@ use super::{
     progress::Terminal,
     protocol_options::ProtocolOptions,
     public_options::PublicOptions,
-    summary,
+    signals, summary,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
+    verdict,
 };
 use crate::{
     attack::{config::AttackConfig, guidance::Guidance, preset::Preset},
@@ -38,7 +40,7 @@ use crate::{
     clip::zero_shot::Namer,
     data::Picture,
     device::Device,
-    report::{OutputFolder, terminal},
+    report::{OutputFolder, Skipped, terminal},
     semantic::SemanticReport,
 };
 
@@ -134,11 +136,19 @@ pub struct Run {
     /// Folder for report.html, report.json, images/ and grid.png
     #[arg(long, value_name = "DIR", default_value = "out", help_heading = group::OUTPUT)]
     out: PathBuf,
+    #[command(flatten)]
+    limits: LimitOptions,
     /// Print the report as JSON
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
     #[command(flatten)]
     device: DeviceOptions,
+}
+
+/// The outcome, if anything could be attacked.
+fn some_outcome(outcome: Option<Outcome>, skipped: &[Skipped]) -> anyhow::Result<Outcome> {
+    let reason = || skipped.first().map_or("there is no batch", |skipped| &skipped.reason).to_string();
+    outcome.ok_or_else(|| anyhow::anyhow!("{}", reason()))
 }
 
 impl Run {
@@ -147,6 +157,7 @@ impl Run {
             Some(path) => Run::resolve(path, own_arguments(1))?.0,
             None => self,
         };
+        signals::keep_what_there_is();
         match run.gradient.is_empty() {
             true => run.simulate(),
             false => run.take(),
@@ -275,18 +286,22 @@ impl Run {
         let report = findings.report()?;
         findings.write(&report, folder)?;
         if self.json {
-            return print_json(&report);
+            print_json(&report)?;
+            signals::check(report.interrupted, &self.out)?;
+            return self.limits.check(|figure| report.figure(figure));
         }
         let originals = findings.clients.map(Clients::originals);
         show_pictures(originals.as_deref(), &findings.outcome.pictures.concat(), &captions(&report));
         let names = report.semantic.as_ref().map(names_table::of);
         let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
         print_line(format!(
-            "{}\n{}\n{}\nwrote {html} and {grid}",
+            "{}\n\n{}\n{}\nwrote {html} and {grid}",
+            verdict::of(&report.head.verdict),
             summary::of(&report),
             names.unwrap_or_default(),
-            report.head.verdict
-        ))
+        ))?;
+        signals::check(report.interrupted, &self.out)?;
+        self.limits.check(|figure| report.figure(figure))
     }
 }
 

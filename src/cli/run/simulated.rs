@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{ClassOrderChoice, DEMONSTRATION_BATCHES, LabelKnowledge, Run};
+use super::{ClassOrderChoice, DEMONSTRATION_BATCHES, LabelKnowledge, Run, some_outcome};
 use crate::{
     attack::threat::{Knowledge, Use},
-    audit::{Findings, naming::Beside, public::public_use},
+    audit::{Attacked, Clients, Findings, naming::Beside, public::public_use},
     cli::{
         clients::{ClientOptions, check_out},
         command_line,
@@ -61,7 +61,11 @@ impl Run {
         let namer = self.namer(model.as_ref(), &*device, clients.batch() * clients.batches.len())?;
         let meanings = self.meanings(&audit, Some(&clients), model.as_ref(), &*device)?;
 
-        let outcome = audit.run(&*device, &clients.batches, meanings.as_ref(), &Terminal)?;
+        let Attacked { outcome, kept, skipped } =
+            audit.run_possible(&*device, &clients.batches, meanings.as_ref(), &Terminal)?;
+        let outcome = some_outcome(outcome, &skipped)?;
+        let batches = kept.iter().map(|&i| clients.batches[i].clone()).collect();
+        let clients = Clients { batches, ..clients };
         let rows = public.as_ref().map(|public| audit.public_rows(&*device, public, &outcome)).transpose()?;
         let beside = Beside { unrelated: &unrelated, public: rows.as_ref() };
         let semantic =
@@ -71,6 +75,7 @@ impl Run {
             threat_model,
             semantic,
             guidance: meanings.map(|m| m.record()),
+            skipped,
             ..audit.findings(&*device, Some(&clients), &outcome)?
         };
         self.finish(&findings, folder)

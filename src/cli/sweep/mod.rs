@@ -15,19 +15,24 @@ use self::{
 use super::{
     clients::check_out,
     command_line,
+    data_options::open_data,
     help::group,
     misuse,
     naming_options::NamingOptions,
+    note,
     options::{DeviceOptions, NormalisationOptions, numbers},
     print_json, print_line,
     progress::Terminal,
     public_options::PublicOptions,
+    signals,
     spelled::spelled,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
+    verdict,
 };
 use crate::{
-    data::{BatchRule, Dataset, samples},
+    data::BatchRule,
+    report::Verdict,
     sweep::{self, Configuration, NAMED_AT_ONCE, Record, SweepError},
 };
 
@@ -58,6 +63,11 @@ pub struct Sweep {
     /// (Fashion-MNIST).
     #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
     data: Option<PathBuf>,
+    /// Names of the victims' classes, in order, which folders are matched with
+    ///
+    /// Separated by commas, or a file with a name a line.
+    #[arg(long, value_name = "NAMES|FILE", requires = "data", help_heading = group::INPUT)]
+    class_names: Option<String>,
     /// A victim: ARCH, =FILE for trained weights, options of its own
     ///
     /// Its own options stand in place of those for all (of the network, the client, the attack, --labels, --batch-sizes,
@@ -78,7 +88,7 @@ pub struct Sweep {
     #[arg(long, help_heading = group::CLIENT)]
     adaptive: bool,
     /// Which labels a batch may have
-    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "any", help_heading = group::INPUT)]
+    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "stratified", help_heading = group::INPUT)]
     batch_labels: BatchRule,
     #[command(flatten)]
     naming: NamingOptions,
@@ -107,6 +117,7 @@ pub struct Sweep {
 #[derive(Serialize)]
 struct Printed<'a> {
     configuration: &'a Configuration,
+    verdict: Option<Verdict>,
     cells: Vec<&'a Record>,
 }
 
@@ -122,7 +133,7 @@ impl Sweep {
         if self.aggregate == 0 {
             return Err(misuse("--aggregate: expected 1 or more, found 0"));
         }
-        let dataset = self.data.as_deref().map_or_else(|| Ok(samples()), Dataset::open)?;
+        let dataset = open_data(self.data.as_deref(), self.class_names.as_deref())?;
         check_out(self.data.as_deref(), &self.out)?;
         let seeds = numbers("--seeds", &self.seeds)?;
         let defences = victims::defences(&self.defences)?;
@@ -131,6 +142,10 @@ impl Sweep {
         }
         let embedded = self.data.is_none();
         let public = self.public.open()?;
+        let normalisation = self.normalisation.given()?;
+        if normalisation.is_none() {
+            note("normalisation: cifar10 (assumed: --normalisation, or --mean and --std)");
+        }
         let sweep = sweep::Sweep {
             dataset: &dataset,
             rule: self.batch_labels,
@@ -138,7 +153,7 @@ impl Sweep {
             defences,
             seeds,
             adaptive: self.adaptive,
-            normalisation: self.normalisation.given()?,
+            normalisation,
             threat_model: self.threat.open()?,
             naming: None,
             public: public.as_ref(),
@@ -158,12 +173,17 @@ impl Sweep {
             None => None,
             Some(model) => self.naming.namer(model, &*device, NAMED_AT_ONCE)?,
         };
+        signals::keep_what_there_is();
         let swept = plan.run(&*device, namer, &self.out, &Terminal).map_err(named)?;
         if self.json {
-            return print_json(&Printed { configuration: &swept.configuration, cells: swept.cells() });
+            let (configuration, verdict) = (&swept.configuration, swept.verdict());
+            print_json(&Printed { configuration, verdict, cells: swept.cells() })?;
+            return signals::check(signals::is_stopped(), &self.out);
         }
         let written: Vec<String> = swept.written.iter().map(|path| path.display().to_string()).collect();
-        print_line(format!("{}\nwrote {}", swept.table(), written.join(", ")))
+        let verdict = swept.verdict().map_or(String::new(), |v| format!("{}\n\n", verdict::of(&v)));
+        print_line(format!("{verdict}{}\nwrote {}", swept.table(), written.join(", ")))?;
+        signals::check(signals::is_stopped(), &self.out)
     }
 }
 

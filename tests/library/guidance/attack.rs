@@ -2,7 +2,7 @@
 
 use gia_gpu::{
     attack::{
-        AttackError, Hooks,
+        AttackError, GO_ON, Hooks,
         config::{AttackConfig, Optimiser, Schedule},
         guidance::{Anneal, Fall, Guidance, Guide, Hypothesis},
         invert::{Reconstruction, Setting, Target, invert, invert_guided},
@@ -65,7 +65,7 @@ impl Attack {
             restarts: 2,
             seed: 1,
         };
-        let mut hooks = Hooks { progress: &mut |_, _, _| {} };
+        let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
         let width = width(&self.clip);
         match hypotheses {
             None => invert(device, &setting, &self.targets, &mut hooks),
@@ -230,7 +230,7 @@ fn the_true_names_are_an_oracles_and_no_servers() {
         };
         let hypotheses = &hypotheses;
         let guide = Guide { encoder: &attack.clip, names: &attack.names, width, hypotheses, oracle };
-        let hooks = &mut Hooks { progress: &mut |_, _, _| {} };
+        let hooks = &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
         invert_guided(&Cpu::<f32>::new(), &setting, Some(&guide), &targets, hooks)
     };
     assert_eq!(run(false).unwrap().len(), 2);
