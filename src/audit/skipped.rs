@@ -30,19 +30,21 @@ impl Audit {
     ) -> Result<Attacked, AuditError> {
         let Captured { losses, targets } = self.capture(device, batches, watch)?;
         let batch = batches[0].labels.len();
-        let mut attacked = self.invert_possible(device, batch, targets, meanings, watch)?;
+        let mut attacked = self.invert_possible(device, batch, targets, Some(batches), meanings, watch)?;
         if let Some(outcome) = &mut attacked.outcome {
             outcome.losses = attacked.kept.iter().map(|&number| losses[number]).collect();
         }
         Ok(attacked)
     }
 
-    /// As [`Audit::invert_towards`], but what cannot be attacked is left out.
+    /// As [`Audit::invert_towards`], but what cannot be attacked is left out; then tests whether the attack did its work, see
+    /// [`Audit::validate`]. `batches`: of the targets, where they are known.
     pub fn invert_possible(
         &self,
         device: &dyn Device,
         batch: usize,
         mut targets: Vec<Target>,
+        batches: Option<&[ClientBatch]>,
         meanings: Option<&EncodedMeanings>,
         watch: &dyn Watch,
     ) -> Result<Attacked, AuditError> {
@@ -50,7 +52,13 @@ impl Audit {
         let mut skipped = vec![];
         while !targets.is_empty() {
             let error = match self.invert_towards(device, batch, &targets, meanings, watch) {
-                Ok(outcome) => return Ok(Attacked { outcome: Some(outcome), kept, skipped }),
+                Ok(mut outcome) => {
+                    // Told to stop, an attack has but the first of them.
+                    kept.truncate(outcome.found.len());
+                    let own = batches.map(|all| kept.iter().map(|&i| all[i].clone()).collect::<Vec<_>>());
+                    self.validate(device, &targets, own.as_deref(), &mut outcome, watch)?;
+                    return Ok(Attacked { outcome: Some(outcome), kept, skipped });
+                }
                 Err(error) => error,
             };
             let Some((target, reason)) = unreadable(&error) else { return Err(error) };

@@ -1,6 +1,6 @@
 //! Layers that own parameters. Activations are `(T,B,C,H,W)`, features `(T,B,D)`.
 
-use super::{Init, Network};
+use super::{Init, Network, network::LinearLayer};
 use crate::tape::{Var, spec::ConvSpec};
 
 /// Sizes of a convolution layer; square kernels.
@@ -57,15 +57,17 @@ impl Network<'_> {
 
     /// PyTorch's `Linear`: `(T,B,D) → (T,B,K)`, weight `(K,D)`.
     pub fn linear(&mut self, name: &str, x: Var, outputs: usize, start: Option<Start>) -> Var {
-        self.features = Some(x);
         let features = self.tape.shape(x)[2];
         let start = start.unwrap_or(Start::both(Init::fan_in(features)));
         let weight = self.parameter(&format!("{name}.weight"), &[outputs, features], start.weight);
         let bias = start.bias.map(|init| self.parameter(&format!("{name}.bias"), &[outputs], init));
         let weight = self.tape.transpose(weight);
-        let y = self.tape.matmul(x, weight);
-        let Some(bias) = bias else { return y };
-        let bias = self.tape.reshape(bias, &[self.trials, 1, outputs]);
-        self.tape.add(y, bias)
+        let mut y = self.tape.matmul(x, weight);
+        if let Some(bias) = bias {
+            let bias = self.tape.reshape(bias, &[self.trials, 1, outputs]);
+            y = self.tape.add(y, bias);
+        }
+        self.linear.push(LinearLayer { name: name.into(), input: x, output: y, activated: None });
+        y
     }
 }

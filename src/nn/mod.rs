@@ -26,5 +26,5 @@ mod vgg;
 pub use architecture::{Architecture, ArchitectureError, Depth};
 pub use init::{Init, initialise};
 pub use model::{MAX_CLASSES, Model, Pass};
-pub use network::{Declaration, Mode, Network, Parameter, Statistics};
+pub use network::{Declaration, LinearLayer, Mode, Network, Parameter, Statistics};
 pub use options::Options;

@@ -2,8 +2,15 @@
 
 use super::{LabelKnowledge, Run, some_outcome};
 use crate::{
+    attack::preset::Preset,
     audit::{Attacked, Findings, Observation, Outcome, guidable},
-    cli::{command_line, guidance_options::GuideChoice, misuse, observation::Observing, progress::Terminal},
+    cli::{
+        command_line,
+        guidance_options::GuideChoice,
+        misuse,
+        observation::{Attacking, Observing},
+        progress::Terminal,
+    },
     report::OutputFolder,
 };
 
@@ -14,6 +21,7 @@ impl Run {
                 "--labels given: with --gradient nobody gives them; `gia-gpu invert --labels 3,5` takes them",
             ));
         }
+        self.limits.needs_originals()?;
         let Some(weights) = &self.victim.weights else {
             return Err(misuse("--gradient needs the victim's --weights"));
         };
@@ -29,14 +37,13 @@ impl Run {
             gradients: &self.gradient,
             observed: &self.observed,
             protocol: &self.protocol,
-            threat: &self.threat,
             labels: None,
             batch: self.data.batch,
-            attack: &self.attack,
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { mut audit, batch, targets, doubts } = observing.open()?;
+        let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
+        let Observation { mut audit, batch, targets, doubts } = observing.open(&by)?;
         if self.guide.is_some() {
             guidable(&audit.attack)?;
         }
@@ -47,7 +54,7 @@ impl Run {
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
         let Attacked { outcome, kept, skipped } =
-            audit.invert_possible(&*device, batch, targets, meanings.as_ref(), &Terminal)?;
+            audit.invert_possible(&*device, batch, targets, None, meanings.as_ref(), &Terminal)?;
         let doubts = kept.iter().map(|&i| doubts[i].clone()).collect();
         let outcome = Outcome { doubts, ..some_outcome(outcome, &skipped)? };
         let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
