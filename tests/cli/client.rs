@@ -24,14 +24,9 @@ fn times(factor: f32, tensor: Tensor) -> Tensor {
 
 /// A short attack on a gradient file: its report, and what was said on standard error.
 fn inverted(captured: &Captured, gradient: &str, options: &str) -> (Value, String) {
-    attacked(captured, gradient, 2, options)
-}
-
-/// The same of so many iterations.
-fn attacked(captured: &Captured, gradient: &str, iterations: usize, options: &str) -> (Value, String) {
     let out = captured.folder.path().join("found");
     let output = run(&format!(
-        "invert --arch lenet-zhu --weights {} --gradient {gradient} --device cpu --json --out {} --iterations {iterations} {options}",
+        "invert --arch lenet-zhu --weights {} --gradient {gradient} --iterations 2 --device cpu --json --out {} {options}",
         captured.weights,
         out.display()
     ));
@@ -222,30 +217,9 @@ fn a_gradient_of_another_length_is_in_warning_and_verdict() {
     let (report, _) = inverted(&captured, &short, "--batch 1");
     let doubts = report["batches"][0]["doubts"].as_array().unwrap();
     assert!(doubts.iter().any(|d| d.as_str().unwrap().contains("--local-lr")), "{doubts:?}");
-    assert!(report["verdict"].to_string().contains("length"), "{}", report["verdict"]);
+    let length = "smaller or larger than the observed one";
+    assert!(report["verdict"]["failed_tests"].to_string().contains(length), "{}", report["verdict"]);
     let (report, _) = inverted(&captured, &captured.gradient, "--batch 1");
     assert_eq!(report["batches"][0]["doubts"], json!([]));
-    assert!(!report["verdict"].to_string().contains("length"));
-}
-
-#[test]
-fn pixels_that_fill_another_normalisations_range_are_said_to() {
-    let captured = captured();
-    let other = captured.folder.path().join("other.safetensors").display().to_string();
-    succeed(&format!(
-        "capture --weights {} --arch lenet-zhu --images {} --labels 2 --normalisation half --device cpu --out {other}",
-        captured.weights, captured.picture
-    ));
-    // What a file says is taken; this one says nothing.
-    let tensors = TensorFile::read(Path::new(&other)).unwrap().tensors;
-    TensorFile::write(Path::new(&other), &tensors, &Default::default()).unwrap();
-    let doubts = |gradient: &str, options: &str| {
-        let (report, _) = attacked(&captured, gradient, 800, &format!("--batch 1 {options}"));
-        report["batches"][0]["doubts"].to_string()
-    };
-    assert!(doubts(&other, "").contains("--normalisation half"));
-    assert_eq!(doubts(&other, "--normalisation half"), "[]");
-    let silent = rewritten(&captured, "silent.safetensors", |name, t| (name.into(), t));
-    assert_eq!(doubts(&silent, ""), "[]");
-    assert!(doubts(&silent, "--normalisation none").contains("ends of their range"));
+    assert!(!report["verdict"].to_string().contains(length));
 }
