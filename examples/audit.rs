@@ -7,7 +7,7 @@
 use std::{env, error::Error, path::Path};
 
 use gia_gpu::{
-    audit::{Audit, NamingModel},
+    audit::{Audit, NamingModel, naming::Beside, public::public_use},
     data::samples,
     device,
     watch::Silent,
@@ -30,10 +30,15 @@ pub fn audit(folder: &Path, iterations: usize, batches: usize) -> Result<String,
     let outcome = audit.run(&*device, &clients.batches, None, &Silent)?;
 
     let model = NamingModel::builtin(&dataset.class_names)?;
+    // What public pictures say of the labels, with and without the gradient.
+    let public = audit.public(None, &model.names, Some(&clients))?;
+    let rows = public.map(|public| audit.public_rows(&*device, &public, &outcome)).transpose()?;
+    let beside = Beside { public: rows.as_ref(), ..Beside::default() };
     let mut namer = model.namer(&*device, batches, &Silent)?;
-    let names = audit.name(&mut namer, Default::default(), &outcome, Some(&clients), &[], &Silent)?;
+    let names = audit.name(&mut namer, Default::default(), &outcome, Some(&clients), &beside, &Silent)?;
 
     let mut findings = audit.findings(&*device, Some(&clients), &outcome)?;
+    findings.threat_model = audit.granted(&[public_use()])?;
     findings.semantic = Some(names);
     Ok(findings.save(folder)?.head.verdict.sentence)
 }

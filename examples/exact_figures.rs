@@ -1,29 +1,35 @@
 //! The figures on exact attacks of `docs/results.md`.
 //!
 //! `cargo run --release --example exact_figures -- --cifar cifar10-first4000.bin --test cifar10/test \
-//!   --resnet20 resnet20_cifar10.safetensors [spear | heads | membership | labels]…`
+//!   --public cifar10/train --resnet20 resnet20_cifar10.safetensors [spear | heads | membership | labels | names]…`
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeSet, path::PathBuf, time::Instant};
 
 use clap::Parser;
 use gia_gpu::{
     attack::{
+        config::AttackConfig,
         exact::{
             batch::{ExactBatch, Spear, restore_batch},
+            features::LastLayer64,
             inputs::LayerInputs,
             layers::{linear_layers, relu_layer},
             membership::Span,
         },
-        labels::exact_label,
+        labels::{Method, exact_label, restore},
         last_layer::last_layer,
     },
+    audit::{Audit, Outcome},
     data::{Dataset, Normalisation},
     device::{Device, cpu::Cpu},
     federated::{Client, Protocol, Request, Victim},
-    nn::{Options, options::Activation},
+    nn::{Depth, Options, options::Activation},
     random,
+    report::Timing,
+    semantic::{Accuracy, PublicRows, Seen, Truth},
+    statistics::Estimate,
 };
 use rand::{RngExt, seq::SliceRandom};
 
@@ -35,13 +41,16 @@ struct Figures {
     /// Pictures that the trained victim has not seen: a folder per class
     #[arg(long)]
     test: Option<PathBuf>,
+    /// Public pictures with names: a folder per class
+    #[arg(long)]
+    public: Option<PathBuf>,
     /// Weights of a trained resnet20
     #[arg(long)]
     resnet20: Option<PathBuf>,
     /// Batches of each row of the SPEAR tables
     #[arg(long, default_value_t = 20)]
     batches: usize,
-    /// spear, heads, membership, labels; all if none is given
+    /// spear, heads, membership, labels, names; all if none is given
     tables: Vec<String>,
 }
 
@@ -300,6 +309,81 @@ fn labels(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Batches of each row.
+const NAMED: usize = 96;
+
+/// Names from class features, of single batches, and from the model alone.
+fn names(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
+    let (Some(test), Some(public)) = (&all.test, &all.public) else {
+        println!("names: give --test and --public");
+        return Ok(());
+    };
+    println!("\n| victim | B | features, true counts | features, counts restored | model alone |");
+    println!("|---|---|---|---|---|");
+    let mut victims = vec![
+        ("lenet-zhu, untrained", victim("lenet-zhu", Options::default(), 1)?),
+        ("resnet20, untrained", victim("resnet20", Options::default(), 1)?),
+    ];
+    if let Some(weights) = &all.resnet20 {
+        let request = Request { image: Some([3, 32, 32]), ..Request::named("resnet20") };
+        victims.push(("resnet20, trained", Victim::from_file(weights, &request)?));
+    }
+    let pictures = Pictures { dataset: Dataset::open(test)?, shape: [3, 32, 32] };
+    let known = Dataset::open(public)?;
+    let names = &pictures.dataset.class_names;
+    let truth = Truth::new(&names.iter().cloned().map(Some).collect::<Vec<_>>(), names);
+    for (what, victim) in victims {
+        let audit = Audit::new(victim, AttackConfig::preset("ig", Depth::Deep)?);
+        let known = audit.public(Some(&known), names, None)?.ok_or("no public pictures")?;
+        for size in [1, 2, 4, 8, 16] {
+            let (batches, _) = pictures.batches(NAMED, size, 4);
+            let mut client = Client::new(device, &audit.victim, &Protocol::default(), size)?;
+            let (mut given, mut restored, mut present) = (vec![], vec![], vec![]);
+            for batch in &batches {
+                let labels = pictures.labels(batch)?;
+                let gradient = client.update(&audit.victim, &pictures.images(batch)?, &labels)?.gradient;
+                let method = if size == 1 { Method::Exact } else { Method::Ilrg };
+                let own = restore(method, &last_layer(&audit.victim, &gradient)?, size)?.labels();
+                given.push(LastLayer64::features_of(&audit.victim, &gradient, &labels));
+                restored.push(LastLayer64::features_of(&audit.victim, &gradient, &own));
+                present.push(labels.into_iter().collect::<BTreeSet<usize>>());
+            }
+            let weights = vec![1.0; batches.len()];
+            let right = |seen: &[Seen]| Accuracy::of(seen, &present, &truth, &weights).greedy.per_batch;
+            let rows = |features| -> Result<PublicRows, Failure> {
+                let timing = Timing::new(0.0, 0, 1);
+                let outcome = Outcome {
+                    losses: vec![],
+                    found: vec![],
+                    pictures: vec![],
+                    features,
+                    timing,
+                    interrupted: false,
+                    validity: vec![],
+                    doubts: vec![],
+                };
+                Ok(audit.public_rows(device, &known, &outcome)?)
+            };
+            let (given, restored) = (rows(given)?, rows(restored)?);
+            let of = |rows: &PublicRows| {
+                rows.features.as_deref().map_or("–".into(), |seen| percent(right(seen)))
+            };
+            println!(
+                "| {what} | {size} | {} | {} | {} |",
+                of(&given),
+                of(&restored),
+                percent(right(&given.of_model(&present)))
+            );
+        }
+    }
+    Ok(())
+}
+
+fn percent(estimate: Estimate) -> String {
+    let [low, high] = estimate.interval_95.unwrap_or_default().map(|share| 100.0 * share);
+    format!("{:.0} % [{low:.0}, {high:.0}]", 100.0 * estimate.mean)
+}
+
 fn main() -> Result<(), Failure> {
     let all = Figures::parse();
     let device = Cpu::<f32>::new();
@@ -315,6 +399,9 @@ fn main() -> Result<(), Failure> {
     }
     if wanted("labels") {
         labels(&all, &device)?;
+    }
+    if wanted("names") {
+        names(&all, &device)?;
     }
     Ok(())
 }

@@ -40,7 +40,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         others.iter_mut().for_each(|b| b.labels = theirs.order.indices(&b.labels));
         let others = Clients { batches: others, ..theirs };
         let judged = audit.judge(&others, &outcome.pictures)?;
-        let named = audit.name(&mut namer, Default::default(), &outcome, Some(&others), &[], &Silent)?;
+        let named = audit.name(
+            &mut namer,
+            Default::default(),
+            &outcome,
+            Some(&others),
+            &Default::default(),
+            &Silent,
+        )?;
         let verdict = audit.grounds(&outcome, Some((&others, &judged)), Some(&named))?.verdict();
         for finding in verdict.findings.iter().filter(|f| f.answer == Answer::Leaks) {
             *leaks.entry(finding.what).or_default() += 1;

@@ -30,6 +30,8 @@ choices! {
         Defence = "defence",
         /// A model of what pictures look like, trained elsewhere.
         GenerativePrior = "generative-prior",
+        /// Pictures with names like the clients', but none of theirs.
+        PublicData = "public-data",
         /// What the label indices mean: no eavesdropper's knowledge, but an oracle's.
         TrueNames = "true-names",
     }

@@ -7,6 +7,7 @@ use crate::{
     attack::{
         AttackError, Hooks,
         config::Optimiser,
+        exact::features::{ClassFeatures, LastLayer64},
         guidance::Guide,
         invert::{Reconstruction, Setting, Target, invert_guided, known_labels},
         threat::ThreatModel,
@@ -27,6 +28,8 @@ pub struct Outcome {
     pub found: Vec<Reconstruction>,
     /// `M` × `B`: the best of each.
     pub pictures: Vec<Vec<Picture>>,
+    /// `M`: features of the classes that each batch holds, see [`LastLayer64::features_of`].
+    pub features: Vec<Option<ClassFeatures>>,
     pub timing: Timing,
     /// It was told to stop: what it has is the best so far, perhaps of fewer targets.
     pub interrupted: bool,
@@ -101,8 +104,13 @@ impl Audit {
         };
         let trials = found.iter().map(|r| r.trials.len()).sum();
         let timing = Timing::new(started.elapsed().as_secs_f64(), iterations, trials);
+        let features = found
+            .iter()
+            .zip(targets)
+            .map(|(found, target)| LastLayer64::features_of(&self.victim, &target.gradient, &found.labels));
         Ok(Outcome {
             losses: vec![],
+            features: features.collect(),
             pictures: self.pictures(&found)?,
             found,
             timing,

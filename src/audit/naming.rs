@@ -8,7 +8,7 @@ use crate::{
     },
     data::Picture,
     device::Device,
-    semantic::{self, Assignment, SemanticError, SemanticReport, reconstruct_labels},
+    semantic::{self, Assignment, PublicRows, SemanticError, SemanticReport, reconstruct_labels},
     watch::Watch,
 };
 
@@ -96,9 +96,17 @@ impl Default for Rule {
     }
 }
 
+/// What stands beside reconstructions.
+#[derive(Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// For the control of a single batch, see [`Clients::unrelated`].
+    pub unrelated: &'a [Picture],
+    /// See [`Audit::public_rows`].
+    pub public: Option<&'a PublicRows>,
+}
+
 impl Audit {
-    /// What the label indices mean that these reconstructions carry, judged where the clients are known. `unrelated`: for
-    /// the control of a single batch, see [`Clients::unrelated`].
+    /// What the label indices mean that these reconstructions carry, judged where the clients are known.
     ///
     /// # Errors
     /// One-to-one naming with fewer names than indices.
@@ -108,7 +116,7 @@ impl Audit {
         rule: Rule,
         outcome: &Outcome,
         clients: Option<&Clients>,
-        unrelated: &[Picture],
+        beside: &Beside,
         watch: &dyn Watch,
     ) -> Result<SemanticReport, AuditError> {
         let originals = |i: usize| clients.map(|c| (&c.batches[i].pictures[..], &c.batches[i].labels[..]));
@@ -126,7 +134,8 @@ impl Audit {
             assignment: rule.assignment,
             weights: Some(&weights),
             truth: clients.map_or(&[], |clients| &clients.names),
-            unrelated,
+            unrelated: beside.unrelated,
+            public: beside.public,
             seed: self.seed,
         };
         reconstruct_labels(namer, &batches, &study, watch).map_err(|error| match error {

@@ -36,6 +36,7 @@ mod plan_time;
 mod printed;
 mod progress;
 mod protocol_options;
+mod public_options;
 mod reference;
 mod run;
 mod signals;

@@ -42,7 +42,8 @@ pub struct NamingOptions {
     #[arg(long, value_enum, default_value = "equal")]
     pub aggregation: AggregationChoice,
     /// Leave naming out: pictures and labels alone
-    #[arg(long, conflicts_with_all = ["clip", "names", "templates", "clip_activation", "assignment", "aggregation"])]
+    #[arg(long, conflicts_with_all = [
+        "clip", "names", "templates", "clip_activation", "assignment", "aggregation"])]
     no_names: bool,
 }
 

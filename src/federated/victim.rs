@@ -60,6 +60,9 @@ pub struct Victim {
 /// Last part of the name of batch norm's counter, an integer that nobody needs.
 const COUNTER: &str = "num_batches_tracked";
 
+/// Begins what is said of weights that nobody trained.
+const BY_SEED: &str = "initialised by seed";
+
 #[derive(Debug, thiserror::Error)]
 pub enum VictimError {
     #[error(transparent)]
@@ -115,7 +118,7 @@ impl Victim {
         let what = || format!("a victim of architecture {}", model.name);
         host::check(what, (elements * size_of::<f32>()) as u64).map_err(VictimError::Memory)?;
         let tensors = initialise(&declarations, seed);
-        let weights = format!("initialised by seed {seed}");
+        let weights = format!("{BY_SEED} {seed}");
         Ok(Victim { model, declarations, tensors, weights, positions: None, prefix: None })
     }
 
@@ -249,6 +252,11 @@ impl Victim {
     /// `[C, H, W]` of one image.
     pub fn image_shape(&self) -> [usize; 3] {
         self.model.image
+    }
+
+    /// Whether a seed gave all weights.
+    pub fn is_untrained(&self) -> bool {
+        self.weights.starts_with(BY_SEED)
     }
 
     /// The position of the last layer's weight `(K, d)` among the gradient's tensors; its bias comes next.

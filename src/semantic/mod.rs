@@ -10,6 +10,7 @@ mod class_order;
 pub mod controls;
 pub mod model_alone;
 mod naming;
+mod public;
 mod readings;
 mod report;
 pub mod ridge;
@@ -18,6 +19,7 @@ mod similarity;
 
 pub use class_order::ClassOrder;
 pub use naming::{Batch, Study, reconstruct_labels};
+pub use public::PublicRows;
 pub use readings::readings;
 pub use report::{Accuracies, BatchNaming, Choice, IndexNaming, SemanticReport};
 #[cfg(feature = "report")]

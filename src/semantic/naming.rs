@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Accuracies, Accuracy, Assignment, BatchNaming, IndexNaming, Seen, SemanticError, SemanticReport,
-    Similarity, Truth, controls,
+    Accuracies, Accuracy, Assignment, BatchNaming, IndexNaming, PublicRows, Seen, SemanticError,
+    SemanticReport, Similarity, Truth, controls,
 };
 use crate::{
     clip::{ClipError, zero_shot::Namer},
@@ -34,6 +34,8 @@ pub struct Study<'a> {
     pub truth: &'a [Option<String>],
     /// Pictures of no batch, for the unrelated control where there is one batch alone. May be empty.
     pub unrelated: &'a [Picture],
+    /// What public pictures say.
+    pub public: Option<&'a PublicRows>,
     /// Of noise and of the shuffling.
     pub seed: u64,
 }
@@ -70,6 +72,9 @@ pub fn reconstruct_labels(
             shuffled: controls::shuffled(&views.reconstructions, study.seed).map(|seen| of(&seen)),
             flat_grey: of(&grey),
             unrelated: views.unrelated.as_ref().map(|seen| of(seen)),
+            model_alone: study.public.map(|public| of(&public.of_model(&present))),
+            features: study.public.and_then(|public| public.features.as_deref()).map(of),
+            both: study.public.and_then(|p| p.with_pictures(&views.reconstructions)).map(|seen| of(&seen)),
             random: 1.0 / namer.labels.len() as f64,
         }
     });
@@ -93,6 +98,8 @@ pub fn reconstruct_labels(
         batches: each.collect(),
         aggregated: all(&views.reconstructions),
         originals: has_originals.then(|| all(&views.originals)),
+        public: study.public.map(|public| public.source.clone()),
+        by_features: study.public.and_then(|public| public.features.as_deref()).map(all),
         accuracy,
         notes: notes(namer, batches, &truth, study),
     })

@@ -23,6 +23,10 @@ pub struct SemanticReport {
     pub aggregated: Vec<IndexNaming>,
     /// The same from the original pictures, where they are known.
     pub originals: Option<Vec<IndexNaming>>,
+    /// Public pictures that the rows of the model alone and of features were learned from, in words.
+    pub public: Option<String>,
+    /// Names by the features of the classes, from all batches together; absent without public pictures.
+    pub by_features: Option<Vec<IndexNaming>>,
     /// Share of indices named right, with controls; absent where the truth is not known.
     pub accuracy: Option<Accuracies>,
     /// What the user should know, such as prompts that were cut.
@@ -85,6 +89,12 @@ pub struct Accuracies {
     pub flat_grey: Accuracy,
     /// Originals of another batch in place of the reconstructions; absent where there is none.
     pub unrelated: Option<Accuracy>,
+    /// Public pictures with names through the victim, one name an index, and no gradient; absent without such pictures.
+    pub model_alone: Option<Accuracy>,
+    /// Features of the classes in the gradient, named by public pictures' features, and no reconstruction.
+    pub features: Option<Accuracy>,
+    /// Features and reconstructions together.
+    pub both: Option<Accuracy>,
     /// One of the candidate names drawn at random, exactly 1/N.
     pub random: f64,
 }
@@ -94,6 +104,9 @@ impl Accuracies {
     pub fn rows(&self) -> Vec<(&'static str, &Accuracy)> {
         let rows = [
             ("reconstructions", Some(&self.reconstructions)),
+            ("features", self.features.as_ref()),
+            ("features and reconstructions", self.both.as_ref()),
+            ("model alone", self.model_alone.as_ref()),
             ("originals", Some(&self.originals)),
             ("reconstructions, shuffled", self.shuffled.as_ref()),
             ("unrelated pictures", self.unrelated.as_ref()),

@@ -45,11 +45,17 @@ impl Ridge {
         let y =
             Matrix::from_fn(features.rows, names, |i, k| f64::from(u8::from(labels[i] == k)) - intercept[k]);
         let turned = x.transposed();
-        let mut gram = turned.times(&x);
-        for j in 0..gram.columns {
-            gram.values[j * gram.columns + j] += strength * count;
-        }
-        let weights = solve_definite(&gram, &turned.times(&y))?;
+        let regular = |mut gram: Matrix| {
+            for j in 0..gram.columns {
+                gram.values[j * gram.columns + j] += strength * count;
+            }
+            gram
+        };
+        // (XᵀX + λN)⁻¹·Xᵀ = Xᵀ·(XXᵀ + λN)⁻¹: the smaller system.
+        let weights = match x.rows < x.columns {
+            true => turned.times(&solve_definite(&regular(x.times(&turned)), &y)?),
+            false => solve_definite(&regular(turned.times(&x)), &turned.times(&y))?,
+        };
         Ok(Ridge { mean, deviation, weights, intercept })
     }
 

@@ -68,6 +68,8 @@ pub struct Sweep<'a> {
     pub threat_model: Option<ThreatModel>,
     /// `None`: nothing is named.
     pub naming: Option<&'a NamingModel>,
+    /// Public pictures with names, a folder a class; `None`: those inside the program, where names match.
+    pub public: Option<&'a Dataset>,
     /// How tables and plots give names, of which the results have both ways; and how much each batch counts where several
     /// are named together.
     pub naming_rule: Rule,
@@ -92,6 +94,7 @@ impl<'a> Sweep<'a> {
             normalisation: None,
             threat_model: None,
             naming: None,
+            public: None,
             naming_rule: Rule::default(),
             together: TOGETHER,
             options: None,
@@ -133,6 +136,7 @@ impl<'a> Sweep<'a> {
             .with("normalisation", text(&self.normalisation))
             .with("threat model", text(&self.threat_model))
             .with("names", text(&self.naming_rule))
+            .with("public pictures", self.public.map_or("by default", |public| &public.name))
             .with("batches named together", self.together)
     }
 

@@ -6,7 +6,7 @@ use super::{Groups, Naming, Scores, Shares, Source, laboratory::Laboratory};
 use crate::{
     audit::{
         Audit, AuditError, Clients, Outcome,
-        naming::Rule,
+        naming::{Beside, Rule},
         verdict::{self, Measure},
     },
     semantic::{Accuracies, Assignment, Seen, Truth, controls},
@@ -40,7 +40,11 @@ impl Laboratory<'_> {
         let aggregation = self.sweep.naming_rule.aggregation;
         // Both assignments are recorded.
         let rule = Rule { assignment: Assignment::Greedy, aggregation };
-        let report = audit.name(namer, rule, outcome, Some(clients), &unrelated, watch)?;
+        let device = self.device;
+        let public = audit.public(self.sweep.public, &namer.labels, Some(clients))?;
+        let public = public.map(|public| audit.public_rows(device, &public, outcome)).transpose()?;
+        let beside = Beside { unrelated: &unrelated, public: public.as_ref() };
+        let report = audit.name(namer, rule, outcome, Some(clients), &beside, watch)?;
         let objectives: Vec<f32> = outcome.found.iter().map(|f| f.best().objective).collect();
         let weights = aggregation.weights(&objectives);
         let measure = verdict::names(&report);
@@ -67,7 +71,11 @@ impl Laboratory<'_> {
             })
             .unzip();
         let shuffled = controls::shuffled(&reconstructions, seed);
+        let public = public.as_ref();
         let all = [
+            (Source::Features, public.and_then(|public| public.features.clone())),
+            (Source::Both, public.and_then(|public| public.with_pictures(&reconstructions))),
+            (Source::ModelAlone, public.map(|public| public.of_model(&present))),
             (Source::Reconstructions, Some(reconstructions)),
             (Source::Originals, Some(originals)),
             (Source::Shuffled, shuffled),
@@ -96,6 +104,9 @@ impl Laboratory<'_> {
 fn single(accuracy: &Accuracies) -> BTreeMap<Source, Scores> {
     let all = [
         (Source::Reconstructions, Some(&accuracy.reconstructions)),
+        (Source::Features, accuracy.features.as_ref()),
+        (Source::Both, accuracy.both.as_ref()),
+        (Source::ModelAlone, accuracy.model_alone.as_ref()),
         (Source::Originals, Some(&accuracy.originals)),
         (Source::Shuffled, accuracy.shuffled.as_ref()),
         (Source::Noise, Some(&accuracy.noise)),

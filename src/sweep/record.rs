@@ -136,6 +136,13 @@ pub struct Figures {
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     Reconstructions,
+    /// Class features in the gradient, by public pictures.
+    Features,
+    /// Both.
+    #[serde(rename = "features_and_reconstructions")]
+    Both,
+    /// Public pictures through the victim, and no gradient.
+    ModelAlone,
     /// Upper bound.
     Originals,
     /// The reconstructions dealt to other indices.
@@ -191,8 +198,11 @@ pub struct Naming {
 }
 
 impl Source {
-    pub const ALL: [Source; 6] = [
+    pub const ALL: [Source; 9] = [
         Source::Reconstructions,
+        Source::Features,
+        Source::Both,
+        Source::ModelAlone,
         Source::Originals,
         Source::Shuffled,
         Source::Noise,
@@ -203,6 +213,9 @@ impl Source {
     pub fn name(self) -> &'static str {
         match self {
             Source::Reconstructions => "reconstructions",
+            Source::Features => "features",
+            Source::Both => "features_and_reconstructions",
+            Source::ModelAlone => "model_alone",
             Source::Originals => "originals",
             Source::Shuffled => "shuffled",
             Source::Noise => "noise",

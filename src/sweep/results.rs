@@ -17,7 +17,14 @@ pub const BATCHES: &str = "batches.csv";
 pub const TIMINGS: &str = "timings.csv";
 
 /// What names can be read from in groups of batches.
-const IN_GROUPS: [Source; 3] = [Source::Reconstructions, Source::Originals, Source::Shuffled];
+const IN_GROUPS: [Source; 6] = [
+    Source::Reconstructions,
+    Source::Features,
+    Source::Both,
+    Source::ModelAlone,
+    Source::Originals,
+    Source::Shuffled,
+];
 
 /// Writes all three files, each whole or not at all.
 pub fn write(folder: &Path, cells: &[&Finished], device: &DeviceInfo) -> Result<(), SweepError> {

@@ -23,6 +23,7 @@ mod meaning;
 mod name;
 mod options;
 mod pairings;
+mod public;
 mod server;
 mod support;
 mod sweep;

@@ -29,7 +29,7 @@ fn truth() -> Vec<Option<String>> {
 }
 
 fn study(truth: &[Option<String>]) -> Study<'_> {
-    Study { assignment: Assignment::Greedy, weights: None, truth, unrelated: &[], seed: 1 }
+    Study { assignment: Assignment::Greedy, weights: None, truth, unrelated: &[], public: None, seed: 1 }
 }
 
 #[test]

@@ -9,7 +9,10 @@ use super::{
     labels::softmax,
     matrix::{Matrix, NotConverged, pseudo_inverse},
 };
+use crate::federated::Victim;
 
+/// Entries of M up to which features are corrected.
+const MOST_REFINED: usize = 100_000;
 /// Rounds of correction at most.
 const ROUNDS: usize = 20;
 
@@ -40,6 +43,37 @@ pub struct ClassFeatures {
 }
 
 impl LastLayer64 {
+    /// A victim's last layer, with no gradient.
+    pub fn of(victim: &Victim) -> LastLayer64 {
+        let (weight, bias) = victim.last_layer();
+        let classes = victim.model.classes;
+        let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+        let width = weight.len() / classes;
+        LastLayer64 {
+            weight: Matrix::new(classes, width, wide(weight)),
+            bias: bias.map_or(vec![0.0; classes], wide),
+            weight_gradient: Matrix::new(classes, width, vec![0.0; weight.len()]),
+            bias_gradient: vec![0.0; classes],
+        }
+    }
+
+    /// The features of the classes with these labels in a gradient, one tensor a trainable parameter; `None` where the layer
+    /// has no bias, or the gradient is not finite.
+    pub fn features_of(victim: &Victim, gradient: &[Vec<f32>], labels: &[usize]) -> Option<ClassFeatures> {
+        victim.last_layer().1?;
+        let mut layer = LastLayer64::of(victim);
+        let of = |at: usize| gradient[at].iter().map(|&g| f64::from(g)).collect::<Vec<f64>>();
+        layer.weight_gradient.values = of(victim.last_weight());
+        layer.bias_gradient = of(victim.last_weight() + 1);
+        let mut counts = vec![0; victim.model.classes];
+        labels.iter().for_each(|&label| counts[label] += 1);
+        let present = counts.iter().filter(|count| **count > 0).count();
+        if present * counts.len() > MOST_REFINED {
+            return Some(layer.class_features(&counts));
+        }
+        layer.refined(&counts, None).ok()
+    }
+
     /// ê of the classes with samples, `counts` `(K)`.
     pub fn class_features(&self, counts: &[usize]) -> ClassFeatures {
         let classes: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] > 0).collect();

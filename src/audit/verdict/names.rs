@@ -6,7 +6,8 @@ use crate::{
     statistics::fraction_p_value,
 };
 
-/// Share of the label indices named right, beside the best of what knows nothing of the client's pictures; `None` where
+/// Share of the label indices named right, beside the best of what knows nothing of the client's pictures, public pictures
+/// through the model alone included; `None` where
 /// the truth is not known.
 pub fn measure(report: &SemanticReport) -> Option<Measure> {
     let accuracy = report.accuracy.as_ref()?;
@@ -18,5 +19,6 @@ pub fn measure(report: &SemanticReport) -> Option<Measure> {
 }
 
 fn controls(all: &Accuracies) -> impl Iterator<Item = &crate::semantic::Accuracy> {
-    [Some(&all.noise), Some(&all.flat_grey), all.unrelated.as_ref()].into_iter().flatten()
+    let model_alone = all.model_alone.as_ref();
+    [Some(&all.noise), Some(&all.flat_grey), all.unrelated.as_ref(), model_alone].into_iter().flatten()
 }

@@ -3,7 +3,7 @@
 use super::{LabelKnowledge, Run, some_outcome};
 use crate::{
     attack::preset::Preset,
-    audit::{Attacked, Findings, Observation, Outcome, guidable},
+    audit::{Attacked, Findings, Observation, Outcome, guidable, naming::Beside, public::public_use},
     cli::{
         command_line,
         guidance_options::GuideChoice,
@@ -48,6 +48,7 @@ impl Run {
             guidable(&audit.attack)?;
         }
         audit.attack.guidance = self.guidance()?;
+        let public = self.public(&audit, model.as_ref(), None)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
         let namer = self.namer(model.as_ref(), &*device, batch * targets.len())?;
@@ -57,11 +58,14 @@ impl Run {
             audit.invert_possible(&*device, batch, targets, None, meanings.as_ref(), &Terminal)?;
         let doubts = kept.iter().map(|&i| doubts[i].clone()).collect();
         let outcome = Outcome { doubts, ..some_outcome(outcome, &skipped)? };
-        let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
+        let rows = public.as_ref().map(|public| audit.public_rows(&*device, public, &outcome)).transpose()?;
+        let beside = Beside { public: rows.as_ref(), ..Beside::default() };
+        let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &beside)).transpose()?;
         let paths: Vec<String> = kept.iter().map(|&i| self.gradient[i].display().to_string()).collect();
         let findings = Findings {
             command: command_line(),
             data: paths.join(", "),
+            threat_model: audit.granted(&public.iter().map(|_| public_use()).collect::<Vec<_>>())?,
             semantic,
             guidance: meanings.map(|m| m.record()),
             skipped,

@@ -25,6 +25,7 @@ use super::{
     own_arguments, print_json, print_line,
     progress::Terminal,
     protocol_options::ProtocolOptions,
+    public_options::PublicOptions,
     signals, summary,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
@@ -32,7 +33,10 @@ use super::{
 };
 use crate::{
     attack::{config::AttackConfig, guidance::Guidance, preset::Preset},
-    audit::{Audit, Clients, EncodedMeanings, Findings, NamingModel, Outcome, captions, guidable},
+    audit::{
+        Audit, Clients, EncodedMeanings, Findings, NamingModel, Outcome, Public, captions, guidable,
+        naming::Beside,
+    },
     clip::zero_shot::Namer,
     data::Picture,
     device::Device,
@@ -117,6 +121,8 @@ pub struct Run {
     guidance: GuidanceOptions,
     #[command(flatten)]
     naming: NamingOptions,
+    #[command(flatten)]
+    public: PublicOptions,
     /// Order of the class indices
     ///
     /// The victim's last layer and the labels are changed together.
@@ -222,6 +228,24 @@ impl Run {
         model.map_or(Ok(None), |model| self.naming.namer(model, device, pictures))
     }
 
+    /// Public pictures with names that may be used; none where nothing is named.
+    fn public(
+        &self,
+        audit: &Audit,
+        model: Option<&NamingModel>,
+        clients: Option<&Clients>,
+    ) -> anyhow::Result<Option<Public>> {
+        let Some(model) = model else { return Ok(None) };
+        let given = self.public.open()?;
+        let public = audit.public(given.as_ref(), &model.names, clients)?;
+        if given.is_some()
+            && let Some(Public { clients_own: own @ 1.., source, .. }) = &public
+        {
+            note(&format!("{own} pictures of {source} are a client's, and no public ones"));
+        }
+        Ok(public)
+    }
+
     /// What guides the pictures, if something does. `clients`: whose labels' meanings an oracle knows.
     fn meanings<'m>(
         &self,
@@ -249,10 +273,10 @@ impl Run {
         mut namer: Namer,
         outcome: &Outcome,
         clients: Option<&Clients>,
-        unrelated: &[Picture],
+        beside: &Beside,
     ) -> anyhow::Result<SemanticReport> {
         let rule = self.naming.rule();
-        let named = audit.name(&mut namer, rule, outcome, clients, unrelated, &Terminal)?;
+        let named = audit.name(&mut namer, rule, outcome, clients, beside, &Terminal)?;
         named.notes.iter().for_each(|text| note(text));
         Ok(named)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{ClassOrderChoice, DEMONSTRATION_BATCHES, LabelKnowledge, Run, some_outcome};
 use crate::{
     attack::threat::{Knowledge, Use},
-    audit::{Attacked, Clients, Findings},
+    audit::{Attacked, Clients, Findings, naming::Beside, public::public_use},
     cli::{
         clients::{ClientOptions, check_out},
         command_line,
@@ -41,14 +41,17 @@ impl Run {
         };
         let (audit, clients) = options.open(&dataset, self.attack_config()?)?;
         let oracle = Use::new(Knowledge::TrueNames, "guidance by the true names (--guide oracle)");
-        let uses = if self.guide == Some(GuideChoice::Oracle) { vec![oracle] } else { vec![] };
-        let threat_model = audit.granted(&uses)?;
+        let mut uses = if self.guide == Some(GuideChoice::Oracle) { vec![oracle] } else { vec![] };
+        audit.granted(&uses)?;
         let model = self.naming.open(Some(&dataset.class_names))?;
         if let Some(model) = &model {
             let held: BTreeSet<usize> =
                 clients.batches.iter().flat_map(|b| b.labels.iter().copied()).collect();
             self.naming.check_count(model, held.len())?;
         }
+        let public = self.public(&audit, model.as_ref(), Some(&clients))?;
+        uses.extend(public.as_ref().map(|_| public_use()));
+        let threat_model = audit.granted(&uses)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
         let unrelated = match model {
@@ -63,8 +66,10 @@ impl Run {
         let outcome = some_outcome(outcome, &skipped)?;
         let batches = kept.iter().map(|&i| clients.batches[i].clone()).collect();
         let clients = Clients { batches, ..clients };
+        let rows = public.as_ref().map(|public| audit.public_rows(&*device, public, &outcome)).transpose()?;
+        let beside = Beside { unrelated: &unrelated, public: rows.as_ref() };
         let semantic =
-            namer.map(|namer| self.names(&audit, namer, &outcome, Some(&clients), &unrelated)).transpose()?;
+            namer.map(|namer| self.names(&audit, namer, &outcome, Some(&clients), &beside)).transpose()?;
         let findings = Findings {
             command: command_line(),
             threat_model,

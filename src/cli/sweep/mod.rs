@@ -23,6 +23,7 @@ use super::{
     options::{DeviceOptions, NormalisationOptions, numbers},
     print_json, print_line,
     progress::Terminal,
+    public_options::PublicOptions,
     signals,
     spelled::spelled,
     threat_options::ThreatOptions,
@@ -91,6 +92,8 @@ pub struct Sweep {
     batch_labels: BatchRule,
     #[command(flatten)]
     naming: NamingOptions,
+    #[command(flatten)]
+    public: PublicOptions,
     /// Batches whose pictures are named together, to compare with single ones
     #[arg(long, value_name = "M", default_value_t = 8, help_heading = group::NAMING)]
     aggregate: usize,
@@ -138,6 +141,7 @@ impl Sweep {
             return Err(misuse("--adaptive needs --defences to adapt to"));
         }
         let embedded = self.data.is_none();
+        let public = self.public.open()?;
         let normalisation = self.normalisation.given()?;
         if normalisation.is_none() {
             note("normalisation: cifar10 (assumed: --normalisation, or --mean and --std)");
@@ -152,6 +156,7 @@ impl Sweep {
             normalisation,
             threat_model: self.threat.open()?,
             naming: None,
+            public: public.as_ref(),
             naming_rule: self.naming.rule(),
             together: self.aggregate,
             options: Some(configuration(command, matches)),

@@ -37,6 +37,7 @@ fn words(knowledge: Knowledge) -> &'static str {
         Knowledge::DataStatistics => "mean and standard deviation of the pixels",
         Knowledge::Defence => "the client's defence and its strength",
         Knowledge::GenerativePrior => "a model of what such pictures look like",
+        Knowledge::PublicData => "public pictures with names, of the kind the client has",
         Knowledge::TrueNames => "what the labels mean (an oracle's knowledge)",
     }
 }
