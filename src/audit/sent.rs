@@ -92,7 +92,7 @@ impl Sent {
         path: &Path,
         watch: &dyn Watch,
     ) -> Result<(), AuditError> {
-        let Some(bias) = self.gradient.get(victim.last_weight() + 1) else { return Ok(()) };
+        let Some(bias) = victim.last_bias().and_then(|bias| self.gradient.get(bias)) else { return Ok(()) };
         let mut found = check_gradient(bias, batch);
         let noisy = found.iter().any(|s| matches!(s, Suspicion::SumNotZero { .. }));
         // The plainest first.

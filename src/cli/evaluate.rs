@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     help::group,
     misuse,
-    model_options::{ModelOptions, victim_error},
+    model_options::{Known, ModelOptions, victim_error},
     options::{DeviceOptions, NormalisationOptions, check_batch, check_limit, same_file},
     print_json, print_line,
     progress::Terminal,
@@ -38,8 +38,8 @@ pub struct Evaluate {
     #[command(flatten)]
     model: ModelOptions,
     /// Weights: a safetensors or .npz file with PyTorch's state_dict
-    #[arg(long, value_name = "FILE")]
-    weights: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "model")]
+    weights: Option<PathBuf>,
     /// Pictures: folders of classes, CIFAR-10's batches or IDX files
     ///
     /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files.
@@ -68,15 +68,13 @@ impl Evaluate {
         check_batch(self.batch)?;
         check_limit(self.limit)?;
         if let Some(logits) = &self.logits {
-            if [&self.weights, &self.data].into_iter().any(|input| same_file(input, logits)) {
+            let inputs = [self.weights.as_ref(), self.model.model.as_ref(), Some(&self.data)];
+            if inputs.into_iter().flatten().any(|input| same_file(input, logits)) {
                 return Err(misuse(format!("{} is an input: it cannot be written to", logits.display())));
             }
             TensorFile::check_writable(logits)?;
         }
-        let info = WeightsInfo::of(&TensorFile::read(&self.weights)?)?;
-        let dataset = Dataset::open(&self.data)?;
-        let request = self.model.network()?.of_weights(&info, &self.weights, &dataset)?;
-        let victim = Victim::from_file(&self.weights, &request).map_err(victim_error)?;
+        let (info, victim, dataset) = self.victim()?;
         let normalisation = self.normalisation(&info, victim.image_shape()[0])?;
         if let Some(names) = info.class_names.as_ref().filter(|names| **names != dataset.class_names) {
             let _ = writeln!(
@@ -97,6 +95,20 @@ impl Evaluate {
         self.print(&victim, &dataset, &evaluation)
     }
 
+    /// The weights and what they say of themselves, and the pictures.
+    fn victim(&self) -> anyhow::Result<(WeightsInfo, Victim, Dataset)> {
+        let Some(weights) = &self.weights else {
+            let dataset = Dataset::open(&self.data)?;
+            let request = self.model.request(&Known::of_data(&dataset))?;
+            let victim = Victim::from_seed(&request, 0).map_err(victim_error)?;
+            return Ok((WeightsInfo::default(), victim, dataset));
+        };
+        let info = WeightsInfo::of(&TensorFile::read(weights)?)?;
+        let dataset = Dataset::open(&self.data)?;
+        let request = self.model.network()?.of_weights(&info, weights, &dataset)?;
+        Ok((info, Victim::from_file(weights, &request).map_err(victim_error)?, dataset))
+    }
+
     fn normalisation(&self, info: &WeightsInfo, channels: usize) -> anyhow::Result<Normalisation> {
         let known = match (&info.mean, &info.std) {
             (Some(mean), Some(std)) => Some(Normalisation::new(mean.clone(), std.clone())?),
@@ -112,7 +124,7 @@ impl Evaluate {
             return print_json(&json!({
                 "architecture": victim.model.name,
                 "options": victim.model.options.to_string(),
-                "weights": self.weights,
+                "weights": victim.weights,
                 "data": dataset.name,
                 "pictures": evaluation.pictures,
                 "right": evaluation.right,

@@ -53,6 +53,20 @@ pub trait Architecture: Send + Sync {
     fn depth(&self) -> Depth {
         Depth::Deep
     }
+
+    /// The last linear layer, where it is not the last tensor of two axes and what follows it.
+    fn last_layer(&self) -> Option<LastLayer> {
+        None
+    }
+}
+
+/// Names of the last linear layer's tensors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastLayer {
+    /// `(K,d)`
+    pub weight: String,
+    /// `(K)`
+    pub bias: Option<String>,
 }
 
 /// Names as users write them.

@@ -49,6 +49,11 @@ impl Network<'_> {
         let start = start.unwrap_or(Start::both(Init::fan_in(spec.patch_len())));
         let weight = self.parameter(&format!("{name}.weight"), &spec.weight_shape(1)[1..], start.weight);
         let bias = start.bias.map(|init| self.parameter(&format!("{name}.bias"), &[conv.outputs], init));
+        self.convolve(x, weight, bias, spec)
+    }
+
+    /// The convolution alone: weight `(T,O,C/g,kh,kw)`, bias `(T,O)`.
+    pub(super) fn convolve(&mut self, x: Var, weight: Var, bias: Option<Var>, spec: ConvSpec) -> Var {
         let y = self.tape.conv2d(x, weight, spec);
         let Some(bias) = bias else { return y };
         let bias = self.per_channel(bias);
@@ -62,6 +67,12 @@ impl Network<'_> {
         let start = start.unwrap_or(Start::both(Init::fan_in(features)));
         let weight = self.parameter(&format!("{name}.weight"), &[outputs, features], start.weight);
         let bias = start.bias.map(|init| self.parameter(&format!("{name}.bias"), &[outputs], init));
+        self.project(x, weight, bias)
+    }
+
+    /// The product alone: `(T,N,D) → (T,N,K)`, weight `(T,K,D)`, bias `(T,K)`.
+    pub(super) fn project(&mut self, x: Var, weight: Var, bias: Option<Var>) -> Var {
+        let outputs = self.tape.shape(weight)[1];
         let weight = self.tape.transpose(weight);
         let y = self.tape.matmul(x, weight);
         let Some(bias) = bias else { return y };

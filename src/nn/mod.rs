@@ -6,6 +6,7 @@ mod cifar_resnet;
 pub mod contrastive;
 mod convnet;
 pub mod gelu;
+pub mod graph;
 mod init;
 pub mod layer_norm;
 mod layers;
@@ -22,7 +23,7 @@ mod resnet;
 mod resnet9;
 mod vgg;
 
-pub use architecture::{Architecture, ArchitectureError, Depth};
+pub use architecture::{Architecture, ArchitectureError, Depth, LastLayer};
 pub use init::{Init, initialise};
 pub use model::{MAX_CLASSES, Model, Pass};
 pub use network::{Declaration, Mode, Network, Parameter, Statistics};

@@ -2,7 +2,7 @@
 //! eavesdropper both know of the network.
 
 use super::{
-    Architecture, ArchitectureError, Declaration, Mode, Network, Options, Parameter, Statistics,
+    Architecture, ArchitectureError, Declaration, LastLayer, Mode, Network, Options, Parameter, Statistics,
     architecture::{Depth, architecture},
     contrastive::Contrastive,
     options::Norm,
@@ -135,7 +135,10 @@ impl Model {
                 "it has {buffers} buffers and {statistics} batch norms, expected a mean and a variance for each"
             ));
         }
-        let last = declared.iter().rfind(|d| d.trainable && d.shape.len() == 2);
+        let last = match self.last_layer() {
+            Some(layer) => declared.iter().find(|d| d.trainable && d.name == layer.weight),
+            None => declared.iter().rfind(|d| d.trainable && d.shape.len() == 2),
+        };
         match (last, features) {
             (Some(last), Some(_)) if last.shape[0] == self.classes => Ok(()),
             (Some(last), Some(_)) => Err(format!(
@@ -184,6 +187,11 @@ impl Model {
         };
         let logits = self.architecture.forward(&mut net, x, self.classes);
         (logits, net)
+    }
+
+    /// Names of the last linear layer's tensors, where they are not the last of the list.
+    pub fn last_layer(&self) -> Option<LastLayer> {
+        self.architecture.last_layer()
     }
 
     /// How much of a picture its gradient tells.

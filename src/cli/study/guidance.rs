@@ -10,7 +10,7 @@ use super::super::{
     guidance_options::ScheduleOptions,
     help::group,
     misuse,
-    model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
+    model_options::VictimOptions,
     naming_options::NamingOptions,
     options::{DeviceOptions, NormalisationOptions, check_batch, numbers},
     print_json, print_line,
@@ -133,7 +133,7 @@ impl GuidanceStudy {
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {
-        let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
+        let name = self.victim.model.name();
         let mut config = self.attack.config(name)?;
         if self.attack.iterations.is_none() {
             config.iterations = config.iterations.min(ITERATIONS);

@@ -1,0 +1,173 @@
+//! Layers with weights, normalisation, pooling, attention.
+
+use super::{Arguments, Assembly, Operation, Translated, of_self, one};
+use crate::nn::graph::{
+    extent::Extent,
+    op::{Convolution, Op, Window},
+};
+
+pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
+    let name = operation.name.as_str();
+    match name {
+        "conv2d" | "convolution" => convolution(a, to),
+        "linear" => {
+            let inputs = vec![Some(a.tensor("input")?), Some(a.tensor("weight")?), a.optional("bias")?];
+            one(to.push_with(Op::Linear, inputs)?)
+        }
+        "mm" | "bmm" => product(a.tensor("self")?, a.tensor("mat2")?, None, to),
+        "matmul" => product(a.tensor("self")?, a.tensor("other")?, None, to),
+        "addmm" => {
+            if a.float("alpha", 1.0)? != 1.0 || a.float("beta", 1.0)? != 1.0 {
+                return Err("arguments 'alpha' and 'beta': expected 1".into());
+            }
+            product(a.tensor("mat1")?, a.tensor("mat2")?, Some(a.tensor("self")?), to)
+        }
+        "batch_norm"
+        | "native_batch_norm"
+        | "_native_batch_norm_legit"
+        | "_native_batch_norm_legit_functional"
+        | "_native_batch_norm_legit_no_training"
+        | "_batch_norm_with_update"
+        | "_batch_norm_with_update_functional" => batch_norm(a, to),
+        "layer_norm" | "native_layer_norm" => {
+            let axes = a.sizes("normalized_shape")?.len();
+            let inputs = vec![Some(a.tensor("input")?), a.optional("weight")?, a.optional("bias")?];
+            one(to.push_with(Op::LayerNorm { axes, epsilon: a.float("eps", 1e-5)? }, inputs)?)
+        }
+        "group_norm" | "native_group_norm" => {
+            let groups = a.required(if name == "group_norm" { "num_groups" } else { "group" })?;
+            group_norm(usize::try_from(groups).unwrap_or(0), a, to)
+        }
+        "instance_norm" => {
+            if a.has("running_mean") || !a.bool("use_input_stats", true)? {
+                return Err("instance norm with running statistics: use track_running_stats=False".into());
+            }
+            let channels = to.shape(a.tensor("input")?).get(1).and_then(|e| e.fixed()).unwrap_or(0);
+            group_norm(channels, a, to)
+        }
+        "max_pool2d" | "max_pool2d_with_indices" => {
+            if a.pair("dilation", [1; 2])? != [1; 2] {
+                return Err("argument 'dilation': expected 1".into());
+            }
+            let window = window(a, to)?;
+            of_self(Op::MaxPool(window), a, to)
+        }
+        "avg_pool2d" => {
+            if a.has("divisor_override") {
+                return Err("argument 'divisor_override': expected none".into());
+            }
+            let window = window(a, to)?;
+            of_self(Op::AveragePool { window, padded: a.bool("count_include_pad", true)? }, a, to)
+        }
+        "adaptive_avg_pool2d" | "_adaptive_avg_pool2d" => {
+            let sides = a.pair("output_size", [0; 2])?;
+            of_self(Op::AdaptiveAveragePool(sides), a, to)
+        }
+        "softmax" | "_softmax" => {
+            let x = a.tensor("self")?;
+            let axis = a.axis("dim", to.shape(x).len(), -1)?;
+            one(to.push(Op::Softmax { axis }, &[x])?)
+        }
+        "scaled_dot_product_attention" => attention(a, to),
+        _ => Ok(None),
+    }
+}
+
+fn convolution(a: &Arguments, to: &mut Assembly) -> Translated {
+    if a.bool("transposed", false)? {
+        return Err("a transposed convolution is not known".into());
+    }
+    let (x, w) = (a.tensor("input")?, a.tensor("weight")?);
+    let [stride, dilation] = [a.pair("stride", [1; 2])?, a.pair("dilation", [1; 2])?];
+    let groups = usize::try_from(a.int("groups")?.unwrap_or(1)).unwrap_or(0);
+    let kernel = to.shape(w).get(2..4).map(|k| [k[0].count(), k[1].count()]).unwrap_or([1; 2]);
+    let (x, padding) = match a.string("padding") {
+        None => (x, a.pair("padding", [0; 2])?),
+        Some("valid") => (x, [0; 2]),
+        // As much on both sides, and where the sum is odd one more behind.
+        Some("same") => {
+            let total = [0, 1].map(|d| dilation[d].saturating_mul(kernel[d].saturating_sub(1)));
+            match total.iter().all(|n| n % 2 == 0) {
+                true => (x, total.map(|n| n / 2)),
+                false => {
+                    let (before, after) = (total.map(|n| n / 2), total.map(|n| n - n / 2));
+                    let pad = Op::Pad {
+                        before: vec![0, 0, before[0], before[1]],
+                        after: vec![0, 0, after[0], after[1]],
+                        value: 0.0,
+                    };
+                    (to.push(pad, &[x])?, [0; 2])
+                }
+            }
+        }
+        Some(other) => return Err(format!("argument 'padding': expected same or valid, found {other}")),
+    };
+    let sizes = Convolution { stride, padding, dilation, groups };
+    one(to.push_with(Op::Conv2d(sizes), vec![Some(x), Some(w), a.optional("bias")?])?)
+}
+
+/// A product with a parameter turned round is a linear layer.
+fn product(x: usize, y: usize, bias: Option<usize>, to: &mut Assembly) -> Translated {
+    let turned = matches!(to.op(y), Op::Permute(axes) if axes[..] == [1, 0]);
+    if let Some(weight) = to.input(y, 0).filter(|_| turned) {
+        return one(to.push_with(Op::Linear, vec![Some(x), Some(weight), bias])?);
+    }
+    let product = to.push(Op::Matmul, &[x, y])?;
+    match bias {
+        Some(bias) => one(to.push(Op::Pair(crate::nn::graph::op::Pair::Add), &[product, bias])?),
+        None => one(product),
+    }
+}
+
+fn batch_norm(a: &Arguments, to: &mut Assembly) -> Translated {
+    let [mean, variance] = [a.optional("running_mean")?, a.optional("running_var")?];
+    let (Some(mean), Some(variance)) = (mean, variance) else {
+        return Err("batch norm without running statistics (track_running_stats=False) is not known".into());
+    };
+    let of_mean = match to.op(mean) {
+        Op::Parameter(at) => to.tensors[*at].name.clone(),
+        _ => return Err("batch norm's running mean is no buffer of its own".into()),
+    };
+    let name = of_mean.strip_suffix(".running_mean").unwrap_or(&of_mean).to_string();
+    let inputs =
+        vec![Some(a.tensor("input")?), a.optional("weight")?, a.optional("bias")?, Some(mean), Some(variance)];
+    one(to.push_with(Op::BatchNorm { name, epsilon: a.float("eps", 1e-5)? }, inputs)?)
+}
+
+fn group_norm(groups: usize, a: &Arguments, to: &mut Assembly) -> Translated {
+    let inputs = vec![Some(a.tensor("input")?), a.optional("weight")?, a.optional("bias")?];
+    one(to.push_with(Op::GroupNorm { groups, epsilon: a.float("eps", 1e-5)? }, inputs)?)
+}
+
+/// Sizes of a pooling; rounding up is allowed where it changes nothing.
+fn window(a: &Arguments, to: &Assembly) -> Result<Window, String> {
+    let kernel = a.pair("kernel_size", [0; 2])?;
+    let window = Window { kernel, stride: a.pair("stride", kernel)?, padding: a.pair("padding", [0; 2])? };
+    if !a.bool("ceil_mode", false)? {
+        return Ok(window);
+    }
+    let shape = to.shape(a.tensor("self")?);
+    let exact = (0..2).all(|d| match shape.get(2 + d) {
+        Some(Extent::Fixed(n)) if window.stride[d] > 0 => {
+            (n.saturating_add(2usize.saturating_mul(window.padding[d])).saturating_sub(kernel[d]))
+                .is_multiple_of(window.stride[d])
+        }
+        _ => false,
+    });
+    match exact {
+        true => Ok(window),
+        false => Err("argument 'ceil_mode': expected false, for it changes the size here".into()),
+    }
+}
+
+fn attention(a: &Arguments, to: &mut Assembly) -> Translated {
+    if a.bool("enable_gqa", false)? {
+        return Err("argument 'enable_gqa': expected false".into());
+    }
+    let q = a.tensor("query")?;
+    let width = to.shape(q).last().and_then(|e| e.fixed()).ok_or("its queries have no width")?;
+    let scale = a.float("scale", 1.0 / (width as f64).sqrt())?;
+    let inputs = vec![Some(q), Some(a.tensor("key")?), Some(a.tensor("value")?), a.optional("attn_mask")?];
+    let op = Op::Attention { scale, causal: a.bool("is_causal", false)? };
+    one(to.push_with(op, inputs.into_iter().filter(Option::is_some).collect())?)
+}
