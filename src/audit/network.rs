@@ -6,11 +6,7 @@ use super::AuditError;
 use crate::{
     data::Dataset,
     federated::Request,
-    nn::{
-        Options,
-        architecture::architecture,
-        graph::Graph,
-    },
+    nn::{Options, architecture::architecture, graph::Graph},
     tensor_file::{GradientInfo, WeightsInfo},
 };
 
@@ -136,11 +132,22 @@ impl Network {
             let known = Known { image: info.image_shape, classes: info.classes, ..Known::default() };
             let request = self.request(&known)?;
             for (what, said, own) in [
-                ("images", info.image_shape.map(|shape| format!("{shape:?}")), format!("{:?}", request.image.unwrap_or_default())),
-                ("classes", info.classes.map(|k| k.to_string()), request.classes.unwrap_or_default().to_string()),
+                (
+                    "images",
+                    info.image_shape.map(|shape| format!("{shape:?}")),
+                    format!("{:?}", request.image.unwrap_or_default()),
+                ),
+                (
+                    "classes",
+                    info.classes.map(|k| k.to_string()),
+                    request.classes.unwrap_or_default().to_string(),
+                ),
             ] {
                 if let Some(said) = said.filter(|said| *said != own) {
-                    return Err(AuditError::Misuse(format!("{file}: {what} {said}, the network in {} has {own}", request.name)));
+                    return Err(AuditError::Misuse(format!(
+                        "{file}: {what} {said}, the network in {} has {own}",
+                        request.name
+                    )));
                 }
             }
             return Ok(known);

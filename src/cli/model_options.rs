@@ -11,13 +11,13 @@ use super::{help::group, misuse, progress::Terminal, spelled::spelled};
 pub use crate::audit::{DEFAULT_ARCHITECTURE, Known};
 use crate::{
     audit::{AuditError, Network, note_positions},
-    watch::Watch,
     federated::{Request, Victim, VictimError},
     nn::{
         Options,
         graph::Graph,
         options::{Activation, Norm, Stem, parse_hidden},
     },
+    watch::Watch,
 };
 
 /// The network.

@@ -11,5 +11,5 @@ mod victim;
 pub use client::{Client, ClientError, Update};
 pub use observed::Kind;
 pub use protocol::{Local, MAX_BATCH, Protocol, ProtocolError};
-pub use simulate::{MOMENTUM, Simulation, clip, simulate};
+pub use simulate::{Simulation, clip, simulate};
 pub use victim::{DEFAULT_CLASSES, Request, Victim, VictimError, check_classes, state_dict_lists};

@@ -233,6 +233,11 @@ impl Model {
         self.sketch(batch.max(1)).statistics.iter().map(|s| s.count).collect()
     }
 
+    /// Share of a batch's statistics in the running ones, of each batch norm.
+    pub fn momenta(&self) -> Vec<f64> {
+        self.sketch(1).statistics.iter().map(|s| s.momentum).collect()
+    }
+
     fn sketch(&self, batch: usize) -> Pass {
         let mut tape = Tape::new();
         let [c, h, w] = self.image;

@@ -10,6 +10,16 @@ use crate::tape::Var;
 /// PyTorch's default, of both norms.
 const EPSILON: f64 = 1e-5;
 
+/// Numbers of a batch norm layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct BatchNorm {
+    pub epsilon: f64,
+    pub momentum: f64,
+}
+
+/// PyTorch's defaults.
+const BATCH_NORM: BatchNorm = BatchNorm { epsilon: EPSILON, momentum: 0.1 };
+
 impl Network<'_> {
     /// Batch norm, or what the model has in its place.
     pub fn normalise(&mut self, name: &str, x: Var) -> Var {
@@ -25,7 +35,7 @@ impl Network<'_> {
         let [gamma, beta] = self.affine(name, channels);
         let running_mean = self.buffer(&format!("{name}.running_mean"), &[channels], Init::Constant(0.0));
         let running_variance = self.buffer(&format!("{name}.running_var"), &[channels], Init::Constant(1.0));
-        self.batch_norm_of(name, x, [gamma, beta], [running_mean, running_variance], EPSILON)
+        self.batch_norm_of(name, x, [gamma, beta], [running_mean, running_variance], BATCH_NORM)
     }
 
     /// The same with tensors that are there: γ and β `(T,1,C,1,1)`, running mean and variance `(T,C)`.
@@ -35,7 +45,7 @@ impl Network<'_> {
         x: Var,
         [gamma, beta]: [Var; 2],
         [running_mean, running_variance]: [Var; 2],
-        epsilon: f64,
+        BatchNorm { epsilon, momentum }: BatchNorm,
     ) -> Var {
         let channels = self.tape.shape(x)[2];
         let (mean, variance, count) = self.moments(x, &[1, 3, 4]);
@@ -47,7 +57,15 @@ impl Network<'_> {
         let flat = [self.trials, channels];
         let [mean, variance] = [mean, variance].map(|v| self.tape.reshape(v, &flat));
         let name = name.to_string();
-        self.statistics.push(Statistics { name, mean, variance, running_mean, running_variance, count });
+        self.statistics.push(Statistics {
+            name,
+            mean,
+            variance,
+            running_mean,
+            running_variance,
+            count,
+            momentum,
+        });
         y
     }
 

@@ -22,7 +22,8 @@ impl<'a> LastLayerClient<'a> {
         defences: &'a [Defence],
         batch: usize,
     ) -> Result<LastLayerClient<'a>, ClientError> {
-        let which: Vec<usize> = [Some(victim.last_weight()), victim.last_bias()].into_iter().flatten().collect();
+        let which: Vec<usize> =
+            [Some(victim.last_weight()), victim.last_bias()].into_iter().flatten().collect();
         let alone = defences.iter().all(|d| matches!(d, Defence::Noise(_) | Defence::Laplace(_)));
         Ok(match alone {
             true => LastLayerClient::Alone {

@@ -10,7 +10,7 @@ use super::{
 
 /// Most nodes of a graph, and most elements of one result for one picture: beyond them is a mistake, or malice.
 const MOST_NODES: usize = 100_000;
-const MOST_ELEMENTS: usize = 1 << 28;
+const MOST_ELEMENTS: usize = 1 << 26;
 /// Most elements of a constant, which a tape holds as it is.
 const MOST_CONSTANT: usize = 1 << 22;
 
@@ -61,8 +61,7 @@ impl Assembly {
     }
 
     pub fn push_with(&mut self, op: Op, inputs: Vec<Option<usize>>) -> Result<usize, String> {
-        let operands =
-            Operands(inputs.iter().map(|input| input.map(|i| &self.nodes[i].shape[..])).collect());
+        let operands = Operands(inputs.iter().map(|input| input.map(|i| &self.nodes[i].shape[..])).collect());
         let shape = infer(&op, &operands)?;
         self.insert(op, inputs, shape)
     }
@@ -119,11 +118,15 @@ impl Assembly {
         loop {
             match &self.nodes[node].op {
                 Op::Linear => return Ok(node),
-                Op::Reshape(_) | Op::Slice { .. } | Op::Mean { .. } if self.shape(node) == self.shape(output) => {
+                Op::Reshape(_) | Op::Slice { .. } | Op::Mean { .. }
+                    if self.shape(node) == self.shape(output) =>
+                {
                     node = self.input(node, 0).expect("has an operand");
                 }
                 Op::Softmax { .. } => {
-                    return Err("it ends in a softmax: export the network without it, so that it gives logits".into());
+                    return Err(
+                        "it ends in a softmax: export the network without it, so that it gives logits".into(),
+                    );
                 }
                 other => {
                     return Err(format!(

@@ -133,8 +133,7 @@ pub fn reshape(from: &[Extent], asked: &[Asked], exported: usize) -> Result<Vec<
     if rest != 1 && !asked.contains(&Asked::Rest) {
         return Err(refused("the number of elements changes"));
     }
-    let sizes: Vec<usize> =
-        asked.iter().map(|a| if *a == Asked::Rest { rest } else { number(a) }).collect();
+    let sizes: Vec<usize> = asked.iter().map(|a| if *a == Asked::Rest { rest } else { number(a) }).collect();
 
     let Some(axis) = from.iter().position(|e| e.fixed().is_none()) else {
         return Ok(sizes.into_iter().map(Extent::Fixed).collect());

@@ -109,6 +109,8 @@ pub enum Op {
     BatchNorm {
         name: String,
         epsilon: f64,
+        /// Share of the batch's statistics in the running ones.
+        momentum: f64,
     },
     /// Over the last axes: `x, [γ], [β]`
     LayerNorm {

@@ -85,7 +85,10 @@ pub fn infer(op: &Op, operands: &Operands) -> Result<Shape, String> {
             (1..5).try_for_each(|i| operands.expect(i, &[c]))?;
             [3, 4].into_iter().try_for_each(|i| operands.need(i).map(|_| ()))?;
             if x()?.len() > 4 {
-                return Err(format!("batch norm of {}, expected (B, C), (B, C, L) or (B, C, H, W)", show(x()?)));
+                return Err(format!(
+                    "batch norm of {}, expected (B, C), (B, C, L) or (B, C, H, W)",
+                    show(x()?)
+                ));
             }
             Ok(x()?.to_vec())
         }
@@ -113,7 +116,9 @@ pub fn infer(op: &Op, operands: &Operands) -> Result<Shape, String> {
         }
         Op::MaxPool(window) | Op::AveragePool { window, .. } => {
             let (batch, [c, h, w]) = images(x()?)?;
-            sized(batch, c, windows([h, w], window)?)
+            let sides = windows([h, w], window)?;
+            tabled(sides[0], sides[1])?;
+            sized(batch, c, sides)
         }
         Op::AdaptiveAveragePool(sides) => {
             let (batch, [c, ..]) = images(x()?)?;
@@ -177,11 +182,20 @@ pub fn infer(op: &Op, operands: &Operands) -> Result<Shape, String> {
 const MOST: usize = 1 << 20;
 /// Of an adaptive pooling, which is a product with a matrix of its own.
 const MOST_SIDE: usize = 4096;
+const MOST_TABLE: usize = 1 << 24;
 
 fn small<'a>(sizes: impl IntoIterator<Item = &'a usize>) -> Result<(), String> {
     match sizes.into_iter().find(|&&n| n > MOST) {
         Some(n) => Err(format!("a size of {n}, expected at most {MOST}")),
         None => Ok(()),
+    }
+}
+
+/// A table of these sides may be held as a literal: a mask, or how many pixels a window sees.
+fn tabled(rows: usize, columns: usize) -> Result<(), String> {
+    match rows.checked_mul(columns) {
+        Some(0..=MOST_TABLE) => Ok(()),
+        _ => Err(format!("a table of {rows} × {columns}, expected at most {MOST_TABLE} numbers")),
     }
 }
 
@@ -256,14 +270,22 @@ fn matmul(a: &[Extent], b: &[Extent]) -> Result<Shape, String> {
 fn attention(operands: &Operands, causal: bool) -> Result<Shape, String> {
     let [q, k, v] = [operands.need(0)?, operands.need(1)?, operands.need(2)?];
     let misfit = || format!("queries {}, keys {} and values {}", show(q), show(k), show(v));
-    let ([outer @ .., l, d], [outer_k @ .., s, d_k], [outer_v @ .., s_v, e]) = (q, k, v) else { return Err(misfit()) };
+    let ([outer @ .., l, d], [outer_k @ .., s, d_k], [outer_v @ .., s_v, e]) = (q, k, v) else {
+        return Err(misfit());
+    };
     let inner = [l, d, s, e];
-    if outer != outer_k || outer != outer_v || d != d_k || s != s_v || inner.iter().any(|n| n.fixed().is_none()) {
+    if outer != outer_k
+        || outer != outer_v
+        || d != d_k
+        || s != s_v
+        || inner.iter().any(|n| n.fixed().is_none())
+    {
         return Err(misfit());
     }
     if causal && l != s {
         return Err(format!("{}: causal attention of a sequence to another", misfit()));
     }
+    tabled(l.count(), s.count())?;
     let scores = [outer, &[*l, *s]].concat();
     match operands.get(3) {
         Some(mask) if broadcast(mask, &scores)? != scores => {

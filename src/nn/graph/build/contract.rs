@@ -2,7 +2,10 @@
 
 use super::Builder;
 use crate::{
-    nn::graph::{Node, op::Convolution},
+    nn::{
+        graph::{Node, op::Convolution},
+        norm::BatchNorm,
+    },
     tape::{Var, spec::ConvSpec},
 };
 
@@ -49,10 +52,10 @@ impl Builder<'_, '_> {
     }
 
     /// `x (B,C)`, `(B,C,L)` or `(B,C,H,W)`, `[γ], [β], μ, σ²`.
-    pub(super) fn batch_norm(&mut self, name: &str, epsilon: f64, inputs: &[Option<Var>]) -> Var {
+    pub(super) fn batch_norm(&mut self, name: &str, numbers: BatchNorm, inputs: &[Option<Var>]) -> Var {
         let running = [inputs[3], inputs[4]].map(|v| v.expect("checked"));
         self.as_images(inputs, |builder, x, affine| {
-            builder.net.batch_norm_of(name, x, affine, running, epsilon)
+            builder.net.batch_norm_of(name, x, affine, running, numbers)
         })
     }
 
@@ -71,10 +74,11 @@ impl Builder<'_, '_> {
         let (front, back) = shape.split_at(3);
         let pixels = back.iter().product::<usize>();
         let image = if back.len() == 2 { shape.clone() } else { [front, &[pixels, 1]].concat() };
-        let affine = [(1, 1.0), (2, 0.0)].map(|(operand, default)| match inputs.get(operand).copied().flatten() {
-            Some(v) => self.net.per_channel(v),
-            None => self.net.tape.full(&[1; 5], default),
-        });
+        let affine =
+            [(1, 1.0), (2, 0.0)].map(|(operand, default)| match inputs.get(operand).copied().flatten() {
+                Some(v) => self.net.per_channel(v),
+                None => self.net.tape.full(&[1; 5], default),
+            });
         let x = self.net.tape.reshape(x, &image);
         let y = layer(self, x, affine);
         self.net.tape.reshape(y, &shape)

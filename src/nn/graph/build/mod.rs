@@ -12,7 +12,11 @@ use super::{
     op::{Op, Window},
 };
 use crate::{
-    nn::{Architecture, Init, LastLayer, Network, attention::{attention_of_scale, causal_mask}},
+    nn::{
+        Architecture, Init, LastLayer, Network,
+        attention::{attention_of_scale, causal_mask},
+        norm::BatchNorm,
+    },
     tape::{Var, spec::WindowSpec},
 };
 
@@ -34,7 +38,8 @@ impl Architecture for GraphNetwork {
         let batch = net.tape.shape(x)[1];
         let mut values: Vec<Var> = Vec::with_capacity(graph.nodes.len());
         for (i, node) in graph.nodes.iter().enumerate() {
-            let inputs: Vec<Option<Var>> = node.inputs.iter().map(|input| input.map(|at| values[at])).collect();
+            let inputs: Vec<Option<Var>> =
+                node.inputs.iter().map(|input| input.map(|at| values[at])).collect();
             if i == graph.last.node {
                 net.features = inputs[0];
             }
@@ -45,6 +50,9 @@ impl Architecture for GraphNetwork {
             };
             values.push(value);
         }
+        // In the order of the buffers, which may be declared in another order than they are used.
+        let place = |mean: Var| tensors.iter().position(|&tensor| tensor == mean);
+        net.statistics.sort_by_key(|s| place(s.running_mean));
         values[graph.output]
     }
 
@@ -85,7 +93,10 @@ impl Builder<'_, '_> {
             Op::Conv2d(sizes) => self.convolution(sizes, [given[0], given[1]], given.get(2).copied()),
             Op::Linear => self.linear([given[0], given[1]], given.get(2).copied()),
             Op::Matmul => self.matmul([given[0], given[1]], node),
-            Op::BatchNorm { name, epsilon } => self.batch_norm(name, *epsilon, inputs),
+            Op::BatchNorm { name, epsilon, momentum } => {
+                let numbers = BatchNorm { epsilon: *epsilon, momentum: *momentum };
+                self.batch_norm(name, numbers, inputs)
+            }
             Op::LayerNorm { axes, epsilon } => self.layer_norm(*axes, *epsilon, inputs),
             Op::GroupNorm { groups, epsilon } => self.group_norm(*groups, *epsilon, inputs),
             Op::MaxPool(window) => {

@@ -15,8 +15,11 @@ impl Builder<'_, '_> {
     pub(super) fn pad(&mut self, x: Var, before: &[usize], after: &[usize], value: f64) -> Var {
         let shape = self.net.tape.shape(x).to_vec();
         let front = [&[0], before].concat();
-        let whole: Vec<usize> =
-            shape.iter().enumerate().map(|(d, n)| if d == 0 { *n } else { n + before[d - 1] + after[d - 1] }).collect();
+        let whole: Vec<usize> = shape
+            .iter()
+            .enumerate()
+            .map(|(d, n)| if d == 0 { *n } else { n + before[d - 1] + after[d - 1] })
+            .collect();
         let t = &mut *self.net.tape;
         if value == 0.0 {
             return t.pad(x, &front, &whole);

@@ -28,7 +28,9 @@ pub struct Names {
 impl Names {
     pub fn item(&self, name: &str) -> Result<Item, String> {
         let item = self.tensors.get(name).cloned();
-        item.ok_or_else(|| format!("its operand '{name}' is not known: it is no result of an earlier operation"))
+        item.ok_or_else(|| {
+            format!("its operand '{name}' is not known: it is no result of an earlier operation")
+        })
     }
 }
 

@@ -50,7 +50,10 @@ pub fn numbers<T>(meta: &Meta, storage: &[u8], convert: fn(f64) -> T) -> Result<
     if shape.contains(&0) {
         return Ok(vec![]);
     }
-    let reach = shape.iter().zip(&strides).try_fold(offset, |reach, (n, s)| (n - 1).checked_mul(*s)?.checked_add(reach));
+    let reach = shape
+        .iter()
+        .zip(&strides)
+        .try_fold(offset, |reach, (n, s)| (n - 1).checked_mul(*s)?.checked_add(reach));
     let held = storage.len() / width;
     let count = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
     match (reach, count) {
@@ -64,7 +67,11 @@ pub fn numbers<T>(meta: &Meta, storage: &[u8], convert: fn(f64) -> T) -> Result<
 }
 
 /// Where each element of a tensor lies, in row-major order.
-fn positions<'a>(shape: &'a [usize], strides: &'a [usize], offset: usize) -> impl Iterator<Item = usize> + 'a {
+fn positions<'a>(
+    shape: &'a [usize],
+    strides: &'a [usize],
+    offset: usize,
+) -> impl Iterator<Item = usize> + 'a {
     let count = shape.iter().product::<usize>();
     let mut index = vec![0; shape.len()];
     let mut place = offset;

@@ -74,7 +74,9 @@ pub fn declare(
                 let fail = |reason| named(&name, reason);
                 let meta = sources.meta(&name).map_err(fail)?;
                 if !is_float(meta.dtype) {
-                    return Err(fail("it is a parameter of another type than a float: it has no gradient".into()));
+                    return Err(fail(
+                        "it is a parameter of another type than a float: it has no gradient".into(),
+                    ));
                 }
                 if !meta.requires_grad {
                     return Err(fail(
@@ -110,11 +112,15 @@ pub fn declare(
             }
             "user_input" => inputs.push(node_name),
             other => {
-                return Err(GraphError::file(path, &format!("an input of kind '{other}', which is not known")));
+                return Err(GraphError::file(
+                    path,
+                    &format!("an input of kind '{other}', which is not known"),
+                ));
             }
         }
     }
-    let places = merge(sources, &buffers, &statistics, assembly).map_err(|(name, reason)| named(&name, reason))?;
+    let places =
+        merge(sources, &buffers, &statistics, assembly).map_err(|(name, reason)| named(&name, reason))?;
     for (node_name, at) in parameters {
         let node = assembly.tensor(places.parameters[at]).map_err(|reason| named(&node_name, reason))?;
         names.tensors.insert(node_name, Item::Node(node));
@@ -128,7 +134,10 @@ pub fn declare(
     }
     let [input] = &inputs[..] else {
         let count = inputs.len();
-        return Err(GraphError::file(path, &format!("its network takes {count} inputs, expected one: a batch of pictures")));
+        return Err(GraphError::file(
+            path,
+            &format!("its network takes {count} inputs, expected one: a batch of pictures"),
+        ));
     };
     let meta = module.graph.tensor_values.get(input);
     let meta = meta.ok_or_else(|| GraphError::file(path, "its input is no tensor"))?;

@@ -31,7 +31,9 @@ impl Translation {
         let outputs = outputs(call)?;
         let operands: Vec<&str> = call.inputs.iter().flat_map(|input| tensor_names(&input.arg)).collect();
         if let Some(name) = operands.iter().find(|name| self.stale.contains(**name)) {
-            return Err(format!("'{name}' is a view of memory that was changed in place: write it without x_()"));
+            return Err(format!(
+                "'{name}' is a view of memory that was changed in place: write it without x_()"
+            ));
         }
         if operation.is_ignored() {
             return Ok(());
@@ -67,7 +69,13 @@ impl Translation {
     }
 
     /// Who shares memory with whom, and what an operation in place does to them.
-    fn remember(&mut self, operation: &Operation, operands: &[&str], outputs: &[&str], result: Option<&Item>) {
+    fn remember(
+        &mut self,
+        operation: &Operation,
+        operands: &[&str],
+        outputs: &[&str],
+        result: Option<&Item>,
+    ) {
         let Some(&first) = operands.first() else { return };
         let fresh = self.memory.len();
         if operation.in_place {
@@ -109,7 +117,9 @@ pub struct Operation {
 
 fn operation(target: &str) -> Result<Operation, String> {
     if target.contains("higher_order") {
-        return Err("control flow (cond, map, scan and their like) is not known: a victim's graph is fixed".into());
+        return Err(
+            "control flow (cond, map, scan and their like) is not known: a victim's graph is fixed".into()
+        );
     }
     if let Some(name) = target.strip_prefix("_operator.") {
         return Ok(Operation { name: format!("operator.{name}"), overload: String::new(), in_place: false });
@@ -133,9 +143,30 @@ impl Operation {
     fn is_view(&self) -> bool {
         matches!(
             self.name.as_str(),
-            "view" | "reshape" | "flatten" | "unflatten" | "squeeze" | "unsqueeze" | "permute" | "transpose" | "t"
-                | "expand" | "slice" | "select" | "narrow" | "chunk" | "split" | "split_with_sizes" | "unbind"
-                | "alias" | "contiguous" | "dropout" | "to" | "lift_fresh_copy"
+            "view"
+                | "view_as"
+                | "reshape"
+                | "reshape_as"
+                | "flatten"
+                | "unflatten"
+                | "squeeze"
+                | "unsqueeze"
+                | "permute"
+                | "transpose"
+                | "t"
+                | "expand"
+                | "slice"
+                | "select"
+                | "narrow"
+                | "chunk"
+                | "split"
+                | "split_with_sizes"
+                | "unbind"
+                | "alias"
+                | "contiguous"
+                | "dropout"
+                | "to"
+                | "lift_fresh_copy"
         )
     }
 }

@@ -129,9 +129,18 @@ fn batch_norm(a: &Arguments, to: &mut Assembly) -> Translated {
         _ => return Err("batch norm's running mean is no buffer of its own".into()),
     };
     let name = of_mean.strip_suffix(".running_mean").unwrap_or(&of_mean).to_string();
-    let inputs =
-        vec![Some(a.tensor("input")?), a.optional("weight")?, a.optional("bias")?, Some(mean), Some(variance)];
-    one(to.push_with(Op::BatchNorm { name, epsilon: a.float("eps", 1e-5)? }, inputs)?)
+    let inputs = vec![
+        Some(a.tensor("input")?),
+        a.optional("weight")?,
+        a.optional("bias")?,
+        Some(mean),
+        Some(variance),
+    ];
+    let momentum = a.float("momentum", 0.1)?;
+    if !(0.0..=1.0).contains(&momentum) {
+        return Err(format!("argument 'momentum': expected 0 to 1, found {momentum}"));
+    }
+    one(to.push_with(Op::BatchNorm { name, epsilon: a.float("eps", 1e-5)?, momentum }, inputs)?)
 }
 
 fn group_norm(groups: usize, a: &Arguments, to: &mut Assembly) -> Translated {

@@ -39,15 +39,27 @@ pub fn translate(
         "nonzero" | "item" | "_local_scalar_dense" | "masked_select" | "unique" | "where" | "index" => {
             format!("'{}' depends on data: {ADVICE}", operation.name)
         }
-        "detach" | "detach_copy" => "'detach' cuts the gradient: export the network as the client trains it".into(),
+        "detach" | "detach_copy" => {
+            "'detach' cuts the gradient: export the network as the client trains it".into()
+        }
         name => format!("operation '{name}' is not known{}: {ADVICE}", did_you_mean(name, &KNOWN)),
     })
 }
 
 /// Names for "did you mean".
 const KNOWN: [&str; 12] = [
-    "conv2d", "batch_norm", "layer_norm", "group_norm", "instance_norm", "max_pool2d", "avg_pool2d", "gelu", "silu",
-    "softmax", "matmul", "linear",
+    "conv2d",
+    "batch_norm",
+    "layer_norm",
+    "group_norm",
+    "instance_norm",
+    "max_pool2d",
+    "avg_pool2d",
+    "gelu",
+    "silu",
+    "softmax",
+    "matmul",
+    "linear",
 ];
 
 /// An operation on sizes, not on tensors: the size.

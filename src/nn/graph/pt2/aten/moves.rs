@@ -1,11 +1,11 @@
 //! What moves numbers: shapes, slices, joins, sums over axes.
 
 use super::{Arguments, Assembly, Item, Operation, Translated, of_self, one};
+use crate::nn::graph::pt2::call::axis;
 use crate::nn::graph::{
     extent::{Asked, Extent, reshape},
     op::Op,
 };
-use crate::nn::graph::pt2::call::axis;
 
 pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     let name = operation.name.as_str();
@@ -19,11 +19,14 @@ pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Tra
             let to_shape = reshape(to.shape(a.tensor("self")?), &asked, to.exported)?;
             of_self(Op::Reshape(to_shape), a, to)
         }
+        "view_as" | "reshape_as" | "expand_as" => {
+            let shape = to.shape(a.tensor("other")?).to_vec();
+            of_self(if name == "expand_as" { Op::Expand(shape) } else { Op::Reshape(shape) }, a, to)
+        }
         "flatten" => {
             let x = a.tensor("self")?;
             let shape = to.shape(x).to_vec();
-            let [from, until] =
-                [a.axis("start_dim", shape.len(), 0)?, a.axis("end_dim", shape.len(), -1)?];
+            let [from, until] = [a.axis("start_dim", shape.len(), 0)?, a.axis("end_dim", shape.len(), -1)?];
             if from > until {
                 return Err(format!("from axis {from} to axis {until}"));
             }
@@ -109,7 +112,8 @@ pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Tra
         }
         "mean" | "sum" => {
             let axes = a.axes("dim", rank(to)?)?;
-            let op = if name == "mean" { Op::Mean { axes: axes.clone() } } else { Op::Sum { axes: axes.clone() } };
+            let op =
+                if name == "mean" { Op::Mean { axes: axes.clone() } } else { Op::Sum { axes: axes.clone() } };
             let reduced = to.push(op, &[a.tensor("self")?])?;
             if a.bool("keepdim", false)? {
                 return one(reduced);
@@ -235,13 +239,16 @@ fn parts(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     let shape = to.shape(x).to_vec();
     let at = a.axis("dim", shape.len(), 0)?;
     let size = shape.get(at).and_then(|e| e.fixed());
-    let size = size.ok_or_else(|| format!("axis {at} is the batch, or there is none: pictures would be told apart"))?;
+    let size = size
+        .ok_or_else(|| format!("axis {at} is the batch, or there is none: pictures would be told apart"))?;
     let positive = |n: i64| usize::try_from(n).ok().filter(|&n| n > 0).ok_or(format!("parts of {n}"));
     let even = |each: usize| -> Vec<usize> { (0..size).step_by(each).map(|i| each.min(size - i)).collect() };
     let lens = match name {
         "chunk" => even(size.div_ceil(positive(a.required("chunks")?)?)),
         "unbind" => even(1),
-        "split" if a.int("split_size").is_ok_and(|n| n.is_some()) => even(positive(a.required("split_size")?)?),
+        "split" if a.int("split_size").is_ok_and(|n| n.is_some()) => {
+            even(positive(a.required("split_size")?)?)
+        }
         _ => {
             let name = if a.has("split_sizes") { "split_sizes" } else { "split_size" };
             let lens = a.ints(name)?.unwrap_or_default();

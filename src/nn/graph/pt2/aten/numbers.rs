@@ -142,7 +142,8 @@ fn constants(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Transla
                 "scalar_tensor" => vec![],
                 name if name.ends_with("_like") => to.shape(a.tensor("self")?).to_vec(),
                 _ => {
-                    let sizes: Option<Vec<Extent>> = a.sizes("size")?.iter().map(|asked| asked.known()).collect();
+                    let sizes: Option<Vec<Extent>> =
+                        a.sizes("size")?.iter().map(|asked| asked.known()).collect();
                     sizes.ok_or("a size of -1")?
                 }
             };
