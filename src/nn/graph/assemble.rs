@@ -14,6 +14,10 @@ const MOST_ELEMENTS: usize = 1 << 26;
 /// Most elements of a constant, which a tape holds as it is.
 const MOST_CONSTANT: usize = 1 << 22;
 
+/// What is said where a network has noise.
+pub const NOISE: &str = "dropout and stochastic depth are left out (the identity), in train mode too: their masks are \
+                         neither in the file nor in the update";
+
 #[derive(Default)]
 pub struct Assembly {
     nodes: Vec<Node>,

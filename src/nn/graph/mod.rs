@@ -4,8 +4,10 @@
 
 mod assemble;
 mod build;
+mod compose;
 mod error;
 mod extent;
+mod onnx;
 mod op;
 mod pt2;
 mod shapes;
@@ -67,7 +69,7 @@ struct Last {
 }
 
 impl Graph {
-    /// Reads a `.pt2` file of `torch.export.save`, whatever its extension says.
+    /// Reads a `.pt2` file of `torch.export.save` or an ONNX file, whatever its extension says.
     ///
     /// # Errors
     /// Another kind of file, a damaged one, and a network that no victim can be, with the file and the place.
@@ -83,6 +85,9 @@ impl Graph {
         if start.starts_with(b"PK") {
             return pt2::read(path, metadata.len());
         }
+        if onnx::is_onnx(&start) {
+            return onnx::read(path);
+        }
         let looks_like = match &start[..] {
             [] => "it is empty",
             [0x80, 2..=5, ..] => "it looks like a Python pickle, which can run code and is not read",
@@ -90,7 +95,7 @@ impl Graph {
         };
         Err(GraphError::file(
             path,
-            &format!("expected a .pt2 file as torch.export.save writes it: {looks_like}"),
+            &format!("expected a .pt2 file as torch.export.save writes it, or an .onnx file: {looks_like}"),
         ))
     }
 }

@@ -72,6 +72,19 @@ pub struct Window {
     pub padding: [usize; 2],
 }
 
+impl Window {
+    /// Whether windows end where the picture `(B,C,H,W)` with its padding does, so that rounding up or down is the same.
+    pub fn divides(&self, shape: &[Extent]) -> bool {
+        (0..2).all(|d| match shape.get(2 + d) {
+            Some(Extent::Fixed(n)) if self.stride[d] > 0 => n
+                .saturating_add(self.padding[d].saturating_mul(2))
+                .saturating_sub(self.kernel[d])
+                .is_multiple_of(self.stride[d]),
+            _ => false,
+        })
+    }
+}
+
 /// Sizes of a convolution that its operands do not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convolution {

@@ -48,11 +48,16 @@ const VGG11_BN_TRAIN: [Depth; 3] = [COSINE, None, None];
 
 /// `depths`: in `f64` and in `f32` on the CPU device, and on the GPU device.
 pub fn check(name: &str, mode: Mode, depths: [Depth; 3]) {
-    let family = Family::load(&format!("families/{name}"));
+    check_family(&Family::load(&format!("families/{name}")), mode, depths);
+}
+
+/// The same of a network that is there.
+pub fn check_family(family: &Family, mode: Mode, depths: [Depth; 3]) {
+    let name = &family.name;
     for (target, depth) in targets().iter().zip(depths) {
         let Some(objectives) = depth else { continue };
-        let first = check_step(&family, mode, target);
-        let second = check_matching(&family, mode, target, objectives);
+        let first = check_step(family, mode, target);
+        let second = check_matching(family, mode, target, objectives);
         println!("{name} {mode:?} on {}: gradient {first:.1e} off, ∂total/∂x {second:.1e}", target.name);
     }
 }

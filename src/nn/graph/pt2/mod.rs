@@ -2,7 +2,7 @@
 //! bytes. Nothing of Python is run or unpickled.
 
 mod archive;
-mod aten;
+pub mod aten;
 mod call;
 mod payload;
 mod schema;

@@ -14,7 +14,7 @@ use super::{
     payload::{is_float, numbers},
     schema::{Call, Meta, Module, Payload, Payloads, Signature},
 };
-use crate::nn::graph::{GraphError, Tensor, assemble::Assembly, op::Constant};
+use crate::nn::graph::{GraphError, Tensor, assemble::Assembly, compose::in_order, op::Constant};
 
 /// Where tensors' numbers are.
 pub struct Sources<'a> {
@@ -119,14 +119,16 @@ pub fn declare(
             }
         }
     }
-    let places =
-        merge(sources, &buffers, &statistics, assembly).map_err(|(name, reason)| named(&name, reason))?;
+    let running = running(sources, &buffers, &statistics).map_err(|(name, reason)| named(&name, reason))?;
+    let own: Vec<String> = assembly.tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    let (tensors, places) = in_order(std::mem::take(&mut assembly.tensors), running);
+    assembly.tensors = tensors;
     for (node_name, at) in parameters {
-        let node = assembly.tensor(places.parameters[at]).map_err(|reason| named(&node_name, reason))?;
+        let node = assembly.tensor(places[&own[at]]).map_err(|reason| named(&node_name, reason))?;
         names.tensors.insert(node_name, Item::Node(node));
     }
     for (node_name, name) in &buffers {
-        let item = match places.buffers.get(node_name) {
+        let item = match places.get(name).filter(|_| statistics.contains(node_name)) {
             Some(&at) => assembly.tensor(at).map(Item::Node),
             None => constant(sources, name, assembly),
         };
@@ -158,48 +160,23 @@ fn statistics(calls: &[Call]) -> BTreeSet<String> {
     running.filter_map(|input| text(&input.arg, &["as_tensor", "name"])).map(str::to_string).collect()
 }
 
-struct Places {
-    /// Where each parameter went.
-    parameters: Vec<usize>,
-    /// Where the running statistics are, by node.
-    buffers: HashMap<String, usize>,
-}
-
-/// Puts running statistics behind the parameters of their layer, as a `state_dict` has them.
-fn merge(
+/// The running statistics among the buffers.
+fn running(
     sources: &Sources,
     buffers: &[(String, String)],
     statistics: &BTreeSet<String>,
-    assembly: &mut Assembly,
-) -> Result<Places, (String, String)> {
-    let mut merged: Vec<(Option<usize>, Option<&str>, Tensor)> = vec![];
-    for (at, tensor) in std::mem::take(&mut assembly.tensors).into_iter().enumerate() {
-        merged.push((Some(at), None, tensor));
-    }
-    for (node, name) in buffers.iter().filter(|(node, _)| statistics.contains(node)) {
+) -> Result<Vec<Tensor>, (String, String)> {
+    let mut tensors = vec![];
+    for (_, name) in buffers.iter().filter(|(node, _)| statistics.contains(node)) {
         let fail = |reason| (name.clone(), reason);
         let meta = sources.meta(name).map_err(fail)?;
         if !is_float(meta.dtype) {
             return Err(fail("a running statistic of another type than a float".into()));
         }
         let (shape, data) = sources.read(name, |v| v as f32).map_err(fail)?;
-        let layer = |name: &str| name.rsplit_once('.').map_or("", |(layer, _)| layer).to_string();
-        let own = layer(name);
-        let place = merged.iter().rposition(|(.., other)| layer(&other.name) == own);
-        let tensor = Tensor { name: name.clone(), shape, data: data.into(), trainable: false };
-        merged.insert(place.map_or(merged.len(), |place| place + 1), (None, Some(node), tensor));
+        tensors.push(Tensor { name: name.clone(), shape, data: data.into(), trainable: false });
     }
-    let mut places = Places { parameters: vec![0; merged.len()], buffers: HashMap::new() };
-    for (at, (parameter, buffer, tensor)) in merged.into_iter().enumerate() {
-        if let Some(parameter) = parameter {
-            places.parameters[parameter] = at;
-        }
-        if let Some(node) = buffer {
-            places.buffers.insert(node.to_string(), at);
-        }
-        assembly.tensors.push(tensor);
-    }
-    Ok(places)
+    Ok(tensors)
 }
 
 /// A buffer that is no statistic: numbers that the network has and nobody trains.

@@ -1,10 +1,7 @@
 //! Layers with weights, normalisation, pooling, attention.
 
 use super::{Arguments, Assembly, Operation, Translated, of_self, one};
-use crate::nn::graph::{
-    extent::Extent,
-    op::{Convolution, Op, Window},
-};
+use crate::nn::graph::op::{Convolution, Op, Window};
 
 pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     let name = operation.name.as_str();
@@ -14,13 +11,13 @@ pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Tra
             let inputs = vec![Some(a.tensor("input")?), Some(a.tensor("weight")?), a.optional("bias")?];
             one(to.push_with(Op::Linear, inputs)?)
         }
-        "mm" | "bmm" => product(a.tensor("self")?, a.tensor("mat2")?, None, to),
-        "matmul" => product(a.tensor("self")?, a.tensor("other")?, None, to),
+        "mm" | "bmm" => one(to.product(a.tensor("self")?, a.tensor("mat2")?, None)?),
+        "matmul" => one(to.product(a.tensor("self")?, a.tensor("other")?, None)?),
         "addmm" => {
             if a.float("alpha", 1.0)? != 1.0 || a.float("beta", 1.0)? != 1.0 {
                 return Err("arguments 'alpha' and 'beta': expected 1".into());
             }
-            product(a.tensor("mat1")?, a.tensor("mat2")?, Some(a.tensor("self")?), to)
+            one(to.product(a.tensor("mat1")?, a.tensor("mat2")?, Some(a.tensor("self")?))?)
         }
         "batch_norm"
         | "native_batch_norm"
@@ -106,19 +103,6 @@ fn convolution(a: &Arguments, to: &mut Assembly) -> Translated {
     one(to.push_with(Op::Conv2d(sizes), vec![Some(x), Some(w), a.optional("bias")?])?)
 }
 
-/// A product with a parameter turned round is a linear layer.
-fn product(x: usize, y: usize, bias: Option<usize>, to: &mut Assembly) -> Translated {
-    let turned = matches!(to.op(y), Op::Permute(axes) if axes[..] == [1, 0]);
-    if let Some(weight) = to.input(y, 0).filter(|_| turned) {
-        return one(to.push_with(Op::Linear, vec![Some(x), Some(weight), bias])?);
-    }
-    let product = to.push(Op::Matmul, &[x, y])?;
-    match bias {
-        Some(bias) => one(to.push(Op::Pair(crate::nn::graph::op::Pair::Add), &[product, bias])?),
-        None => one(product),
-    }
-}
-
 fn batch_norm(a: &Arguments, to: &mut Assembly) -> Translated {
     let [mean, variance] = [a.optional("running_mean")?, a.optional("running_var")?];
     let (Some(mean), Some(variance)) = (mean, variance) else {
@@ -152,20 +136,9 @@ fn group_norm(groups: usize, a: &Arguments, to: &mut Assembly) -> Translated {
 fn window(a: &Arguments, to: &Assembly) -> Result<Window, String> {
     let kernel = a.pair("kernel_size", [0; 2])?;
     let window = Window { kernel, stride: a.pair("stride", kernel)?, padding: a.pair("padding", [0; 2])? };
-    if !a.bool("ceil_mode", false)? {
-        return Ok(window);
-    }
-    let shape = to.shape(a.tensor("self")?);
-    let exact = (0..2).all(|d| match shape.get(2 + d) {
-        Some(Extent::Fixed(n)) if window.stride[d] > 0 => {
-            (n.saturating_add(2usize.saturating_mul(window.padding[d])).saturating_sub(kernel[d]))
-                .is_multiple_of(window.stride[d])
-        }
-        _ => false,
-    });
-    match exact {
-        true => Ok(window),
-        false => Err("argument 'ceil_mode': expected false, for it changes the size here".into()),
+    match a.bool("ceil_mode", false)? && !window.divides(to.shape(a.tensor("self")?)) {
+        false => Ok(window),
+        true => Err("argument 'ceil_mode': expected false, for it changes the size here".into()),
     }
 }
 

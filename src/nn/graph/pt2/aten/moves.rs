@@ -3,7 +3,7 @@
 use super::{Arguments, Assembly, Item, Operation, Translated, of_self, one};
 use crate::nn::graph::pt2::call::axis;
 use crate::nn::graph::{
-    extent::{Asked, Extent, reshape},
+    extent::{Asked, BATCH, Extent, reshape},
     op::Op,
 };
 
@@ -55,11 +55,7 @@ pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Tra
                 "dim" => vec![a.axis("dim", rank(to)?, 0)?],
                 _ => a.axes("dim", rank(to)?)?,
             };
-            let x = a.tensor("self")?;
-            let shape = to.shape(x).iter().enumerate();
-            let kept = shape.filter(|(d, e)| !(axes.contains(d) && **e == Extent::Fixed(1))).map(|(_, &e)| e);
-            let kept = kept.collect();
-            one(to.push(Op::Reshape(kept), &[x])?)
+            one(to.squeeze(a.tensor("self")?, &axes)?)
         }
         "unsqueeze" => {
             let x = a.tensor("self")?;
@@ -91,7 +87,7 @@ pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Tra
             let rank = to.shape(first).len();
             if name == "cat" {
                 let axis = a.axis("dim", rank, 0)?;
-                return one(to.push(Op::Concat { axis }, &inputs)?);
+                return one(to.concat(inputs, axis)?);
             }
             let axis = a.axis("dim", rank + 1, 0)?;
             for input in &mut inputs {
@@ -102,7 +98,7 @@ pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Tra
                 shape.insert(axis, Extent::Fixed(1));
                 *input = to.push(Op::Reshape(shape), &[*input])?;
             }
-            one(to.push(Op::Concat { axis }, &inputs)?)
+            one(to.concat(inputs, axis)?)
         }
         "constant_pad_nd" | "pad" => pad(a, to),
         "roll" => roll(a, to),
@@ -118,9 +114,7 @@ pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Tra
             if a.bool("keepdim", false)? {
                 return one(reduced);
             }
-            let shape = to.shape(reduced).iter().enumerate();
-            let kept = shape.filter(|(d, _)| !axes.contains(d)).map(|(_, &e)| e).collect();
-            one(to.push(Op::Reshape(kept), &[reduced])?)
+            one(to.squeeze(reduced, &axes)?)
         }
         _ => Ok(None),
     }
@@ -159,9 +153,7 @@ fn expand(a: &Arguments, to: &mut Assembly) -> Translated {
             (Asked::Rest, Some(own)) => Ok(own),
             (Asked::Rest, None) => Err("a size of -1 for an axis that it has not".to_string()),
             (Asked::Number(n), Some(own)) if own != Extent::Fixed(1) && own.at(to.exported) == n => Ok(own),
-            (Asked::Number(n), None | Some(Extent::Fixed(1))) if d == 0 && n == to.exported => {
-                Ok(Extent::Pictures { outer: 1, inner: 1 })
-            }
+            (Asked::Number(n), None | Some(Extent::Fixed(1))) if d == 0 && n == to.exported => Ok(BATCH),
             (asked, _) => asked.known().ok_or_else(String::new),
         }
     });
@@ -171,103 +163,50 @@ fn expand(a: &Arguments, to: &mut Assembly) -> Translated {
 
 fn slice(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     let x = a.tensor("self")?;
-    let shape = to.shape(x).to_vec();
-    let at = a.axis("dim", shape.len(), 0)?;
-    let size = shape.get(at).copied().ok_or("it has no axis")?;
-    let whole = a.int("end")?.is_none_or(|end| end >= size.at(to.exported) as i64);
-    if name == "slice" && whole && a.int("start")?.unwrap_or(0) == 0 && a.int("step")?.unwrap_or(1) == 1 {
-        return one(x);
-    }
-    let size = size.fixed().ok_or_else(|| format!("axis {at} is the batch: it would take some pictures"))?;
-    // Python's rules: negative positions count from the end, all are held inside.
-    let place = |found: i64| -> usize {
-        let found = if found < 0 { found.saturating_add(size as i64) } else { found };
-        found.clamp(0, size as i64) as usize
-    };
-    let (start, end, step) = match name {
-        "select" => {
-            let index = a.required("index")?;
-            let start = place(index);
-            if index >= size as i64 || index < -(size as i64) {
-                return Err(format!("position {index} of an axis of {size}"));
-            }
-            (start, start + 1, 1)
-        }
+    let at = a.axis("dim", to.shape(x).len(), 0)?;
+    one(match name {
+        "select" => to.select(x, at, a.required("index")?)?,
         "narrow" => {
-            let start = place(a.required("start")?);
-            (start, start.saturating_add(usize::try_from(a.required("length")?).unwrap_or(0)), 1)
+            let start = a.required("start")?;
+            to.slice(x, at, [start, start.saturating_add(a.required("length")?), 1])?
         }
         _ => {
-            let [start, end] = [a.int("start")?.unwrap_or(0), a.int("end")?.unwrap_or(i64::MAX)].map(place);
-            (start, end, a.int("step")?.unwrap_or(1))
+            let [start, end, step] = [
+                a.int("start")?.unwrap_or(0),
+                a.int("end")?.unwrap_or(i64::MAX),
+                a.int("step")?.unwrap_or(1),
+            ];
+            to.slice(x, at, [start, end, step])?
         }
-    };
-    let step = usize::try_from(step).ok().filter(|&step| step > 0).ok_or("a step below 1")?;
-    let len = end.saturating_sub(start);
-    let mut y = to.push(Op::Slice { axis: at, start, len }, &[x])?;
-    if step > 1 {
-        y = strided(y, at, step, to)?;
-    }
-    if name != "select" {
-        return one(y);
-    }
-    let mut kept = shape;
-    kept.remove(at);
-    one(to.push(Op::Reshape(kept), &[y])?)
-}
-
-/// Every `step`-th of an axis, from the first: the first of each group of `step`, the last group filled up.
-fn strided(x: usize, at: usize, step: usize, to: &mut Assembly) -> Result<usize, String> {
-    let shape = to.shape(x).to_vec();
-    let len = shape[at].count();
-    let groups = len.div_ceil(step);
-    let mut after = vec![0; shape.len()];
-    after[at] = groups.saturating_mul(step).saturating_sub(len);
-    let mut y = to.push(Op::Pad { before: vec![0; shape.len()], after, value: 0.0 }, &[x])?;
-    let mut grouped = shape.clone();
-    grouped.splice(at..=at, [Extent::Fixed(groups), Extent::Fixed(step)]);
-    y = to.push(Op::Reshape(grouped), &[y])?;
-    y = to.push(Op::Slice { axis: at + 1, start: 0, len: 1 }, &[y])?;
-    let mut thinned = shape;
-    thinned[at] = Extent::Fixed(groups);
-    to.push(Op::Reshape(thinned), &[y])
+    })
 }
 
 /// Consecutive parts of one axis.
 fn parts(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     let x = a.tensor("self")?;
-    let shape = to.shape(x).to_vec();
-    let at = a.axis("dim", shape.len(), 0)?;
-    let size = shape.get(at).and_then(|e| e.fixed());
-    let size = size
-        .ok_or_else(|| format!("axis {at} is the batch, or there is none: pictures would be told apart"))?;
+    let at = a.axis("dim", to.shape(x).len(), 0)?;
     let positive = |n: i64| usize::try_from(n).ok().filter(|&n| n > 0).ok_or(format!("parts of {n}"));
-    let even = |each: usize| -> Vec<usize> { (0..size).step_by(each).map(|i| each.min(size - i)).collect() };
     let lens = match name {
-        "chunk" => even(size.div_ceil(positive(a.required("chunks")?)?)),
-        "unbind" => even(1),
+        "chunk" => {
+            let whole = to.even(x, at, usize::MAX)?.into_iter().sum::<usize>();
+            to.even(x, at, whole.div_ceil(positive(a.required("chunks")?)?))?
+        }
+        "unbind" => to.even(x, at, 1)?,
         "split" if a.int("split_size").is_ok_and(|n| n.is_some()) => {
-            even(positive(a.required("split_size")?)?)
+            to.even(x, at, positive(a.required("split_size")?)?)?
         }
         _ => {
             let name = if a.has("split_sizes") { "split_sizes" } else { "split_size" };
-            let lens = a.ints(name)?.unwrap_or_default();
-            lens.into_iter().map(positive).collect::<Result<_, _>>()?
+            a.ints(name)?.unwrap_or_default().into_iter().map(positive).collect::<Result<_, _>>()?
         }
     };
-    let mut start = 0usize;
-    let mut items = vec![];
-    for len in lens {
-        let mut part = to.push(Op::Slice { axis: at, start, len }, &[x])?;
-        start = start.saturating_add(len);
-        if name == "unbind" {
-            let mut kept = shape.clone();
-            kept.remove(at);
-            part = to.push(Op::Reshape(kept), &[part])?;
+    let mut parts = to.split(x, at, &lens)?;
+    if name == "unbind" {
+        for part in &mut parts {
+            *part = to.squeeze(*part, &[at])?;
         }
-        items.push(Item::Node(part));
     }
-    Ok(Some(items))
+    Ok(Some(parts.into_iter().map(Item::Node).collect()))
 }
 
 /// From the last axis on, before and after each.

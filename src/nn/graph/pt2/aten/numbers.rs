@@ -2,6 +2,7 @@
 
 use super::{Arguments, Assembly, Item, Operation, Translated, of_self, one};
 use crate::nn::graph::{
+    assemble::NOISE,
     extent::Extent,
     op::{Constant, Op, Pair, Pointwise},
 };
@@ -110,9 +111,6 @@ fn pair(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     };
     one(to.push(Op::Pair(pair), &operands)?)
 }
-
-const NOISE: &str = "dropout and stochastic depth are left out (the identity), in train mode too: their masks are neither \
-                     in the file nor in the update";
 
 fn constants(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     match operation.name.as_str() {
