@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clip::preprocess::CHANNELS,
-    federated::{MAX_BATCH, defence::adapt::View},
+    federated::{MAX_BATCH, ProtocolError, defence::adapt::View},
     nn::Mode,
     tape::Tape,
 };
@@ -143,6 +143,7 @@ impl Setting<'_> {
         within("batch", self.batch, 1, MAX_BATCH)?;
         within("restarts", self.restarts, 1, MAX_RESTARTS)?;
         self.protocol.check(self.batch)?;
+        self.protocol.loss.check(self.victim.model.classes).map_err(ProtocolError::Loss)?;
         self.views.iter().try_for_each(|view| match *view {
             View::Clip(limit) => positive("norm that a view clips to", limit),
             View::Support | View::SoftSign => Ok(()),

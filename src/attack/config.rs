@@ -107,5 +107,9 @@ pub struct AttackConfig {
     pub guidance: Option<Guidance>,
     /// Keep every pixel between 0 and 1.
     pub clamp: bool,
+    /// Match one gradient at a learned point between the server's weights and the client's, in place of simulating the
+    /// client's training (Zhu 2023).
+    #[serde(default)]
+    pub surrogate: bool,
     pub labels: LabelStrategy,
 }

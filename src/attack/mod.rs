@@ -25,6 +25,7 @@ mod schedule;
 pub mod setting;
 pub mod stage;
 mod staged;
+pub mod surrogate;
 pub mod threat;
 pub mod unknown;
 pub mod view;

@@ -24,6 +24,8 @@ choices! {
         Yin = "yin",
         /// Cosine, Adam with a soft sign, total variation of colours too: what later reproductions settled on
         Modern = "modern",
+        /// Cosine at a point between the server's weights and the client's, for updates of unknown training (Zhu 2023)
+        Sme = "sme",
     }
 }
 
@@ -54,6 +56,7 @@ impl AttackConfig {
             group_consistency: 0.0,
             guidance: None,
             clamp: false,
+            surrogate: false,
             labels: LabelStrategy::Joint,
         };
         let adam = |sign, schedule, warm_up, langevin| Optimiser::Adam {
@@ -81,6 +84,23 @@ impl AttackConfig {
                     Depth::Deep => 1e-4,
                 },
                 clamp: true,
+                labels: LabelStrategy::Auto,
+                ..dlg
+            },
+            Preset::Sme => AttackConfig {
+                objective: Objective::Cosine,
+                optimiser: Optimiser::Adam {
+                    learning_rate: 1.0,
+                    sign: Sign::None,
+                    schedule: Schedule::Steps,
+                    warm_up: 0,
+                    langevin: 0.0,
+                },
+                iterations: 1_000,
+                start: Start::Normal,
+                total_variation: 1e-2,
+                clamp: true,
+                surrogate: true,
                 labels: LabelStrategy::Auto,
                 ..dlg
             },

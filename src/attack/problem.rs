@@ -5,6 +5,7 @@ use super::{
     guidance::{self, Frozen, Guide, Inputs},
     objective::{Match, Weighting, matching},
     prior,
+    surrogate::{Surrogate, alpha, surrogate},
     unknown::{Posed, Unknown, Variable},
     view::view,
 };
@@ -26,6 +27,9 @@ pub struct Scene<'a> {
     pub views: &'a [View],
     /// Whether each target has weights of its own for the gradient's tensors.
     pub weighted: bool,
+    /// Whether gradients are matched in units of the observed one's norm, which the host writes: those of a saturated
+    /// victim are so small that their squares are lost otherwise.
+    pub scaled: bool,
 }
 
 /// Sizes of a problem.
@@ -61,7 +65,7 @@ pub struct Moved {
 pub struct Problem {
     pub tape: Tape,
     pub sizes: Sizes,
-    /// What is optimised: the unknown's variables, then the labels' logits where they are.
+    /// What is optimised: the unknown's variables, then the labels' logits and α where they are.
     pub variables: Vec<Moved>,
     /// The unknown's constants, `(1,…)` each.
     pub constants: Vec<Var>,
@@ -78,6 +82,8 @@ pub struct Problem {
     pub threshold: Option<Var>,
     /// Mean and variance of the client's batch at each batch norm, `(T|1,C)` each.
     pub statistics: Vec<(Var, Var)>,
+    /// 1/‖g*‖, `(T|1)`, where gradients are matched in units of the norm.
+    pub unit: Option<Var>,
     /// D(g, g*), `(T)`.
     pub objective: Var,
     /// ‖g‖/‖g*‖, `(T)`.
@@ -110,17 +116,33 @@ impl Problem {
         let labels = tape.input(&[sizes.trials, sizes.batch, model.classes]);
         let targets = if sizes.joint_labels { softmax(&mut tape, labels) } else { labels };
 
-        let Simulation { parameters, gradient, statistics, .. } =
-            simulate(&mut tape, model, protocol, x, targets);
         let leading = if sizes.shared_target { 1 } else { sizes.trials };
-        let (mut observed, mut seen) = (vec![], vec![]);
-        for &g in &gradient {
-            let shape = tape.shape(g).to_vec();
-            let input = tape.input(&[&[leading], &shape[1..]].concat());
-            observed.push(input);
-            seen.push(tape.broadcast_to(input, &shape));
+        let declared = model.declarations().into_iter().filter(|d| d.trainable);
+        let observed: Vec<Var> = declared.map(|d| tape.input(&[&[leading], &d.shape[..]].concat())).collect();
+        let between = config.surrogate.then(|| tape.input(&[sizes.trials, 1]));
+        let Surrogate { parameters, gradient, statistics } = match between {
+            Some(alpha) => surrogate(&mut tape, model, protocol, [x, targets], &observed, alpha),
+            None => {
+                let Simulation { parameters, gradient, statistics, .. } =
+                    simulate(&mut tape, model, protocol, x, targets);
+                Surrogate { parameters, gradient, statistics }
+            }
+        };
+        let mut seen: Vec<Var> = observed
+            .iter()
+            .zip(&gradient)
+            .map(|(&input, &g)| {
+                let shape = tape.shape(g).to_vec();
+                tape.broadcast_to(input, &shape)
+            })
+            .collect();
+        let mut gradient = view(&mut tape, scene.views, gradient, &seen);
+        let unit = scene.scaled.then(|| tape.input(&[leading]));
+        if let Some(unit) = unit {
+            for tensor in gradient.iter_mut().chain(&mut seen) {
+                *tensor = times(&mut tape, *tensor, unit);
+            }
         }
-        let gradient = view(&mut tape, scene.views, gradient, &seen);
         let first = match config.layers {
             Layers::All => 0,
             Layers::Last(n) => gradient.len().saturating_sub(n),
@@ -136,6 +158,10 @@ impl Problem {
             &seen[first..],
             Weighting { layers, threshold },
         );
+        let distance = match unit {
+            None => distance,
+            Some(unit) => in_full(&mut tape, config.objective, distance, unit),
+        };
 
         let (goals, of_batch) = statistics_targets(&mut tape, config, &statistics, leading);
         let mut total = add_priors(&mut tape, config, distance, x, &sizes.groups, &statistics, &goals);
@@ -153,6 +179,9 @@ impl Problem {
             let about = Variable { plain: true, ..Variable::free(&[sizes.batch, model.classes]) };
             variables.push(Moved { var: labels, about });
         }
+        if let Some(var) = between {
+            variables.push(Moved { var, about: alpha() });
+        }
         let vars: Vec<Var> = variables.iter().map(|moved| moved.var).collect();
         let gradients = tape.grad(total, &vars);
         let problem = Problem {
@@ -167,6 +196,7 @@ impl Problem {
             weights,
             threshold,
             statistics: of_batch,
+            unit,
             objective: distance,
             norm_ratio,
             total,
@@ -174,6 +204,26 @@ impl Problem {
             gradients,
         };
         (problem, frozen)
+    }
+}
+
+/// `(T,…)` times `(T|1)`.
+fn times(tape: &mut Tape, tensor: Var, factor: Var) -> Var {
+    let rank = tape.shape(tensor).len();
+    let leading = tape.shape(factor)[0];
+    let factor = tape.reshape(factor, &[&[leading], vec![1; rank - 1].as_slice()].concat());
+    tape.mul(tensor, factor)
+}
+
+/// A distance `(T)` of gradients in units of the norm as that of the gradients themselves; cosines have no unit.
+fn in_full(tape: &mut Tape, objective: Objective, distance: Var, unit: Var) -> Var {
+    match objective {
+        Objective::L2 => {
+            let in_units = tape.div(distance, unit);
+            tape.div(in_units, unit)
+        }
+        Objective::L1 => tape.div(distance, unit),
+        Objective::Cosine | Objective::CosineTop(_) | Objective::CosineLayerwise => distance,
     }
 }
 

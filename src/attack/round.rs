@@ -65,8 +65,14 @@ pub fn fill(
         let values: Vec<f32> = observed.iter().flat_map(|t| t.weights.clone().unwrap_or_default()).collect();
         exe.write(weights, &values)?;
     }
+    if let Some(unit) = problem.unit {
+        let values: Vec<f32> = observed.iter().map(|t| (1.0 / t.norm()) as f32).collect();
+        exe.write(unit, &values)?;
+    }
     if let (Some(threshold), Objective::CosineTop(share)) = (problem.threshold, setting.config.objective) {
-        let values: Vec<f32> = observed.iter().map(|t| magnitude_above(&t.gradient, share)).collect();
+        let unit = |t: &Target| if problem.unit.is_some() { 1.0 / t.norm() } else { 1.0 };
+        let least = |t: &&Target| (f64::from(magnitude_above(&t.gradient, share)) * unit(t)) as f32;
+        let values: Vec<f32> = observed.iter().map(least).collect();
         exe.write(threshold, &values)?;
     }
     for (i, &(mean, variance)) in problem.statistics.iter().enumerate() {

@@ -23,6 +23,13 @@ pub struct Target {
     pub statistics: Option<Vec<Vec<f32>>>,
 }
 
+impl Target {
+    /// ‖g*‖
+    pub fn norm(&self) -> f64 {
+        self.gradient.iter().flatten().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
+    }
+}
+
 /// What all targets have in common.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
@@ -52,7 +59,8 @@ impl Setting<'_> {
             labels_given: targets.iter().any(|t| t.labels.is_some()),
             adaptive: !self.views.is_empty()
                 || protocol.example_clip.is_some()
-                || targets.iter().any(|t| t.weights.is_some()),
+                // Weights of 0 and 1 say which layers were sent at all.
+                || targets.iter().flat_map(|t| t.weights.iter().flatten()).any(|w| ![0.0, 1.0].contains(w)),
             batch_norm: victim.has_batch_norm(),
         };
         let oracle = guide.is_some_and(|guide| guide.oracle);

@@ -11,6 +11,7 @@ use super::{
     round::{Round, fill, logits},
     setting::Trial,
     stage::{Begin, Goal, Stage},
+    surrogate,
     unknown::pictures,
 };
 use crate::{
@@ -45,7 +46,7 @@ pub fn attack(
             Begin::Best(hand_over) => {
                 let own = stages[i - 1].unknown.variables().len();
                 let best = found.iter().map(|f: &Found| hand_over(&f.values[..own]));
-                Ok(staged.with_logits(best.collect::<Result<_, _>>()?))
+                Ok(staged.with_others(best.collect::<Result<_, _>>()?))
             }
             Begin::Anew | Begin::Continued => Ok(staged.starts(stage)),
         };
@@ -93,14 +94,17 @@ struct Staged<'a> {
 impl Staged<'_> {
     fn starts(&self, stage: &Stage) -> Values {
         let Round { setting, trials, .. } = *self.round;
-        self.with_logits(trials.iter().map(|&trial| stage.unknown.start(setting.seed, trial)).collect())
+        self.with_others(trials.iter().map(|&trial| stage.unknown.start(setting.seed, trial)).collect())
     }
 
-    /// With the labels' logits behind the unknown's variables, where labels are to be learned.
-    fn with_logits(&self, mut values: Values) -> Values {
+    /// With the labels' logits behind the unknown's variables, where labels are to be learned, and α, where it is.
+    fn with_others(&self, mut values: Values) -> Values {
         let Round { setting, trials, .. } = *self.round;
         if self.round.joint() {
             values.iter_mut().zip(trials).for_each(|(v, &trial)| v.push(logits(setting, trial)));
+        }
+        if setting.config.surrogate {
+            values.iter_mut().for_each(|v| v.push(vec![surrogate::START]));
         }
         values
     }
@@ -166,7 +170,8 @@ impl Staged<'_> {
     /// With the pictures that the last stage's best iterates stand for.
     fn outcomes(&self, stage: &Stage, found: Vec<Found>) -> Result<Vec<Outcome>, AttackError> {
         let own = stage.unknown.variables().len();
-        let (values, rest): (Values, Vec<Outcome>) = found.into_iter().map(|f| f.split(own)).unzip();
+        let (values, rest): (Values, Vec<Outcome>) =
+            found.into_iter().map(|f| f.split(own, self.round.joint())).unzip();
         let images = pictures(self.device, &*stage.unknown, &values)?;
         Ok(rest.into_iter().zip(images).map(|(outcome, images)| Outcome { images, ..outcome }).collect())
     }
@@ -174,8 +179,8 @@ impl Staged<'_> {
 
 impl Found {
     /// The unknown's variables, and the outcome, its pictures still to be made.
-    fn split(mut self, own: usize) -> (Vec<Vec<f32>>, Outcome) {
-        let label_logits = self.values.drain(own..).next();
+    fn split(mut self, own: usize, joint: bool) -> (Vec<Vec<f32>>, Outcome) {
+        let label_logits = self.values.drain(own..).next().filter(|_| joint);
         let Found { values, objective, norm_ratio, stopped, history } = self;
         (values, Outcome { images: vec![], label_logits, objective, norm_ratio, stopped, history })
     }
@@ -217,6 +222,9 @@ fn plan(round: &Round, stage: &Stage, sizes: Sizes) -> Plan {
     }
 }
 
+/// Norms whose squares single precision holds well, down to those of a reconstruction that is almost right.
+const ORDINARY: std::ops::Range<f64> = 1e-4..1e6;
+
 fn scene<'a>(round: &Round<'a>) -> Scene<'a> {
     let setting = round.setting;
     Scene {
@@ -225,6 +233,7 @@ fn scene<'a>(round: &Round<'a>) -> Scene<'a> {
         config: setting.config,
         views: setting.views,
         weighted: round.targets.iter().any(|t| t.weights.is_some()),
+        scaled: round.targets.iter().any(|t| !ORDINARY.contains(&t.norm())),
     }
 }
 

@@ -145,7 +145,7 @@ impl Setup<'_> {
                 StatisticsTarget::Batch => Use::new(Knowledge::BatchStatistics, "the batch-norm prior"),
             });
         }
-        if protocol.local.is_some() {
+        if protocol.local.is_some() && !config.surrogate {
             uses.push(Use::new(Knowledge::LocalTraining, "matching the simulated local training"));
         }
         if self.adaptive {

@@ -28,6 +28,8 @@ pub struct Outcome {
     /// `M` × `B`: the best of each.
     pub pictures: Vec<Vec<Picture>>,
     pub timing: Timing,
+    /// `M`, or none where nothing came from files: what speaks against an update being what it is said to be.
+    pub doubts: Vec<Vec<String>>,
 }
 
 impl Audit {
@@ -79,7 +81,7 @@ impl Audit {
         };
         let trials = found.iter().map(|r| r.trials.len()).sum();
         let timing = Timing::new(started.elapsed().as_secs_f64(), iterations, trials);
-        Ok(Outcome { losses: vec![], pictures: self.pictures(&found)?, found, timing })
+        Ok(Outcome { losses: vec![], pictures: self.pictures(&found)?, found, timing, doubts: vec![] })
     }
 
     /// As [`Audit::invert`], drawn towards these meanings of the labels, which are given or restored before.
@@ -118,10 +120,10 @@ impl Audit {
     pub fn with_setting<R>(&self, batch: usize, use_it: impl FnOnce(&Setting) -> R) -> R {
         let (views, protocol) = match self.adaptive {
             true => (
-                adapt::views(&self.defences, &self.protocol),
+                adapt::views(&self.defences, &self.protocol, batch),
                 adapt::protocol(&self.defences, &self.protocol),
             ),
-            false => (vec![], self.protocol),
+            false => (vec![], self.protocol.clone()),
         };
         let threat = self.threat_model.clone().unwrap_or_else(ThreatModel::insider);
         use_it(&Setting {

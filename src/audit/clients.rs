@@ -142,12 +142,11 @@ pub fn read_batches(
     chosen.into_iter().map(read).collect()
 }
 
-/// The pictures of these indices, fitted to the victim's input.
+/// The pictures of these indices, as the victim's input.
 pub fn read_pictures(
     dataset: &Dataset,
     victim: &Victim,
     indices: &[usize],
 ) -> Result<Vec<Picture>, AuditError> {
-    let read = |&i: &usize| Ok(dataset.picture(i)?.fitted(victim.image_shape())?);
-    indices.iter().map(read).collect()
+    Ok(indices.iter().map(|&i| dataset.picture_as(i, victim.image_shape())).collect::<Result<_, _>>()?)
 }

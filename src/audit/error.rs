@@ -5,7 +5,7 @@ use crate::{
     clip::ClipError,
     data::DataError,
     device::DeviceError,
-    federated::{ClientError, VictimError},
+    federated::{ClientError, VictimError, received::ReceivedError},
     metrics::MetricsError,
     report::ReportError,
     semantic::SemanticError,
@@ -41,6 +41,8 @@ pub enum AuditError {
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     #[error(transparent)]
+    Received(#[from] ReceivedError),
+    #[error(transparent)]
     Report(#[from] ReportError),
     #[error(transparent)]
     Semantic(#[from] SemanticError),
@@ -72,6 +74,7 @@ impl AuditError {
         match self {
             AuditError::Misuse(_) | AuditError::Name { .. } | AuditError::NotGranted(_) => true,
             AuditError::Attack(AttackError::Threat(_) | AttackError::Config(_)) => true,
+            AuditError::Client(ClientError::Protocol(_)) => true,
             AuditError::Within { cause, .. } => cause.is_misuse(),
             AuditError::Victim(VictimError::Architecture(_) | VictimError::ClassCount { .. }) => true,
             _ => false,

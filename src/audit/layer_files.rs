@@ -107,16 +107,22 @@ impl LayerFiles {
         Ok(LayerFiles { names, gradient_path, classes, weight_gradient, bias_gradient, weights })
     }
 
-    /// What the client sent becomes the mean gradient of its steps.
+    /// What the client sent of `batch` pictures becomes the mean gradient of its steps.
     ///
     /// # Errors
     /// It is a model, and the weights that it started from are not known.
-    pub fn into_gradient(mut self, kind: Kind, protocol: &Protocol) -> Result<LayerFiles, AuditError> {
+    pub fn into_gradient(
+        mut self,
+        kind: Kind,
+        protocol: &Protocol,
+        batch: usize,
+    ) -> Result<LayerFiles, AuditError> {
         if kind == Kind::Model {
             self.subtract_weights()?;
         }
-        if let Some(local) = protocol.local {
-            self.change(|update| from_update(update, local.learning_rate, local.steps))?;
+        if protocol.local.is_some() {
+            let (scale, steps) = (-protocol.scale(batch), protocol.steps());
+            self.change(|update| from_update(update, scale / steps as f64, steps))?;
         }
         Ok(self)
     }

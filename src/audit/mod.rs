@@ -13,6 +13,7 @@ mod knowledge;
 pub mod layer_files;
 pub mod naming;
 mod network;
+mod normalisation;
 mod observe;
 mod page;
 mod report;
@@ -28,11 +29,12 @@ pub use error::AuditError;
 pub use guidance::{EncodedMeanings, Meanings, guidable};
 pub use naming::NamingModel;
 pub use network::{DEFAULT_ARCHITECTURE, Known, Network};
-pub use observe::{GradientFiles, Observation, Said, check_labels, choose_normalisation};
+pub use normalisation::{SaidNormalisation, choose_normalisation};
+pub use observe::{GradientFiles, Observation, Said, check_labels};
 pub use report::{Circumstances, Findings, captions};
 pub use send::{Message, send};
 pub use sent::note_positions;
-pub use training::Training;
+pub use training::{Training, read_loss};
 
 use crate::{
     attack::{

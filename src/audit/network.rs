@@ -36,6 +36,8 @@ pub struct Known {
     pub image: Option<[usize; 3]>,
     /// `[C, H, W]` of the pictures, for architectures that take any size.
     pub pictures: Option<[usize; 3]>,
+    /// Every size `[H, W]` of them, with how many have it.
+    pub sizes: Vec<([usize; 2], usize)>,
     pub classes: Option<usize>,
 }
 
@@ -44,6 +46,7 @@ impl Known {
     pub fn of_data(dataset: &Dataset) -> Known {
         Known {
             pictures: dataset.picture(0).ok().map(|p| p.shape()),
+            sizes: dataset.sizes(),
             classes: Some(dataset.class_names.len()),
             ..Known::default()
         }
@@ -63,6 +66,7 @@ impl Network {
         let name = name.unwrap_or_else(|| DEFAULT_ARCHITECTURE.into());
         let options = self.options.clone().or(known.options.clone());
         let architecture = architecture(&name, &options).map_err(AuditError::misuse)?;
+        self.check_sizes(known, architecture.any_size())?;
         let own = match known.pictures.filter(|_| architecture.any_size()) {
             // Colour or grey, a network sees colour unless told otherwise.
             Some([_, h, w]) => {
@@ -101,6 +105,21 @@ impl Network {
             image: Some(graph.image),
             classes: Some(graph.classes),
         })
+    }
+
+    /// A network that takes any size takes that of the pictures, if they have one.
+    fn check_sizes(&self, known: &Known, any_size: bool) -> Result<(), AuditError> {
+        const SHOWN: usize = 4;
+        if self.size.is_some() || known.image.is_some() || known.sizes.len() < 2 || !any_size {
+            return Ok(());
+        }
+        let sizes: Vec<String> =
+            known.sizes.iter().take(SHOWN).map(|([h, w], count)| format!("{count} of {h}×{w}")).collect();
+        Err(AuditError::Misuse(format!(
+            "the pictures are of several sizes ({}{}): give the victim's with --image-size",
+            sizes.join(", "),
+            if known.sizes.len() > SHOWN { ", …" } else { "" }
+        )))
     }
 
     /// What a gradient file says of the network.
@@ -162,8 +181,8 @@ impl Network {
             architecture: info.architecture.clone(),
             options: in_file.clone(),
             image: info.image_shape,
-            pictures: None,
             classes: info.classes,
+            ..Known::default()
         };
         let request = self.request(&known)?;
         if request.options != in_file && info.architecture.is_some() {
@@ -195,6 +214,7 @@ impl Network {
             architecture: info.architecture.clone(),
             image: info.image_shape,
             pictures: dataset.picture(0).ok().map(|p| p.shape()),
+            sizes: dataset.sizes(),
             ..Known::default()
         };
         // The options belong to the architecture that the file names.

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Audit, AuditError, Known, Network, Training,
-    sent::{Sent, kind_of, note_positions},
+    Audit, AuditError, Known, Network, SaidNormalisation, Training, choose_normalisation,
+    sent::{check_sign, kind_of, note_positions, read},
 };
 use crate::{
     attack::{config::AttackConfig, invert::Target},
     data::{Normalisation, same_file},
     device::host,
-    federated::{Kind, Request, Victim, observed::batch_statistics},
+    federated::{Kind, Local, Protocol, Request, Victim, received::Received},
+    nn::Mode,
     tensor_file::{GradientFile, GradientInfo},
     watch::Watch,
 };
@@ -33,7 +34,9 @@ pub struct Said {
     /// Of one file.
     pub labels: Option<Vec<usize>>,
     /// In place of the file's, or of CIFAR-10's.
-    pub normalisation: Option<Normalisation>,
+    pub normalisation: Option<SaidNormalisation>,
+    /// The files are what they are said to be, even where their own numbers speak against that.
+    pub trusted: bool,
 }
 
 /// What they come to.
@@ -43,6 +46,8 @@ pub struct Observation {
     pub batch: usize,
     /// One a file.
     pub targets: Vec<Target>,
+    /// What speaks against a file being what it is said to be, a list a file.
+    pub doubts: Vec<Vec<String>>,
 }
 
 impl GradientFiles {
@@ -81,7 +86,11 @@ impl GradientFiles {
     ) -> Result<Observation, AuditError> {
         let info = self.info().clone();
         let batch = self.batch_size(said)?;
-        let protocol = said.training.protocol(&info, batch)?;
+        let mut protocol = said.training.protocol(&info, batch)?;
+        if attack.surrogate && protocol.local.is_none() {
+            // Only the direction of the update counts: one step at rate 1 has its own.
+            protocol.local = Some(Local::sgd(1, batch, 1.0));
+        }
         let kind = kind_of(said.kind, &info, self.path(), &protocol)?;
         let victim = match &self.weights {
             Some(weights) => Victim::from_file(weights, request)?,
@@ -92,7 +101,7 @@ impl GradientFiles {
             note_positions(weights, victim.positions.as_ref(), watch);
         }
         self.check_victim(&victim)?;
-        let normalisation = self.normalisation(said, &victim)?;
+        let normalisation = self.normalisation(said, &victim, watch)?;
         if let Some(labels) = &said.labels {
             if self.files.len() > 1 {
                 return Err(AuditError::misuse("labels are given for one file, and there are several"));
@@ -102,21 +111,25 @@ impl GradientFiles {
         let bytes = victim.gradient_bytes().saturating_mul(self.files.len() as u64);
         host::check(|| format!("holding the gradients of {} files", self.files.len()), bytes)?;
         let labels_given = said.labels.is_some();
-        let audit = Audit { protocol, normalisation, labels_given, ..Audit::new(victim, attack) };
-        let (victim, wanted) = (&audit.victim, audit.wants_statistics());
-        let mut targets = vec![];
+        let mut audit = Audit { protocol, normalisation, labels_given, ..Audit::new(victim, attack) };
+        let mode_said = said.training.mode.is_some() || info.mode.is_some();
+        let (mut targets, mut doubts) = (vec![], vec![]);
         for file in self.files {
             let path = file.file.path.clone();
-            let sent = Sent::read(file, victim, &protocol, kind, wanted, watch)?;
-            sent.check_sign(victim, batch, &path, watch)?;
-            let statistics = sent.buffers.map(|returned| {
-                let counts = victim.model.statistics_counts(batch / protocol.clients);
-                batch_statistics(victim, &protocol, &returned, &counts)
-            });
-            let labels = said.labels.clone();
-            targets.push(Target { gradient: sent.gradient, labels, weights: None, statistics });
+            let wanted = audit.wants_statistics();
+            let received = read(file, &audit.victim, &audit.protocol, kind, batch, wanted, watch)?;
+            doubts.push(check_sign(&received.gradient, &audit.victim, batch, &path, said.trusted, watch)?);
+            audit.protocol.mode = mode(&received, &audit.protocol, mode_said, &path, watch);
+            audit.protocol.check(batch).map_err(AuditError::misuse)?;
+            let statistics = match wanted {
+                true => received.statistics(&audit.victim, &audit.protocol, batch, &path)?,
+                false => None,
+            };
+            let Received { gradient, weights, .. } = received;
+            targets.push(Target { gradient, labels: said.labels.clone(), weights, statistics });
         }
-        Ok(Observation { audit, batch, targets })
+        weigh_all(&mut targets);
+        Ok(Observation { audit, batch, targets, doubts })
     }
 
     /// What the first file says.
@@ -162,7 +175,12 @@ impl GradientFiles {
         })
     }
 
-    fn normalisation(&self, said: &Said, victim: &Victim) -> Result<Normalisation, AuditError> {
+    fn normalisation(
+        &self,
+        said: &Said,
+        victim: &Victim,
+        watch: &dyn Watch,
+    ) -> Result<Normalisation, AuditError> {
         let in_file = match (&self.info().mean, &self.info().std) {
             (Some(mean), Some(std)) => {
                 let found = Normalisation::new(mean.clone(), std.clone());
@@ -173,22 +191,39 @@ impl GradientFiles {
             }
             _ => None,
         };
-        choose_normalisation(said.normalisation.clone(), in_file, victim.image_shape()[0])
+        choose_normalisation(said.normalisation.as_ref(), in_file, victim.image_shape()[0], watch)
     }
 }
 
-/// What the user says, else what is known, else CIFAR-10's, or its mean over the channels where there are not three.
-///
-/// # Errors
-/// It is of other channels.
-pub fn choose_normalisation(
-    said: Option<Normalisation>,
-    known: Option<Normalisation>,
-    channels: usize,
-) -> Result<Normalisation, AuditError> {
-    let chosen = said.or(known).unwrap_or_else(|| Normalisation::default().for_channels(channels));
-    chosen.check_channels(channels).map_err(AuditError::misuse)?;
-    Ok(chosen)
+/// The mode that the running statistics show, where nobody `said` one.
+fn mode(received: &Received, protocol: &Protocol, said: bool, path: &Path, watch: &dyn Watch) -> Mode {
+    match received.mode.filter(|mode| *mode != protocol.mode) {
+        None => protocol.mode,
+        Some(found) if said => {
+            watch.warning(&format!(
+                "{}: the running statistics are those of a client in {found} mode, {} mode was asked for",
+                path.display(),
+                protocol.mode
+            ));
+            protocol.mode
+        }
+        Some(found) => {
+            watch.note(&format!(
+                "{}: the running statistics say that the client trains in {found} mode (--mode)",
+                path.display()
+            ));
+            found
+        }
+    }
+}
+
+/// Weights of the tensors are given for all targets or for none.
+fn weigh_all(targets: &mut [Target]) {
+    if targets.iter().any(|target| target.weights.is_some()) {
+        for target in targets {
+            target.weights.get_or_insert_with(|| vec![1.0; target.gradient.len()]);
+        }
+    }
 }
 
 /// Class indices below `classes`, one a picture; `option`: what gave them.
@@ -218,7 +253,8 @@ fn check_same(first: &GradientFile, other: &GradientFile) -> Result<(), AuditErr
     let said = fields![
         "architecture": architecture, "options": options, "classes": classes, "image shape": image_shape,
         "fingerprint of the weights": victim, "kind": kind, "mode": mode, "clients": clients,
-        "local steps": local_steps, "local batch": local_batch, "local rate": local_lr, "batch size": batch_size,
+        "local steps": local_steps, "local batch": local_batch, "local rate": local_lr,
+        "local optimiser": local_optimiser, "weight decay": weight_decay, "loss": loss, "batch size": batch_size,
         "mean": mean, "std": std,
     ];
     for (what, a, b) in said {

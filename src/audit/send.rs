@@ -6,7 +6,7 @@ use super::AuditError;
 use crate::{
     data::{Normalisation, Picture},
     device::Device,
-    federated::{Kind, Protocol, Victim, client, observed},
+    federated::{ClientLoss, Kind, LocalOptimiser, Protocol, Victim, client, observed},
     nn::Mode,
     tensor_file::{GradientFile, GradientInfo, ParameterSpec, Tensor},
 };
@@ -51,6 +51,13 @@ pub fn send(
         local_steps: protocol.local.map(|l| l.steps),
         local_batch: protocol.local.map(|l| l.batch),
         local_lr: protocol.local.map(|l| l.learning_rate),
+        local_optimiser: protocol
+            .local
+            .map(|l| l.optimiser)
+            .filter(|o| *o != LocalOptimiser::Sgd)
+            .map(|o| o.to_string()),
+        weight_decay: protocol.local.map(|l| l.weight_decay).filter(|&decay| decay != 0.0),
+        loss: Some(&protocol.loss).filter(|loss| **loss != ClientLoss::Mean).map(ClientLoss::to_string),
         batch_size: Some(labels.len()),
         image_shape: Some(victim.image_shape()),
         classes: Some(victim.model.classes),
@@ -59,7 +66,7 @@ pub fn send(
         victim: Some(victim.fingerprint()),
     };
     let named = |(spec, data): (ParameterSpec, Vec<f32>)| (spec.name, Tensor { shape: spec.shape, data });
-    let sent = observed::sent(protocol, update.gradient);
+    let sent = observed::sent(protocol, labels.len(), update.gradient);
     let returned = victim.buffer_specs().into_iter().zip(update.buffers).filter(|_| buffers);
     let tensors = victim.gradient_specs().into_iter().zip(sent).chain(returned).map(named).collect();
     Ok(Message { kind, tensors, info, loss: update.loss })

@@ -4,22 +4,14 @@ use std::path::Path;
 
 use super::AuditError;
 use crate::{
-    attack::labels::{Suspicion, check_gradient},
-    federated::{Kind, Protocol, Victim, observed::mean_gradient, state_dict_lists},
-    tensor_file::{Extra, GradientFile, GradientInfo, PositionReport},
+    attack::{
+        labels::{Suspicion, check_gradient, sign_and_scale},
+        last_layer::last_layer,
+    },
+    federated::{Kind, Protocol, Victim, received::Received},
+    tensor_file::{GradientFile, GradientInfo, PositionReport},
     watch::Watch,
 };
-
-/// Buffers whose last part is one of these may stand beside gradients.
-const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
-
-/// What was read of a file.
-pub struct Sent {
-    /// The mean gradient of the client's steps, one tensor a trainable parameter.
-    pub gradient: Vec<Vec<f32>>,
-    /// The buffers that were sent with it, where they were wanted.
-    pub buffers: Option<Vec<Vec<f32>>>,
-}
 
 /// What the file holds: as it says, or the user; else an update after local training, or a gradient.
 ///
@@ -58,58 +50,51 @@ pub fn kind_of(
     }
 }
 
-impl Sent {
-    /// The file's tensors; `wanted`: its buffers must be there, too.
-    pub fn read(
-        file: GradientFile,
-        victim: &Victim,
-        protocol: &Protocol,
-        kind: Kind,
-        wanted: bool,
-        watch: &dyn Watch,
-    ) -> Result<Sent, AuditError> {
-        let lists = state_dict_lists(&victim.declarations);
-        let of_kind = if kind == Kind::Gradient { &lists[2..] } else { &lists[..] };
-        let (file, positions) = file.by_name(of_kind)?;
-        note_positions(&file.file.path, positions.as_ref(), watch);
-        let sent = file.file.parameters(&victim.gradient_specs(), Extra::Allow(&BUFFERS))?;
-        let buffers = wanted.then(|| file.file.parameters(&victim.buffer_specs(), Extra::Any)).transpose();
-        let buffers = buffers.map_err(|cause| AuditError::Within {
-            what: "the batch-norm statistics of the client (capture --send-buffers)".into(),
-            cause: Box::new(cause.into()),
-        })?;
-        let sent = sent.into_iter().map(|t| t.data).collect();
-        let gradient = mean_gradient(victim, protocol, kind, sent);
-        Ok(Sent { gradient, buffers: buffers.map(|b| b.into_iter().map(|t| t.data).collect()) })
-    }
+/// What the file's tensors come to, of `batch` pictures; `wanted`: its buffers must be there, too.
+pub fn read(
+    file: GradientFile,
+    victim: &Victim,
+    protocol: &Protocol,
+    kind: Kind,
+    batch: usize,
+    wanted: bool,
+    watch: &dyn Watch,
+) -> Result<Received, AuditError> {
+    let path = file.file.path.clone();
+    let received = Received::read(file, victim, protocol, kind, batch, wanted)?;
+    received.notes.iter().for_each(|text| watch.note(&format!("{}: {text}", path.display())));
+    Ok(received)
+}
 
-    /// What the last bias shows of a wrong sign or scale: an update passed as a gradient, or the reverse. Noise makes the
-    /// bias gradient's sum differ from 0: then its signs prove nothing, and there is a warning.
-    pub fn check_sign(
-        &self,
-        victim: &Victim,
-        batch: usize,
-        path: &Path,
-        watch: &dyn Watch,
-    ) -> Result<(), AuditError> {
-        let Some(bias) = victim.last_bias().and_then(|bias| self.gradient.get(bias)) else { return Ok(()) };
-        let mut found = check_gradient(bias, batch);
-        let noisy = found.iter().any(|s| matches!(s, Suspicion::SumNotZero { .. }));
-        // The plainest first.
-        found.sort_by_key(|s| !matches!(s, Suspicion::Reversed { .. }));
-        for suspicion in found {
-            match suspicion {
-                Suspicion::Reversed { .. } | Suspicion::Scale { .. } if !noisy => {
-                    return Err(AuditError::File(format!(
-                        "{}: {suspicion}: is it an update, or another --kind?",
-                        path.display()
-                    )));
-                }
-                _ => watch.warning(&format!("{}: {suspicion}", path.display())),
-            }
-        }
-        Ok(())
+/// What the last layer shows of a wrong sign or scale: an update passed as a gradient, or the reverse.
+///
+/// # Errors
+/// The evidence decides against the sign, and the file is not `trusted`.
+pub fn check_sign(
+    gradient: &[Vec<f32>],
+    victim: &Victim,
+    batch: usize,
+    path: &Path,
+    trusted: bool,
+    watch: &dyn Watch,
+) -> Result<Vec<String>, AuditError> {
+    let layer = last_layer(victim, gradient)
+        .map_err(|error| AuditError::File(format!("{}: {error}", path.display())))?;
+    let found = sign_and_scale(&layer, batch);
+    if found.is_reversed() && !trusted {
+        return Err(AuditError::File(format!(
+            "{}: {found}. Give another --kind or --local-lr, or --trust-file if the file is what you say",
+            path.display()
+        )));
     }
+    let noise = victim
+        .last_bias()
+        .and_then(|bias| gradient.get(bias))
+        .map_or(vec![], |bias| check_gradient(bias, batch));
+    let noise = noise.iter().filter(|s| matches!(s, Suspicion::SumNotZero { .. })).map(ToString::to_string);
+    let warnings: Vec<String> = found.warning().into_iter().chain(noise).collect();
+    warnings.iter().for_each(|text| watch.warning(&format!("{}: {text}", path.display())));
+    Ok(warnings)
 }
 
 /// Arrays without names were taken in order: says for what.

@@ -39,7 +39,14 @@ impl Iteration {
     /// The graph with its derivatives, one target for each trial.
     pub fn graph(inputs: &Inputs) -> Problem {
         let (config, protocol) = (&config(inputs), &Protocol::default());
-        let scene = Scene { model: &inputs.victim.model, protocol, config, views: &[], weighted: false };
+        let scene = Scene {
+            model: &inputs.victim.model,
+            protocol,
+            config,
+            views: &[],
+            weighted: false,
+            scaled: false,
+        };
         let sizes = Sizes {
             shared_target: inputs.trials == 1,
             groups: (0..inputs.trials).collect(),

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     audit::{ClientBatch, read_batches},
-    data::{BatchRule, Dataset, samples},
+    data::{BatchRule, Dataset, read_class_names, samples},
     federated::Victim,
 };
 
@@ -28,6 +28,12 @@ pub struct DataOptions {
     /// (Fashion-MNIST).
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
+    /// Names of the victim's classes, in order, which folders are matched with
+    ///
+    /// Separated by commas, or a file with a name a line. For folders that are not all of the victim's classes, or are
+    /// in another order.
+    #[arg(long, value_name = "NAMES|FILE")]
+    class_names: Option<String>,
     /// Pictures in a batch, 1 if not given
     #[arg(long, value_name = "N")]
     pub batch: Option<usize>,
@@ -60,10 +66,23 @@ impl DataOptions {
         if !(1..=MAX_BATCH).contains(&self.batches()) {
             return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches())));
         }
-        Ok(match &self.data {
+        let dataset = match &self.data {
             Some(path) => Dataset::open(path)?,
             None => samples(),
-        })
+        };
+        if !dataset.left_out.is_empty() {
+            let kinds: Vec<String> =
+                dataset.left_out.iter().map(|(kind, count)| format!("{count} of {kind}")).collect();
+            note(&format!(
+                "{}: files that are no pictures were left out: {}",
+                dataset.name,
+                kinds.join(", ")
+            ));
+        }
+        match &self.class_names {
+            Some(names) => Ok(dataset.with_class_names(&read_class_names(names)?)?),
+            None => Ok(dataset),
+        }
     }
 
     /// What the data set says of the network.
@@ -80,7 +99,15 @@ impl DataOptions {
         };
         let chosen =
             chosen.map_err(|error| misuse(format!("--batch {batch} × --batches {batches}: {error}")))?;
+        dataset.check_classes(victim.model.classes).map_err(misuse)?;
         let read = read_batches(dataset, victim, chosen)?;
+        let [_, height, width] = victim.image_shape();
+        if dataset.is_of_folders() && dataset.sizes().iter().any(|(size, _)| *size != [height, width]) {
+            note(&format!(
+                "pictures of other sizes are resized and cropped to {height}×{width}, as torchvision's Resize and \
+                 CenterCrop do"
+            ));
+        }
         let first = read[0].labels[0];
         if batches > 1 && !self.shuffle && read.iter().flat_map(|b| &b.labels).all(|&label| label == first) {
             note(&format!(

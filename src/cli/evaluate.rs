@@ -18,7 +18,7 @@ use super::{
     training_options::pictures_error,
 };
 use crate::{
-    data::{Dataset, Normalisation},
+    data::{Dataset, Normalisation, read_class_names},
     federated::Victim,
     metrics::share_interval_95,
     tensor_file::{Tensor, TensorFile, WeightsInfo},
@@ -45,6 +45,11 @@ pub struct Evaluate {
     /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files.
     #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
     data: PathBuf,
+    /// Names of the victim's classes, in order, which folders are matched with
+    ///
+    /// Separated by commas, or a file with a name a line. Without it those that the weights name, if they name any.
+    #[arg(long, value_name = "NAMES|FILE", help_heading = group::INPUT)]
+    class_names: Option<String>,
     /// Classify N pictures only, evenly spaced over the data set
     #[arg(long, value_name = "N", help_heading = group::INPUT)]
     limit: Option<usize>,
@@ -74,7 +79,9 @@ impl Evaluate {
             }
             TensorFile::check_writable(logits)?;
         }
-        let (info, victim, dataset) = self.victim()?;
+        let (info, dataset) = self.pictures()?;
+        let victim = self.victim(&info, &dataset)?;
+        dataset.check_classes(victim.model.classes).map_err(misuse)?;
         let normalisation = self.normalisation(&info, victim.image_shape()[0])?;
         if let Some(names) = info.class_names.as_ref().filter(|names| **names != dataset.class_names) {
             let _ = writeln!(
@@ -95,18 +102,31 @@ impl Evaluate {
         self.print(&victim, &dataset, &evaluation)
     }
 
-    /// The weights and what they say of themselves, and the pictures.
-    fn victim(&self) -> anyhow::Result<(WeightsInfo, Victim, Dataset)> {
-        let Some(weights) = &self.weights else {
-            let dataset = Dataset::open(&self.data)?;
-            let request = self.model.request(&Known::of_data(&dataset))?;
-            let victim = Victim::from_seed(&request, 0).map_err(victim_error)?;
-            return Ok((WeightsInfo::default(), victim, dataset));
+    /// What the weights say of themselves, and the pictures.
+    fn pictures(&self) -> anyhow::Result<(WeightsInfo, Dataset)> {
+        let info = match &self.weights {
+            Some(weights) => WeightsInfo::of(&TensorFile::read(weights)?)?,
+            None => WeightsInfo::default(),
         };
-        let info = WeightsInfo::of(&TensorFile::read(weights)?)?;
         let dataset = Dataset::open(&self.data)?;
-        let request = self.model.network()?.of_weights(&info, weights, &dataset)?;
-        Ok((info, Victim::from_file(weights, &request).map_err(victim_error)?, dataset))
+        let dataset = match (&self.class_names, &info.class_names) {
+            (Some(names), _) => dataset.with_class_names(&read_class_names(names)?)?,
+            // The weights' own names, where the folders' are among them.
+            (None, Some(names)) if dataset.is_of_folders() => {
+                dataset.clone().with_class_names(names).unwrap_or(dataset)
+            }
+            _ => dataset,
+        };
+        Ok((info, dataset))
+    }
+
+    fn victim(&self, info: &WeightsInfo, dataset: &Dataset) -> anyhow::Result<Victim> {
+        let network = self.model.network()?;
+        let victim = match &self.weights {
+            Some(weights) => Victim::from_file(weights, &network.of_weights(info, weights, dataset)?),
+            None => Victim::from_seed(&network.request(&Known::of_data(dataset))?, 0),
+        };
+        victim.map_err(victim_error)
     }
 
     fn normalisation(&self, info: &WeightsInfo, channels: usize) -> anyhow::Result<Normalisation> {

@@ -19,7 +19,7 @@ use super::{
     threat_options::ThreatOptions,
 };
 use crate::{
-    audit::{Findings, Observation, captions},
+    audit::{Findings, Observation, Outcome, captions},
     report::OutputFolder,
 };
 
@@ -84,11 +84,11 @@ impl Invert {
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { audit, batch, targets } = observing.open()?;
+        let Observation { audit, batch, targets, doubts } = observing.open()?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
-        let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        let outcome = Outcome { doubts, ..audit.invert(&*device, batch, &targets, None, &Terminal)? };
         let findings = Findings {
             command: command_line(),
             data: self.gradient.display().to_string(),

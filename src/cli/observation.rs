@@ -40,8 +40,9 @@ impl Observing<'_> {
             check_batch(batch)?;
         }
         let said = Said {
-            training: self.protocol.training(),
+            training: self.protocol.training()?,
             kind: self.observed.kind(),
+            trusted: self.observed.trust_file,
             batch: self.batch,
             labels: self.labels.map(|text| indices("--labels", text)).transpose()?,
             normalisation: self.normalisation.given()?,

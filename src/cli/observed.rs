@@ -14,12 +14,15 @@ pub struct ObservedOptions {
     /// Without it an update where there is --local-lr, else a gradient.
     #[arg(long, value_parser = spelled::<Kind>())]
     kind: Option<Kind>,
+    /// Attack the file as what it is said to be, even where its own numbers speak against that
+    #[arg(long)]
+    pub trust_file: bool,
 }
 
 impl ObservedOptions {
     /// Whether none of them is given.
     pub fn is_default(&self) -> bool {
-        self.kind.is_none()
+        self.kind.is_none() && !self.trust_file
     }
 
     /// The option alone.

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use super::{device::Place, help::group, misuse};
+use super::{device::Place, help::group, misuse, progress::Terminal, spelled::spelled};
 pub use crate::data::same_file;
 use crate::{
-    audit::{check_labels, choose_normalisation},
-    data::Normalisation,
+    audit::{SaidNormalisation, check_labels, choose_normalisation},
+    data::{Normalisation, NormalisationPreset},
     device::{Device, limited::Limited},
 };
 
@@ -17,6 +17,11 @@ pub const MAX_BATCH: usize = 65_536;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::INPUT)]
 pub struct NormalisationOptions {
+    /// How pixels become the network's input, by name
+    ///
+    /// Without it what the gradient file says, else cifar10.
+    #[arg(long, value_name = "NAME", value_parser = spelled::<NormalisationPreset>(), conflicts_with_all = ["mean", "std"])]
+    pub normalisation: Option<NormalisationPreset>,
     /// Mean of each channel, subtracted from pixels
     ///
     /// Pixels are in [0,1]. Without it CIFAR-10's: 0.4914,0.4822,0.4465.
@@ -33,15 +38,17 @@ impl NormalisationOptions {
     /// The options; else `known`, from a file; else CIFAR-10's, or its mean over the channels where there
     /// are not three.
     pub fn open(&self, channels: usize, known: Option<Normalisation>) -> anyhow::Result<Normalisation> {
-        Ok(choose_normalisation(self.given()?, known, channels)?)
+        Ok(choose_normalisation(self.given()?.as_ref(), known, channels, &Terminal)?)
     }
 
     /// The options alone.
-    pub fn given(&self) -> anyhow::Result<Option<Normalisation>> {
-        match (&self.mean, &self.std) {
-            (Some(mean), Some(std)) => Ok(Some(Normalisation::parse(mean, std).map_err(misuse)?)),
-            _ => Ok(None),
-        }
+    pub fn given(&self) -> anyhow::Result<Option<SaidNormalisation>> {
+        Ok(match (&self.mean, &self.std) {
+            (Some(mean), Some(std)) => {
+                Some(SaidNormalisation::Values(Normalisation::parse(mean, std).map_err(misuse)?))
+            }
+            _ => self.normalisation.map(SaidNormalisation::Preset),
+        })
     }
 }
 

@@ -101,7 +101,8 @@ impl PlanCommand {
             )));
         }
         let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
-        let scene = Scene { model, protocol: &protocol, config: &config, views: &[], weighted: false };
+        let scene =
+            Scene { model, protocol: &protocol, config: &config, views: &[], weighted: false, scaled: false };
         let joint = config.labels == LabelStrategy::Joint;
         let pixels = Pixels { clamp: config.clamp, ..Pixels::free(batch, model.image) };
         let mut problem = Problem::new(&scene, &pixels, Sizes::one_target(trials, batch, joint));

@@ -3,7 +3,12 @@
 use clap::Args;
 
 use super::{help::group, spelled::spelled};
-use crate::{audit::Training, federated::Protocol, nn::Mode, tensor_file::GradientInfo};
+use crate::{
+    audit::{Training, read_loss},
+    federated::{LocalOptimiser, Protocol},
+    nn::Mode,
+    tensor_file::GradientInfo,
+};
 
 /// The client's training.
 #[derive(Args, Clone, Debug, Default)]
@@ -28,6 +33,20 @@ pub struct ProtocolOptions {
     /// Pictures of a local step, all of the client's if not given
     #[arg(long, value_name = "N")]
     local_batch: Option<usize>,
+    /// Optimiser of local training, plain SGD if not given
+    #[arg(long, value_name = "O", value_parser = spelled::<LocalOptimiser>())]
+    local_optimiser: Option<LocalOptimiser>,
+    /// Weight decay of local training, 0 if not given
+    ///
+    /// As PyTorch's optimiser takes it.
+    #[arg(long, value_name = "L", allow_negative_numbers = true)]
+    weight_decay: Option<f64>,
+    /// Loss that the client trains on, the mean cross entropy if not given
+    ///
+    /// mean, sum, smoothing:S (label smoothing), weights:FILE (a file with a number for each class, or the numbers
+    /// themselves as in weights:1,0.5,2) or bce (binary cross entropy of every logit).
+    #[arg(long, value_name = "F")]
+    loss: Option<String>,
     /// Clients with equally many of the pictures, whose mean is sent
     #[arg(long, value_name = "N")]
     clients: Option<usize>,
@@ -35,19 +54,22 @@ pub struct ProtocolOptions {
 
 impl ProtocolOptions {
     /// What the options say.
-    pub fn training(&self) -> Training {
-        Training {
+    pub fn training(&self) -> anyhow::Result<Training> {
+        Ok(Training {
             mode: self.mode,
             local_steps: self.local_steps,
             local_epochs: self.local_epochs,
             local_lr: self.local_lr,
             local_batch: self.local_batch,
+            local_optimiser: self.local_optimiser,
+            weight_decay: self.weight_decay,
+            loss: self.loss.as_deref().map(read_loss).transpose()?,
             clients: self.clients,
-        }
+        })
     }
 
     /// The options, then what the file says, for `batch` pictures in all.
     pub fn protocol(&self, info: &GradientInfo, batch: usize) -> anyhow::Result<Protocol> {
-        Ok(self.training().protocol(info, batch)?)
+        Ok(self.training()?.protocol(info, batch)?)
     }
 }

@@ -114,7 +114,10 @@ fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
         write!(f, " ({})", list(names))?;
     }
     writeln!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)?;
-    batch.label_warnings.iter().try_for_each(|warning| writeln!(f, "    warning: {warning}"))
+    // Where labels are restored, what speaks against the update stands among their warnings.
+    let others = batch.doubts.iter().filter(|doubt| !batch.label_warnings.contains(doubt));
+    let mut warnings = batch.label_warnings.iter().chain(others);
+    warnings.try_for_each(|warning| writeln!(f, "    warning: {warning}"))
 }
 
 /// The first few of them.

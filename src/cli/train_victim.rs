@@ -63,6 +63,7 @@ impl TrainVictim {
         }
         let known = Known {
             pictures: dataset.picture(0).ok().map(|p| p.shape()),
+            sizes: dataset.sizes(),
             classes: Some(dataset.class_names.len()),
             ..Known::default()
         };

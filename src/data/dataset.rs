@@ -1,6 +1,7 @@
 //! A labelled collection of pictures, whatever format it comes in.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -18,6 +19,8 @@ pub struct Dataset {
     labels: Vec<usize>,
     pictures: Pictures,
     frame: Option<[usize; 3]>,
+    /// Files of class folders that are no pictures of a known format: how many of each extension.
+    pub left_out: BTreeMap<String, usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -33,10 +36,11 @@ pub(super) enum Pictures {
 impl Dataset {
     /// Opens what lies at `path`, told by its names:
     ///
-    /// - a folder with a folder per class, each holding PNG or JPEG files;
-    /// - CIFAR-10 binary: a `.bin` file, or a folder with `data_batch_*.bin`;
+    /// - a folder with a folder per class, each holding pictures of torchvision's formats;
+    /// - CIFAR-10 binary: a `.bin` file, or a folder with `data_batch_*.bin`; CIFAR-100 binary: `train.bin` or
+    ///   `test.bin`;
     /// - IDX (the MNIST family): an `*images-idx3-ubyte[.gz]` file with its labels beside it, or a folder
-    ///   with such a pair (the `train` one where there are several).
+    ///   with such a pair (the `train` one where there are several), each in a folder of its own name or not.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let metadata = fs::metadata(path).map_err(|cause| DataError::unreadable(path, cause))?;
         if !metadata.is_dir() {
@@ -51,14 +55,12 @@ impl Dataset {
         }
 
         let entries = folder::entries(path)?;
-        let batches: Vec<_> = entries.iter().filter(|entry| cifar::is_batch(entry)).cloned().collect();
+        let batches = cifar::batches(&entries);
         if !batches.is_empty() {
             return cifar::open(path, &batches);
         }
-        let idx_files = || entries.iter().filter(|entry| idx::is_images_file(entry));
-        let train = idx_files().find(|file| folder::name(file).starts_with("train"));
-        if let Some(images) = train.or_else(|| idx_files().next()) {
-            return idx::open(path, images);
+        if let Some(images) = idx::choose(path, &entries)? {
+            return idx::open(path, &images);
         }
         class_folder::open(path, &entries)
     }
@@ -71,13 +73,50 @@ impl Dataset {
     ) -> Dataset {
         // The last component of `.` and `..` says nothing; that of the real path does.
         let name = folder::name(&path.canonicalize().unwrap_or_else(|_| path.to_owned()));
-        Dataset { name, class_names, labels, pictures, frame: None }
+        Dataset { name, class_names, labels, pictures, frame: None, left_out: BTreeMap::new() }
     }
 
     /// The same data set with every picture repeated to `channels` and padded with zeros to
     /// `height × width`: MNIST's 1×28×28 as the 3×32×32 that CIFAR-10's networks take.
     pub fn framed(self, channels: usize, height: usize, width: usize) -> Self {
         Self { frame: Some([channels, height, width]), ..self }
+    }
+
+    pub(super) fn leaving_out(self, left_out: BTreeMap<String, usize>) -> Self {
+        Self { left_out, ..self }
+    }
+
+    pub(super) fn relabel(&mut self, new: impl Fn(usize) -> usize) {
+        self.labels.iter_mut().for_each(|label| *label = new(*label));
+    }
+
+    /// What errors call it.
+    pub(super) fn name_of_path(&self) -> PathBuf {
+        PathBuf::from(&self.name)
+    }
+
+    /// Whether its pictures are files in a folder per class, which may be of any size.
+    pub fn is_of_folders(&self) -> bool {
+        matches!(self.pictures, Pictures::Files(_))
+    }
+
+    /// Every size `[H, W]` that its pictures have, by the files' headers, with how many have it; the most frequent
+    /// first. A file that cannot be read is left to [`Dataset::picture`].
+    pub fn sizes(&self) -> Vec<([usize; 2], usize)> {
+        let mut counts = BTreeMap::new();
+        match &self.pictures {
+            Pictures::Files(paths) => {
+                for size in paths.iter().filter_map(|path| Picture::read_size(path).ok()) {
+                    *counts.entry(size).or_insert(0) += 1;
+                }
+            }
+            Pictures::Bytes { shape: [_, h, w], .. } => {
+                counts.insert([*h, *w], self.len());
+            }
+        }
+        let mut sizes: Vec<_> = counts.into_iter().collect();
+        sizes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        sizes
     }
 
     /// Number of pictures.
@@ -114,6 +153,20 @@ impl Dataset {
         match self.frame {
             Some([channels, height, width]) => picture.with_channels(channels)?.padded(height, width),
             None => Ok(picture),
+        }
+    }
+
+    /// Picture `index` as a network's input `[C, H, W]`: those of folders as torchvision resizes and crops them, others
+    /// as [`Picture::fitted`] does.
+    pub fn picture_as(
+        &self,
+        index: usize,
+        [channels, height, width]: [usize; 3],
+    ) -> Result<Picture, DataError> {
+        let picture = self.picture(index)?;
+        match &self.pictures {
+            Pictures::Files(_) => picture.with_channels(channels)?.covering(height, width),
+            Pictures::Bytes { .. } => picture.fitted([channels, height, width]),
         }
     }
 

@@ -11,7 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::{DataError, Dataset, dataset::Pictures, folder};
 
-const FASHION_NAMES: [&str; 10] = [
+pub(super) const FASHION_NAMES: [&str; 10] = [
     "T-shirt/top",
     "Trouser",
     "Pullover",
@@ -30,6 +30,46 @@ pub(super) fn is_images_file(path: &Path) -> bool {
     name.contains("images") && name.contains("idx3")
 }
 
+/// Names of EMNIST's splits, and what their labels mean: `letters` counts from 1.
+const EMNIST: [(&str, &str); 6] = [
+    ("balanced", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"),
+    ("bymerge", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"),
+    ("byclass", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"),
+    ("letters", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    ("digits", "0123456789"),
+    ("mnist", "0123456789"),
+];
+
+/// The split that a file's name says, with its classes.
+fn emnist(images: &Path) -> Option<(&'static str, Vec<String>)> {
+    let name = folder::name(images).to_lowercase();
+    let split = name.strip_prefix("emnist-")?;
+    let (split, classes) = EMNIST.into_iter().find(|(known, _)| split.starts_with(known))?;
+    Some((split, classes.chars().map(String::from).collect()))
+}
+
+/// The images file of a folder with these entries: the training one where there are several. A folder of a file's name
+/// that holds the file, as some mirrors unpack, is as good as the file.
+///
+/// # Errors
+/// Several splits of EMNIST, of which one is to be named.
+pub(super) fn choose(path: &Path, entries: &[PathBuf]) -> Result<Option<PathBuf>, DataError> {
+    let file = |entry: &PathBuf| match entry.is_dir() {
+        false => is_images_file(entry).then(|| entry.clone()),
+        true => Some(entry.join(entry.file_name()?)).filter(|inner| is_images_file(inner) && inner.is_file()),
+    };
+    let files: Vec<PathBuf> = entries.iter().filter_map(file).collect();
+    let mut splits: Vec<&str> = files.iter().filter_map(|file| Some(emnist(file)?.0)).collect();
+    splits.sort_unstable();
+    splits.dedup();
+    if splits.len() > 1 {
+        let expected = "one data set, or the path of one images file";
+        return Err(DataError::malformed(path, expected, format!("EMNIST's splits {}", splits.join(", "))));
+    }
+    let train = files.iter().find(|file| folder::name(file).contains("train"));
+    Ok(train.or(files.first()).cloned())
+}
+
 /// Opens an images file, found at or under `path`, and the labels file beside it. Classes are Fashion-MNIST's if the file or
 /// its folder is named `fashion` something, else "0", "1", ….
 pub(super) fn open(path: &Path, images: &Path) -> Result<Dataset, DataError> {
@@ -39,15 +79,24 @@ pub(super) fn open(path: &Path, images: &Path) -> Result<Dataset, DataError> {
         .into_iter()
         .flatten()
         .any(|path| folder::name(path).to_lowercase().contains("fashion"));
-    parse(path, (images, open_maybe_gzip(images)?), (&labels, open_maybe_gzip(&labels)?), fashion)
+    let emnist = emnist(images);
+    let named = match &emnist {
+        Some((_, names)) => Some(names.clone()),
+        None => fashion.then(|| FASHION_NAMES.map(String::from).to_vec()),
+    };
+    let first = usize::from(emnist.is_some_and(|(split, _)| split == "letters"));
+    let streams = ((images, open_maybe_gzip(images)?), (labels.as_path(), open_maybe_gzip(&labels)?));
+    parse(path, streams.0, streams.1, named, first)
 }
 
-/// `path` names the data set; `images` and `labels` are plain IDX streams with the paths that errors name.
+/// `path` names the data set; `images` and `labels` are plain IDX streams with the paths that errors name; `named`: the
+/// classes, the first of which has label `first`. Without names they are "0", "1", ….
 pub(super) fn parse(
     path: &Path,
     (images_path, images): (&Path, impl Read),
     (labels_path, labels): (&Path, impl Read),
-    fashion: bool,
+    named: Option<Vec<String>>,
+    first: usize,
 ) -> Result<Dataset, DataError> {
     let ([count, height, width], planes) = read_idx(images_path, images)?;
     let ([label_count], labels) = read_idx(labels_path, labels)?;
@@ -56,14 +105,13 @@ pub(super) fn parse(
         return Err(DataError::malformed(labels_path, expected, label_count));
     }
     let largest = labels.iter().copied().max().map_or(0, usize::from);
-    if fashion && largest >= FASHION_NAMES.len() {
-        return Err(DataError::malformed(labels_path, "labels 0 to 9 (Fashion-MNIST)", largest));
+    let class_names = named.unwrap_or_else(|| (0..=largest.max(9)).map(|digit| digit.to_string()).collect());
+    let known = first..first + class_names.len();
+    if let Some(label) = labels.iter().map(|&label| usize::from(label)).find(|label| !known.contains(label)) {
+        let expected = format!("labels {first} to {} ({})", known.end - 1, class_names.join(" "));
+        return Err(DataError::malformed(labels_path, expected, label));
     }
-    let class_names = match fashion {
-        true => FASHION_NAMES.map(String::from).to_vec(),
-        false => (0..=largest.max(9)).map(|digit| digit.to_string()).collect(),
-    };
-    let labels = labels.into_iter().map(usize::from).collect();
+    let labels = labels.into_iter().map(|label| usize::from(label) - first).collect();
     let pictures = Pictures::Bytes { shape: [1, height, width], planes };
     Ok(Dataset::new(path, class_names, labels, pictures))
 }
@@ -73,7 +121,10 @@ fn labels_file(images: &Path) -> Result<PathBuf, DataError> {
     let name = folder::name(images).replace("images", "labels").replace("idx3", "idx1");
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
     let candidates = [name.clone(), plain.to_owned(), format!("{plain}.gz")];
-    let found = candidates.iter().map(|name| images.with_file_name(name)).find(|path| path.is_file());
+    // Beside it, or in a folder of its own name beside that of the images.
+    let beside = candidates.iter().map(|name| images.with_file_name(name));
+    let apart = candidates.iter().filter_map(|name| Some(images.parent()?.parent()?.join(name).join(name)));
+    let found = beside.chain(apart).find(|path| path.is_file());
     found.ok_or_else(|| DataError::malformed(images, format!("labels beside it in {name}"), "no such file"))
 }
 

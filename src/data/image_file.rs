@@ -1,4 +1,4 @@
-//! PNG and JPEG files as pictures, and pictures as PNG files, eight bits a channel.
+//! Image files as pictures, and pictures as PNG files, eight bits a channel.
 
 use std::{
     fs,
@@ -10,23 +10,25 @@ use image::{DynamicImage, ImageBuffer, ImageFormat, ImageReader, Luma, Pixel, Rg
 
 use super::{DataError, Picture, atomic, folder, jpeg_end, picture::check_shape};
 
+const PICTURE: &str = "a PNG, JPEG, PPM, PGM, BMP, TIFF or WebP picture";
+
 impl Picture {
-    /// Reads a PNG or JPEG file, told apart by content. Grey stays one channel; palettes become colour;
+    /// Reads a file of one of torchvision's formats (PNG, JPEG, PPM, PGM, BMP, TIFF, WebP), told apart by content. Grey stays one channel; palettes become colour;
     /// transparency is dropped, as Pillow's `convert("RGB")` does; sixteen bits are rounded to eight.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let bytes = read_bytes(path)?;
         if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_end::is_complete(&bytes) {
             return Err(DataError::malformed(path, "a whole JPEG picture", "a file cut short"));
         }
-        decode(path, "a PNG or JPEG picture", || image::load_from_memory(&bytes))
+        decode(path, PICTURE, || image::load_from_memory(&bytes))
     }
 
-    /// `[H, W]` of a PNG or JPEG file by its header alone, if it is a size that [`Picture::read`] takes.
+    /// `[H, W]` of such a file by its header alone, if it is a size that [`Picture::read`] takes.
     pub fn read_size(path: &Path) -> Result<[usize; 2], DataError> {
         let unreadable = |cause| DataError::unreadable(path, cause);
         let reader =
             ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(unreadable)?;
-        let expected = "a PNG or JPEG picture";
+        let expected = PICTURE;
         let size = reader.into_dimensions().map_err(|cause| DataError::malformed(path, expected, cause))?;
         let [height, width] = [size.1 as usize, size.0 as usize];
         check_shape(1, height, width).map_err(|cause| DataError::malformed(path, expected, cause))?;

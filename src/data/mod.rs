@@ -7,6 +7,7 @@ pub mod atomic;
 mod batches;
 mod cifar;
 mod class_folder;
+mod class_names;
 mod dataset;
 mod folder;
 mod idx;
@@ -24,12 +25,13 @@ use std::{
 };
 
 pub use batches::BatchRule;
+pub use class_names::read_class_names;
 pub use dataset::Dataset;
 #[cfg(feature = "report")]
 pub(crate) use image_file::encode_png;
 pub use image_file::read_png_folder;
 pub use names::{add_name, place_of_name, same_name, spoken};
-pub use normalisation::Normalisation;
+pub use normalisation::{Normalisation, NormalisationPreset};
 pub use paths::same_file;
 pub use picture::Picture;
 pub use samples::samples;

@@ -4,6 +4,41 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{DataError, Picture};
+use crate::spelling::choices;
+
+choices! {
+    /// How pixels become a network's input, by name.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum NormalisationPreset {
+        /// CIFAR-10's means and deviations
+        Cifar10 = "cifar10",
+        /// ImageNet's
+        Imagenet = "imagenet",
+        /// Mean 0.5 and deviation 0.5: [-1,1]
+        Half = "half",
+        /// Pixels stay in [0,1]
+        None = "none",
+    }
+}
+
+impl NormalisationPreset {
+    /// For so many channels.
+    pub fn of(self, channels: usize) -> Normalisation {
+        let three = |mean: [f32; 3], std: [f32; 3]| Normalisation { mean: mean.to_vec(), std: std.to_vec() };
+        let normalisation = match self {
+            NormalisationPreset::Cifar10 => Normalisation::default(),
+            NormalisationPreset::Imagenet => three([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+            NormalisationPreset::Half => three([0.5; 3], [0.5; 3]),
+            NormalisationPreset::None => three([0.0; 3], [1.0; 3]),
+        };
+        normalisation.for_channels(channels)
+    }
+
+    /// The one with these values, for as many channels.
+    pub fn of_values(values: &Normalisation) -> Option<NormalisationPreset> {
+        NormalisationPreset::ALL.into_iter().find(|preset| preset.of(values.mean.len()) == *values)
+    }
+}
 
 /// Mean and standard deviation per channel, of pixels in [0, 1].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

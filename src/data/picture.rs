@@ -131,6 +131,37 @@ impl Picture {
         Self::new(self.channels, height, width, pixels)
     }
 
+    /// Exactly `height × width` as torchvision's `Resize` and `CenterCrop` make it of a Pillow picture: scaled bilinearly,
+    /// its support widened when it shrinks, until it covers that size, then cropped in the middle. A picture that
+    /// already has the size stays as it is.
+    pub fn covering(self, height: usize, width: usize) -> Result<Self, DataError> {
+        if (self.height, self.width) == (height, width) {
+            return Ok(self);
+        }
+        self.check()?;
+        check_shape(self.channels, height, width)?;
+        // The side that needs the larger factor gets its size, the other one at least its own.
+        let (by_height, by_width) = (self.width * height, self.height * width);
+        let [tall, wide] = match by_height >= by_width {
+            true => [height, (by_height / self.height).max(width)],
+            false => [(by_width / self.width).max(height), width],
+        };
+        // Python rounds halves to even.
+        let middle = |have: usize, want: usize| ((have - want) as f64 / 2.0).round_ties_even() as usize;
+        let (top, left) = (middle(tall, height), middle(wide, width));
+        let mut pixels = Vec::with_capacity(self.channels * height * width);
+        for plane in self.planes() {
+            let whole = ImageBuffer::from_fn(self.width as u32, self.height as u32, |x, y| {
+                Luma([plane[y as usize * self.width + x as usize]])
+            });
+            let scaled = imageops::resize(&whole, wide as u32, tall as u32, FilterType::Triangle).into_raw();
+            for row in scaled.chunks_exact(wide).skip(top).take(height) {
+                pixels.extend(row[left..left + width].iter().map(|value: &f32| value.clamp(0.0, 1.0)));
+            }
+        }
+        Self::new(self.channels, height, width, pixels)
+    }
+
     /// As a network's input `[C, H, W]`: channels converted, a smaller picture padded with zeros, any other size
     /// cropped and resized.
     pub fn fitted(self, [channels, height, width]: [usize; 3]) -> Result<Self, DataError> {

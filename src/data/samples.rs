@@ -14,6 +14,7 @@ const LABELS: &[u8] = include_bytes!("../../samples/fashion-samples-labels-idx1-
 pub fn samples() -> Dataset {
     let images = (Path::new("embedded images"), GzDecoder::new(IMAGES));
     let labels = (Path::new("embedded labels"), GzDecoder::new(LABELS));
-    let samples = idx::parse(Path::new("fashion-mnist samples"), images, labels, true);
+    let names = Some(idx::FASHION_NAMES.map(String::from).to_vec());
+    let samples = idx::parse(Path::new("fashion-mnist samples"), images, labels, names, 0);
     samples.expect("the embedded files are part of the program").framed(3, 32, 32)
 }

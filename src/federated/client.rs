@@ -30,7 +30,8 @@ pub enum ClientError {
 /// What a client's training comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
-    /// ∇_θ of the mean cross entropy, mean over all local steps, one tensor a trainable parameter, row-major.
+    /// What is sent divided by [`Protocol::scale`]: for SGD the mean gradient over all local steps. One tensor a
+    /// trainable parameter, row-major.
     pub gradient: Vec<Vec<f32>>,
     /// Buffers after training: running statistics, in `state_dict` order.
     pub buffers: Vec<Vec<f32>>,
@@ -86,6 +87,7 @@ impl Client {
     ) -> Result<Client, ClientError> {
         let model = &victim.model;
         protocol.check(batch)?;
+        protocol.loss.check(model.classes).map_err(ProtocolError::Loss)?;
         if protocol.mode == Mode::Train {
             let each = batch / protocol.clients;
             protocol.batches(each).iter().try_for_each(|&(_, count)| model.check_train(count))?;

@@ -1,15 +1,21 @@
 //! The client's side: a victim model and the update that its training gives away.
 
+pub mod buffers;
 pub mod client;
 pub mod defence;
+mod loss;
 mod nearest;
 pub mod observed;
+mod optimiser;
 mod protocol;
+pub mod received;
 mod simulate;
 mod victim;
 
 pub use client::{Client, ClientError, Update};
+pub use loss::ClientLoss;
 pub use observed::Kind;
+pub use optimiser::LocalOptimiser;
 pub use protocol::{Local, MAX_BATCH, Protocol, ProtocolError};
 pub use simulate::{Simulation, clip, simulate};
 pub use victim::{DEFAULT_CLASSES, Request, Victim, VictimError, check_classes, state_dict_lists};

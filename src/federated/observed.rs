@@ -16,11 +16,12 @@ choices! {
     }
 }
 
-/// The mean gradient of the client's steps from what it sent, one tensor a trainable parameter.
+/// The mean gradient of the client's steps from what it sent of `pictures`, one tensor a trainable parameter.
 pub fn mean_gradient(
     victim: &Victim,
     protocol: &Protocol,
     kind: Kind,
+    pictures: usize,
     mut sent: Vec<Vec<f32>>,
 ) -> Vec<Vec<f32>> {
     if kind == Kind::Model {
@@ -29,18 +30,18 @@ pub fn mean_gradient(
             local.iter_mut().zip(server).for_each(|(l, s)| *l -= s);
         }
     }
-    if kind != Kind::Gradient {
-        // Δ = scale · mean gradient
-        let factor = 1.0 / protocol.scale();
+    let scale = protocol.scale(pictures);
+    if scale != 1.0 {
+        let factor = 1.0 / scale;
         sent.iter_mut().flatten().for_each(|v| *v = (f64::from(*v) * factor) as f32);
     }
     sent
 }
 
-/// What is sent, from the mean gradient of the client's steps: the gradient, or Δ = −η·Σg.
-pub fn sent(protocol: &Protocol, mut gradient: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
-    if protocol.local.is_some() {
-        let factor = protocol.scale();
+/// What is sent, from the mean gradient of the client's steps over `pictures`: the gradient, or Δ = −η·Σg.
+pub fn sent(protocol: &Protocol, pictures: usize, mut gradient: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+    let factor = protocol.scale(pictures);
+    if factor != 1.0 {
         gradient.iter_mut().flatten().for_each(|v| *v = (f64::from(*v) * factor) as f32);
     }
     gradient

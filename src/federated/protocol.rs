@@ -4,10 +4,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::defence::Defence;
+use super::{ClientLoss, LocalOptimiser, defence::Defence};
 use crate::nn::Mode;
 
-/// Local training with plain SGD.
+/// Local training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Local {
     /// Steps in all, over the client's batches in turn: E epochs of n batches are E·n steps.
@@ -16,9 +16,21 @@ pub struct Local {
     pub batch: usize,
     /// η
     pub learning_rate: f64,
+    #[serde(default)]
+    pub optimiser: LocalOptimiser,
+    /// λ, in the gradient; of AdamW beside it.
+    #[serde(default)]
+    pub weight_decay: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+impl Local {
+    /// Plain SGD.
+    pub fn sgd(steps: usize, batch: usize, learning_rate: f64) -> Local {
+        Local { steps, batch, learning_rate, optimiser: LocalOptimiser::Sgd, weight_decay: 0.0 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Protocol {
     /// Of the client's batch norm.
     pub mode: Mode,
@@ -28,12 +40,14 @@ pub struct Protocol {
     pub local: Option<Local>,
     /// DP-SGD (Abadi 2016): every picture's gradient is clipped to this norm before the mean.
     pub example_clip: Option<f64>,
+    #[serde(default)]
+    pub loss: ClientLoss,
 }
 
 impl Default for Protocol {
     /// One client's gradient, batch norm in eval mode.
     fn default() -> Self {
-        Protocol { mode: Mode::Eval, clients: 1, local: None, example_clip: None }
+        Protocol { mode: Mode::Eval, clients: 1, local: None, example_clip: None, loss: ClientLoss::Mean }
     }
 }
 
@@ -49,18 +63,29 @@ impl Protocol {
         self.local.map_or(1, |l| l.steps)
     }
 
-    /// What the mean gradient of all steps is multiplied by in what is sent: −η·steps for an update
-    /// Δ = θ_local − θ_server, 1 for a gradient.
-    pub fn scale(&self) -> f64 {
-        self.local.map_or(1.0, |l| -l.learning_rate * l.steps as f64)
+    /// What the mean gradient of a picture is multiplied by in what is sent of `pictures` in all: for an update
+    /// Δ = θ_local − θ_server −η times what the optimiser's directions sum to, for a gradient 1, or the pictures where
+    /// the loss sums over them.
+    pub fn scale(&self, pictures: usize) -> f64 {
+        let gain = self.gain(pictures / self.clients.max(1));
+        self.local.map_or(gain, |l| -l.learning_rate * gain)
+    }
+
+    /// What the directions of a client's steps sum to for gradients that all are one picture's mean.
+    pub(super) fn gain(&self, each: usize) -> f64 {
+        if self.steps() > MAX_STEPS {
+            return self.steps() as f64;
+        }
+        let lengths = self.batches(each).into_iter().map(|(_, count)| self.loss.size(count));
+        self.local.map_or(LocalOptimiser::Sgd, |l| l.optimiser).gain(lengths)
     }
 
     /// The pictures of each local step of a client that has `count`: first and number.
     pub fn batches(&self, count: usize) -> Vec<(usize, usize)> {
         let Some(local) = self.local else { return vec![(0, count)] };
-        let starts: Vec<usize> = (0..count.max(1)).step_by(local.batch.max(1)).collect();
+        let each = local.batch.max(1);
         let slice = |step: usize| {
-            let start = starts[step % starts.len()];
+            let start = step % count.div_ceil(each).max(1) * each;
             (start, local.batch.min(count - start))
         };
         (0..local.steps).map(slice).collect()
@@ -77,7 +102,7 @@ impl Protocol {
         if self.clients == 0 || !batch.is_multiple_of(self.clients) {
             return Err(ProtocolError::Clients { batch, clients: self.clients });
         }
-        if let Some(Local { steps, batch, learning_rate }) = self.local {
+        if let Some(Local { steps, batch, learning_rate, weight_decay, .. }) = self.local {
             if !(1..=MAX_STEPS).contains(&steps) {
                 return Err(ProtocolError::Steps { found: steps });
             }
@@ -87,10 +112,16 @@ impl Protocol {
             if !learning_rate.is_finite() || learning_rate <= 0.0 {
                 return Err(ProtocolError::Rate { found: learning_rate });
             }
+            if !weight_decay.is_finite() || weight_decay < 0.0 {
+                return Err(ProtocolError::Decay { found: weight_decay });
+            }
         }
         match self.example_clip {
             Some(limit) if !(limit.is_finite() && limit > 0.0) => Err(ProtocolError::Limit { found: limit }),
             Some(_) if self.mode == Mode::Train => Err(ProtocolError::ClippedInTrainMode),
+            Some(_) if matches!(self.loss, ClientLoss::Sum | ClientLoss::Weights(_)) => {
+                Err(ProtocolError::ClippedSum { loss: self.loss.clone() })
+            }
             _ => Ok(()),
         }
     }
@@ -109,6 +140,12 @@ pub enum ProtocolError {
     LocalBatch,
     #[error("--local-lr: expected a rate > 0, found {found}")]
     Rate { found: f64 },
+    #[error("--weight-decay: expected a number of 0 or above, found {found}")]
+    Decay { found: f64 },
+    #[error("--loss: {0}")]
+    Loss(String),
+    #[error("clipping per example is for a mean over the pictures, found --loss {loss}")]
+    ClippedSum { loss: ClientLoss },
     #[error("clipping per example: expected a norm > 0, found {found}")]
     Limit { found: f64 },
     #[error(

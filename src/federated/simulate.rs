@@ -1,8 +1,8 @@
 //! The client's training on a tape, for the client itself and for the eavesdropper who imitates it.
 
-use super::Protocol;
+use super::{LocalOptimiser, Protocol, optimiser::Memory};
 use crate::{
-    nn::{Mode, Model, Parameter, Pass, Statistics, loss::cross_entropy},
+    nn::{Mode, Model, Parameter, Pass, Statistics},
     tape::{Tape, Var},
 };
 
@@ -10,10 +10,10 @@ use crate::{
 pub struct Simulation {
     /// The model's tensors before training, in `state_dict` order.
     pub parameters: Vec<Parameter>,
-    /// Mean cross entropy of the first step, `(T)`.
+    /// The client's loss in the first step, `(T)`.
     pub loss: Var,
-    /// Mean over all steps of the gradient by every trainable parameter, `(T,…)` each: what is sent,
-    /// divided by [`Protocol::scale`].
+    /// Mean over all steps of where every trainable parameter goes, `(T,…)` each: what is sent, divided by
+    /// [`Protocol::scale`]. Of SGD, the mean gradient.
     pub gradient: Vec<Var>,
     /// Buffers after training, `(T,…)` each, mean over the clients.
     pub buffers: Vec<Var>,
@@ -31,20 +31,21 @@ pub fn simulate(tape: &mut Tape, model: &Model, protocol: &Protocol, x: Var, tar
     let server: Vec<Var> = whole.parameters.iter().map(|p| p.value).collect();
     let each = tape.shape(x)[1] / protocol.clients;
 
-    let (mut losses, mut gradients, mut buffers) = (vec![], vec![], vec![]);
+    let (mut losses, mut all, mut buffers) = (vec![], vec![], vec![]);
+    let (optimiser, decay) =
+        protocol.local.map_or((LocalOptimiser::Sgd, 0.0), |l| (l.optimiser, l.weight_decay));
     for client in 0..protocol.clients {
         let mut values = server.clone();
+        let mut memory = Memory::new(tape, optimiser, decay, trainable(&whole.parameters, &values).len());
         for (step, (start, count)) in protocol.batches(each).into_iter().enumerate() {
             let start = client * each + start;
             let [x, targets] = [x, targets].map(|v| tape.narrow(v, 1, start, count));
             // The plan merges this pass with `whole` where they are the same.
             let pass = model.apply_with(tape, x, protocol.mode, &values);
-            let loss = cross_entropy(tape, pass.logits, targets);
+            let loss = protocol.loss.of(tape, pass.logits, targets);
+            let weights = trainable(&whole.parameters, &values);
             let gradient = match protocol.example_clip {
-                None => {
-                    let trainable = trainable(&whole.parameters, &values);
-                    tape.grad(loss, &trainable)
-                }
+                None => tape.grad(loss, &weights),
                 Some(limit) => {
                     clipped(tape, model, protocol, x, targets, (&whole.parameters, &values), limit)
                 }
@@ -52,15 +53,16 @@ pub fn simulate(tape: &mut Tape, model: &Model, protocol: &Protocol, x: Var, tar
             if step == 0 {
                 losses.push(loss);
             }
-            values = advance(tape, protocol, &whole.parameters, &values, &gradient, &pass);
-            gradients.push(gradient);
+            let directions = memory.directions(tape, &weights, &gradient);
+            values = advance(tape, protocol, &whole.parameters, &values, &directions, &pass);
+            all.push(directions);
         }
         let kept = whole.parameters.iter().zip(values).filter(|(p, _)| !p.declaration.trainable);
         buffers.push(kept.map(|(_, value)| value).collect());
     }
     Simulation {
         loss: mean(tape, &losses.into_iter().map(|l| vec![l]).collect::<Vec<_>>())[0],
-        gradient: mean(tape, &gradients),
+        gradient: over(tape, &all, protocol.clients as f64 * protocol.gain(each)),
         buffers: mean(tape, &buffers),
         parameters: whole.parameters,
         statistics: whole.statistics,
@@ -74,24 +76,24 @@ fn trainable(parameters: &[Parameter], values: &[Var]) -> Vec<Var> {
     pairs.filter(|(p, _)| p.declaration.trainable).map(|(_, &v)| v).collect()
 }
 
-/// One SGD step of the parameters, and batch norm's of the buffers.
+/// One step of the parameters, and batch norm's of the buffers.
 fn advance(
     tape: &mut Tape,
     protocol: &Protocol,
     parameters: &[Parameter],
     values: &[Var],
-    gradient: &[Var],
+    directions: &[Var],
     pass: &Pass,
 ) -> Vec<Var> {
     let rate = protocol.local.map_or(0.0, |l| l.learning_rate);
-    let mut gradients = gradient.iter();
+    let mut directions = directions.iter();
     let mut running = pass.statistics.iter().flat_map(|s| {
         let unbiased = s.count as f64 / (s.count.max(2) - 1) as f64;
         [(s.mean, 1.0, s.momentum), (s.variance, unbiased, s.momentum)]
     });
     let mut next = |(p, &value): (&Parameter, &Var)| {
         if p.declaration.trainable {
-            let change = tape.mul_scalar(*gradients.next().expect("one a parameter"), -rate);
+            let change = tape.mul_scalar(*directions.next().expect("one a parameter"), -rate);
             return tape.add(value, change);
         }
         let (new, factor, momentum) = running.next().expect("every buffer is a running statistic");
@@ -121,7 +123,7 @@ fn clipped(
         .map(|i| {
             let [x, targets] = [x, targets].map(|v| tape.narrow(v, 1, i, 1));
             let pass = model.apply_with(tape, x, protocol.mode, values);
-            let loss = cross_entropy(tape, pass.logits, targets);
+            let loss = protocol.loss.of(tape, pass.logits, targets);
             let gradient = tape.grad(loss, &trainable(parameters, values));
             clip(tape, &gradient, limit)
         })
@@ -154,9 +156,14 @@ pub fn clip(tape: &mut Tape, gradient: &[Var], limit: f64) -> Vec<Var> {
 
 /// Mean over lists of the same tensors.
 fn mean(tape: &mut Tape, lists: &[Vec<Var>]) -> Vec<Var> {
+    over(tape, lists, lists.len() as f64)
+}
+
+/// Their sum, divided.
+fn over(tape: &mut Tape, lists: &[Vec<Var>], divisor: f64) -> Vec<Var> {
     let total = |i: usize| {
         let sum = lists[1..].iter().fold(lists[0][i], |sum, list| tape.add(sum, list[i]));
-        if lists.len() == 1 { sum } else { tape.mul_scalar(sum, 1.0 / lists.len() as f64) }
+        if divisor == 1.0 { sum } else { tape.mul_scalar(sum, 1.0 / divisor) }
     };
     (0..lists[0].len()).map(total).collect()
 }

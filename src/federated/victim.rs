@@ -73,6 +73,8 @@ pub struct Victim {
     pub weights: String,
     /// Which array was taken for which tensor, where the file has no names.
     pub positions: Option<PositionReport>,
+    /// What all names in the file began with, and was taken off.
+    pub prefix: Option<String>,
 }
 
 /// Last part of the name of batch norm's counter, an integer that nobody needs.
@@ -99,6 +101,8 @@ pub enum VictimError {
         if *found == 1 { ": the cross entropy of one class is always 0, and so is its gradient" } else { "" }
     )]
     ClassCount { found: usize },
+    #[error("{path}: tensor {tensor} has {found}, expected variances of 0 or above: an update, not weights?")]
+    Variance { path: String, tensor: String, found: f32 },
     #[error("{what}: expected {expected}, found {found}")]
     Tensors { what: String, expected: usize, found: usize },
     #[error("{path} holds a gradient, expected weights")]
@@ -136,7 +140,7 @@ impl Victim {
         host::check(what, (elements * size_of::<f32>()) as u64).map_err(VictimError::Memory)?;
         let tensors = initialise(&declarations, seed);
         let weights = format!("initialised by seed {seed}");
-        Ok(Victim { model, declarations, tensors, weights, positions: None })
+        Ok(Victim { model, declarations, tensors, weights, positions: None, prefix: None })
     }
 
     /// A model with weights from elsewhere, one tensor a declaration, row-major. `weights`: where from, for reports.
@@ -157,7 +161,7 @@ impl Victim {
                 return Err(VictimError::Tensors { what, expected, found: tensor.len() });
             }
         }
-        Ok(Victim { model, declarations, tensors, weights, positions: None })
+        Ok(Victim { model, declarations, tensors, weights, positions: None, prefix: None })
     }
 
     /// A victim from a file with PyTorch's `state_dict` names. The class count is the last layer's, and
@@ -169,6 +173,8 @@ impl Victim {
         if file.metadata.get("format").is_some_and(|format| format == GRADIENT_FORMAT) {
             return Err(VictimError::Gradient { path: path.display().to_string() });
         }
+        let names: Vec<ParameterSpec> = declared.iter().map(spec).collect();
+        let (file, prefix) = file.tidied(&names);
         // Of a file's network the shapes say it.
         let found = last_layer_outputs(&file, &declared).filter(|_| request.graph.is_none());
         if let (Some((tensor, found)), Some(expected)) = (&found, request.classes)
@@ -189,12 +195,20 @@ impl Victim {
             None => file.parameters(&specs, Extra::Reject).map_err(|cause| mismatch(cause, &file, &model))?,
         };
         check_classes(classes)?;
+        for (declaration, tensor) in declarations.iter().zip(&tensors) {
+            let variance = declaration.name.ends_with("running_var");
+            if let Some(found) = tensor.data.iter().find(|v| variance && **v < 0.0) {
+                let (path, tensor) = (path.display().to_string(), declaration.name.clone());
+                return Err(VictimError::Variance { path, tensor, found: *found });
+            }
+        }
         Ok(Victim {
             model,
             declarations,
             tensors: tensors.into_iter().map(|t| t.data).collect(),
             weights: path.display().to_string(),
             positions,
+            prefix,
         })
     }
 

@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::{assign, psnr::psnr};
 
-/// MSE, PSNR and SSIM of a batch. In JSON an infinite PSNR (MSE 0) is `null`, since JSON knows no infinity,
-/// and `note` says so.
+/// MSE, PSNR and SSIM of a batch. Identical pictures have an infinite PSNR: it is `null` in JSON, left out of the means
+/// (unless there is nothing else), and counted in `infinite_psnr`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Comparison {
     /// Number of pictures B.
     pub count: usize,
-    /// dB. The mean of pictures' PSNR, not the PSNR of the mean MSE; infinite if one of them is.
+    /// dB. The mean of pictures' finite PSNR, not the PSNR of the mean MSE; infinite where all of them are.
     pub psnr: Score,
     /// In [−1, 1].
     pub ssim: Score,
@@ -24,9 +24,30 @@ pub struct Comparison {
     pub assignment_mse: Vec<usize>,
     /// `assignment_ssim[i]`: the same for the largest sum of SSIM. It pairs the one-to-one SSIM.
     pub assignment_ssim: Vec<usize>,
+    /// Reconstructions that are identical with their reference, under each pairing of the PSNR.
+    pub infinite_psnr: Infinite,
     /// Present where a PSNR is infinite.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
+}
+
+/// How many values are infinite under each pairing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Infinite {
+    pub aligned: usize,
+    pub one_to_one: usize,
+    pub best_reference: usize,
+}
+
+impl Infinite {
+    fn of(values: &PerImage) -> Infinite {
+        let count = |values: &[f64]| values.iter().filter(|value| value.is_infinite()).count();
+        Infinite {
+            aligned: count(&values.aligned),
+            one_to_one: count(&values.one_to_one),
+            best_reference: count(&values.best_reference),
+        }
+    }
 }
 
 /// One figure under three pairings: means over the batch.
@@ -63,7 +84,7 @@ impl Comparison {
         let mse = PerImage::new(count, mse, &assignment_mse, f64::min);
         let ssim = PerImage::new(count, ssim, &assignment_ssim, f64::max);
         let psnr = mse.map(psnr);
-        let infinite = psnr.best_reference.iter().any(|value| value.is_infinite());
+        let infinite_psnr = Infinite::of(&psnr);
         Self {
             count,
             psnr: psnr.into(),
@@ -71,7 +92,10 @@ impl Comparison {
             mse: mse.into(),
             assignment_mse,
             assignment_ssim,
-            note: infinite.then_some("PSNR null: infinite, reconstruction and reference are identical"),
+            infinite_psnr,
+            note: (infinite_psnr.best_reference > 0).then_some(
+                "PSNR null: infinite, reconstruction and reference are identical; the mean is of the others",
+            ),
         }
     }
 }
@@ -98,7 +122,11 @@ impl PerImage {
 
 impl From<PerImage> for Score {
     fn from(per_image: PerImage) -> Self {
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let mean = |values: &[f64]| {
+            let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+            let values = if finite.is_empty() { values } else { &finite };
+            values.iter().sum::<f64>() / values.len() as f64
+        };
         Self {
             aligned: mean(&per_image.aligned),
             one_to_one: mean(&per_image.one_to_one),
@@ -118,6 +146,10 @@ impl fmt::Display for Comparison {
             let Score { aligned, one_to_one, best_reference, .. } = score;
             write!(f, "\n{name:<10}{aligned:>12.decimals$}{one_to_one:>12.decimals$}")?;
             write!(f, "{best_reference:>16.decimals$}")?;
+        }
+        let Infinite { aligned, one_to_one, best_reference } = self.infinite_psnr;
+        if best_reference > 0 {
+            write!(f, "\n{:<10}{aligned:>12}{one_to_one:>12}{best_reference:>16}", "identical")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Two folders of PNG files, paired by sorted name.
+//! Two folders of PNG files, paired by name.
 
 use std::path::{Path, PathBuf};
 
@@ -25,9 +25,11 @@ pub struct Pair {
     pub reconstruction: PathBuf,
 }
 
-/// Compares two folders that hold as many PNG files of one size and nothing else.
+/// Compares two folders that hold as many PNG files of one size and nothing else: those of equal stems are pairs, else
+/// both are taken in natural order (`2.png` before `10.png`), leading zeros or not.
 pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<FolderComparison, MetricsError> {
-    let (references, reconstructions) = (read_png_folder(reference)?, read_png_folder(reconstruction)?);
+    let (mut references, mut reconstructions) =
+        (read_png_folder(reference)?, read_png_folder(reconstruction)?);
     if references.len() != reconstructions.len() {
         return Err(MetricsError::Picture {
             which: reconstruction.display().to_string(),
@@ -35,6 +37,11 @@ pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<Folder
             found: reconstructions.len().to_string(),
         });
     }
+    pair(&mut references, &mut reconstructions).map_err(|found| MetricsError::Picture {
+        which: reconstruction.display().to_string(),
+        expected: format!("the names in {}, or names that count along with them", reference.display()),
+        found,
+    })?;
     // Checked here too because here the files have names.
     let shape = references[0].1.shape();
     for (path, picture) in references.iter().chain(&reconstructions) {
@@ -49,4 +56,44 @@ pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<Folder
         comparison: compare(&references, &reconstructions)?,
         flat_grey: flat_grey_floor(&references)?,
     })
+}
+
+type File = (PathBuf, Picture);
+
+/// Brings both lists into one order.
+///
+/// # Errors
+/// Names of which some are equal and others not: whatever the order, pairs would be wrong.
+fn pair(references: &mut [File], reconstructions: &mut [File]) -> Result<(), String> {
+    for files in [&mut *references, &mut *reconstructions] {
+        files.sort_by(|a, b| natural(&stem(&a.0)).cmp(&natural(&stem(&b.0))).then_with(|| a.0.cmp(&b.0)));
+    }
+    let stems = |files: &[File]| files.iter().map(|(path, _)| stem(path)).collect::<Vec<String>>();
+    let (own, other) = (stems(references), stems(reconstructions));
+    let equal = own.iter().filter(|name| other.contains(name)).count();
+    let counted = own.iter().zip(&other).all(|(a, b)| natural(a) == natural(b));
+    if equal == own.len() || counted || equal == 0 {
+        return Ok(());
+    }
+    let lonely = other.iter().find(|name| !own.contains(name)).cloned().unwrap_or_default();
+    Err(format!("{equal} of {} names, and '{lonely}', which is none of them", own.len()))
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// A name as text and numbers in turn, so that numbers are compared as such.
+fn natural(name: &str) -> Vec<(String, Option<u128>)> {
+    let mut parts = vec![];
+    let mut rest = name;
+    while !rest.is_empty() {
+        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at(text);
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let (number, after) = after.split_at(digits);
+        parts.push((text.to_string(), number.parse().ok()));
+        rest = after;
+    }
+    parts
 }

@@ -19,7 +19,7 @@ use crate::{
     random,
 };
 
-pub use comparison::{Comparison, PerImage, Score};
+pub use comparison::{Comparison, Infinite, PerImage, Score};
 pub use folders::{FolderComparison, Pair, compare_folders};
 pub use psnr::{mse, psnr};
 pub use ssim::WINDOW as SSIM_WINDOW;

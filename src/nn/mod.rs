@@ -17,6 +17,7 @@ mod mlp;
 mod model;
 mod network;
 mod norm;
+pub mod optimiser;
 pub mod options;
 mod pool;
 mod resnet;

@@ -171,6 +171,8 @@ pub struct Batch {
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// What speaks against the update being what it is said to be.
+    pub doubts: Vec<String>,
     pub class_names: Option<Vec<String>>,
     /// Mean cross entropy of the client's step.
     pub client_loss: Option<f32>,

@@ -122,7 +122,7 @@ impl DefenceStudy<'_> {
             data: data.clone(),
             batch: self.clients.batch(),
             batches: batches.len(),
-            protocol: audit.protocol,
+            protocol: audit.protocol.clone(),
             attack: audit.attack.clone(),
             delta: accountant::DELTA,
             rows,

@@ -79,13 +79,13 @@ impl LabelStudy<'_> {
     /// # Errors
     /// No batches or pictures, and what the client's training or the restoration fails at.
     pub fn run(&self, watch: &dyn Watch) -> Result<LabelReport, AuditError> {
-        let LabelStudy { device, victim, dataset, protocol, defences, batch, batches, seed, .. } = *self;
+        let LabelStudy { device, victim, dataset, ref protocol, defences, batch, batches, seed, .. } = *self;
         if batch == 0 || batches == 0 {
             return Err(AuditError::misuse(format!(
                 "a study of labels: expected 1 batch of 1 picture or more, found {batches} of {batch}"
             )));
         }
-        let mut client = LastLayerClient::new(device, victim, &protocol, defences, batch)?;
+        let mut client = LastLayerClient::new(device, victim, protocol, defences, batch)?;
         let stage = Stage::new(watch, "restoring labels");
         let mut results = vec![];
         for number in 0..batches {
@@ -112,7 +112,7 @@ impl LabelStudy<'_> {
             classes: victim.model.classes,
             batch,
             batches,
-            protocol,
+            protocol: protocol.clone(),
             defences: defences.iter().map(ToString::to_string).collect(),
             data: dataset.name.clone(),
             rows: self.rows(&results),

@@ -38,11 +38,11 @@ pub use swept::{NamedDefence, Size, SweptVictim, Task};
 
 use crate::{
     attack::threat::ThreatModel,
-    audit::{Audit, NamingModel, choose_normalisation, naming::Rule},
-    data::{BatchRule, Dataset, Normalisation},
+    audit::{Audit, NamingModel, SaidNormalisation, choose_normalisation, naming::Rule},
+    data::{BatchRule, Dataset},
     device::Device,
     federated::{Victim, defence::Defence},
-    watch::Watch,
+    watch::{Silent, Watch},
 };
 
 /// Updates that are named together, where nothing else is said.
@@ -62,7 +62,7 @@ pub struct Sweep<'a> {
     /// The eavesdropper knows each defence and adapts to it.
     pub adaptive: bool,
     /// `None`: CIFAR-10's, for as many channels as each victim has.
-    pub normalisation: Option<Normalisation>,
+    pub normalisation: Option<SaidNormalisation>,
     /// `None`: the eavesdropper knows whatever the attacks use.
     pub threat_model: Option<ThreatModel>,
     /// `None`: nothing is named.
@@ -146,10 +146,10 @@ impl<'a> Sweep<'a> {
         opened: Victim,
     ) -> Result<Audit, SweepError> {
         let channels = opened.image_shape()[0];
-        let normalisation = choose_normalisation(self.normalisation.clone(), None, channels)?;
+        let normalisation = choose_normalisation(self.normalisation.as_ref(), None, channels, &Silent)?;
         Ok(Audit {
             victim: opened,
-            protocol: size.protocol,
+            protocol: size.protocol.clone(),
             defences: defences.to_vec(),
             adaptive: self.adaptive && !defences.is_empty(),
             normalisation,

@@ -32,7 +32,7 @@ pub struct SweptVictim {
 }
 
 /// A batch size.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Size {
     /// `B`
     pub batch: usize,

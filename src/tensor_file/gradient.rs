@@ -35,6 +35,11 @@ pub struct GradientInfo {
     pub local_steps: Option<usize>,
     pub local_batch: Option<usize>,
     pub local_lr: Option<f64>,
+    /// As in `momentum:0.9`; plain SGD where nothing is said.
+    pub local_optimiser: Option<String>,
+    pub weight_decay: Option<f64>,
+    /// What the client trained on, as in `sum`; the mean cross entropy where nothing is said.
+    pub loss: Option<String>,
     /// `B`
     pub batch_size: Option<usize>,
     /// `[C, H, W]`
@@ -58,7 +63,7 @@ pub struct GradientFile {
 
 impl GradientFile {
     /// Reads a gradient of ours, or any safetensors or `.npz` file whose metadata does not contradict that it
-    /// is the gradient of a mean cross entropy.
+    /// is one.
     pub fn read(path: &Path) -> Result<GradientFile, TensorFileError> {
         let file = TensorFile::read(path)?;
         let info = info(&file)?;
@@ -74,7 +79,7 @@ impl GradientFile {
         let fields = [
             ("format", Some(FORMAT.to_string())),
             ("version", Some(VERSION.to_string())),
-            ("loss", Some(LOSS.to_string())),
+            ("loss", Some(info.loss.clone().unwrap_or(LOSS.to_string()))),
             ("architecture", info.architecture.clone()),
             ("options", info.options.clone()),
             ("kind", info.kind.clone()),
@@ -83,6 +88,8 @@ impl GradientFile {
             ("local_steps", info.local_steps.map(|n| n.to_string())),
             ("local_batch", info.local_batch.map(|n| n.to_string())),
             ("local_lr", info.local_lr.map(|n| n.to_string())),
+            ("local_optimiser", info.local_optimiser.clone()),
+            ("weight_decay", info.weight_decay.map(|decay| decay.to_string())),
             ("batch_size", info.batch_size.map(|n| n.to_string())),
             ("image_shape", info.image_shape.map(|shape| join(&shape))),
             ("classes", info.classes.map(|n| n.to_string())),
@@ -111,14 +118,37 @@ impl GradientFile {
     }
 }
 
+/// What other tools write under `format` when they save tensors: whatever else they say is about them.
+const FOREIGN: [&str; 6] = ["np", "numpy", "tf", "flax", "jax", "mlx"];
+
+/// What the metadata says. Of a file that is not ours, what is not as we write it is somebody else's, and says nothing.
 fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
+    let format = file.metadata.get("format").map(String::as_str);
+    match (format, strict_info(file)) {
+        (Some(format), _) if FOREIGN.contains(&format) => Ok(GradientInfo::default()),
+        (None | Some("pt"), Err(TensorFileError::Metadata { key, .. })) => {
+            let mut metadata = file.metadata.clone();
+            metadata.remove(key);
+            // A mean without a deviation says as little.
+            if ["mean", "std"].contains(&key) {
+                metadata.remove("mean");
+                metadata.remove("std");
+            }
+            let (path, naming) = (file.path.clone(), file.naming);
+            let (tensors, non_float) = (BTreeMap::new(), BTreeMap::new());
+            info(&TensorFile { path, tensors, non_float, metadata, naming })
+        }
+        (_, strict) => strict,
+    }
+}
+
+fn strict_info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
     let known = |key, values: &[&str]| {
         let one_of = values.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(" or ");
         field(file, key, &one_of, |text| values.contains(&text).then_some(()))
     };
     // "pt" is what PyTorch users' own save_file calls write.
     known("format", &[FORMAT, "pt"])?;
-    known("loss", &[LOSS])?;
     if file.metadata.get("format").is_some_and(|format| format == FORMAT) {
         known("version", &[VERSION])?;
     }
@@ -154,6 +184,15 @@ fn info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
         local_lr: field(file, "local_lr", "a rate above 0", |text| {
             text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
         })?,
+        local_optimiser: file.metadata.get("local_optimiser").cloned(),
+        weight_decay: field(file, "weight_decay", "a number of 0 or above", |text| {
+            text.parse().ok().filter(|decay: &f64| decay.is_finite() && *decay >= 0.0)
+        })?,
+        loss: field(file, "loss", "'mean cross entropy', sum, smoothing:S, weights:W,W,… or bce", |text| {
+            let known = [LOSS, "mean", "sum", "smoothing", "weights", "bce"];
+            known.contains(&text.split(':').next()?).then(|| text.to_string())
+        })?
+        .filter(|loss| loss != LOSS),
         batch_size: count("batch_size")?,
         image_shape,
         classes: count("classes")?,

@@ -13,8 +13,10 @@ mod gradient;
 mod naming;
 mod npz;
 mod parameters;
+mod partial;
 mod positions;
 mod read;
+mod tidy;
 mod weights;
 mod write;
 
@@ -23,6 +25,7 @@ pub use gradient::{FORMAT as GRADIENT_FORMAT, GradientFile, GradientInfo};
 pub use naming::Naming;
 pub use npz::MemberError;
 pub use parameters::{Extra, ParameterSpec};
+pub use partial::Partial;
 pub use positions::{Candidate, Matching, PositionHint, PositionMismatch, PositionReport};
 pub use weights::WeightsInfo;
 pub use write::Storage;

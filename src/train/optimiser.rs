@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    nn::optimiser,
     spelling::choices,
     tape::{Tape, Var},
 };
@@ -85,69 +86,28 @@ impl Optimiser {
         let rate = tape.reshape(inputs.rate, &ones);
         match self {
             Optimiser::Sgd { momentum, nesterov } => {
-                sgd(tape, parameter, memories[0], rate, momentum, nesterov)
+                let pull = tape.mul_scalar(parameter.value, parameter.decay);
+                let force = tape.add(parameter.gradient, pull);
+                let (direction, next) = optimiser::sgd(tape, force, memories[0], momentum, nesterov);
+                vec![(parameter.value, moved(tape, parameter.value, direction, rate)), (memories[0], next)]
             }
             Optimiser::AdamW { beta1, beta2, epsilon } => {
                 let corrections = inputs.corrections.expect("AdamW has them");
                 let corrections = corrections.map(|c| tape.reshape(c, &ones));
-                let constants = Adam { beta1, beta2, epsilon, rate, corrections };
-                adam_w(tape, parameter, [memories[0], memories[1]], constants)
+                let constants = optimiser::Adam { betas: [beta1, beta2], epsilon, corrections };
+                let memories = [memories[0], memories[1]];
+                let (direction, [m, v]) = optimiser::adam(tape, parameter.gradient, memories, &constants);
+                let pull = tape.mul_scalar(parameter.value, parameter.decay);
+                let direction = tape.add(direction, pull);
+                let value = moved(tape, parameter.value, direction, rate);
+                vec![(parameter.value, value), (memories[0], m), (memories[1], v)]
             }
         }
     }
 }
 
-/// m ← μm + (g + λθ), θ ← θ − η·m, or with Nesterov's momentum θ ← θ − η·(g + λθ + μm).
-fn sgd(
-    tape: &mut Tape,
-    Parameter { value, gradient, decay }: Parameter,
-    memory: Var,
-    rate: Var,
-    momentum: f64,
-    nesterov: bool,
-) -> Vec<(Var, Var)> {
-    let pull = tape.mul_scalar(value, decay);
-    let force = tape.add(gradient, pull);
-    let kept = tape.mul_scalar(memory, momentum);
-    let next = tape.add(kept, force);
-    let direction = if nesterov {
-        let ahead = tape.mul_scalar(next, momentum);
-        tape.add(force, ahead)
-    } else {
-        next
-    };
+/// θ − η·direction
+fn moved(tape: &mut Tape, value: Var, direction: Var, rate: Var) -> Var {
     let change = tape.mul(direction, rate);
-    vec![(value, tape.sub(value, change)), (memory, next)]
-}
-
-struct Adam {
-    beta1: f64,
-    beta2: f64,
-    epsilon: f64,
-    rate: Var,
-    corrections: [Var; 2],
-}
-
-/// m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − η·(λθ + m̂/(√v̂ + ε)).
-fn adam_w(
-    t: &mut Tape,
-    Parameter { value, gradient, decay }: Parameter,
-    memories: [Var; 2],
-    constants: Adam,
-) -> Vec<(Var, Var)> {
-    let square = t.mul(gradient, gradient);
-    let new = [(gradient, memories[0], constants.beta1), (square, memories[1], constants.beta2)];
-    let [momentum, squares] = new.map(|(seen, old, beta)| {
-        let kept = t.mul_scalar(old, beta);
-        let seen = t.mul_scalar(seen, 1.0 - beta);
-        t.add(kept, seen)
-    });
-    let [m, v] = [(momentum, 0), (squares, 1)].map(|(moment, i)| t.div(moment, constants.corrections[i]));
-    let root = t.sqrt(v);
-    let root = t.add_scalar(root, constants.epsilon);
-    let direction = t.div(m, root);
-    let pull = t.mul_scalar(value, decay);
-    let direction = t.add(direction, pull);
-    let change = t.mul(direction, constants.rate);
-    vec![(value, t.sub(value, change)), (memories[0], momentum), (memories[1], squares)]
+    tape.sub(value, change)
 }

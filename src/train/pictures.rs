@@ -64,7 +64,7 @@ impl Pictures {
         let mut bytes = vec![0; count * length];
         let pictures = bytes.par_chunks_mut(length).zip(&chosen);
         pictures.try_for_each(|(to, &index)| -> Result<(), DataError> {
-            let picture = dataset.picture(index)?.fitted(shape)?;
+            let picture = dataset.picture_as(index, shape)?;
             to.iter_mut().zip(picture.pixels).for_each(|(to, value)| *to = to_byte(value));
             Ok(())
         })?;

@@ -51,7 +51,10 @@ fn clients_and_epochs_of_local_training_are_in_the_protocol() {
     );
     assert_eq!(report["protocol"]["clients"], 2);
     // Two pictures a client, one a step.
-    assert_eq!(report["protocol"]["local"], json!({ "steps": 4, "batch": 1, "learning_rate": 0.1 }));
+    assert_eq!(
+        report["protocol"]["local"],
+        json!({ "steps": 4, "batch": 1, "learning_rate": 0.1, "optimiser": "sgd", "weight_decay": 0.0 })
+    );
     fail(2, "run --batch 3 --clients 2", &["--clients", "3 pictures do not divide among 2"]);
 }
 

@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_weights;
 mod bench;
 mod careful;
+mod client;
 mod config;
 mod contract;
 mod determinism;

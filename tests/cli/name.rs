@@ -107,7 +107,7 @@ fn pictures_that_cannot_be_named_are_errors_with_their_file() {
     Picture::flat(3, 1, 1, 0.5).unwrap().write_png(&path("dot.png")).unwrap();
     image::GrayImage::new(20_000, 4).save(path("wide.png")).unwrap();
     let check = |rest: &str, words: &[&str]| fail(1, &arguments(&scene, rest), words);
-    check("--labels dog,cat @/text.png", &["text.png", "a PNG or JPEG picture"]);
+    check("--labels dog,cat @/text.png", &["text.png", "a PNG, JPEG, PPM, PGM, BMP, TIFF or WebP picture"]);
     check("--labels dog,cat @/dot.png", &["dot.png: 1×1 pixels, expected at least 2×2"]);
     check("--labels dog,cat @/wide.png", &["wide.png", "1 to 16384 pixels", "4×20000"]);
     check("--labels dog,cat @/none.png", &["none.png", "cannot be read"]);

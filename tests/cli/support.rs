@@ -33,6 +33,11 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// The lines of standard error that are notes.
+pub fn notes(output: &Output) -> String {
+    stderr(output).split_inclusive('\n').filter(|line| line.starts_with("note: ")).collect()
+}
+
 /// Runs, and expects this exit code and these words on standard error, nothing on standard output, no panic.
 pub fn fail(code: i32, arguments: &str, words: &[&str]) {
     let output = run(arguments);

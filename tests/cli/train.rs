@@ -50,7 +50,7 @@ fn a_trained_victim_is_evaluated_without_being_described_again() {
     // The same options give the same bytes, and a progress bar is for terminals.
     let before = fs::read(&out).unwrap();
     let output = run(&format!("{train} --json"));
-    assert_eq!(stderr(&output), "");
+    assert_eq!(notes(&output), stderr(&output));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["epochs"].as_array().unwrap().len(), 6);
     assert_eq!(fs::read(&out).unwrap(), before);

@@ -14,7 +14,8 @@ use gia_gpu::{
 pub fn problem(victim: &str, config: &AttackConfig, sizes: Sizes) -> Problem {
     let model = Model::new(victim, &Options::default(), None, 10).unwrap();
     let protocol = Protocol::default();
-    let scene = Scene { model: &model, protocol: &protocol, config, views: &[], weighted: false };
+    let scene =
+        Scene { model: &model, protocol: &protocol, config, views: &[], weighted: false, scaled: false };
     let pixels = Pixels { clamp: config.clamp, ..Pixels::free(sizes.batch, model.image) };
     Problem::new(&scene, &pixels, sizes)
 }

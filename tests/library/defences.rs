@@ -31,14 +31,15 @@ fn objective(defences: &str, objective: Objective, protocol: &Protocol, adaptive
     let gradient = client.update(&images, &LABELS, 1, 0).unwrap().gradient;
 
     let config = AttackConfig { objective, ..AttackConfig::preset("ig", Depth::Shallow).unwrap() };
-    let views = if adaptive { adapt::views(&defences, protocol) } else { vec![] };
-    let eavesdropper = if adaptive { adapt::protocol(&defences, protocol) } else { *protocol };
+    let views = if adaptive { adapt::views(&defences, protocol, LABELS.len()) } else { vec![] };
+    let eavesdropper = if adaptive { adapt::protocol(&defences, protocol) } else { protocol.clone() };
     let scene = Scene {
         model: &victim.model,
         protocol: &eavesdropper,
         config: &config,
         views: &views,
         weighted: false,
+        scaled: false,
     };
     let problem =
         Problem::new(&scene, &Pixels::free(2, victim.image_shape()), Sizes::one_target(2, 2, false));
@@ -78,7 +79,7 @@ fn the_adaptive_eavesdropper_matches_what_the_defence_left() {
 
 #[test]
 fn a_clipped_update_is_matched_in_its_own_scale() {
-    let local = Local { steps: 2, batch: 1, learning_rate: 0.05 };
+    let local = Local::sgd(2, 1, 0.05);
     let protocol = Protocol { local: Some(local), ..Protocol::default() };
     let [unaware, adaptive] = [false, true].map(|a| objective("clip:0.01", Objective::L2, &protocol, a));
     assert!(adaptive < 1e-4 && unaware > 0.01, "unaware {unaware}, adaptive {adaptive}");

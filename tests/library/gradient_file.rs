@@ -32,6 +32,9 @@ fn what_is_written_is_read_back() {
         local_steps: Some(4),
         local_batch: Some(3),
         local_lr: Some(0.05),
+        local_optimiser: Some("momentum:0.9".into()),
+        weight_decay: Some(0.01),
+        loss: Some("smoothing:0.1".into()),
         architecture: Some("lenet-zhu".into()),
         batch_size: Some(4),
         image_shape: Some([3, 32, 32]),
@@ -57,14 +60,16 @@ fn what_is_written_is_read_back() {
             ("kind", "update"),
             ("local_batch", "3"),
             ("local_lr", "0.05"),
+            ("local_optimiser", "momentum:0.9"),
             ("local_steps", "4"),
-            ("loss", "mean cross entropy"),
+            ("loss", "smoothing:0.1"),
             ("mean", "0.4914,0.4822,0.4465"),
             ("mode", "train"),
             ("options", "stem=cifar"),
             ("std", "0.247,0.2435,0.2616"),
             ("version", "1"),
             ("victim", "0a1b"),
+            ("weight_decay", "0.01"),
         ]
     );
 }

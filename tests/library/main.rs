@@ -17,11 +17,13 @@ mod scene;
 mod watched;
 
 mod attack;
+mod client;
 mod clip;
 mod data;
 mod defences;
 mod dependencies;
 mod gradient_file;
+mod graph;
 mod guidance;
 mod html;
 mod layers;

@@ -28,21 +28,42 @@ pub fn mean_feature(layer: &LastLayer, bias_gradient: &[f32]) -> Vec<f64> {
 /// classes with ∇b < 0 do on average, weighted by −∇b; and it is ē where rounding leaves no ∇b_j.
 pub fn class_features(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f64> {
     let mean = mean_feature(layer, bias_gradient);
-    let largest = bias_gradient.iter().fold(0.0, |a: f64, &b| a.max(f64::from(b).abs()));
-    let smallest = (SMALLEST_SHARE * largest).max(f64::from(f32::MIN_POSITIVE));
-    let features = layer.features();
-    let mut difference = Mat::from_fn(features, layer.classes, |i, j| {
-        let b = f64::from(bias_gradient[j]);
-        let w = f64::from(layer.weight_gradient[j * features + i]);
-        if b.abs() < smallest { 0.0 } else { w / b - mean[i] }
-    });
+    let mut difference = differences(layer, bias_gradient, &mean);
     let distance: Vec<f64> = difference.col_iter().map(|column| column.norm_l2()).collect();
     let certain = bias_gradient.iter().map(|&b| f64::from(-b.min(0.0)));
     let (sum, weight) = certain.zip(&distance).fold((0.0, 0.0), |(s, n), (c, d)| (s + c * d, n + c));
     let furthest = if weight > 0.0 { sum / weight } else { f64::INFINITY };
-    for (column, distance) in difference.col_iter_mut().zip(distance) {
-        let share = if distance > furthest { furthest / distance } else { 1.0 };
-        column.iter_mut().zip(&mean).for_each(|(d, mean)| *d = mean + share * *d);
-    }
+    shorten(&mut difference, &mean, furthest);
     difference
+}
+
+/// The same of a gradient whose sign is not known: no class goes further from ē than so many times ‖ē‖.
+pub fn class_features_of_any_sign(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f64> {
+    const FURTHEST: f64 = 3.0;
+    let mean = mean_feature(layer, bias_gradient);
+    let mut difference = differences(layer, bias_gradient, &mean);
+    let furthest = FURTHEST * mean.iter().map(|v| v * v).sum::<f64>().sqrt();
+    shorten(&mut difference, &mean, furthest);
+    difference
+}
+
+/// ê_j − ē in column `j`; 0 where rounding leaves nothing of ∇b_j.
+fn differences(layer: &LastLayer, bias_gradient: &[f32], mean: &[f64]) -> Mat<f64> {
+    let largest = bias_gradient.iter().fold(0.0, |a: f64, &b| a.max(f64::from(b).abs()));
+    let smallest = (SMALLEST_SHARE * largest).max(f64::from(f32::MIN_POSITIVE));
+    let features = layer.features();
+    Mat::from_fn(features, layer.classes, |i, j| {
+        let b = f64::from(bias_gradient[j]);
+        let w = f64::from(layer.weight_gradient[j * features + i]);
+        if b.abs() < smallest { 0.0 } else { w / b - mean[i] }
+    })
+}
+
+/// Differences no longer than `furthest`, added to ē.
+fn shorten(difference: &mut Mat<f64>, mean: &[f64], furthest: f64) {
+    for column in difference.col_iter_mut() {
+        let distance = column.norm_l2();
+        let share = if distance > furthest { furthest / distance } else { 1.0 };
+        column.iter_mut().zip(mean).for_each(|(d, mean)| *d = mean + share * *d);
+    }
 }

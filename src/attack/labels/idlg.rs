@@ -1,6 +1,6 @@
 //! iDLG (Zhao 2020): the class whose row of ∇W has the lowest sum.
 
-use super::{LastLayer, Method, Restored, lowest::lowest};
+use super::{LastLayer, Method, Restored, lowest::lowest_row};
 
 /// iDLG (Zhao 2020, eq. 4): with features ≥ 0 and a batch of one, only the true class has a negative
 /// row in ∇W `(K, d)`. Returns argmin over classes of the row's sum.
@@ -12,8 +12,8 @@ pub fn idlg(last_weight_gradient: &[f32], classes: usize) -> usize {
 /// For a batch above one, which the paper does not treat: the B lowest row sums, one label each.
 pub fn restore(layer: &LastLayer, batch: usize) -> Restored {
     let real: Vec<f64> = row_sums(layer.rows()).collect();
-    let counts = lowest(&real, batch);
-    let mut warnings = vec![];
+    let (counts, said) = lowest_row(layer, &real, batch);
+    let mut warnings: Vec<String> = said.into_iter().collect();
     if batch > 1 {
         warnings.push(format!(
             "iDLG is for a batch of 1: of this batch of {batch}, the lowest row sums were taken, one label \

@@ -33,8 +33,12 @@ pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> 
         return Err(LabelError::TooManyClasses { method, limit: MAX_CLASSES, found: layer.classes });
     }
     let predictions = predictions(weight, bias, &class_features(layer, bias_gradient));
-    let real = solve(&predictions, bias_gradient, batch)
-        .ok_or(LabelError::NotConverged { method, classes: layer.classes })?;
+    let right = faer::Col::from_fn(layer.classes + 1, |row| match row {
+        0 => batch as f64,
+        row => batch as f64 * f64::from(bias_gradient[row - 1]),
+    });
+    let [real] =
+        solve(&predictions, [right]).ok_or(LabelError::NotConverged { method, classes: layer.classes })?;
     let counts = largest_remainder(&real, batch);
     let agreement = agreement(&predictions, bias_gradient);
     let residual = residual(&predictions, bias_gradient, batch, &real);
@@ -56,25 +60,26 @@ pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> 
     Ok(Restored { method, counts, real, confidence: Some(confidence), warnings })
 }
 
-/// The least-squares solution of least norm: the pseudo-inverse of the system times its right side.
-fn solve(predictions: &Mat<f64>, bias_gradient: &[f32], batch: usize) -> Option<Vec<f64>> {
-    let classes = bias_gradient.len();
+/// The least-squares solutions of least norm: the pseudo-inverse of the system times its right sides `(K+1)`, the sum
+/// of the counts and then B·∇b.
+pub(super) fn solve<const N: usize>(
+    predictions: &Mat<f64>,
+    right: [faer::Col<f64>; N],
+) -> Option<[Vec<f64>; N]> {
+    let classes = predictions.ncols();
     let system = Mat::from_fn(classes + 1, classes, |row, j| match row {
         0 => 1.0,
         row => predictions[(row - 1, j)] - if row - 1 == j { 1.0 } else { 0.0 },
     });
-    let batch = batch as f64;
-    let right = faer::Col::from_fn(classes + 1, |row| match row {
-        0 => batch,
-        row => batch * f64::from(bias_gradient[row - 1]),
-    });
     let svd = system.thin_svd().ok()?;
     let singular = svd.S().column_vector();
-    let mut coordinates = svd.U().transpose() * right;
-    for (c, &s) in coordinates.iter_mut().zip(singular.iter()) {
-        *c = if s > RANK_TOLERANCE * singular[0] { *c / s } else { 0.0 };
-    }
-    Some((svd.V() * coordinates).iter().copied().collect())
+    Some(right.map(|right| {
+        let mut coordinates = svd.U().transpose() * right;
+        for (c, &s) in coordinates.iter_mut().zip(singular.iter()) {
+            *c = if s > RANK_TOLERANCE * singular[0] { *c / s } else { 0.0 };
+        }
+        (svd.V() * coordinates).iter().copied().collect()
+    }))
 }
 
 /// What the victim gives the true class, on average over the classes with ∇b < 0: those are in the batch.
@@ -85,7 +90,7 @@ fn agreement(predictions: &Mat<f64>, bias_gradient: &[f32]) -> f64 {
 }
 
 /// The agreement from which a victim counts as trained: half-way from a uniform prediction to a certain one.
-fn trained(classes: usize) -> f64 {
+pub(super) fn trained(classes: usize) -> f64 {
     0.5 + 0.5 / classes as f64
 }
 

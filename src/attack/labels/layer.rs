@@ -65,6 +65,12 @@ impl<'a> LastLayer<'a> {
         self.weight_gradient.chunks(self.features())
     }
 
+    /// ∇W and ∇b (empty without one), divided.
+    pub(super) fn divided_by(&self, factor: f64) -> [Vec<f32>; 2] {
+        [self.weight_gradient, self.bias_gradient.unwrap_or_default()]
+            .map(|values| values.iter().map(|&v| (f64::from(v) / factor) as f32).collect())
+    }
+
     pub(super) fn is_zero(&self) -> bool {
         self.weight_gradient.iter().chain(self.bias_gradient.unwrap_or_default()).all(|&v| v == 0.0)
     }

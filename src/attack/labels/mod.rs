@@ -6,6 +6,7 @@
 //! `∇b_c = (1/B)·(Σ_s p_s[c] − n_c)`, and ∇W_c is the same sum with each sample weighted by its features.
 
 mod bias_corrected;
+mod counts_by_factor;
 mod error;
 mod features;
 mod idlg;
@@ -16,6 +17,7 @@ mod metrics;
 mod predictions;
 mod rounding;
 mod sign;
+mod sign_and_scale;
 mod suspicion;
 #[cfg(test)]
 mod synthetic;
@@ -27,11 +29,13 @@ use serde::Serialize;
 
 use crate::federated::MAX_BATCH;
 
+pub use counts_by_factor::Reading;
 pub use error::LabelError;
 pub use idlg::idlg;
 pub use layer::LastLayer;
 pub use metrics::LabelMetrics;
 pub use rounding::{apportion, largest_remainder};
+pub use sign_and_scale::{Doubt, SignAndScale, Verdict, sign_and_scale};
 pub use suspicion::{Suspicion, check_gradient};
 pub use update::from_update;
 
@@ -92,7 +96,8 @@ impl Restored {
 
 /// Restores the labels of a batch of `batch`.
 ///
-/// Where an assumption of the method fails there still is an answer, and a warning with it.
+/// Where an assumption of the method fails there still is an answer, and a warning with it. Where the gradient itself
+/// says that it is clipped, or a sum, it is scaled back first.
 ///
 /// # Errors
 /// A tensor that the method needs is missing, or the gradient holds nothing to read.
@@ -106,6 +111,18 @@ pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restor
     if layer.is_zero() {
         return Err(LabelError::ZeroGradient);
     }
+    let found = sign_and_scale(layer, batch);
+    let rescaled = match &found.verdict {
+        Verdict::Other(reading) if reading.factor > 0.0 => layer.divided_by(reading.factor),
+        _ => [vec![], vec![]],
+    };
+    let layer = &match &rescaled {
+        [weight, _] if weight.is_empty() => *layer,
+        [weight, bias] => {
+            let bias_gradient = layer.bias_gradient.is_some().then_some(&bias[..]);
+            LastLayer { weight_gradient: weight, bias_gradient, ..*layer }
+        }
+    };
     let mut restored = match method {
         Method::Ilrg => ilrg::restore(layer, batch)?,
         Method::Idlg => idlg::restore(layer, batch),
@@ -113,6 +130,6 @@ pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restor
         Method::Yin => yin::restore(layer, batch),
         Method::BiasCorrected => bias_corrected::restore(layer, batch)?,
     };
-    restored.warnings.extend(warnings::general(method, layer, batch));
+    restored.warnings.extend(warnings::general(method, layer, batch, &found));
     Ok(restored)
 }

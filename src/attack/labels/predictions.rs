@@ -14,7 +14,7 @@ pub fn predictions(weight: &[f32], bias: &[f32], features: &Mat<f64>) -> Mat<f64
 }
 
 /// logits + bias → softmax, in place.
-fn softmax(logits: &mut [f64], bias: &[f32]) {
+pub fn softmax(logits: &mut [f64], bias: &[f32]) {
     logits.iter_mut().zip(bias).for_each(|(l, &b)| *l += f64::from(b));
     let largest = logits.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
     logits.iter_mut().for_each(|l| *l = (*l - largest).exp());

@@ -1,6 +1,6 @@
 //! What a user should know before trusting restored labels, whatever the method.
 
-use super::{LastLayer, Method, check_gradient, features::mean_feature};
+use super::{LastLayer, Method, SignAndScale, Suspicion, Verdict, check_gradient, features::mean_feature};
 
 /// Share of negative mass in the features from which they count as not ≥ 0: rounding does not reach it.
 const NOTICEABLE: f64 = 0.01;
@@ -8,11 +8,19 @@ const NOTICEABLE: f64 = 0.01;
 /// With this many classes a sample, the classes of the batch are few enough to be told from predictions.
 const CLASSES_A_SAMPLE: usize = 2;
 
-pub fn general(method: Method, layer: &LastLayer, batch: usize) -> Vec<String> {
+pub fn general(method: Method, layer: &LastLayer, batch: usize, found: &SignAndScale) -> Vec<String> {
     let mut warnings = vec![];
+    warnings.extend(found.warning());
     match layer.bias_gradient {
         Some(gradient) => {
-            warnings.extend(check_gradient(gradient, batch).iter().map(ToString::to_string));
+            // Sign and scale are judged as a whole.
+            let other = |s: &Suspicion| match (s, &found.verdict) {
+                (Suspicion::SumNotZero { .. }, _) => true,
+                (Suspicion::Reversed { .. }, _) => false,
+                (_, verdict) => matches!(verdict, Verdict::Undecided(_)),
+            };
+            let suspicions = check_gradient(gradient, batch);
+            warnings.extend(suspicions.iter().filter(|s| other(s)).map(ToString::to_string));
             warnings.extend(trained(method, gradient, batch));
         }
         None => warnings.push(

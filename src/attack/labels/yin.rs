@@ -1,15 +1,15 @@
 //! Yin (2021): the classes whose rows of ∇W have the lowest minima.
 
-use super::{LastLayer, Method, Restored, lowest::lowest};
+use super::{LastLayer, Method, Restored, lowest::lowest_row};
 
 /// The paper sorts min_j ∇W_cj and takes the first B: it assumes that no label occurs twice.
 pub fn restore(layer: &LastLayer, batch: usize) -> Restored {
     let minimum = |row: &[f32]| row.iter().fold(f64::INFINITY, |a, &b| a.min(f64::from(b)));
     let real: Vec<f64> = layer.rows().map(minimum).collect();
-    let counts = lowest(&real, batch);
+    let (counts, said) = lowest_row(layer, &real, batch);
     let negative = real.iter().filter(|r| **r < 0.0).count();
-    let mut warnings = vec![];
-    if negative < batch {
+    let mut warnings: Vec<String> = said.into_iter().collect();
+    if negative < batch && negative > 0 {
         warnings.push(format!(
             "yin assumes that no label occurs twice, and only {negative} classes have a row with a negative \
              element: this batch of {batch} has equal labels, which yin does not see"

@@ -27,7 +27,7 @@ impl Guide {
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { mut audit, batch, targets } = observing.open()?;
+        let Observation { mut audit, batch, targets, .. } = observing.open()?;
         guidable(&audit.attack)?;
         audit.attack.guidance = Some(self.guidance.guidance()?);
         let candidates = Candidates { names: &model.names, truth: &[], distractors: None, seed: self.seed };

@@ -56,7 +56,7 @@ pub struct Guide {
     ///
     /// Safetensors or .npz files of one victim, each a batch; needs --weights and --names.
     #[arg(long, value_name = "FILE", num_args = 1.., requires_all = ["weights", "names"], help_heading = group::INPUT,
-          conflicts_with_all = ["data", "batches", "batch_labels", "shuffle", "defence", "adaptive", "distractors"])]
+          conflicts_with_all = ["data", "class_names", "batches", "batch_labels", "shuffle", "defence", "adaptive", "distractors"])]
     gradient: Vec<PathBuf>,
     #[command(flatten)]
     observed: ObservedOptions,

@@ -22,7 +22,7 @@ use crate::{
     audit::{
         layer_files::{LayerFiles, Names},
         note_positions,
-        sent::{Sent, kind_of},
+        sent::{self, kind_of},
     },
     federated::{Kind, Protocol, Victim, check_classes},
     tensor_file::GradientFile,
@@ -77,8 +77,8 @@ impl Labels {
         let protocol = self.protocol.protocol(&gradient.info, batch)?;
         let kind = kind_of(self.observed.kind(), &gradient.info, &self.gradient, &protocol)?;
         let files = match &self.last_layer {
-            Some(names) => self.two_tensors(&gradient, names)?.into_gradient(kind, &protocol)?,
-            None => self.of_victim(gradient, kind, &protocol)?,
+            Some(names) => self.two_tensors(&gradient, names)?.into_gradient(kind, &protocol, batch)?,
+            None => self.of_victim(gradient, kind, batch, &protocol)?,
         };
         check_classes(files.classes)
             .map_err(|error| anyhow::anyhow!("{}: {error}", self.gradient.display()))?;
@@ -150,6 +150,7 @@ impl Labels {
         &self,
         gradient: GradientFile,
         kind: Kind,
+        batch: usize,
         protocol: &Protocol,
     ) -> anyhow::Result<LayerFiles> {
         if self.model.arch.is_none() && self.model.model.is_none() && gradient.info.architecture.is_none() {
@@ -171,8 +172,8 @@ impl Labels {
         if let Some(weights) = &self.weights {
             note_positions(weights, victim.positions.as_ref(), &Terminal);
         }
-        let sent = Sent::read(gradient, &victim, protocol, kind, false, &Terminal)?;
-        Ok(LayerFiles::of_victim(&victim, &self.gradient, &sent.gradient))
+        let received = sent::read(gradient, &victim, protocol, kind, batch, false, &Terminal)?;
+        Ok(LayerFiles::of_victim(&victim, &self.gradient, &received.gradient))
     }
 }
 

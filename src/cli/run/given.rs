@@ -2,7 +2,7 @@
 
 use super::{LabelKnowledge, Run};
 use crate::{
-    audit::{Findings, Observation, guidable},
+    audit::{Findings, Observation, Outcome, guidable},
     cli::{command_line, guidance_options::GuideChoice, misuse, observation::Observing, progress::Terminal},
     report::OutputFolder,
 };
@@ -36,7 +36,7 @@ impl Run {
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { mut audit, batch, targets } = observing.open()?;
+        let Observation { mut audit, batch, targets, doubts } = observing.open()?;
         if self.guide.is_some() {
             guidable(&audit.attack)?;
         }
@@ -47,6 +47,7 @@ impl Run {
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
         let outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
+        let outcome = Outcome { doubts, ..outcome };
         let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
         let findings = Findings {

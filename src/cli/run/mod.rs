@@ -88,7 +88,7 @@ pub struct Run {
     ///
     /// Safetensors or .npz files of one victim, each a batch; needs --weights.
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "weights", help_heading = group::INPUT,
-          conflicts_with_all = ["data", "batches", "batch_labels", "shuffle", "defence", "adaptive", "class_order"])]
+          conflicts_with_all = ["data", "class_names", "batches", "batch_labels", "shuffle", "defence", "adaptive", "class_order"])]
     gradient: Vec<PathBuf>,
     #[command(flatten)]
     observed: ObservedOptions,

@@ -18,11 +18,11 @@ pub enum View {
     SoftSign,
 }
 
-/// What follows from the defences, in their order; views act on the mean gradient. Noise has no view, it
+/// What follows from the defences on an update of `batch` pictures, in their order; views act on the mean gradient. Noise has no view, it
 /// lowers [`weights`].
-pub fn views(defences: &[Defence], protocol: &Protocol) -> Vec<View> {
+pub fn views(defences: &[Defence], protocol: &Protocol, batch: usize) -> Vec<View> {
     let of = |defence: &Defence| match defence {
-        Defence::Clip(limit) => Some(View::Clip(limit / protocol.scale().abs())),
+        Defence::Clip(limit) => Some(View::Clip(limit / protocol.scale(batch).abs())),
         Defence::TopK(_) | Defence::Soteria(_) => Some(View::Support),
         Defence::Sign => Some(View::SoftSign),
         Defence::Noise(_) | Defence::Laplace(_) | Defence::DpSgd { .. } => None,
@@ -32,7 +32,7 @@ pub fn views(defences: &[Defence], protocol: &Protocol) -> Vec<View> {
 
 /// The protocol with clipping per example, where the defences have it.
 pub fn protocol(defences: &[Defence], protocol: &Protocol) -> Protocol {
-    client_protocol(protocol, defences).unwrap_or(*protocol)
+    client_protocol(protocol, defences).unwrap_or_else(|_| protocol.clone())
 }
 
 /// The share of a tensor's observed energy that is not noise, max(0, 1 − n·s²/‖g*‖²), as its weight (Wiener's
@@ -43,7 +43,7 @@ pub fn weights(
     batch: usize,
     gradient: &[Vec<f32>],
 ) -> Option<Vec<f32>> {
-    let deviation = noise_deviation(defences, batch) / protocol.scale().abs();
+    let deviation = noise_deviation(defences, batch) / protocol.scale(batch).abs();
     if deviation == 0.0 {
         return None;
     }

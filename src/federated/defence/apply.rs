@@ -50,7 +50,7 @@ impl<'a> Defended<'a> {
             return Ok(update);
         }
         let mut generator = random::generator(seed, &format!("defence {number}"));
-        let scale = self.protocol.scale();
+        let scale = self.protocol.scale(self.batch);
         let rescale = |tensors: &mut Vec<Vec<f32>>, factor: f64| {
             tensors.iter_mut().flatten().for_each(|v| *v = (f64::from(*v) * factor) as f32);
         };

@@ -29,7 +29,7 @@ impl<'a> LastLayerClient<'a> {
             true => LastLayerClient::Alone {
                 client: Client::of_tensors(device, victim, protocol, batch, which)?,
                 victim,
-                scale: protocol.scale(),
+                scale: protocol.scale(batch),
                 defences,
             },
             false => LastLayerClient::Whole {

@@ -125,7 +125,7 @@ pub fn parse(text: &str) -> Result<Vec<Defence>, String> {
 /// # Errors
 /// A strength that makes no sense; DP-SGD behind another defence, twice, or with local steps.
 pub fn client_protocol(protocol: &Protocol, defences: &[Defence]) -> Result<Protocol, ProtocolError> {
-    let mut defended = *protocol;
+    let mut defended = protocol.clone();
     for (i, defence) in defences.iter().enumerate() {
         defence.check().map_err(|expected| ProtocolError::Defence { expected, found: *defence })?;
         if let Defence::DpSgd { clip, .. } = defence {

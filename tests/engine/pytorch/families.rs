@@ -108,8 +108,14 @@ fn check_matching(family: &Family, mode: Mode, target: &Target, objectives: &[Ob
             ..AttackConfig::preset("ig", family.model.depth()).unwrap()
         };
         let protocol = Protocol { mode, ..Protocol::default() };
-        let scene =
-            Scene { model: &family.model, protocol: &protocol, config: &config, views: &[], weighted: false };
+        let scene = Scene {
+            model: &family.model,
+            protocol: &protocol,
+            config: &config,
+            views: &[],
+            weighted: false,
+            scaled: false,
+        };
         let pixels = Pixels::free(BATCH, family.model.image);
         let problem = Problem::new(&scene, &pixels, Sizes::one_target(1, BATCH, false));
         let mut inputs = family.weights(&problem.parameters);

@@ -51,8 +51,14 @@ impl Case {
         };
         let sizes = Sizes { shared_target, ..Sizes::one_target(trials, BATCH, self.soft) };
         let protocol = Protocol::default();
-        let scene =
-            Scene { model: &victim.model, protocol: &protocol, config: &config, views: &[], weighted: false };
+        let scene = Scene {
+            model: &victim.model,
+            protocol: &protocol,
+            config: &config,
+            views: &[],
+            weighted: false,
+            scaled: false,
+        };
         Problem::new(&scene, &Pixels::free(BATCH, victim.model.image), sizes)
     }
 

@@ -148,6 +148,7 @@ fn check(family: &Family, mode: Mode, case: &Case, target: &Target) -> f64 {
         config: &case.config,
         views: &case.views,
         weighted: case.weighted,
+        scaled: false,
     };
     let sizes = Sizes { groups: case.groups.clone(), ..Sizes::one_target(case.groups.len(), BATCH, false) };
     let pixels = Pixels::free(BATCH, family.model.image).at(case.scale);

@@ -27,6 +27,17 @@ pub fn assert_sketched(
     found: &[Vec<f64>],
     table: &[f64],
 ) -> f64 {
+    assert_sketched_to(target.tolerance, target.name, what, found, table)
+}
+
+/// The same to another tolerance than the device's own.
+pub fn assert_sketched_to(
+    tolerance: f64,
+    device: &str,
+    what: impl Fn(usize) -> String,
+    found: &[Vec<f64>],
+    table: &[f64],
+) -> f64 {
     let rows: Vec<&[f64]> = table.chunks(1 + SIGN_VECTORS).collect();
     assert_eq!(found.len(), rows.len(), "{}", what(0));
     let whole = rows.iter().map(|r| r[0] * r[0]).sum::<f64>().sqrt();
@@ -35,11 +46,9 @@ pub fn assert_sketched(
         let norm = if row[0] < VANISHING * whole { whole } else { row[0] };
         let relative = error(found, row) / norm;
         assert!(
-            relative <= target.tolerance,
-            "{} on {}: off by {relative:e} of its norm, more than {:e}",
-            what(i),
-            target.name,
-            target.tolerance
+            relative <= tolerance,
+            "{} on {device}: off by {relative:e} of its norm, more than {tolerance:e}",
+            what(i)
         );
         worst = worst.max(relative);
     }

@@ -39,7 +39,14 @@ fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f
     config.objective = Objective::L2;
     guided(&mut config, weight);
     let protocol = Protocol::default();
-    let scene = Scene { model: &model, protocol: &protocol, config: &config, views: &[], weighted: false };
+    let scene = Scene {
+        model: &model,
+        protocol: &protocol,
+        config: &config,
+        views: &[],
+        weighted: false,
+        scaled: false,
+    };
     let guide = Guide { encoder: clip, names: &[], width: width(clip), hypotheses: &[], oracle: false };
     let normalisation = Normalisation::default().for_channels(channels);
     let sizes = Sizes::one_target(TRIALS, BATCH, false);
@@ -170,7 +177,14 @@ fn when_the_weight_is_0_the_total_is_the_objective() {
     config.total_variation = 0.0;
     guided(&mut config, 0.5);
     let protocol = Protocol::default();
-    let scene = Scene { model: &model, protocol: &protocol, config: &config, views: &[], weighted: false };
+    let scene = Scene {
+        model: &model,
+        protocol: &protocol,
+        config: &config,
+        views: &[],
+        weighted: false,
+        scaled: false,
+    };
     let names = directions(&clip, TRIALS * BATCH);
     let guide = Guide { encoder: &clip, names: &names, width: width(&clip), hypotheses: &[], oracle: false };
     let normalisation = Normalisation::default();

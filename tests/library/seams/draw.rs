@@ -117,16 +117,21 @@ impl Draw {
     }
 
     pub fn protocol(&mut self, batch: usize) -> Protocol {
+        let optimiser = ["sgd", "momentum:0.9", "nesterov:0.5", "adam", "adamw:1e-2", "rmsprop"];
         let local = Local {
             steps: self.count(&[1, 2, 3]),
             batch: self.count(&[1, 2]),
             learning_rate: self.number(&[0.1, 1e-3]),
+            optimiser: self.of(&optimiser).parse().unwrap(),
+            weight_decay: self.number(&[0.0, 0.1]),
         };
+        let loss = ["mean", "mean", "sum", "smoothing:0.1", "weights:1,2", "bce"];
         Protocol {
             mode: if self.one_in(4) { Mode::Train } else { Mode::Eval },
             clients: self.count(&[1, 1, batch.clamp(1, 4)]),
             local: if self.one_in(4) { Some(local) } else { None },
             example_clip: if self.one_in(10) { Some(self.number(&[1.0, 1e-3])) } else { None },
+            loss: self.of(&loss).parse().unwrap(),
         }
     }
 

@@ -63,9 +63,9 @@ fn an_attack_refuses_each_piece_of_knowledge_that_it_uses_and_is_not_granted() {
     cases.push((Knowledge::Labels, case(&plain, |c| c.target.labels = Some(vec![0, 2]))));
     cases.push((Knowledge::Defence, case(&plain, |c| c.views = &[View::Clip(1.0)])));
     cases.push((Knowledge::Defence, case(&plain, |c| c.protocol.example_clip = Some(1.0))));
-    cases.push((Knowledge::Defence, case(&plain, |c| c.target.weights = Some(vec![1.0; 4]))));
+    cases.push((Knowledge::Defence, case(&plain, |c| c.target.weights = Some(vec![0.5; 4]))));
     let local = |c: &mut Case| {
-        c.protocol.local = Some(Local { steps: 2, batch: 1, learning_rate: 0.1 });
+        c.protocol.local = Some(Local::sgd(2, 1, 0.1));
     };
     cases.push((Knowledge::LocalTraining, case(&plain, local)));
     cases.push((Knowledge::RunningStatistics, case(&deep, |_| ())));

@@ -199,8 +199,14 @@ const STEP: f64 = 0.1;
 fn path(unknown: &Scaled, iterations: usize) -> Vec<[Vec<f32>; 3]> {
     let victim = Victim::from_seed(&Request::named("lenet-zhu"), 4).unwrap();
     let (protocol, config) = (Protocol::default(), config(iterations));
-    let scene =
-        Scene { model: &victim.model, protocol: &protocol, config: &config, views: &[], weighted: false };
+    let scene = Scene {
+        model: &victim.model,
+        protocol: &protocol,
+        config: &config,
+        views: &[],
+        weighted: false,
+        scaled: false,
+    };
     let mut problem = Problem::new(&scene, unknown, Sizes::one_target(TRIALS, 1, false));
     let adam = Adam {
         learning_rate: STEP,

@@ -32,19 +32,19 @@ fn clients(draw: &mut Draw, victim: &Victim) {
     let what = || format!("{protocol:?}, {defences:?}, batch {batch}, {} images, {labels:?}", images.len());
     no_panic(&what, || {
         let _ = protocol.check(batch);
-        let _ = (protocol.scale(), protocol.steps(), protocol.batches(batch.min(9)).len());
+        let _ = (protocol.scale(batch), protocol.steps(), protocol.batches(batch.min(9)).len());
         if let Ok(mut client) = Client::new(&device, victim, &protocol, batch) {
             let _ = client.update(victim, &images, &labels);
         }
         let Ok(mut defended) = Defended::new(&device, victim, &protocol, &defences, batch) else { return };
         if let Ok(update) = defended.update(&images, &labels, 1, 0) {
             let _ = adapt::weights(&defences, &protocol, batch, &update.gradient);
-            let sent = observed::sent(&protocol, update.gradient);
+            let sent = observed::sent(&protocol, batch, update.gradient);
             for kind in [Kind::Gradient, Kind::Update, Kind::Model] {
-                let _ = observed::mean_gradient(victim, &protocol, kind, sent.clone());
+                let _ = observed::mean_gradient(victim, &protocol, kind, batch, sent.clone());
             }
         }
-        let _ = (adapt::views(&defences, &protocol), adapt::protocol(&defences, &protocol));
+        let _ = (adapt::views(&defences, &protocol, batch), adapt::protocol(&defences, &protocol));
     });
 }
 

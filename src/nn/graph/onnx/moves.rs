@@ -102,7 +102,14 @@ pub fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
                 return Err("its starts, ends, axes and steps differ in number".into());
             }
             for (i, &d) in axes.iter().enumerate() {
-                x = to.slice(x, axis(d, rank)?, [starts[i], ends[i], steps[i]])?;
+                let at = axis(d, rank)?;
+                // All of it from the last to the first.
+                x = match (starts[i], ends[i], steps[i]) {
+                    (-1, end, -1) if end < -(to.shape(x)[at].count() as i64) => {
+                        to.push(Op::Flip { axes: vec![at] }, &[x])?
+                    }
+                    range => to.slice(x, at, range.into())?,
+                };
             }
             one(x)
         }

@@ -1,0 +1,9 @@
+//! The user's own client: what arrives is understood, or refused for the right reason.
+
+mod files;
+mod folders;
+mod last_layers;
+mod metrics;
+mod saturated;
+mod sign_and_scale;
+mod surrogate;
