@@ -15,6 +15,7 @@ pub mod last_layer;
 pub mod lbfgs;
 pub mod minimise;
 pub mod objective;
+pub mod patches;
 pub mod pixels;
 pub mod preset;
 pub mod prior;

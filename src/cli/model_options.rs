@@ -27,12 +27,13 @@ pub struct ModelOptions {
     /// Architecture, as in lenet-zhu, convnet64 or resnet18
     ///
     /// lenet-zhu, lenet5, mlp, convnet<width>, torchvision's resnet18/34/50 and vgg11/13/16/19[_bn], CIFAR's
-    /// resnet20/32/56, resnet9-<width>.
+    /// resnet20/32/56, resnet9-<width>, vit_b_16, vit_tiny.
     #[arg(long, value_name = "A", group = "network")]
     pub arch: Option<String>,
-    /// A network of your own, with its weights: a .pt2 file
+    /// A network of your own, with its weights: a .pt2 or .onnx file
     ///
-    /// As torch.export.save writes it, from torch 2.8 on; see examples/export_model.py. --weights replaces its weights by name.
+    /// As torch.export.save writes it, from torch 2.8 on, or ONNX without folded layers; see examples/export_model.py. --weights
+    /// replaces its weights by name.
     #[arg(long, value_name = "FILE", group = "network", conflicts_with_all = ["arch", "stem", "hidden", "activation", "norm"])]
     pub model: Option<PathBuf>,
     #[arg(skip)]

@@ -23,8 +23,9 @@ mod pool;
 mod resnet;
 mod resnet9;
 mod vgg;
+pub mod vit;
 
-pub use architecture::{Architecture, ArchitectureError, Depth, LastLayer};
+pub use architecture::{Architecture, ArchitectureError, Depth, LastLayer, PatchEmbedding};
 pub use init::{Init, initialise};
 pub use model::{MAX_CLASSES, Model, Pass};
 pub use network::{Declaration, Mode, Network, Parameter, Statistics};

@@ -2,7 +2,8 @@
 //! eavesdropper both know of the network.
 
 use super::{
-    Architecture, ArchitectureError, Declaration, LastLayer, Mode, Network, Options, Parameter, Statistics,
+    Architecture, ArchitectureError, Declaration, LastLayer, Mode, Network, Options, Parameter,
+    PatchEmbedding, Statistics,
     architecture::{Depth, architecture},
     contrastive::Contrastive,
     options::Norm,
@@ -187,6 +188,11 @@ impl Model {
         };
         let logits = self.architecture.forward(&mut net, x, self.classes);
         (logits, net)
+    }
+
+    /// Where pictures become tokens, if they do.
+    pub fn patch_embedding(&self) -> Option<PatchEmbedding> {
+        self.architecture.patch_embedding()
     }
 
     /// Names of the last linear layer's tensors, where they are not the last of the list.

@@ -29,6 +29,7 @@ mod html;
 mod layers;
 mod metrics;
 mod npz;
+mod patches;
 mod picture_grid;
 mod public_weights;
 mod report_schema;

@@ -10,7 +10,7 @@ use super::{
 
 /// Most nodes of a graph, and most elements of one result for one picture: beyond them is a mistake, or malice.
 const MOST_NODES: usize = 100_000;
-const MOST_ELEMENTS: usize = 1 << 26;
+const MOST_ELEMENTS: usize = 1 << 28;
 /// Most elements of a constant, which a tape holds as it is.
 const MOST_CONSTANT: usize = 1 << 22;
 

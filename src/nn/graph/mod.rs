@@ -9,6 +9,7 @@ mod error;
 mod extent;
 mod onnx;
 mod op;
+mod patches;
 mod pt2;
 mod shapes;
 

@@ -12,7 +12,7 @@ use crate::npz::support::zip;
 
 fn refused(bytes: &[u8], words: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    let message = read(folder.path(), bytes).unwrap_err();
+    let message = read(folder.path(), bytes).map(|graph| graph.name).unwrap_err();
     words.iter().for_each(|word| assert!(message.contains(word), "no '{word}' in: {message}"));
 }
 
@@ -141,8 +141,21 @@ fn hostile_archives_are_refused() {
         members.push((name, bytes));
         zip(&members, false)
     };
-    refused(&with("quickstart/../../etc/passwd", vec![1]), &["points outside the archive"]);
-    refused(&with("/etc/passwd", vec![1]), &["points outside the archive"]);
+    // The writer would tidy such names.
+    let renamed = |from: &str, to: &str| {
+        let mut bytes = with(from, vec![1]);
+        for at in 0..bytes.len() - from.len() {
+            if bytes[at..].starts_with(from.as_bytes()) {
+                bytes[at..][..from.len()].copy_from_slice(to.as_bytes());
+            }
+        }
+        bytes
+    };
+    refused(
+        &renamed("quickstart/aa/bb/etc/passwd", "quickstart/../../etc/passwd"),
+        &["points outside the archive"],
+    );
+    refused(&renamed("aetc/passwd", "/etc/passwd"), &["points outside the archive"]);
     refused(&with("quickstart/models/model.json", vec![1]), &["two members"]);
     // A bomb: what is compressed is refused by what the directory says, before a byte is read.
     let members: Vec<(&str, Vec<u8>)> = vec![("a/models/model.json", vec![b' '; 1 << 20])];

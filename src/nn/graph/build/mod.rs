@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     nn::{
-        Architecture, Init, LastLayer, Network,
+        Architecture, Init, LastLayer, Network, PatchEmbedding,
         attention::{attention_of_scale, causal_mask},
         norm::BatchNorm,
     },
@@ -62,6 +62,10 @@ impl Architecture for GraphNetwork {
 
     fn options(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn patch_embedding(&self) -> Option<PatchEmbedding> {
+        self.0.patch_embedding()
     }
 
     fn last_layer(&self) -> Option<LastLayer> {
