@@ -1,5 +1,5 @@
 # Two commands matter: `cargo run --release -- run` does the main job, `make test` runs every test.
-.PHONY: test vulkan lint interop
+.PHONY: test vulkan print lint interop
 
 # Where `make interop` keeps its Python.
 INTEROP_VENV ?= $(HOME)/.cache/gia-gpu/interop
@@ -11,12 +11,16 @@ export LP_NUM_THREADS = 0
 export MESA_SHADER_CACHE_DIR = $(CURDIR)/target/mesa-shader-cache
 export XDG_RUNTIME_DIR ?= /tmp
 
-test: vulkan
+test: vulkan print
 	cargo test --release
 
 # Finds a Vulkan adapter, or installs Debian's software driver, or says what to do.
 vulkan:
 	@cargo run --release --quiet -- devices 2>/dev/null | grep -q '^gpu' || sh tests/install_vulkan.sh
+
+# The test of printed pages wants a browser and a reader of PDF; where they are not, it says that it was skipped.
+print:
+	@{ command -v chromium && command -v pdftotext; } >/dev/null || sh tests/install_chromium.sh
 
 lint:
 	cargo fmt --check

@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 pub fn audit(folder: &Path, iterations: usize, batches: usize) -> Result<String, Box<dyn Error>> {
     let (dataset, device) = (samples(), device::open());
-    let mut audit = Audit::untrained("lenet-zhu", "ig", &dataset, 42)?;
+    let mut audit = Audit::untrained("lenet-zhu", "auto", &dataset, 42)?;
     audit.attack.iterations = iterations;
     let clients = audit.clients(&dataset, 1, batches)?;
     let outcome = audit.run(&*device, &clients.batches, None, &Silent)?;
@@ -35,5 +35,5 @@ pub fn audit(folder: &Path, iterations: usize, batches: usize) -> Result<String,
 
     let mut findings = audit.findings(&*device, Some(&clients), &outcome)?;
     findings.semantic = Some(names);
-    Ok(findings.save(folder)?.head.verdict)
+    Ok(findings.save(folder)?.head.verdict.sentence)
 }

@@ -20,6 +20,7 @@ pub mod random;
 pub mod report;
 pub mod semantic;
 pub mod spelling;
+pub mod statistics;
 #[cfg(feature = "report")]
 pub mod study;
 #[cfg(feature = "report")]

@@ -15,6 +15,11 @@ pub trait Watch: Sync {
         let _ = stage;
     }
 
+    /// Whether the work should end now, with what it has. Asked a few times a second.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+
     /// Something that the user should know.
     fn note(&self, text: &str) {
         let _ = text;

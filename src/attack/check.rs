@@ -5,6 +5,7 @@ use super::{
     config::{AttackConfig, Layers, Objective, Optimiser, Sign, StatisticsTarget},
     guidance::{Anneal, Guidance, Guide},
     setting::{Setting, Target},
+    way::{self, Way},
 };
 use crate::{
     clip::preprocess::CHANNELS,
@@ -67,6 +68,11 @@ impl AttackConfig {
     /// The first setting that makes no sense.
     pub fn check(&self) -> Result<(), ConfigError> {
         within("iterations", self.iterations, 1, MAX_ITERATIONS)?;
+        if let Way::Spear(spear) | Way::Auto(spear) = &self.way
+            && spear.budget == 0
+        {
+            return Err(ConfigError::new("budget", "1 set of rows or more", 0));
+        }
         if let Objective::CosineTop(share) = self.objective
             && !(share > 0.0 && share <= 1.0)
         {
@@ -168,6 +174,7 @@ impl Setting<'_> {
         if let Some(guide) = guide {
             guide.check(targets.len())?;
         }
+        way::check(self, guide)?;
         Ok(self.threat.allow(&self.uses(guide, targets))?)
     }
 

@@ -176,7 +176,7 @@ impl fmt::Display for Sign {
 impl Spelled for LabelStrategy {
     const ABOUT: &'static str = "How labels are found where they are not given.";
     const FORMS: &'static [Form] = {
-        let [ilrg, idlg, sign, yin, bias_corrected] = *Method::FORMS else { panic!() };
+        let [ilrg, idlg, sign, yin, bias_corrected, exact] = *Method::FORMS else { panic!() };
         &[
             form("auto", "iDLG for one picture, iLRG for more"),
             ilrg,
@@ -184,6 +184,7 @@ impl Spelled for LabelStrategy {
             sign,
             yin,
             bias_corrected,
+            exact,
             form("joint", "Learned together with the pictures (Zhu 2019)"),
         ]
     };

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::choices::{LabelStrategy, Layers, Objective, Sign};
-use super::guidance::Guidance;
+use super::{guidance::Guidance, way::Way};
 use crate::spelling::choices;
 
 choices! {
@@ -80,6 +80,7 @@ choices! {
 #[serde(deny_unknown_fields)]
 pub struct AttackConfig {
     pub preset: String,
+    pub way: Way,
     pub objective: Objective,
     /// What the objective is multiplied by where priors are added to it.
     pub objective_weight: f64,

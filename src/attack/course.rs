@@ -23,7 +23,8 @@ impl Course {
         Course { iterations, done: 0, histories, chunk: 1 }
     }
 
-    /// Goes on until `end` evaluations are done (`iterations + 1` are all), or no trial's objective is finite.
+    /// Goes on until `end` evaluations are done (`iterations + 1` are all), no trial's objective is finite, or it is told to
+    /// stop.
     pub fn run(
         &mut self,
         iteration: &Iteration,
@@ -46,7 +47,7 @@ impl Course {
             self.done += now;
             let latest: Vec<f32> = self.histories.iter().map(|h| h[self.done - 1]).collect();
             hooks.iteration(self.done.min(self.iterations), self.iterations, &latest);
-            if latest.iter().all(|l| !l.is_finite()) {
+            if latest.iter().all(|l| !l.is_finite()) || (hooks.stop)() {
                 self.done = self.iterations + 1;
             }
         }

@@ -3,12 +3,15 @@
 use super::{
     AttackError, Hooks, Outcome,
     config::{LabelStrategy, Optimiser},
+    exact::ExactRecord,
     guidance::Guide,
     labels::{LabelError, Method},
     last_layer::of_gradient,
+    recompute::Recomputed,
     round::Round,
     stage::{self, Stage, of_pixels},
     staged::{self, trials_at_once},
+    way,
 };
 use crate::{
     data::{DataError, Picture},
@@ -31,6 +34,8 @@ pub enum LabelSource {
     Given,
     Restored(Method),
     Joint,
+    /// Read with the exactly restored pictures.
+    Exact,
 }
 
 impl LabelSource {
@@ -39,6 +44,7 @@ impl LabelSource {
             LabelSource::Given => "given",
             LabelSource::Restored(method) => method.name(),
             LabelSource::Joint => "joint",
+            LabelSource::Exact => "spear",
         }
     }
 }
@@ -61,6 +67,12 @@ pub struct Reconstruction {
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// What of it is exact, if anything is.
+    pub exact: Option<ExactRecord>,
+    /// Why this attack was made, where that was left open.
+    pub reason: Option<String>,
+    /// The gradient that it would give itself; absent where there was no memory to compute it, or it is not finite.
+    pub recomputed: Option<Recomputed>,
 }
 
 impl Reconstruction {
@@ -70,14 +82,14 @@ impl Reconstruction {
 }
 
 /// What is known of a target's labels before the attack.
-struct Known {
+pub(super) struct Known {
     /// `None`: they are to be learned.
-    labels: Option<Vec<usize>>,
-    source: LabelSource,
-    warnings: Vec<String>,
+    pub labels: Option<Vec<usize>>,
+    pub source: LabelSource,
+    pub warnings: Vec<String>,
 }
 
-/// Attacks every target; the result's order is the targets'.
+/// Attacks every target; the result's order is the targets'. Told to stop, it returns what it has of the first of them.
 pub fn invert(
     device: &dyn Device,
     setting: &Setting,
@@ -93,6 +105,17 @@ pub fn invert(
 /// # Errors
 /// A hypothesis names a label that no target has; labels that the attack is to learn; an optimiser that is not Adam.
 pub fn invert_guided(
+    device: &dyn Device,
+    setting: &Setting,
+    guide: Option<&Guide>,
+    targets: &[Target],
+    hooks: &mut Hooks,
+) -> Result<Vec<Reconstruction>, AttackError> {
+    way::attack(device, setting, guide, targets, hooks)
+}
+
+/// As [`invert_guided`], by gradient matching whatever the configuration's way.
+pub(super) fn matched(
     device: &dyn Device,
     setting: &Setting,
     guide: Option<&Guide>,
@@ -143,14 +166,27 @@ pub fn invert_in_stages(
     let round = trials.len().div_ceil(rounds).next_multiple_of(restarts).min(round);
     let mut outcomes = Vec::with_capacity(trials.len());
     for (i, now) in trials.chunks(round).enumerate() {
+        if i > 0 && (hooks.stop)() {
+            break;
+        }
         let mut progress = |done: usize, of: usize, latest: &[f32]| {
             (hooks.progress)(i * of + done, rounds * of, latest);
         };
-        let hooks = &mut Hooks { progress: &mut progress };
+        let hooks = &mut Hooks { progress: &mut progress, stop: hooks.stop };
         outcomes.extend(staged::attack(device, &Round { trials: now, ..all }, stages, hooks)?);
     }
+    // Where the attack was told to stop, the last targets may have no trials, or not all of them.
+    let mut left = outcomes.len();
+    let attacked = (0..targets.len()).take_while(|&target| {
+        let own = hypotheses(target) * restarts;
+        let is_whole = own <= left;
+        left = left.saturating_sub(own);
+        is_whole
+    });
+    let attacked: Vec<usize> = attacked.collect();
     let mut outcomes = outcomes.into_iter();
-    (0..targets.len())
+    attacked
+        .into_iter()
         .map(|target| {
             let trials: Vec<Outcome> = outcomes.by_ref().take(hypotheses(target) * restarts).collect();
             let best = (0..trials.len())
@@ -159,7 +195,16 @@ pub fn invert_in_stages(
                 .ok_or(AttackError::NotFinite { target })?;
             let (label_source, label_warnings) = (before[target].source, before[target].warnings.clone());
             let labels = known[target].clone().unwrap_or_else(|| learned(&trials[best], setting));
-            Ok(Reconstruction { trials, best, labels, label_source, label_warnings })
+            Ok(Reconstruction {
+                trials,
+                best,
+                labels,
+                label_source,
+                label_warnings,
+                exact: None,
+                reason: None,
+                recomputed: None,
+            })
         })
         .collect()
 }
@@ -202,7 +247,7 @@ fn check_guide(setting: &Setting, guide: &Guide, known: &[Option<Vec<usize>>]) -
 }
 
 /// Labels before the attack, and the method that restored them; `None` where the attack is to learn them.
-fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelError> {
+pub(super) fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelError> {
     if let Some(labels) = &target.labels {
         return Ok(Known { labels: Some(labels.clone()), source: LabelSource::Given, warnings: vec![] });
     }
@@ -210,6 +255,7 @@ fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelErro
         LabelStrategy::Joint => {
             return Ok(Known { labels: None, source: LabelSource::Joint, warnings: vec![] });
         }
+        LabelStrategy::Auto if way::takes_exact_label(setting) => Method::Exact,
         LabelStrategy::Auto if setting.batch == 1 => Method::Idlg,
         LabelStrategy::Auto => Method::Ilrg,
         LabelStrategy::Restore(method) => method,

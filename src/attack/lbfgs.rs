@@ -24,6 +24,9 @@ pub fn compile(device: &dyn Device, problem: &Problem) -> Result<Box<dyn Executa
     Ok(device.compile(&plan(problem))?)
 }
 
+/// Ends the minimisation with what has been found.
+const STOPPED: &str = "stopped";
+
 /// Minimises every trial. `starts[t]` are the variables of trial `t`.
 pub fn run(
     problem: &Problem,
@@ -64,10 +67,15 @@ pub fn run(
         let done = trials.iter().map(|o| o.history.len()).max().unwrap_or(0) * iterations
             / settings.iterations.max(1) as usize;
         hooks.iteration(done.min(iterations), iterations, &latest);
-        Ok(seen.values)
+        match (hooks.stop)() {
+            true => Err(STOPPED.into()),
+            false => Ok(seen.values),
+        }
     };
-    minimise(starts.iter().map(flat).collect(), settings, &mut evaluate).map_err(DeviceError::Failed)?;
-    Ok(trials)
+    match minimise(starts.iter().map(flat).collect(), settings, &mut evaluate) {
+        Err(why) if why != STOPPED => Err(DeviceError::Failed(why).into()),
+        _ => Ok(trials),
+    }
 }
 
 /// One replay at every trial's point.

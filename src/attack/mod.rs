@@ -6,7 +6,8 @@ pub mod check;
 mod choices;
 pub mod config;
 mod course;
-
+pub mod evaluate;
+pub mod exact;
 pub mod guidance;
 pub mod invert;
 pub mod labels;
@@ -20,6 +21,7 @@ pub mod pixels;
 pub mod preset;
 pub mod prior;
 pub mod problem;
+pub mod recompute;
 mod round;
 pub mod scale;
 mod schedule;
@@ -30,6 +32,7 @@ pub mod surrogate;
 pub mod threat;
 pub mod unknown;
 pub mod view;
+pub mod way;
 
 pub use staged::MAX_TRIALS;
 
@@ -68,7 +71,12 @@ pub struct Outcome {
 pub struct Hooks<'a> {
     /// Called with iterations done, iterations in all and every trial's latest objective.
     pub progress: &'a mut dyn FnMut(usize, usize, &[f32]),
+    /// Whether the attack should end now, with the best that it has found so far.
+    pub stop: &'a dyn Fn() -> bool,
 }
+
+/// An attack goes on to its end.
+pub const GO_ON: &dyn Fn() -> bool = &|| false;
 
 impl Hooks<'_> {
     fn iteration(&mut self, done: usize, of: usize, latest: &[f32]) {
@@ -84,6 +92,10 @@ pub enum AttackError {
     Threat(#[from] threat::ThreatError),
     #[error("{cause}")]
     Labels { target: usize, cause: labels::LabelError },
+    #[error("gradient {target}: {cause}")]
+    Exact { target: usize, cause: exact::ExactError },
+    #[error("gradient {target}: {cause}")]
+    Patches { target: usize, cause: patches::PatchError },
     #[error(transparent)]
     Config(#[from] check::ConfigError),
     #[error(transparent)]

@@ -17,6 +17,10 @@ const SMALLEST: f64 = 1e-7;
 pub enum PatchError {
     #[error("the victim has no learned position embedding right after its patches")]
     NoEmbedding,
+    #[error("guidance and defences change what patches are found from")]
+    Changed,
+    #[error("{0}")]
+    Protocol(String),
     #[error("a batch of {0}: the gradients of several pictures are added up, expected one picture")]
     Batch(usize),
     #[error("{tokens} patches of width {width}: expected no more patches than the width")]
@@ -25,6 +29,30 @@ pub enum PatchError {
     Zero(String),
     #[error("the derivatives by the {tokens} patches have no singular value decomposition")]
     NotConverged { tokens: usize },
+}
+
+impl PatchError {
+    /// Whether the caller asked for what cannot be.
+    pub fn is_misuse(&self) -> bool {
+        !matches!(self, PatchError::Zero(_) | PatchError::NotConverged { .. })
+    }
+}
+
+/// Whether a batch's picture can be found so.
+///
+/// # Errors
+/// Several pictures, or a victim without such an embedding, or with more patches than it is wide.
+pub fn check(victim: &Victim, batch: usize) -> Result<(), PatchError> {
+    let embedding = victim.model.patch_embedding().ok_or(PatchError::NoEmbedding)?;
+    let [_, h, w] = victim.image_shape();
+    let tokens = (h / embedding.patch[0]) * (w / embedding.patch[1]);
+    let specs = victim.gradient_specs();
+    let width = specs.iter().find(|s| s.name == embedding.weight).map_or(0, |s| s.shape[0]);
+    match (batch, tokens > width) {
+        (1, false) => Ok(()),
+        (1, true) => Err(PatchError::TooMany { tokens, width }),
+        (batch, _) => Err(PatchError::Batch(batch)),
+    }
 }
 
 /// A picture from its patches.
@@ -44,10 +72,8 @@ pub struct Patches {
 /// # Errors
 /// Several pictures, a victim without such an embedding, and a gradient that tells nothing.
 pub fn picture(victim: &Victim, gradient: &[Vec<f32>], batch: usize) -> Result<Patches, PatchError> {
+    check(victim, batch)?;
     let embedding = victim.model.patch_embedding().ok_or(PatchError::NoEmbedding)?;
-    if batch != 1 {
-        return Err(PatchError::Batch(batch));
-    }
     let specs = victim.gradient_specs();
     let place = |name: &str| specs.iter().position(|s| s.name == name).ok_or(PatchError::NoEmbedding);
     let (weight, positions) = (place(&embedding.weight)?, place(&embedding.positions)?);
@@ -55,9 +81,6 @@ pub fn picture(victim: &Victim, gradient: &[Vec<f32>], batch: usize) -> Result<P
     let [c, h, w] = victim.image_shape();
     let (rows, columns) = (h / ph, w / pw);
     let (tokens, width, pixels) = (rows * columns, specs[weight].shape[0], c * ph * pw);
-    if tokens > width {
-        return Err(PatchError::TooMany { tokens, width });
-    }
     let of_tokens = &gradient[positions][first * width..];
     let delta = Mat::from_fn(tokens, width, |t, d| f64::from(of_tokens[t * width + d]));
     let of_weight = Mat::from_fn(width, pixels, |d, i| f64::from(gradient[weight][d * pixels + i]));

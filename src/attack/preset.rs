@@ -6,7 +6,9 @@ use super::{
         AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
         StatisticsTarget,
     },
+    exact::Spear,
     labels::Method,
+    way::Way,
 };
 use crate::{nn::Depth, spelling::choices};
 
@@ -14,6 +16,8 @@ choices! {
     /// A published attack.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Preset {
+        /// The first that applies: spear where it gives pictures, april, else ig, for one picture with the exact label
+        Auto = "auto",
         /// Cosine, signed Adam, total variation (Geiping 2020)
         Ig = "ig",
         /// L2, L-BFGS, labels learned with the pictures (Zhu 2019)
@@ -24,6 +28,10 @@ choices! {
         Yin = "yin",
         /// Cosine, Adam with a soft sign, total variation of colours too: what later reproductions settled on
         Modern = "modern",
+        /// Exact inputs of a linear layer with ReLU, by linear algebra (Dimitrov 2024)
+        Spear = "spear",
+        /// A vision transformer's one picture from the gradients of its patches and positions (after Lu 2022)
+        April = "april",
         /// Cosine at a point between the server's weights and the client's, for updates of unknown training (Zhu 2023)
         Sme = "sme",
     }
@@ -39,6 +47,7 @@ impl AttackConfig {
         let preset: Preset = name.parse().map_err(|_| UnknownPreset(name.into()))?;
         let dlg = AttackConfig {
             preset: name.into(),
+            way: Way::Matching,
             objective: Objective::L2,
             objective_weight: 1.0,
             layers: Layers::All,
@@ -86,6 +95,22 @@ impl AttackConfig {
                 clamp: true,
                 labels: LabelStrategy::Auto,
                 ..dlg
+            },
+            // What is not exact is as with `ig`.
+            Preset::Auto => AttackConfig {
+                preset: name.into(),
+                way: Way::Auto(Spear::default()),
+                ..Self::preset(Preset::Ig.name(), depth)?
+            },
+            Preset::Spear => AttackConfig {
+                preset: name.into(),
+                way: Way::Spear(Spear::default()),
+                ..Self::preset(Preset::Ig.name(), depth)?
+            },
+            Preset::April => AttackConfig {
+                preset: name.into(),
+                way: Way::Patches,
+                ..Self::preset(Preset::Ig.name(), depth)?
             },
             Preset::Sme => AttackConfig {
                 objective: Objective::Cosine,

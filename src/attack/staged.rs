@@ -9,7 +9,7 @@ use super::{
     minimise::Lbfgs,
     problem::{Problem, Scene, Sizes},
     round::{Round, fill, logits},
-    setting::Trial,
+    setting::{Setting, Target, Trial},
     stage::{Begin, Goal, Stage},
     surrogate,
     unknown::pictures,
@@ -52,7 +52,7 @@ pub fn attack(
         };
         let goes_on = stages.get(i + 1).is_some_and(Stage::continues);
         let mut progress = |done: usize, _: usize, latest: &[f32]| (hooks.progress)(over + done, all, latest);
-        let hooks = &mut Hooks { progress: &mut progress };
+        let hooks = &mut Hooks { progress: &mut progress, stop: hooks.stop };
         match Adam::of(stage.optimiser, round.setting.seed) {
             None => found = staged.lbfgs(stage, &start, hooks)?,
             Some(adam) => match staged.adam(stage, adam, &start, standing.take(), goes_on, hooks)? {
@@ -226,14 +226,18 @@ fn plan(round: &Round, stage: &Stage, sizes: Sizes) -> Plan {
 const ORDINARY: std::ops::Range<f64> = 1e-4..1e6;
 
 fn scene<'a>(round: &Round<'a>) -> Scene<'a> {
-    let setting = round.setting;
+    scene_of(round.setting, round.targets)
+}
+
+/// What all trials on these targets share.
+pub(super) fn scene_of<'a>(setting: &Setting<'a>, targets: &[Target]) -> Scene<'a> {
     Scene {
         model: &setting.victim.model,
         protocol: setting.protocol,
         config: setting.config,
         views: setting.views,
-        weighted: round.targets.iter().any(|t| t.weights.is_some()),
-        scaled: round.targets.iter().any(|t| !ORDINARY.contains(&t.norm())),
+        weighted: targets.iter().any(|t| t.weights.is_some()),
+        scaled: targets.iter().any(|t| !ORDINARY.contains(&t.norm())),
     }
 }
 

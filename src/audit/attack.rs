@@ -14,7 +14,7 @@ use crate::{
     data::Picture,
     device::Device,
     federated::defence::adapt,
-    report::Timing,
+    report::{Timing, Validity},
     watch::{Stage, Watch},
 };
 
@@ -28,12 +28,26 @@ pub struct Outcome {
     /// `M` × `B`: the best of each.
     pub pictures: Vec<Vec<Picture>>,
     pub timing: Timing,
+    /// It was told to stop: what it has is the best so far, perhaps of fewer targets.
+    pub interrupted: bool,
+    /// `M`: whether the attack did its work; none before [`Audit::validate`].
+    pub validity: Vec<Validity>,
     /// `M`, or none where nothing came from files: what speaks against an update being what it is said to be.
     pub doubts: Vec<Vec<String>>,
 }
 
+impl Outcome {
+    /// Pixels of all best reconstructions, neither clamped nor rounded: `(M·B,C,H,W)`.
+    pub fn unrounded(&self, audit: &Audit) -> Vec<f32> {
+        let [_, height, width] = audit.victim.image_shape();
+        let pixels = |f: &Reconstruction| audit.normalisation.pixels(&f.best().images, height * width);
+        self.found.iter().flat_map(pixels).collect()
+    }
+}
+
 impl Audit {
-    /// Trains the clients and attacks what they send, drawn towards these meanings of the labels if there are any.
+    /// Trains the clients and attacks what they send, drawn towards these meanings of the labels if there are any; then
+    /// tests whether the attack did its work.
     pub fn run(
         &self,
         device: &dyn Device,
@@ -43,7 +57,10 @@ impl Audit {
     ) -> Result<Outcome, AuditError> {
         let Captured { losses, targets } = self.capture(device, batches, watch)?;
         let batch = batches[0].labels.len();
-        Ok(Outcome { losses, ..self.invert_towards(device, batch, &targets, meanings, watch)? })
+        let found = self.invert_towards(device, batch, &targets, meanings, watch)?;
+        let mut outcome = Outcome { losses, ..found };
+        self.validate(device, &targets, Some(batches), &mut outcome, watch)?;
+        Ok(outcome)
     }
 
     /// Attacks what batches of `batch` pictures sent, every target under each of its hypotheses if there are any.
@@ -67,8 +84,9 @@ impl Audit {
         let stage = Stage::new(watch, stage);
         let started = Instant::now();
         let mut progress = |done: usize, of: usize, latest: &[f32]| stage.iterations(done, of, latest);
+        let stop: &dyn Fn() -> bool = &|| watch.is_stopped();
         let found = self.with_setting(batch, |setting| {
-            invert_guided(device, setting, guide, targets, &mut Hooks { progress: &mut progress })
+            invert_guided(device, setting, guide, targets, &mut Hooks { progress: &mut progress, stop })
         });
         let found = found.map_err(|error| match error {
             AttackError::GuidedLabel { .. } => AuditError::Misuse(format!("--guide: {error}")),
@@ -76,12 +94,22 @@ impl Audit {
         })?;
         let evaluations = found.iter().flat_map(|r| &r.trials).map(|t| t.history.len()).max().unwrap_or(0);
         let iterations = match self.attack.optimiser {
+            // What was computed took none.
+            Optimiser::Adam { .. } if evaluations == 0 => 0,
             Optimiser::Adam { .. } => self.attack.iterations,
             Optimiser::Lbfgs { .. } => evaluations,
         };
         let trials = found.iter().map(|r| r.trials.len()).sum();
         let timing = Timing::new(started.elapsed().as_secs_f64(), iterations, trials);
-        Ok(Outcome { losses: vec![], pictures: self.pictures(&found)?, found, timing, doubts: vec![] })
+        Ok(Outcome {
+            losses: vec![],
+            pictures: self.pictures(&found)?,
+            found,
+            timing,
+            interrupted: watch.is_stopped(),
+            validity: vec![],
+            doubts: vec![],
+        })
     }
 
     /// As [`Audit::invert`], drawn towards these meanings of the labels, which are given or restored before.

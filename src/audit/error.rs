@@ -1,7 +1,7 @@
 //! What can go wrong in an audit, and whose mistake it is.
 
 use crate::{
-    attack::{AttackError, threat::ThreatError},
+    attack::{AttackError, exact::ExactError, threat::ThreatError},
     clip::ClipError,
     data::DataError,
     device::DeviceError,
@@ -39,6 +39,8 @@ pub enum AuditError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     #[error(transparent)]
+    Exact(#[from] ExactError),
+    #[error(transparent)]
     Metrics(#[from] MetricsError),
     #[error(transparent)]
     Received(#[from] ReceivedError),
@@ -74,6 +76,10 @@ impl AuditError {
         match self {
             AuditError::Misuse(_) | AuditError::Name { .. } | AuditError::NotGranted(_) => true,
             AuditError::Attack(AttackError::Threat(_) | AttackError::Config(_)) => true,
+            AuditError::Attack(AttackError::Exact { cause, .. }) | AuditError::Exact(cause) => {
+                cause.is_misuse()
+            }
+            AuditError::Attack(AttackError::Patches { cause, .. }) => cause.is_misuse(),
             AuditError::Client(ClientError::Protocol(_)) => true,
             AuditError::Within { cause, .. } => cause.is_misuse(),
             AuditError::Victim(VictimError::Architecture(_) | VictimError::ClassCount { .. }) => true,

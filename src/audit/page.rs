@@ -33,7 +33,7 @@ pub fn page(findings: &Findings, report: &RunReport) -> Page {
     sections.push(Section::new("Threat model", Threat::from(&report.head.threat_model.model)));
     Page {
         title: "What the update gives away".into(),
-        verdict: report.head.verdict.clone(),
+        verdict: report.head.verdict.clone().into(),
         figures: key_figures(report),
         sections,
         provenance: provenance(report),
@@ -129,7 +129,9 @@ fn accuracy(semantic: &SemanticReport) -> Option<Section> {
     let alone = |score: Option<&Score>| score.map_or(Cell::none(), |s| Cell::share(s.per_batch));
     let together = |score: Option<&Score>| {
         let share = score.and_then(|s| s.aggregated);
-        share.map_or(Cell::none(), |s| Cell::share(Measured { mean: s.share, interval_95: s.interval_95 }))
+        share.map_or(Cell::none(), |s| {
+            Cell::share(Measured { mean: s.share, interval_95: Some(s.interval_95) })
+        })
     };
     let mut table = Table::new(columns);
     for (name, accuracy) in accuracy.rows() {
@@ -221,6 +223,7 @@ fn provenance(report: &RunReport) -> Provenance {
         LabelSource::Given => "given".to_string(),
         LabelSource::Restored(method) => format!("restored by {method}"),
         LabelSource::Joint => "learned with the pictures".into(),
+        LabelSource::Exact => "read with the exact pictures".into(),
     };
     let model = format!("{} {}", report.head.architecture, report.head.architecture_options);
     let provenance = Provenance::new(report.head.command.clone(), report.head.seed, &report.head.device)

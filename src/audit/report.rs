@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Audit, AuditError, ClientBatch, Clients, Outcome, page::page, verdict::verdict};
+use super::{Audit, AuditError, ClientBatch, Clients, Judged, Outcome, page::page, verdict::Measure};
 use crate::{
     attack::{
         invert::{LabelSource, Reconstruction},
@@ -10,12 +10,11 @@ use crate::{
     },
     device::{Device, DeviceInfo},
     federated::defence::{accountant, epsilon},
-    metrics::{Comparison, MetricsError, compare, flat_grey_floor, noise_like},
     report::{
-        Batch, Defences, Floors, GuidanceRecord, Head, OutputFolder, Restart, RunReport, ThreatRecord,
-        figures,
+        Batch, Defences, GuidanceRecord, Head, OutputFolder, Restart, RunReport, ThreatRecord, Verdict,
     },
-    semantic::SemanticReport,
+    semantic::{SemanticReport, readings},
+    watch::Silent,
 };
 
 /// All that a report is made of.
@@ -33,10 +32,13 @@ pub struct Findings<'a> {
     pub outcome: &'a Outcome,
     pub semantic: Option<SemanticReport>,
     pub guidance: Option<GuidanceRecord>,
+    /// Whether the update tells who took part, see [`Audit::membership`]; absent where that cannot be measured.
+    pub membership: Option<Measure>,
 }
 
 /// What a report's head says beside the audit.
 pub struct Circumstances<'a> {
+    pub verdict: Verdict,
     /// The program as called.
     pub command: &'a [String],
     pub device: DeviceInfo,
@@ -51,7 +53,7 @@ pub struct Circumstances<'a> {
 }
 
 impl Audit {
-    /// The head of a report, without its verdict.
+    /// The head of a report.
     pub fn head(&self, of: Circumstances) -> Head {
         let Audit { victim, protocol, normalisation, attack, restarts, seed, .. } = self;
         let first = &of.found[0];
@@ -60,7 +62,7 @@ impl Audit {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
             command: of.command.to_vec(),
-            verdict: String::new(),
+            verdict: of.verdict,
             seed: *seed,
             device: of.device,
             threat_model: ThreatRecord::new(granted, victim, protocol, attack, first.label_source),
@@ -81,13 +83,15 @@ impl Audit {
     /// What came of it, on this device; nothing is named yet. `clients`: absent where the gradients came from elsewhere.
     ///
     /// # Errors
-    /// The attack used what the threat model does not grant.
+    /// The attack used what the threat model does not grant; what the clients' training refuses.
     pub fn findings<'a>(
         &'a self,
         device: &dyn Device,
         clients: Option<&'a Clients>,
         outcome: &'a Outcome,
     ) -> Result<Findings<'a>, AuditError> {
+        let membership =
+            clients.map(|clients| self.membership(device, clients, &Silent)).transpose()?.flatten();
         Ok(Findings {
             audit: self,
             command: vec![],
@@ -98,6 +102,7 @@ impl Audit {
             outcome,
             semantic: None,
             guidance: None,
+            membership,
         })
     }
 }
@@ -107,7 +112,17 @@ impl Findings<'_> {
     /// The originals cannot be compared with the reconstructions.
     pub fn report(&self) -> Result<RunReport, AuditError> {
         let Outcome { found, timing, .. } = self.outcome;
+        let pictures = &self.outcome.pictures;
+        let judged = self.clients.map(|clients| self.audit.judge(clients, pictures)).transpose()?;
+        let mut grounds =
+            self.audit.grounds(self.outcome, self.clients.zip(judged.as_ref()), self.semantic.as_ref())?;
+        grounds.membership = self.membership;
+        let mut verdict = grounds.verdict();
+        if let Some(semantic) = self.semantic.as_ref().filter(|s| s.accuracy.is_none()) {
+            verdict.sentence = format!("{} {}", verdict.sentence, readings(semantic));
+        }
         let head = self.audit.head(Circumstances {
+            verdict,
             command: &self.command,
             device: self.device.clone(),
             threat_model: &self.threat_model,
@@ -116,26 +131,21 @@ impl Findings<'_> {
             found,
         });
         let source = found[0].label_source;
-        let judged = self.clients.map(|clients| self.judged(clients)).transpose()?;
         let batches = (0..found.len()).map(|i| self.batch(i, judged.as_ref())).collect();
-        let mut report = RunReport {
+        Ok(RunReport {
             head,
             guidance: self.guidance.clone(),
             timing: *timing,
-            metrics: judged.as_ref().and_then(|j| figures(&j.comparisons)),
-            floors: judged.as_ref().and_then(|j| {
-                let floors = figures(&j.grey).zip(figures(&j.noise));
-                floors.map(|(flat_grey, noise)| Floors { flat_grey, noise })
-            }),
+            interrupted: self.outcome.interrupted,
+            metrics: judged.as_ref().map(|j| j.figures),
+            floors: judged.as_ref().map(|j| j.floors),
             labels: self
                 .clients
                 .filter(|_| source != LabelSource::Given)
                 .map(|clients| self.audit.label_metrics(found, &clients.batches)),
             semantic: self.semantic.clone(),
             batches,
-        };
-        report.head.verdict = verdict(&report);
-        Ok(report)
+        })
     }
 
     /// Writes `report.json`, `report.html`, `grid.png` and `images/` to a folder, which is made where it is missing.
@@ -150,19 +160,8 @@ impl Findings<'_> {
         folder.set_page(page(self, report).render()?);
         let originals = self.clients.map(Clients::originals);
         let pictures = self.outcome.pictures.concat();
+        folder.set_unrounded(self.outcome.unrounded(self.audit), self.audit.victim.image_shape());
         Ok(folder.write(originals.as_deref(), &pictures, &captions(report), report)?)
-    }
-
-    fn judged(&self, clients: &Clients) -> Result<Judged, MetricsError> {
-        let over_batches = |make: &dyn Fn(&ClientBatch, usize) -> Result<Comparison, MetricsError>| {
-            clients.batches.iter().enumerate().map(|(i, b)| make(b, i)).collect::<Result<Vec<_>, _>>()
-        };
-        let seed = self.audit.seed;
-        Ok(Judged {
-            comparisons: over_batches(&|b, i| compare(&b.pictures, &self.outcome.pictures[i]))?,
-            grey: over_batches(&|b, _| flat_grey_floor(&b.pictures))?,
-            noise: over_batches(&|b, i| compare(&b.pictures, &noise_like(&b.pictures, seed + i as u64)))?,
-        })
     }
 
     fn batch(&self, number: usize, judged: Option<&Judged>) -> Batch {
@@ -181,21 +180,18 @@ impl Findings<'_> {
             labels: found.labels.clone(),
             label_source: found.label_source,
             label_warnings: found.label_warnings.clone(),
+            reason: found.reason.clone(),
+            exact: found.exact.clone(),
+            recomputed: found.recomputed,
             doubts: self.outcome.doubts.get(number).cloned().unwrap_or_default(),
             class_names: client.map(names),
             client_loss: self.outcome.losses.get(number).copied(),
             best_restart: found.best,
             restarts: Restart::all(found),
             metrics: judged.map(|j| j.comparisons[number].clone()),
+            validity: self.outcome.validity.get(number).cloned(),
         }
     }
-}
-
-/// `M` each.
-struct Judged {
-    comparisons: Vec<Comparison>,
-    grey: Vec<Comparison>,
-    noise: Vec<Comparison>,
 }
 
 impl Audit {

@@ -11,6 +11,7 @@ use crate::{
             StatisticsTarget,
         },
         preset::Preset,
+        way::Way,
     },
     nn::architecture::depth,
 };
@@ -19,9 +20,11 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::ATTACK)]
 pub struct AttackOptions {
-    /// Published attack to start from; other options change its settings
-    #[arg(long, value_name = "P", value_parser = spelled::<Preset>(), default_value = "ig")]
-    preset: Preset,
+    /// Attack to start from; other options change its settings
+    ///
+    /// Without it auto for run and invert, ig elsewhere.
+    #[arg(long, value_name = "P", value_parser = spelled::<Preset>())]
+    preset: Option<Preset>,
     /// Iterations, in place of the preset's
     #[arg(long, value_name = "N")]
     pub iterations: Option<usize>,
@@ -81,18 +84,29 @@ pub struct AttackOptions {
     /// Begin with pictures smaller by these factors, as in 4,2; each is a quarter of the iterations
     #[arg(long, value_name = "N,N")]
     scales: Option<String>,
+    /// Sets of rows that spear draws at most for a batch
+    ///
+    /// Without it 4,000,000.
+    #[arg(long, value_name = "N")]
+    budget: Option<u64>,
     /// How labels are found where they are not given
     #[arg(long, value_name = "M", value_parser = spelled::<LabelStrategy>())]
     restore_labels: Option<LabelStrategy>,
 }
 
 impl AttackOptions {
-    /// The preset for this victim, with the options' changes.
+    /// The preset for this victim, `ig` if none is given, with the options' changes.
     pub fn config(&self, architecture: &str) -> anyhow::Result<AttackConfig> {
+        self.config_or(Preset::Ig, architecture)
+    }
+
+    /// The same with another preset where none is given.
+    pub fn config_or(&self, preset: Preset, architecture: &str) -> anyhow::Result<AttackConfig> {
+        let preset = self.preset.unwrap_or(preset);
         if !(1..=4096).contains(&self.trials) {
             return Err(misuse(format!("--trials: expected 1 to 4096, found {}", self.trials)));
         }
-        let mut config = AttackConfig::preset(self.preset.name(), depth(architecture)).map_err(misuse)?;
+        let mut config = AttackConfig::preset(preset.name(), depth(architecture)).map_err(misuse)?;
         match self.iterations {
             Some(0) => return Err(misuse("--iterations: expected 1 or more, found 0")),
             Some(n) if n > 10_000_000 => {
@@ -116,6 +130,13 @@ impl AttackOptions {
         if let Some(scales) = &self.scales {
             config.scales = parse_scales(scales)?;
         }
+        if let Some(budget) = self.budget {
+            match &mut config.way {
+                Way::Spear(spear) | Way::Auto(spear) if budget > 0 => spear.budget = budget,
+                Way::Matching => return Err(misuse(format!("--budget is spear's, preset {preset} is none"))),
+                _ => return Err(misuse("--budget: expected 1 or more, found 0")),
+            }
+        }
         self.change_adam(&mut config)?;
         config.check().map_err(misuse)?;
         Ok(config)
@@ -133,7 +154,7 @@ impl AttackOptions {
         else {
             return match wanted.iter().find(|w| w.1) {
                 Some((option, _)) => {
-                    Err(misuse(format!("{option} is Adam's, preset {} uses L-BFGS", self.preset)))
+                    Err(misuse(format!("{option} is Adam's, preset {} uses L-BFGS", config.preset)))
                 }
                 None => Ok(()),
             };

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     data::{Dataset, Normalisation, read_class_names},
     federated::Victim,
-    metrics::share_interval_95,
+    statistics::share_interval_95,
     tensor_file::{Tensor, TensorFile, WeightsInfo},
     train::{Evaluation, Evaluator, Pictures},
 };

@@ -9,17 +9,19 @@ use super::{
     command_line,
     help::group,
     model_options::ModelOptions,
-    observation::Observing,
+    observation::{Attacking, Observing},
     observed::ObservedOptions,
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
     progress::Terminal,
     protocol_options::ProtocolOptions,
-    summary,
+    signals, summary,
     threat_options::ThreatOptions,
+    verdict,
 };
 use crate::{
-    audit::{Findings, Observation, Outcome, captions},
+    attack::preset::Preset,
+    audit::{Findings, Observation, Outcome},
     report::OutputFolder,
 };
 
@@ -59,7 +61,7 @@ pub struct Invert {
     seed: u64,
     #[command(flatten)]
     normalisation: NormalisationOptions,
-    /// Folder for report.json, images/ and grid.png
+    /// Folder for report.html, report.json, images/ and grid.png
     #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
     out: PathBuf,
     /// Print the report as JSON
@@ -77,28 +79,34 @@ impl Invert {
             gradients: std::slice::from_ref(&self.gradient),
             observed: &self.observed,
             protocol: &self.protocol,
-            threat: &self.threat,
             labels: self.labels.as_deref(),
             batch: self.batch,
-            attack: &self.attack,
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { audit, batch, targets, doubts } = observing.open()?;
+        signals::keep_what_there_is();
+        let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
+        let Observation { audit, batch, targets, doubts } = observing.open(&by)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
 
-        let outcome = Outcome { doubts, ..audit.invert(&*device, batch, &targets, None, &Terminal)? };
+        let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        let mut outcome = Outcome { doubts, ..outcome };
+        audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
         let findings = Findings {
             command: command_line(),
             data: self.gradient.display().to_string(),
             ..audit.findings(&*device, None, &outcome)?
         };
         let report = findings.report()?;
-        folder.write(None, &outcome.pictures[0], &captions(&report), &report)?;
+        findings.write(&report, folder)?;
         if self.json {
-            return print_json(&report);
+            print_json(&report)?;
+            return signals::check(report.interrupted, &self.out);
         }
-        print_line(format!("{}\nwrote {}", summary::of(&report), self.out.join("grid.png").display()))
+        let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
+        let verdict = verdict::of(&report.head.verdict);
+        print_line(format!("{verdict}\n\n{}\nwrote {html} and {grid}", summary::of(&report)))?;
+        signals::check(report.interrupted, &self.out)
     }
 }

@@ -6,15 +6,15 @@ use clap::Args;
 
 use super::help::group;
 
-/// Compare two folders of PNG files, paired by sorted name.
+/// Compare two folders of PNG files, paired by sorted name, or files of unrounded pictures (reconstruction.safetensors).
 #[derive(Args)]
 #[command(next_help_heading = group::INPUT, after_help = "Example: gia-gpu metrics --reference originals --reconstruction found/images --json")]
 pub struct Metrics {
-    /// Folder of the originals
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the originals, or a safetensors file with a tensor 'images' (N,C,H,W)
+    #[arg(long, value_name = "PATH")]
     reference: PathBuf,
-    /// Folder of the reconstructions
-    #[arg(long, value_name = "DIR")]
+    /// Folder or file of the reconstructions
+    #[arg(long, value_name = "PATH")]
     reconstruction: PathBuf,
     /// Print JSON
     #[arg(long, help_heading = group::OUTPUT)]

@@ -11,6 +11,7 @@ mod commit;
 mod completions;
 mod config;
 mod config_command;
+mod contains;
 mod data_options;
 mod defence_options;
 mod device;
@@ -21,6 +22,7 @@ mod guide;
 mod help;
 mod invert;
 mod labels;
+mod limits;
 mod metrics;
 mod model_options;
 mod name;
@@ -31,10 +33,12 @@ mod observed;
 mod options;
 mod plan;
 mod plan_time;
+mod printed;
 mod progress;
 mod protocol_options;
 mod reference;
 mod run;
+mod signals;
 mod spelled;
 mod study;
 mod summary;
@@ -45,6 +49,7 @@ mod train_clip;
 mod train_victim;
 mod training_options;
 mod verbosity;
+mod verdict;
 mod weights;
 
 use std::{
@@ -103,6 +108,8 @@ enum Command {
     Capture(capture::Capture),
     /// Attack a gradient file
     Invert(invert::Invert),
+    /// Say whether pictures were in the batch behind a gradient, with the rate of false alarms
+    Contains(Box<contains::Contains>),
     /// Say what label indices mean by trying names as hypotheses in guided reconstructions
     Guide(Box<guide::Guide>),
     /// Restore the labels of a batch from the last layer's gradient
@@ -151,7 +158,7 @@ impl std::error::Error for Misuse {}
 /// Says something beside the result, on standard error.
 fn note(text: &str) {
     if !verbosity::is_quiet() {
-        let _ = writeln!(io::stderr(), "note: {text}");
+        let _ = writeln!(io::stderr(), "note: {}", printed::harmless(text));
     }
 }
 
@@ -198,8 +205,13 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody reads standard error, the exit code still tells.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            if is_misuse(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
+            let _ = writeln!(io::stderr(), "error: {}", printed::harmless(&format!("{error:#}")));
+            match () {
+                () if error.is::<signals::Stopped>() => ExitCode::from(signals::STOPPED),
+                () if error.is::<limits::Exceeded>() => ExitCode::from(limits::EXCEEDED),
+                () if is_misuse(&error) => ExitCode::from(2),
+                () => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -211,6 +223,7 @@ impl Command {
             Command::Config(command) => command.run(),
             Command::Capture(command) => command.run(),
             Command::Invert(command) => command.run(),
+            Command::Contains(command) => command.run(),
             Command::Guide(command) => command.run(),
             Command::Labels(command) => command.run(),
             Command::Train(command) => command.run(),
@@ -232,12 +245,12 @@ impl Command {
 
 /// Prints a value as JSON on standard output.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    print_line(serde_json::to_string_pretty(value)?)
+    print_text(format!("{}\n", serde_json::to_string_pretty(value)?).as_bytes())
 }
 
 /// Prints a line on standard output.
 fn print_line(text: impl Display) -> anyhow::Result<()> {
-    print_text(format!("{text}\n").as_bytes())
+    print_text(format!("{}\n", printed::harmless(&text.to_string())).as_bytes())
 }
 
 /// Prints text on standard output. A reader that has seen enough (`| head`) is no failure.

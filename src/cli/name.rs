@@ -19,6 +19,7 @@ use crate::{
         zero_shot::{Names, check_labels, check_size, name_pictures},
     },
     data::{Picture, atomic},
+    report::spreadsheet,
 };
 
 /// Names printed for each picture; `--json` and `--out` have all.
@@ -121,9 +122,10 @@ fn csv(images: &[PathBuf], found: &Names) -> String {
 }
 
 /// A cell of a CSV file (RFC 4180).
-fn quoted(cell: &str) -> String {
+fn quoted(text: &str) -> String {
+    let cell = spreadsheet::cell(text);
     match cell.contains(['"', ',', '\n', '\r']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell.into(),
+        false => cell.into_owned(),
     }
 }

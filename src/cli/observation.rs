@@ -11,7 +11,10 @@ use super::{
     protocol_options::ProtocolOptions,
     threat_options::ThreatOptions,
 };
-use crate::audit::{GradientFiles, Observation, Said};
+use crate::{
+    attack::{config::AttackConfig, preset::Preset},
+    audit::{GradientFiles, Observation, Said},
+};
 
 /// The options that decide how files are read.
 pub struct Observing<'a> {
@@ -21,21 +24,40 @@ pub struct Observing<'a> {
     pub gradients: &'a [PathBuf],
     pub observed: &'a ObservedOptions,
     pub protocol: &'a ProtocolOptions,
-    pub threat: &'a ThreatOptions,
     /// Of one file.
     pub labels: Option<&'a str>,
     pub batch: Option<usize>,
-    pub attack: &'a AttackOptions,
     pub normalisation: &'a NormalisationOptions,
     pub seed: u64,
 }
 
+/// The options that decide how they are attacked.
+pub struct Attacking<'a> {
+    pub threat: &'a ThreatOptions,
+    pub attack: &'a AttackOptions,
+    /// Where none is given.
+    pub preset: Preset,
+}
+
 impl Observing<'_> {
     /// Reads all files, and refuses an attack that the threat model does not grant.
-    pub fn open(&self) -> anyhow::Result<Observation> {
+    pub fn open(&self, by: &Attacking) -> anyhow::Result<Observation> {
+        let mut observation = self.read(|architecture| by.attack.config_or(by.preset, architecture))?;
+        let audit = &mut observation.audit;
+        audit.restarts = by.attack.trials;
+        audit.threat_model = by.threat.open()?;
+        audit.granted(&[])?;
+        Ok(observation)
+    }
+
+    /// Reads all files; `config`: the attack on a victim of this architecture.
+    pub fn read(
+        &self,
+        config: impl FnOnce(&str) -> anyhow::Result<AttackConfig>,
+    ) -> anyhow::Result<Observation> {
         let files = GradientFiles::open(self.weights, self.gradients)?;
         let request = files.request(&self.model.network()?)?;
-        let config = self.attack.config(&request.name)?;
+        let config = config(&request.name)?;
         if let Some(batch) = self.batch {
             check_batch(batch)?;
         }
@@ -48,11 +70,7 @@ impl Observing<'_> {
             normalisation: self.normalisation.given()?,
         };
         let mut observation = files.observe(&request, config, &said, &Terminal)?;
-        let audit = &mut observation.audit;
-        audit.restarts = self.attack.trials;
-        audit.threat_model = self.threat.open()?;
-        audit.seed = self.seed;
-        audit.granted(&[])?;
+        observation.audit.seed = self.seed;
         Ok(observation)
     }
 }

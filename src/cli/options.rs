@@ -10,6 +10,11 @@ use crate::{
     device::{Device, limited::Limited},
 };
 
+/// Reads a count: 1 or more, and no more than a machine could ever hold.
+pub fn at_least_one() -> impl clap::builder::TypedValueParser<Value = usize> {
+    clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1 << 32)
+}
+
 /// Most pictures that one option may ask for.
 pub const MAX_BATCH: usize = 65_536;
 

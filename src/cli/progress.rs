@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::verbosity::is_quiet;
+use super::{printed, signals, verbosity::is_quiet};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::watch::{Progress, Watch};
@@ -43,6 +43,10 @@ impl Watch for Terminal {
         bar.set_position(done);
     }
 
+    fn is_stopped(&self) -> bool {
+        signals::is_stopped()
+    }
+
     fn finished(&self, stage: &'static str) {
         let mut bars = BARS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = bars.iter().rposition(|(name, _)| *name == stage) {
@@ -70,7 +74,7 @@ pub fn above<R>(print: impl FnOnce() -> R) -> R {
 
 fn say(kind: &str, text: &str) {
     above(|| {
-        let _ = writeln!(io::stderr(), "{kind}: {text}");
+        let _ = writeln!(io::stderr(), "{kind}: {}", printed::harmless(text));
     });
 }
 

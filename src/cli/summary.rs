@@ -104,6 +104,7 @@ fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
         LabelSource::Given => "given",
         LabelSource::Restored(method) => &format!("restored by {method}"),
         LabelSource::Joint => "learned",
+        LabelSource::Exact => "read with the exact pictures",
     };
     let noun = if batch.labels.len() == 1 { "label" } else { "labels" };
     write!(f, "  batch {index}: {noun} {} {source}", list(&batch.labels))?;
@@ -113,7 +114,28 @@ fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
     if let Some(names) = &batch.class_names {
         write!(f, " ({})", list(names))?;
     }
-    writeln!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)?;
+    write!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)?;
+    match batch.recomputed {
+        Some(again) => writeln!(f, ", residual of the recomputed gradient {:.2e}", again.residual)?,
+        None => writeln!(f)?,
+    }
+    if let Some(reason) = &batch.reason {
+        writeln!(f, "    {reason}")?;
+    }
+    if let Some(exact) = &batch.exact {
+        writeln!(
+            f,
+            "    exact: the {} of '{}', {} of {} pictures distinct, {} sets of rows; least agreement of units {:.1} %, \
+             gradient of this layer and those after it recomputed to {:.1e}",
+            if exact.pictures { "inputs, which are the pictures," } else { "inputs" },
+            exact.layer,
+            exact.rank,
+            exact.rank + exact.repeated,
+            exact.row_sets,
+            100.0 * exact.agreement,
+            exact.head_residual
+        )?;
+    }
     // Where labels are restored, what speaks against the update stands among their warnings.
     let others = batch.doubts.iter().filter(|doubt| !batch.label_warnings.contains(doubt));
     let mut warnings = batch.label_warnings.iter().chain(others);

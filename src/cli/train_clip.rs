@@ -13,7 +13,7 @@ use super::{
     help::group,
     misuse,
     named_sets::{NamedPath, open_sets},
-    options::check_batch,
+    options::{at_least_one, check_batch},
     print_json, print_line,
     training_options::{CHECKPOINT_EVERY, Trained, TrainingOptions},
 };
@@ -57,10 +57,10 @@ pub struct TrainClip {
     #[arg(long, value_name = "A", default_value = "resnet9-32", help_heading = group::VICTIM)]
     arch: String,
     /// Side of the pictures that the tower takes
-    #[arg(long, value_name = "S", default_value_t = 32, help_heading = group::VICTIM)]
+    #[arg(long, value_name = "S", default_value_t = 32, value_parser = at_least_one(), help_heading = group::VICTIM)]
     image_size: usize,
     /// Features of a picture
-    #[arg(long, value_name = "E", default_value_t = 128, help_heading = group::VICTIM)]
+    #[arg(long, value_name = "E", default_value_t = 128, value_parser = at_least_one(), help_heading = group::VICTIM)]
     embedding: usize,
     #[command(flatten)]
     training: TrainingOptions,

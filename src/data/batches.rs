@@ -1,6 +1,10 @@
 //! Which pictures make a batch.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use rand::seq::SliceRandom;
 
@@ -15,6 +19,8 @@ use crate::{
 pub enum BatchRule {
     /// Pictures as they come.
     Any,
+    /// Classes in turn, so that all come equally often while pictures last.
+    Stratified,
     /// No label twice.
     Distinct,
     /// So many of one label, all others distinct.
@@ -25,6 +31,7 @@ impl Spelled for BatchRule {
     const ABOUT: &'static str = "A rule on the labels of a batch.";
     const FORMS: &'static [Form] = &[
         Form { text: "any", meaning: "Pictures as they come" },
+        Form { text: "stratified", meaning: "Classes in turn: all equally often while pictures last" },
         Form { text: "distinct", meaning: "No label twice" },
         Form { text: "equal:N", meaning: "N pictures of one label, all others distinct" },
     ];
@@ -35,11 +42,12 @@ as_text!(BatchRule);
 impl FromStr for BatchRule {
     type Err = String;
 
-    /// `any`, `distinct` or `equal:N`.
+    /// `any`, `stratified`, `distinct` or `equal:N`.
     fn from_str(text: &str) -> Result<BatchRule, String> {
         let equal = text.strip_prefix("equal:").and_then(|n| n.parse().ok()).filter(|&n| n > 0);
         match (text, equal) {
             ("any", _) => Ok(BatchRule::Any),
+            ("stratified", _) => Ok(BatchRule::Stratified),
             ("distinct", _) => Ok(BatchRule::Distinct),
             (_, Some(n)) => Ok(BatchRule::Equal(n)),
             _ => Err(unknown::<BatchRule>(text)),
@@ -51,6 +59,7 @@ impl fmt::Display for BatchRule {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             BatchRule::Any => f.write_str("any"),
+            BatchRule::Stratified => f.write_str("stratified"),
             BatchRule::Distinct => f.write_str("distinct"),
             BatchRule::Equal(n) => write!(f, "equal:{n}"),
         }
@@ -100,11 +109,12 @@ impl Dataset {
             let expected = format!("{batches} batches of {batch} pictures, labels {rule}");
             DataError::Mismatch { what: "pictures of the data set", expected, found }
         };
-        if rule == BatchRule::Any {
+        if matches!(rule, BatchRule::Any | BatchRule::Stratified) {
             let wanted = batch.saturating_mul(batches);
             if wanted > self.len() {
                 return Err(too_few(format!("{} pictures", self.len())));
             }
+            let order = if rule == BatchRule::Any { order.to_vec() } else { self.in_turn(order) };
             return Ok(order[..wanted].chunks(batch).map(<[usize]>::to_vec).collect());
         }
         let equal = if let BatchRule::Equal(n) = rule { n.min(batch) } else { 1 };
@@ -121,6 +131,26 @@ impl Dataset {
             chosen.push(made.into_iter().map(|place| order[place]).collect());
         }
         Ok(chosen)
+    }
+}
+
+impl Dataset {
+    /// The same pictures, a class after the other in turn, classes as they first come in `order`.
+    fn in_turn(&self, order: &[usize]) -> Vec<usize> {
+        let (mut rank, mut seen): (BTreeMap<usize, usize>, BTreeMap<usize, usize>) = Default::default();
+        let mut places: Vec<(usize, usize, usize)> = order
+            .iter()
+            .map(|&picture| {
+                let label = self.labels()[picture];
+                let next = rank.len();
+                let class = *rank.entry(label).or_insert(next);
+                let turn = seen.entry(label).or_default();
+                *turn += 1;
+                (*turn, class, picture)
+            })
+            .collect();
+        places.sort_unstable();
+        places.into_iter().map(|(_, _, picture)| picture).collect()
     }
 }
 
@@ -166,9 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn stratified_batches_hold_all_classes_equally_often() {
+        let data = samples();
+        let batches = data.random_batches(4, 5, BatchRule::Stratified, 3).unwrap();
+        let labels: Vec<usize> = batches.concat().iter().map(|&i| data.labels()[i]).collect();
+        assert!((0..10).all(|class| labels.iter().filter(|&&l| l == class).count() == 2), "{labels:?}");
+        assert_eq!(batches[..2], data.random_batches(4, 2, BatchRule::Stratified, 3).unwrap());
+    }
+
+    #[test]
     fn random_batches_come_from_the_whole_data_set_and_fewer_are_the_first_of_more() {
         let data = samples();
-        for rule in [BatchRule::Any, BatchRule::Distinct, BatchRule::Equal(2)] {
+        for rule in [BatchRule::Any, BatchRule::Stratified, BatchRule::Distinct, BatchRule::Equal(2)] {
             let draw = |batches, seed| data.random_batches(4, batches, rule, seed).unwrap();
             let five = draw(5, 1);
             assert_eq!(five[..2], draw(2, 1));

@@ -3,6 +3,7 @@
 //! Pixels are `f32` in [0, 1], planar `(C, H, W)`. Everything that a file can hold wrong is a
 //! [`DataError`] that names the file, what was expected and what was found.
 
+mod any;
 pub mod atomic;
 mod batches;
 mod cifar;
@@ -24,6 +25,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use any::read_any_pictures;
 pub use batches::BatchRule;
 pub use class_names::read_class_names;
 pub use dataset::Dataset;
@@ -34,7 +36,7 @@ pub use names::{add_name, place_of_name, same_name, spoken};
 pub use normalisation::{Normalisation, NormalisationPreset};
 pub use paths::same_file;
 pub use picture::Picture;
-pub use samples::samples;
+pub use samples::{SAMPLES, samples};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {

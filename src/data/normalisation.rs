@@ -172,6 +172,12 @@ impl Normalisation {
         batch.chunks_exact(blank.pixels.len()).map(picture).collect()
     }
 
+    /// The pixels of a normalised batch `(B, C, H, W)` as they are, beyond [0, 1] too; `plane`: H·W.
+    pub fn pixels(&self, batch: &[f32], plane: usize) -> Vec<f32> {
+        let planes = batch.chunks_exact(plane).zip(self.channels().collect::<Vec<_>>().into_iter().cycle());
+        planes.flat_map(|(plane, (mean, std))| plane.iter().map(move |value| value * std + mean)).collect()
+    }
+
     fn channels(&self) -> impl Iterator<Item = (f32, f32)> {
         self.mean.iter().copied().zip(self.std.iter().copied())
     }

@@ -33,7 +33,7 @@ pub fn judge(trials: &Trials, ranking: &Ranking, truth: Option<usize>, labels: &
 }
 
 /// What was found, in one sentence.
-pub fn verdict(batches: &[GuideBatch], tally: Option<&Tally>) -> String {
+pub fn sentence(batches: &[GuideBatch], tally: Option<&Tally>) -> String {
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     if let (Some(tally), true) = (tally, batches.len() > 1) {
         return format!(

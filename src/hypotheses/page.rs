@@ -63,7 +63,7 @@ pub fn page(explanation: &Explanation, report: &GuideReport) -> Result<Page, Met
     let device = &report.head.device;
     Ok(Page {
         title: "What the labels mean, by guided reconstruction".into(),
-        verdict: report.head.verdict.clone(),
+        verdict: report.head.verdict.clone().into(),
         figures: key_figures(report),
         sections,
         provenance: Provenance::new(report.head.command.clone(), report.head.seed, device)

@@ -6,14 +6,18 @@ use serde::Serialize;
 
 use super::{
     Found, Judged, Names, Ranked, Search, Tally,
-    judge::{judge, verdict},
+    judge::{judge, sentence},
     page::page,
     rank,
 };
 use crate::{
     attack::{invert::LabelSource, threat::ThreatModel},
-    audit::{Audit, AuditError, Circumstances, Clients},
-    report::{Head, OutputFolder, Timing},
+    audit::{
+        Audit, AuditError, Circumstances, Clients,
+        verdict::{Grounds, Measure},
+    },
+    report::{Head, OutputFolder, Timing, Verdict},
+    statistics::fraction_p_value,
 };
 
 /// Who sent what is to be explained, and what is known of it.
@@ -116,13 +120,16 @@ pub struct HypothesisRecord {
 }
 
 impl Explanation<'_> {
-    pub fn report(&self) -> GuideReport {
+    /// # Errors
+    /// The originals cannot be compared with the reconstructions.
+    pub fn report(&self) -> Result<GuideReport, AuditError> {
         let Explanation { evidence, search, found, .. } = self;
         let batches: Vec<GuideBatch> =
             (0..found.guided.found.len()).map(|number| self.batch(number)).collect();
         let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged).collect();
         let tally = Tally::of(&judged);
         let head = evidence.audit.head(Circumstances {
+            verdict: self.verdict(&batches, tally.as_ref())?,
             command: &self.command,
             device: search.device.info(),
             threat_model: &evidence.threat_model,
@@ -130,8 +137,8 @@ impl Explanation<'_> {
             clients: evidence.clients,
             found: &found.unguided.found,
         });
-        GuideReport {
-            head: Head { verdict: verdict(&batches, tally.as_ref()), ..head },
+        Ok(GuideReport {
+            head,
             model: search.model.encoder.model(),
             names: search.candidates.names.to_vec(),
             one_to_one: search.one_to_one,
@@ -141,7 +148,25 @@ impl Explanation<'_> {
             timing: found.guided.timing,
             tally,
             batches,
-        }
+        })
+    }
+
+    /// By the attack without guidance, and by how often the true names rank first.
+    fn verdict(&self, batches: &[GuideBatch], tally: Option<&Tally>) -> Result<Verdict, AuditError> {
+        let Explanation { evidence: Evidence { audit, clients, .. }, found, .. } = self;
+        let judged = clients.map(|clients| audit.judge(clients, &found.unguided.pictures)).transpose()?;
+        let grounds = audit.grounds(&found.unguided, clients.zip(judged.as_ref()), None)?;
+        let names = tally.map(|tally| {
+            let (first, batches) = (tally.first.mean, tally.batches as f64);
+            Measure {
+                estimate: first,
+                interval: tally.first.interval_95,
+                floor: tally.chance_first,
+                p_value: Some(fraction_p_value(first * batches, batches, tally.chance_first)),
+            }
+        });
+        let verdict = Grounds { names, ..grounds }.verdict();
+        Ok(Verdict { sentence: format!("{} {}", verdict.sentence, sentence(batches, tally)), ..verdict })
     }
 
     fn batch(&self, number: usize) -> GuideBatch {
@@ -205,7 +230,7 @@ impl Explanation<'_> {
     /// Writes report, page and the pictures of the hypotheses believed; what the report says.
     pub fn write(&self, mut folder: OutputFolder) -> Result<GuideReport, AuditError> {
         let Explanation { evidence, found, .. } = self;
-        let report = self.report();
+        let report = self.report()?;
         folder.set_page(page(self, &report)?.render()?);
         // The lowest of all trials is the lowest of the first hypothesis.
         let pictures = found.guided.pictures.concat();

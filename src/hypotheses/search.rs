@@ -59,7 +59,9 @@ impl Search<'_> {
         let Evidence { audit, batch, .. } = *evidence;
         // Without guidance first: it restores the labels, says which hypotheses are likely, and is what guidance is
         // held against.
-        let unguided = audit.invert(self.device, batch, targets, None, watch)?;
+        let mut unguided = audit.invert(self.device, batch, targets, None, watch)?;
+        let clients = evidence.clients.map(|clients| &clients.batches[..]);
+        audit.validate(self.device, targets, clients, &mut unguided, watch)?;
         let trials = self.trials(evidence, &unguided, namer, watch)?;
 
         let hypotheses: Vec<Vec<Hypothesis>> = trials.iter().map(Trials::meanings).collect();

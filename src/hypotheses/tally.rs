@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::metrics::Estimate;
+use crate::statistics::Estimate;
 
 /// One batch whose truth is known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -21,7 +21,7 @@ pub struct Judged {
     pub unguided_names: f64,
 }
 
-/// Means over batches, with 95 % bootstrap intervals.
+/// Means over batches, with 95 % intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Tally {
     pub batches: usize,
@@ -43,7 +43,7 @@ impl Tally {
             return None;
         }
         let values = |pick: &dyn Fn(&Judged) -> f64| batches.iter().map(pick).collect::<Vec<f64>>();
-        let estimate = |pick: &dyn Fn(&Judged) -> f64| Estimate::of(&values(pick));
+        let estimate = |pick: &dyn Fn(&Judged) -> f64| Estimate::of_shares(&values(pick));
         Some(Tally {
             batches: batches.len(),
             first: estimate(&|b| b.first),
@@ -53,7 +53,7 @@ impl Tally {
             unguided: estimate(&|b| b.unguided),
             names: estimate(&|b| b.names),
             unguided_names: estimate(&|b| b.unguided_names),
-            first_minus_unguided: estimate(&|b| b.first - b.unguided),
+            first_minus_unguided: Estimate::within(&values(&|b| b.first - b.unguided), Some([-1.0, 1.0])),
         })
     }
 }

@@ -1,10 +1,10 @@
-//! Two folders of PNG files, paired by name.
+//! Two folders of PNG files, paired by name, or files of unrounded pictures, in their order.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Comparison, MetricsError, check, compare, flat_grey_floor};
+use super::{Comparison, MetricsError, check, compare, flat_grey_floor, read_tensor_pictures};
 use crate::data::{Picture, read_png_folder};
 
 /// What [`compare_folders`] found.
@@ -26,10 +26,10 @@ pub struct Pair {
 }
 
 /// Compares two folders that hold as many PNG files of one size and nothing else: those of equal stems are pairs, else
-/// both are taken in natural order (`2.png` before `10.png`), leading zeros or not.
+/// both are taken in natural order (`2.png` before `10.png`), leading zeros or not. Either may be a file of unrounded
+/// pictures instead, see [`read_tensor_pictures`], whose order pairs.
 pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<FolderComparison, MetricsError> {
-    let (mut references, mut reconstructions) =
-        (read_png_folder(reference)?, read_png_folder(reconstruction)?);
+    let (mut references, mut reconstructions) = (read(reference)?, read(reconstruction)?);
     if references.len() != reconstructions.len() {
         return Err(MetricsError::Picture {
             which: reconstruction.display().to_string(),
@@ -37,11 +37,16 @@ pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<Folder
             found: reconstructions.len().to_string(),
         });
     }
-    pair(&mut references, &mut reconstructions).map_err(|found| MetricsError::Picture {
-        which: reconstruction.display().to_string(),
-        expected: format!("the names in {}, or names that count along with them", reference.display()),
-        found,
-    })?;
+    let by_name = reference.is_dir() && reconstruction.is_dir();
+    in_order(&mut references);
+    in_order(&mut reconstructions);
+    if let Some(found) = by_name.then(|| unpaired(&references, &reconstructions)).flatten() {
+        return Err(MetricsError::Picture {
+            which: reconstruction.display().to_string(),
+            expected: format!("the names in {}, or names that count along with them", reference.display()),
+            found,
+        });
+    }
     // Checked here too because here the files have names.
     let shape = references[0].1.shape();
     for (path, picture) in references.iter().chain(&reconstructions) {
@@ -58,25 +63,27 @@ pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<Folder
     })
 }
 
+fn read(path: &Path) -> Result<Vec<(PathBuf, Picture)>, MetricsError> {
+    if path.is_file() { read_tensor_pictures(path) } else { Ok(read_png_folder(path)?) }
+}
+
 type File = (PathBuf, Picture);
 
-/// Brings both lists into one order.
-///
-/// # Errors
+fn in_order(files: &mut [File]) {
+    files.sort_by(|a, b| natural(&stem(&a.0)).cmp(&natural(&stem(&b.0))).then_with(|| a.0.cmp(&b.0)));
+}
+
 /// Names of which some are equal and others not: whatever the order, pairs would be wrong.
-fn pair(references: &mut [File], reconstructions: &mut [File]) -> Result<(), String> {
-    for files in [&mut *references, &mut *reconstructions] {
-        files.sort_by(|a, b| natural(&stem(&a.0)).cmp(&natural(&stem(&b.0))).then_with(|| a.0.cmp(&b.0)));
-    }
+fn unpaired(references: &[File], reconstructions: &[File]) -> Option<String> {
     let stems = |files: &[File]| files.iter().map(|(path, _)| stem(path)).collect::<Vec<String>>();
     let (own, other) = (stems(references), stems(reconstructions));
     let equal = own.iter().filter(|name| other.contains(name)).count();
     let counted = own.iter().zip(&other).all(|(a, b)| natural(a) == natural(b));
     if equal == own.len() || counted || equal == 0 {
-        return Ok(());
+        return None;
     }
     let lonely = other.iter().find(|name| !own.contains(name)).cloned().unwrap_or_default();
-    Err(format!("{equal} of {} names, and '{lonely}', which is none of them", own.len()))
+    Some(format!("{equal} of {} names, and '{lonely}', which is none of them", own.len()))
 }
 
 fn stem(path: &Path) -> String {

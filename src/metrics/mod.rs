@@ -9,7 +9,7 @@ mod comparison;
 mod folders;
 mod psnr;
 mod ssim;
-mod statistics;
+mod tensors;
 
 use rand::RngExt;
 use rayon::prelude::*;
@@ -17,13 +17,14 @@ use rayon::prelude::*;
 use crate::{
     data::{DataError, Picture},
     random,
+    tensor_file::TensorFileError,
 };
 
 pub use comparison::{Comparison, Infinite, PerImage, Score};
 pub use folders::{FolderComparison, Pair, compare_folders};
 pub use psnr::{mse, psnr};
 pub use ssim::WINDOW as SSIM_WINDOW;
-pub use statistics::{Estimate, share_interval_95};
+pub use tensors::{IMAGES, read_tensor_pictures};
 
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
@@ -35,6 +36,8 @@ pub enum MetricsError {
     Picture { which: String, expected: String, found: String },
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error(transparent)]
+    File(#[from] TensorFileError),
 }
 
 /// Compares the pictures of one batch. Both slices are as long, all pictures have one shape with sides of at
@@ -63,6 +66,18 @@ pub fn compare(reference: &[Picture], reconstruction: &[Picture]) -> Result<Comp
     };
     let (mse, ssim): (Vec<f64>, Vec<f64>) = (0..count * count).into_par_iter().map(pair).unzip();
     Ok(Comparison::new(count, &mse, &ssim))
+}
+
+/// SSIM of every pair, `(rows, columns)`. All pictures have one shape with sides of at least [`SSIM_WINDOW`] pixels.
+pub fn ssim_table(rows: &[Picture], columns: &[Picture]) -> Result<Vec<f64>, MetricsError> {
+    let expected = rows.first().ok_or(MetricsError::Empty)?.shape();
+    let mut all = rows.iter().chain(columns).enumerate();
+    all.try_for_each(|(i, picture)| check(picture, expected, || format!("picture {i}")))?;
+    let moments = |pictures: &[Picture]| pictures.par_iter().map(ssim::Moments::new).collect::<Vec<_>>();
+    let (rows, columns) = (moments(rows), moments(columns));
+    let width = columns.len();
+    let pair = |at: usize| ssim::mean_ssim(&rows[at / width], &columns[at % width]);
+    Ok((0..rows.len() * width).into_par_iter().map(pair).collect())
 }
 
 /// The floor under every reconstruction: what a flat grey picture (0.5) scores against `reference`.

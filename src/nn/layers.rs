@@ -1,6 +1,6 @@
 //! Layers that own parameters. Activations are `(T,B,C,H,W)`, features `(T,B,D)`.
 
-use super::{Init, Network};
+use super::{Init, Network, network::LinearLayer};
 use crate::tape::{Var, spec::ConvSpec};
 
 /// Sizes of a convolution layer; square kernels.
@@ -62,12 +62,13 @@ impl Network<'_> {
 
     /// PyTorch's `Linear`: `(T,B,D) → (T,B,K)`, weight `(K,D)`.
     pub fn linear(&mut self, name: &str, x: Var, outputs: usize, start: Option<Start>) -> Var {
-        self.features = Some(x);
         let features = self.tape.shape(x)[2];
         let start = start.unwrap_or(Start::both(Init::fan_in(features)));
         let weight = self.parameter(&format!("{name}.weight"), &[outputs, features], start.weight);
         let bias = start.bias.map(|init| self.parameter(&format!("{name}.bias"), &[outputs], init));
-        self.project(x, weight, bias)
+        let y = self.project(x, weight, bias);
+        self.linear.push(LinearLayer { name: name.into(), input: x, output: y, activated: None });
+        y
     }
 
     /// The product alone: `(T,N,D) → (T,N,K)`, weight `(T,K,D)`, bias `(T,K)`.

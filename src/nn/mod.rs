@@ -28,5 +28,5 @@ pub mod vit;
 pub use architecture::{Architecture, ArchitectureError, Depth, LastLayer, PatchEmbedding};
 pub use init::{Init, initialise};
 pub use model::{MAX_CLASSES, Model, Pass};
-pub use network::{Declaration, Mode, Network, Parameter, Statistics};
+pub use network::{Declaration, LinearLayer, Mode, Network, Parameter, Statistics};
 pub use options::Options;

@@ -2,7 +2,7 @@
 //! eavesdropper both know of the network.
 
 use super::{
-    Architecture, ArchitectureError, Declaration, LastLayer, Mode, Network, Options, Parameter,
+    Architecture, ArchitectureError, Declaration, LastLayer, LinearLayer, Mode, Network, Options, Parameter,
     PatchEmbedding, Statistics,
     architecture::{Depth, architecture},
     contrastive::Contrastive,
@@ -37,6 +37,8 @@ pub struct Pass {
     pub parameters: Vec<Parameter>,
     /// Of every batch norm, in order.
     pub statistics: Vec<Statistics>,
+    /// In the order of the pass.
+    pub linear: Vec<LinearLayer>,
 }
 
 impl Model {
@@ -113,7 +115,7 @@ impl Model {
         let [c, h, w] = self.image;
         let x = tape.input(&[1, 1, c, h, w]);
         let (logits, net) = self.trace(&mut tape, x, Mode::Eval, None);
-        let (parameters, statistics, features) = (net.parameters, net.statistics.len(), net.features);
+        let (parameters, statistics, features) = (net.parameters, net.statistics.len(), net.linear.last());
         let shape = tape.shape(logits);
         if shape != [1, 1, self.classes] {
             return Err(format!(
@@ -162,8 +164,9 @@ impl Model {
 
     fn pass(&self, tape: &mut Tape, x: Var, mode: Mode, given: Option<Vec<Var>>) -> Pass {
         let (logits, net) = self.trace(tape, x, mode, given);
-        let features = net.features.expect("checked when the model was made");
-        Pass { logits, features, parameters: net.parameters, statistics: net.statistics }
+        let Network { parameters, statistics, linear, .. } = net;
+        let features = linear.last().expect("checked when the model was made").input;
+        Pass { logits, features, parameters, statistics, linear }
     }
 
     /// The forward pass: logits, and what was declared on the way.
@@ -183,8 +186,8 @@ impl Model {
             norm: self.options.norm.unwrap_or(Norm::Batch),
             parameters: vec![],
             statistics: vec![],
+            linear: vec![],
             given,
-            features: None,
         };
         let logits = self.architecture.forward(&mut net, x, self.classes);
         (logits, net)

@@ -66,6 +66,19 @@ pub struct Statistics {
     pub momentum: f64,
 }
 
+/// A linear layer as a forward pass used it.
+#[derive(Clone, Debug)]
+pub struct LinearLayer {
+    /// Of the layer, e.g. `classifier.0`.
+    pub name: String,
+    /// `(T,B,n)`
+    pub input: Var,
+    /// `(T,B,m)`
+    pub output: Var,
+    /// What its output went straight into, and the result `(T,B,m)`.
+    pub activated: Option<(Activation, Var)>,
+}
+
 /// Layers declare their parameters as they are used, so a network is written down once, as its forward
 /// pass. Applied again with values of its own, the same pass runs with those.
 pub struct Network<'t> {
@@ -79,10 +92,10 @@ pub struct Network<'t> {
     pub parameters: Vec<Parameter>,
     /// Of every batch norm, in order.
     pub statistics: Vec<Statistics>,
+    /// In the order of the pass.
+    pub linear: Vec<LinearLayer>,
     /// Values `(T, …)` to take in place of new inputs, in `state_dict` order.
     pub(super) given: Option<Vec<Var>>,
-    /// What the last linear layer was given.
-    pub(super) features: Option<Var>,
 }
 
 impl Network<'_> {
@@ -117,7 +130,7 @@ impl Network<'_> {
     /// The model's activation function.
     pub fn activate(&mut self, x: Var) -> Var {
         let t = &mut *self.tape;
-        match self.activation {
+        let y = match self.activation {
             Activation::Relu => t.relu(x),
             Activation::Sigmoid => t.sigmoid(x),
             Activation::Tanh => t.tanh(x),
@@ -129,7 +142,11 @@ impl Network<'_> {
                 let small = t.mul_scalar(x, 0.01);
                 t.max(x, small)
             }
+        };
+        if let Some(layer) = self.linear.last_mut().filter(|layer| layer.output == x) {
+            layer.activated = Some((self.activation, y));
         }
+        y
     }
 
     /// `(T,C) → (T,1,C,1,1)`, to broadcast over activations.

@@ -1,6 +1,7 @@
 //! The folder a run writes: it appears complete, `report.json` last, or not at all.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -8,11 +9,16 @@ use std::{
 use serde::Serialize;
 
 use super::{ReportError, atomic, picture_grid::MOST_PICTURES, write_picture_grid};
-use crate::data::{DataError, Picture};
+use crate::{
+    data::{DataError, Picture},
+    metrics::IMAGES,
+    tensor_file::{Tensor, TensorFile},
+};
 
 /// Begins the name of the folder in which a report is put together.
 const STAGE: &str = ".gia-gpu-partial-";
 const PAGE: &str = "report.html";
+const UNROUNDED: &str = "reconstruction.safetensors";
 
 /// A folder that has been found writable, before anything is computed.
 pub struct OutputFolder {
@@ -20,19 +26,27 @@ pub struct OutputFolder {
     /// Outermost folder made for it; removed again if nothing is written.
     made: Option<PathBuf>,
     page: Option<String>,
+    /// Shape `(N,C,H,W)` and pixels.
+    unrounded: Option<Tensor>,
 }
 
 impl OutputFolder {
     /// Makes the folder if needed and tries to write to it.
     pub fn open(path: &Path) -> Result<OutputFolder, ReportError> {
         let missing = path.ancestors().filter(|a| !a.as_os_str().is_empty() && !a.exists()).last();
-        let folder = OutputFolder { path: path.to_owned(), made: missing.map(Path::to_owned), page: None };
+        let folder = OutputFolder {
+            path: path.to_owned(),
+            made: missing.map(Path::to_owned),
+            page: None,
+            unrounded: None,
+        };
         for (entry, is_folder) in [
             (path, true),
             (&folder.images(), true),
             (&path.join("grid.png"), false),
             (&folder.report(), false),
             (&path.join(PAGE), false),
+            (&path.join(UNROUNDED), false),
         ] {
             if entry.exists() && entry.is_dir() != is_folder {
                 let kind = |is_folder| String::from(if is_folder { "a folder" } else { "a file" });
@@ -48,6 +62,13 @@ impl OutputFolder {
     /// `report.html`, to be written with the rest: what [`super::html::Page::render`] made.
     pub fn set_page(&mut self, html: String) {
         self.page = Some(html);
+    }
+
+    /// `reconstruction.safetensors`, to be written with the rest: all pictures' pixels, neither clamped nor rounded,
+    /// `shape` `[C, H, W]` each.
+    pub fn set_unrounded(&mut self, pixels: Vec<f32>, shape: [usize; 3]) {
+        let count = pixels.len() / shape.iter().product::<usize>().max(1);
+        self.unrounded = Some(Tensor { shape: [&[count], &shape[..]].concat(), data: pixels });
     }
 
     /// Writes `images/original_NN.png`, `images/reconstruction_NN.png`, `grid.png` (of the first 1024
@@ -83,6 +104,10 @@ impl OutputFolder {
         if let Some(page) = &self.page {
             atomic::write_bytes(&stage.path().join(PAGE), page.as_bytes())?;
         }
+        if let Some(tensor) = self.unrounded.take() {
+            let tensors = BTreeMap::from([(IMAGES.to_owned(), tensor)]);
+            TensorFile::write(&stage.path().join(UNROUNDED), &tensors, &BTreeMap::new())?;
+        }
         atomic::write_json(&stage.path().join("report.json"), report)?;
         self.replace(stage.path())?;
         self.made = None;
@@ -93,7 +118,7 @@ impl OutputFolder {
     fn replace(&self, stage: &Path) -> Result<(), ReportError> {
         // A report beside pictures of another run would be a lie: it goes first and comes last.
         let images = self.images();
-        for stale in [self.report(), self.path.join(PAGE)] {
+        for stale in [self.report(), self.path.join(PAGE), self.path.join(UNROUNDED)] {
             if stale.exists() {
                 fs::remove_file(&stale).map_err(unwritable(&stale))?;
             }
@@ -104,8 +129,9 @@ impl OutputFolder {
             fs::remove_file(&old).map_err(unwritable(&old))?;
         }
         let pictures = names(&stage.join("images"))?.into_iter().map(|name| format!("images/{name}"));
-        let page = self.page.as_ref().map(|_| PAGE.into());
-        for name in pictures.chain(["grid.png".into()]).chain(page).chain(["report.json".into()]) {
+        let optional =
+            [PAGE, UNROUNDED].into_iter().filter(|name| stage.join(name).exists()).map(String::from);
+        for name in pictures.chain(["grid.png".into()]).chain(optional).chain(["report.json".into()]) {
             let target = self.path.join(&name);
             fs::rename(stage.join(&name), &target).map_err(unwritable(&target))?;
         }

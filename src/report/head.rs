@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Defences, ThreatRecord};
+use super::{Defences, ThreatRecord, Verdict};
 use crate::{attack::config::AttackConfig, data::Normalisation, device::DeviceInfo, federated::Protocol};
 
 /// What was found, and all that is needed to repeat it.
@@ -13,8 +13,7 @@ pub struct Head {
     pub version: &'static str,
     /// As called.
     pub command: Vec<String>,
-    /// What was found, in one sentence.
-    pub verdict: String,
+    pub verdict: Verdict,
     pub seed: u64,
     pub device: DeviceInfo,
     /// What the eavesdropper is granted.

@@ -3,17 +3,23 @@
 #[cfg(feature = "report")]
 mod caption;
 #[cfg(feature = "report")]
+pub mod distances_plot;
+#[cfg(feature = "report")]
 mod folder;
 mod head;
 #[cfg(feature = "report")]
 pub mod html;
+pub mod limits;
 #[cfg(feature = "report")]
 mod picture_grid;
 mod run;
 #[cfg(feature = "report")]
 pub mod size_plot;
+pub mod spreadsheet;
 #[cfg(feature = "report")]
 pub mod terminal;
+mod validity;
+mod verdict;
 
 pub use crate::data::atomic;
 #[cfg(feature = "report")]
@@ -24,6 +30,8 @@ pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
 };
+pub use validity::{Test, Testing, Validity};
+pub use verdict::{Answer, Finding, Verdict, What};
 
 #[cfg(feature = "report")]
 use std::path::PathBuf;
@@ -46,4 +54,6 @@ pub enum ReportError {
     Terminal(#[from] viuer::ViuError),
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error(transparent)]
+    File(#[from] crate::tensor_file::TensorFileError),
 }

@@ -5,20 +5,23 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Head;
+use super::{Head, Validity};
 
 use crate::{
     attack::{
         Outcome,
         config::{AttackConfig, StatisticsTarget},
+        exact::ExactRecord,
         invert::{LabelSource, Reconstruction},
         labels::LabelMetrics,
+        recompute::Recomputed,
         threat::ThreatModel,
     },
     federated::{Local, Protocol, Victim},
-    metrics::{Comparison, Estimate},
+    metrics::Comparison,
     nn::Mode,
     semantic::SemanticReport,
+    statistics::Estimate,
 };
 
 /// Points of a loss history that a report keeps.
@@ -31,6 +34,8 @@ pub struct RunReport {
     /// Absent where names did not guide.
     pub guidance: Option<GuidanceRecord>,
     pub timing: Timing,
+    /// The attack was stopped before its end: this is the best that it had found, perhaps of fewer batches.
+    pub interrupted: bool,
     /// Over all pictures of all batches; absent where the originals are not known.
     pub metrics: Option<Figures>,
     /// What pictures that know nothing score.
@@ -146,7 +151,7 @@ pub struct Pairings {
     pub best_reference: Estimate,
 }
 
-/// Estimates over all pictures.
+/// Means over all pictures, with intervals over the batches.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Figures {
     pub psnr: Pairings,
@@ -171,6 +176,12 @@ pub struct Batch {
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// Why this attack was made, where that was left open (`--preset auto`).
+    pub reason: Option<String>,
+    /// What of the reconstruction is exact, and how that was checked.
+    pub exact: Option<ExactRecord>,
+    /// The gradient recomputed from the reconstruction, beside the observed one.
+    pub recomputed: Option<Recomputed>,
     /// What speaks against the update being what it is said to be.
     pub doubts: Vec<String>,
     pub class_names: Option<Vec<String>>,
@@ -179,6 +190,8 @@ pub struct Batch {
     pub best_restart: usize,
     pub restarts: Vec<Restart>,
     pub metrics: Option<Comparison>,
+    /// Whether the attack did its work on it.
+    pub validity: Option<Validity>,
 }
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -216,17 +229,20 @@ impl Restart {
     }
 }
 
-/// Figures over all pictures of these batches; `None` without any.
+/// Values that SSIM can have.
+const SSIM_RANGE: [f64; 2] = [-1.0, 1.0];
+
+/// Figures over all pictures of these batches, with intervals over the batches; `None` without any.
 pub fn figures(comparisons: &[Comparison]) -> Option<Figures> {
     use crate::metrics::Score;
     if comparisons.is_empty() {
         return None;
     }
-    let pairings = |score: fn(&Comparison) -> &Score| {
+    let pairings = |score: fn(&Comparison) -> &Score, range: Option<[f64; 2]>| {
         let over = |values: fn(&crate::metrics::PerImage) -> &Vec<f64>| {
-            let all: Vec<f64> =
-                comparisons.iter().flat_map(|c| values(&score(c).per_image).iter().copied()).collect();
-            Estimate::of(&all)
+            let batches: Vec<&[f64]> =
+                comparisons.iter().map(|c| values(&score(c).per_image).as_slice()).collect();
+            Estimate::of_groups(&batches, range)
         };
         Pairings {
             aligned: over(|p| &p.aligned),
@@ -234,5 +250,9 @@ pub fn figures(comparisons: &[Comparison]) -> Option<Figures> {
             best_reference: over(|p| &p.best_reference),
         }
     };
-    Some(Figures { psnr: pairings(|c| &c.psnr), ssim: pairings(|c| &c.ssim), mse: pairings(|c| &c.mse) })
+    Some(Figures {
+        psnr: pairings(|c| &c.psnr, None),
+        ssim: pairings(|c| &c.ssim, Some(SSIM_RANGE)),
+        mse: pairings(|c| &c.mse, Some([0.0, 1.0])),
+    })
 }

@@ -44,14 +44,24 @@ fn derangement(indices: &[usize], seed: u64) -> Option<Vec<usize>> {
     Some(from)
 }
 
-/// Every batch with the rows of the next one's originals; rows repeat where that one is smaller. `None` with one batch.
+/// Every row replaced by that of an original of another batch, of another class than its index: a picture of the same
+/// class would be named right without any help of the gradient. Originals repeat where there are too few. `None` where a
+/// row has none, with one batch always.
 pub fn unrelated(batches: &[Seen], originals: &[Seen]) -> Option<Vec<Seen>> {
     let count = batches.len();
-    let other = |(i, batch): (usize, &Seen)| {
-        let rows = originals[(i + 1) % count].rows.iter().cycle();
-        Seen { indices: batch.indices.clone(), rows: rows.take(batch.indices.len()).cloned().collect() }
+    let of_batch = |(m, batch): (usize, &Seen)| {
+        // From the next batch on.
+        let others = (1..count).map(|step| &originals[(m + step) % count]);
+        let pool: Vec<(usize, &Vec<f64>)> =
+            others.flat_map(|seen| seen.indices.iter().copied().zip(&seen.rows)).collect();
+        let row = |(i, &index): (usize, &usize)| {
+            let other = |place: usize| pool.get(place % pool.len().max(1)).filter(|(own, _)| *own != index);
+            (i..i + pool.len()).find_map(other).map(|(_, row)| (*row).clone())
+        };
+        let rows = batch.indices.iter().enumerate().map(row).collect::<Option<_>>()?;
+        Some(Seen { indices: batch.indices.clone(), rows })
     };
-    (count > 1).then(|| batches.iter().enumerate().map(other).collect())
+    batches.iter().enumerate().map(of_batch).collect()
 }
 
 /// Every reconstruction replaced by the same picture.
@@ -97,5 +107,14 @@ mod tests {
         let next = unrelated(&batches, &batches).unwrap();
         assert_eq!(next.iter().map(|b| b.rows[0][0]).collect::<Vec<_>>(), [2.0, 7.0, 4.0]);
         assert!(unrelated(&batches[..1], &batches[..1]).is_none());
+    }
+
+    #[test]
+    fn unrelated_rows_are_of_other_classes_and_other_batches() {
+        let one = |index: usize, row: f64| Seen { indices: vec![index], rows: vec![vec![row]] };
+        let batches = [one(4, 0.0), one(4, 1.0), one(7, 2.0)];
+        let others = unrelated(&batches, &batches).unwrap();
+        assert_eq!(others.iter().map(|b| b.rows[0][0]).collect::<Vec<_>>(), [2.0, 2.0, 0.0]);
+        assert!(unrelated(&batches[..2], &batches[..2]).is_none(), "one class has no other");
     }
 }

@@ -8,20 +8,22 @@
 
 mod class_order;
 pub mod controls;
+pub mod model_alone;
 mod naming;
+mod readings;
 mod report;
+pub mod ridge;
 mod score;
 mod similarity;
-mod verdict;
 
 pub use class_order::ClassOrder;
 pub use naming::{Batch, Study, reconstruct_labels};
+pub use readings::readings;
 pub use report::{Accuracies, BatchNaming, Choice, IndexNaming, SemanticReport};
 #[cfg(feature = "report")]
 pub(crate) use score::Scorer;
 pub use score::{Accuracy, Score, Share, Truth};
 pub use similarity::{Assignment, Seen, Similarity};
-pub use verdict::verdict;
 
 use crate::clip::ClipError;
 

@@ -2,18 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use rand::RngExt;
-use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Assignment, Seen, SemanticError, Similarity};
-use crate::{data::place_of_name, metrics::Estimate, random};
-
-const RESAMPLES: usize = 2_000;
-/// Steps that all one-to-one assignments of an interval may take; below so many resamples there is none.
-const ASSIGNMENT_STEPS: usize = 200_000_000;
-const FEWEST_RESAMPLES: usize = 200;
+use crate::{
+    data::place_of_name,
+    statistics::{Estimate, fraction_interval_95},
+};
 
 /// Which candidate name each index truly has.
 #[derive(Clone, Debug)]
@@ -44,8 +40,10 @@ pub struct Share {
     pub right: usize,
     /// Indices that the batches truly hold.
     pub of: usize,
-    /// From whole batches drawn with replacement; absent with one batch, and where the assignments would take too long.
-    pub interval_95: Option<[f64; 2]>,
+    /// Clopper and Pearson's, of so many independent units as there are indices, or batches where those are fewer.
+    pub interval_95: [f64; 2],
+    /// Those units.
+    pub units: f64,
 }
 
 /// Single batches, and all of them together.
@@ -105,28 +103,16 @@ impl Scorer<'_> {
         };
         let single =
             (0..self.seen.len()).map(|m| share(&[m])).collect::<Result<Vec<f64>, SemanticError>>()?;
-        Ok(Score { per_batch: Estimate::of(&single), aggregated: self.aggregated(assignment).ok() })
+        Ok(Score { per_batch: Estimate::of_shares(&single), aggregated: self.aggregated(assignment).ok() })
     }
 
     fn aggregated(&self, assignment: Assignment) -> Result<Share, SemanticError> {
-        let count = self.seen.len();
-        let all: Vec<usize> = (0..count).collect();
+        let all: Vec<usize> = (0..self.seen.len()).collect();
         let (right, of) = self.right(assignment, &all)?;
-        let resamples = self.resamples(assignment);
-        let interval_95 = (count > 1 && resamples >= FEWEST_RESAMPLES).then(|| {
-            let mut generator = random::generator(0, "bootstrap of batches");
-            let draws: Vec<Vec<usize>> = (0..resamples)
-                .map(|_| (0..count).map(|_| generator.random_range(0..count)).collect())
-                .collect();
-            // Fewer different batches hold no more indices: what was possible for all is possible for these.
-            let share = |draw: &Vec<usize>| {
-                self.right(assignment, draw).map_or(0.0, |(right, of)| right as f64 / of.max(1) as f64)
-            };
-            let mut shares: Vec<f64> = draws.par_iter().map(share).collect();
-            shares.sort_by(f64::total_cmp);
-            [shares[resamples / 40], shares[resamples - 1 - resamples / 40]]
-        });
-        Ok(Share { share: right as f64 / of.max(1) as f64, right, of, interval_95 })
+        let share = right as f64 / of.max(1) as f64;
+        // Indices of one batch share its gradient.
+        let units = of.min(self.seen.len()) as f64;
+        Ok(Share { share, right, of, interval_95: fraction_interval_95(share * units, units), units })
     }
 
     /// Indices named right from these batches, and all that they hold.
@@ -146,16 +132,6 @@ impl Scorer<'_> {
         let right = named
             .filter(|&(index, column)| present.contains(index) && self.truth.column(*index) == Some(column));
         Ok((right.count(), present.len()))
-    }
-
-    fn resamples(&self, assignment: Assignment) -> usize {
-        if assignment == Assignment::Greedy {
-            return RESAMPLES;
-        }
-        let indices: BTreeSet<usize> = self.seen.iter().flat_map(|s| s.indices.iter().copied()).collect();
-        let names = self.seen.iter().find_map(|s| s.rows.first()).map_or(1, Vec::len);
-        let steps = indices.len().saturating_pow(2).saturating_mul(names).max(1);
-        (ASSIGNMENT_STEPS / steps).min(RESAMPLES)
     }
 }
 
@@ -188,8 +164,8 @@ mod tests {
         assert_eq!((found.greedy.per_batch.mean, found.greedy.per_batch.count), (0.75, 2));
         let all = found.greedy.aggregated.unwrap();
         assert_eq!((all.right, all.of, all.share), (3, 4, 0.75));
-        let [low, high] = all.interval_95.unwrap();
-        assert!(low <= 0.75 && 0.75 <= high && low == 0.5 && high == 1.0, "{low} {high}");
+        // 1.5 of 2 batches.
+        assert_eq!(all.interval_95, fraction_interval_95(1.5, 2.0));
         // Index 1 may not have the name that index 2 is surer of.
         let one_to_one = found.one_to_one.unwrap();
         assert_eq!(one_to_one.aggregated.unwrap().right, 4);
@@ -202,7 +178,8 @@ mod tests {
         let held = [BTreeSet::from([0, 1])];
         let found = Accuracy::of(&seen, &held, &truth(4), &[1.0]).greedy;
         assert_eq!(found.per_batch.mean, 0.5);
-        assert_eq!(found.aggregated.unwrap().interval_95, None);
+        let [low, high] = found.aggregated.unwrap().interval_95;
+        assert!(low < 0.05 && high > 0.95, "one batch says little: {low} {high}");
     }
 
     #[test]

@@ -12,8 +12,9 @@ use crate::{
         Protocol,
         defence::{Defence, accountant, epsilon},
     },
-    metrics::{Comparison, Estimate, MetricsError, compare, flat_grey_floor, noise_like},
+    metrics::{Comparison, MetricsError, compare, flat_grey_floor, noise_like},
     report::{Figures, figures},
+    statistics::Estimate,
     watch::Watch,
 };
 

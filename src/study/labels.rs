@@ -18,8 +18,8 @@ use crate::{
         Protocol, Victim,
         defence::{Defence, LastLayerClient},
     },
-    metrics::Estimate,
     random,
+    statistics::Estimate,
     watch::{Stage, Watch},
 };
 
@@ -94,7 +94,7 @@ impl LabelStudy<'_> {
             let sent = client.update(&images, &drawn.labels, seed, number)?;
             let layer =
                 of_tensors(victim, &sent).map_err(|cause| AttackError::Labels { target: number, cause })?;
-            let restored = Method::ALL.map(|method| {
+            let restored = Method::ANY_BATCH.map(|method| {
                 restore(method, &layer, batch)
                     .unwrap_or_else(|reason| Restored::not_run(method, layer.classes(), &reason))
             });
@@ -148,7 +148,7 @@ impl LabelStudy<'_> {
         let classes = self.victim.model.classes;
         let row = |method: String, metrics: Vec<LabelMetrics>, run: usize| {
             let over = |value: fn(&LabelMetrics) -> f64| {
-                Estimate::of(&metrics.iter().map(value).collect::<Vec<_>>())
+                Estimate::of_shares(&metrics.iter().map(value).collect::<Vec<_>>())
             };
             Row {
                 method,
@@ -160,7 +160,7 @@ impl LabelStudy<'_> {
                 run: run as f64 / results.len() as f64,
             }
         };
-        let mut rows: Vec<Row> = Method::ALL
+        let mut rows: Vec<Row> = Method::ANY_BATCH
             .iter()
             .enumerate()
             .map(|(i, method)| {

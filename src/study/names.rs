@@ -14,7 +14,7 @@ use crate::{
     },
     data::{Dataset, Picture, add_name, spoken},
     device::{Device, DeviceInfo},
-    metrics::share_interval_95,
+    statistics::share_interval_95,
     watch::{Stage, Watch},
 };
 

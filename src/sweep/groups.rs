@@ -2,22 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use rand::{RngExt, seq::SliceRandom};
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 use super::{Scores, Shares};
 use crate::{
     random,
     report::html::Measured,
     semantic::{Assignment, Scorer, Seen, Truth},
+    statistics::fraction_interval_95,
 };
 
 /// Groups that the mean is of, about.
 const GROUPS: usize = 200;
-/// Resamples of the interval, and groups of each.
-const RESAMPLES: usize = 400;
-const GROUPS_EACH: usize = 30;
 
 /// Batches that are named in groups of `size`, and what they are judged by.
 #[derive(Clone, Copy)]
@@ -36,9 +33,9 @@ impl Groups<'_> {
     /// Share of a group's indices named right from all its batches together, over groups of different batches; `None`
     /// where there are too few batches for one.
     ///
-    /// The mean is over random groups in which every batch is about as often. The interval is a bootstrap over batches:
-    /// groups are drawn from batches drawn with replacement, but hold none twice, for a batch seen twice tells nothing
-    /// new. With less than two groups' worth of batches there is none.
+    /// The mean is over random groups in which every batch is about as often. The interval is Clopper and Pearson's, of so
+    /// many independent units as there are groups of different batches times the indices of a group, or its batches where
+    /// those are fewer.
     pub fn scores(&self) -> Option<Scores> {
         let greedy = self.score(Assignment::Greedy)?;
         Some(Scores { greedy, one_to_one: self.score(Assignment::OneToOne) })
@@ -61,32 +58,16 @@ impl Groups<'_> {
         }
         let mut generator = random::generator(0, "groups of batches");
         let mean = self.mean(assignment, &partitions(count, self.size, &mut generator))?;
-        if count < 2 * self.size {
-            return Some(Measured { mean, interval_95: None });
-        }
-        let draws: Vec<Vec<Vec<usize>>> =
-            (0..RESAMPLES).map(|_| self.resample(count, &mut generator)).collect();
-        let means = draws.par_iter().map(|groups| self.mean(assignment, groups));
-        let mut means = means.collect::<Option<Vec<f64>>>()?;
-        means.sort_by(f64::total_cmp);
-        let interval = [means[RESAMPLES / 40], means[RESAMPLES - 1 - RESAMPLES / 40]];
-        Some(Measured { mean, interval_95: Some([interval[0].min(mean), interval[1].max(mean)]) })
+        let units = (count / self.size) as f64 * self.indices().min(self.size as f64);
+        Some(Measured { mean, interval_95: Some(fraction_interval_95(mean * units, units)) })
     }
 
-    /// Groups of different batches, out of batches drawn with replacement.
-    fn resample(&self, count: usize, generator: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
-        let mut drawn: Vec<usize> = loop {
-            let drawn: Vec<usize> = (0..count).map(|_| generator.random_range(0..count)).collect();
-            if drawn.iter().collect::<BTreeSet<_>>().len() >= self.size {
-                break drawn;
-            }
-        };
-        let mut group = || {
-            drawn.shuffle(generator);
-            let mut different = BTreeSet::new();
-            drawn.iter().copied().filter(|&m| different.insert(m)).take(self.size).collect()
-        };
-        (0..GROUPS_EACH).map(|_| group()).collect()
+    /// Different indices of a group of neighbours, on average.
+    fn indices(&self) -> f64 {
+        let groups = self.present.chunks_exact(self.size);
+        let count = groups.len();
+        let of = |group: &[BTreeSet<usize>]| group.iter().flatten().collect::<BTreeSet<_>>().len();
+        groups.map(of).sum::<usize>() as f64 / count.max(1) as f64
     }
 
     fn mean(&self, assignment: Assignment, groups: &[Vec<usize>]) -> Option<f64> {
@@ -117,6 +98,8 @@ fn partitions(count: usize, size: usize, generator: &mut ChaCha8Rng) -> Vec<Vec<
 
 #[cfg(test)]
 mod tests {
+    use rand::RngExt;
+
     use super::*;
 
     /// Batches of one index each out of two, whose rows are right with probability 3/4.
@@ -169,10 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn too_few_batches_have_no_group_or_no_interval() {
+    fn too_few_batches_have_no_group_and_one_group_a_wide_interval() {
         assert_eq!(score(3, 4), None);
-        assert_eq!(score(4, 4).unwrap().interval_95, None);
-        assert_eq!(score(7, 4).unwrap().interval_95, None);
-        assert!(score(8, 4).unwrap().interval_95.is_some());
+        let width = |count| {
+            let [low, high] = score(count, 4).unwrap().interval_95.unwrap();
+            high - low
+        };
+        assert!(width(4) > 0.8 && width(40) < width(8), "{} {} {}", width(4), width(8), width(40));
     }
 }

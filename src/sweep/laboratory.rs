@@ -2,16 +2,17 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{BatchRecord, Figures, Finished, Record, Skipped, Sweep, SweepError, Task, Timing};
+use super::{
+    BatchRecord, Figures, Finished, Record, Skipped, Sweep, SweepError, Task, Timing, naming::Named,
+};
 use crate::{
     attack::{
         AttackError,
         labels::{LabelError, LabelMetrics},
     },
-    audit::{Audit, AuditError, ClientBatch, Clients, Outcome, read_batches},
+    audit::{Audit, AuditError, ClientBatch, Clients, Judged, Outcome, read_batches},
     clip::zero_shot::Namer,
     device::Device,
-    metrics::{compare, flat_grey_floor, noise_like},
     semantic::ClassOrder,
     watch::Watch,
 };
@@ -52,17 +53,25 @@ impl Laboratory<'_> {
             skipped,
             figures: Figures::of(&[]),
             naming: None,
+            verdict: None,
         };
         let mut milliseconds = 0.0;
         if let Some(outcome) = outcome {
             milliseconds = outcome.timing.milliseconds_per_iteration_and_trial;
-            record.batches = records(&audit, &numbers, &batches, &outcome)?;
-            record.figures = Figures::of(&record.batches);
             let clients = Clients { batches, ..clients };
-            if let Some((naming, named)) = self.name(&audit, &clients, &outcome, watch)? {
+            let judged = audit.judge(&clients, &outcome.pictures)?;
+            record.batches = records(&audit, &numbers, &clients.batches, &outcome, &judged);
+            record.figures = Figures::of(&record.batches);
+            let mut grounds = audit.grounds(&outcome, Some((&clients, &judged)), None)?;
+            if let Some(Named { naming, of_batches, measure }) =
+                self.name(&audit, &clients, &outcome, watch)?
+            {
                 record.naming = Some(naming);
-                record.batches.iter_mut().zip(named).for_each(|(batch, named)| batch.named = named);
+                record.batches.iter_mut().zip(of_batches).for_each(|(batch, named)| batch.named = named);
+                grounds.names = measure;
             }
+            grounds.membership = audit.membership(device, &clients, watch)?;
+            record.verdict = Some(grounds.verdict());
         }
         let timing = Timing {
             seconds: began.elapsed().as_secs_f64(),
@@ -123,8 +132,8 @@ fn records(
     numbers: &[usize],
     batches: &[ClientBatch],
     outcome: &Outcome,
-) -> Result<Vec<BatchRecord>, SweepError> {
-    let Audit { victim, seed, .. } = audit;
+    judged: &Judged,
+) -> Vec<BatchRecord> {
     let finite = |value: f32| Some(f64::from(value)).filter(|v| v.is_finite());
     let record = |i: usize| {
         let (batch, found) = (&batches[i], &outcome.found[i]);
@@ -137,14 +146,9 @@ fn records(
             objective: finite(found.best().objective),
             ..BatchRecord::default()
         };
-        record.set_labels(LabelMetrics::of(&found.labels, &batch.labels, victim.model.classes));
-        let noise = noise_like(&batch.pictures, seed.wrapping_add(numbers[i] as u64));
-        record.set_pictures(
-            &compare(&batch.pictures, &outcome.pictures[i])?,
-            &flat_grey_floor(&batch.pictures)?,
-            &compare(&batch.pictures, &noise)?,
-        );
-        Ok(record)
+        record.set_labels(LabelMetrics::of(&found.labels, &batch.labels, audit.victim.model.classes));
+        record.set_pictures(&judged.comparisons[i], &judged.grey[i], &judged.noise[i]);
+        record
     };
-    (0..batches.len()).map(record).collect::<Result<_, AuditError>>().map_err(SweepError::from)
+    (0..batches.len()).map(record).collect()
 }

@@ -21,6 +21,7 @@ pub mod results;
 mod run;
 mod swept;
 mod table;
+mod verdict;
 
 use std::path::Path;
 
@@ -31,7 +32,7 @@ pub use journal::Journal;
 pub use plan::Plan;
 pub use record::{
     BatchRecord, Cell, Figures, Finished, Naming, Pairings, Record, Scores, Shares, Skipped, Source, Timing,
-    UNDEFENDED, UNTRAINED, measure,
+    UNDEFENDED, UNTRAINED,
 };
 pub use run::Swept;
 pub use swept::{NamedDefence, Size, SweptVictim, Task};
@@ -83,7 +84,7 @@ impl<'a> Sweep<'a> {
     pub fn new(dataset: &'a Dataset, victims: Vec<SweptVictim>) -> Sweep<'a> {
         Sweep {
             dataset,
-            rule: BatchRule::Any,
+            rule: BatchRule::Stratified,
             victims,
             defences: vec![NamedDefence::none()],
             seeds: vec![42],

@@ -4,13 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Groups, Naming, Scores, Shares, Source, laboratory::Laboratory};
 use crate::{
-    audit::{Audit, AuditError, Clients, Outcome, naming::Rule},
+    audit::{
+        Audit, AuditError, Clients, Outcome,
+        naming::Rule,
+        verdict::{self, Measure},
+    },
     semantic::{Accuracies, Assignment, Seen, Truth, controls},
     watch::Watch,
 };
 
-/// Shares of indices named right, from each batch alone: what a row of a batch has.
-type OfBatches = Vec<BTreeMap<Source, Shares>>;
+/// What was read out of a cell's labels.
+pub(super) struct Named {
+    pub naming: Naming,
+    /// Shares of indices named right, from each batch alone: what a row of a batch has.
+    pub of_batches: Vec<BTreeMap<Source, Shares>>,
+    /// From all batches together, for the verdict.
+    pub measure: Option<Measure>,
+}
 
 impl Laboratory<'_> {
     /// What the label indices mean, with controls; `None` where nothing can be judged.
@@ -20,7 +30,7 @@ impl Laboratory<'_> {
         clients: &Clients,
         outcome: &Outcome,
         watch: &dyn Watch,
-    ) -> Result<Option<(Naming, OfBatches)>, AuditError> {
+    ) -> Result<Option<Named>, AuditError> {
         let (Clients { batches, names, .. }, seed) = (clients, audit.seed);
         let Some(namer) = &mut self.namer else { return Ok(None) };
         let unrelated = match batches.len() {
@@ -33,6 +43,7 @@ impl Laboratory<'_> {
         let report = audit.name(namer, rule, outcome, Some(clients), &unrelated, watch)?;
         let objectives: Vec<f32> = outcome.found.iter().map(|f| f.best().objective).collect();
         let weights = aggregation.weights(&objectives);
+        let measure = verdict::names(&report);
         for text in report.notes {
             if self.notes.insert(text.clone()) {
                 watch.note(&text);
@@ -77,7 +88,8 @@ impl Laboratory<'_> {
                 named.insert(source, shares);
             });
         }
-        Ok(Some((Naming { random: accuracy.random, single: single(&accuracy), aggregated }, named)))
+        let naming = Naming { random: accuracy.random, single: single(&accuracy), aggregated };
+        Ok(Some(Named { naming, of_batches: named, measure }))
     }
 }
 

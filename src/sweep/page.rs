@@ -8,6 +8,7 @@ use super::{
 use crate::{
     attack::threat::ThreatModel,
     device::DeviceInfo,
+    report::Verdict,
     report::html::{
         self, Axis, Cell, Curves, KeyFigure, Measured, Page, Provenance, Scale, Section, Series, Table,
         Threat,
@@ -33,6 +34,8 @@ pub struct Facts<'a> {
     pub device: &'a DeviceInfo,
     /// Cells that are not finished, of how many.
     pub missing: [usize; 2],
+    /// Absent where nothing could be attacked.
+    pub verdict: Option<Verdict>,
 }
 
 pub fn page(facts: &Facts) -> Page {
@@ -62,14 +65,20 @@ pub fn page(facts: &Facts) -> Page {
         Some(model) => provenance.with("named by", model),
         None => provenance,
     };
-    let mut verdict = verdict(facts, &plain, random);
+    let mut sentence = named(facts, &plain, random);
     let [missing, all] = facts.missing;
     if missing > 0 {
-        verdict += &format!(" Not finished: {missing} of {all} cells are missing.");
+        sentence += &format!(" Not finished: {missing} of {all} cells are missing.");
     }
     Page {
         title: "What updates give away, by batch size".into(),
-        verdict,
+        verdict: match facts.verdict.clone() {
+            Some(verdict) => {
+                let sentence = format!("{} {sentence}", verdict.sentence);
+                Verdict { sentence, ..verdict }.into()
+            }
+            None => sentence.into(),
+        },
         figures: key_figures(facts, &plain, random),
         sections,
         provenance,
@@ -92,13 +101,6 @@ fn percent(value: Measured) -> String {
     format!("{:.0} %", 100.0 * value.mean)
 }
 
-/// What is said of several updates where all batches make up one group.
-const UNSURE: &str = "too few batches for an interval";
-
-fn is_unsure(value: &Measured) -> bool {
-    value.interval_95.is_none()
-}
-
 /// In a sentence that stands alone.
 fn whole_name(line: &Line) -> String {
     let state = if line.is_trained() { "a trained" } else { "an untrained" };
@@ -106,7 +108,7 @@ fn whole_name(line: &Line) -> String {
 }
 
 /// Of the first line that was named: its smallest and its largest batches.
-fn verdict(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
+fn named(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
     let found = plain.iter().find_map(|line| {
         let named = values(line, one);
         Some((*line, *named.first()?, *named.last()?))
@@ -132,9 +134,7 @@ fn verdict(facts: &Facts, plain: &[&Line], random: Option<f64>) -> String {
     match (together.first(), together.last()) {
         (Some(&first), Some(&last)) => {
             let updates = facts.together;
-            let unsure =
-                if [first.1, last.1].iter().any(is_unsure) { format!(" ({UNSURE})") } else { String::new() };
-            format!("{one}; from {updates} updates together {}{unsure}; {beside}.", both(first, last))
+            format!("{one}; from {updates} updates together {}; {beside}.", both(first, last))
         }
         _ => format!("{one}; {beside}."),
     }
@@ -156,11 +156,7 @@ fn key_figures(facts: &Facts, plain: &[&Line], random: Option<f64>) -> Vec<KeyFi
         let (size, value) = *values(line, several).first()?;
         let meaning =
             format!("from {} updates of {}, {} each", facts.together, whole_name(line), pictures(size));
-        let beside = match is_unsure(&value) {
-            true => format!("{UNSURE}; {beside}"),
-            false => beside.clone(),
-        };
-        Some(KeyFigure { value: percent(value), meaning, beside })
+        Some(KeyFigure { value: percent(value), meaning, beside: beside.clone() })
     };
     plain.iter().take(2).flat_map(|line| [figure(line), aggregated(line)]).flatten().collect()
 }

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     attack::labels::LabelMetrics,
-    metrics::{Comparison, Estimate, Score},
-    report::html::Measured,
+    metrics::{Comparison, Score},
+    report::{Verdict, html::Measured},
     semantic::{Accuracy, Assignment},
+    statistics::Estimate,
 };
 
 /// Weights of a victim that was initialised by seed.
@@ -73,6 +74,8 @@ pub struct Record {
     pub figures: Figures,
     /// What was read out of the labels; absent where naming was left out, or nothing could be attacked.
     pub naming: Option<Naming>,
+    /// Absent where nothing could be attacked.
+    pub verdict: Option<Verdict>,
 }
 
 /// A batch left out, and why.
@@ -119,7 +122,7 @@ pub struct BatchRecord {
     pub named: BTreeMap<Source, Shares>,
 }
 
-/// Over the batches of a cell, with 95 % bootstrap intervals; absent where a batch's figure is not finite.
+/// Over the batches of a cell, with 95 % intervals; absent where a batch's figure is not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     pub client_loss: Option<Measured>,
@@ -216,11 +219,14 @@ impl Source {
     }
 }
 
-/// Mean with its 95 % bootstrap interval; `None` without values, and where one is not finite.
-pub fn measure(values: impl IntoIterator<Item = Option<f64>>) -> Option<Measured> {
+/// Mean with its 95 % interval; `None` without values, and where one is not finite. `estimate`: how its interval is made.
+fn measure(
+    values: impl IntoIterator<Item = Option<f64>>,
+    estimate: impl Fn(&[f64]) -> Estimate,
+) -> Option<Measured> {
     let finite = |value: Option<f64>| value.filter(|v| v.is_finite());
     let values: Vec<f64> = values.into_iter().map(finite).collect::<Option<_>>()?;
-    (!values.is_empty()).then(|| Estimate::of(&values).into())
+    (!values.is_empty()).then(|| estimate(&values).into())
 }
 
 impl From<&Score> for Pairings<f64> {
@@ -251,24 +257,31 @@ impl BatchRecord {
 
 impl Figures {
     pub fn of(batches: &[BatchRecord]) -> Figures {
-        let over = |value: &dyn Fn(&BatchRecord) -> Option<f64>| measure(batches.iter().map(value));
-        let pairings = |of: fn(&BatchRecord) -> &Pairings<f64>| Pairings {
-            aligned: over(&|b| of(b).aligned),
-            one_to_one: over(&|b| of(b).one_to_one),
-            best_reference: over(&|b| of(b).best_reference),
-        };
+        type Value<'a> = &'a dyn Fn(&BatchRecord) -> Option<f64>;
+        let over = |value: Value| measure(batches.iter().map(value), Estimate::of);
+        let likeness =
+            |value: Value| measure(batches.iter().map(value), |v| Estimate::within(v, Some([-1.0, 1.0])));
+        let share = |value: Value| measure(batches.iter().map(value), Estimate::of_shares);
         Figures {
             client_loss: over(&|b| b.client_loss),
             objective: over(&|b| b.objective),
-            le_acc: over(&|b| Some(b.le_acc)),
-            ln_acc: over(&|b| Some(b.ln_acc)),
-            irec: over(&|b| Some(b.irec)),
-            psnr: pairings(|b| &b.psnr),
-            ssim: pairings(|b| &b.ssim),
+            le_acc: share(&|b| Some(b.le_acc)),
+            ln_acc: share(&|b| Some(b.ln_acc)),
+            irec: share(&|b| Some(b.irec)),
+            psnr: Pairings {
+                aligned: over(&|b| b.psnr.aligned),
+                one_to_one: over(&|b| b.psnr.one_to_one),
+                best_reference: over(&|b| b.psnr.best_reference),
+            },
+            ssim: Pairings {
+                aligned: likeness(&|b| b.ssim.aligned),
+                one_to_one: likeness(&|b| b.ssim.one_to_one),
+                best_reference: likeness(&|b| b.ssim.best_reference),
+            },
             psnr_flat_grey: over(&|b| b.psnr_flat_grey),
-            ssim_flat_grey: over(&|b| b.ssim_flat_grey),
+            ssim_flat_grey: likeness(&|b| b.ssim_flat_grey),
             psnr_noise: over(&|b| b.psnr_noise),
-            ssim_noise: over(&|b| b.ssim_noise),
+            ssim_noise: likeness(&|b| b.ssim_noise),
         }
     }
 }

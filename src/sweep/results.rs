@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use super::{BatchRecord, Cell, Finished, Naming, Pairings, Record, Scores, Shares, Source, SweepError};
-use crate::{data::atomic, device::DeviceInfo, report::html::Measured};
+use crate::{
+    data::atomic,
+    device::DeviceInfo,
+    report::{html::Measured, spreadsheet},
+};
 
 /// A row a cell: means with 95 % intervals.
 pub const RESULTS: &str = "results.csv";
@@ -36,7 +40,7 @@ fn csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
         writer.write_record(first.0.iter().map(|(name, _)| name))?;
     }
     for row in rows {
-        writer.write_record(row.0.iter().map(|(_, value)| value))?;
+        writer.write_record(row.0.iter().map(|(_, value)| spreadsheet::cell(value).into_owned()))?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }

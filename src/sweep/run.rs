@@ -8,12 +8,13 @@ use std::{
 
 use super::{
     Configuration, Finished, Journal, Plan, Record, SweepError, laboratory::Laboratory, page, plots, points,
-    results, table,
+    results, table, verdict::verdict,
 };
 use crate::{
     clip::zero_shot::Namer,
     data::DataError,
     device::{Device, DeviceInfo},
+    report::Verdict,
     semantic::Assignment,
     watch::{Stage, Watch},
 };
@@ -37,6 +38,11 @@ pub struct Swept {
 impl Swept {
     pub fn cells(&self) -> Vec<&Record> {
         self.finished.iter().map(|f| &f.record).collect()
+    }
+
+    /// On all cells; `None` where none could be attacked.
+    pub fn verdict(&self) -> Option<Verdict> {
+        verdict(&self.cells())
     }
 
     /// For a person at a terminal: a row a batch size of every victim and defence, pooled over seeds.
@@ -74,6 +80,8 @@ impl Plan<'_> {
         let all: Vec<&Finished> = finished.iter().collect();
         let written = match (all.is_empty(), failure) {
             (true, Some(failure)) => return Err(failure),
+            // Stopped before the first cell.
+            (true, None) => vec![],
             (_, failure) => {
                 let written = folder.write(&all)?;
                 failure.map_or(Ok(written), Err)?
@@ -118,8 +126,13 @@ impl Plan<'_> {
             if finished[place].is_some() {
                 continue;
             }
+            if watch.is_stopped() {
+                break;
+            }
             stage.part(&task.cell.to_string(), count(&finished), of, self.left(&finished));
             match laboratory.measure(task, watch) {
+                // Stopped in its middle, it is no result.
+                Ok(_) if watch.is_stopped() => break,
                 Ok(cell) => {
                     journal.append(&cell)?;
                     finished[place] = Some(cell);
@@ -174,6 +187,7 @@ impl Folder<'_> {
             model: self.model.as_deref(),
             seed: plan.tasks[0].cell.seed,
             device: &self.device,
+            verdict: verdict(&cells),
             missing: [plan.tasks.len() - finished.len(), plan.tasks.len()],
         });
         page.write(&out.join(PAGE))?;

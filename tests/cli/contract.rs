@@ -15,7 +15,7 @@ fn run_writes_report_pictures_and_grid() {
     let names: Vec<String> = files(out.path()).keys().map(|p| p.display().to_string()).collect();
     let mut expected: Vec<String> = (0..4)
         .flat_map(|i| ["original", "reconstruction"].map(|kind| format!("images/{kind}_{i:02}.png")))
-        .chain(["grid.png", "report.html", "report.json"].map(String::from))
+        .chain(["grid.png", "reconstruction.safetensors", "report.html", "report.json"].map(String::from))
         .collect();
     expected.sort();
     assert_eq!(names, expected);
@@ -128,7 +128,7 @@ fn gradient_file_carries_parameter_names_and_metadata() {
 fn a_config_file_holds_the_same_options_and_the_command_line_wins() {
     let out = folder();
     let (a, b, config) = (out.path().join("a"), out.path().join("b"), out.path().join("c.toml"));
-    fs::write(&config, "preset = \"ig\"\niterations = 900\ntrials = 2\nseed = 3\ndevice = \"cpu\"\n")
+    fs::write(&config, "preset = \"auto\"\niterations = 900\ntrials = 2\nseed = 3\ndevice = \"cpu\"\n")
         .unwrap();
     succeed(&format!("run --config {} --iterations 20 --out {}", config.display(), a.display()));
     succeed(&format!("run --iterations 20 --trials 2 --seed 3 --device cpu --out {}", b.display()));

@@ -23,10 +23,10 @@ fn pictures(folder: &Path, count: usize) -> Vec<String> {
     (0..count).map(path).collect()
 }
 
-/// A folder of two classes.
+/// A folder of ten classes.
 fn data(folder: &Path) -> String {
-    for (i, class) in [0, 1, 0, 1, 0, 1, 0, 1].into_iter().enumerate() {
-        let class = folder.join("data").join(["ankle", "bag"][class]);
+    for i in 0..20 {
+        let class = folder.join("data").join(format!("class{}", i % 10));
         fs::create_dir_all(&class).unwrap();
         samples().picture(i).unwrap().write_png(&class.join(format!("{i}.png"))).unwrap();
     }
@@ -187,5 +187,43 @@ fn what_contradicts_the_file_is_misuse() {
         1,
         &format!("evaluate --model {vgg} --weights {weights} --data {}", data(folder.path())),
         &["features.0.weight"],
+    );
+}
+
+#[test]
+fn a_vits_one_picture_is_computed_from_its_patches() {
+    let folder = folder();
+    let path = |file: &str| folder.path().join(file).display().to_string();
+    let (gradient, weights) = (path("g.safetensors"), path("w.safetensors"));
+    let picture = &pictures(folder.path(), 1)[0];
+    succeed(&format!(
+        "capture --arch vit_tiny --seed 3 --images {picture} --labels 7 --out {gradient} --save-weights {weights}"
+    ));
+    for preset in ["--preset april", ""] {
+        let out = folder.path().join("found");
+        let invert =
+            format!("invert --weights {weights} --gradient {gradient} {preset} --out {}", out.display());
+        let said = succeed(&invert);
+        assert!(said.contains("rank 64 of 64, condition"), "{said}");
+        let report = report(&out).to_string();
+        assert!(report.contains("rank 64 of 64"), "{report}");
+    }
+    // No vision transformer, and two pictures.
+    let (other, _) = capture("quickstart", folder.path(), "");
+    let model = network("quickstart");
+    let out = path("no");
+    fail(
+        2,
+        &format!("invert --model {model} --gradient {other} --preset april --out {out}"),
+        &["no learned position embedding"],
+    );
+    let two = pictures(folder.path(), 2).join(" ");
+    succeed(&format!(
+        "capture --arch vit_tiny --weights {weights} --images {two} --labels 7,1 --out {gradient}"
+    ));
+    fail(
+        2,
+        &format!("invert --weights {weights} --gradient {gradient} --preset april --out {out}"),
+        &["a batch of 2"],
     );
 }

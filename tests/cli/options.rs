@@ -339,7 +339,7 @@ fn a_value_is_spelled_in_one_way() {
         ("layers", "last:0", "N from 1"),
         ("sign", "soft:-1", "slope above 0"),
         ("guide-schedule", "step:2", "0 ≤ FROM ≤ TO < 1"),
-        ("batch-labels", "equal:0", "expected any, distinct or equal:N"),
+        ("batch-labels", "equal:0", "expected any, stratified, distinct or equal:N"),
         ("norm", "group:0", "G from 1"),
     ] {
         fail(2, &format!("run --{option} {value}"), &[option, value, words]);

@@ -122,8 +122,14 @@ fn results_have_a_row_a_cell_and_a_row_a_batch_that_fit_together() {
         ] {
             let mean = own.iter().map(|b| number(b, of_batch)).sum::<f64>() / 3.0;
             assert!((mean - number(cell, of_cell)).abs() < 1e-9, "{of_cell}: {mean} {cell:?}");
-            let [low, high] = ["low", "high"].map(|end| number(cell, &format!("{of_cell}_{end}")));
-            assert!(low <= mean + 1e-9 && mean <= high + 1e-9, "{of_cell}");
+            let ends = ["low", "high"].map(|end| format!("{of_cell}_{end}"));
+            // Three batches are too few for an interval of a mean; a share has one whatever their number.
+            if !of_cell.starts_with("named") && of_cell != "irec" {
+                assert!(ends.iter().all(|end| cell[end].is_empty()), "{of_cell}: {cell:?}");
+                continue;
+            }
+            let [low, high] = ends.map(|end| number(cell, &end));
+            assert!(low <= mean + 1e-9 && mean <= high + 1e-9 && low < high, "{of_cell}");
         }
         assert_eq!(number(cell, "named_random"), 0.1);
         for control in ["noise", "flat_grey", "unrelated"] {
@@ -145,11 +151,13 @@ fn results_have_a_row_a_cell_and_a_row_a_batch_that_fit_together() {
     // Nothing was trained, so there is nothing to compare it with.
     assert!(!out.join("training.svg").exists());
     let page = fs::read_to_string(out.join("report.html")).unwrap();
-    // Three batches are but one group of two.
-    let unsure = "too few batches for an interval";
-    for words in
-        ["Labels named right from one update", "Controls", "Defences: lenet5", "--batch-sizes", unsure]
-    {
+    for words in [
+        "Labels named right from one update",
+        "Controls",
+        "Defences: lenet5",
+        "--batch-sizes",
+        "What to try next",
+    ] {
         assert!(page.contains(words), "{words}");
     }
 }

@@ -2,7 +2,7 @@
 
 use gia_gpu::{
     attack::{
-        Hooks,
+        GO_ON, Hooks,
         adam::{Adam, Iteration},
         config::{AttackConfig, Optimiser, Schedule, Sign},
         invert::{LabelSource, Reconstruction, Setting, Target, invert},
@@ -112,7 +112,8 @@ fn the_best_iterate_is_kept_and_is_the_lowest_of_the_history() {
     fill(&problem, &mut *exe, &start);
     let mut looks = 0;
     let mut progress = |_: usize, _: usize, _: &[f32]| looks += 1;
-    let found = iteration.run(&problem, &mut *exe, 40, &mut Hooks { progress: &mut progress }).unwrap();
+    let found =
+        iteration.run(&problem, &mut *exe, 40, &mut Hooks { progress: &mut progress, stop: GO_ON }).unwrap();
     assert!(looks > 0);
     for outcome in &found {
         assert_eq!(outcome.history.len(), 41);
@@ -184,7 +185,7 @@ fn idlg_names_the_label_of_every_class_and_restarts_are_recorded() {
         restarts: 3,
         seed: 1,
     };
-    let mut hooks = Hooks { progress: &mut |_, _, _| {} };
+    let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
     for (i, found) in invert(&device, &setting, &targets, &mut hooks).unwrap().iter().enumerate() {
         assert_eq!(
             (&found.labels, found.label_source),
@@ -225,7 +226,7 @@ fn a_trial_that_stops_being_finite_is_reported_with_its_best_iterate() {
         seed: 1,
     };
     let targets = [Target { gradient, labels: Some(vec![2]), ..Target::default() }];
-    let mut hooks = Hooks { progress: &mut |_, _, _| {} };
+    let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
     let found = invert(&device, &setting, &targets, &mut hooks).unwrap();
     let outcome = found[0].best();
     assert!(outcome.stopped.is_some_and(|i| i > 0), "{:?}", outcome.history);
@@ -259,7 +260,7 @@ fn attacked(change: impl Fn(&mut AttackConfig)) -> Vec<Reconstruction> {
         restarts: 2,
         seed: 1,
     };
-    invert(&device, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {} }).unwrap()
+    invert(&device, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON }).unwrap()
 }
 
 fn first_objective(found: &[Reconstruction]) -> f32 {

@@ -9,9 +9,9 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["random", "spelling", "tape", "watch"],
     &["plan", "data", "nn", "weights"],
-    &["device", "metrics"],
+    &["device", "statistics"],
     &["tensor_file"],
-    &["federated"],
+    &["federated", "metrics"],
     &["train"],
     &["clip"],
     &["attack"],

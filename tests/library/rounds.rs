@@ -4,7 +4,7 @@ use crate::bits::bits;
 use crate::watched::Watched;
 use gia_gpu::{
     attack::{
-        AttackError, Hooks,
+        AttackError, GO_ON, Hooks,
         config::AttackConfig,
         invert::{Reconstruction, Setting, Target, invert},
         threat::ThreatModel,
@@ -53,9 +53,12 @@ fn attacked(
     let limited = Limited::new(device.clone(), limit);
     // Every thread takes memory of its own, however few trials there are: with many, no share of it would do.
     let two_threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-    let found = two_threads
-        .install(|| invert(&limited, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {} }));
-    (found, device.plans(), device.bytes())
+    let found = two_threads.install(|| {
+        invert(&limited, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON })
+    });
+    // One more plan recomputes the gradient of what was found.
+    let rounds = device.plans() - usize::from(found.is_ok());
+    (found, rounds, device.bytes())
 }
 
 #[test]

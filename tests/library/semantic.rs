@@ -4,7 +4,7 @@ use gia_gpu::{
     clip::{Templates, zero_shot::Namer},
     data::Picture,
     device::cpu::Cpu,
-    semantic::{Assignment, Batch, SemanticError, SemanticReport, Study, reconstruct_labels, verdict},
+    semantic::{Assignment, Batch, SemanticError, SemanticReport, Study, readings, reconstruct_labels},
     watch::Silent,
 };
 
@@ -71,7 +71,7 @@ fn without_originals_there_are_names_and_a_matrix_alone() {
     let report = name(&[batch], &study(&[])).unwrap();
     assert!(report.accuracy.is_none() && report.originals.is_none());
     assert_eq!((report.aggregated[0].name.as_str(), report.aggregated[0].right), ("red", None));
-    assert!(verdict(&report).contains("label 5 is “red”"), "{}", verdict(&report));
+    assert!(readings(&report).contains("label 5 is “red”"), "{}", readings(&report));
     assert_eq!(report.batches[0].similarity[0].len(), 3);
 }
 

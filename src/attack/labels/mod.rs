@@ -8,6 +8,7 @@
 mod bias_corrected;
 mod counts_by_factor;
 mod error;
+mod exact;
 mod features;
 mod idlg;
 mod ilrg;
@@ -31,6 +32,7 @@ use crate::federated::MAX_BATCH;
 
 pub use counts_by_factor::Reading;
 pub use error::LabelError;
+pub use exact::{ExactLabel, exact_label};
 pub use idlg::idlg;
 pub use layer::LastLayer;
 pub use metrics::LabelMetrics;
@@ -55,13 +57,19 @@ choices! {
         Yin = "yin",
         /// The classes whose bias gradient is negative, then by how much of it is left
         BiasCorrected = "bias-corrected",
+        /// The label whose p − e_y the bias gradient is a multiple of, whatever the activation and the scale; one picture
+        Exact = "exact",
     }
 }
 
 impl Method {
+    /// Those that take a batch of any size.
+    pub const ANY_BATCH: [Method; 5] =
+        [Method::Ilrg, Method::Idlg, Method::Sign, Method::Yin, Method::BiasCorrected];
+
     /// Whether the method reads W and b beside their gradients.
     pub fn needs_weights(self) -> bool {
-        self == Method::Ilrg
+        matches!(self, Method::Ilrg | Method::Exact)
     }
 }
 
@@ -73,7 +81,7 @@ pub struct Restored {
     pub counts: Vec<usize>,
     /// `(K)`: what `counts` were read from. iLRG: the solution before rounding. Bias-corrected: the counts
     /// if every class had one and the same prediction to subtract. Sign: −B·∇b, which no count is below.
-    /// iDLG: Σ_j ∇W_cj. Yin: min_j ∇W_cj.
+    /// iDLG: Σ_j ∇W_cj. Yin: min_j ∇W_cj. Exact: what each label leaves unexplained, a share of ∇b.
     pub real: Vec<f64>,
     /// In [0, 1], of the methods that can tell; see [`ilrg`](Method::Ilrg).
     pub confidence: Option<f64>,
@@ -129,6 +137,7 @@ pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restor
         Method::Sign => sign::restore(layer, batch)?,
         Method::Yin => yin::restore(layer, batch),
         Method::BiasCorrected => bias_corrected::restore(layer, batch)?,
+        Method::Exact => exact::restore(layer, batch)?,
     };
     restored.warnings.extend(warnings::general(method, layer, batch, &found));
     Ok(restored)

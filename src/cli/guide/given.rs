@@ -2,8 +2,13 @@
 
 use super::{Guide, named};
 use crate::{
+    attack::preset::Preset,
     audit::{Observation, guidable},
-    cli::{command_line, misuse, observation::Observing, progress::Terminal},
+    cli::{
+        command_line, misuse,
+        observation::{Attacking, Observing},
+        progress::Terminal,
+    },
     hypotheses::{Candidates, Evidence, Explanation},
     report::OutputFolder,
 };
@@ -20,14 +25,13 @@ impl Guide {
             gradients: &self.gradient,
             observed: &self.observed,
             protocol: &self.protocol,
-            threat: &self.threat,
             labels: None,
             batch: self.data.batch,
-            attack: &self.attack,
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { mut audit, batch, targets, .. } = observing.open()?;
+        let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Ig };
+        let Observation { mut audit, batch, targets, .. } = observing.open(&by)?;
         guidable(&audit.attack)?;
         audit.attack.guidance = Some(self.guidance.guidance()?);
         let candidates = Candidates { names: &model.names, truth: &[], distractors: None, seed: self.seed };

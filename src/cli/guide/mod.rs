@@ -24,6 +24,7 @@ use super::{
     progress::Terminal,
     protocol_options::ProtocolOptions,
     threat_options::ThreatOptions,
+    verdict,
 };
 use crate::{
     audit::{AuditError, NamingModel},
@@ -162,7 +163,8 @@ impl Guide {
             return print_json(&report);
         }
         let html = self.out.join("report.html");
-        print_line(format!("{}\n{}\nwrote {}", report.table(), report.head.verdict, html.display()))
+        let verdict = verdict::of(&report.head.verdict);
+        print_line(format!("{verdict}\n\n{}\nwrote {}", report.table(), html.display()))
     }
 }
 

@@ -99,7 +99,7 @@ impl Labels {
     fn methods(&self) -> Vec<Method> {
         match self.method {
             OneOrAll::One(method) => vec![method],
-            OneOrAll::All => Method::ALL.to_vec(),
+            OneOrAll::All => Method::ANY_BATCH.to_vec(),
         }
     }
 

@@ -2,8 +2,15 @@
 
 use super::{LabelKnowledge, Run};
 use crate::{
+    attack::preset::Preset,
     audit::{Findings, Observation, Outcome, guidable},
-    cli::{command_line, guidance_options::GuideChoice, misuse, observation::Observing, progress::Terminal},
+    cli::{
+        command_line,
+        guidance_options::GuideChoice,
+        misuse,
+        observation::{Attacking, Observing},
+        progress::Terminal,
+    },
     report::OutputFolder,
 };
 
@@ -14,6 +21,7 @@ impl Run {
                 "--labels given: with --gradient nobody gives them; `gia-gpu invert --labels 3,5` takes them",
             ));
         }
+        self.limits.needs_originals()?;
         if self.victim.weights.is_none() && self.victim.model.model.is_none() {
             return Err(misuse("--gradient needs the victim's --weights, or --model"));
         }
@@ -29,14 +37,13 @@ impl Run {
             gradients: &self.gradient,
             observed: &self.observed,
             protocol: &self.protocol,
-            threat: &self.threat,
             labels: None,
             batch: self.data.batch,
-            attack: &self.attack,
             normalisation: &self.normalisation,
             seed: self.seed,
         };
-        let Observation { mut audit, batch, targets, doubts } = observing.open()?;
+        let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
+        let Observation { mut audit, batch, targets, doubts } = observing.open(&by)?;
         if self.guide.is_some() {
             guidable(&audit.attack)?;
         }
@@ -47,7 +54,8 @@ impl Run {
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
         let outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
-        let outcome = Outcome { doubts, ..outcome };
+        let mut outcome = Outcome { doubts, ..outcome };
+        audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
         let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
         let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
         let findings = Findings {

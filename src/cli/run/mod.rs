@@ -15,6 +15,7 @@ use super::{
     defence_options::DefenceOptions,
     guidance_options::{GuidanceOptions, GuideChoice},
     help::group,
+    limits::LimitOptions,
     misuse,
     model_options::VictimOptions,
     naming_options::NamingOptions,
@@ -24,12 +25,13 @@ use super::{
     own_arguments, print_json, print_line,
     progress::Terminal,
     protocol_options::ProtocolOptions,
-    summary,
+    signals, summary,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
+    verdict,
 };
 use crate::{
-    attack::{config::AttackConfig, guidance::Guidance},
+    attack::{config::AttackConfig, guidance::Guidance, preset::Preset},
     audit::{Audit, Clients, EncodedMeanings, Findings, NamingModel, Outcome, captions, guidable},
     clip::zero_shot::Namer,
     data::Picture,
@@ -128,6 +130,8 @@ pub struct Run {
     /// Folder for report.html, report.json, images/ and grid.png
     #[arg(long, value_name = "DIR", default_value = "out", help_heading = group::OUTPUT)]
     out: PathBuf,
+    #[command(flatten)]
+    limits: LimitOptions,
     /// Print the report as JSON
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
@@ -141,6 +145,7 @@ impl Run {
             Some(path) => Run::resolve(path, own_arguments(1))?.0,
             None => self,
         };
+        signals::keep_what_there_is();
         match run.gradient.is_empty() {
             true => run.simulate(),
             false => run.take(),
@@ -179,7 +184,7 @@ impl Run {
     /// The attack's settings.
     pub fn attack_config(&self) -> anyhow::Result<AttackConfig> {
         let name = self.victim.model.name();
-        let mut config = self.attack.config(name)?;
+        let mut config = self.attack.config_or(Preset::Auto, name)?;
         if self.is_demonstration() {
             config.iterations = config.iterations.min(DEMONSTRATION);
         }
@@ -251,18 +256,22 @@ impl Run {
         let report = findings.report()?;
         findings.write(&report, folder)?;
         if self.json {
-            return print_json(&report);
+            print_json(&report)?;
+            signals::check(report.interrupted, &self.out)?;
+            return self.limits.check(|figure| report.figure(figure));
         }
         let originals = findings.clients.map(Clients::originals);
         show_pictures(originals.as_deref(), &findings.outcome.pictures.concat(), &captions(&report));
         let names = report.semantic.as_ref().map(names_table::of);
         let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
         print_line(format!(
-            "{}\n{}\n{}\nwrote {html} and {grid}",
+            "{}\n\n{}\n{}\nwrote {html} and {grid}",
+            verdict::of(&report.head.verdict),
             summary::of(&report),
             names.unwrap_or_default(),
-            report.head.verdict
-        ))
+        ))?;
+        signals::check(report.interrupted, &self.out)?;
+        self.limits.check(|figure| report.figure(figure))
     }
 }
 

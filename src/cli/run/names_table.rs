@@ -87,7 +87,7 @@ fn alone(score: &Score) -> String {
 
 fn together(score: &Score) -> String {
     score.aggregated.map_or("–".into(), |share| {
-        format!("{} of {}, {}", share.right, share.of, with_interval(share.share, share.interval_95))
+        format!("{} of {}, {}", share.right, share.of, with_interval(share.share, Some(share.interval_95)))
     })
 }
 

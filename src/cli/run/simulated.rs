@@ -59,6 +59,7 @@ impl Run {
         let meanings = self.meanings(&audit, Some(&clients), model.as_ref(), &*device)?;
 
         let outcome = audit.run(&*device, &clients.batches, meanings.as_ref(), &Terminal)?;
+        let clients = clients.first(outcome.found.len());
         let semantic =
             namer.map(|namer| self.names(&audit, namer, &outcome, Some(&clients), &unrelated)).transpose()?;
         let findings = Findings {

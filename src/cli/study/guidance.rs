@@ -12,7 +12,7 @@ use super::super::{
     misuse,
     model_options::VictimOptions,
     naming_options::NamingOptions,
-    options::{DeviceOptions, NormalisationOptions, check_batch, numbers},
+    options::{DeviceOptions, NormalisationOptions, at_least_one, check_batch, numbers},
     print_json, print_line,
     progress::Terminal,
     spelled::spelled,
@@ -52,10 +52,10 @@ pub struct GuidanceStudy {
     #[arg(long, value_name = "N,N", default_value = "1,2,4")]
     batch_sizes: String,
     /// Batches of each size
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one())]
     batches: usize,
     /// Which labels a batch may have
-    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "any", help_heading = group::INPUT)]
+    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "stratified", help_heading = group::INPUT)]
     batch_labels: BatchRule,
     /// Values of λ that are compared
     #[arg(long, value_name = "W,W", default_value = "0.002,0.02", help_heading = group::ATTACK)]

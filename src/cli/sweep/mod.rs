@@ -21,12 +21,15 @@ use super::{
     options::{DeviceOptions, NormalisationOptions, numbers},
     print_json, print_line,
     progress::Terminal,
+    signals,
     spelled::spelled,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
+    verdict,
 };
 use crate::{
     data::{BatchRule, Dataset, samples},
+    report::Verdict,
     sweep::{self, Configuration, NAMED_AT_ONCE, Record, SweepError},
 };
 
@@ -78,7 +81,7 @@ pub struct Sweep {
     #[arg(long, help_heading = group::CLIENT)]
     adaptive: bool,
     /// Which labels a batch may have
-    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "any", help_heading = group::INPUT)]
+    #[arg(long, value_name = "R", value_parser = spelled::<BatchRule>(), default_value = "stratified", help_heading = group::INPUT)]
     batch_labels: BatchRule,
     #[command(flatten)]
     naming: NamingOptions,
@@ -105,6 +108,7 @@ pub struct Sweep {
 #[derive(Serialize)]
 struct Printed<'a> {
     configuration: &'a Configuration,
+    verdict: Option<Verdict>,
     cells: Vec<&'a Record>,
 }
 
@@ -154,12 +158,17 @@ impl Sweep {
             None => None,
             Some(model) => self.naming.namer(model, &*device, NAMED_AT_ONCE)?,
         };
+        signals::keep_what_there_is();
         let swept = plan.run(&*device, namer, &self.out, &Terminal).map_err(named)?;
         if self.json {
-            return print_json(&Printed { configuration: &swept.configuration, cells: swept.cells() });
+            let (configuration, verdict) = (&swept.configuration, swept.verdict());
+            print_json(&Printed { configuration, verdict, cells: swept.cells() })?;
+            return signals::check(signals::is_stopped(), &self.out);
         }
         let written: Vec<String> = swept.written.iter().map(|path| path.display().to_string()).collect();
-        print_line(format!("{}\nwrote {}", swept.table(), written.join(", ")))
+        let verdict = swept.verdict().map_or(String::new(), |v| format!("{}\n\n", verdict::of(&v)));
+        print_line(format!("{verdict}{}\nwrote {}", swept.table(), written.join(", ")))?;
+        signals::check(signals::is_stopped(), &self.out)
     }
 }
 

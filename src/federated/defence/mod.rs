@@ -4,6 +4,7 @@ pub mod accountant;
 pub mod adapt;
 mod apply;
 mod last_layer;
+mod rounds;
 mod soteria;
 
 use std::{fmt, str::FromStr};
@@ -13,6 +14,7 @@ use crate::spelling::{Form, Spelled, as_text, expected};
 
 pub use apply::Defended;
 pub use last_layer::LastLayerClient;
+pub use rounds::epsilon_of_steps;
 
 /// One defence and its strength. All act on what is sent.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -7,6 +7,7 @@
 mod bars;
 mod curves;
 mod facts;
+mod headline;
 mod matrix;
 mod number;
 mod page;
@@ -20,6 +21,7 @@ mod threat;
 pub use bars::{Bars, Group};
 pub use curves::{Curves, Point, Series};
 pub use facts::Facts;
+pub use headline::Headline;
 pub use matrix::{Matrix, Row};
 pub use number::Measured;
 pub use page::{KeyFigure, Page, Provenance};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Estimate;
+use crate::statistics::Estimate;
 
 /// A mean, and its 95 % interval where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

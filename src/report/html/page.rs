@@ -4,7 +4,7 @@ use std::{borrow::Cow, path::Path};
 
 use askama::Template;
 
-use super::{Facts, Section};
+use super::{Facts, Headline, Section};
 use crate::{
     device::DeviceInfo,
     report::{ReportError, atomic},
@@ -13,8 +13,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     pub title: String,
-    /// What was found, in one sentence.
-    pub verdict: String,
+    /// What was found.
+    pub verdict: Headline,
     /// The few numbers behind it.
     pub figures: Vec<KeyFigure>,
     pub sections: Vec<Section>,
@@ -94,6 +94,7 @@ impl Page {
             sections: sections.collect::<Result<_, ReportError>>()?,
             command: self.provenance.shell(),
             facts: self.provenance.facts().html()?,
+            headline: self.verdict.render()?,
         };
         Ok(view.render()?)
     }
@@ -119,4 +120,5 @@ struct View<'a> {
     /// Quoted for a shell.
     command: Vec<Cow<'a, str>>,
     facts: String,
+    headline: String,
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::table::{Row, Towards};
 use crate::{
-    metrics::Estimate,
     report::{
         ReportError,
         size_plot::{self, Panel, Series},
     },
+    statistics::Estimate,
 };
 
 /// Writes `named.svg` and `ssim.svg` with a panel for each λ; their paths.

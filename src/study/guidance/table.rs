@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use serde::{Deserialize, Serialize};
 
 use super::GuidanceReport;
-use crate::metrics::Estimate;
+use crate::statistics::Estimate;
 
 /// What pictures are drawn to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,21 +87,23 @@ pub fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
     let row = |arm: &Arm| {
         let plain = of(&Arm { weight: None, towards: Towards::Nothing, ..*arm })?;
         let batches = of(arm)?;
-        let mean = |value: fn(&OfBatch) -> f64| Estimate::of(&batches.iter().map(value).collect::<Vec<_>>());
-        let difference = |value: fn(&OfBatch) -> f64| {
+        let values = |value: fn(&OfBatch) -> f64| batches.iter().map(value).collect::<Vec<_>>();
+        let mean = |value: fn(&OfBatch) -> f64| Estimate::of(&values(value));
+        let difference = |value: fn(&OfBatch) -> f64, range: Option<[f64; 2]>| {
             let pairs = batches.iter().zip(plain).map(|(guided, plain)| value(guided) - value(plain));
-            (arm.towards != Towards::Nothing).then(|| Estimate::of(&pairs.collect::<Vec<_>>()))
+            let pairs: Vec<f64> = pairs.collect();
+            (arm.towards != Towards::Nothing).then(|| Estimate::within(&pairs, range))
         };
         Some(Row {
             arm: *arm,
-            ssim: mean(|b| b.ssim),
+            ssim: Estimate::within(&values(|b| b.ssim), Some([-1.0, 1.0])),
             psnr: mean(|b| b.psnr),
-            named: mean(|b| b.named),
+            named: Estimate::of_shares(&values(|b| b.named)),
             objective: mean(|b| b.objective),
-            ssim_difference: difference(|b| b.ssim),
-            psnr_difference: difference(|b| b.psnr),
-            named_difference: difference(|b| b.named),
-            objective_difference: difference(|b| b.objective),
+            ssim_difference: difference(|b| b.ssim, Some([-2.0, 2.0])),
+            psnr_difference: difference(|b| b.psnr, None),
+            named_difference: difference(|b| b.named, Some([-1.0, 1.0])),
+            objective_difference: difference(|b| b.objective, None),
         })
     };
     arms.iter().filter_map(row).collect()
@@ -183,17 +185,17 @@ mod tests {
         let guided = arm(Towards::TrueNames, Some(0.1));
         // Batches differ a lot, guidance adds 0.01 to each.
         let measured = [
-            Measured { arm: guided, batches: [0.11, 0.51, 0.91].map(batch).into() },
-            Measured { arm: plain, batches: [0.1, 0.5, 0.9].map(batch).into() },
+            Measured { arm: guided, batches: [0.11, 0.53, 0.91, 0.22, 0.33, 0.42, 0.71].map(batch).into() },
+            Measured { arm: plain, batches: [0.1, 0.5, 0.9, 0.2, 0.3, 0.4, 0.7].map(batch).into() },
         ];
         let rows = rows(&[plain, guided, arm(Towards::OtherNames, Some(0.1))], &measured);
         assert_eq!(rows.len(), 2, "an arm that is not measured has no row");
         assert!(rows[0].ssim_difference.is_none());
         let difference = rows[1].ssim_difference.as_ref().unwrap();
         let [low, high] = difference.interval_95.unwrap();
-        assert!((low - 0.01).abs() < 1e-9 && (high - 0.01).abs() < 1e-9, "{low} {high}");
-        let text = table(&rows, 3);
-        assert!(text.contains("B = 2, true names, λ = 0.1") && text.contains("+0.010"), "{text}");
+        assert!(0.005 < low && high < 0.04, "{low} {high}");
+        let text = table(&rows, 7);
+        assert!(text.contains("B = 2, true names, λ = 0.1") && text.contains("+0.019"), "{text}");
         let text = String::from_utf8(csv(&measured).unwrap()).unwrap();
         assert!(text.contains("2,true-names,0.1,0,0.11,1.1,0.5,0.1"), "{text}");
         assert!(text.contains("2,nothing,,2,0.9,"), "{text}");

@@ -2,7 +2,7 @@
 
 use gia_gpu::{
     attack::{
-        AttackError, Hooks,
+        AttackError, GO_ON, Hooks,
         config::{AttackConfig, Optimiser, Schedule},
         guidance::{Anneal, Fall, Guidance, Guide, Hypothesis},
         invert::{Reconstruction, Setting, Target, invert, invert_guided},
@@ -65,7 +65,7 @@ impl Attack {
             restarts: 2,
             seed: 1,
         };
-        let mut hooks = Hooks { progress: &mut |_, _, _| {} };
+        let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
         let width = width(&self.clip);
         match hypotheses {
             None => invert(device, &setting, &self.targets, &mut hooks),
@@ -127,9 +127,9 @@ fn hypotheses_of_a_target_share_their_starts_and_go_their_own_ways() {
     let narrow = Watched::default();
     let limited = Limited::new(narrow.clone(), limit as u64);
     let rounds = attack.run(&limited, Some(&hypotheses), strong).unwrap();
-    // Each round has two: one that guides, one for the rest.
+    // Each round has two, one that guides and one for the rest; one more recomputes the gradients of what was found.
     assert!(
-        narrow.plans() > 2 && narrow.bytes() <= limit,
+        narrow.plans() > 3 && narrow.bytes() <= limit,
         "{} plans of up to {} bytes",
         narrow.plans(),
         narrow.bytes()
@@ -176,7 +176,7 @@ fn an_attack_goes_on_where_guidance_ends() {
             Some(Guidance { weight: 1e-25, schedule: Anneal { fall: Fall::Step, from: 0.25, to: 0.25 } });
     };
     let guided = attack.run(&device, Some(&hypotheses), ghost).unwrap();
-    assert_eq!(device.plans(), 2);
+    assert_eq!(device.plans(), 3);
     let plain = attack.run(&device, None, |_| ()).unwrap();
     for (guided, plain) in guided.iter().zip(&plain).flat_map(|(g, p)| g.trials.iter().zip(&p.trials)) {
         assert_eq!(guided.history.len(), plain.history.len());
@@ -230,7 +230,7 @@ fn the_true_names_are_an_oracles_and_no_servers() {
         };
         let hypotheses = &hypotheses;
         let guide = Guide { encoder: &attack.clip, names: &attack.names, width, hypotheses, oracle };
-        let hooks = &mut Hooks { progress: &mut |_, _, _| {} };
+        let hooks = &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
         invert_guided(&Cpu::<f32>::new(), &setting, Some(&guide), &targets, hooks)
     };
     assert_eq!(run(false).unwrap().len(), 2);

@@ -1,5 +1,6 @@
 //! `report.html`: whole, self-contained, well-formed, and nobody's text is taken for markup.
 
+mod print;
 mod sample;
 
 use std::{collections::HashSet, fs, path::Path};

@@ -2,7 +2,7 @@
 
 use gia_gpu::{
     attack::{
-        AttackError, Hooks,
+        AttackError, GO_ON, Hooks,
         config::{AttackConfig, Layers, Objective, Optimiser},
         guidance::{Anneal, Fall, Guidance, Guide, Hypothesis},
         invert::{Setting, Target, invert_guided, known_labels},
@@ -128,7 +128,7 @@ fn any_configuration_is_refused_in_words_or_attacks() {
         let checked = no_panic(&what, || setting.check(guide, &targets));
         let known = no_panic(&what, || known_labels(&setting, &targets));
         let mut progress = |done: usize, of: usize, _: &[f32]| assert!(done <= of, "{done} of {of}");
-        let hooks = &mut Hooks { progress: &mut progress };
+        let hooks = &mut Hooks { progress: &mut progress, stop: GO_ON };
         let found = no_panic(&what, || invert_guided(&device, &setting, guide, &targets, hooks));
         match (checked, found) {
             (Err(expected), Err(found)) => {
@@ -143,9 +143,9 @@ fn any_configuration_is_refused_in_words_or_attacks() {
                 attacked += 1;
             }
             (Ok(()), Err(error)) => {
-                use AttackError::{GuidedLabel, Invalid, Labels, NotFinite, ZeroGradient};
+                use AttackError::{Exact, GuidedLabel, Invalid, Labels, NotFinite, ZeroGradient};
                 let numeric = matches!(error, GuidedLabel { .. } | Labels { .. } | NotFinite { .. });
-                let numeric = numeric || matches!(error, Invalid(_) | ZeroGradient { .. });
+                let numeric = numeric || matches!(error, Invalid(_) | ZeroGradient { .. } | Exact { .. });
                 assert!(numeric, "{}: {error}", what());
                 failed += 1;
             }

@@ -2,7 +2,7 @@
 
 use gia_gpu::{
     attack::{
-        AttackError, Hooks,
+        AttackError, GO_ON, Hooks,
         config::{AttackConfig, StatisticsTarget},
         invert::{Reconstruction, Setting, Target, invert, known_labels},
         threat::{Knowledge, ThreatError, ThreatModel},
@@ -38,7 +38,7 @@ impl Case<'_> {
         };
         let targets = [self.target.clone()];
         assert_eq!(known_labels(&setting, &targets).is_ok(), setting.check(None, &targets).is_ok());
-        invert(device, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {} })
+        invert(device, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use gia_gpu::{
     attack::{
-        AttackError, Hooks,
+        AttackError, GO_ON, Hooks,
         adam::{Adam, Iteration},
         config::{AttackConfig, Objective, Optimiser, Schedule, Sign},
         invert::{Reconstruction, Setting, Target, Trial, invert_in_stages},
@@ -92,7 +92,8 @@ fn attack(victim: &Victim, targets: &[Target], stages: &[Stage]) -> Result<Vec<R
         restarts: 3,
         seed: 5,
     };
-    let hooks = &mut Hooks { progress: &mut |done, of, _| assert!(done <= of, "{done} of {of}") };
+    let hooks =
+        &mut Hooks { progress: &mut |done, of, _| assert!(done <= of, "{done} of {of}"), stop: GO_ON };
     invert_in_stages(&Cpu::<f32>::new(), &setting, None, stages, targets, hooks)
 }
 

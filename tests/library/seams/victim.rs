@@ -2,7 +2,7 @@
 
 use gia_gpu::{
     attack::{
-        Hooks,
+        GO_ON, Hooks,
         config::AttackConfig,
         invert::{LabelSource, Reconstruction, Setting, Target, invert},
         labels::Method,
@@ -79,7 +79,7 @@ fn attack(victim: &Victim, targets: &[Target], config: &AttackConfig, batch: usi
         restarts: 2,
         seed: 3,
     };
-    let hooks = &mut Hooks { progress: &mut |_, _, _| {} };
+    let hooks = &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
     invert(&Cpu::<f32>::new(), &setting, targets, hooks).unwrap()
 }
 

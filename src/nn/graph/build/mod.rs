@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use super::{
     Graph, Node,
-    extent::Extent,
-    op::{Op, Window},
+    extent::{BATCH, Extent},
+    op::{Op, Pointwise, Window},
 };
 use crate::{
     nn::{
-        Architecture, Init, LastLayer, Network, PatchEmbedding,
+        Architecture, Init, LastLayer, LinearLayer, Network, PatchEmbedding,
         attention::{attention_of_scale, causal_mask},
         norm::BatchNorm,
+        options::Activation,
     },
     tape::{Var, spec::WindowSpec},
 };
@@ -40,15 +41,19 @@ impl Architecture for GraphNetwork {
         for (i, node) in graph.nodes.iter().enumerate() {
             let inputs: Vec<Option<Var>> =
                 node.inputs.iter().map(|input| input.map(|at| values[at])).collect();
-            if i == graph.last.node {
-                net.features = inputs[0];
-            }
             let value = match &node.op {
                 Op::Picture => x,
                 Op::Parameter(at) => tensors[*at],
                 _ => Builder { net, batch }.apply(node, &inputs),
             };
             values.push(value);
+            graph.record(net, i, &values);
+        }
+        // The last layer is the last of the list, in whatever order the graph has them.
+        let logits = values[graph.last.node];
+        if let Some(last) = net.linear.iter().position(|layer| layer.output == logits) {
+            let last = net.linear.remove(last);
+            net.linear.push(last);
         }
         // In the order of the buffers, which may be declared in another order than they are used.
         let place = |mean: Var| tensors.iter().position(|&tensor| tensor == mean);
@@ -71,6 +76,39 @@ impl Architecture for GraphNetwork {
     fn last_layer(&self) -> Option<LastLayer> {
         let name = |at: usize| self.0.tensors[at].name.clone();
         Some(LastLayer { weight: name(self.0.last.weight), bias: self.0.last.bias.map(name) })
+    }
+}
+
+impl Graph {
+    /// Linear layers of pictures, and what they go straight into, as the registry's networks keep them.
+    fn record(&self, net: &mut Network, at: usize, values: &[Var]) {
+        let node = &self.nodes[at];
+        let operand = |i: usize| node.inputs.get(i).copied().flatten();
+        match (&node.op, &node.shape[..]) {
+            (Op::Linear, [BATCH, _]) => {
+                let (Some(input), Some(weight)) = (operand(0), operand(1)) else { return };
+                let Op::Parameter(weight) = self.nodes[weight].op else { return };
+                let name = &self.tensors[weight].name;
+                let name = name.strip_suffix(".weight").unwrap_or(name).to_string();
+                let (input, output) = (values[input], values[at]);
+                net.linear.push(LinearLayer { name, input, output, activated: None });
+            }
+            (Op::Pointwise(function), _) => {
+                let activation = match function {
+                    Pointwise::Relu => Activation::Relu,
+                    Pointwise::Sigmoid => Activation::Sigmoid,
+                    Pointwise::Tanh => Activation::Tanh,
+                    Pointwise::Silu => Activation::Silu,
+                    Pointwise::LeakyRelu { .. } => Activation::LeakyRelu,
+                    _ => return,
+                };
+                let Some(input) = operand(0).map(|input| values[input]) else { return };
+                if let Some(layer) = net.linear.iter_mut().find(|layer| layer.output == input) {
+                    layer.activated = Some((activation, values[at]));
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -1,0 +1,321 @@
+//! SPEAR (Dimitrov 2024): a batch's exact inputs of a linear layer that ReLU follows, from the layer's gradient.
+//!
+//! G = D·Xᵀ. Its decomposition leaves an invertible matrix P open, D = A·P and Xᵀ = P⁻¹·Vᵀ, which the zeros of D decide.
+
+use super::{
+    agreement::agreement,
+    candidates::Field,
+    error::ExactError,
+    greedy::Pool,
+    matrix::{Matrix, NotConverged, norm, product, pseudo_inverse},
+    scale::{self, Scale},
+    spectrum::{Entry, Spectrum},
+};
+
+/// A linear layer z = W·x + b that ReLU follows, and its part of the gradient.
+#[derive(Clone, Copy, Debug)]
+pub struct ReluLayer<'a, T> {
+    pub name: &'a str,
+    /// `[m, n]`
+    pub shape: [usize; 2],
+    /// W `(m, n)`
+    pub weight: &'a [T],
+    /// b `(m)`
+    pub bias: Option<&'a [T]>,
+    /// ∂L/∂W
+    pub weight_gradient: &'a [T],
+    /// ∂L/∂b
+    pub bias_gradient: Option<&'a [T]>,
+}
+
+/// How hard to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// B, if it is known.
+    pub batch: Option<usize>,
+    /// Sets of rows that are drawn at most.
+    pub budget: u64,
+    pub seed: u64,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// One row a picture, `(r, n)`, in no particular order.
+    pub inputs: Matrix,
+    /// D = ∂L/∂z, one column a picture, `(m, r)`.
+    pub outer: Matrix,
+    /// r: distinct pictures.
+    pub rank: usize,
+    /// Of each picture: the share of the units that were on by the gradient and are by the picture.
+    pub agreement: Vec<f64>,
+    pub scale: Scale,
+    /// Sets of rows drawn.
+    pub sets: u64,
+    /// Standard deviation of an entry's noise, as a share of the entries' size.
+    pub relative_noise: f64,
+}
+
+/// Row sets between two looks at what has been found.
+const ROUND: u64 = 4096;
+/// Agreement from which a choice is taken for the truth, without and with noise: under noise, units near 0 are misread.
+const AGREED: f64 = 0.999;
+const AGREED_IN_NOISE: f64 = 0.97;
+/// Rounds of correcting directions by the pictures that they give.
+const CORRECTIONS: usize = 4;
+/// A unit is off for a picture below this share of its inputs' size.
+const MARGIN: f64 = 1e-3;
+/// Relative noise that is more than the rounding of f32.
+const NOISY: f64 = 1e-4;
+
+fn needed(relative_noise: f64) -> f64 {
+    if relative_noise > NOISY { AGREED_IN_NOISE } else { AGREED }
+}
+
+impl Restored {
+    /// Whether every picture switches on the units that the gradient says.
+    pub fn agrees(&self) -> bool {
+        let needed = needed(self.relative_noise);
+        self.agreement.iter().all(|&share| share >= needed)
+    }
+}
+
+/// Restores the inputs of the layer.
+///
+/// Fewer pictures than `batch` where some are linear combinations of others, as a repeated one is.
+///
+/// # Errors
+/// Tensors that do not fit or are not finite; a batch that the layer is too narrow for; a gradient of no or too high
+/// rank; noise that hides the rank; a budget within which not every picture was found.
+pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restored, ExactError> {
+    check(layer, search.batch)?;
+    let name = || layer.name.to_owned();
+    let spectrum = Spectrum::of(layer.weight_gradient, layer.shape, search.batch, search.seed)?;
+    let rank = rank(layer, &spectrum, search.batch)?;
+    let right = spectrum.right(rank);
+    let rows = product(layer.weight_gradient, layer.shape, &right);
+    let responses = product(layer.weight, layer.shape, &right);
+    let bias: Vec<f64> = floats(layer.bias.unwrap_or_default());
+    let bias_gradient = layer.bias_gradient.map(floats);
+
+    let field = Field::new(&rows, &spectrum.singular[..rank], spectrum.noise, search.seed);
+    let view = View { rows: &rows, responses: &responses, bias: &bias, bias_gradient, field: &field };
+    let mut pool = Pool::default();
+    let mut best: Option<(Choice, u64)> = None;
+    let (mut sets, mut found) = (0, 0);
+    let budget = search.budget.min(field.exhausted());
+    while sets < budget {
+        let now = if rank == 1 { 1 } else { ROUND.min(budget - sets) };
+        let grown = pool.add(field.draw(sets, now)?, rank);
+        sets += now;
+        if grown {
+            let chosen = pool.sparsest(rank)?;
+            found = found.max(chosen.len());
+            if chosen.len() == rank {
+                let directions = |chosen: &[usize]| -> Vec<Vec<f64>> {
+                    chosen.iter().map(|&i| pool.0[i].direction.clone()).collect()
+                };
+                let mean = |chosen: &[usize]| Ok(view.choice(&directions(chosen))?.mean());
+                let mut choice = view.choice(&directions(&chosen))?;
+                if !choice.agrees(&spectrum) {
+                    choice = view.corrected(choice, &spectrum)?;
+                }
+                if !choice.agrees(&spectrum) {
+                    let chosen = pool.improved(chosen, &mean)?;
+                    choice = view.corrected(view.choice(&directions(&chosen))?, &spectrum)?;
+                }
+                if best.as_ref().is_none_or(|(before, _)| choice.mean() > before.mean()) {
+                    best = Some((choice, sets));
+                }
+            }
+        }
+        if rank == 1 || best.as_ref().is_some_and(|(choice, _)| choice.agrees(&spectrum)) {
+            break;
+        }
+    }
+    let Some((choice, _)) = best else {
+        return Err(ExactError::Budget { layer: name(), found, rank, sets });
+    };
+    let inputs = choice.inverse.times(&right.transposed());
+    Ok(Restored {
+        inputs,
+        outer: choice.outer,
+        rank,
+        agreement: choice.agreement,
+        scale: choice.scale,
+        sets,
+        relative_noise: spectrum.relative_noise(),
+    })
+}
+
+fn floats<T: Entry>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|&v| v.into()).collect()
+}
+
+fn check<T: Entry>(layer: &ReluLayer<T>, batch: Option<usize>) -> Result<(), ExactError> {
+    let [m, n] = layer.shape;
+    let tensors = [
+        ("weight", Some(layer.weight), m * n),
+        ("bias", layer.bias, m),
+        ("weight gradient", Some(layer.weight_gradient), m * n),
+        ("bias gradient", layer.bias_gradient, m),
+    ];
+    for (what, values, expected) in tensors {
+        let Some(values) = values else { continue };
+        let name = || layer.name.to_owned();
+        if values.len() != expected {
+            return Err(ExactError::Shape { layer: name(), what, expected, found: values.len() });
+        }
+        if let Some(index) = values.iter().position(|&v| !v.into().is_finite()) {
+            return Err(ExactError::NotFinite { layer: name(), what, index, value: values[index].into() });
+        }
+    }
+    check_batch(layer.name, layer.shape, batch)
+}
+
+/// A batch that leaves room in the layer's gradient.
+pub fn check_batch(layer: &str, [m, n]: [usize; 2], batch: Option<usize>) -> Result<(), ExactError> {
+    let limit = m.min(n);
+    match batch {
+        Some(0) => Err(ExactError::EmptyBatch),
+        Some(batch) if batch >= limit => {
+            Err(ExactError::BatchTooLarge { layer: layer.into(), m, n, limit, batch })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The number of pictures to look for.
+fn rank<T: Entry>(
+    layer: &ReluLayer<T>,
+    spectrum: &Spectrum,
+    batch: Option<usize>,
+) -> Result<usize, ExactError> {
+    let (layer, rank) = (layer.name.to_owned(), spectrum.rank);
+    let largest = spectrum.singular[0];
+    if largest == 0.0 {
+        return Err(ExactError::Dead { layer });
+    }
+    match batch {
+        Some(batch) if rank > batch => Err(ExactError::RankAbove { layer, rank, batch }),
+        Some(batch) if rank < batch && spectrum.relative_noise() > NOISY => {
+            let (floor, relative) = (spectrum.floor, spectrum.relative_noise());
+            Err(ExactError::Hidden { layer, rank, batch, floor, largest, relative })
+        }
+        _ => Ok(rank),
+    }
+}
+
+/// All that a choice of directions is judged by.
+struct View<'a> {
+    /// A `(m, r)`
+    rows: &'a Matrix,
+    /// W·V `(m, r)`
+    responses: &'a Matrix,
+    bias: &'a [f64],
+    bias_gradient: Option<Vec<f64>>,
+    field: &'a Field<'a>,
+}
+
+/// A choice of directions and what follows from it.
+struct Choice {
+    /// Columns of P, each of length 1.
+    directions: Vec<Vec<f64>>,
+    /// Z = W·X + b `(m, r)`
+    inputs: Matrix,
+    /// P⁻¹
+    inverse: Matrix,
+    outer: Matrix,
+    agreement: Vec<f64>,
+    scale: Scale,
+}
+
+impl Choice {
+    /// Units that the picture leaves off, by more than rounding.
+    fn off(&self, picture: usize) -> Vec<usize> {
+        let inputs = self.inputs.column(picture);
+        let least = MARGIN * norm(&inputs) / (inputs.len() as f64).sqrt();
+        (0..inputs.len()).filter(|&i| inputs[i] < -least).collect()
+    }
+
+    fn mean(&self) -> f64 {
+        self.agreement.iter().sum::<f64>() / self.agreement.len() as f64
+    }
+
+    fn agrees(&self, spectrum: &Spectrum) -> bool {
+        let needed = needed(spectrum.relative_noise());
+        self.agreement.iter().all(|&share| share >= needed)
+    }
+}
+
+impl View<'_> {
+    /// Directions again from the units that the pictures themselves leave off.
+    ///
+    /// Where one picture is off in hardly a unit in which another is on, zeros alone take a mixture d_b + λ·d_a for d_b. The
+    /// picture x_b is right all the same, as D·Xᵀ is given, and says where d_b is 0.
+    fn corrected(&self, mut choice: Choice, spectrum: &Spectrum) -> Result<Choice, NotConverged> {
+        let needed = needed(spectrum.relative_noise());
+        for _ in 0..CORRECTIONS {
+            let before = choice.mean();
+            for j in 0..choice.directions.len() {
+                if choice.agreement[j] >= needed {
+                    continue;
+                }
+                let Some(direction) = self.field.zero_in(&choice.off(j))? else { continue };
+                let mut directions = choice.directions.clone();
+                directions[j] = direction;
+                let other = self.choice(&directions)?;
+                if other.mean() > choice.mean() {
+                    choice = other;
+                }
+            }
+            if choice.mean() <= before {
+                break;
+            }
+        }
+        Ok(choice)
+    }
+
+    fn choice(&self, directions: &[Vec<f64>]) -> Result<Choice, NotConverged> {
+        let columns = self.rows.times(&Matrix::of_columns(directions));
+        let (factors, scale) = match &self.bias_gradient {
+            Some(gradient) => (scale::from_bias(&columns, gradient)?, Scale::Bias),
+            None => (vec![1.0; directions.len()], Scale::SignOnly),
+        };
+        let mut choice = self.scaled(directions, &factors, scale)?;
+        if scale == Scale::SignOnly {
+            let turned = self.scaled(directions, &vec![-1.0; directions.len()], scale)?;
+            let signs: Vec<f64> = choice
+                .agreement
+                .iter()
+                .zip(&turned.agreement)
+                .map(|(plus, minus)| if plus >= minus { 1.0 } else { -1.0 })
+                .collect();
+            choice = self.scaled(directions, &signs, scale)?;
+        }
+        Ok(choice)
+    }
+
+    fn scaled(&self, directions: &[Vec<f64>], factors: &[f64], scale: Scale) -> Result<Choice, NotConverged> {
+        let p = Matrix::of_columns(directions).with_columns_times(factors);
+        let outer = self.rows.times(&p);
+        let inverse = pseudo_inverse(&p)?;
+        let mut inputs = self.responses.times(&inverse.transposed());
+        // Where the length is not known, nor is how much the bias counts beside it.
+        if scale == Scale::Bias && !self.bias.is_empty() {
+            for (row, b) in inputs.values.chunks_mut(inputs.columns).zip(self.bias) {
+                row.iter_mut().for_each(|z| *z += b);
+            }
+        }
+        let nothing: Vec<f64> = (0..outer.columns)
+            .map(|j| {
+                let live = self.field.live().max(1) as f64;
+                let length = outer.column(j).iter().map(|d| d * d).sum::<f64>().sqrt();
+                let factor = factors[j].abs();
+                factor * self.field.nothing(length / factor.max(f64::MIN_POSITIVE) / live.sqrt())
+            })
+            .collect();
+        let agreement = agreement(&outer, &nothing, &inputs);
+        Ok(Choice { directions: directions.to_vec(), inputs, inverse, outer, agreement, scale })
+    }
+}

@@ -1,0 +1,56 @@
+//! Ctrl-C, SIGTERM and SIGUSR1: the work ends soon and keeps what it has.
+
+use std::{
+    fmt::{self, Display, Formatter},
+    path::Path,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Exit code of work that was stopped early, everything kept.
+pub const STOPPED: u8 = 4;
+
+static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// From now on a signal asks the work to end; a second one ends the process at once.
+pub fn keep_what_there_is() {
+    use signal_hook::{consts::*, flag};
+    #[cfg(unix)]
+    let signals = [SIGINT, SIGTERM, SIGUSR1];
+    #[cfg(not(unix))]
+    let signals = [SIGINT, SIGTERM];
+    for signal in signals {
+        // Registered first, it sees the flag of the signal before. Where signals cannot be caught, they do as ever.
+        let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&ASKED))
+            .and_then(|_| flag::register(signal, Arc::clone(&ASKED)));
+    }
+}
+
+/// Whether a signal has come.
+pub fn is_stopped() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// Says that what lies in the folder is not all.
+pub fn check(interrupted: bool, out: &Path) -> anyhow::Result<()> {
+    match interrupted {
+        true => {
+            Err(Stopped(format!("stopped early: {} has what was found until then", out.display())).into())
+        }
+        false => Ok(()),
+    }
+}
+
+/// The work was stopped early: an error of exit code 4.
+#[derive(Debug)]
+pub struct Stopped(String);
+
+impl Display for Stopped {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Stopped {}

@@ -1,0 +1,116 @@
+//! Against `fixtures/make_exact.py`, in f64.
+
+use gia_gpu::{
+    attack::exact::{
+        features::LastLayer64,
+        matrix::Matrix,
+        membership::Span,
+        spear::{ReluLayer, Search, restore},
+    },
+    semantic::ridge::Ridge,
+};
+use serde_json::Value;
+
+pub struct Fixture(Value);
+
+impl Fixture {
+    pub fn open() -> Fixture {
+        Fixture(serde_json::from_str(include_str!("../../fixtures/exact.json")).unwrap())
+    }
+
+    pub fn numbers(&self, path: &str) -> Vec<f64> {
+        self.0.pointer(path).unwrap().as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+    }
+
+    pub fn count(&self, path: &str) -> usize {
+        self.0.pointer(path).unwrap().as_u64().unwrap() as usize
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        let shape = self.numbers("/shape");
+        [shape[0] as usize, shape[1] as usize]
+    }
+}
+
+pub fn assert_close(found: &[f64], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let furthest = found.iter().zip(expected).map(|(f, e)| (f - e).abs()).fold(0.0, f64::max);
+    assert!(furthest < 1e-6, "{what}: {furthest:e} apart");
+}
+
+#[test]
+fn restored_inputs_are_those_of_an_independent_implementation() {
+    let fixture = Fixture::open();
+    let [w1, b1, g1, gb1] = ["/w1", "/b1", "/g1", "/gb1"].map(|path| fixture.numbers(path));
+    let layer = ReluLayer {
+        name: "1",
+        shape: fixture.shape(),
+        weight: &w1,
+        bias: Some(&b1),
+        weight_gradient: &g1,
+        bias_gradient: Some(&gb1),
+    };
+    for batch in [Some(fixture.count("/batch")), None] {
+        let found = restore(&layer, Search { batch, budget: 100_000, seed: 5 }).unwrap();
+        assert!(found.agrees(), "{:?}", found.agreement);
+        let n = layer.shape[1];
+        // The order of the pictures is nobody's: by their first value.
+        let sorted = |values: &[f64]| -> Vec<f64> {
+            let mut rows: Vec<&[f64]> = values.chunks(n).collect();
+            rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
+            rows.concat()
+        };
+        assert_close(&sorted(&found.inputs.values), &sorted(&fixture.numbers("/restored")), "inputs");
+    }
+}
+
+#[test]
+fn span_distances_are_those_of_an_independent_implementation() {
+    let fixture = Fixture::open();
+    let shape = fixture.shape();
+    let span = Span::of("1", &fixture.numbers("/g1"), shape, fixture.count("/batch"), 1).unwrap();
+    let candidates = fixture.numbers("/candidates");
+    let candidates = Matrix::new(candidates.len() / shape[1], shape[1], candidates);
+    let found: Vec<f64> = (0..candidates.rows).map(|i| span.distance(candidates.row(i))).collect();
+    assert_close(&found, &fixture.numbers("/distances"), "distances");
+}
+
+#[test]
+fn class_features_are_those_of_an_independent_implementation() {
+    let fixture = Fixture::open();
+    let classes = fixture.count("/classes");
+    let matrix = |path: &str| {
+        let values = fixture.numbers(path);
+        Matrix::new(classes, values.len() / classes, values)
+    };
+    let layer = LastLayer64 {
+        weight: matrix("/w2"),
+        bias: fixture.numbers("/b2"),
+        weight_gradient: matrix("/features/gw"),
+        bias_gradient: fixture.numbers("/features/gb"),
+    };
+    let counts: Vec<usize> = fixture.numbers("/features/counts").into_iter().map(|n| n as usize).collect();
+    assert_close(
+        &layer.class_features(&counts).features.values,
+        &fixture.numbers("/features/plain"),
+        "plain",
+    );
+    let refined = layer.refined(&counts, Some(1)).unwrap();
+    assert_eq!(refined.rounds, 1);
+    assert_close(&refined.features.values, &fixture.numbers("/features/refined"), "refined");
+}
+
+#[test]
+fn ridge_scores_are_those_of_an_independent_implementation() {
+    let fixture = Fixture::open();
+    let matrix = |path: &str, rows: usize| {
+        let values = fixture.numbers(path);
+        Matrix::new(rows, values.len() / rows, values)
+    };
+    let labels: Vec<usize> = fixture.numbers("/ridge/labels").into_iter().map(|n| n as usize).collect();
+    let features = matrix("/ridge/features", labels.len());
+    let ridge = Ridge::fit(&features, &labels, fixture.count("/ridge/classes"), 0.03).unwrap();
+    let tested = matrix("/ridge/tested", 3);
+    let scores: Vec<f64> = (0..tested.rows).flat_map(|i| ridge.scores(tested.row(i))).collect();
+    assert_close(&scores, &fixture.numbers("/ridge/scores"), "scores");
+}
