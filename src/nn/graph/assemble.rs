@@ -1,6 +1,8 @@
 //! A graph under construction: what importers call, node by node. Every error is without file and place, which the
 //! importer knows.
 
+use std::collections::HashSet;
+
 use super::{
     Graph, Last, Node, Tensor,
     extent::{self, BATCH, Extent, show},
@@ -23,6 +25,8 @@ pub struct Assembly {
     nodes: Vec<Node>,
     pub tensors: Vec<Tensor>,
     pub notes: Vec<String>,
+    /// Which constants are true and false, 1 and 0.
+    booleans: HashSet<usize>,
     /// `[C, H, W]`, once the picture is known.
     image: Option<[usize; 3]>,
     /// The batch that the file was exported with.
@@ -57,6 +61,24 @@ impl Assembly {
             ));
         }
         self.push(Op::Constant(constant), &[])
+    }
+
+    /// The same of 1 and 0, for true and false.
+    pub fn booleans(&mut self, constant: Constant) -> Result<usize, String> {
+        let node = self.constant(constant)?;
+        self.booleans.insert(node);
+        Ok(node)
+    }
+
+    /// Whether a node is such a constant, moved or not.
+    pub fn is_boolean(&self, mut node: usize) -> bool {
+        while matches!(
+            self.nodes[node].op,
+            Op::Reshape(_) | Op::Expand(_) | Op::Permute(_) | Op::Slice { .. }
+        ) {
+            node = self.input(node, 0).expect("has an operand");
+        }
+        self.booleans.contains(&node)
     }
 
     /// A node whose operands are all there.

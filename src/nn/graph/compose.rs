@@ -6,7 +6,7 @@ use super::{
     Tensor,
     assemble::Assembly,
     extent::{BATCH, Extent},
-    op::{Op, Pair},
+    op::{Constant, Op, Pair},
 };
 
 impl Assembly {
@@ -127,13 +127,25 @@ impl Assembly {
         self.push_with(Op::Linear, inputs).map(Some)
     }
 
-    /// Whether a node is a constant of this value everywhere.
-    pub fn is_number(&self, node: usize, value: f64) -> bool {
-        match self.op(node) {
-            Op::Constant(constant) => constant.data.iter().all(|&v| v == value),
-            Op::Expand(_) => self.input(node, 0).is_some_and(|input| self.is_number(input, value)),
-            _ => false,
+    /// The numbers of a constant, reshaped or not.
+    pub fn known(&self, node: usize) -> Option<Constant> {
+        let shape = self.shape(node).iter().map(|e| e.fixed()).collect::<Option<_>>()?;
+        let mut source = node;
+        while let Op::Reshape(_) = self.op(source) {
+            source = self.input(source, 0)?;
         }
+        match self.op(source) {
+            Op::Constant(constant) => Some(Constant { shape, ..constant.clone() }),
+            _ => None,
+        }
+    }
+
+    /// Whether a node is a constant of this value everywhere.
+    pub fn is_number(&self, mut node: usize, value: f64) -> bool {
+        while let (Op::Expand(_) | Op::Reshape(_), Some(input)) = (self.op(node), self.input(node, 0)) {
+            node = input;
+        }
+        matches!(self.op(node), Op::Constant(constant) if constant.data.iter().all(|&v| v == value))
     }
 
     /// How many parts of `each` an axis has, the last one smaller.

@@ -61,7 +61,8 @@ pub fn read(path: &Path, length: u64) -> Result<Graph, GraphError> {
     let names = signature::declare(path, module, &sources, &mut assembly)?;
     let output = signature::output(path, &module.signature)?;
     let mut translation = translate::Translation::new(assembly, names);
-    for call in &module.graph.nodes {
+    let needed = translate::needed(&module.graph.nodes, &output);
+    for (call, _) in module.graph.nodes.iter().zip(needed).filter(|(_, needed)| *needed) {
         translation
             .apply(call, &module.graph.tensor_values)
             .map_err(|reason| GraphError::node(path, &translate::place(call), reason))?;

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::nn::graph::{GraphError, Tensor, assemble::Assembly, compose::in_order, op::Constant};
 
+/// PyTorch's code of the type of true and false.
+const BOOL: u64 = 12;
+
 /// Where tensors' numbers are.
 pub struct Sources<'a> {
     pub archive: &'a Archive,
@@ -185,6 +188,9 @@ fn constant(sources: &Sources, name: &str, assembly: &mut Assembly) -> Result<It
         return Ok(Item::Counter);
     }
     let (shape, data) = sources.read(name, |v| v)?;
+    if sources.meta(name)?.dtype == BOOL {
+        return assembly.booleans(Constant { shape, data: data.into() }).map(Item::Node);
+    }
     assembly.constant(Constant { shape, data: data.into() }).map(Item::Node)
 }
 

@@ -171,6 +171,33 @@ impl Operation {
     }
 }
 
+/// Which operations the output needs; what changes memory in place always counts.
+pub fn needed(calls: &[Call], output: &str) -> Vec<bool> {
+    let mut names: HashSet<String> = HashSet::from([output.to_string()]);
+    let mut needed = vec![false; calls.len()];
+    for (at, call) in calls.iter().enumerate().rev() {
+        let made = call.outputs.iter().flat_map(mentioned);
+        let in_place = operation(&call.target).is_ok_and(|operation| operation.in_place);
+        needed[at] = in_place || made.into_iter().any(|name| names.contains(&name));
+        if needed[at] {
+            names.extend(call.inputs.iter().flat_map(|input| mentioned(&input.arg)));
+        }
+    }
+    needed
+}
+
+/// Every name in an argument: of tensors and of sizes.
+fn mentioned(argument: &Value) -> Vec<String> {
+    match argument {
+        Value::Array(list) => list.iter().flat_map(mentioned).collect(),
+        Value::Object(map) => {
+            let own = ["name", "as_name"].into_iter().filter_map(|key| map.get(key)?.as_str());
+            own.map(str::to_string).chain(map.values().flat_map(mentioned)).collect()
+        }
+        _ => vec![],
+    }
+}
+
 /// Names of the results; empty where there is none.
 fn outputs(call: &Call) -> Result<Vec<&str>, String> {
     let mut names = vec![];

@@ -1,7 +1,10 @@
 //! Layers with weights, normalisation, pooling, attention.
 
 use super::{Arguments, Assembly, Operation, Translated, of_self, one};
-use crate::nn::graph::op::{Convolution, Op, Window};
+use crate::nn::graph::op::{Convolution, Op, Pointwise, Window};
+
+/// What hides a token from another; finite, for shading languages promise nothing about infinities.
+const HIDDEN: f64 = 1e30;
 
 pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     let name = operation.name.as_str();
@@ -149,7 +152,16 @@ fn attention(a: &Arguments, to: &mut Assembly) -> Translated {
     let q = a.tensor("query")?;
     let width = to.shape(q).last().and_then(|e| e.fixed()).ok_or("its queries have no width")?;
     let scale = a.float("scale", 1.0 / (width as f64).sqrt())?;
-    let inputs = vec![Some(q), Some(a.tensor("key")?), Some(a.tensor("value")?), a.optional("attn_mask")?];
+    let mut mask = a.optional("attn_mask")?;
+    if let Some(allowed) = mask.filter(|&mask| to.is_boolean(mask)) {
+        // True lets a token see another: 0 is added, else what hides it.
+        let hidden = Pointwise::Affine { factor: HIDDEN, term: -HIDDEN };
+        mask = match to.is_number(allowed, 1.0) {
+            true => None,
+            false => Some(to.push(Op::Pointwise(hidden), &[allowed])?),
+        };
+    }
+    let inputs = vec![Some(q), Some(a.tensor("key")?), Some(a.tensor("value")?), mask];
     let op = Op::Attention { scale, causal: a.bool("is_causal", false)? };
     one(to.push_with(op, inputs.into_iter().filter(Option::is_some).collect())?)
 }

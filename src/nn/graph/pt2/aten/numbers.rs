@@ -48,10 +48,27 @@ pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Tra
             Some(n) if n.fract() == 0.0 && n.abs() <= 16.0 => Pointwise::Power(n as i32),
             _ => return Err("argument 'exponent': expected a whole number from -16 to 16, or ±0.5".into()),
         },
+        "ge" | "gt" | "le" | "lt" | "eq" | "ne" => return compare(operation, a, to),
         "add" | "sub" | "rsub" | "mul" | "div" | "maximum" | "minimum" => return pair(operation, a, to),
         _ => return constants(operation, a, to),
     };
     of_self(pointwise(simple), a, to)
+}
+
+/// Of a constant with a number, as masks are made.
+fn compare(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
+    let known = to.known(a.tensor("self")?).zip(a.scalar("other"));
+    let (constant, number) = known.ok_or("a comparison of what depends on the picture has no gradient")?;
+    let holds = |v: &f64| match operation.name.as_str() {
+        "ge" => *v >= number,
+        "gt" => *v > number,
+        "le" => *v <= number,
+        "lt" => *v < number,
+        "eq" => *v == number,
+        _ => *v != number,
+    };
+    let data: Vec<f64> = constant.data.iter().map(|v| f64::from(holds(v))).collect();
+    one(to.booleans(Constant { shape: constant.shape, data: data.into() })?)
 }
 
 /// Two operands, of which one may be a number.
