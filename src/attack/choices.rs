@@ -178,7 +178,7 @@ impl Spelled for LabelStrategy {
     const FORMS: &'static [Form] = {
         let [ilrg, idlg, sign, yin, bias_corrected, exact] = *Method::FORMS else { panic!() };
         &[
-            form("auto", "iDLG for one picture, iLRG for more"),
+            form("auto", "iLRG; iDLG for one picture where the last layer has no bias"),
             ilrg,
             idlg,
             sign,

@@ -251,19 +251,21 @@ pub(super) fn restore_labels(setting: &Setting, target: &Target) -> Result<Known
     if let Some(labels) = &target.labels {
         return Ok(Known { labels: Some(labels.clone()), source: LabelSource::Given, warnings: vec![] });
     }
-    let method = match setting.config.labels {
+    let read = |method| of_gradient(setting.victim, &target.gradient, method, setting.batch);
+    let restored = match setting.config.labels {
         LabelStrategy::Joint => {
             return Ok(Known { labels: None, source: LabelSource::Joint, warnings: vec![] });
         }
-        LabelStrategy::Auto if way::takes_exact_label(setting) => Method::Exact,
-        LabelStrategy::Auto if setting.batch == 1 => Method::Idlg,
-        LabelStrategy::Auto => Method::Ilrg,
-        LabelStrategy::Restore(method) => method,
+        LabelStrategy::Auto if way::takes_exact_label(setting) => read(Method::Exact)?,
+        LabelStrategy::Auto => match read(Method::Ilrg) {
+            Err(LabelError::NoBias { .. }) if setting.batch == 1 => read(Method::Idlg)?,
+            restored => restored?,
+        },
+        LabelStrategy::Restore(method) => read(method)?,
     };
-    let restored = of_gradient(setting.victim, &target.gradient, method, setting.batch)?;
     Ok(Known {
         labels: Some(restored.labels()),
-        source: LabelSource::Restored(method),
+        source: LabelSource::Restored(restored.method),
         warnings: restored.warnings,
     })
 }

@@ -151,11 +151,15 @@ impl Audit {
 }
 
 /// Batches of these indices, with the data set's own labels.
+///
+/// # Errors
+/// Folders of other classes than the victim's, and labels that it has not.
 pub fn read_batches(
     dataset: &Dataset,
     victim: &Victim,
     chosen: Vec<Vec<usize>>,
 ) -> Result<Vec<ClientBatch>, AuditError> {
+    dataset.check_classes(victim.model.classes).map_err(AuditError::misuse)?;
     let label = |&i: &usize| match (dataset.label(i)?, victim.model.classes) {
         (label, classes) if label >= classes => Err(AuditError::Misuse(format!(
             "picture {i} of {} has label {label}, the victim has {classes} classes",

@@ -7,6 +7,7 @@
 mod attack;
 mod capture;
 mod clients;
+mod doubts;
 mod error;
 mod guidance;
 mod judged;
@@ -21,6 +22,7 @@ mod page;
 mod report;
 mod send;
 pub mod sent;
+mod skipped;
 mod training;
 mod validity;
 pub mod verdict;
@@ -39,6 +41,7 @@ pub use observe::{GradientFiles, Observation, Said, check_labels};
 pub use report::{Circumstances, Findings, captions};
 pub use send::{Message, send};
 pub use sent::note_positions;
+pub use skipped::Attacked;
 pub use training::{Training, read_loss};
 
 use crate::{

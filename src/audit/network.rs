@@ -1,10 +1,10 @@
 //! Which network: what the user says, what files and data say, and what the architecture has by itself.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::AuditError;
 use crate::{
-    data::Dataset,
+    data::{Dataset, Picture},
     federated::Request,
     nn::{Options, architecture::architecture, graph::Graph},
     tensor_file::{GradientInfo, WeightsInfo},
@@ -42,6 +42,16 @@ pub struct Known {
 }
 
 impl Known {
+    /// What pictures say by their sizes.
+    pub fn of_pictures(pictures: &[Picture]) -> Known {
+        let mut counts = BTreeMap::new();
+        for Picture { height, width, .. } in pictures {
+            *counts.entry([*height, *width]).or_insert(0) += 1;
+        }
+        let shape = pictures.first().map(Picture::shape);
+        Known { pictures: shape, sizes: counts.into_iter().collect(), ..Known::default() }
+    }
+
     /// What a data set says.
     pub fn of_data(dataset: &Dataset) -> Known {
         Known {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Audit, AuditError, ClientBatch, Clients, Judged, Outcome, page::page, verdict::Measure};
+use super::{Audit, AuditError, ClientBatch, Clients, Judged, Outcome, doubts, page::page, verdict::Measure};
 use crate::{
     attack::{
         invert::{LabelSource, Reconstruction},
@@ -11,7 +11,8 @@ use crate::{
     device::{Device, DeviceInfo},
     federated::defence::{accountant, epsilon},
     report::{
-        Batch, Defences, GuidanceRecord, Head, OutputFolder, Restart, RunReport, ThreatRecord, Verdict,
+        Batch, Defences, GuidanceRecord, Head, OutputFolder, Restart, RunReport, Skipped, ThreatRecord,
+        Verdict,
     },
     semantic::{SemanticReport, readings},
     watch::Silent,
@@ -34,6 +35,8 @@ pub struct Findings<'a> {
     pub guidance: Option<GuidanceRecord>,
     /// Whether the update tells who took part, see [`Audit::membership`]; absent where that cannot be measured.
     pub membership: Option<Measure>,
+    /// Batches that could not be attacked.
+    pub skipped: Vec<Skipped>,
 }
 
 /// What a report's head says beside the audit.
@@ -103,6 +106,7 @@ impl Audit {
             semantic: None,
             guidance: None,
             membership,
+            skipped: vec![],
         })
     }
 }
@@ -145,6 +149,7 @@ impl Findings<'_> {
                 .map(|clients| self.audit.label_metrics(found, &clients.batches)),
             semantic: self.semantic.clone(),
             batches,
+            skipped: self.skipped.clone(),
         })
     }
 
@@ -162,6 +167,18 @@ impl Findings<'_> {
         let pictures = self.outcome.pictures.concat();
         folder.set_unrounded(self.outcome.unrounded(self.audit), self.audit.victim.image_shape());
         Ok(folder.write(originals.as_deref(), &pictures, &captions(report), report)?)
+    }
+
+    /// What speaks against the update being what it is taken for.
+    fn doubts(&self, number: usize) -> Vec<String> {
+        let (found, loss) = (&self.outcome.found[number], self.outcome.losses.get(number).copied());
+        let mut doubts = self.outcome.doubts.get(number).cloned().unwrap_or_default();
+        doubts.extend(doubts::of_length(self.audit, found, loss));
+        // Simulated clients have the normalisation that the eavesdropper takes them to have.
+        if self.clients.is_none() {
+            doubts.extend(doubts::of_normalisation(self.audit, found, &self.outcome.pictures[number]));
+        }
+        doubts
     }
 
     fn batch(&self, number: usize, judged: Option<&Judged>) -> Batch {
@@ -183,7 +200,7 @@ impl Findings<'_> {
             reason: found.reason.clone(),
             exact: found.exact.clone(),
             recomputed: found.recomputed,
-            doubts: self.outcome.doubts.get(number).cloned().unwrap_or_default(),
+            doubts: self.doubts(number),
             class_names: client.map(names),
             client_loss: self.outcome.losses.get(number).copied(),
             best_restart: found.best,

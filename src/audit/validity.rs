@@ -1,7 +1,7 @@
 //! Whether the attack did its work: its objective against the same objective at pictures that know nothing, and at the
 //! originals.
 
-use super::{Audit, AuditError, ClientBatch, Outcome};
+use super::{Audit, AuditError, ClientBatch, Outcome, doubts::is_of_another_length};
 use crate::{
     attack::{
         config::Objective,
@@ -61,7 +61,11 @@ impl Audit {
                     restarts_agree: self.agreement(found)?,
                     failed: vec![],
                 };
-                let tests = Testing { defended: !self.defences.is_empty(), rounding: self.rounding(target) };
+                let tests = Testing {
+                    defended: !self.defences.is_empty(),
+                    rounding: self.rounding(target),
+                    of_another_length: is_of_another_length(self, best.norm_ratio),
+                };
                 all.push(validity.judge(&best.history, tests));
                 stage.count(number + 1, targets.len());
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{
+    data_options::note_sizes,
     help::group,
     misuse,
     model_options::{Known, VictimOptions},
@@ -28,9 +29,9 @@ use crate::{
                   --out gradient.safetensors --save-weights victim.safetensors"
 )]
 pub struct Capture {
-    /// Pictures of the batch, in order: PNG or JPEG
+    /// Pictures of the batch, in order, of torchvision's formats
     ///
-    /// They are fitted to the network's input.
+    /// Those of other sizes than the network's input are resized and cropped, as torchvision's Resize and CenterCrop do.
     #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
     images: Vec<PathBuf>,
     /// Class index of each picture, as in 3,5
@@ -64,14 +65,15 @@ impl Capture {
     pub fn run(self) -> anyhow::Result<()> {
         self.check_outputs()?;
         let pictures = self.images.iter().map(|path| Picture::read(path)).collect::<Result<Vec<_>, _>>()?;
-        let known = Known { pictures: pictures.first().map(Picture::shape), ..Known::default() };
+        let known = Known::of_pictures(&pictures);
         let victim = self.victim.open(self.seed, &known)?;
         let batch = self.images.len();
         let labels = parse_classes("--labels", &self.labels, batch, victim.model.classes)?;
         let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
         let shape = victim.image_shape();
         let normalisation = self.normalisation.open(shape[0], None)?;
-        let pictures = pictures.into_iter().map(|p| p.fitted(shape)).collect::<Result<Vec<_>, _>>()?;
+        note_sizes(&known.sizes, [shape[1], shape[2]]);
+        let pictures = pictures.into_iter().map(|p| p.as_input(shape)).collect::<Result<Vec<_>, _>>()?;
         for path in self.outputs() {
             TensorFile::check_writable(path)?;
         }

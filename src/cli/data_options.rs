@@ -1,6 +1,6 @@
 //! Which pictures the clients have.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -17,6 +17,29 @@ use crate::{
     data::{BatchRule, Dataset, read_class_names, samples},
     federated::Victim,
 };
+
+/// The data set at `path`, or the embedded samples; `names`: of the victim's classes, as `--class-names` gives them.
+pub fn open_data(path: Option<&Path>, names: Option<&str>) -> anyhow::Result<Dataset> {
+    let dataset = path.map_or_else(|| Ok(samples()), Dataset::open)?;
+    if !dataset.left_out.is_empty() {
+        let kinds: Vec<String> =
+            dataset.left_out.iter().map(|(kind, count)| format!("{count} of {kind}")).collect();
+        note(&format!("{}: files that are no pictures were left out: {}", dataset.name, kinds.join(", ")));
+    }
+    match names {
+        Some(names) => Ok(dataset.with_class_names(&read_class_names(names)?)?),
+        None => Ok(dataset),
+    }
+}
+
+/// Says whether pictures of these sizes are resized to the network's `[H, W]`.
+pub fn note_sizes(sizes: &[([usize; 2], usize)], [height, width]: [usize; 2]) {
+    if sizes.iter().any(|(size, _)| *size != [height, width]) {
+        note(&format!(
+            "pictures of other sizes are resized and cropped to {height}×{width}, as torchvision's Resize and CenterCrop do"
+        ));
+    }
+}
 
 /// The clients' pictures.
 #[derive(Args, Clone, Debug)]
@@ -66,23 +89,7 @@ impl DataOptions {
         if !(1..=MAX_BATCH).contains(&self.batches()) {
             return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches())));
         }
-        let dataset = match &self.data {
-            Some(path) => Dataset::open(path)?,
-            None => samples(),
-        };
-        if !dataset.left_out.is_empty() {
-            let kinds: Vec<String> =
-                dataset.left_out.iter().map(|(kind, count)| format!("{count} of {kind}")).collect();
-            note(&format!(
-                "{}: files that are no pictures were left out: {}",
-                dataset.name,
-                kinds.join(", ")
-            ));
-        }
-        match &self.class_names {
-            Some(names) => Ok(dataset.with_class_names(&read_class_names(names)?)?),
-            None => Ok(dataset),
-        }
+        open_data(self.data.as_deref(), self.class_names.as_deref())
     }
 
     /// What the data set says of the network.
@@ -99,14 +106,10 @@ impl DataOptions {
         };
         let chosen =
             chosen.map_err(|error| misuse(format!("--batch {batch} × --batches {batches}: {error}")))?;
-        dataset.check_classes(victim.model.classes).map_err(misuse)?;
         let read = read_batches(dataset, victim, chosen)?;
         let [_, height, width] = victim.image_shape();
-        if dataset.is_of_folders() && dataset.sizes().iter().any(|(size, _)| *size != [height, width]) {
-            note(&format!(
-                "pictures of other sizes are resized and cropped to {height}×{width}, as torchvision's Resize and \
-                 CenterCrop do"
-            ));
+        if dataset.is_of_folders() {
+            note_sizes(&dataset.sizes(), [height, width]);
         }
         let first = read[0].labels[0];
         if batches > 1 && !self.shuffle && read.iter().flat_map(|b| &b.labels).all(|&label| label == first) {

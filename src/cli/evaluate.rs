@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
+    data_options::open_data,
     help::group,
     misuse,
     model_options::{Known, ModelOptions, victim_error},
@@ -108,7 +109,7 @@ impl Evaluate {
             Some(weights) => WeightsInfo::of(&TensorFile::read(weights)?)?,
             None => WeightsInfo::default(),
         };
-        let dataset = Dataset::open(&self.data)?;
+        let dataset = open_data(Some(&self.data), None)?;
         let dataset = match (&self.class_names, &info.class_names) {
             (Some(names), _) => dataset.with_class_names(&read_class_names(names)?)?,
             // The weights' own names, where the folders' are among them.

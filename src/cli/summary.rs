@@ -40,6 +40,9 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
     if report.batches.len() > LISTED {
         writeln!(f, "  … {} more in report.json", report.batches.len() - LISTED)?;
     }
+    for skipped in &report.skipped {
+        writeln!(f, "  batch {} is left out: {}", skipped.batch, skipped.reason)?;
+    }
     let stopped = report.batches.iter().flat_map(|b| &b.restarts).filter(|r| r.stopped_at.is_some()).count();
     if stopped > 0 {
         let trials = count(stopped, "trial", "trials");

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
+    data_options::open_data,
     help::group,
     misuse,
     model_options::{Known, ModelOptions, victim_error},
@@ -55,7 +56,7 @@ impl TrainVictim {
         check_batch(self.training.batch)?;
         check_limit(self.limit)?;
         let recipe = self.training.recipe();
-        let dataset = Dataset::open(&self.data)?;
+        let dataset = open_data(Some(&self.data), None)?;
         let test = self.test.as_ref().map(|path| Dataset::open(path)).transpose()?;
         if let Some(test) = test.as_ref().filter(|test| test.class_names != dataset.class_names) {
             let (a, b) = (&dataset.class_names, &test.class_names);

@@ -158,15 +158,11 @@ impl Dataset {
 
     /// Picture `index` as a network's input `[C, H, W]`: those of folders as torchvision resizes and crops them, others
     /// as [`Picture::fitted`] does.
-    pub fn picture_as(
-        &self,
-        index: usize,
-        [channels, height, width]: [usize; 3],
-    ) -> Result<Picture, DataError> {
+    pub fn picture_as(&self, index: usize, shape: [usize; 3]) -> Result<Picture, DataError> {
         let picture = self.picture(index)?;
         match &self.pictures {
-            Pictures::Files(_) => picture.with_channels(channels)?.covering(height, width),
-            Pictures::Bytes { .. } => picture.fitted([channels, height, width]),
+            Pictures::Files(_) => picture.as_input(shape),
+            Pictures::Bytes { .. } => picture.fitted(shape),
         }
     }
 

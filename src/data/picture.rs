@@ -162,6 +162,11 @@ impl Picture {
         Self::new(self.channels, height, width, pixels)
     }
 
+    /// As a network's input `[C, H, W]`: channels converted, any other size resized and cropped as torchvision does.
+    pub fn as_input(self, [channels, height, width]: [usize; 3]) -> Result<Self, DataError> {
+        self.with_channels(channels)?.covering(height, width)
+    }
+
     /// As a network's input `[C, H, W]`: channels converted, a smaller picture padded with zeros, any other size
     /// cropped and resized.
     pub fn fitted(self, [channels, height, width]: [usize; 3]) -> Result<Self, DataError> {

@@ -40,7 +40,7 @@ pub struct Update {
 }
 
 /// Trains on normalised images `(B,C,H,W)` and their labels, each below `K`; batch norm in train mode and
-/// batches of one value are refused.
+/// batches of one value are refused, and so is a gradient of 0.
 pub fn update(
     device: &dyn Device,
     victim: &Victim,
@@ -49,7 +49,11 @@ pub fn update(
     labels: &[usize],
 ) -> Result<Update, ClientError> {
     let mut client = Client::new(device, victim, protocol, labels.len())?;
-    client.update(victim, images, labels)
+    let update = client.update(victim, images, labels)?;
+    match update.gradient.iter().flatten().all(|&v| v == 0.0) {
+        true => Err(ClientError::Zero { loss: update.loss }),
+        false => Ok(update),
+    }
 }
 
 /// A client's training for batches of one size, compiled once.
@@ -132,9 +136,6 @@ impl Client {
         if let Some(broken) = gradient.iter().position(|g| g.iter().any(|v| !v.is_finite())) {
             let tensor = victim.gradient_specs().swap_remove(self.which[broken]).name;
             return Err(ClientError::NotFinite { tensor, loss });
-        }
-        if gradient.iter().flatten().all(|&v| v == 0.0) {
-            return Err(ClientError::Zero { loss });
         }
         Ok(Update { gradient, buffers, loss })
     }

@@ -28,7 +28,8 @@ pub use head::Head;
 #[cfg(feature = "report")]
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use run::{
-    Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, ThreatRecord, Timing, figures,
+    Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, Skipped, ThreatRecord, Timing,
+    figures,
 };
 pub use validity::{Test, Testing, Validity};
 pub use verdict::{Answer, Finding, Verdict, What};

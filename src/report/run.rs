@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Head, Validity};
 
@@ -45,6 +45,8 @@ pub struct RunReport {
     /// What the labels mean, read off the reconstructions; absent where naming was left out.
     pub semantic: Option<SemanticReport>,
     pub batches: Vec<Batch>,
+    /// Batches of which nothing could be read, such as one whose gradient is 0: they count nowhere else.
+    pub skipped: Vec<Skipped>,
 }
 
 impl RunReport {
@@ -163,6 +165,14 @@ pub struct Figures {
 pub struct Floors {
     pub flat_grey: Figures,
     pub noise: Figures,
+}
+
+/// A batch left out, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Skipped {
+    /// Its number among all batches.
+    pub batch: usize,
+    pub reason: String,
 }
 
 /// One batch and what became of it.

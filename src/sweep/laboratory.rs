@@ -2,17 +2,13 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{
-    BatchRecord, Figures, Finished, Record, Skipped, Sweep, SweepError, Task, Timing, naming::Named,
-};
+use super::{BatchRecord, Figures, Finished, Record, Sweep, SweepError, Task, Timing, naming::Named};
 use crate::{
-    attack::{
-        AttackError,
-        labels::{LabelError, LabelMetrics},
-    },
-    audit::{Audit, AuditError, ClientBatch, Clients, Judged, Outcome, read_batches},
+    attack::labels::LabelMetrics,
+    audit::{Attacked, Audit, AuditError, ClientBatch, Clients, Judged, Outcome, read_batches},
     clip::zero_shot::Namer,
     device::Device,
+    report::Skipped,
     semantic::ClassOrder,
     watch::Watch,
 };
@@ -41,7 +37,9 @@ impl Laboratory<'_> {
         let clients = Clients::new(sweep.dataset, &mut victim, order, batches)?;
         let defences = &sweep.defences[task.defence].defences;
         let audit = sweep.audit(swept, &swept.sizes[task.size], defences, seed, victim)?;
-        let Attacked { outcome, batches, numbers, skipped } = attack(&audit, device, &clients, watch)?;
+        let Attacked { outcome, kept: numbers, skipped } =
+            audit.run_possible(device, &clients.batches, None, watch)?;
+        let batches: Vec<ClientBatch> = numbers.iter().map(|&i| clients.batches[i].clone()).collect();
         for Skipped { batch, reason } in &skipped {
             watch.note(&format!("{cell}: batch {batch} is left out: {reason}"));
         }
@@ -79,52 +77,6 @@ impl Laboratory<'_> {
         };
         Ok(Finished { record, timing })
     }
-}
-
-/// What can be attacked, and what became of it.
-struct Attacked {
-    /// Absent where no batch could be attacked.
-    outcome: Option<Outcome>,
-    /// Those that were.
-    batches: Vec<ClientBatch>,
-    numbers: Vec<usize>,
-    skipped: Vec<Skipped>,
-}
-
-/// Attacks all batches; those that cannot be attacked, such as one whose gradient is 0, are left out.
-fn attack(
-    audit: &Audit,
-    device: &dyn Device,
-    clients: &Clients,
-    watch: &dyn Watch,
-) -> Result<Attacked, SweepError> {
-    let mut batches = clients.batches.clone();
-    let mut numbers: Vec<usize> = (0..batches.len()).collect();
-    let mut skipped = vec![];
-    while !batches.is_empty() {
-        let error = match audit.run(device, &batches, None, watch) {
-            Ok(outcome) => return Ok(Attacked { outcome: Some(outcome), batches, numbers, skipped }),
-            Err(error) => error,
-        };
-        let target = match error {
-            AuditError::Attack(
-                AttackError::ZeroGradient { target }
-                | AttackError::NotFinite { target }
-                | AttackError::Labels {
-                    target,
-                    cause:
-                        LabelError::NotFinite { .. }
-                        | LabelError::ZeroGradient
-                        | LabelError::NoNegative { .. }
-                        | LabelError::NotConverged { .. },
-                },
-            ) => target,
-            error => return Err(error.into()),
-        };
-        batches.remove(target);
-        skipped.push(Skipped { batch: numbers.remove(target), reason: error.to_string() });
-    }
-    Ok(Attacked { outcome: None, batches, numbers, skipped })
 }
 
 fn records(

@@ -31,7 +31,7 @@ pub use groups::Groups;
 pub use journal::Journal;
 pub use plan::Plan;
 pub use record::{
-    BatchRecord, Cell, Figures, Finished, Naming, Pairings, Record, Scores, Shares, Skipped, Source, Timing,
+    BatchRecord, Cell, Figures, Finished, Naming, Pairings, Record, Scores, Shares, Source, Timing,
     UNDEFENDED, UNTRAINED,
 };
 pub use run::Swept;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     attack::labels::LabelMetrics,
     metrics::{Comparison, Score},
-    report::{Verdict, html::Measured},
+    report::{Skipped, Verdict, html::Measured},
     semantic::{Accuracy, Assignment},
     statistics::Estimate,
 };
@@ -76,13 +76,6 @@ pub struct Record {
     pub naming: Option<Naming>,
     /// Absent where nothing could be attacked.
     pub verdict: Option<Verdict>,
-}
-
-/// A batch left out, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    pub batch: usize,
-    pub reason: String,
 }
 
 /// A figure under three pairings of reconstructions and originals, see [`Score`].

@@ -159,3 +159,66 @@ fn folders_of_some_classes_need_the_names_of_all() {
     succeed(&format!("{run} --class-names {}", names.display()));
     fail(1, &format!("{run} --class-names a,b,c,d,e,f,g,h,i,j"), &["class 'cat'", "a, b, c"]);
 }
+
+/// Weights that are so sure of class 3 that a picture of it leaves a gradient of 0.
+fn sure_of_class_3(captured: &Captured) -> String {
+    let mut tensors = TensorFile::read(Path::new(&captured.weights)).unwrap().tensors;
+    tensors.get_mut("fc.0.bias").unwrap().data[3] = 1e4;
+    let path = captured.folder.path().join("sure.safetensors");
+    TensorFile::write(&path, &tensors, &Default::default()).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_batch_without_a_gradient_is_left_out_and_listed() {
+    let captured = captured();
+    let weights = sure_of_class_3(&captured);
+    let out = captured.folder.path().join("run");
+    let common = format!("--iterations 2 --no-names --device cpu --out {}", out.display());
+    // The samples' classes are 2, 3, 4, …
+    let text = succeed(&format!(
+        "run --arch lenet-zhu --weights {weights} --batches 3 --class-order data-set {common}"
+    ));
+    assert!(text.contains("batch 1 is left out: the gradient is 0"), "{text}");
+    let report = report(&out);
+    assert_eq!(report["skipped"], json!([{ "batch": 1, "reason": report["skipped"][0]["reason"] }]));
+    let pictures: Vec<&Value> =
+        report["batches"].as_array().unwrap().iter().map(|b| &b["pictures"]).collect();
+    assert_eq!(pictures, [&json!([0]), &json!([2])]);
+
+    // The same of files.
+    let zero = rewritten(&captured, "zero.safetensors", |name, t| (name.into(), times(0.0, t)));
+    let run = format!("run --arch lenet-zhu --weights {} --batch 1 {common}", captured.weights);
+    let text = succeed(&format!("{run} --gradient {zero} {}", captured.gradient));
+    assert!(text.contains("batch 0 is left out"), "{text}");
+    let report = crate::support::report(&out);
+    assert_eq!(report["batches"].as_array().unwrap().len(), 1);
+    assert_eq!(report["data"], captured.gradient.as_str());
+    fail(1, &format!("{run} --gradient {zero}"), &["the gradient is 0 in every element"]);
+
+    // And in a sweep, whose cell counts the others.
+    let swept = captured.folder.path().join("sweep");
+    let sweep = format!(
+        "sweep --arch lenet-zhu --weights {weights} --batches 40 --batch-sizes 1 --iterations 1 --no-names --seeds 1 \
+         --device cpu --out {}",
+        swept.display()
+    );
+    succeed(&sweep);
+    let journal = fs::read_to_string(swept.join("journal.jsonl")).unwrap();
+    let cell: Value = serde_json::from_str(journal.lines().last().unwrap()).unwrap();
+    assert_eq!(cell["record"]["record"]["skipped"].as_array().unwrap().len(), 4, "{cell}");
+    assert_eq!(cell["record"]["record"]["batches"].as_array().unwrap().len(), 36);
+}
+
+#[test]
+fn a_gradient_of_another_length_is_in_warning_and_verdict() {
+    let captured = captured();
+    let short = rewritten(&captured, "short.safetensors", |name, t| (name.into(), times(1e-6, t)));
+    let (report, _) = inverted(&captured, &short, "--batch 1");
+    let doubts = report["batches"][0]["doubts"].as_array().unwrap();
+    assert!(doubts.iter().any(|d| d.as_str().unwrap().contains("--local-lr")), "{doubts:?}");
+    assert!(report["verdict"].as_str().unwrap().contains("length"), "{}", report["verdict"]);
+    let (report, _) = inverted(&captured, &captured.gradient, "--batch 1");
+    assert_eq!(report["batches"][0]["doubts"], json!([]));
+    assert!(!report["verdict"].as_str().unwrap().contains("length"));
+}

@@ -84,7 +84,7 @@ fn captured_gradient_is_inverted_to_its_label_and_a_likeness() {
     ));
     let report = report(&found);
     assert_eq!(report["batches"][0]["labels"], serde_json::json!([2]));
-    assert_eq!(report["batches"][0]["label_source"], "idlg");
+    assert_eq!(report["batches"][0]["label_source"], "ilrg");
     assert_eq!(report["batches"][0]["restarts"].as_array().unwrap().len(), 2);
 
     let originals = captured.folder.path().join("originals");

@@ -209,7 +209,8 @@ fn a_vits_one_picture_is_computed_from_its_patches() {
         assert!(report.contains("rank 64 of 64"), "{report}");
     }
     // No vision transformer, and two pictures.
-    let (other, _) = capture("quickstart", folder.path(), "");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (other, _) = capture("quickstart", elsewhere.path(), "");
     let model = network("quickstart");
     let out = path("no");
     fail(

@@ -100,6 +100,22 @@ impl Family {
         Reading { factor, counts, distance, relative, absent, smoothing }
     }
 
+    /// Of one picture, the label and factor of this sign whose gradient comes nearest.
+    pub fn single(&self, sign: f64) -> Option<Reading> {
+        let fit = |class: usize| {
+            let [mut product, mut square] = [0.0; 2];
+            for (c, (p, slope)) in self.at_zero.iter().zip(&self.slope).enumerate() {
+                let expected = p - f64::from(u8::from(c == class));
+                product -= slope * expected;
+                square += expected * expected;
+            }
+            (product * product / square, product / square)
+        };
+        let fits = (0..self.at_zero.len()).map(fit).filter(|(_, factor)| factor * sign > 0.0);
+        let (_, factor) = fits.max_by(|a, b| a.0.total_cmp(&b.0))?;
+        Some(self.reading(factor, false))
+    }
+
     /// S of (1 − S)·n + B·S/K, from the least of the counts; a share of more than a half is none.
     fn smoothing(&self, real: &[f64]) -> f64 {
         let mut sorted = real.to_vec();
@@ -143,7 +159,7 @@ const EXPLAINED: f64 = 0.98;
 
 /// The same of a layer without a bias. ∇W = s·(p − e_y)·hᵀ is known up to a factor: p up to one but for class y, the
 /// only one of another sign, and h = c·v up to c. The logs of p are c·W·v plus a constant, which gives c.
-fn feature_without_bias(layer: &LastLayer, weight: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
+pub(super) fn feature_without_bias(layer: &LastLayer, weight: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
     let largest = layer.rows().max_by(|a, b| norm(a).total_cmp(&norm(b)))?;
     let length = norm(largest);
     let direction: Vec<f64> = largest.iter().map(|&w| f64::from(w) / length).collect();

@@ -19,6 +19,7 @@ mod predictions;
 mod rounding;
 mod sign;
 mod sign_and_scale;
+mod single;
 mod suspicion;
 #[cfg(test)]
 mod synthetic;
@@ -47,7 +48,7 @@ choices! {
     /// How labels are read from the last layer.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Method {
-        /// Counts from a linear system (Ma 2023)
+        /// Counts from a linear system (Ma 2023); of one sample the label that its gradient fits, whatever its factor
         Ilrg = "ilrg",
         /// The row of the weight's gradient with the lowest sum (Zhao 2020); for a batch of 1
         Idlg = "idlg",
@@ -132,7 +133,10 @@ pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restor
         }
     };
     let mut restored = match method {
-        Method::Ilrg => ilrg::restore(layer, batch)?,
+        Method::Ilrg => match (batch == 1).then(|| single::restore(layer)).flatten() {
+            Some(restored) => restored,
+            None => ilrg::restore(layer, batch)?,
+        },
         Method::Idlg => idlg::restore(layer, batch),
         Method::Sign => sign::restore(layer, batch)?,
         Method::Yin => yin::restore(layer, batch),

@@ -39,7 +39,7 @@ pub enum Verdict {
 /// Both readings of an update that is stated to be the mean gradient, and which one it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SignAndScale {
-    /// Factors 1 and −1; `None` where there are no predictions.
+    /// Factors 1 and −1, of one picture the best of either sign; `None` where there are no predictions.
     pub readings: Option<[Reading; 2]>,
     pub verdict: Verdict,
 }
@@ -81,6 +81,11 @@ pub fn sign_and_scale(layer: &LastLayer, batch: usize) -> SignAndScale {
         }
         Some(verdict) => verdict,
         None => doubt(judge.doubt()),
+    };
+    let readings = match batch {
+        // What either sign means, whatever the factor.
+        1 => readings.map(|reading| family.single(reading.factor).unwrap_or(reading)),
+        _ => readings,
     };
     SignAndScale { readings: Some(readings), verdict }
 }
@@ -195,7 +200,7 @@ impl Display for SignAndScale {
                         "the sign is reversed, as in an update −η·g read as a gradient, or in server − local"
                     }
                     s if s > 1.0 => "a sum over the batch, or scaled up",
-                    _ => "clipped, or multiplied by a learning rate",
+                    _ => "clipped, or scaled down, as by a learning rate",
                 };
                 write!(f, "the update is {:.3} times a mean gradient: {cause}", reading.factor)?;
                 self.both(f)

@@ -1,9 +1,9 @@
 //! Gradients that somebody sent: names and pictures, with nothing to judge them by.
 
-use super::{LabelKnowledge, Run};
+use super::{LabelKnowledge, Run, some_outcome};
 use crate::{
     attack::preset::Preset,
-    audit::{Findings, Observation, Outcome, guidable},
+    audit::{Attacked, Findings, Observation, Outcome, guidable},
     cli::{
         command_line,
         guidance_options::GuideChoice,
@@ -53,16 +53,18 @@ impl Run {
         let namer = self.namer(model.as_ref(), &*device, batch * targets.len())?;
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
-        let outcome = audit.invert_towards(&*device, batch, &targets, meanings.as_ref(), &Terminal)?;
-        let mut outcome = Outcome { doubts, ..outcome };
-        audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
+        let Attacked { outcome, kept, skipped } =
+            audit.invert_possible(&*device, batch, targets, None, meanings.as_ref(), &Terminal)?;
+        let doubts = kept.iter().map(|&i| doubts[i].clone()).collect();
+        let outcome = Outcome { doubts, ..some_outcome(outcome, &skipped)? };
         let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &[])).transpose()?;
-        let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<String> = kept.iter().map(|&i| self.gradient[i].display().to_string()).collect();
         let findings = Findings {
             command: command_line(),
             data: paths.join(", "),
             semantic,
             guidance: meanings.map(|m| m.record()),
+            skipped,
             ..audit.findings(&*device, None, &outcome)?
         };
         self.finish(&findings, folder)

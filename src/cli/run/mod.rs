@@ -36,7 +36,7 @@ use crate::{
     clip::zero_shot::Namer,
     data::Picture,
     device::Device,
-    report::{OutputFolder, terminal},
+    report::{OutputFolder, Skipped, terminal},
     semantic::SemanticReport,
 };
 
@@ -137,6 +137,12 @@ pub struct Run {
     json: bool,
     #[command(flatten)]
     device: DeviceOptions,
+}
+
+/// The outcome, if anything could be attacked.
+fn some_outcome(outcome: Option<Outcome>, skipped: &[Skipped]) -> anyhow::Result<Outcome> {
+    let reason = || skipped.first().map_or("there is no batch", |skipped| &skipped.reason).to_string();
+    outcome.ok_or_else(|| anyhow::anyhow!("{}", reason()))
 }
 
 impl Run {

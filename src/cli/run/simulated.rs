@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{ClassOrderChoice, DEMONSTRATION_BATCHES, LabelKnowledge, Run};
+use super::{ClassOrderChoice, DEMONSTRATION_BATCHES, LabelKnowledge, Run, some_outcome};
 use crate::{
     attack::threat::{Knowledge, Use},
-    audit::Findings,
+    audit::{Attacked, Clients, Findings},
     cli::{
         clients::{ClientOptions, check_out},
         command_line,
@@ -58,8 +58,11 @@ impl Run {
         let namer = self.namer(model.as_ref(), &*device, clients.batch() * clients.batches.len())?;
         let meanings = self.meanings(&audit, Some(&clients), model.as_ref(), &*device)?;
 
-        let outcome = audit.run(&*device, &clients.batches, meanings.as_ref(), &Terminal)?;
-        let clients = clients.first(outcome.found.len());
+        let Attacked { outcome, kept, skipped } =
+            audit.run_possible(&*device, &clients.batches, meanings.as_ref(), &Terminal)?;
+        let outcome = some_outcome(outcome, &skipped)?;
+        let batches = kept.iter().map(|&i| clients.batches[i].clone()).collect();
+        let clients = Clients { batches, ..clients };
         let semantic =
             namer.map(|namer| self.names(&audit, namer, &outcome, Some(&clients), &unrelated)).transpose()?;
         let findings = Findings {
@@ -67,6 +70,7 @@ impl Run {
             threat_model,
             semantic,
             guidance: meanings.map(|m| m.record()),
+            skipped,
             ..audit.findings(&*device, Some(&clients), &outcome)?
         };
         self.finish(&findings, folder)

@@ -7,6 +7,7 @@ use clap::Args;
 use super::super::{
     attack_options::AttackOptions,
     data_options::DataOptions,
+    data_options::open_data,
     guidance_options::ScheduleOptions,
     help::group,
     misuse,
@@ -21,7 +22,7 @@ use super::super::{
 use crate::{
     attack::config::AttackConfig,
     audit::{Audit, guidable},
-    data::{BatchRule, Dataset, samples},
+    data::BatchRule,
     study,
     sweep::NAMED_AT_ONCE,
 };
@@ -87,7 +88,7 @@ pub struct GuidanceStudy {
 
 impl GuidanceStudy {
     pub fn run(self) -> anyhow::Result<()> {
-        let dataset = self.data.as_deref().map_or_else(|| Ok(samples()), Dataset::open)?;
+        let dataset = open_data(self.data.as_deref(), None)?;
         let (sizes, weights, config) = (self.sizes()?, self.weights()?, self.config()?);
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;

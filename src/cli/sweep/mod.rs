@@ -15,9 +15,11 @@ use self::{
 use super::{
     clients::check_out,
     command_line,
+    data_options::open_data,
     help::group,
     misuse,
     naming_options::NamingOptions,
+    note,
     options::{DeviceOptions, NormalisationOptions, numbers},
     print_json, print_line,
     progress::Terminal,
@@ -28,7 +30,7 @@ use super::{
     verdict,
 };
 use crate::{
-    data::{BatchRule, Dataset, samples},
+    data::BatchRule,
     report::Verdict,
     sweep::{self, Configuration, NAMED_AT_ONCE, Record, SweepError},
 };
@@ -60,6 +62,11 @@ pub struct Sweep {
     /// (Fashion-MNIST).
     #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
     data: Option<PathBuf>,
+    /// Names of the victims' classes, in order, which folders are matched with
+    ///
+    /// Separated by commas, or a file with a name a line.
+    #[arg(long, value_name = "NAMES|FILE", requires = "data", help_heading = group::INPUT)]
+    class_names: Option<String>,
     /// A victim: ARCH, =FILE for trained weights, options of its own
     ///
     /// Its own options stand in place of those for all (of the network, the client, the attack, --labels, --batch-sizes,
@@ -124,7 +131,7 @@ impl Sweep {
         if self.aggregate == 0 {
             return Err(misuse("--aggregate: expected 1 or more, found 0"));
         }
-        let dataset = self.data.as_deref().map_or_else(|| Ok(samples()), Dataset::open)?;
+        let dataset = open_data(self.data.as_deref(), self.class_names.as_deref())?;
         check_out(self.data.as_deref(), &self.out)?;
         let seeds = numbers("--seeds", &self.seeds)?;
         let defences = victims::defences(&self.defences)?;
@@ -132,6 +139,10 @@ impl Sweep {
             return Err(misuse("--adaptive needs --defences to adapt to"));
         }
         let embedded = self.data.is_none();
+        let normalisation = self.normalisation.given()?;
+        if normalisation.is_none() {
+            note("normalisation: cifar10 (assumed: --normalisation, or --mean and --std)");
+        }
         let sweep = sweep::Sweep {
             dataset: &dataset,
             rule: self.batch_labels,
@@ -139,7 +150,7 @@ impl Sweep {
             defences,
             seeds,
             adaptive: self.adaptive,
-            normalisation: self.normalisation.given()?,
+            normalisation,
             threat_model: self.threat.open()?,
             naming: None,
             naming_rule: self.naming.rule(),

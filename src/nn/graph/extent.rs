@@ -144,7 +144,7 @@ pub fn reshape(from: &[Extent], asked: &[Asked], exported: usize) -> Result<Vec<
     let mut passed = 1usize;
     for (j, &size) in sizes.iter().enumerate() {
         let outer = before / passed;
-        let factor = outer.checked_mul(exported).unwrap_or(usize::MAX);
+        let factor = outer.saturating_mul(exported);
         let known = matches!(asked[j], Asked::Known(Extent::Pictures { .. }));
         let other = asked.iter().any(|a| matches!(a, Asked::Known(Extent::Pictures { .. })));
         if before.is_multiple_of(passed) && size.is_multiple_of(factor) && (known || !other) {

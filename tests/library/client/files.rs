@@ -43,6 +43,16 @@ fn wrappers_prefixes_are_taken_off_and_counters_ignored_whatever_their_type() {
 }
 
 #[test]
+fn a_network_of_one_channel_is_said_to_be_one() {
+    let folder = TempDir::new().unwrap();
+    let grey = Request { image: Some([1, 32, 32]), ..Request::named("lenet5") };
+    let file = written(&folder, &renamed(&Victim::from_seed(&grey, 1).unwrap(), ""), &[]);
+    let error = Victim::from_file(&file, &Request::named("lenet5")).err().unwrap().to_string();
+    assert!(error.contains("'lenet5 of 1 channel' best"), "{error}");
+    assert!(Victim::from_file(&file, &grey).is_ok());
+}
+
+#[test]
 fn a_variance_below_0_is_no_weight() {
     let folder = TempDir::new().unwrap();
     let mut tensors = renamed(&Victim::from_seed(&request(), 1).unwrap(), "");

@@ -3,7 +3,9 @@
 mod files;
 mod folders;
 mod last_layers;
+mod local_updates;
 mod metrics;
+mod pytorch;
 mod saturated;
 mod sign_and_scale;
 mod surrogate;

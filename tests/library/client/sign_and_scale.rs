@@ -1,7 +1,9 @@
 //! Sign and scale of an update from the update itself (Case 18 of the kinds that people report: an update without
 //! `--local-lr`, server − local, a sum, a clip).
 
-use gia_gpu::attack::labels::{LastLayer, Method, SignAndScale, Verdict, restore, sign_and_scale};
+use gia_gpu::attack::labels::{
+    LabelError, LastLayer, Method, SignAndScale, Verdict, restore, sign_and_scale,
+};
 use rand::RngExt;
 
 use super::last_layers::Case;
@@ -119,11 +121,12 @@ fn check(cases: std::ops::Range<u64>, has_bias: bool) {
         if observed.factor > 0.0 {
             assert!(!found.is_reversed(), "refused: {what}: {found}");
         }
-        let method = match (has_bias, observed.case.batch) {
-            (true, 2..) => Method::Ilrg,
-            _ => Method::Idlg,
-        };
-        let restored = restore(method, &layer, observed.case.batch).unwrap();
+        // As attacks do.
+        let restored = match restore(Method::Ilrg, &layer, observed.case.batch) {
+            Err(LabelError::NoBias { .. }) => restore(Method::Idlg, &layer, observed.case.batch),
+            restored => restored,
+        }
+        .unwrap();
         if restored.counts != observed.case.counts() {
             wrong += 1;
             assert!(
@@ -146,6 +149,21 @@ fn no_label_is_wrong_without_its_cause_and_no_genuine_update_is_refused() {
 #[test]
 fn neither_without_a_bias() {
     check(10_000..10_500, false);
+}
+
+#[test]
+fn of_one_picture_the_label_is_exact_whatever_the_factor() {
+    let mut all = 0;
+    for seed in 0..2000 {
+        let observed = Observed::random(seed, true);
+        if observed.case.batch != 1 || observed.factor < 0.0 || observed.kind == Kind::Smoothed {
+            continue;
+        }
+        all += 1;
+        let restored = restore(Method::Ilrg, &observed.layer(), 1).unwrap();
+        assert_eq!(restored.counts, observed.case.counts(), "{}", observed.describe());
+    }
+    assert!(all > 100, "{all}");
 }
 
 /// Of one picture the feature is exact, so that sign and factor are, from three classes on.

@@ -5,6 +5,7 @@ mod attributes;
 mod layers;
 mod moves;
 mod numbers;
+#[expect(clippy::enum_variant_names, reason = "names are those of the format")]
 mod proto;
 mod sizes;
 mod tensors;

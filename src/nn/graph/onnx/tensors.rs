@@ -75,7 +75,10 @@ pub fn numbers<T>(tensor: &TensorProto, convert: fn(f64) -> T) -> Result<Vec<T>,
     }
 }
 
-fn decoder(code: i32) -> Result<(usize, fn(&[u8]) -> f64), String> {
+/// How many bytes a number has, and how it is read.
+type Decode = (usize, fn(&[u8]) -> f64);
+
+fn decoder(code: i32) -> Result<Decode, String> {
     fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
         bytes.try_into().expect("cut to this size")
     }
