@@ -59,3 +59,5 @@ echo "== CLIP, as transformers and open_clip compute it"
 "$python" "$here/compare_clip.py" "$clip" cpu gpu
 "$python" "$here/compare_clip_models.py" "$gia" "$clip" cpu gpu
 echo "interoperates"
+echo "== whole networks of torchvision and transformers, exported"
+"$python" "$here/compare_models.py" "$gia"

@@ -82,11 +82,11 @@ impl Reconstruction {
 }
 
 /// What is known of a target's labels before the attack.
-struct Known {
+pub(super) struct Known {
     /// `None`: they are to be learned.
-    labels: Option<Vec<usize>>,
-    source: LabelSource,
-    warnings: Vec<String>,
+    pub labels: Option<Vec<usize>>,
+    pub source: LabelSource,
+    pub warnings: Vec<String>,
 }
 
 /// Attacks every target; the result's order is the targets'. Told to stop, it returns what it has of the first of them.
@@ -247,7 +247,7 @@ fn check_guide(setting: &Setting, guide: &Guide, known: &[Option<Vec<usize>>]) -
 }
 
 /// Labels before the attack, and the method that restored them; `None` where the attack is to learn them.
-fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelError> {
+pub(super) fn restore_labels(setting: &Setting, target: &Target) -> Result<Known, LabelError> {
     if let Some(labels) = &target.labels {
         return Ok(Known { labels: Some(labels.clone()), source: LabelSource::Given, warnings: vec![] });
     }

@@ -16,6 +16,7 @@ pub mod last_layer;
 pub mod lbfgs;
 pub mod minimise;
 pub mod objective;
+pub mod patches;
 pub mod pixels;
 pub mod preset;
 pub mod prior;
@@ -93,6 +94,8 @@ pub enum AttackError {
     Labels { target: usize, cause: labels::LabelError },
     #[error("gradient {target}: {cause}")]
     Exact { target: usize, cause: exact::ExactError },
+    #[error("gradient {target}: {cause}")]
+    Patches { target: usize, cause: patches::PatchError },
     #[error(transparent)]
     Config(#[from] check::ConfigError),
     #[error(transparent)]

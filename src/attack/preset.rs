@@ -16,7 +16,7 @@ choices! {
     /// A published attack.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Preset {
-        /// The first that applies: spear where it gives pictures, else ig, for one picture with the exact label
+        /// The first that applies: spear where it gives pictures, april, else ig, for one picture with the exact label
         Auto = "auto",
         /// Cosine, signed Adam, total variation (Geiping 2020)
         Ig = "ig",
@@ -30,6 +30,8 @@ choices! {
         Modern = "modern",
         /// Exact inputs of a linear layer with ReLU, by linear algebra (Dimitrov 2024)
         Spear = "spear",
+        /// A vision transformer's one picture from the gradients of its patches and positions (after Lu 2022)
+        April = "april",
         /// Cosine at a point between the server's weights and the client's, for updates of unknown training (Zhu 2023)
         Sme = "sme",
     }
@@ -103,6 +105,11 @@ impl AttackConfig {
             Preset::Spear => AttackConfig {
                 preset: name.into(),
                 way: Way::Spear(Spear::default()),
+                ..Self::preset(Preset::Ig.name(), depth)?
+            },
+            Preset::April => AttackConfig {
+                preset: name.into(),
+                way: Way::Patches,
                 ..Self::preset(Preset::Ig.name(), depth)?
             },
             Preset::Sme => AttackConfig {

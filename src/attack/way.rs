@@ -13,8 +13,9 @@ use super::{
         layers::{linear_layers, relu_layer},
     },
     guidance::Guide,
-    invert::{LabelSource, Reconstruction, Setting, Target, matched},
+    invert::{LabelSource, Reconstruction, Setting, Target, matched, restore_labels},
     labels::Method,
+    patches::{self, PatchError, Patches},
     recompute::{Recomputing, does_not_fit},
 };
 use crate::{device::Device, federated::Victim};
@@ -27,7 +28,9 @@ pub enum Way {
     Matching,
     /// SPEAR: exact inputs of a linear layer with ReLU (Dimitrov 2024).
     Spear(Spear),
-    /// SPEAR where it gives pictures; else matching, for one picture with the exact label.
+    /// A vision transformer's picture from the gradients of its patches and positions (Lu 2022).
+    Patches,
+    /// SPEAR where it gives pictures, then patches; else matching, for one picture with the exact label.
     Auto(Spear),
 }
 
@@ -54,6 +57,10 @@ pub fn attack(
             })
             .collect::<Result<_, _>>()?
         }
+        Way::Patches => {
+            let each = targets.iter().enumerate();
+            each.map(|(number, target)| patched(setting, number, target)).collect::<Result<_, _>>()?
+        }
         Way::Auto(settings) => auto(device, setting, settings, guide, targets, hooks)?,
     };
     recompute(device, setting, targets, &mut found)?;
@@ -62,6 +69,9 @@ pub fn attack(
 
 /// Whether the attack that is asked for by name can be made on such a victim and protocol.
 pub(super) fn check(setting: &Setting, guide: Option<&Guide>) -> Result<(), AttackError> {
+    if setting.config.way == Way::Patches {
+        return patches_apply(setting, guide).map_err(|cause| AttackError::Patches { target: 0, cause });
+    }
     let Way::Spear(settings) = &setting.config.way else { return Ok(()) };
     let can = match guide {
         Some(_) => Err(ExactError::Guided),
@@ -91,7 +101,10 @@ fn auto(
                 let found = reconstruction(device, setting, batch, number, target, hooks)?;
                 Ok(Reconstruction { reason: Some(reason), ..found })
             }
-            Err(reason) => Err(reason),
+            Err(reason) => match patches_apply(setting, guide).map(|()| patched(setting, number, target)) {
+                Ok(Ok(found)) if found.label_warnings.is_empty() => Ok(found),
+                _ => Err(reason),
+            },
         });
     }
     let left: Vec<Target> =
@@ -112,6 +125,54 @@ fn auto(
     };
     // Told to stop, matching has fewer: then what follows the first gap is left out, too.
     Ok(exact.into_iter().map_while(|found| found.map_or_else(&mut next, Some)).collect())
+}
+
+/// Whether a picture can be found from its patches.
+fn patches_apply(setting: &Setting, guide: Option<&Guide>) -> Result<(), PatchError> {
+    if guide.is_some() || !setting.views.is_empty() {
+        return Err(PatchError::Changed);
+    }
+    check_protocol(setting.protocol, setting.batch)
+        .map_err(|error| PatchError::Protocol(error.to_string()))?;
+    patches::check(setting.victim, setting.batch)
+}
+
+/// The picture of a vision transformer's gradient, with the label restored or given.
+fn patched(setting: &Setting, number: usize, target: &Target) -> Result<Reconstruction, AttackError> {
+    let found = patches::picture(setting.victim, &target.gradient, setting.batch)
+        .map_err(|cause| AttackError::Patches { target: number, cause })?;
+    let known =
+        restore_labels(setting, target).map_err(|cause| AttackError::Labels { target: number, cause })?;
+    let labels = known.labels.ok_or_else(|| {
+        AttackError::Invalid("patches are found with a label, not before it is learned".into())
+    })?;
+    let Patches { picture, tokens, rank, condition } = found;
+    let mut label_warnings = known.warnings;
+    if rank < tokens {
+        label_warnings.push(format!(
+            "the derivatives by the {tokens} patches have rank {rank}: the picture is not exact"
+        ));
+    }
+    let images = Outcome {
+        images: picture,
+        label_logits: None,
+        objective: 0.0,
+        norm_ratio: 1.0,
+        stopped: None,
+        history: vec![],
+    };
+    Ok(Reconstruction {
+        trials: vec![images],
+        best: 0,
+        labels,
+        label_source: known.source,
+        label_warnings,
+        exact: None,
+        reason: Some(format!(
+            "patches: a position embedding is added to each, and its gradient has rank {rank} of {tokens}, condition {condition:.0}"
+        )),
+        recomputed: None,
+    })
 }
 
 /// Whether SPEAR would give pictures.
@@ -155,7 +216,7 @@ fn matching(setting: &Setting) -> AttackConfig {
 
 /// Whether the label of one picture is left to the exact rule, which needs the last layer's bias.
 pub(super) fn takes_exact_label(setting: &Setting) -> bool {
-    matches!(setting.config.way, Way::Auto(_))
+    matches!(setting.config.way, Way::Auto(_) | Way::Patches)
         && setting.batch == 1
         && setting.config.labels == LabelStrategy::Auto
         && setting.victim.last_layer().1.is_some()
@@ -253,7 +314,8 @@ fn recompute(
     };
     for (found, target) in found.iter_mut().zip(targets) {
         found.recomputed = recomputing.of(&found.best().images, &found.labels, target)?;
-        let pictures = found.exact.as_ref().is_some_and(|exact| exact.pictures);
+        let computed = found.exact.is_none() && found.best().history.is_empty();
+        let pictures = computed || found.exact.as_ref().is_some_and(|exact| exact.pictures);
         if let (true, Some(again)) = (pictures, found.recomputed) {
             let best = &mut found.trials[found.best];
             best.objective = again.cosine_distance as f32;

@@ -20,8 +20,10 @@ const NEAR: f32 = 0.3;
 
 /// Share of the pixels at the ends of the box from which they pile up there.
 const AT_THE_ENDS: f64 = 0.25;
+/// At either of them: a black background is at one.
+const AT_AN_END: f64 = 0.03;
 /// A cosine distance from which pictures are not well matched.
-const POOR: f32 = 0.05;
+const POOR: f32 = 5e-3;
 
 /// Whether a reconstruction's gradient is of a length of its own.
 pub fn is_of_another_length(audit: &Audit, ratio: f32) -> bool {
@@ -67,16 +69,19 @@ pub fn of_normalisation(audit: &Audit, found: &Reconstruction, pictures: &[Pictu
         audit.attack.objective,
         Objective::Cosine | Objective::CosineTop(_) | Objective::CosineLayerwise
     );
-    let ended = |v: &&f32| **v <= 1e-3 || **v >= 1.0 - 1e-3;
     let pixels = || pictures.iter().flat_map(|picture| &picture.pixels);
-    let share = pixels().filter(ended).count() as f64 / pixels().count().max(1) as f64;
+    let share = |at: &dyn Fn(f32) -> bool| {
+        pixels().filter(|v| at(**v)).count() as f64 / pixels().count().max(1) as f64
+    };
+    let ends = [share(&|v| v <= 1e-3), share(&|v| v >= 1.0 - 1e-3)];
+    let piled = ends[0] + ends[1] > AT_THE_ENDS && ends.iter().all(|share| *share > AT_AN_END);
     let wide = NormalisationPreset::Cifar10.of(used.mean().len());
     let wider = used.bounds().iter().zip(wide.bounds()).all(|(own, wide)| wide.0 < own.0 && own.1 < wide.1);
-    (audit.attack.clamp && cosine && wider && share > AT_THE_ENDS && found.best().objective > POOR).then(|| {
+    (audit.attack.clamp && cosine && wider && piled && found.best().objective > POOR).then(|| {
         format!(
             "{:.0} % of the restored pixels lie at the ends of their range, and the gradients differ: the client's \
              normalisation may be wider, as 'cifar10' and 'imagenet' are",
-            100.0 * share
+            100.0 * (ends[0] + ends[1])
         )
     })
 }

@@ -79,6 +79,7 @@ impl AuditError {
             AuditError::Attack(AttackError::Exact { cause, .. }) | AuditError::Exact(cause) => {
                 cause.is_misuse()
             }
+            AuditError::Attack(AttackError::Patches { cause, .. }) => cause.is_misuse(),
             AuditError::Client(ClientError::Protocol(_)) => true,
             AuditError::Within { cause, .. } => cause.is_misuse(),
             AuditError::Victim(VictimError::Architecture(_) | VictimError::ClassCount { .. }) => true,

@@ -47,18 +47,18 @@ pub struct LayerFiles {
 impl LayerFiles {
     /// The last layer of a victim, of which the whole mean gradient is known.
     pub fn of_victim(victim: &Victim, path: &Path, gradient: &[Vec<f32>]) -> LayerFiles {
-        let weight = victim.last_weight();
+        let (weight, bias) = (victim.last_weight(), victim.last_bias());
         let specs = victim.gradient_specs();
         let (own_weight, own_bias) = victim.last_layer();
         LayerFiles {
             names: Names {
                 weight: specs[weight].name.clone(),
-                bias: specs.get(weight + 1).map(|s| s.name.clone()),
+                bias: bias.map(|bias| specs[bias].name.clone()),
             },
             gradient_path: path.into(),
             classes: victim.model.classes,
             weight_gradient: gradient[weight].clone(),
-            bias_gradient: gradient.get(weight + 1).cloned(),
+            bias_gradient: bias.and_then(|bias| gradient.get(bias)).cloned(),
             weights: Some((own_weight.to_vec(), own_bias.map(<[f32]>::to_vec))),
         }
     }

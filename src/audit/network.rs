@@ -1,12 +1,12 @@
 //! Which network: what the user says, what files and data say, and what the architecture has by itself.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::AuditError;
 use crate::{
     data::{Dataset, Picture},
     federated::Request,
-    nn::{Options, architecture::architecture},
+    nn::{Options, architecture::architecture, graph::Graph},
     tensor_file::{GradientInfo, WeightsInfo},
 };
 
@@ -17,6 +17,8 @@ pub const DEFAULT_ARCHITECTURE: &str = "lenet-zhu";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Network {
     pub architecture: Option<String>,
+    /// The network of a file, in place of the registry's.
+    pub graph: Option<Arc<Graph>>,
     pub options: Options,
     /// `[H, W]`
     pub size: Option<[usize; 2]>,
@@ -67,6 +69,9 @@ impl Network {
     /// # Errors
     /// An architecture or options that there are not.
     pub fn request(&self, known: &Known) -> Result<Request, AuditError> {
+        if let Some(graph) = &self.graph {
+            return self.of_file(graph);
+        }
         let name = self.architecture.clone().or(known.architecture.clone());
         let name = name.unwrap_or_else(|| DEFAULT_ARCHITECTURE.into());
         let options = self.options.clone().or(known.options.clone());
@@ -83,7 +88,33 @@ impl Network {
         let [c, h, w] = known.image.unwrap_or(own);
         let [h, w] = self.size.unwrap_or([h, w]);
         let image = Some([self.channels.unwrap_or(c), h, w]);
-        Ok(Request { name, options, image, classes: self.classes.or(known.classes) })
+        Ok(Request { name, graph: None, options, image, classes: self.classes.or(known.classes) })
+    }
+
+    /// A file's network has its own pictures and classes, which the user may say too.
+    fn of_file(&self, graph: &Arc<Graph>) -> Result<Request, AuditError> {
+        let [c, h, w] = graph.image;
+        let said = [
+            ("--classes", self.classes, graph.classes),
+            ("--channels", self.channels, c),
+            ("--image-size (height)", self.size.map(|size| size[0]), h),
+            ("--image-size (width)", self.size.map(|size| size[1]), w),
+        ];
+        for (option, said, found) in said {
+            if let Some(said) = said.filter(|&said| said != found) {
+                return Err(AuditError::Misuse(format!(
+                    "{option}: expected {found}, for which the network in {} was exported, found {said}",
+                    graph.name
+                )));
+            }
+        }
+        Ok(Request {
+            name: graph.name.clone(),
+            graph: Some(graph.clone()),
+            options: Options::default(),
+            image: Some(graph.image),
+            classes: Some(graph.classes),
+        })
     }
 
     /// A network that takes any size takes that of the pictures, if they have one.
@@ -113,10 +144,42 @@ impl Network {
                     "{file}: the gradient is of architecture '{found}', --arch says '{asked}'"
                 )));
             }
-            (None, None) => {
-                return Err(AuditError::Misuse(format!("{file} does not say its architecture: give --arch")));
+            (None, None) if self.graph.is_none() => {
+                return Err(AuditError::Misuse(format!(
+                    "{file} does not say its architecture: give --arch, or --model"
+                )));
+            }
+            (Some(found), None) if self.graph.is_none() && is_file(found) => {
+                return Err(AuditError::Misuse(format!(
+                    "{file}: the gradient is of the network in '{found}': give it as --model"
+                )));
             }
             _ => {}
+        }
+        // Names and shapes of the tensors say whether the file's network is the gradient's.
+        if self.graph.is_some() {
+            let known = Known { image: info.image_shape, classes: info.classes, ..Known::default() };
+            let request = self.request(&known)?;
+            for (what, said, own) in [
+                (
+                    "images",
+                    info.image_shape.map(|shape| format!("{shape:?}")),
+                    format!("{:?}", request.image.unwrap_or_default()),
+                ),
+                (
+                    "classes",
+                    info.classes.map(|k| k.to_string()),
+                    request.classes.unwrap_or_default().to_string(),
+                ),
+            ] {
+                if let Some(said) = said.filter(|said| *said != own) {
+                    return Err(AuditError::Misuse(format!(
+                        "{file}: {what} {said}, the network in {} has {own}",
+                        request.name
+                    )));
+                }
+            }
+            return Ok(known);
         }
         let in_file: Options = info
             .options
@@ -175,4 +238,9 @@ impl Network {
         }
         Ok(Request { classes: self.classes, ..self.request(&known)? })
     }
+}
+
+/// Whether a gradient's architecture is the name of a file.
+fn is_file(architecture: &str) -> bool {
+    [".pt2", ".onnx"].iter().any(|end| architecture.ends_with(end))
 }

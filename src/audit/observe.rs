@@ -18,7 +18,8 @@ use crate::{
 
 /// Files of one victim, each a batch, as they were found.
 pub struct GradientFiles {
-    weights: PathBuf,
+    /// Those of the network's own file, if none.
+    weights: Option<PathBuf>,
     /// At least one; they agree in what they say.
     files: Vec<GradientFile>,
 }
@@ -51,10 +52,10 @@ pub struct Observation {
 
 impl GradientFiles {
     /// Reads all files, and refuses those that cannot come from one victim. `gradients`: at least one.
-    pub fn open(weights: &Path, gradients: &[PathBuf]) -> Result<GradientFiles, AuditError> {
+    pub fn open(weights: Option<&Path>, gradients: &[PathBuf]) -> Result<GradientFiles, AuditError> {
         let mut files = vec![];
         for path in gradients {
-            if same_file(weights, path) {
+            if weights.is_some_and(|weights| same_file(weights, path)) {
                 return Err(AuditError::Misuse(format!(
                     "--weights and --gradient name the same file, {}",
                     path.display()
@@ -66,7 +67,7 @@ impl GradientFiles {
             return Err(AuditError::misuse("expected one gradient file or more, found none"));
         };
         others.iter().try_for_each(|other| check_same(first, other))?;
-        Ok(GradientFiles { weights: weights.into(), files })
+        Ok(GradientFiles { weights: weights.map(Path::to_path_buf), files })
     }
 
     /// Which network they are of.
@@ -91,8 +92,14 @@ impl GradientFiles {
             protocol.local = Some(Local::sgd(1, batch, 1.0));
         }
         let kind = kind_of(said.kind, &info, self.path(), &protocol)?;
-        let victim = Victim::from_file(&self.weights, request)?;
-        note_positions(&self.weights, victim.positions.as_ref(), watch);
+        let victim = match &self.weights {
+            Some(weights) => Victim::from_file(weights, request)?,
+            None if request.graph.is_some() => Victim::from_seed(request, 0)?,
+            None => return Err(AuditError::misuse("expected the victim's weights")),
+        };
+        if let Some(weights) = &self.weights {
+            note_positions(weights, victim.positions.as_ref(), watch);
+        }
         self.check_victim(&victim)?;
         let normalisation = self.normalisation(said, &victim, watch)?;
         if let Some(labels) = &said.labels {
@@ -142,7 +149,7 @@ impl GradientFiles {
             Some(file) => Err(AuditError::Misuse(format!(
                 "{}: the gradient of another victim than {}: its weights have the fingerprint {}, these have {own}",
                 file.file.path.display(),
-                self.weights.display(),
+                victim.weights,
                 file.info.victim.as_deref().unwrap_or_default()
             ))),
             None => Ok(()),

@@ -87,7 +87,10 @@ pub fn check_sign(
             path.display()
         )));
     }
-    let noise = gradient.get(victim.last_weight() + 1).map_or(vec![], |bias| check_gradient(bias, batch));
+    let noise = victim
+        .last_bias()
+        .and_then(|bias| gradient.get(bias))
+        .map_or(vec![], |bias| check_gradient(bias, batch));
     let noise = noise.iter().filter(|s| matches!(s, Suspicion::SumNotZero { .. })).map(ToString::to_string);
     let warnings: Vec<String> = found.warning().into_iter().chain(noise).collect();
     warnings.iter().for_each(|text| watch.warning(&format!("{}: {text}", path.display())));

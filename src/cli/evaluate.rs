@@ -12,7 +12,7 @@ use super::{
     data_options::open_data,
     help::group,
     misuse,
-    model_options::{ModelOptions, victim_error},
+    model_options::{Known, ModelOptions, victim_error},
     options::{DeviceOptions, NormalisationOptions, check_batch, check_limit, same_file},
     print_json, print_line,
     progress::Terminal,
@@ -39,8 +39,8 @@ pub struct Evaluate {
     #[command(flatten)]
     model: ModelOptions,
     /// Weights: a safetensors or .npz file with PyTorch's state_dict
-    #[arg(long, value_name = "FILE")]
-    weights: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "model")]
+    weights: Option<PathBuf>,
     /// Pictures: folders of classes, CIFAR-10's batches or IDX files
     ///
     /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files.
@@ -74,23 +74,14 @@ impl Evaluate {
         check_batch(self.batch)?;
         check_limit(self.limit)?;
         if let Some(logits) = &self.logits {
-            if [&self.weights, &self.data].into_iter().any(|input| same_file(input, logits)) {
+            let inputs = [self.weights.as_ref(), self.model.model.as_ref(), Some(&self.data)];
+            if inputs.into_iter().flatten().any(|input| same_file(input, logits)) {
                 return Err(misuse(format!("{} is an input: it cannot be written to", logits.display())));
             }
             TensorFile::check_writable(logits)?;
         }
-        let info = WeightsInfo::of(&TensorFile::read(&self.weights)?)?;
-        let dataset = open_data(Some(&self.data), None)?;
-        let dataset = match (&self.class_names, &info.class_names) {
-            (Some(names), _) => dataset.with_class_names(&read_class_names(names)?)?,
-            // The weights' own names, where the folders' are among them.
-            (None, Some(names)) if dataset.is_of_folders() => {
-                dataset.clone().with_class_names(names).unwrap_or(dataset)
-            }
-            _ => dataset,
-        };
-        let request = self.model.network()?.of_weights(&info, &self.weights, &dataset)?;
-        let victim = Victim::from_file(&self.weights, &request).map_err(victim_error)?;
+        let (info, dataset) = self.pictures()?;
+        let victim = self.victim(&info, &dataset)?;
         dataset.check_classes(victim.model.classes).map_err(misuse)?;
         let normalisation = self.normalisation(&info, victim.image_shape()[0])?;
         if let Some(names) = info.class_names.as_ref().filter(|names| **names != dataset.class_names) {
@@ -112,6 +103,33 @@ impl Evaluate {
         self.print(&victim, &dataset, &evaluation)
     }
 
+    /// What the weights say of themselves, and the pictures.
+    fn pictures(&self) -> anyhow::Result<(WeightsInfo, Dataset)> {
+        let info = match &self.weights {
+            Some(weights) => WeightsInfo::of(&TensorFile::read(weights)?)?,
+            None => WeightsInfo::default(),
+        };
+        let dataset = open_data(Some(&self.data), None)?;
+        let dataset = match (&self.class_names, &info.class_names) {
+            (Some(names), _) => dataset.with_class_names(&read_class_names(names)?)?,
+            // The weights' own names, where the folders' are among them.
+            (None, Some(names)) if dataset.is_of_folders() => {
+                dataset.clone().with_class_names(names).unwrap_or(dataset)
+            }
+            _ => dataset,
+        };
+        Ok((info, dataset))
+    }
+
+    fn victim(&self, info: &WeightsInfo, dataset: &Dataset) -> anyhow::Result<Victim> {
+        let network = self.model.network()?;
+        let victim = match &self.weights {
+            Some(weights) => Victim::from_file(weights, &network.of_weights(info, weights, dataset)?),
+            None => Victim::from_seed(&network.request(&Known::of_data(dataset))?, 0),
+        };
+        victim.map_err(victim_error)
+    }
+
     fn normalisation(&self, info: &WeightsInfo, channels: usize) -> anyhow::Result<Normalisation> {
         let known = match (&info.mean, &info.std) {
             (Some(mean), Some(std)) => Some(Normalisation::new(mean.clone(), std.clone())?),
@@ -127,7 +145,7 @@ impl Evaluate {
             return print_json(&json!({
                 "architecture": victim.model.name,
                 "options": victim.model.options.to_string(),
-                "weights": self.weights,
+                "weights": victim.weights,
                 "data": dataset.name,
                 "pictures": evaluation.pictures,
                 "right": evaluation.right,

@@ -35,8 +35,8 @@ pub struct Invert {
     /// The victim's weights before training
     ///
     /// A safetensors or .npz file with PyTorch's state_dict.
-    #[arg(long, value_name = "FILE")]
-    weights: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "model")]
+    weights: Option<PathBuf>,
     /// What was observed: gradients, an update, or a trained model
     ///
     /// A safetensors or .npz file.
@@ -75,7 +75,7 @@ impl Invert {
     pub fn run(self) -> anyhow::Result<()> {
         let observing = Observing {
             model: &self.model,
-            weights: &self.weights,
+            weights: self.weights.as_deref(),
             gradients: std::slice::from_ref(&self.gradient),
             observed: &self.observed,
             protocol: &self.protocol,

@@ -1,6 +1,9 @@
 //! Which network.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use clap::Args;
 
@@ -11,8 +14,10 @@ use crate::{
     federated::{Request, Victim, VictimError},
     nn::{
         Options,
+        graph::Graph,
         options::{Activation, Norm, Stem, parse_hidden},
     },
+    watch::Watch,
 };
 
 /// The network.
@@ -22,9 +27,17 @@ pub struct ModelOptions {
     /// Architecture, as in lenet-zhu, convnet64 or resnet18
     ///
     /// lenet-zhu, lenet5, mlp, convnet<width>, torchvision's resnet18/34/50 and vgg11/13/16/19[_bn], CIFAR's
-    /// resnet20/32/56, resnet9-<width>.
-    #[arg(long, value_name = "A")]
+    /// resnet20/32/56, resnet9-<width>, vit_b_16, vit_tiny.
+    #[arg(long, value_name = "A", group = "network")]
     pub arch: Option<String>,
+    /// A network of your own, with its weights: a .pt2 or .onnx file
+    ///
+    /// As torch.export.save writes it, from torch 2.8 on, or ONNX without folded layers; see examples/export_model.py. --weights
+    /// replaces its weights by name.
+    #[arg(long, value_name = "FILE", group = "network", conflicts_with_all = ["arch", "stem", "hidden", "activation", "norm"])]
+    pub model: Option<PathBuf>,
+    #[arg(skip)]
+    graph: OnceLock<Arc<Graph>>,
     /// How resnet18/34/50 begin
     #[arg(long, value_name = "S", value_parser = spelled::<Stem>())]
     stem: Option<Stem>,
@@ -54,12 +67,35 @@ impl ModelOptions {
         *self == ModelOptions::default()
     }
 
+    /// What presets are chosen for: the architecture, or a name that the registry does not know.
+    pub fn name(&self) -> &str {
+        match (&self.model, &self.arch) {
+            (Some(_), _) => "",
+            (None, Some(name)) => name,
+            (None, None) => DEFAULT_ARCHITECTURE,
+        }
+    }
+
+    /// The network of `--model`, read once, with what is to be said of it.
+    fn graph(&self) -> anyhow::Result<Option<Arc<Graph>>> {
+        let Some(path) = &self.model else { return Ok(None) };
+        if self.graph.get().is_none() {
+            let graph = Graph::read(path)?;
+            for note in &graph.notes {
+                Terminal.note(&format!("{}: {note}", path.display()));
+            }
+            return Ok(Some(self.graph.get_or_init(|| Arc::new(graph)).clone()));
+        }
+        Ok(self.graph.get().cloned())
+    }
+
     /// What the options say.
     pub fn network(&self) -> anyhow::Result<Network> {
         let hidden = self.hidden.as_deref().map(parse_hidden).transpose();
         let hidden = hidden.map_err(|error| misuse(format!("--hidden: {error}")))?;
         Ok(Network {
             architecture: self.arch.clone(),
+            graph: self.graph()?,
             options: Options { stem: self.stem, hidden, activation: self.activation, norm: self.norm },
             size: self.image_size.as_deref().map(parse_size).transpose()?,
             channels: self.channels,

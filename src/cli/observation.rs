@@ -19,7 +19,7 @@ use crate::{
 /// The options that decide how files are read.
 pub struct Observing<'a> {
     pub model: &'a ModelOptions,
-    pub weights: &'a Path,
+    pub weights: Option<&'a Path>,
     /// At least one.
     pub gradients: &'a [PathBuf],
     pub observed: &'a ObservedOptions,

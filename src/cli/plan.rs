@@ -77,7 +77,7 @@ impl PlanCommand {
         let request = self.model.request(&Known::default())?;
         let classes = request.classes.unwrap_or(DEFAULT_CLASSES);
         check_classes(classes).map_err(misuse)?;
-        let model = Model::new(&request.name, &request.options, request.image, classes).map_err(misuse)?;
+        let model = request.model(classes).map_err(misuse)?;
         let plan = match self.training {
             true => Step::plan(&model, &Recipe { batch: self.batch, ..Recipe::default() }),
             false => self.iteration(&model)?,

@@ -1,6 +1,6 @@
 //! Batch norm's running statistics in what a client sends: as they are, or as differences to the server's.
 
-use super::{Kind, MOMENTUM, Protocol, Victim};
+use super::{Kind, Protocol, Victim};
 
 /// Rounding that a running statistic may have, in share of its size.
 const ROUNDING: f32 = 1e-3;
@@ -20,11 +20,12 @@ pub fn meaning(victim: &Victim, kind: Kind, protocol: &Protocol, buffers: &[Vec<
     if kind != Kind::Update {
         return Meaning::Absolute;
     }
-    let kept = (1.0 - MOMENTUM).powi(protocol.steps() as i32) as f32;
+    let kept = |momentum: f64| (1.0 - momentum).powi(protocol.steps() as i32) as f32;
     let variances = victim.buffers().zip(buffers).skip(1).step_by(2);
-    let below = variances
-        .flat_map(|(server, sent)| server.iter().zip(sent))
-        .any(|(server, sent)| *sent < (kept - ROUNDING) * server);
+    let below = variances.zip(victim.model.momenta()).any(|((server, sent), momentum)| {
+        let least = kept(momentum) - ROUNDING;
+        server.iter().zip(sent).any(|(server, sent)| *sent < least * server)
+    });
     if below { Meaning::Differences } else { Meaning::Absolute }
 }
 

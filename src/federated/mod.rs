@@ -17,5 +17,5 @@ pub use loss::ClientLoss;
 pub use observed::Kind;
 pub use optimiser::LocalOptimiser;
 pub use protocol::{Local, MAX_BATCH, Protocol, ProtocolError};
-pub use simulate::{MOMENTUM, Simulation, clip, simulate};
+pub use simulate::{Simulation, clip, simulate};
 pub use victim::{DEFAULT_CLASSES, Request, Victim, VictimError, check_classes, state_dict_lists};

@@ -1,6 +1,6 @@
 //! From what was sent to the mean gradient that all methods work on.
 
-use super::{MOMENTUM, Protocol, Victim};
+use super::{Protocol, Victim};
 use crate::spelling::choices;
 
 choices! {
@@ -56,13 +56,14 @@ pub fn batch_statistics(
     returned: &[Vec<f32>],
     counts: &[usize],
 ) -> Vec<Vec<f32>> {
-    let kept = (1.0 - MOMENTUM).powi(protocol.steps() as i32);
+    let kept = |momentum: &f64| (1.0 - momentum).powi(protocol.steps() as i32);
+    let kept: Vec<f64> = victim.model.momenta().iter().map(kept).collect();
     victim
         .buffers()
         .zip(returned)
         .enumerate()
         .map(|(i, (before, after))| {
-            let count = counts[i / 2].max(2) as f64;
+            let (count, kept) = (counts[i / 2].max(2) as f64, kept[i / 2]);
             let biased = if i % 2 == 1 { (count - 1.0) / count } else { 1.0 };
             let value = |(b, a): (&f32, &f32)| {
                 ((f64::from(*a) - kept * f64::from(*b)) / (1.0 - kept) * biased) as f32

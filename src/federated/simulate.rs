@@ -6,9 +6,6 @@ use crate::{
     tape::{Tape, Var},
 };
 
-/// PyTorch's momentum of running statistics.
-pub const MOMENTUM: f64 = 0.1;
-
 /// A client's training on a tape.
 pub struct Simulation {
     /// The model's tensors before training, in `state_dict` order.
@@ -92,19 +89,19 @@ fn advance(
     let mut directions = directions.iter();
     let mut running = pass.statistics.iter().flat_map(|s| {
         let unbiased = s.count as f64 / (s.count.max(2) - 1) as f64;
-        [(s.mean, 1.0), (s.variance, unbiased)]
+        [(s.mean, 1.0, s.momentum), (s.variance, unbiased, s.momentum)]
     });
     let mut next = |(p, &value): (&Parameter, &Var)| {
         if p.declaration.trainable {
             let change = tape.mul_scalar(*directions.next().expect("one a parameter"), -rate);
             return tape.add(value, change);
         }
-        let (new, factor) = running.next().expect("every buffer is a running statistic");
+        let (new, factor, momentum) = running.next().expect("every buffer is a running statistic");
         match protocol.mode {
             Mode::Eval => value,
             Mode::Train => {
-                let new = tape.mul_scalar(new, MOMENTUM * factor);
-                let old = tape.mul_scalar(value, 1.0 - MOMENTUM);
+                let new = tape.mul_scalar(new, momentum * factor);
+                let old = tape.mul_scalar(value, 1.0 - momentum);
                 tape.add(old, new)
             }
         }

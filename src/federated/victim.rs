@@ -1,13 +1,17 @@
 //! A model with its weights.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
 use super::nearest::nearest;
 use crate::{
     device::{DeviceError, host},
-    nn::{ArchitectureError, Declaration, MAX_CLASSES, Model, Options, initialise},
+    nn::{
+        ArchitectureError, Declaration, MAX_CLASSES, Model, Options,
+        graph::{Graph, GraphNetwork},
+        initialise,
+    },
     tensor_file::{
         Extra, GRADIENT_FORMAT, ParameterSpec, PositionReport, Tensor, TensorFile, TensorFileError,
     },
@@ -20,6 +24,8 @@ pub const DEFAULT_CLASSES: usize = 10;
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     pub name: String,
+    /// The network of a file, in place of the registry's of this name.
+    pub graph: Option<Arc<Graph>>,
     pub options: Options,
     /// `[C, H, W]`, where it is not the architecture's own.
     pub image: Option<[usize; 3]>,
@@ -31,6 +37,20 @@ impl Request {
     /// An architecture with everything as it has it.
     pub fn named(name: &str) -> Request {
         Request { name: name.into(), ..Request::default() }
+    }
+
+    /// The model of so many classes; a file's network has its own number.
+    ///
+    /// # Errors
+    /// What [`Model::new`] and [`Model::of`] refuse.
+    pub fn model(&self, classes: usize) -> Result<Model, ArchitectureError> {
+        match &self.graph {
+            None => Model::new(&self.name, &self.options, self.image, classes),
+            Some(graph) => {
+                let network = Box::new(GraphNetwork(graph.clone()));
+                Model::of(network, &self.name, &self.options, self.image, graph.classes)
+            }
+        }
     }
 }
 
@@ -104,11 +124,15 @@ pub fn check_classes(classes: usize) -> Result<(), VictimError> {
 }
 
 impl Victim {
-    /// An untrained victim.
+    /// An untrained victim; of a file's network one with the weights that the file holds.
     pub fn from_seed(request: &Request, seed: u64) -> Result<Victim, VictimError> {
+        if let Some(graph) = &request.graph {
+            let tensors = graph.tensors.iter().map(|t| t.data.to_vec()).collect();
+            return Victim::new(request.model(graph.classes)?, tensors, request.name.clone());
+        }
         let classes = request.classes.unwrap_or(DEFAULT_CLASSES);
         check_classes(classes)?;
-        Self::initialised(Model::new(&request.name, &request.options, request.image, classes)?, seed)
+        Self::initialised(request.model(classes)?, seed)
     }
 
     /// A model with initial weights.
@@ -146,7 +170,7 @@ impl Victim {
     /// A victim from a file with PyTorch's `state_dict` names. The class count is the last layer's, and
     /// must be the request's where that says one.
     pub fn from_file(path: &Path, request: &Request) -> Result<Victim, VictimError> {
-        let sketch = |classes| Model::new(&request.name, &request.options, request.image, classes);
+        let sketch = |classes| request.model(classes);
         let declared = sketch(1)?.declarations();
         let file = TensorFile::read(path)?;
         if file.metadata.get("format").is_some_and(|format| format == GRADIENT_FORMAT) {
@@ -154,7 +178,8 @@ impl Victim {
         }
         let names: Vec<ParameterSpec> = declared.iter().map(spec).collect();
         let (file, prefix) = file.tidied(&names);
-        let found = last_layer_outputs(&file, &declared);
+        // Of a file's network the shapes say it.
+        let found = last_layer_outputs(&file, &declared).filter(|_| request.graph.is_none());
         if let (Some((tensor, found)), Some(expected)) = (&found, request.classes)
             && *found != expected
         {
@@ -167,8 +192,11 @@ impl Victim {
         let declarations = model.declarations();
         let (file, positions) = file.by_name(&state_dict_lists(&declarations))?;
         let specs: Vec<ParameterSpec> = declarations.iter().map(spec).collect();
-        let tensors =
-            file.parameters(&specs, Extra::Reject).map_err(|cause| mismatch(cause, &file, &model))?;
+        let tensors = match request.graph {
+            // Beside them a `state_dict` has second names of tied weights, and buffers that the file keeps.
+            Some(_) => file.parameters(&specs, Extra::Any)?,
+            None => file.parameters(&specs, Extra::Reject).map_err(|cause| mismatch(cause, &file, &model))?,
+        };
         check_classes(classes)?;
         for (declaration, tensor) in declarations.iter().zip(&tensors) {
             let variance = declaration.name.ends_with("running_var");
@@ -207,7 +235,7 @@ impl Victim {
             .map(|(_, t)| t)
             .collect();
         let weight = self.last_weight();
-        (trainable[weight], trainable.get(weight + 1).map(|b| &b[..]))
+        (trainable[weight], self.last_bias().map(|bias| &trainable[bias][..]))
     }
 
     pub fn has_batch_norm(&self) -> bool {
@@ -259,10 +287,23 @@ impl Victim {
         self.weights.starts_with(BY_SEED)
     }
 
-    /// The position of the last layer's weight `(K, d)` among the gradient's tensors; its bias comes next.
+    /// The position of the last layer's weight `(K, d)` among the gradient's tensors.
     pub fn last_weight(&self) -> usize {
-        let last = self.gradient_specs().iter().rposition(|s| s.shape.len() == 2);
+        let specs = self.gradient_specs();
+        let last = match self.model.last_layer() {
+            Some(layer) => specs.iter().position(|s| s.name == layer.weight),
+            None => specs.iter().rposition(|s| s.shape.len() == 2),
+        };
         last.expect("every architecture ends in a linear layer")
+    }
+
+    /// The position of its bias `(K)`, if it has one.
+    pub fn last_bias(&self) -> Option<usize> {
+        let specs = self.gradient_specs();
+        match self.model.last_layer() {
+            Some(layer) => specs.iter().position(|s| Some(&s.name) == layer.bias.as_ref()),
+            None => Some(self.last_weight() + 1).filter(|&bias| bias < specs.len()),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     resnet::ResNet,
     resnet9::ResNet9,
     vgg::Vgg,
+    vit::Vit,
 };
 use crate::{spelling::did_you_mean, tape::Var};
 
@@ -53,10 +54,42 @@ pub trait Architecture: Send + Sync {
     fn depth(&self) -> Depth {
         Depth::Deep
     }
+
+    /// Where pictures become tokens, if they do.
+    fn patch_embedding(&self) -> Option<PatchEmbedding> {
+        None
+    }
+
+    /// The last linear layer, where it is not the last tensor of two axes and what follows it.
+    fn last_layer(&self) -> Option<LastLayer> {
+        None
+    }
+}
+
+/// A convolution of patches that do not overlap, and the learned positions that are added to its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatchEmbedding {
+    /// `(D,C,ph,pw)`
+    pub weight: String,
+    /// `(1,L,D)`: patches in rows, after the first.
+    pub positions: String,
+    /// Tokens before the patches, as a class token.
+    pub first: usize,
+    /// `[ph, pw]`
+    pub patch: [usize; 2],
+}
+
+/// Names of the last linear layer's tensors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastLayer {
+    /// `(K,d)`
+    pub weight: String,
+    /// `(K)`
+    pub bias: Option<String>,
 }
 
 /// Names as users write them.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 21] = [
     "lenet-zhu",
     "convnet<width>, e.g. convnet64",
     "lenet5",
@@ -76,6 +109,8 @@ pub const NAMES: [&str; 19] = [
     "vgg13_bn",
     "vgg16_bn",
     "vgg19_bn",
+    "vit_b_16",
+    "vit_tiny",
 ];
 
 /// Hidden widths of an MLP that is told nothing else.
@@ -117,6 +152,8 @@ pub fn architecture(name: &str, options: &Options) -> Result<Box<dyn Architectur
         "vgg13" | "vgg13_bn" => vgg([2, 2, 2, 2, 2]),
         "vgg16" | "vgg16_bn" => vgg([2, 2, 3, 3, 3]),
         "vgg19" | "vgg19_bn" => vgg([2, 2, 4, 4, 4]),
+        "vit_b_16" => Box::new(Vit::B16),
+        "vit_tiny" => Box::new(Vit::TINY),
         _ => match (name.strip_prefix("convnet"), name.strip_prefix("resnet9")) {
             (Some(width), _) => Box::new(ConvNet::new(name, width)?),
             (_, Some(width)) => Box::new(ResNet9::new(name, width)?),

@@ -14,12 +14,17 @@ pub struct Heads {
 }
 
 /// softmax(q·kᵀ/√d + mask)·v per sequence and head: `q, k, v (B·H,L,d)`, mask `(1,L,L)`, result `(B·H,L,d)`.
-pub fn attention(tape: &mut Tape, [q, k, v]: [Var; 3], mask: Option<Var>) -> Var {
-    let width = tape.shape(q)[2] as f64;
+pub fn attention(tape: &mut Tape, parts: [Var; 3], mask: Option<Var>) -> Var {
+    let width = tape.shape(parts[0])[2] as f64;
+    attention_of_scale(tape, parts, 1.0 / width.sqrt(), mask)
+}
+
+/// The same with another factor in place of 1/√d; the mask is `(1|B·H,L,S)`.
+pub fn attention_of_scale(tape: &mut Tape, [q, k, v]: [Var; 3], scale: f64, mask: Option<Var>) -> Var {
     let across = tape.transpose(k);
     let scores = tape.matmul(q, across);
     // Scaled here and not in q: a scaled q would be stored once more on the way back.
-    let mut scores = tape.mul_scalar(scores, 1.0 / width.sqrt());
+    let mut scores = tape.mul_scalar(scores, scale);
     if let Some(mask) = mask {
         scores = tape.add(scores, mask);
     }
@@ -68,10 +73,12 @@ pub fn attention_of_one(tape: &mut Tape, q: Var, x: Var, [key, value]: [Var; 2],
     tape.reshape(read, &[1, batch, heads * width])
 }
 
-/// A causal mask `(1,L,L)`: a token sees itself and what stands before it. Finite, for shading languages
-/// promise nothing about infinities; far below every score.
+/// What is added to a score that must not count. Finite, for shading languages promise nothing about infinities; far
+/// below every score.
+const HIDDEN: f64 = -1e30;
+
+/// A causal mask `(1,L,L)`: a token sees itself and what stands before it.
 pub fn causal_mask(tape: &mut Tape, tokens: usize) -> Var {
-    const HIDDEN: f64 = -1e30;
     let cell = |at: usize| if at % tokens > at / tokens { HIDDEN } else { 0.0 };
     tape.literal(&[1, tokens, tokens], (0..tokens * tokens).map(cell).collect())
 }

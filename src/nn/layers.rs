@@ -49,6 +49,11 @@ impl Network<'_> {
         let start = start.unwrap_or(Start::both(Init::fan_in(spec.patch_len())));
         let weight = self.parameter(&format!("{name}.weight"), &spec.weight_shape(1)[1..], start.weight);
         let bias = start.bias.map(|init| self.parameter(&format!("{name}.bias"), &[conv.outputs], init));
+        self.convolve(x, weight, bias, spec)
+    }
+
+    /// The convolution alone: weight `(T,O,C/g,kh,kw)`, bias `(T,O)`.
+    pub(super) fn convolve(&mut self, x: Var, weight: Var, bias: Option<Var>, spec: ConvSpec) -> Var {
         let y = self.tape.conv2d(x, weight, spec);
         let Some(bias) = bias else { return y };
         let bias = self.per_channel(bias);
@@ -61,13 +66,18 @@ impl Network<'_> {
         let start = start.unwrap_or(Start::both(Init::fan_in(features)));
         let weight = self.parameter(&format!("{name}.weight"), &[outputs, features], start.weight);
         let bias = start.bias.map(|init| self.parameter(&format!("{name}.bias"), &[outputs], init));
-        let weight = self.tape.transpose(weight);
-        let mut y = self.tape.matmul(x, weight);
-        if let Some(bias) = bias {
-            let bias = self.tape.reshape(bias, &[self.trials, 1, outputs]);
-            y = self.tape.add(y, bias);
-        }
+        let y = self.project(x, weight, bias);
         self.linear.push(LinearLayer { name: name.into(), input: x, output: y, activated: None });
         y
+    }
+
+    /// The product alone: `(T,N,D) → (T,N,K)`, weight `(T,K,D)`, bias `(T,K)`.
+    pub(super) fn project(&mut self, x: Var, weight: Var, bias: Option<Var>) -> Var {
+        let outputs = self.tape.shape(weight)[1];
+        let weight = self.tape.transpose(weight);
+        let y = self.tape.matmul(x, weight);
+        let Some(bias) = bias else { return y };
+        let bias = self.tape.reshape(bias, &[self.trials, 1, outputs]);
+        self.tape.add(y, bias)
     }
 }

@@ -6,6 +6,7 @@ mod cifar_resnet;
 pub mod contrastive;
 mod convnet;
 pub mod gelu;
+pub mod graph;
 mod init;
 pub mod layer_norm;
 mod layers;
@@ -22,8 +23,9 @@ mod pool;
 mod resnet;
 mod resnet9;
 mod vgg;
+pub mod vit;
 
-pub use architecture::{Architecture, ArchitectureError, Depth};
+pub use architecture::{Architecture, ArchitectureError, Depth, LastLayer, PatchEmbedding};
 pub use init::{Init, initialise};
 pub use model::{MAX_CLASSES, Model, Pass};
 pub use network::{Declaration, LinearLayer, Mode, Network, Parameter, Statistics};

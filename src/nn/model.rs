@@ -2,7 +2,8 @@
 //! eavesdropper both know of the network.
 
 use super::{
-    Architecture, ArchitectureError, Declaration, LinearLayer, Mode, Network, Options, Parameter, Statistics,
+    Architecture, ArchitectureError, Declaration, LastLayer, LinearLayer, Mode, Network, Options, Parameter,
+    PatchEmbedding, Statistics,
     architecture::{Depth, architecture},
     contrastive::Contrastive,
     options::Norm,
@@ -137,7 +138,10 @@ impl Model {
                 "it has {buffers} buffers and {statistics} batch norms, expected a mean and a variance for each"
             ));
         }
-        let last = declared.iter().rfind(|d| d.trainable && d.shape.len() == 2);
+        let last = match self.last_layer() {
+            Some(layer) => declared.iter().find(|d| d.trainable && d.name == layer.weight),
+            None => declared.iter().rfind(|d| d.trainable && d.shape.len() == 2),
+        };
         match (last, features) {
             (Some(last), Some(_)) if last.shape[0] == self.classes => Ok(()),
             (Some(last), Some(_)) => Err(format!(
@@ -189,6 +193,16 @@ impl Model {
         (logits, net)
     }
 
+    /// Where pictures become tokens, if they do.
+    pub fn patch_embedding(&self) -> Option<PatchEmbedding> {
+        self.architecture.patch_embedding()
+    }
+
+    /// Names of the last linear layer's tensors, where they are not the last of the list.
+    pub fn last_layer(&self) -> Option<LastLayer> {
+        self.architecture.last_layer()
+    }
+
     /// How much of a picture its gradient tells.
     pub fn depth(&self) -> Depth {
         self.architecture.depth()
@@ -226,6 +240,11 @@ impl Model {
     /// Values of a channel that each batch norm sees for a batch of this size.
     pub fn statistics_counts(&self, batch: usize) -> Vec<usize> {
         self.sketch(batch.max(1)).statistics.iter().map(|s| s.count).collect()
+    }
+
+    /// Share of a batch's statistics in the running ones, of each batch norm.
+    pub fn momenta(&self) -> Vec<f64> {
+        self.sketch(1).statistics.iter().map(|s| s.momentum).collect()
     }
 
     fn sketch(&self, batch: usize) -> Pass {

@@ -62,6 +62,8 @@ pub struct Statistics {
     pub running_variance: Var,
     /// Values of each channel that the batch's statistics are over.
     pub count: usize,
+    /// Share of the batch's statistics in the running ones that training leaves.
+    pub momentum: f64,
 }
 
 /// A linear layer as a forward pass used it.

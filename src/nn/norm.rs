@@ -10,6 +10,16 @@ use crate::tape::Var;
 /// PyTorch's default, of both norms.
 const EPSILON: f64 = 1e-5;
 
+/// Numbers of a batch norm layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct BatchNorm {
+    pub epsilon: f64,
+    pub momentum: f64,
+}
+
+/// PyTorch's defaults.
+const BATCH_NORM: BatchNorm = BatchNorm { epsilon: EPSILON, momentum: 0.1 };
+
 impl Network<'_> {
     /// Batch norm, or what the model has in its place.
     pub fn normalise(&mut self, name: &str, x: Var) -> Var {
@@ -25,33 +35,65 @@ impl Network<'_> {
         let [gamma, beta] = self.affine(name, channels);
         let running_mean = self.buffer(&format!("{name}.running_mean"), &[channels], Init::Constant(0.0));
         let running_variance = self.buffer(&format!("{name}.running_var"), &[channels], Init::Constant(1.0));
+        self.batch_norm_of(name, x, [gamma, beta], [running_mean, running_variance], BATCH_NORM)
+    }
 
+    /// The same with tensors that are there: γ and β `(T,1,C,1,1)`, running mean and variance `(T,C)`.
+    pub(super) fn batch_norm_of(
+        &mut self,
+        name: &str,
+        x: Var,
+        [gamma, beta]: [Var; 2],
+        [running_mean, running_variance]: [Var; 2],
+        BatchNorm { epsilon, momentum }: BatchNorm,
+    ) -> Var {
+        let channels = self.tape.shape(x)[2];
         let (mean, variance, count) = self.moments(x, &[1, 3, 4]);
         let (m, v) = match self.mode {
             Mode::Train => (mean, variance),
             Mode::Eval => (self.per_channel(running_mean), self.per_channel(running_variance)),
         };
-        let y = self.standardise(x, m, v, gamma, beta);
+        let y = self.standardise(x, [m, v], [gamma, beta], epsilon);
         let flat = [self.trials, channels];
         let [mean, variance] = [mean, variance].map(|v| self.tape.reshape(v, &flat));
         let name = name.to_string();
-        self.statistics.push(Statistics { name, mean, variance, running_mean, running_variance, count });
+        self.statistics.push(Statistics {
+            name,
+            mean,
+            variance,
+            running_mean,
+            running_variance,
+            count,
+            momentum,
+        });
         y
     }
 
     /// PyTorch's `GroupNorm` (Wu 2018): each picture's channels in groups, statistics over a group.
     fn group_norm(&mut self, name: &str, x: Var, most: usize) -> Var {
-        let shape = self.tape.shape(x).to_vec();
-        let [trials, batch, channels, h, w] = shape[..] else { panic!("group norm wants (T,B,C,H,W)") };
+        let channels = self.tape.shape(x)[2];
         let groups = (1..=most.min(channels))
             .rev()
             .find(|g| channels.is_multiple_of(*g) && most.is_multiple_of(*g))
             .expect("1 divides everything");
         let [gamma, beta] = self.affine(name, channels);
+        self.group_norm_of(x, groups, [gamma, beta], EPSILON)
+    }
+
+    /// The same with γ and β `(T,1,C,1,1)` that are there, in so many groups.
+    pub(super) fn group_norm_of(
+        &mut self,
+        x: Var,
+        groups: usize,
+        [gamma, beta]: [Var; 2],
+        epsilon: f64,
+    ) -> Var {
+        let shape = self.tape.shape(x).to_vec();
+        let [trials, batch, channels, h, w] = shape[..] else { panic!("group norm wants (T,B,C,H,W)") };
         let grouped = self.tape.reshape(x, &[trials, batch * groups, channels / groups, h, w]);
         let (mean, variance, _) = self.moments(grouped, &[2, 3, 4]);
         let [one, zero] = [1.0, 0.0].map(|v| self.tape.full(&[1, 1, 1, 1, 1], v));
-        let normal = self.standardise(grouped, mean, variance, one, zero);
+        let normal = self.standardise(grouped, [mean, variance], [one, zero], epsilon);
         let normal = self.tape.reshape(normal, &shape);
         let scaled = self.tape.mul(normal, gamma);
         self.tape.add(scaled, beta)
@@ -75,9 +117,15 @@ impl Network<'_> {
         (mean, t.mean(square, axes), count)
     }
 
-    fn standardise(&mut self, x: Var, mean: Var, variance: Var, gamma: Var, beta: Var) -> Var {
+    fn standardise(
+        &mut self,
+        x: Var,
+        [mean, variance]: [Var; 2],
+        [gamma, beta]: [Var; 2],
+        epsilon: f64,
+    ) -> Var {
         let t = &mut *self.tape;
-        let variance = t.add_scalar(variance, EPSILON);
+        let variance = t.add_scalar(variance, epsilon);
         let inverse = t.rsqrt(variance);
         let centred = t.sub(x, mean);
         // One factor a channel: the whole activation is scaled once, forwards and backwards.

@@ -13,6 +13,11 @@ impl Network<'_> {
             stride: [stride; 2],
             padding: [padding; 2],
         };
+        self.largest(x, spec)
+    }
+
+    /// The largest of each window.
+    pub(super) fn largest(&mut self, x: Var, spec: WindowSpec) -> Var {
         let index = self.tape.window_argmax(x, spec);
         self.tape.window_gather(x, index, spec)
     }
@@ -23,12 +28,12 @@ impl Network<'_> {
         self.flatten(mean)
     }
 
-    /// PyTorch's `AdaptiveAvgPool2d(side)`: output i is the mean of [⌊i·n/side⌋, ⌈(i+1)·n/side⌉).
-    pub fn adaptive_average_pool(&mut self, x: Var, side: usize) -> Var {
+    /// PyTorch's `AdaptiveAvgPool2d([height, width])`: output i of an axis is the mean of [⌊i·n/side⌋, ⌈(i+1)·n/side⌉).
+    pub fn adaptive_average_pool(&mut self, x: Var, [height, width]: [usize; 2]) -> Var {
         let [trials, batch, channels, h, w] = self.tape.shape(x)[..] else { panic!("(T,B,C,H,W)") };
         let planes = trials * batch * channels;
         let mut y = self.tape.reshape(x, &[planes, h, w]);
-        for n in [w, h] {
+        for (n, side) in [(w, width), (h, height)] {
             if n != side {
                 // (side, n)
                 let matrix = (0..side).flat_map(|i| {
@@ -45,7 +50,7 @@ impl Network<'_> {
                 y = self.tape.transpose(y);
             }
         }
-        self.tape.reshape(y, &[trials, batch, channels, side, side])
+        self.tape.reshape(y, &[trials, batch, channels, height, width])
     }
 
     /// Every second pixel of each axis, from the first: `x[:, :, ::2, ::2]`, a sum over windows of one pixel.

@@ -35,7 +35,7 @@ impl Architecture for Vgg {
             y = net.max_pool(y, 2, 2, 0);
             layer += 1;
         }
-        let pooled = net.adaptive_average_pool(y, 7);
+        let pooled = net.adaptive_average_pool(y, [7, 7]);
         let mut features = net.flatten(pooled);
         let start = Start { weight: Init::Normal(0.01), bias: Some(Init::Constant(0.0)) };
         for name in ["classifier.0", "classifier.3"] {

@@ -58,10 +58,13 @@ impl ClassOrder {
     pub fn apply(&self, victim: &mut Victim) {
         let classes = self.classes();
         assert_eq!(classes, victim.model.classes, "an order of the victim's classes");
-        let last = victim.declarations.iter().rposition(|d| d.trainable && d.shape.len() == 2);
-        let weight = last.expect("every architecture ends in a linear layer");
-        let bias = victim.declarations.get(weight + 1).filter(|d| d.trainable && d.shape == [classes]);
-        for tensor in &mut victim.tensors[weight..=weight + usize::from(bias.is_some())] {
+        let specs = victim.gradient_specs();
+        let last = [Some(victim.last_weight()), victim.last_bias()];
+        // Not what follows the weight and is no bias, as a scale.
+        let names = last.into_iter().flatten().map(|i| &specs[i]).filter(|s| s.shape[0] == classes);
+        for name in names.map(|s| &s.name) {
+            let at = victim.declarations.iter().position(|d| d.name == *name).expect("it is declared");
+            let tensor = &mut victim.tensors[at];
             let row = tensor.len() / classes;
             *tensor =
                 self.label_of.iter().flat_map(|&label| &tensor[label * row..][..row]).copied().collect();

@@ -16,8 +16,13 @@ impl Tape {
 
     /// A constant tensor, row-major.
     pub fn literal(&mut self, shape: &[usize], data: Vec<f64>) -> Var {
+        self.literal_of(shape, Arc::new(data))
+    }
+
+    /// The same of numbers that several tapes share.
+    pub fn literal_of(&mut self, shape: &[usize], data: Arc<Vec<f64>>) -> Var {
         assert_eq!(shape.iter().product::<usize>(), data.len(), "literal of shape {shape:?}");
-        self.push(Op::Literal(Literal(Arc::new(data))), vec![], shape.to_vec())
+        self.push(Op::Literal(Literal(data)), vec![], shape.to_vec())
     }
 
     /// A rank-0 constant.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     device::{Device, DeviceError, Executable},
-    federated::{MOMENTUM, Victim},
+    federated::Victim,
     nn::{Declaration, Mode, Model, Pass, loss::cross_entropy, loss::one_hot},
     plan::Plan,
     tape::{Tape, Var},
@@ -176,8 +176,8 @@ fn running_statistics(tape: &mut Tape, pass: &Pass) -> Vec<(Var, Var)> {
         let pairs =
             [(layer.running_mean, layer.mean, 1.0), (layer.running_variance, layer.variance, unbiased)];
         for (running, new, factor) in pairs {
-            let old = tape.mul_scalar(running, 1.0 - MOMENTUM);
-            let new = tape.mul_scalar(new, MOMENTUM * factor);
+            let old = tape.mul_scalar(running, 1.0 - layer.momentum);
+            let new = tape.mul_scalar(new, layer.momentum * factor);
             updates.push((running, tape.add(old, new)));
         }
     }

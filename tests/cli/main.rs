@@ -20,6 +20,7 @@ mod knowledge;
 mod labels;
 mod library;
 mod meaning;
+mod model;
 mod name;
 mod options;
 mod pairings;

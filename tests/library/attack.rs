@@ -161,7 +161,7 @@ fn a_failing_evaluation_ends_the_minimisation_with_its_error() {
 
 /// One target per class of the samples; every label comes back, and so does every restart.
 #[test]
-fn idlg_names_the_label_of_every_class_and_restarts_are_recorded() {
+fn one_label_of_every_class_is_restored_and_restarts_are_recorded() {
     let (victim, data) = (Victim::from_seed(&Request::named("lenet-zhu"), 4).unwrap(), samples());
     let normalisation = Normalisation::default();
     let device = Cpu::<f32>::new();
@@ -189,7 +189,7 @@ fn idlg_names_the_label_of_every_class_and_restarts_are_recorded() {
     for (i, found) in invert(&device, &setting, &targets, &mut hooks).unwrap().iter().enumerate() {
         assert_eq!(
             (&found.labels, found.label_source),
-            (&vec![data.label(i).unwrap()], LabelSource::Restored(Method::Idlg))
+            (&vec![data.label(i).unwrap()], LabelSource::Restored(Method::Ilrg))
         );
         assert_eq!(found.trials.len(), 3);
         assert!(found.trials.iter().all(|t| t.objective >= found.best().objective));

@@ -36,10 +36,15 @@ pub fn linear_layers(victim: &Victim) -> Vec<Linear> {
     let mut before: Option<Var> = None;
     let mut layers = vec![];
     for layer in pass.linear {
-        let weight = position(&format!("{}.weight", layer.name)).expect("a linear layer has a weight");
+        let bias = position(&format!("{}.bias", layer.name));
+        let weight = position(&format!("{}.weight", layer.name));
+        // A file's network may call and place them otherwise; such a layer is none of these.
+        let Some(weight) = weight.filter(|weight| bias.is_none_or(|bias| bias == weight + 1)) else {
+            continue;
+        };
         let shape = [specs[weight].shape[0], specs[weight].shape[1]];
         layers.push(Linear {
-            bias: position(&format!("{}.bias", layer.name)).is_some(),
+            bias: bias.is_some(),
             activation: layer.activated.map(|(activation, _)| activation),
             reads_picture: source(&tape, layer.input) == x,
             follows: before == Some(layer.input),

@@ -202,7 +202,11 @@ impl Display for SignAndScale {
                     s if s > 1.0 => "a sum over the batch, or scaled up",
                     _ => "clipped, or scaled down, as by a learning rate",
                 };
-                write!(f, "the update is {:.3} times a mean gradient: {cause}", reading.factor)?;
+                let factor = match reading.factor.abs() {
+                    small if small < 0.01 => format!("{:.1e}", reading.factor),
+                    _ => format!("{:.3}", reading.factor),
+                };
+                write!(f, "the update is {factor} times a mean gradient: {cause}")?;
                 self.both(f)
             }
             Verdict::LooksReversed => f.write_str(

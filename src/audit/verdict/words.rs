@@ -143,7 +143,7 @@ fn meaning(test: Test) -> &'static str {
         Test::AboveOriginals => "The attack ended above the objective that the original pictures reach",
         Test::NoBetterThanNothing => "The objective is no lower than at pictures that know nothing",
         Test::Norm => {
-            "The reconstruction's gradient is smaller or larger than the observed one by a factor of 100 or more"
+            "The reconstruction's gradient has another length than the observed one, by a factor of 100 or more"
         }
         Test::StillFalling => "The objective was still falling when the attack ended",
     }

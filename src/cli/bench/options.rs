@@ -21,17 +21,17 @@ pub struct SubjectOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Pictures in the batch, as in 1,4; 1 if only --arch is given
-    #[arg(long, value_name = "N", value_delimiter = ',', requires = "arch", help_heading = group::INPUT)]
+    #[arg(long, value_name = "N", value_delimiter = ',', requires = "network", help_heading = group::INPUT)]
     batch: Vec<usize>,
     /// Trials at once, each with a gradient of its own, as in 1,16,64
-    #[arg(long, value_name = "T", value_delimiter = ',', requires = "arch", help_heading = group::ATTACK)]
+    #[arg(long, value_name = "T", value_delimiter = ',', requires = "network", help_heading = group::ATTACK)]
     trials: Vec<usize>,
 }
 
 impl SubjectOptions {
-    /// Whether --arch says which.
+    /// Whether --arch or --model says which.
     pub fn one_victim(&self) -> bool {
-        self.model.arch.is_some()
+        self.model.arch.is_some() || self.model.model.is_some()
     }
 
     /// Of --arch, or its default.
@@ -43,7 +43,7 @@ impl SubjectOptions {
         let request = self.model.request(&Known::default())?;
         let classes = request.classes.unwrap_or(DEFAULT_CLASSES);
         check_classes(classes).map_err(misuse)?;
-        let model = Model::new(&request.name, &request.options, request.image, classes).map_err(misuse)?;
+        let model = request.model(classes).map_err(misuse)?;
         Ok((request, model))
     }
 
@@ -51,7 +51,7 @@ impl SubjectOptions {
     /// for training.
     pub fn subjects(&self, attack: bool, training: bool) -> anyhow::Result<Vec<Subject>> {
         let wanted = |work| if work == Work::Attack { attack } else { training };
-        if self.model.arch.is_none() {
+        if !self.one_victim() {
             if !self.model.is_default() {
                 return Err(misuse("options of the network need --arch"));
             }

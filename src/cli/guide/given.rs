@@ -15,13 +15,13 @@ use crate::{
 
 impl Guide {
     pub(super) fn take(self) -> anyhow::Result<()> {
-        let Some(weights) = &self.victim.weights else {
-            return Err(misuse("--gradient needs the victim's --weights"));
-        };
+        if self.victim.weights.is_none() && self.victim.model.model.is_none() {
+            return Err(misuse("--gradient needs the victim's --weights, or --model"));
+        }
         let model = self.model(None)?;
         let observing = Observing {
             model: &self.victim.model,
-            weights,
+            weights: self.victim.weights.as_deref(),
             gradients: &self.gradient,
             observed: &self.observed,
             protocol: &self.protocol,

@@ -7,7 +7,6 @@ use crate::{
     cli::{
         clients::{ClientOptions, check_out},
         command_line, misuse,
-        model_options::DEFAULT_ARCHITECTURE,
         progress::Terminal,
     },
     hypotheses::{Candidates, Evidence, Explanation},
@@ -65,7 +64,7 @@ impl Guide {
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {
-        let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
+        let name = self.victim.model.name();
         let mut config = self.attack.config(name)?;
         guidable(&config)?;
         if self.data.data.is_none() && self.attack.iterations.is_none() {

@@ -109,7 +109,9 @@ impl Labels {
             check_batch(batch)?;
         }
         match &self.weights {
-            None if self.methods().iter().any(|method| method.needs_weights()) => {
+            None if self.model.model.is_none()
+                && self.methods().iter().any(|method| method.needs_weights()) =>
+            {
                 Err(misuse("--method ilrg and all predict with the last layer's weights: give --weights"))
             }
             Some(weights) if same_file(weights, &self.gradient) => Err(misuse(format!(
@@ -137,7 +139,7 @@ impl Labels {
     /// Files of which only the last layer is read.
     fn two_tensors(&self, gradient: &GradientFile, names: &str) -> anyhow::Result<LayerFiles> {
         let names = Names::parse(names)?;
-        if self.model.arch.is_some() {
+        if self.model.arch.is_some() || self.model.model.is_some() {
             self.model.network()?.known_from(&gradient.info, &self.gradient)?;
         }
         Ok(LayerFiles::read(gradient, self.weights.as_deref(), names)?)
@@ -151,19 +153,25 @@ impl Labels {
         batch: usize,
         protocol: &Protocol,
     ) -> anyhow::Result<LayerFiles> {
-        if self.model.arch.is_none() && gradient.info.architecture.is_none() {
+        if self.model.arch.is_none() && self.model.model.is_none() && gradient.info.architecture.is_none() {
             let file = self.gradient.display();
             return Err(misuse(format!(
-                "{file} does not say its architecture: give --last-layer WEIGHT,BIAS, or --arch"
+                "{file} does not say its architecture: give --last-layer WEIGHT,BIAS, --arch or --model"
             )));
         }
-        let Some(weights) = &self.weights else {
+        if self.weights.is_none() && self.model.model.is_none() {
             return Err(misuse("without --weights, the last layer is found by --last-layer WEIGHT,BIAS"));
-        };
+        }
         let network = self.model.network()?;
         let request = network.request(&network.known_from(&gradient.info, &self.gradient)?)?;
-        let victim = Victim::from_file(weights, &request).map_err(victim_error)?;
-        note_positions(weights, victim.positions.as_ref(), &Terminal);
+        let victim = match &self.weights {
+            Some(weights) => Victim::from_file(weights, &request),
+            None => Victim::from_seed(&request, 0),
+        };
+        let victim = victim.map_err(victim_error)?;
+        if let Some(weights) = &self.weights {
+            note_positions(weights, victim.positions.as_ref(), &Terminal);
+        }
         let received = sent::read(gradient, &victim, protocol, kind, batch, false, &Terminal)?;
         Ok(LayerFiles::of_victim(&victim, &self.gradient, &received.gradient))
     }

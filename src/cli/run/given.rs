@@ -22,9 +22,9 @@ impl Run {
             ));
         }
         self.limits.needs_originals()?;
-        let Some(weights) = &self.victim.weights else {
-            return Err(misuse("--gradient needs the victim's --weights"));
-        };
+        if self.victim.weights.is_none() && self.victim.model.model.is_none() {
+            return Err(misuse("--gradient needs the victim's --weights, or --model"));
+        }
         if self.guide == Some(GuideChoice::Oracle) {
             return Err(misuse(
                 "--guide oracle: with --gradient nobody knows the true names; give label=name,…",
@@ -33,7 +33,7 @@ impl Run {
         let model = self.naming.open(None)?;
         let observing = Observing {
             model: &self.victim.model,
-            weights,
+            weights: self.victim.weights.as_deref(),
             gradients: &self.gradient,
             observed: &self.observed,
             protocol: &self.protocol,

@@ -17,7 +17,7 @@ use super::{
     help::group,
     limits::LimitOptions,
     misuse,
-    model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
+    model_options::VictimOptions,
     naming_options::NamingOptions,
     note,
     observed::ObservedOptions,
@@ -195,7 +195,7 @@ impl Run {
 
     /// The attack's settings.
     pub fn attack_config(&self) -> anyhow::Result<AttackConfig> {
-        let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
+        let name = self.victim.model.name();
         let mut config = self.attack.config_or(Preset::Auto, name)?;
         if self.is_demonstration() {
             config.iterations = config.iterations.min(DEMONSTRATION);

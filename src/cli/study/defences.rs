@@ -10,7 +10,7 @@ use super::super::{
     defence_options::check,
     help::group,
     misuse,
-    model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
+    model_options::VictimOptions,
     options::{DeviceOptions, NormalisationOptions},
     print_json, print_line,
     progress::Terminal,
@@ -70,7 +70,7 @@ pub struct DefenceStudy {
 impl DefenceStudy {
     pub fn run(self) -> anyhow::Result<()> {
         let dataset = self.data.open()?;
-        let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
+        let name = self.victim.model.name();
         let mut config = self.attack.config(name)?;
         if self.attack.iterations.is_none() {
             config.iterations = config.iterations.min(ITERATIONS);

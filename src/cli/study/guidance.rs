@@ -11,7 +11,7 @@ use super::super::{
     guidance_options::ScheduleOptions,
     help::group,
     misuse,
-    model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
+    model_options::VictimOptions,
     naming_options::NamingOptions,
     options::{DeviceOptions, NormalisationOptions, at_least_one, check_batch, numbers},
     print_json, print_line,
@@ -134,7 +134,7 @@ impl GuidanceStudy {
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {
-        let name = self.victim.model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE);
+        let name = self.victim.model.name();
         let mut config = self.attack.config(name)?;
         if self.attack.iterations.is_none() {
             config.iterations = config.iterations.min(ITERATIONS);

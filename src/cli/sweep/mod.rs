@@ -71,8 +71,9 @@ pub struct Sweep {
     /// A victim: ARCH, =FILE for trained weights, options of its own
     ///
     /// Its own options stand in place of those for all (of the network, the client, the attack, --labels, --batch-sizes,
-    /// --batches). May be repeated; without it, the victim of --arch and --weights.
-    #[arg(long, value_name = "ARCH[=FILE] [OPTIONS]", conflicts_with_all = ["arch", "weights"], help_heading = group::VICTIM)]
+    /// --batches). A .pt2 or .onnx file in place of ARCH is its network. May be repeated; without it, the victim of --arch or --model, and
+    /// --weights.
+    #[arg(long, value_name = "ARCH[=FILE] [OPTIONS]", conflicts_with_all = ["arch", "model", "weights"], help_heading = group::VICTIM)]
     victim: Vec<String>,
     #[command(flatten)]
     settings: VictimSettings,

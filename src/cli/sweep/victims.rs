@@ -11,7 +11,7 @@ use crate::{
         data_options::DataOptions,
         help::group,
         misuse,
-        model_options::{DEFAULT_ARCHITECTURE, VictimOptions},
+        model_options::VictimOptions,
         options::{MAX_BATCH, check_batch, numbers},
         protocol_options::ProtocolOptions,
         run::LabelKnowledge,
@@ -54,7 +54,7 @@ impl VictimSettings {
             return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches)));
         }
         let model = &self.victim.model;
-        let mut config = self.attack.config(model.arch.as_deref().unwrap_or(DEFAULT_ARCHITECTURE))?;
+        let mut config = self.attack.config(model.name())?;
         if embedded && self.attack.iterations.is_none() {
             config.iterations = config.iterations.min(DEMONSTRATION);
         }
@@ -99,10 +99,10 @@ fn settings(text: &str, common: &[OsString]) -> anyhow::Result<VictimSettings> {
     if let Some(first) = words.next_if(|word| !word.starts_with('-')) {
         match first.split_once('=') {
             Some((name, weights)) => {
-                arguments.push(format!("--arch={name}").into());
+                arguments.push(format!("--{}={name}", kind(name)).into());
                 arguments.push(format!("--weights={weights}").into());
             }
-            None => arguments.push(format!("--arch={first}").into()),
+            None => arguments.push(format!("--{}={first}", kind(&first)).into()),
         }
     }
     arguments.extend(words.map(OsString::from));
@@ -110,6 +110,11 @@ fn settings(text: &str, common: &[OsString]) -> anyhow::Result<VictimSettings> {
         .try_get_matches_from(arguments)
         .map_err(|error| misuse(format!("--victim '{text}': {}", error.to_string().trim_end())))?;
     Ok(VictimSettings::from_arg_matches(&matches)?)
+}
+
+/// Which option a victim's first word is: a network's file, or an architecture.
+fn kind(first: &str) -> &'static str {
+    if [".pt2", ".onnx"].iter().any(|end| first.ends_with(end)) { "model" } else { "arch" }
 }
 
 fn command() -> Command {

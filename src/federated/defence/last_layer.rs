@@ -22,8 +22,8 @@ impl<'a> LastLayerClient<'a> {
         defences: &'a [Defence],
         batch: usize,
     ) -> Result<LastLayerClient<'a>, ClientError> {
-        let last = victim.last_weight();
-        let which: Vec<usize> = (last..victim.gradient_specs().len()).collect();
+        let which: Vec<usize> =
+            [Some(victim.last_weight()), victim.last_bias()].into_iter().flatten().collect();
         let alone = defences.iter().all(|d| matches!(d, Defence::Noise(_) | Defence::Laplace(_)));
         Ok(match alone {
             true => LastLayerClient::Alone {

@@ -1,14 +1,18 @@
 //! A victim of `make_families.py`: its weights by formula, and what PyTorch found about it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use gia_gpu::{
-    nn::{Mode, Model, Parameter, loss::one_hot},
+    federated::Request,
+    nn::{Mode, Model, Parameter, graph::Graph, loss::one_hot},
     tape::Var,
 };
 
 use super::formula;
-use crate::common::{Reference, fixture, metadata};
+use crate::common::{Reference, fixture, fixture_path, metadata};
 
 pub const BATCH: usize = 2;
 
@@ -27,7 +31,11 @@ impl Family {
         let options = about["options"].parse().unwrap();
         let classes = about["classes"].parse().unwrap();
         let image = [0, 1, 2].map(|i| image[i]);
-        let model = Model::new(&about["arch"], &options, Some(image), classes).unwrap();
+        let model = match about["arch"].strip_prefix("graphs/") {
+            None => Model::new(&about["arch"], &options, Some(image), classes).unwrap(),
+            Some(file) => graph_model(file),
+        };
+        assert_eq!((model.image, model.classes), (image, classes), "{name}");
         Family { name: name.into(), model, about, found: fixture(name) }
     }
 
@@ -68,6 +76,14 @@ impl Family {
         };
         norms.zip(trainable).enumerate().map(tensor).collect()
     }
+}
+
+/// The network of a file of `make_graphs.py`.
+pub fn graph_model(file: &str) -> Model {
+    let path = fixture_path(&format!("graphs/{file}")).with_extension("");
+    let graph = Arc::new(Graph::read(&path).unwrap_or_else(|error| panic!("{error}")));
+    let request = Request { image: Some(graph.image), graph: Some(graph), ..Request::named(file) };
+    request.model(0).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// As in the fixtures' keys.

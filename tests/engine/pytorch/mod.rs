@@ -4,6 +4,7 @@ mod families;
 mod family;
 mod formula;
 mod gradients;
+mod graphs;
 mod layers;
 mod local_training;
 mod matching;

@@ -5,4 +5,4 @@ mod archives;
 mod arrays;
 mod damage;
 mod positions;
-mod support;
+pub mod support;

@@ -61,7 +61,7 @@ fn models(draw: &mut Draw) {
     let mut side = || draw.mostly(&[1, 7, 32], &[0, 4_097, usize::MAX]);
     let image = Some([side(), side(), side()]);
     let classes = Some(draw.count(&[2, 10]));
-    let request = Request { name: name.into(), options, image, classes };
+    let request = Request { name: name.into(), options, image, classes, ..Request::default() };
     let batch = draw.mostly(&[1, 2], &[0]);
     no_panic(&|| format!("{request:?}, batch {batch}"), || {
         let model = Model::new(name, &request.options, request.image, request.classes.unwrap_or(0));

@@ -113,7 +113,7 @@ fn a_victim_outside_the_registry_tells_its_labels_and_its_picture() {
     let target = target_of(&victim, &original, &[3]);
     let config = AttackConfig { total_variation: 0.0, clamp: false, ..config(400) };
     let found = attack(&victim, &[target], &config, 1).swap_remove(0);
-    assert_eq!((found.labels.clone(), found.label_source), (vec![3], LabelSource::Restored(Method::Idlg)));
+    assert_eq!((found.labels.clone(), found.label_source), (vec![3], LabelSource::Restored(Method::Ilrg)));
     let best = found.best();
     assert!(best.objective < 0.02 * best.history[0], "{} from {}", best.objective, best.history[0]);
     let distance = |a: &[f32]| a.iter().zip(&original).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();

@@ -11,6 +11,6 @@ use gia_gpu::{
 
 fn victim(name: &str, options: &str, image: [usize; 3], classes: usize) -> Victim {
     let options: Options = options.parse().unwrap();
-    let request = Request { name: name.into(), options, image: Some(image), classes: Some(classes) };
+    let request = Request { options, image: Some(image), classes: Some(classes), ..Request::named(name) };
     Victim::from_seed(&request, 7).unwrap()
 }

@@ -1,0 +1,203 @@
+//! A graph under construction: what importers call, node by node. Every error is without file and place, which the
+//! importer knows.
+
+use std::collections::HashSet;
+
+use super::{
+    Graph, Last, Node, Tensor,
+    extent::{self, BATCH, Extent, show},
+    op::{Constant, Op},
+    shapes::{Operands, infer},
+};
+
+/// Most nodes of a graph, and most elements of one result for one picture: beyond them is a mistake, or malice.
+const MOST_NODES: usize = 100_000;
+const MOST_ELEMENTS: usize = 1 << 28;
+/// Most elements of a constant, which a tape holds as it is.
+const MOST_CONSTANT: usize = 1 << 22;
+
+/// What is said where a network has noise.
+pub const NOISE: &str = "dropout and stochastic depth are left out (the identity), in train mode too: their masks are \
+                         neither in the file nor in the update";
+
+#[derive(Default)]
+pub struct Assembly {
+    nodes: Vec<Node>,
+    pub tensors: Vec<Tensor>,
+    pub notes: Vec<String>,
+    /// Which constants are true and false, 1 and 0.
+    booleans: HashSet<usize>,
+    /// `[C, H, W]`, once the picture is known.
+    image: Option<[usize; 3]>,
+    /// The batch that the file was exported with.
+    pub exported: usize,
+}
+
+impl Assembly {
+    /// The picture, `[B, C, H, W]` as exported.
+    pub fn picture(&mut self, shape: &[usize]) -> Result<usize, String> {
+        let &[batch, c, h, w] = shape else {
+            return Err(format!("its input is {shape:?}, expected a batch of pictures (B, C, H, W)"));
+        };
+        if shape.contains(&0) {
+            return Err(format!("its input is {shape:?}, which is empty"));
+        }
+        self.exported = batch;
+        self.image = Some([c, h, w]);
+        self.insert(Op::Picture, vec![], vec![BATCH, c.into(), h.into(), w.into()])
+    }
+
+    /// A node that is the tensor of this position in the list.
+    pub fn tensor(&mut self, at: usize) -> Result<usize, String> {
+        let shape = self.tensors[at].shape.iter().map(|&n| Extent::Fixed(n)).collect();
+        self.insert(Op::Parameter(at), vec![], shape)
+    }
+
+    pub fn constant(&mut self, constant: Constant) -> Result<usize, String> {
+        if constant.data.len() > MOST_CONSTANT {
+            return Err(format!(
+                "a constant of {} numbers, expected at most {MOST_CONSTANT}",
+                constant.data.len()
+            ));
+        }
+        self.push(Op::Constant(constant), &[])
+    }
+
+    /// The same of 1 and 0, for true and false.
+    pub fn booleans(&mut self, constant: Constant) -> Result<usize, String> {
+        let node = self.constant(constant)?;
+        self.booleans.insert(node);
+        Ok(node)
+    }
+
+    /// Whether a node is such a constant, moved or not.
+    pub fn is_boolean(&self, mut node: usize) -> bool {
+        while matches!(
+            self.nodes[node].op,
+            Op::Reshape(_) | Op::Expand(_) | Op::Permute(_) | Op::Slice { .. }
+        ) {
+            node = self.input(node, 0).expect("has an operand");
+        }
+        self.booleans.contains(&node)
+    }
+
+    /// A node whose operands are all there.
+    pub fn push(&mut self, op: Op, inputs: &[usize]) -> Result<usize, String> {
+        self.push_with(op, inputs.iter().map(|&i| Some(i)).collect())
+    }
+
+    pub fn push_with(&mut self, op: Op, inputs: Vec<Option<usize>>) -> Result<usize, String> {
+        let operands = Operands(inputs.iter().map(|input| input.map(|i| &self.nodes[i].shape[..])).collect());
+        let shape = infer(&op, &operands)?;
+        self.insert(op, inputs, shape)
+    }
+
+    fn insert(&mut self, op: Op, inputs: Vec<Option<usize>>, shape: Vec<Extent>) -> Result<usize, String> {
+        if self.nodes.len() == MOST_NODES {
+            return Err(format!("more than {MOST_NODES} operations"));
+        }
+        match extent::elements(&shape) {
+            Some(0) => return Err(format!("its result {} is empty", show(&shape))),
+            Some(1..=MOST_ELEMENTS) if shape.len() <= 8 => {}
+            _ => return Err(format!("its result {} has too many elements or axes", show(&shape))),
+        }
+        self.nodes.push(Node { op, inputs, shape });
+        Ok(self.nodes.len() - 1)
+    }
+
+    pub fn shape(&self, node: usize) -> &[Extent] {
+        &self.nodes[node].shape
+    }
+
+    pub fn op(&self, node: usize) -> &Op {
+        &self.nodes[node].op
+    }
+
+    pub fn input(&self, node: usize, operand: usize) -> Option<usize> {
+        self.nodes[node].inputs.get(operand).copied().flatten()
+    }
+
+    /// Says something once.
+    pub fn note(&mut self, text: &str) {
+        if !self.notes.iter().any(|note| note == text) {
+            self.notes.push(text.into());
+        }
+    }
+
+    /// The graph whose logits are this node. Tensors that nothing uses stay: they are in the client's gradient as zeros.
+    pub fn finish(mut self, name: String, output: usize) -> Result<Graph, String> {
+        let image = self.image.ok_or("it has no input")?;
+        let shape = self.shape(output);
+        let &[BATCH, Extent::Fixed(classes)] = shape else {
+            return Err(format!("its output is {}, expected logits (B, K)", show(shape)));
+        };
+        self.prune(output);
+        let output = self.nodes.len() - 1;
+        let last = self.last_of(self.last(output)?)?;
+        let Assembly { nodes, tensors, notes, .. } = self;
+        Ok(Graph { name, image, classes, tensors, notes, nodes, output, last })
+    }
+
+    /// The linear layer that the logits come from.
+    fn last(&self, output: usize) -> Result<usize, String> {
+        let mut node = output;
+        loop {
+            match &self.nodes[node].op {
+                Op::Linear => return Ok(node),
+                Op::Reshape(_) | Op::Slice { .. } | Op::Mean { .. }
+                    if self.shape(node) == self.shape(output) =>
+                {
+                    node = self.input(node, 0).expect("has an operand");
+                }
+                Op::Softmax { .. } => {
+                    return Err(
+                        "it ends in a softmax: export the network without it, so that it gives logits".into(),
+                    );
+                }
+                other => {
+                    return Err(format!(
+                        "it ends in '{}', expected a linear layer with a row a class",
+                        other.name()
+                    ));
+                }
+            }
+        }
+    }
+
+    fn last_of(&self, node: usize) -> Result<Last, String> {
+        let tensor = |operand| match self.input(node, operand).map(|input| &self.nodes[input].op) {
+            Some(Op::Parameter(at)) if self.tensors[*at].trainable => Some(*at),
+            _ => None,
+        };
+        let weight = tensor(1).ok_or("the weight of its last linear layer is no parameter of its own")?;
+        if self.shape(node).len() != 2 {
+            return Err(format!("its last linear layer gives {}, expected (B, K)", show(self.shape(node))));
+        }
+        let bias = tensor(2);
+        match (bias, self.input(node, 2)) {
+            (None, Some(_)) => Err("the bias of its last linear layer is no parameter of its own".into()),
+            _ => Ok(Last { node, weight, bias }),
+        }
+    }
+
+    /// Drops the nodes that the output does not need; it becomes the last.
+    fn prune(&mut self, output: usize) {
+        let mut needed = vec![false; self.nodes.len()];
+        needed[output] = true;
+        for i in (0..=output).rev() {
+            if needed[i] {
+                self.nodes[i].inputs.iter().flatten().for_each(|&input| needed[input] = true);
+            }
+        }
+        let mut place = vec![0; self.nodes.len()];
+        let mut kept = vec![];
+        for (i, mut node) in std::mem::take(&mut self.nodes).into_iter().enumerate() {
+            if needed[i] {
+                node.inputs.iter_mut().flatten().for_each(|input| *input = place[*input]);
+                place[i] = kept.len();
+                kept.push(node);
+            }
+        }
+        self.nodes = kept;
+    }
+}

@@ -1,0 +1,340 @@
+//! What moves numbers, and the arithmetic of shapes.
+
+use super::{
+    attributes::Arguments,
+    layers::axis,
+    sizes::{Size, Sizes},
+    tensors,
+    translate::{Item, Translated},
+};
+use crate::nn::graph::{
+    assemble::Assembly,
+    extent::{Asked, BATCH, Extent, reshape},
+    op::{Constant, Op},
+};
+
+fn one(node: usize) -> Translated {
+    Ok(Some(vec![Item::Node(node)]))
+}
+
+fn sizes(sizes: Sizes) -> Translated {
+    Ok(Some(vec![Item::Sizes(sizes)]))
+}
+
+pub fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
+    if let Some(known) = of_sizes(name, a, to)? {
+        return Ok(Some(known));
+    }
+    match name {
+        "Reshape" => {
+            let x = a.tensor(0, to)?;
+            let mut asked = a.sizes(1)?.asked()?;
+            // 0 is the size that the axis has.
+            for (d, size) in asked.iter_mut().enumerate().filter(|_| a.attribute_int("allowzero", 0) == 0) {
+                if let (Asked::Number(0), Some(&own)) = (*size, to.shape(x).get(d)) {
+                    *size = Asked::Known(own);
+                }
+            }
+            let shape = reshape(to.shape(x), &asked, to.exported)?;
+            one(to.push(Op::Reshape(shape), &[x])?)
+        }
+        "Flatten" => {
+            let x = a.tensor(0, to)?;
+            let asked = match axis(a.attribute_int("axis", 1), to.shape(x).len() + 1)? {
+                1 => vec![Asked::Known(to.shape(x)[0]), Asked::Rest],
+                other => return Err(format!("attribute 'axis': expected 1, found {other}")),
+            };
+            let shape = reshape(to.shape(x), &asked, to.exported)?;
+            one(to.push(Op::Reshape(shape), &[x])?)
+        }
+        "Transpose" => {
+            let x = a.tensor(0, to)?;
+            let rank = to.shape(x).len();
+            let axes = match a.attribute_ints("perm") {
+                None => (0..rank).rev().collect(),
+                Some(list) => list.iter().map(|&d| axis(d, rank)).collect::<Result<_, _>>()?,
+            };
+            one(to.push(Op::Permute(axes), &[x])?)
+        }
+        "Unsqueeze" => {
+            let x = a.tensor(0, to)?;
+            let mut shape = to.shape(x).to_vec();
+            let added = a.sizes(1)?.numbers()?;
+            let rank = shape.len() + added.len();
+            let mut added: Vec<usize> = added.into_iter().map(|d| axis(d, rank)).collect::<Result<_, _>>()?;
+            added.sort_unstable();
+            for d in added {
+                if d > shape.len() {
+                    return Err(format!("axis {d} of {} axes", shape.len()));
+                }
+                shape.insert(d, Extent::Fixed(1));
+            }
+            one(to.push(Op::Reshape(shape), &[x])?)
+        }
+        "Squeeze" => {
+            let x = a.tensor(0, to)?;
+            let rank = to.shape(x).len();
+            let axes = match a.has(1) {
+                false => (0..rank).collect(),
+                true => a
+                    .sizes(1)?
+                    .numbers()?
+                    .into_iter()
+                    .map(|d| axis(d, rank))
+                    .collect::<Result<Vec<_>, _>>()?,
+            };
+            one(to.squeeze(x, &axes)?)
+        }
+        "Expand" => expand(a, to),
+        "Concat" => {
+            let inputs: Vec<usize> = (0..a.count()).map(|i| a.tensor(i, to)).collect::<Result<_, _>>()?;
+            let first = *inputs.first().ok_or("it joins nothing")?;
+            let axis = axis(a.attribute_int("axis", 0), to.shape(first).len())?;
+            one(to.concat(inputs, axis)?)
+        }
+        "Slice" => {
+            let mut x = a.tensor(0, to)?;
+            let rank = to.shape(x).len();
+            let [starts, ends] = [a.sizes(1)?.numbers()?, a.sizes(2)?.numbers()?];
+            let axes = if a.has(3) { a.sizes(3)?.numbers()? } else { (0..starts.len() as i64).collect() };
+            let steps = if a.has(4) { a.sizes(4)?.numbers()? } else { vec![1; starts.len()] };
+            if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+                return Err("its starts, ends, axes and steps differ in number".into());
+            }
+            for (i, &d) in axes.iter().enumerate() {
+                let at = axis(d, rank)?;
+                // All of it from the last to the first.
+                x = match (starts[i], ends[i], steps[i]) {
+                    (-1, end, -1) if end < -(to.shape(x)[at].count() as i64) => {
+                        to.push(Op::Flip { axes: vec![at] }, &[x])?
+                    }
+                    range => to.slice(x, at, range.into())?,
+                };
+            }
+            one(x)
+        }
+        "Gather" => {
+            let x = a.tensor(0, to)?;
+            let at = axis(a.attribute_int("axis", 0), to.shape(x).len())?;
+            let chosen = a.sizes(1)?;
+            match (chosen.one(), chosen.scalar) {
+                (Some(index), true) => one(to.select(x, at, index)?),
+                (Some(-1), false) => one(to.slice(x, at, [-1, i64::MAX, 1])?),
+                (Some(index), false) => one(to.slice(x, at, [index, index.saturating_add(1), 1])?),
+                _ => Err("several positions of a tensor at once".into()),
+            }
+        }
+        "Split" | "SplitToSequence" => split(name, a, to),
+        "SequenceAt" => match (a.item(0)?, a.sizes(1)?.one()) {
+            (Item::List(parts), Some(i)) => {
+                let part = usize::try_from(i).ok().and_then(|i| parts.get(i).copied());
+                one(part.ok_or_else(|| format!("part {i} of {}", parts.len()))?)
+            }
+            _ => Err("a part of what is no list of tensors".into()),
+        },
+        "Pad" => pad(a, to),
+        "ReduceMean" | "ReduceSum" => {
+            let x = a.tensor(0, to)?;
+            let rank = to.shape(x).len();
+            let listed = match (a.has(1), a.attribute_ints("axes")) {
+                (true, _) => a.sizes(1)?.numbers()?,
+                (false, Some(list)) => list.to_vec(),
+                (false, None) => (0..rank as i64).collect(),
+            };
+            let axes: Vec<usize> = listed.into_iter().map(|d| axis(d, rank)).collect::<Result<_, _>>()?;
+            let keep = a.attribute_int("keepdims", 1) != 0;
+            let op = if name == "ReduceSum" {
+                Op::Sum { axes: axes.clone() }
+            } else {
+                Op::Mean { axes: axes.clone() }
+            };
+            let reduced = to.push(op, &[x])?;
+            if keep { one(reduced) } else { one(to.squeeze(reduced, &axes)?) }
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The arithmetic of shapes: operations on integers that are known.
+fn of_sizes(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
+    match name {
+        "Shape" => {
+            let x = a.tensor(0, to)?;
+            let rank = to.shape(x).len() as i64;
+            let place = |n: i64| (if n < 0 { n.saturating_add(rank) } else { n }).clamp(0, rank) as usize;
+            let (start, end) = (place(a.attribute_int("start", 0)), place(a.attribute_int("end", rank)));
+            return sizes(Sizes::of_shape(to.shape(x).get(start..end).unwrap_or_default()));
+        }
+        "Size" => {
+            let x = a.tensor(0, to)?;
+            let fixed = to.shape(x).iter().map(|e| e.fixed()).try_fold(1usize, |all, n| all.checked_mul(n?));
+            let count = fixed.ok_or("a number of elements that depends on the batch")?;
+            return sizes(Sizes::scalar(Size::Number(count as i64)));
+        }
+        "Range" => {
+            let [start, end, step] = [0, 1, 2].map(|i| a.sizes(i).ok().and_then(|s| s.one()));
+            let (Some(start), Some(end), Some(step)) = (start, end, step) else {
+                return Err("a range of numbers that are not known".into());
+            };
+            let count = if step > 0 { end.saturating_sub(start).max(0) / step } else { 0 };
+            if !(1..=4096).contains(&count) {
+                return Err(format!("a range from {start} to {end} by {step}"));
+            }
+            let values = (0..).map(|i| start + i * step).take_while(|&n| n < end).map(Size::Number).collect();
+            return sizes(Sizes::list(values)?);
+        }
+        "ConstantOfShape" => {
+            let value = a.constant().and_then(|attribute| attribute.t.as_ref());
+            let number = match value {
+                None => 0.0,
+                Some(tensor) => *tensors::numbers(tensor, |v| v)?.first().ok_or("no value")?,
+            };
+            let shape = a.sizes(0)?;
+            if value.is_some_and(|tensor| !tensors::is_float(tensor))
+                && let Some(len) = shape.one().and_then(|n| usize::try_from(n).ok()).filter(|&n| n <= 4096)
+            {
+                return sizes(Sizes::list(vec![Size::Number(number as i64); len])?);
+            }
+            let scalar = to.constant(Constant { shape: vec![], data: vec![number].into() })?;
+            let known: Option<Vec<Extent>> = shape.asked()?.into_iter().map(Asked::known).collect();
+            return one(to.push(Op::Expand(known.ok_or("a size of -1")?), &[scalar])?);
+        }
+        "Where" => {
+            let [mask, x, y] = [a.sizes(0), a.sizes(1), a.sizes(2)];
+            let (mask, x, y) = (mask?.numbers()?, x?, y?);
+            let at =
+                |list: &Sizes, i: usize| list.values.get(if list.values.len() == 1 { 0 } else { i }).copied();
+            let chosen = mask.iter().enumerate().map(|(i, &mask)| at(if mask != 0 { &x } else { &y }, i));
+            return sizes(Sizes::list(chosen.collect::<Option<_>>().ok_or("lists of several lengths")?)?);
+        }
+        _ => {}
+    }
+    let known =
+        |i: usize| a.item(i).ok().and_then(|item| if let Item::Sizes(s) = item { Some(s) } else { None });
+    let Some(first) = known(0) else { return Ok(None) };
+    match name {
+        "Unsqueeze" if first.scalar => sizes(Sizes { scalar: false, ..first }),
+        "Squeeze" if first.values.len() == 1 => sizes(Sizes { scalar: true, ..first }),
+        "Reshape" => {
+            let scalar = a.sizes(1)?.values.is_empty();
+            sizes(Sizes { scalar, ..first })
+        }
+        // A size of 1 for itself.
+        "Expand" if a.sizes(1)?.values.len() <= 1 => {
+            let len = a.sizes(1)?.one().and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1);
+            match first.values.len() {
+                1 if len <= 4096 => sizes(Sizes::list(vec![first.values[0]; len])?),
+                _ => sizes(first),
+            }
+        }
+        "Concat" => {
+            let mut values = vec![];
+            for i in 0..a.count() {
+                values.extend(a.sizes(i)?.values);
+            }
+            sizes(Sizes::list(values)?)
+        }
+        "Gather" => {
+            let chosen = a.sizes(1)?;
+            let len = first.values.len() as i64;
+            let pick = |i: i64| {
+                let at = usize::try_from(if i < 0 { i.saturating_add(len) } else { i }).ok();
+                at.and_then(|at| first.values.get(at).copied())
+            };
+            let values: Option<Vec<Size>> = chosen.numbers()?.into_iter().map(pick).collect();
+            let values = values.ok_or("a position outside")?;
+            sizes(Sizes { values, scalar: chosen.scalar })
+        }
+        "Slice" => {
+            let [start, end] = [a.sizes(1)?, a.sizes(2)?].map(|s| s.one());
+            let step = if a.has(4) { a.sizes(4)?.one() } else { Some(1) };
+            let len = first.values.len() as i64;
+            let place = |n: i64| (if n < 0 { n.saturating_add(len) } else { n }).clamp(0, len) as usize;
+            match (start, end, step) {
+                (Some(start), Some(end), Some(1)) => sizes(Sizes::list(
+                    first.values.get(place(start)..place(end)).unwrap_or_default().to_vec(),
+                )?),
+                // Backwards, as pads are turned round.
+                (Some(-1), Some(_), Some(-1)) => {
+                    sizes(Sizes::list(first.values.into_iter().rev().collect())?)
+                }
+                _ => Err("a part of a list of integers".into()),
+            }
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Sizes of 1 grow; in front, to the batch of the export.
+fn expand(a: &Arguments, to: &mut Assembly) -> Translated {
+    let x = a.tensor(0, to)?;
+    let (own, mut asked) = (to.shape(x).to_vec(), a.sizes(1)?.asked()?);
+    while asked.len() < own.len() {
+        asked.insert(0, Asked::Number(1));
+    }
+    let missing = asked.len() - own.len();
+    let wanted = asked.into_iter().enumerate().map(|(d, asked)| {
+        let own = d.checked_sub(missing).map(|d| own[d]);
+        match (asked, own) {
+            (Asked::Number(n), Some(own)) if own != Extent::Fixed(1) && own.at(to.exported) == n => Some(own),
+            (Asked::Number(n), None | Some(Extent::Fixed(1))) if d == 0 && n == to.exported => Some(BATCH),
+            (Asked::Rest | Asked::Number(1), Some(own)) => Some(own),
+            (asked, _) => asked.known(),
+        }
+    });
+    let wanted: Option<Vec<Extent>> = wanted.collect();
+    one(to.push(Op::Expand(wanted.ok_or("a size of -1")?), &[x])?)
+}
+
+fn split(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
+    let x = a.tensor(0, to)?;
+    let at = axis(a.attribute_int("axis", 0), to.shape(x).len())?;
+    let size = |n: i64| usize::try_from(n).map_err(|_| format!("a part of {n}"));
+    let lens = match a.has(1) {
+        true => {
+            let listed = a.sizes(1)?;
+            match (listed.one(), listed.scalar) {
+                (Some(each), true) => to.even(x, at, size(each)?)?,
+                _ => listed.numbers()?.into_iter().map(size).collect::<Result<_, _>>()?,
+            }
+        }
+        false => {
+            let parts = size(a.attribute_int("num_outputs", a.node.output.len() as i64))?.max(1);
+            let whole = to.even(x, at, usize::MAX)?.into_iter().sum::<usize>();
+            to.even(x, at, whole.div_ceil(parts))?
+        }
+    };
+    let parts = to.split(x, at, &lens)?;
+    match name {
+        "Split" => Ok(Some(parts.into_iter().map(Item::Node).collect())),
+        _ => Ok(Some(vec![Item::List(parts)])),
+    }
+}
+
+/// Numbers before all axes, then numbers after all axes.
+fn pad(a: &Arguments, to: &mut Assembly) -> Translated {
+    if a.attribute_string("mode").is_some_and(|mode| mode != "constant") {
+        return Err("attribute 'mode': expected constant".into());
+    }
+    let x = a.tensor(0, to)?;
+    let rank = to.shape(x).len();
+    let value = match a.has(2) {
+        true => a.number(2, to).ok_or("a value that is not known")?,
+        false => 0.0,
+    };
+    let listed = a.sizes(1)?.numbers()?;
+    let listed: Option<Vec<usize>> = listed.into_iter().map(|n| usize::try_from(n).ok()).collect();
+    let listed = listed.ok_or("paddings below 0")?;
+    let axes: Vec<usize> = match a.has(3) {
+        true => a.sizes(3)?.numbers()?.into_iter().map(|d| axis(d, rank)).collect::<Result<_, _>>()?,
+        false => (0..rank).collect(),
+    };
+    if listed.len() != 2 * axes.len() {
+        return Err(format!("{} paddings for {} axes", listed.len(), axes.len()));
+    }
+    let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
+    for (i, &d) in axes.iter().enumerate() {
+        (before[d], after[d]) = (listed[i], listed[axes.len() + i]);
+    }
+    one(to.push(Op::Pad { before, after, value }, &[x])?)
+}

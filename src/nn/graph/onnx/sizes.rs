@@ -1,0 +1,123 @@
+//! Arithmetic of shapes: integers that a file computes from the shapes of its tensors, worked out while it is read.
+
+use crate::nn::graph::{
+    extent::{Asked, Extent},
+    op::Constant,
+};
+
+/// An integer of which the batch may be a factor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Size {
+    Number(i64),
+    /// `outer·B·inner`
+    Batch(Extent),
+}
+
+/// A scalar, or a list of integers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sizes {
+    pub values: Vec<Size>,
+    pub scalar: bool,
+}
+
+/// Longest list: a shape has a few numbers.
+const MOST: usize = 4096;
+
+impl Sizes {
+    pub fn list(values: Vec<Size>) -> Result<Sizes, String> {
+        match values.len() > MOST {
+            true => Err(format!("{} integers, expected at most {MOST}", values.len())),
+            false => Ok(Sizes { values, scalar: false }),
+        }
+    }
+
+    pub fn scalar(value: Size) -> Sizes {
+        Sizes { values: vec![value], scalar: true }
+    }
+
+    pub fn of_shape(shape: &[Extent]) -> Sizes {
+        let size = |extent: &Extent| match extent {
+            Extent::Fixed(n) => Size::Number(*n as i64),
+            batch => Size::Batch(*batch),
+        };
+        Sizes { values: shape.iter().map(size).collect(), scalar: false }
+    }
+
+    /// The one integer, without the batch.
+    pub fn one(&self) -> Option<i64> {
+        match self.values[..] {
+            [Size::Number(n)] => Some(n),
+            _ => None,
+        }
+    }
+
+    pub fn numbers(&self) -> Result<Vec<i64>, String> {
+        let number = |size: &Size| match size {
+            Size::Number(n) => Some(*n),
+            Size::Batch(_) => None,
+        };
+        self.values
+            .iter()
+            .map(number)
+            .collect::<Option<_>>()
+            .ok_or_else(|| "an integer depends on the batch".into())
+    }
+
+    pub fn asked(&self) -> Result<Vec<Asked>, String> {
+        let asked = |size: &Size| match *size {
+            Size::Number(-1) => Ok(Asked::Rest),
+            Size::Number(n) => usize::try_from(n).map(Asked::Number).map_err(|_| format!("a size of {n}")),
+            Size::Batch(extent) => Ok(Asked::Known(extent)),
+        };
+        self.values.iter().map(asked).collect()
+    }
+
+    pub fn constant(&self) -> Result<Constant, String> {
+        let data: Vec<f64> = self.numbers()?.into_iter().map(|n| n as f64).collect();
+        let shape = if self.scalar { vec![] } else { vec![data.len()] };
+        Ok(Constant { shape, data: data.into() })
+    }
+
+    /// Element by element; one of length 1 serves for all.
+    pub fn pair(&self, other: &Sizes, name: &str) -> Result<Sizes, String> {
+        let (a, b) = (&self.values, &other.values);
+        let len = match (a.len(), b.len()) {
+            (m, n) if m == n => m,
+            (1, n) => n,
+            (m, 1) => m,
+            (m, n) => return Err(format!("{m} and {n} integers")),
+        };
+        let at = |list: &[Size], i: usize| list[if list.len() == 1 { 0 } else { i }];
+        let values = (0..len).map(|i| combine(name, at(a, i), at(b, i))).collect::<Result<_, _>>()?;
+        Ok(Sizes { values, scalar: self.scalar && other.scalar })
+    }
+}
+
+fn combine(name: &str, a: Size, b: Size) -> Result<Size, String> {
+    let known = match (name, a, b) {
+        ("Add", Size::Number(a), Size::Number(b)) => a.checked_add(b),
+        ("Sub", Size::Number(a), Size::Number(b)) => a.checked_sub(b),
+        ("Mul", Size::Number(a), Size::Number(b)) => a.checked_mul(b),
+        ("Div", Size::Number(a), Size::Number(b)) => a.checked_div(b),
+        // The sign is the divisor's.
+        ("Mod", Size::Number(a), Size::Number(b)) => {
+            a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+        }
+        ("Equal", a, b) => Some(i64::from(a == b)),
+        ("Mul", Size::Batch(batch), Size::Number(n)) | ("Mul", Size::Number(n), Size::Batch(batch)) => {
+            let Extent::Pictures { outer, inner } = batch else { unreachable!("a batch") };
+            let inner = usize::try_from(n).ok().and_then(|n| inner.checked_mul(n));
+            return inner
+                .map(|inner| Size::Batch(Extent::Pictures { outer, inner }))
+                .ok_or("a size below 0".into());
+        }
+        ("Div", Size::Batch(Extent::Pictures { outer, inner }), Size::Number(n)) => {
+            let inner =
+                usize::try_from(n).ok().filter(|&n| n > 0 && inner.is_multiple_of(n)).map(|n| inner / n);
+            let whole = inner.map(|inner| Size::Batch(Extent::Pictures { outer, inner }));
+            return whole.ok_or("a share of the batch".into());
+        }
+        _ => None,
+    };
+    known.map(Size::Number).ok_or_else(|| format!("{name} of {a:?} and {b:?}"))
+}

@@ -1,0 +1,168 @@
+//! From a list of operations by name to a graph.
+
+use std::collections::HashMap;
+
+use super::{
+    EXPORT,
+    attributes::Arguments,
+    layers, moves, numbers,
+    proto::{GraphProto, NodeProto},
+    shape,
+    sizes::{Size, Sizes},
+    tensors,
+};
+use crate::nn::graph::{
+    assemble::Assembly,
+    op::{Constant, Op},
+    pt2::aten::ADVICE,
+};
+
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    Node(usize),
+    /// Integers that are known.
+    Sizes(Sizes),
+    /// Noise of this mean.
+    Uniform(f64),
+    /// Parts of a tensor.
+    List(Vec<usize>),
+}
+
+pub type Names = HashMap<String, Item>;
+
+/// An operation's results; `None` where a table does not know it.
+pub type Translated = Result<Option<Vec<Item>>, String>;
+
+pub struct Translation {
+    assembly: Assembly,
+    names: Names,
+    /// What the file says of results.
+    shapes: HashMap<String, Vec<usize>>,
+}
+
+impl Translation {
+    /// `assembly` has the picture and the tensors. An error comes with its place, if it has one.
+    pub fn new(mut assembly: Assembly, graph: &GraphProto) -> Result<Translation, (Option<String>, String)> {
+        let mut names = Names::new();
+        let initializers: HashMap<&str, _> =
+            graph.initializer.iter().map(|tensor| (tensor.name(), tensor)).collect();
+        if initializers.len() != graph.initializer.len() {
+            return Err((None, "two of its tensors have one name".into()));
+        }
+        let picture = graph.input.iter().find(|input| !initializers.contains_key(input.name()));
+        names.insert(picture.map(|input| input.name().to_string()).unwrap_or_default(), Item::Node(0));
+        for at in 0..assembly.tensors.len() {
+            let name = assembly.tensors[at].name.clone();
+            let node = assembly.tensor(at).map_err(|reason| (Some(format!("tensor '{name}'")), reason))?;
+            names.insert(name, Item::Node(node));
+        }
+        for tensor in graph.initializer.iter().filter(|tensor| !tensors::is_float(tensor)) {
+            let fail = |reason| (Some(format!("tensor '{}'", tensor.name())), reason);
+            let item = integers(tensor, &mut assembly).map_err(fail)?;
+            names.insert(tensor.name().into(), item);
+        }
+        let values = graph.value_info.iter().chain(&graph.output);
+        let shapes = values.filter_map(|value| Some((value.name().to_string(), shape(value)?))).collect();
+        Ok(Translation { assembly, names, shapes })
+    }
+
+    pub fn apply(&mut self, node: &NodeProto) -> Result<(), String> {
+        if !matches!(node.domain(), "" | "ai.onnx") {
+            return Err(format!("an operation of '{}' is not known: {ADVICE}", node.domain()));
+        }
+        if node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty()) {
+            return Err("control flow is not known: a victim's graph is fixed".into());
+        }
+        self.check_names(node)?;
+        let arguments = Arguments { node, names: &self.names };
+        let mut found = None;
+        for table in [numbers::translate, layers::translate, moves::translate] {
+            found = table(node.op_type(), &arguments, &mut self.assembly)?;
+            if found.is_some() {
+                break;
+            }
+        }
+        let results =
+            found.ok_or_else(|| format!("operation '{}' is not known: {ADVICE}", node.op_type()))?;
+        for (name, item) in node.output.iter().zip(results) {
+            if let (Item::Node(node), Some(said)) = (&item, self.shapes.get(name)) {
+                let exported = self.assembly.exported;
+                let found: Vec<usize> = self.assembly.shape(*node).iter().map(|e| e.at(exported)).collect();
+                if found != *said {
+                    return Err(format!(
+                        "its result is {found:?}, the file says {said:?}: an attribute is not understood"
+                    ));
+                }
+            }
+            if self.names.insert(name.clone(), item).is_some() {
+                return Err(format!("two results are called '{name}'"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Batch norm that was folded into a layer leaves a bias of another name, or names that say what was folded.
+    fn check_names(&self, node: &NodeProto) -> Result<(), String> {
+        if !matches!(node.op_type(), "Conv" | "Gemm" | "MatMul") {
+            return Ok(());
+        }
+        let parameter = |i: usize| {
+            let name = node.input.get(i)?;
+            let Some(Item::Node(at)) = self.names.get(name) else { return None };
+            matches!(self.assembly.op(*at), Op::Parameter(_)).then_some(name.as_str())
+        };
+        let folded = [1, 2].into_iter().filter_map(parameter).find(|name| name.starts_with("onnx::"));
+        let other = match (parameter(1), parameter(2)) {
+            (Some(weight), Some(bias)) => weight
+                .strip_suffix(".weight")
+                .filter(|layer| bias.strip_suffix(".bias") != Some(layer))
+                .map(|_| bias),
+            _ => None,
+        };
+        match folded.or(other) {
+            Some(name) => Err(format!(
+                "tensor '{name}' is no parameter of the network: layers were folded together, as batch norm into \
+                 convolutions, and the file cannot be matched to a gradient; export it with {EXPORT}"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The graph so far, and the node of this name.
+    pub fn finish(self, output: &str) -> Result<(Assembly, usize), String> {
+        match self.names.get(output) {
+            Some(Item::Node(node)) => Ok((self.assembly, *node)),
+            _ => Err(format!("its output '{output}' is computed by no operation")),
+        }
+    }
+}
+
+/// A tensor of integers: a short list of sizes, or a constant.
+pub fn integers(tensor: &super::proto::TensorProto, to: &mut Assembly) -> Result<Item, String> {
+    let data: Vec<i64> = tensors::numbers(tensor, |v| v as i64)?;
+    let values = data.iter().map(|&n| Size::Number(n)).collect();
+    match tensors::shape(tensor)?.len() {
+        0 => Ok(Item::Sizes(Sizes { values, scalar: true })),
+        1 => Sizes::list(values).map(Item::Sizes),
+        _ => {
+            let data: Vec<f64> = data.into_iter().map(|n| n as f64).collect();
+            to.constant(Constant { shape: tensors::shape(tensor)?, data: data.into() }).map(Item::Node)
+        }
+    }
+}
+
+/// Where a node is, for messages.
+pub fn place(node: &NodeProto) -> String {
+    let name = match (node.name(), node.output.first()) {
+        ("", Some(output)) => output.clone(),
+        ("", None) => String::new(),
+        (name, _) => name.into(),
+    };
+    let module = node.metadata_props.iter().find(|entry| entry.key() == "pkg.torch.onnx.name_scopes");
+    // ['', 'layer1.0.conv1', 'conv2d_1']
+    let module =
+        module.and_then(|entry| entry.value().split('\'').filter(|part| !part.starts_with(',')).nth_back(2));
+    let module = module.filter(|module| !module.is_empty()).map(|module| format!(" of module '{module}'"));
+    format!("node '{name}' ({}){}", node.op_type(), module.unwrap_or_default())
+}

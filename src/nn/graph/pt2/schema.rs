@@ -1,0 +1,105 @@
+//! What is read of `models/model.json` and of the lists of tensors: PyTorch's schema 8, of which later minor versions add
+//! fields. See `torch/_export/serde/schema.py`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Of the schema.
+pub const MAJOR: u64 = 8;
+
+#[derive(Deserialize)]
+pub struct Version {
+    pub schema_version: Major,
+}
+
+#[derive(Deserialize)]
+pub struct Major {
+    pub major: u64,
+}
+
+#[derive(Deserialize)]
+pub struct Program {
+    pub graph_module: Module,
+}
+
+#[derive(Deserialize)]
+pub struct Module {
+    pub graph: Nodes,
+    pub signature: Signature,
+}
+
+#[derive(Deserialize)]
+pub struct Nodes {
+    pub nodes: Vec<Call>,
+    /// By name.
+    pub tensor_values: BTreeMap<String, Meta>,
+}
+
+/// One operation.
+#[derive(Deserialize)]
+pub struct Call {
+    /// `torch.ops.aten.conv2d.default`
+    pub target: String,
+    pub inputs: Vec<Input>,
+    pub outputs: Vec<Value>,
+    #[serde(default)]
+    pub metadata: BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+pub struct Input {
+    pub name: String,
+    /// One key, which says the kind, and the value.
+    pub arg: Value,
+}
+
+#[derive(Deserialize)]
+pub struct Signature {
+    /// One key, which says the kind.
+    pub input_specs: Vec<Value>,
+    pub output_specs: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+pub struct Meta {
+    /// Code of a type; see [`Meta::float`].
+    pub dtype: u64,
+    pub sizes: Vec<Value>,
+    #[serde(default)]
+    pub strides: Vec<Value>,
+    #[serde(default)]
+    pub storage_offset: Value,
+    #[serde(default)]
+    pub requires_grad: bool,
+}
+
+/// Where the bytes of every tensor are, by name.
+#[derive(Deserialize)]
+pub struct Payloads {
+    pub config: BTreeMap<String, Payload>,
+}
+
+#[derive(Deserialize)]
+pub struct Payload {
+    pub path_name: String,
+    #[serde(default)]
+    pub use_pickle: bool,
+    pub tensor_meta: Option<Meta>,
+}
+
+/// `{"as_int": 3}`, or an expression with the value that it had on export.
+pub fn number(value: &Value) -> Option<i64> {
+    let hint = || value.get("as_expr")?.get("hint")?.get("as_int")?.as_i64();
+    value.get("as_int").and_then(Value::as_i64).or_else(hint)
+}
+
+impl Meta {
+    pub fn shape(&self) -> Result<Vec<usize>, String> {
+        let size = |value: &Value| number(value).and_then(|n| usize::try_from(n).ok());
+        self.sizes.iter().map(size).collect::<Option<_>>().ok_or_else(|| {
+            "its shape depends on data: export the network for pictures of one size".to_string()
+        })
+    }
+}
