@@ -217,7 +217,7 @@ fn a_gradient_of_another_length_is_in_warning_and_verdict() {
     let (report, _) = inverted(&captured, &short, "--batch 1");
     let doubts = report["batches"][0]["doubts"].as_array().unwrap();
     assert!(doubts.iter().any(|d| d.as_str().unwrap().contains("--local-lr")), "{doubts:?}");
-    let length = "smaller or larger than the observed one";
+    let length = "has another length than the observed one";
     assert!(report["verdict"]["failed_tests"].to_string().contains(length), "{}", report["verdict"]);
     let (report, _) = inverted(&captured, &captured.gradient, "--batch 1");
     assert_eq!(report["batches"][0]["doubts"], json!([]));

@@ -84,7 +84,7 @@ fn the_last_layer_is_found_whatever_it_is_called_and_wherever_it_is_declared() {
     assert_eq!(found["counts"].as_array().unwrap().len(), 10);
     fail(
         1,
-        &format!("labels --model {model} --gradient {gradient} --method ilrg"),
+        &format!("labels --model {model} --gradient {gradient} --method bias-corrected"),
         &["no bias was named beside 'fc.weight'"],
     );
 

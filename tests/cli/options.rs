@@ -118,6 +118,9 @@ fn every_option_in_the_documents_exists() {
         // A command goes on behind a backslash.
         for line in text.replace("\\\n", " ").lines() {
             let own = line.split("python ").next().unwrap_or_default();
+            // Behind `--` stand an example's own.
+            let own =
+                if own.contains("--example ") { own.split(" -- ").next().unwrap_or_default() } else { own };
             for option in named(own) {
                 let known = all.contains(option.as_str()) || FOREIGN.contains(&option.as_str());
                 assert!(known, "{path}: there is no {option}: {line}");
