@@ -87,10 +87,10 @@ impl Public {
 
     /// Which pictures keep out of the regression, so that the temperature is one of unseen pictures.
     fn held_out(&self) -> Vec<bool> {
-        let mut counts = vec![0; self.names];
+        let mut counts = vec![0_usize; self.names];
         let held = |(name, _): &(usize, Picture)| {
             counts[*name] += 1;
-            counts[*name] % HELD_OUT == 0
+            counts[*name].is_multiple_of(HELD_OUT)
         };
         let held: Vec<bool> = self.pictures.iter().map(held).collect();
         // Of few pictures a name, every other one.

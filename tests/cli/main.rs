@@ -1,5 +1,6 @@
 //! The program, run as a user runs it: small attacks on the embedded samples, files read back.
 
+#![allow(clippy::print_stderr)]
 #![cfg(feature = "cli")]
 
 mod bad_input;
