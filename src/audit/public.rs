@@ -87,22 +87,17 @@ impl Public {
 
     /// Which pictures keep out of the regression, so that the temperature is one of unseen pictures.
     fn held_out(&self) -> Vec<bool> {
-        let mut counts = vec![0_usize; self.names];
-        let held = |(name, _): &(usize, Picture)| {
-            counts[*name] += 1;
-            counts[*name].is_multiple_of(HELD_OUT)
+        let each = |nth: usize| -> Vec<bool> {
+            let mut counts = vec![0_usize; self.names];
+            let held = |(name, _): &(usize, Picture)| {
+                counts[*name] += 1;
+                counts[*name].is_multiple_of(nth)
+            };
+            self.pictures.iter().map(held).collect()
         };
-        let held: Vec<bool> = self.pictures.iter().map(held).collect();
+        let held = each(HELD_OUT);
         // Of few pictures a name, every other one.
-        if held.iter().any(|&held| held) {
-            return held;
-        }
-        let mut counts = vec![0; self.names];
-        let second = |(name, _): &(usize, Picture)| {
-            counts[*name] += 1;
-            counts[*name] % 2 == 0
-        };
-        self.pictures.iter().map(second).collect()
+        if held.contains(&true) { held } else { each(2) }
     }
 }
 

@@ -110,6 +110,7 @@ fn a_sweep_has_the_same_rows() {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a test that is skipped says why")]
 fn a_trained_public_model_gives_all_its_names_away_alone() {
     let (Some(data), Some(weights)) = (std::env::var_os("GIA_DATA"), std::env::var_os("GIA_WEIGHTS")) else {
         return eprintln!("skipped: GIA_DATA and GIA_WEIGHTS name no folders");
