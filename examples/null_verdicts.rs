@@ -35,10 +35,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let theirs = Clients::new(&dataset, &mut audit.victim, ClassOrder::shuffled(classes, seed), theirs)?;
         let outcome = audit.run(&*device, &theirs.batches, None, &Silent)?;
 
-        // The victim has its order already.
+        // Another order, too: what an index means there, these gradients cannot say.
+        let order = ClassOrder::shuffled(classes, seed + RUNS);
         let mut others = read_batches(&dataset, &audit.victim, others.to_vec())?;
-        others.iter_mut().for_each(|b| b.labels = theirs.order.indices(&b.labels));
-        let others = Clients { batches: others, ..theirs };
+        others.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
+        let names = order.names(&dataset.class_names);
+        let others = Clients { batches: others, names, order, ..theirs };
         let judged = audit.judge(&others, &outcome.pictures)?;
         let named = audit.name(
             &mut namer,

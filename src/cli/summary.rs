@@ -35,7 +35,8 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
         device.means()
     )?;
     for (i, batch) in report.batches.iter().enumerate().take(LISTED) {
-        write_batch(i, batch, f)?;
+        let before = i.checked_sub(1).map(|before| &report.batches[before]);
+        write_batch(i, batch, before.is_some_and(|before| before.reason == batch.reason), f)?;
     }
     if report.batches.len() > LISTED {
         writeln!(f, "  … {} more in report.json", report.batches.len() - LISTED)?;
@@ -101,7 +102,8 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
     )
 }
 
-fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
+/// `same_reason`: the batch before was attacked so for the same reason, which need not be said again.
+fn write_batch(index: usize, batch: &Batch, same_reason: bool, f: &mut Formatter) -> fmt::Result {
     let best = &batch.restarts[batch.best_restart];
     let source = match batch.label_source {
         LabelSource::Given => "given",
@@ -122,7 +124,7 @@ fn write_batch(index: usize, batch: &Batch, f: &mut Formatter) -> fmt::Result {
         Some(again) => writeln!(f, ", residual of the recomputed gradient {:.2e}", again.residual)?,
         None => writeln!(f)?,
     }
-    if let Some(reason) = &batch.reason {
+    if let Some(reason) = batch.reason.as_ref().filter(|_| !same_reason) {
         writeln!(f, "    {reason}")?;
     }
     if let Some(exact) = &batch.exact {
