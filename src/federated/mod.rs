@@ -9,13 +9,17 @@ pub mod observed;
 mod optimiser;
 mod protocol;
 pub mod received;
+mod request;
 mod simulate;
 mod victim;
+mod victim_error;
 
 pub use client::{Client, ClientError, Update};
 pub use loss::ClientLoss;
 pub use observed::Kind;
 pub use optimiser::LocalOptimiser;
 pub use protocol::{Local, MAX_BATCH, Protocol, ProtocolError};
+pub use request::{DEFAULT_CLASSES, Request};
 pub use simulate::{Simulation, clip, simulate};
-pub use victim::{DEFAULT_CLASSES, Request, Victim, VictimError, check_classes, state_dict_lists};
+pub use victim::{Victim, state_dict_lists};
+pub use victim_error::{VictimError, check_classes};

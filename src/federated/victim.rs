@@ -1,58 +1,21 @@
 //! A model with its weights.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::nearest::nearest;
+use super::{
+    nearest::nearest,
+    request::{DEFAULT_CLASSES, Request},
+    victim_error::{VictimError, check_classes},
+};
 use crate::{
-    device::{DeviceError, host},
-    nn::{
-        ArchitectureError, Declaration, MAX_CLASSES, Model, Options,
-        graph::{Graph, GraphNetwork},
-        initialise,
-    },
+    device::host,
+    nn::{Declaration, Model, initialise},
     tensor_file::{
         Extra, GRADIENT_FORMAT, ParameterSpec, PositionReport, Tensor, TensorFile, TensorFileError,
     },
 };
-
-/// Classes of a victim that is initialised by seed and told nothing else.
-pub const DEFAULT_CLASSES: usize = 10;
-
-/// Which model, before its weights are known.
-#[derive(Clone, Debug, Default)]
-pub struct Request {
-    pub name: String,
-    /// The network of a file, in place of the registry's of this name.
-    pub graph: Option<Arc<Graph>>,
-    pub options: Options,
-    /// `[C, H, W]`, where it is not the architecture's own.
-    pub image: Option<[usize; 3]>,
-    /// `K`, where it is known.
-    pub classes: Option<usize>,
-}
-
-impl Request {
-    /// An architecture with everything as it has it.
-    pub fn named(name: &str) -> Request {
-        Request { name: name.into(), ..Request::default() }
-    }
-
-    /// The model of so many classes; a file's network has its own number.
-    ///
-    /// # Errors
-    /// What [`Model::new`] and [`Model::of`] refuse.
-    pub fn model(&self, classes: usize) -> Result<Model, ArchitectureError> {
-        match &self.graph {
-            None => Model::new(&self.name, &self.options, self.image, classes),
-            Some(graph) => {
-                let network = Box::new(GraphNetwork(graph.clone()));
-                Model::of(network, &self.name, &self.options, self.image, graph.classes)
-            }
-        }
-    }
-}
 
 /// The model that client and eavesdropper share.
 ///
@@ -82,46 +45,6 @@ const COUNTER: &str = "num_batches_tracked";
 
 /// Begins what is said of weights that nobody trained.
 const BY_SEED: &str = "initialised by seed";
-
-#[derive(Debug, thiserror::Error)]
-pub enum VictimError {
-    #[error(transparent)]
-    Architecture(#[from] ArchitectureError),
-    #[error(transparent)]
-    File(#[from] TensorFileError),
-    #[error("{cause}; the file fits '{nearest}' best ({fitting} of {of} tensors), --arch says '{asked}'")]
-    OtherArchitecture {
-        cause: Box<TensorFileError>,
-        asked: String,
-        nearest: String,
-        fitting: usize,
-        of: usize,
-    },
-    #[error("{path}: tensor {tensor} gives {found} classes, expected {expected}")]
-    Classes { path: String, tensor: String, expected: usize, found: usize },
-    #[error(
-        "expected 2 to {MAX_CLASSES} classes, found {found}{}",
-        if *found == 1 { ": the cross entropy of one class is always 0, and so is its gradient" } else { "" }
-    )]
-    ClassCount { found: usize },
-    #[error("{path}: tensor {tensor} has {found}, expected variances of 0 or above: an update, not weights?")]
-    Variance { path: String, tensor: String, found: f32 },
-    #[error("{what}: expected {expected}, found {found}")]
-    Tensors { what: String, expected: usize, found: usize },
-    #[error("{path} holds a gradient, expected weights")]
-    Gradient { path: String },
-    #[error(transparent)]
-    Memory(DeviceError),
-}
-
-/// A class count that a victim can have.
-pub fn check_classes(classes: usize) -> Result<(), VictimError> {
-    if (2..=MAX_CLASSES).contains(&classes) {
-        Ok(())
-    } else {
-        Err(VictimError::ClassCount { found: classes })
-    }
-}
 
 impl Victim {
     /// An untrained victim; of a file's network one with the weights that the file holds.

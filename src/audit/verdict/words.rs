@@ -72,15 +72,15 @@ fn leak(finding: &Finding, grounds: &Grounds) -> String {
             What::Names => "what the labels mean".into(),
         };
     };
+    let without = if grounds.batches == 1 { "without the update" } else { "without the updates" };
     let share = format!("{}{}", percent(estimate), interval(percent));
     match finding.what {
         What::Pictures => {
-            format!("pictures of SSIM {estimate:.2}{} (without the update: {floor:.2})", interval(two))
+            format!("pictures of SSIM {estimate:.2}{} ({without}: {floor:.2})", interval(two))
         }
         What::Membership => format!("{share} of the members (by chance: {})", percent(floor)),
         What::Labels => format!("{share} of the label indices (by chance: {})", percent(floor)),
         What::Names => {
-            let without = if grounds.batches == 1 { "without it" } else { "without them" };
             format!("what {share} of the label indices mean ({without}: {})", percent(floor))
         }
     }
