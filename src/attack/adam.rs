@@ -51,7 +51,9 @@ pub struct Iteration {
     pub plan: Plan,
     /// Iterations done, `(1)`.
     pub counter: Var,
-    /// Best iterate: the problem's variables, `(T,…)` each.
+    /// The problem's variables, `(T,…)` each.
+    pub(super) variables: Vec<Var>,
+    /// Best iterate: the same of it.
     pub(super) best: Vec<Var>,
     /// Of the best iterate, `(T)`; infinite before the first iteration.
     pub best_objective: Var,
@@ -148,7 +150,8 @@ impl Iteration {
             updates.push((inputs.weight, next));
         }
         let plan = Plan::new(tape, &[], &updates);
-        Iteration { plan, counter, best, best_objective, best_norm_ratio, ring, state }
+        let variables = problem.variables.iter().map(|moved| moved.var).collect();
+        Iteration { plan, counter, variables, best, best_objective, best_norm_ratio, ring, state }
     }
 
     /// Sets what the first iteration finds; the problem's inputs are the caller's to write.
@@ -169,7 +172,7 @@ impl Iteration {
         hooks: &mut Hooks,
     ) -> Result<Vec<Found>, AttackError> {
         self.begin(problem, exe)?;
-        let mut course = Course::new(problem.sizes.trials, iterations);
+        let mut course = Course::new(problem.sizes.trials, iterations, problem.values());
         course.run(self, exe, iterations + 1, hooks)?;
         course.found(self, exe)
     }

@@ -1,6 +1,8 @@
 //! The iterations of an attack with Adam, from the first to the last; one plan may hand over to another on the way.
 
-use super::{AttackError, Found, Hooks, adam::Iteration};
+use std::collections::VecDeque;
+
+use super::{AttackError, Found, Hooks, adam::Iteration, film::moments};
 use crate::device::Executable;
 
 /// Replays between two looks at the losses.
@@ -15,12 +17,17 @@ pub struct Course {
     histories: Vec<Vec<f32>>,
     /// Replays until the next look.
     chunk: usize,
+    /// Iterates to keep that are still to come, and those that were kept: each variable of all trials.
+    moments: VecDeque<usize>,
+    film: Vec<(usize, Vec<Vec<f32>>)>,
 }
 
 impl Course {
-    pub fn new(trials: usize, iterations: usize) -> Course {
+    /// `values`: of all variables of all trials.
+    pub fn new(trials: usize, iterations: usize, values: usize) -> Course {
         let histories = vec![Vec::with_capacity(iterations + 1); trials];
-        Course { iterations, done: 0, histories, chunk: 1 }
+        let moments = moments(iterations, values).into();
+        Course { iterations, done: 0, histories, chunk: 1, moments, film: vec![] }
     }
 
     /// Goes on until `end` evaluations are done (`iterations + 1` are all), no trial's objective is finite, or it is told to
@@ -34,7 +41,13 @@ impl Course {
     ) -> Result<(), AttackError> {
         let end = end.min(self.iterations + 1);
         while self.done < end {
-            let now = self.chunk.min(RING).min(end - self.done);
+            if self.moments.front() == Some(&self.done) {
+                self.moments.pop_front();
+                let values = iteration.variables.iter().map(|&v| exe.read(v)).collect::<Result<_, _>>()?;
+                self.film.push((self.done, values));
+            }
+            let next = self.moments.front().map_or(usize::MAX, |moment| moment - self.done);
+            let now = self.chunk.min(RING).min(end - self.done).min(next);
             let started = std::time::Instant::now();
             exe.run(now)?;
             let ring = exe.read(iteration.ring)?;
@@ -67,6 +80,7 @@ impl Course {
             norm_ratio: ratios[t],
             stopped: history.iter().position(|l| !l.is_finite()),
             history,
+            film: self.film.iter().map(|(at, all)| (*at, all.iter().map(|v| part(v, t)).collect())).collect(),
         };
         Ok(self.histories.into_iter().enumerate().map(found).collect())
     }

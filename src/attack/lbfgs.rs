@@ -24,6 +24,9 @@ pub fn compile(device: &dyn Device, problem: &Problem) -> Result<Box<dyn Executa
     Ok(device.compile(&plan(problem))?)
 }
 
+/// Values of an iterate that is kept for the film, at most.
+const LARGEST_FRAME: usize = 1 << 20;
+
 /// Ends the minimisation with what has been found.
 const STOPPED: &str = "stopped";
 
@@ -47,6 +50,7 @@ pub fn run(
             norm_ratio: f32::NAN,
             stopped: None,
             history: vec![],
+            film: vec![],
         })
         .collect();
     let flat = |start: &Vec<Vec<f32>>| start.iter().flatten().map(|&v| f64::from(v)).collect();
@@ -120,11 +124,19 @@ impl Found {
         if !objective.is_finite() {
             self.stopped.get_or_insert(self.history.len());
         }
+        let values = || {
+            let mut rest = point.iter().map(|&v| v as f32);
+            lengths.iter().map(|&len| rest.by_ref().take(len).collect()).collect()
+        };
+        // 1, 2, 4, 8, …: what comes later changes less.
+        let looks = self.history.len();
+        if (looks == 0 || looks.is_power_of_two()) && point.len() <= LARGEST_FRAME {
+            self.film.push((looks, values()));
+        }
         self.history.push(objective);
         if objective < self.objective {
             (self.objective, self.norm_ratio) = (objective, ratio);
-            let mut rest = point.iter().map(|&v| v as f32);
-            self.values = lengths.iter().map(|&len| rest.by_ref().take(len).collect()).collect();
+            self.values = values();
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod check;
 mod choices;
 pub mod config;
 mod course;
+mod film;
 pub mod evaluate;
 pub mod exact;
 pub mod guidance;
@@ -34,6 +35,7 @@ pub mod unknown;
 pub mod view;
 pub mod way;
 
+pub use film::Frame;
 pub use staged::MAX_TRIALS;
 
 use crate::{device::DeviceError, federated::ProtocolError, nn::ArchitectureError};
@@ -48,6 +50,8 @@ pub struct Found {
     pub norm_ratio: f32,
     pub stopped: Option<usize>,
     pub history: Vec<f32>,
+    /// Iterations, and the values then.
+    pub film: Vec<(usize, Vec<Vec<f32>>)>,
 }
 
 /// What one trial came to.
@@ -65,6 +69,8 @@ pub struct Outcome {
     pub stopped: Option<usize>,
     /// Objective at every iteration (Adam) or evaluation (L-BFGS).
     pub history: Vec<f32>,
+    /// Iterates on the way to it, the first first; none of what was computed at once.
+    pub film: Vec<Frame>,
 }
 
 /// What a caller may watch while an attack runs.

@@ -97,6 +97,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Values of all variables of all trials.
+    pub fn values(&self) -> usize {
+        self.variables.iter().map(|moved| self.tape.len_of(moved.var)).sum()
+    }
+
     /// Of settings that [`Setting::check`](super::setting::Setting::check) lets pass.
     pub fn new(scene: &Scene, unknown: &dyn Unknown, sizes: Sizes) -> Problem {
         Problem::guided(scene, unknown, sizes, None).0

@@ -1,7 +1,7 @@
 //! The stages of an attack, run for one round: as many trials as fit, in one plan a stage.
 
 use super::{
-    AttackError, Found, Hooks, Outcome,
+    AttackError, Found, Frame, Hooks, Outcome,
     adam::{self, Adam},
     config::Optimiser,
     course::Course,
@@ -41,6 +41,7 @@ pub fn attack(
     let guidance = round.guide.and(round.setting.config.guidance);
     let staged = Staged { device, round, shared_noise: guidance.is_some_and(|g| g.weight != 0.0) };
     let (mut over, mut found, mut standing) = (0, vec![], None);
+    let mut films: Vec<Vec<Frame>> = vec![vec![]; round.trials.len()];
     for (i, stage) in stages.iter().enumerate() {
         let start = || match &stage.begin {
             Begin::Best(hand_over) => {
@@ -61,11 +62,15 @@ pub fn attack(
             },
         }
         if !goes_on {
+            staged.add_frames(stage, over, &mut found, &mut films)?;
             over += stage.iterations;
         }
     }
     match stages.last() {
-        Some(last) => staged.outcomes(last, found),
+        Some(last) => {
+            let outcomes = staged.outcomes(last, found)?.into_iter().zip(films);
+            Ok(outcomes.map(|(outcome, film)| Outcome { film, ..outcome }).collect())
+        }
         None => Ok(vec![]),
     }
 }
@@ -153,7 +158,7 @@ impl Staged<'_> {
         let mut course = match standing {
             None => {
                 iteration.begin(&problem, exe)?;
-                Course::new(trials, stage.iterations)
+                Course::new(trials, stage.iterations, problem.values())
             }
             Some(Standing { course, state }) => {
                 iteration.take_over(exe, &state)?;
@@ -165,6 +170,33 @@ impl Staged<'_> {
             true => Come::ThusFar(Standing { course, state: iteration.state(exe)? }),
             false => Come::Through(course.found(&iteration, exe)?),
         })
+    }
+
+    /// What each trial of this stage, which began after `over` iterations, was on the way, behind its film so far.
+    fn add_frames(
+        &self,
+        stage: &Stage,
+        over: usize,
+        found: &mut [Found],
+        films: &mut [Vec<Frame>],
+    ) -> Result<(), AttackError> {
+        let own = stage.unknown.variables().len();
+        let kept = found.iter().map(|f| f.film.len()).max().unwrap_or(0);
+        for frame in 0..kept {
+            // L-BFGS looks at each trial as often as it likes.
+            let (mut which, mut values, mut at) = (vec![], vec![], vec![]);
+            for (trial, found) in found.iter_mut().enumerate() {
+                let Some((iteration, all)) = found.film.get_mut(frame) else { continue };
+                which.push(trial);
+                at.push(over + *iteration);
+                values.push(all.drain(..).take(own).collect::<Vec<_>>());
+            }
+            let images = pictures(self.device, &*stage.unknown, &values)?;
+            for ((trial, iteration), images) in which.into_iter().zip(at).zip(images) {
+                films[trial].push(Frame { iteration, images });
+            }
+        }
+        Ok(())
     }
 
     /// With the pictures that the last stage's best iterates stand for.
@@ -181,8 +213,9 @@ impl Found {
     /// The unknown's variables, and the outcome, its pictures still to be made.
     fn split(mut self, own: usize, joint: bool) -> (Vec<Vec<f32>>, Outcome) {
         let label_logits = self.values.drain(own..).next().filter(|_| joint);
-        let Found { values, objective, norm_ratio, stopped, history } = self;
-        (values, Outcome { images: vec![], label_logits, objective, norm_ratio, stopped, history })
+        let Found { values, objective, norm_ratio, stopped, history, .. } = self;
+        let (images, film) = (vec![], vec![]);
+        (values, Outcome { images, label_logits, objective, norm_ratio, stopped, history, film })
     }
 }
 

@@ -160,6 +160,7 @@ fn patched(setting: &Setting, number: usize, target: &Target) -> Result<Reconstr
         norm_ratio: 1.0,
         stopped: None,
         history: vec![],
+        film: vec![],
     };
     Ok(Reconstruction {
         trials: vec![images],
@@ -271,6 +272,7 @@ fn reconstruction(
             norm_ratio: 1.0,
             stopped: None,
             history: vec![],
+            film: vec![],
         }]
     } else {
         let features = Features { layer: &batch.layer, at: batch.at, values: &inputs, target: number };
@@ -282,6 +284,7 @@ fn reconstruction(
             norm_ratio: found.norm_ratio,
             stopped: found.stopped,
             history: found.history,
+            film: vec![],
         };
         found.into_iter().map(outcome).collect()
     };

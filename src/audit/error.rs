@@ -10,6 +10,7 @@ use crate::{
     report::ReportError,
     semantic::SemanticError,
     tensor_file::TensorFileError,
+    train::TrainError,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,8 @@ pub enum AuditError {
     Semantic(#[from] SemanticError),
     #[error(transparent)]
     TensorFile(#[from] TensorFileError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
     #[error(transparent)]
     Victim(#[from] VictimError),
 }

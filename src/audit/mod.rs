@@ -9,6 +9,7 @@ mod capture;
 mod clients;
 mod doubts;
 mod error;
+mod film;
 mod guidance;
 mod judged;
 mod knowledge;
@@ -32,6 +33,7 @@ pub use attack::Outcome;
 pub use capture::Captured;
 pub use clients::{ClientBatch, Clients, read_batches, read_pictures};
 pub use error::AuditError;
+pub use film::Frame;
 pub use guidance::{EncodedMeanings, Meanings, guidable};
 pub use judged::Judged;
 pub use membership::{Candidate, Membership, Suspects};
@@ -56,6 +58,7 @@ use crate::{
 };
 
 /// Everything that decides what is sent and how it is attacked.
+#[derive(Clone)]
 pub struct Audit {
     /// What client and eavesdropper share.
     pub victim: Victim,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{Audit, AuditError, ClientBatch, Clients, Judged, Outcome, doubts, page::page, verdict::Measure};
+use super::{
+    Audit, AuditError, ClientBatch, Clients, Judged, Outcome, doubts, film::animation, page::page, verdict::Measure,
+};
 use crate::{
     attack::{
         invert::{LabelSource, Reconstruction},
@@ -11,8 +13,8 @@ use crate::{
     device::{Device, DeviceInfo},
     federated::defence::{accountant, epsilon},
     report::{
-        Batch, Defences, GuidanceRecord, Head, OutputFolder, Restart, RunReport, Skipped, ThreatRecord,
-        Verdict,
+        Advice, Batch, Defences, GuidanceRecord, Head, OutputFolder, Restart, RunReport, Skipped, ThreatRecord,
+        Verdict, animated_gif,
     },
     semantic::{SemanticReport, readings},
     watch::Silent,
@@ -37,6 +39,10 @@ pub struct Findings<'a> {
     pub membership: Option<Measure>,
     /// Batches that could not be attacked.
     pub skipped: Vec<Skipped>,
+    /// What would protect the clients, where that was asked.
+    pub advice: Option<Advice>,
+    /// Whether `film.gif` is written, too.
+    pub animated: bool,
 }
 
 /// What a report's head says beside the audit.
@@ -107,6 +113,8 @@ impl Audit {
             guidance: None,
             membership,
             skipped: vec![],
+            advice: None,
+            animated: false,
         })
     }
 }
@@ -150,6 +158,7 @@ impl Findings<'_> {
             semantic: self.semantic.clone(),
             batches,
             skipped: self.skipped.clone(),
+            advice: self.advice.clone(),
         })
     }
 
@@ -162,7 +171,11 @@ impl Findings<'_> {
 
     /// Writes the report, its page and all pictures.
     pub fn write(&self, report: &RunReport, mut folder: OutputFolder) -> Result<(), AuditError> {
-        folder.set_page(page(self, report).render()?);
+        let film = self.audit.film(self.outcome)?;
+        if self.animated {
+            folder.set_animation(animated_gif(&animation(&film))?);
+        }
+        folder.set_page(page(self, report, &film).render()?);
         let originals = self.clients.map(Clients::originals);
         let pictures = self.outcome.pictures.concat();
         folder.set_unrounded(self.outcome.unrounded(self.audit), self.audit.victim.image_shape());

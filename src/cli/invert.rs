@@ -64,6 +64,9 @@ pub struct Invert {
     /// Folder for report.html, report.json, images/ and grid.png
     #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
     out: PathBuf,
+    /// Write film.gif, too: how the pictures came about
+    #[arg(long, help_heading = group::OUTPUT)]
+    gif: bool,
     /// Print the report as JSON
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
@@ -96,6 +99,7 @@ impl Invert {
         let findings = Findings {
             command: command_line(),
             data: self.gradient.display().to_string(),
+            animated: self.gif,
             ..audit.findings(&*device, None, &outcome)?
         };
         let report = findings.report()?;

@@ -2,6 +2,7 @@
 //!
 //! Exit code 0: done; 1: it failed; 2: the command was misused.
 
+mod advise_options;
 mod attack_options;
 mod bench;
 mod capture;

@@ -43,6 +43,11 @@ pub fn check(interrupted: bool, out: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// An error of exit code 4.
+pub fn stopped(message: String) -> anyhow::Error {
+    Stopped(message).into()
+}
+
 /// The work was stopped early: an error of exit code 4.
 #[derive(Debug)]
 pub struct Stopped(String);

@@ -22,7 +22,7 @@ use crate::{
     data::Normalisation,
     federated::Victim,
     nn::{Model, Options},
-    train::{Pictures, Training},
+    train::{CheckpointFile, Pictures, Training},
 };
 
 const CHANNELS: usize = 3;
@@ -90,8 +90,7 @@ impl TrainClip {
             pictures: &pictures,
             test: test.as_ref(),
             normalisation: &normalisation,
-            checkpoint: &checkpoint,
-            checkpoint_every: CHECKPOINT_EVERY,
+            checkpoint: Some(CheckpointFile { path: &checkpoint, every: CHECKPOINT_EVERY }),
         };
         let device = self.training.device.open()?;
         let trained = self.training.train(&training, &*device)?;

@@ -8,18 +8,20 @@ use serde_json::json;
 
 use super::{
     data_options::open_data,
+    defence_options::check,
     help::group,
     misuse,
     model_options::{Known, ModelOptions, victim_error},
     options::{check_batch, check_limit},
-    print_json, print_line,
+    note, print_json, print_line,
     training_options::{CHECKPOINT_EVERY, Trained, TrainingOptions, pictures_error},
 };
 use crate::{
     data::Dataset,
-    federated::Victim,
+    federated::{Protocol, Victim, defence::parse},
     tensor_file::WeightsInfo,
-    train::{Pictures, Training},
+    nn::Mode,
+    train::{CheckpointFile, Defending, Pictures, Recipe, Training},
 };
 
 /// Train a victim on labelled pictures.
@@ -48,14 +50,41 @@ pub struct TrainVictim {
     #[command(flatten)]
     model: ModelOptions,
     #[command(flatten)]
+    defence: ClientDefence,
+    #[command(flatten)]
     training: TrainingOptions,
+}
+
+/// Clients that protect what they send, as in federated learning.
+#[derive(Args)]
+#[command(next_help_heading = group::CLIENT)]
+struct ClientDefence {
+    /// Train on gradients of clients that defend themselves so, as in noise:1e-2 or dp-sgd:1:0.5
+    ///
+    /// Each step is a round: its pictures are split among clients, each sends its defended gradient, and the optimiser
+    /// follows their mean. Shows what a defence costs. With DP-SGD, batch norm keeps the statistics it starts with.
+    #[arg(long, value_name = "D,D")]
+    defence: Option<String>,
+    /// Pictures of a client: a divisor of --batch, which is also the default
+    #[arg(long, value_name = "N", requires = "defence")]
+    client_batch: Option<usize>,
+}
+
+impl ClientDefence {
+    fn defending(&self, batch: usize) -> anyhow::Result<Option<Defending>> {
+        let Some(text) = &self.defence else { return Ok(None) };
+        let defences = parse(text).map_err(|error| misuse(format!("--defence: {error}")))?;
+        check(&Protocol::default(), &defences)?;
+        Ok(Some(Defending { defences, client_batch: self.client_batch.unwrap_or(batch) }))
+    }
 }
 
 impl TrainVictim {
     pub fn run(self) -> anyhow::Result<()> {
         check_batch(self.training.batch)?;
         check_limit(self.limit)?;
-        let recipe = self.training.recipe();
+        let defending = self.defence.defending(self.training.batch)?;
+        let recipe = Recipe { defending, ..self.training.recipe() };
         let dataset = open_data(Some(&self.data), None)?;
         let test = self.test.as_ref().map(|path| Dataset::open(path)).transpose()?;
         if let Some(test) = test.as_ref().filter(|test| test.class_names != dataset.class_names) {
@@ -73,7 +102,16 @@ impl TrainVictim {
         let normalisation = self.training.normalisation.open(victim.image_shape()[0], None)?;
         let count = self.limit.map_or(dataset.len(), |limit| limit.min(dataset.len()));
         recipe.check(count).map_err(|error| misuse(format!("--{error}")))?;
-        victim.model.check_train(recipe.batch).map_err(misuse)?;
+        match &recipe.defending {
+            None => victim.model.check_train(recipe.batch).map_err(misuse)?,
+            Some(defending) if victim.has_batch_norm() && defending.mode(&victim) == Mode::Eval => {
+                note(
+                    "batch norm keeps the statistics that it starts with: those of a client's batch are not defined \
+                     with DP-SGD, or for one value a channel; --norm group trains without them",
+                );
+            }
+            Some(_) => {}
+        }
         let inputs = [Some(&self.data), self.test.as_ref()].into_iter().flatten().map(PathBuf::as_path);
         let checkpoint = self.training.checkpoint(&inputs.collect::<Vec<_>>())?;
 
@@ -89,8 +127,7 @@ impl TrainVictim {
             pictures: &pictures,
             test: test.as_ref(),
             normalisation: &normalisation,
-            checkpoint: &checkpoint,
-            checkpoint_every: CHECKPOINT_EVERY,
+            checkpoint: Some(CheckpointFile { path: &checkpoint, every: CHECKPOINT_EVERY }),
         };
         self.train(&training, &dataset.class_names)
     }
@@ -117,9 +154,11 @@ impl TrainVictim {
         };
         info.write(out, &victim.state_dict_of(&tensors))?;
         // The weights are safe.
-        fs::remove_file(training.checkpoint)
-            .with_context(|| format!("{} cannot be removed", training.checkpoint.display()))?;
+        if let Some(CheckpointFile { path, .. }) = training.checkpoint {
+            fs::remove_file(path).with_context(|| format!("{} cannot be removed", path.display()))?;
+        }
 
+        let privacy = recipe.privacy(training.pictures.shown());
         let last = reports.last().context("no epoch was run")?;
         let seconds: f64 = reports.iter().map(|report| report.seconds).sum();
         if *json {
@@ -132,6 +171,7 @@ impl TrainVictim {
                 "pictures": training.pictures.len(),
                 "test_pictures": training.test.map(Pictures::len),
                 "seconds": seconds,
+                "privacy": privacy,
                 "test_accuracy": last.test_accuracy,
                 "epochs": reports,
             }));
@@ -144,6 +184,7 @@ impl TrainVictim {
             seconds,
             last.test_accuracy
                 .map_or(String::new(), |a| format!(", {:.2} % of the test set right", 100.0 * a)),
-        ))
+        ))?;
+        privacy.map_or(Ok(()), print_line)
     }
 }

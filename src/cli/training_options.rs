@@ -13,10 +13,12 @@ use super::{
     options::{DeviceOptions, NormalisationOptions, same_file},
     print_line,
     progress::{Terminal, above},
+    signals,
     spelled::spelled,
 };
 use crate::{
     device::Device,
+    federated::ClientError,
     tensor_file::TensorFile,
     train::{
         Checkpoint, CheckpointError, EpochReport, Optimiser, OptimiserName, PicturesError, Recipe,
@@ -109,6 +111,7 @@ impl TrainingOptions {
             augment: !self.no_augment,
             degraded: self.degraded,
             seed: self.seed,
+            defending: None,
         }
     }
 
@@ -148,8 +151,14 @@ impl TrainingOptions {
                 failed.get_or_insert(error);
             }
         };
+        signals::keep_what_there_is();
         let result = training.run(device, from, &Terminal, &mut epoch);
-        let (tensors, reports) = result.map_err(train_error)?;
+        let (tensors, reports) = result.map_err(|error| match (&error, training.checkpoint) {
+            (TrainError::Stopped { .. }, Some(file)) => {
+                signals::stopped(format!("{error}: {} has it, --resume goes on", file.path.display()))
+            }
+            _ => train_error(error),
+        })?;
         match failed {
             Some(error) => Err(error),
             None => Ok(Trained { tensors, reports }),
@@ -174,6 +183,7 @@ pub fn train_error(error: TrainError) -> anyhow::Error {
     match error {
         TrainError::Recipe(_)
         | TrainError::Model(_)
+        | TrainError::Client(ClientError::Protocol(_) | ClientError::Model(_))
         | TrainError::Checkpoint(CheckpointError::Other { .. }) => misuse(error),
         error => error.into(),
     }

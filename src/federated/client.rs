@@ -37,6 +37,8 @@ pub struct Update {
     pub buffers: Vec<Vec<f32>>,
     /// Of the first step.
     pub loss: f32,
+    /// Pictures whose own class had the largest logit before training.
+    pub right: usize,
 }
 
 /// Trains on normalised images `(B,C,H,W)` and their labels, each below `K`; batch norm in train mode and
@@ -56,17 +58,21 @@ pub fn update(
     }
 }
 
-/// A client's training for batches of one size, compiled once.
+/// A client's training for batches of one size, or that of several clients at once, compiled once.
 pub struct Client {
     executable: Box<dyn crate::device::Executable>,
     x: Var,
     targets: Var,
+    /// The model's tensors, in `state_dict` order.
+    tensors: Vec<Var>,
     gradient: Vec<Var>,
     /// Which tensors of the gradient these are.
     which: Vec<usize>,
     buffers: Vec<Var>,
     loss: Var,
+    logits: Var,
     batch: usize,
+    at_once: usize,
 }
 
 impl Client {
@@ -77,8 +83,19 @@ impl Client {
         protocol: &Protocol,
         batch: usize,
     ) -> Result<Client, ClientError> {
+        Client::several(device, victim, protocol, batch, 1)
+    }
+
+    /// The same for so many clients of `batch` pictures each, who know nothing of each other: trials of one plan.
+    pub fn several(
+        device: &dyn Device,
+        victim: &Victim,
+        protocol: &Protocol,
+        batch: usize,
+        at_once: usize,
+    ) -> Result<Client, ClientError> {
         let all: Vec<usize> = (0..victim.gradient_specs().len()).collect();
-        Client::of_tensors(device, victim, protocol, batch, all)
+        Client::compile(device, victim, protocol, [at_once, batch], all)
     }
 
     /// The same, but of the gradient only these tensors are computed.
@@ -87,6 +104,16 @@ impl Client {
         victim: &Victim,
         protocol: &Protocol,
         batch: usize,
+        which: Vec<usize>,
+    ) -> Result<Client, ClientError> {
+        Client::compile(device, victim, protocol, [1, batch], which)
+    }
+
+    fn compile(
+        device: &dyn Device,
+        victim: &Victim,
+        protocol: &Protocol,
+        [at_once, batch]: [usize; 2],
         which: Vec<usize>,
     ) -> Result<Client, ClientError> {
         let model = &victim.model;
@@ -98,29 +125,57 @@ impl Client {
         }
         let mut tape = Tape::new();
         let [c, h, w] = model.image;
-        let x = tape.input(&[1, batch, c, h, w]);
-        let targets = tape.input(&[1, batch, model.classes]);
+        let x = tape.input(&[at_once, batch, c, h, w]);
+        let targets = tape.input(&[at_once, batch, model.classes]);
         let training = simulate(&mut tape, model, protocol, x, targets);
         let gradient: Vec<Var> = which.iter().map(|&i| training.gradient[i]).collect();
-        let keep: Vec<Var> = [&gradient[..], &training.buffers[..], &[training.loss]].concat();
-        let mut executable = device.compile(&Plan::new(&tape, &keep, &[]))?;
-        for (parameter, tensor) in training.parameters.iter().zip(&victim.tensors) {
-            executable.write(parameter.stored, tensor)?;
-        }
-        let (buffers, loss) = (training.buffers, training.loss);
-        Ok(Client { executable, x, targets, gradient, which, buffers, loss, batch })
+        let tensors = training.parameters.iter().map(|p| p.stored).collect();
+        let (buffers, loss, logits) = (training.buffers, training.loss, training.logits);
+        let keep: Vec<Var> = [&gradient[..], &buffers[..], &[loss, logits]].concat();
+        let executable = device.compile(&Plan::new(&tape, &keep, &[]))?;
+        let mut client = Client {
+            executable,
+            x,
+            targets,
+            tensors,
+            gradient,
+            which,
+            buffers,
+            loss,
+            logits,
+            batch,
+            at_once,
+        };
+        client.set_tensors(&victim.tensors)?;
+        Ok(client)
     }
 
-    /// One training from the victim's weights.
+    /// Parameters and buffers to train from, in `state_dict` order, in place of the victim's.
+    pub fn set_tensors(&mut self, tensors: &[Vec<f32>]) -> Result<(), DeviceError> {
+        let mut pairs = self.tensors.iter().zip(tensors);
+        pairs.try_for_each(|(&var, tensor)| self.executable.write(var, tensor))
+    }
+
+    /// One training from the victim's weights, or those that were set.
     pub fn update(
         &mut self,
         victim: &Victim,
         images: &[f32],
         labels: &[usize],
     ) -> Result<Update, ClientError> {
+        Ok(self.updates(victim, images, labels)?.swap_remove(0))
+    }
+
+    /// One training of each client, on pictures and labels of all of them in turn.
+    pub fn updates(
+        &mut self,
+        victim: &Victim,
+        images: &[f32],
+        labels: &[usize],
+    ) -> Result<Vec<Update>, ClientError> {
         let classes = victim.model.classes;
-        if labels.len() != self.batch {
-            return Err(ClientError::Labels { expected: self.batch, found: labels.len() });
+        if labels.len() != self.at_once * self.batch {
+            return Err(ClientError::Labels { expected: self.at_once * self.batch, found: labels.len() });
         }
         if let Some(&label) = labels.iter().find(|&&label| label >= classes) {
             return Err(ClientError::Label { classes, label });
@@ -130,13 +185,29 @@ impl Client {
         exe.write(self.targets, &one_hot(labels, classes))?;
         exe.run(1)?;
         let mut read = |vars: &[Var]| vars.iter().map(|&v| exe.read(v)).collect::<Result<Vec<_>, _>>();
-        let gradient = read(&self.gradient)?;
-        let buffers = read(&self.buffers)?;
-        let loss = read(&[self.loss])?[0][0];
-        if let Some(broken) = gradient.iter().position(|g| g.iter().any(|v| !v.is_finite())) {
-            let tensor = victim.gradient_specs().swap_remove(self.which[broken]).name;
-            return Err(ClientError::NotFinite { tensor, loss });
+        let (gradient, buffers) = (read(&self.gradient)?, read(&self.buffers)?);
+        let [losses, logits] = read(&[self.loss, self.logits])?.try_into().expect("as many as were asked for");
+        let own = |all: &[Vec<f32>], client: usize| -> Vec<Vec<f32>> {
+            let part = |tensor: &Vec<f32>| {
+                let length = tensor.len() / self.at_once;
+                tensor[client * length..][..length].to_vec()
+            };
+            all.iter().map(part).collect()
+        };
+        let updates = (0..self.at_once).map(|client| {
+            let pictures = client * self.batch..(client + 1) * self.batch;
+            let rows = logits.chunks(classes).zip(labels);
+            let right = |&(row, label): &(&[f32], &usize)| row.iter().all(|&logit| logit <= row[*label]);
+            let right = rows.skip(pictures.start).take(self.batch).filter(right).count();
+            Update { gradient: own(&gradient, client), buffers: own(&buffers, client), loss: losses[client], right }
+        });
+        let updates: Vec<Update> = updates.collect();
+        for Update { gradient, loss, .. } in &updates {
+            if let Some(broken) = gradient.iter().position(|g| g.iter().any(|v| !v.is_finite())) {
+                let tensor = victim.gradient_specs().swap_remove(self.which[broken]).name;
+                return Err(ClientError::NotFinite { tensor, loss: *loss });
+            }
         }
-        Ok(Update { gradient, buffers, loss })
+        Ok(updates)
     }
 }

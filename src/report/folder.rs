@@ -19,6 +19,7 @@ use crate::{
 const STAGE: &str = ".gia-gpu-partial-";
 const PAGE: &str = "report.html";
 const UNROUNDED: &str = "reconstruction.safetensors";
+const ANIMATION: &str = "film.gif";
 
 /// A folder that has been found writable, before anything is computed.
 pub struct OutputFolder {
@@ -28,6 +29,7 @@ pub struct OutputFolder {
     page: Option<String>,
     /// Shape `(N,C,H,W)` and pixels.
     unrounded: Option<Tensor>,
+    animation: Option<Vec<u8>>,
 }
 
 impl OutputFolder {
@@ -39,6 +41,7 @@ impl OutputFolder {
             made: missing.map(Path::to_owned),
             page: None,
             unrounded: None,
+            animation: None,
         };
         for (entry, is_folder) in [
             (path, true),
@@ -47,6 +50,7 @@ impl OutputFolder {
             (&folder.report(), false),
             (&path.join(PAGE), false),
             (&path.join(UNROUNDED), false),
+            (&path.join(ANIMATION), false),
         ] {
             if entry.exists() && entry.is_dir() != is_folder {
                 let kind = |is_folder| String::from(if is_folder { "a folder" } else { "a file" });
@@ -62,6 +66,11 @@ impl OutputFolder {
     /// `report.html`, to be written with the rest: what [`super::html::Page::render`] made.
     pub fn set_page(&mut self, html: String) {
         self.page = Some(html);
+    }
+
+    /// `film.gif`, to be written with the rest.
+    pub fn set_animation(&mut self, gif: Vec<u8>) {
+        self.animation = Some(gif);
     }
 
     /// `reconstruction.safetensors`, to be written with the rest: all pictures' pixels, neither clamped nor rounded,
@@ -104,6 +113,9 @@ impl OutputFolder {
         if let Some(page) = &self.page {
             atomic::write_bytes(&stage.path().join(PAGE), page.as_bytes())?;
         }
+        if let Some(gif) = &self.animation {
+            atomic::write_bytes(&stage.path().join(ANIMATION), gif)?;
+        }
         if let Some(tensor) = self.unrounded.take() {
             let tensors = BTreeMap::from([(IMAGES.to_owned(), tensor)]);
             TensorFile::write(&stage.path().join(UNROUNDED), &tensors, &BTreeMap::new())?;
@@ -118,7 +130,7 @@ impl OutputFolder {
     fn replace(&self, stage: &Path) -> Result<(), ReportError> {
         // A report beside pictures of another run would be a lie: it goes first and comes last.
         let images = self.images();
-        for stale in [self.report(), self.path.join(PAGE), self.path.join(UNROUNDED)] {
+        for stale in [self.report(), self.path.join(PAGE), self.path.join(UNROUNDED), self.path.join(ANIMATION)] {
             if stale.exists() {
                 fs::remove_file(&stale).map_err(unwritable(&stale))?;
             }
@@ -130,7 +142,7 @@ impl OutputFolder {
         }
         let pictures = names(&stage.join("images"))?.into_iter().map(|name| format!("images/{name}"));
         let optional =
-            [PAGE, UNROUNDED].into_iter().filter(|name| stage.join(name).exists()).map(String::from);
+            [PAGE, UNROUNDED, ANIMATION].into_iter().filter(|name| stage.join(name).exists()).map(String::from);
         for name in pictures.chain(["grid.png".into()]).chain(optional).chain(["report.json".into()]) {
             let target = self.path.join(&name);
             fs::rename(stage.join(&name), &target).map_err(unwritable(&target))?;

@@ -1,5 +1,8 @@
 //! What a run leaves behind for people to look at.
 
+mod advice;
+#[cfg(feature = "report")]
+mod animation;
 #[cfg(feature = "report")]
 mod caption;
 #[cfg(feature = "report")]
@@ -22,6 +25,9 @@ mod validity;
 mod verdict;
 
 pub use crate::data::atomic;
+pub use advice::{Accuracy, Advice, Cost, Tried};
+#[cfg(feature = "report")]
+pub use animation::animated_gif;
 #[cfg(feature = "report")]
 pub use folder::OutputFolder;
 pub use head::Head;
@@ -43,6 +49,8 @@ use crate::data::DataError;
 #[cfg(feature = "report")]
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
+    #[error("animation: expected {expected}, found {found}")]
+    Animation { expected: String, found: String },
     #[error("picture grid: expected {expected}, found {found}")]
     Grid { expected: String, found: String },
     #[error("report.html, {what}: expected {expected}, found {found}")]

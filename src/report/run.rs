@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Head, Validity};
+use super::{Advice, Head, Validity};
 
 use crate::{
     attack::{
@@ -47,6 +47,8 @@ pub struct RunReport {
     pub batches: Vec<Batch>,
     /// Batches of which nothing could be read, such as one whose gradient is 0: they count nowhere else.
     pub skipped: Vec<Skipped>,
+    /// What would protect the clients; absent where nobody asked, or nothing leaks.
+    pub advice: Option<Advice>,
 }
 
 impl RunReport {
@@ -215,7 +217,7 @@ pub struct Restart {
     pub stopped_at: Option<usize>,
     /// Iterations (Adam) or evaluations (L-BFGS) made.
     pub evaluations: usize,
-    /// `(evaluation, objective)`, thinned.
+    /// `(evaluation, objective)`, thinned, the lowest included.
     #[schemars(with = "Vec<(usize, Option<f32>)>")]
     pub history: Vec<(usize, f32)>,
 }
@@ -224,7 +226,9 @@ impl Restart {
     pub fn of(outcome: &Outcome) -> Restart {
         let count = outcome.history.len();
         let every = count.div_ceil(HISTORY_POINTS).max(1);
-        let kept = (0..count).filter(|i| i % every == 0 || i + 1 == count);
+        let by_loss = |&a: &usize, &b: &usize| outcome.history[a].total_cmp(&outcome.history[b]);
+        let lowest = (0..count).filter(|&i| outcome.history[i].is_finite()).min_by(by_loss);
+        let kept = (0..count).filter(|&i| i % every == 0 || i + 1 == count || Some(i) == lowest);
         Restart {
             objective: outcome.objective,
             norm_ratio: outcome.norm_ratio,

@@ -6,9 +6,11 @@
 mod estimate;
 mod holm;
 mod mean;
+mod paired;
 mod share;
 
 pub use estimate::{Estimate, FEWEST, Few};
 pub use holm::holm;
 pub use mean::mean_interval_95;
+pub use paired::paired_p_value;
 pub use share::{fraction_interval_95, fraction_p_value, share_interval_95};

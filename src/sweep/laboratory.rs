@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{BatchRecord, Figures, Finished, Record, Sweep, SweepError, Task, Timing, naming::Named};
+use super::{BatchRecord, Figures, Finished, Record, Sample, Sweep, SweepError, Task, Timing, naming::Named};
 use crate::{
     attack::labels::LabelMetrics,
     audit::{Attacked, Audit, AuditError, ClientBatch, Clients, Judged, Outcome, read_batches},
@@ -53,11 +53,14 @@ impl Laboratory<'_> {
             naming: None,
             verdict: None,
         };
-        let mut milliseconds = 0.0;
+        let (mut milliseconds, mut sample) = (0.0, None);
         if let Some(outcome) = outcome {
             milliseconds = outcome.timing.milliseconds_per_iteration_and_trial;
             let clients = Clients { batches, ..clients };
             let judged = audit.judge(&clients, &outcome.pictures)?;
+            sample = clients.batches.first().and_then(|first| {
+                Sample::of(numbers[0], &first.pictures, &outcome.pictures[0], &judged.comparisons[0])
+            });
             record.batches = records(&audit, &numbers, &clients.batches, &outcome, &judged);
             record.figures = Figures::of(&record.batches);
             let mut grounds = audit.grounds(&outcome, Some((&clients, &judged)), None)?;
@@ -75,7 +78,7 @@ impl Laboratory<'_> {
             seconds: began.elapsed().as_secs_f64(),
             milliseconds_per_iteration_and_trial: milliseconds,
         };
-        Ok(Finished { record, timing })
+        Ok(Finished { record, timing, sample })
     }
 }
 

@@ -19,6 +19,7 @@ pub mod program;
 mod record;
 pub mod results;
 mod run;
+mod sample;
 mod swept;
 mod table;
 mod verdict;
@@ -35,6 +36,7 @@ pub use record::{
     UNDEFENDED, UNTRAINED,
 };
 pub use run::Swept;
+pub use sample::Sample;
 pub use swept::{NamedDefence, Size, SweptVictim, Task};
 
 use crate::{

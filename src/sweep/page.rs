@@ -9,8 +9,9 @@ use crate::{
     attack::threat::ThreatModel,
     device::DeviceInfo,
     report::Verdict,
+    statistics::holm,
     report::html::{
-        self, Axis, Cell, Curves, KeyFigure, Measured, Page, Provenance, Scale, Section, Series, Table,
+        self, Axis, Cell, Curves, KeyFigure, Measured, Page, PictureBatch, Pictures, Provenance, Scale, Section, Series, Table,
         Threat,
     },
 };
@@ -20,6 +21,8 @@ pub struct Facts<'a> {
     /// The command as called.
     pub command: &'a [String],
     pub lines: &'a [Line],
+    /// A few pictures of each cell.
+    pub samples: &'a [PictureBatch],
     /// Batches of an aggregation.
     pub together: usize,
     /// How names were given.
@@ -46,6 +49,10 @@ pub fn page(facts: &Facts) -> Page {
         sections.extend(accuracy(facts, &plain, random));
     }
     sections.push(likeness(&plain));
+    if !facts.samples.is_empty() {
+        let pictures = Pictures { batches: facts.samples.to_vec() };
+        sections.push(Section::new("Pictures", pictures).note("The first pictures of a batch of each cell."));
+    }
     sections.push(all(facts));
     if random.is_some() {
         sections.push(controls(facts));
@@ -247,17 +254,24 @@ fn all(facts: &Facts) -> Section {
 fn controls(facts: &Facts) -> Section {
     let columns = ["victim", "pictures"].map(String::from).into_iter();
     let sources = Source::ALL.map(|source| source.name().replace('_', " ")).into_iter();
-    let table = Table::new(columns.chain(sources).chain(["random".to_string()]));
-    let table = rows(facts.lines).fold(table, |table, (name, point)| {
+    let table = Table::new(columns.chain(sources).chain(["random", "p, the weakest"].map(String::from)));
+    // Better than every control: as sure as it is beside the one that comes closest, and of all rows together.
+    let weakest: Vec<Option<f64>> =
+        rows(facts.lines).map(|(_, p)| p.against.values().copied().reduce(f64::max)).collect();
+    let mut corrected = holm(&weakest.iter().flatten().copied().collect::<Vec<_>>()).into_iter();
+    let p_values = weakest.into_iter().map(|p| p.and_then(|_| corrected.next())).collect::<Vec<_>>();
+    let table = rows(facts.lines).zip(p_values).fold(table, |table, ((name, point), p_value)| {
         let share = |source: &Source| point.single.get(source).map_or(Cell::none(), |&v| Cell::share(v));
         let first = [Cell::from(name), Cell::from(point.batch_size)].into_iter();
         let random = point.random.map_or(Cell::none(), |r| Cell::share(html::Measured::from(r)));
-        table.row(first.chain(Source::ALL.iter().map(share)).chain([random]))
+        let p_value = p_value.map_or(Cell::none(), |p| Cell::number(p, 4));
+        table.row(first.chain(Source::ALL.iter().map(share)).chain([random, p_value]))
     });
     Section::new("Controls", table).reading(
         "Share of the labels named right from one update, and from other pictures in place of the reconstructions: \
          the originals (the most that can be read), the reconstructions dealt to other labels, noise, flat grey, \
-         originals of other batches.",
+         originals of other batches. The last column: how often chance makes the reconstructions name as much more than \
+         the closest of these controls does on the same batches, corrected for all rows (Holm).",
     )
 }
 

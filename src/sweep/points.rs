@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cell, Pairings, Record, Scores, Source, UNDEFENDED, UNTRAINED};
-use crate::{report::html::Measured, semantic::Assignment};
+use super::{BatchRecord, Cell, Pairings, Record, Scores, Source, UNDEFENDED, UNTRAINED};
+use crate::{report::html::Measured, semantic::Assignment, statistics::paired_p_value};
 
 /// All cells of one victim, its weights and one defence.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Point {
     pub random: Option<f64>,
     /// Share of labels named right from one batch.
     pub single: BTreeMap<Source, Measured>,
+    /// That chance makes reconstructions name as much more than this control does on the same batches.
+    pub against: BTreeMap<Source, f64>,
     /// The same from groups of batches.
     pub aggregated: BTreeMap<Source, Measured>,
     pub psnr: Option<Measured>,
@@ -88,6 +90,7 @@ impl Point {
             skipped: seeds.iter().map(|r| r.skipped.len()).sum(),
             random: naming().next().map(|n| n.random),
             single: scores(naming().map(|n| &n.single).collect()),
+            against: Source::CONTROLS.into_iter().filter_map(|s| Some((s, against(seeds, s, assignment)?))).collect(),
             aggregated: scores(naming().map(|n| &n.aggregated).collect()),
             psnr: one_to_one(|r| &r.figures.psnr),
             ssim: one_to_one(|r| &r.figures.ssim),
@@ -95,6 +98,16 @@ impl Point {
             irec: over(&|r| r.figures.irec),
         }
     }
+}
+
+/// Paired by batch, over all seeds; `None` where a batch lacks one of both.
+fn against(seeds: &[&Record], control: Source, assignment: Assignment) -> Option<f64> {
+    let pair = |batch: &BatchRecord| {
+        let share = |source| batch.named.get(&source)?.by(assignment);
+        Some((share(Source::Reconstructions)?, share(control)?))
+    };
+    let pairs: Option<Vec<_>> = seeds.iter().flat_map(|record| &record.batches).map(pair).collect();
+    pairs.filter(|pairs| !pairs.is_empty()).map(|pairs| paired_p_value(&pairs))
 }
 
 /// Mean of independent means. An end of the interval is as far from it as the squares of its parts add up to; without

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use super::Sample;
 use crate::{
     attack::labels::LabelMetrics,
     metrics::{Comparison, Score},
@@ -50,6 +51,8 @@ impl fmt::Display for Cell {
 pub struct Finished {
     pub record: Record,
     pub timing: Timing,
+    /// Absent where nothing could be attacked.
+    pub sample: Option<Sample>,
 }
 
 /// How long a cell took; no two runs agree on it, so it is no part of the results.
@@ -177,6 +180,15 @@ impl From<&Accuracy> for Scores {
     }
 }
 
+impl Shares {
+    pub fn by(&self, assignment: Assignment) -> Option<f64> {
+        match assignment {
+            Assignment::Greedy => Some(self.greedy),
+            Assignment::OneToOne => self.one_to_one,
+        }
+    }
+}
+
 impl Scores {
     pub fn by(&self, assignment: Assignment) -> Option<Measured> {
         match assignment {
@@ -209,6 +221,10 @@ impl Source {
         Source::FlatGrey,
         Source::Unrelated,
     ];
+
+    /// What knows nothing of the client's pictures.
+    pub const CONTROLS: [Source; 5] =
+        [Source::ModelAlone, Source::Shuffled, Source::Noise, Source::FlatGrey, Source::Unrelated];
 
     pub fn name(self) -> &'static str {
         match self {

@@ -7,14 +7,14 @@ use std::{
 };
 
 use super::{
-    Configuration, Finished, Journal, Plan, Record, SweepError, laboratory::Laboratory, page, plots, points,
+    Cell, Configuration, Finished, Journal, Plan, Record, SweepError, laboratory::Laboratory, page, plots, points,
     results, table, verdict::verdict,
 };
 use crate::{
     clip::zero_shot::Namer,
     data::DataError,
     device::{Device, DeviceInfo},
-    report::Verdict,
+    report::{Verdict, html::PictureBatch},
     semantic::Assignment,
     watch::{Stage, Watch},
 };
@@ -157,6 +157,17 @@ impl Plan<'_> {
     }
 }
 
+/// Of one seed of each cell, the first.
+fn samples(finished: &[&Finished]) -> Vec<PictureBatch> {
+    let mut seen = BTreeSet::new();
+    let of = |finished: &&Finished| {
+        let Cell { victim, weights, batch_size, defence, .. } = finished.record.cell.clone();
+        let is_first = seen.insert((victim, weights, batch_size, defence));
+        Some(finished.sample.as_ref().filter(|_| is_first)?.shown(&finished.record.cell.to_string()))
+    };
+    finished.iter().filter_map(of).collect()
+}
+
 /// What stands in the folder, and what it is made from beside the finished cells.
 struct Folder<'a> {
     plan: &'a Plan<'a>,
@@ -179,6 +190,7 @@ impl Folder<'_> {
         let page = page::page(&page::Facts {
             command: &sweep.command,
             lines: &lines,
+            samples: &samples(finished),
             together: sweep.together,
             one_to_one: sweep.naming_rule.assignment == Assignment::OneToOne,
             configuration,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    device::{DeviceError, Executable},
     nn::optimiser,
     spelling::choices,
     tape::{Tape, Var},
@@ -56,6 +57,22 @@ impl Inputs {
         let rate = tape.input(&[1]);
         let adam = matches!(optimiser, Optimiser::AdamW { .. });
         Inputs { rate, corrections: adam.then(|| [tape.input(&[1]), tape.input(&[1])]) }
+    }
+
+    /// Their values in step `step`, counted from 0.
+    pub fn write(
+        self,
+        executable: &mut dyn Executable,
+        optimiser: Optimiser,
+        rate: f64,
+        step: usize,
+    ) -> Result<(), DeviceError> {
+        executable.write(self.rate, &[rate as f32])?;
+        let pairs = self.corrections.into_iter().flatten().zip(optimiser.corrections(step).into_iter().flatten());
+        for (var, value) in pairs {
+            executable.write(var, &[value as f32])?;
+        }
+        Ok(())
     }
 }
 

@@ -92,6 +92,19 @@ impl Pictures {
         all
     }
 
+    /// All but every `n`-th picture of one data set, and these.
+    pub fn split(&self, n: usize) -> (Pictures, Pictures) {
+        let every = n.max(2);
+        let of = |is: fn(usize) -> bool| {
+            let chosen: Vec<usize> = (0..self.len()).filter(|i| is((i + 1) % every)).collect();
+            let labels: Vec<usize> = chosen.iter().map(|&i| self.labels[i]).collect();
+            let part = Part { len: chosen.len(), ..self.parts[0].clone() };
+            let bytes = chosen.iter().flat_map(|&i| self.picture(i)).copied().collect();
+            Pictures { bytes, labels, parts: vec![part], class_names: self.class_names.clone(), ..*self }
+        };
+        (of(|rest| rest != 0), of(|rest| rest == 0))
+    }
+
     /// Pictures that an epoch shows.
     pub fn shown(&self) -> usize {
         self.parts.iter().map(Part::shown).sum()

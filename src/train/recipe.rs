@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Optimiser;
+use super::{Defending, Optimiser};
+use crate::federated::{Protocol, defence::client_protocol};
 
 /// Steps of an optimiser with a one-cycle schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Recipe {
     /// Share of the pictures that are shown noisy, blurred or pale.
     pub degraded: f64,
     pub seed: u64,
+    /// Clients that protect what they send, in place of one training on all pictures of a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defending: Option<Defending>,
 }
 
 impl Default for Recipe {
@@ -36,6 +40,7 @@ impl Default for Recipe {
             augment: true,
             degraded: 0.0,
             seed: 42,
+            defending: None,
         }
     }
 }
@@ -80,6 +85,15 @@ impl Recipe {
         }
         if !(0.0..=1.0).contains(&self.degraded) {
             return error("degraded", "0 to 1", &self.degraded);
+        }
+        if let Some(Defending { defences, client_batch }) = &self.defending {
+            if *client_batch == 0 || !self.batch.is_multiple_of(*client_batch) {
+                let expected = format!("a divisor of --batch {}", self.batch);
+                return error("client-batch", &expected, client_batch);
+            }
+            if let Err(found) = client_protocol(&Protocol::default(), defences) {
+                return error("defence", "defences that fit together", &found);
+            }
         }
         Ok(())
     }

@@ -82,23 +82,11 @@ impl Planned {
         let loss = cross_entropy(t, pass.logits, smoothed);
         let right = right(t, pass.logits, targets);
 
-        let trainable: Vec<(&Declaration, Var)> = pass
-            .parameters
-            .iter()
-            .filter(|p| p.declaration.trainable)
-            .map(|p| (&p.declaration, p.stored))
-            .collect();
-        let gradient = t.grad(loss, &trainable.iter().map(|p| p.1).collect::<Vec<_>>());
-        let mut updates = vec![];
-        let mut memories = vec![vec![]; recipe.optimiser.memories()];
-        for ((declaration, value), gradient) in trainable.into_iter().zip(gradient) {
-            let decay = if decays(declaration) { recipe.weight_decay } else { 0.0 };
-            let shape = t.shape(value).to_vec();
-            let own: Vec<Var> = memories.iter().map(|_| t.input(&shape)).collect();
-            let parameter = Parameter { value, gradient, decay };
-            updates.extend(recipe.optimiser.updates(t, parameter, &own, inputs));
-            memories.iter_mut().zip(own).for_each(|(all, own)| all.push(own));
-        }
+        let trainable: Vec<_> = pass.parameters.iter().filter(|p| p.declaration.trainable).collect();
+        let values: Vec<Var> = trainable.iter().map(|p| p.stored).collect();
+        let decay: Vec<f64> = trainable.iter().map(|p| decays(&p.declaration) * recipe.weight_decay).collect();
+        let gradient = t.grad(loss, &values);
+        let (mut updates, memories) = moves(t, recipe.optimiser, (&values, &gradient, &decay), inputs);
         updates.extend(running_statistics(t, &pass));
 
         let plan = Plan::new(t, &[loss, right], &updates);
@@ -148,10 +136,7 @@ impl Step {
         let executable = &mut *self.executable;
         executable.write(self.x, images)?;
         executable.write(self.targets, &one_hot(labels, self.classes))?;
-        executable.write(self.inputs.rate, &[rate as f32])?;
-        if let (Some(vars), Some(values)) = (self.inputs.corrections, self.optimiser.corrections(step)) {
-            vars.iter().zip(values).try_for_each(|(&var, v)| executable.write(var, &[v as f32]))?;
-        }
+        self.inputs.write(executable, self.optimiser, rate, step)?;
         executable.run(1)?;
         let loss = executable.read(self.loss)?[0];
         Ok(Seen { loss, right: executable.read(self.right)?[0] as usize })
@@ -162,10 +147,29 @@ fn read(executable: &mut dyn Executable, vars: &[Var]) -> Result<Vec<Vec<f32>>, 
     vars.iter().map(|&var| executable.read(var)).collect()
 }
 
-/// Weights alone: pulled towards 0, a norm's scale or a bias would change what the network can say, not how
+/// 1 for weights, 0 for all else: pulled towards 0, a norm's scale or a bias would change what the network can say, not how
 /// smoothly it says it.
-fn decays(declaration: &Declaration) -> bool {
-    declaration.shape.len() >= 2
+pub fn decays(declaration: &Declaration) -> f64 {
+    if declaration.shape.len() >= 2 { 1.0 } else { 0.0 }
+}
+
+/// How the optimiser moves these values with these gradients and weight decays: the updates, and what it remembers of each.
+pub fn moves(
+    tape: &mut Tape,
+    optimiser: Optimiser,
+    (values, gradient, decay): (&[Var], &[Var], &[f64]),
+    inputs: Inputs,
+) -> (Vec<(Var, Var)>, Vec<Vec<Var>>) {
+    let mut updates = vec![];
+    let mut memories = vec![vec![]; optimiser.memories()];
+    for ((&value, &gradient), &decay) in values.iter().zip(gradient).zip(decay) {
+        let shape = tape.shape(value).to_vec();
+        let own: Vec<Var> = memories.iter().map(|_| tape.input(&shape)).collect();
+        let parameter = Parameter { value, gradient, decay };
+        updates.extend(optimiser.updates(tape, parameter, &own, inputs));
+        memories.iter_mut().zip(own).for_each(|(all, own)| all.push(own));
+    }
+    (updates, memories)
 }
 
 /// PyTorch's `BatchNorm2d` in train mode: r ← 0.9·r + 0.1·s, with the unbiased variance.

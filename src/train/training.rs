@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use super::{
     Checkpoint, CheckpointError, Evaluation, EvaluationError, Evaluator, Pictures, Progress, Recipe,
-    RecipeError, Seen, State, Step, one_cycle, pictures::Levels, views::Epoch,
+    RecipeError, Seen, State, one_cycle, pictures::Levels, stepping::Stepping, views::Epoch,
 };
 use crate::{
     data::Normalisation,
     device::{Device, DeviceError},
-    federated::Victim,
+    federated::{ClientError, Victim},
     nn::ArchitectureError,
     tensor_file::TensorFileError,
     watch::{Silent, Stage, Watch},
@@ -34,9 +34,16 @@ pub struct Training<'a> {
     /// To be evaluated after every epoch.
     pub test: Option<&'a Pictures>,
     pub normalisation: &'a Normalisation,
-    /// File to write after every epoch, and inside an epoch when this time has passed.
-    pub checkpoint: &'a Path,
-    pub checkpoint_every: Duration,
+    /// Absent where nothing is to be kept of a training that is stopped.
+    pub checkpoint: Option<CheckpointFile<'a>>,
+}
+
+/// Where a training goes on from.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckpointFile<'a> {
+    /// Written after every epoch, and inside an epoch when this time has passed.
+    pub path: &'a Path,
+    pub every: Duration,
 }
 
 /// What an epoch came to.
@@ -58,6 +65,8 @@ pub enum TrainError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
     Model(#[from] ArchitectureError),
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -71,6 +80,9 @@ pub enum TrainError {
         "the loss is {loss} at step {step} of epoch {epoch}: the training diverges; try a smaller learning rate"
     )]
     NotFinite { loss: f32, epoch: usize, step: usize },
+    /// What is done is in the checkpoint, if there is a file for it.
+    #[error("stopped early, after step {step} of epoch {epoch}")]
+    Stopped { epoch: usize, step: usize },
 }
 
 impl Training<'_> {
@@ -92,14 +104,11 @@ impl Training<'_> {
         recipe.into_iter().map(|(key, value)| (key.replace('_', "-"), value)).chain(more).collect()
     }
 
-    /// The checkpoint that an earlier run of this training left.
+    /// The checkpoint that an earlier run of this training left; without a file for it, the beginning.
     pub fn resume(&self) -> Result<Checkpoint, TrainError> {
-        Ok(Checkpoint::read(
-            self.checkpoint,
-            &self.victim.declarations,
-            self.recipe.optimiser,
-            &self.identity(),
-        )?)
+        let Some(CheckpointFile { path, .. }) = self.checkpoint else { return Ok(self.start()) };
+        let (declarations, optimiser) = (&self.victim.declarations, self.recipe.optimiser);
+        Ok(Checkpoint::read(path, declarations, optimiser, &self.identity())?)
     }
 
     /// A training that has not begun.
@@ -124,8 +133,7 @@ impl Training<'_> {
     ) -> Result<(Vec<Vec<f32>>, Vec<EpochReport>), TrainError> {
         let (recipe, model) = (self.recipe, &self.victim.model);
         recipe.check(self.pictures.shown())?;
-        model.check_train(recipe.batch)?;
-        let mut step = Step::new(device, model, recipe)?;
+        let mut step = Stepping::new(device, self.victim, recipe)?;
         let mut evaluator = match self.test {
             Some(test) => Some(Evaluator::new(device, model, EVALUATION_BATCH.min(test.len().max(1)))?),
             None => None,
@@ -135,7 +143,7 @@ impl Training<'_> {
         let identity = self.identity();
         let stage = Stage::new(watch, "training");
         while progress.epoch < recipe.epochs {
-            self.epoch(&mut step, &mut progress, &identity, &stage)?;
+            self.epoch(&mut step, &mut progress, &identity, watch, &stage)?;
             let started = Instant::now();
             let evaluation = match (&mut evaluator, self.test) {
                 (Some(evaluator), Some(test)) => {
@@ -147,6 +155,9 @@ impl Training<'_> {
             progress = self.next(progress, evaluation);
             self.save(&mut step, &progress, &identity)?;
             epoch(progress.reports.last().expect("an epoch is complete"));
+            if watch.is_stopped() && progress.epoch < recipe.epochs {
+                return Err(TrainError::Stopped { epoch: progress.epoch + 1, step: 0 });
+            }
         }
         Ok((step.tensors()?, progress.reports))
     }
@@ -154,9 +165,10 @@ impl Training<'_> {
     /// The steps that are left of an epoch.
     fn epoch(
         &self,
-        step: &mut Step,
+        step: &mut Stepping,
         progress: &mut Progress,
         identity: &BTreeMap<String, Value>,
+        watch: &dyn Watch,
         stage: &Stage,
     ) -> Result<(), TrainError> {
         let steps = self.recipe.steps(self.pictures.shown());
@@ -181,9 +193,14 @@ impl Training<'_> {
             progress.seconds += started.elapsed().as_secs_f64();
             started = Instant::now();
             stage.iterations(done + 1, all, &[loss]);
-            if saved.elapsed() >= self.checkpoint_every && progress.step < steps {
+            let due = self.checkpoint.is_some_and(|file| saved.elapsed() >= file.every);
+            let stopped = watch.is_stopped();
+            if (due || stopped) && progress.step < steps {
                 self.save(step, progress, identity)?;
                 saved = Instant::now();
+            }
+            if stopped && progress.step < steps {
+                return Err(TrainError::Stopped { epoch: progress.epoch + 1, step: progress.step });
             }
         }
         Ok(())
@@ -205,11 +222,12 @@ impl Training<'_> {
 
     fn save(
         &self,
-        step: &mut Step,
+        step: &mut Stepping,
         progress: &Progress,
         identity: &BTreeMap<String, Value>,
     ) -> Result<(), TrainError> {
+        let Some(CheckpointFile { path, .. }) = self.checkpoint else { return Ok(()) };
         let checkpoint = Checkpoint { progress: progress.clone(), state: step.read()? };
-        Ok(checkpoint.write(self.checkpoint, &self.victim.declarations, identity)?)
+        Ok(checkpoint.write(path, &self.victim.declarations, identity)?)
     }
 }

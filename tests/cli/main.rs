@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)]
 #![cfg(feature = "cli")]
 
+mod advise;
 mod bad_input;
 mod bad_weights;
 mod bench;

@@ -189,7 +189,7 @@ pub fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Vec<Stri
         next.push(format!("More batches (--batches {FEW} or more): too few for an interval"));
     }
     if findings.iter().any(|f| f.answer == Answer::Leaks) && !attacked.is_defended {
-        next.push("A defence (--defence, with --adaptive): `gia-gpu study defences` compares them".into());
+        next.push("A defence: `gia-gpu run --advise` measures which ones close the leak, and what they cost".into());
     }
     if attacked.is_defended && answer == Answer::NotShown {
         next.push("An eavesdropper who knows the defence (--adaptive)".into());

@@ -69,6 +69,7 @@ impl Run {
             semantic,
             guidance: meanings.map(|m| m.record()),
             skipped,
+            animated: self.gif,
             ..audit.findings(&*device, None, &outcome)?
         };
         self.finish(&findings, folder)

@@ -9,6 +9,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
 
 use super::{
+    advise_options::{self, AdviseOptions},
     attack_options::AttackOptions,
     config,
     data_options::DataOptions,
@@ -137,7 +138,12 @@ pub struct Run {
     #[arg(long, value_name = "DIR", default_value = "out", help_heading = group::OUTPUT)]
     out: PathBuf,
     #[command(flatten)]
+    advise: AdviseOptions,
+    #[command(flatten)]
     limits: LimitOptions,
+    /// Write film.gif, too: how the pictures came about
+    #[arg(long, help_heading = group::OUTPUT)]
+    gif: bool,
     /// Print the report as JSON
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
@@ -295,10 +301,11 @@ impl Run {
         let names = report.semantic.as_ref().map(names_table::of);
         let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
         print_line(format!(
-            "{}\n\n{}\n{}\nwrote {html} and {grid}",
+            "{}\n\n{}\n{}{}\nwrote {html} and {grid}",
             verdict::of(&report.head.verdict),
             summary::of(&report),
             names.unwrap_or_default(),
+            report.advice.as_ref().map_or(String::new(), |advice| format!("\n{}", advise_options::text(advice))),
         ))?;
         signals::check(report.interrupted, &self.out)?;
         self.limits.check(|figure| report.figure(figure))

@@ -76,8 +76,11 @@ impl Run {
             semantic,
             guidance: meanings.map(|m| m.record()),
             skipped,
+            animated: self.gif,
             ..audit.findings(&*device, Some(&clients), &outcome)?
         };
+        let advice = self.advise.advice(&findings, &dataset, &*device)?;
+        let findings = Findings { advice, ..findings };
         self.finish(&findings, folder)
     }
 }

@@ -29,8 +29,19 @@ impl<'a> Defended<'a> {
         defences: &'a [Defence],
         batch: usize,
     ) -> Result<Defended<'a>, ClientError> {
+        Defended::several(device, victim, protocol, defences, [1, batch])
+    }
+
+    /// So many clients of `batch` pictures each, see [`Client::several`].
+    pub fn several(
+        device: &dyn Device,
+        victim: &'a Victim,
+        protocol: &Protocol,
+        defences: &'a [Defence],
+        [at_once, batch]: [usize; 2],
+    ) -> Result<Defended<'a>, ClientError> {
         let protocol = client_protocol(protocol, defences)?;
-        let client = Client::new(device, victim, &protocol, batch)?;
+        let client = Client::several(device, victim, &protocol, batch, at_once)?;
         let prunes = defences.iter().any(|d| matches!(d, Defence::Soteria(_)));
         let pruning = prunes.then(|| soteria::Scores::new(device, victim, &protocol, batch)).transpose()?;
         Ok(Defended { victim, protocol, defences, client, pruning, batch })
@@ -45,21 +56,44 @@ impl<'a> Defended<'a> {
         seed: u64,
         number: usize,
     ) -> Result<Update, ClientError> {
-        let mut update = self.client.update(self.victim, images, labels)?;
+        Ok(self.updates(images, labels, seed, number)?.swap_remove(0))
+    }
+
+    /// What each client sends, on pictures and labels of all of them in turn; `first` is the number of the first.
+    pub fn updates(
+        &mut self,
+        images: &[f32],
+        labels: &[usize],
+        seed: u64,
+        first: usize,
+    ) -> Result<Vec<Update>, ClientError> {
+        let mut updates = self.client.updates(self.victim, images, labels)?;
         if self.defences.is_empty() {
-            return Ok(update);
+            return Ok(updates);
         }
-        let mut generator = random::generator(seed, &format!("defence {number}"));
         let scale = self.protocol.scale(self.batch);
         let rescale = |tensors: &mut Vec<Vec<f32>>, factor: f64| {
             tensors.iter_mut().flatten().for_each(|v| *v = (f64::from(*v) * factor) as f32);
         };
-        rescale(&mut update.gradient, scale);
-        for &defence in self.defences {
-            self.apply(defence, &mut update.gradient, images, &mut generator)?;
+        let own = images.chunks(images.len() / updates.len());
+        for (i, (update, images)) in updates.iter_mut().zip(own).enumerate() {
+            let mut generator = random::generator(seed, &format!("defence {}", first + i));
+            rescale(&mut update.gradient, scale);
+            for &defence in self.defences {
+                self.apply(defence, &mut update.gradient, images, &mut generator)?;
+            }
+            rescale(&mut update.gradient, 1.0 / scale);
         }
-        rescale(&mut update.gradient, 1.0 / scale);
-        Ok(update)
+        Ok(updates)
+    }
+
+    /// Parameters and buffers to train from, in `state_dict` order, in place of the victim's.
+    pub fn set_tensors(&mut self, tensors: &[Vec<f32>]) -> Result<(), ClientError> {
+        self.client.set_tensors(tensors)?;
+        if let Some(scores) = &mut self.pruning {
+            scores.set_tensors(tensors)?;
+        }
+        Ok(())
     }
 
     fn apply(

@@ -2,7 +2,7 @@
 //! moves them, are left out of the last layer's gradient.
 
 use crate::{
-    device::{Device, Executable},
+    device::{Device, DeviceError, Executable},
     federated::{ClientError, Protocol, Victim},
     plan::Plan,
     tape::{Tape, Var},
@@ -15,6 +15,8 @@ const OFFSET: f64 = 0.1;
 pub struct Scores {
     executable: Box<dyn Executable>,
     x: Var,
+    /// The model's tensors, in `state_dict` order.
+    tensors: Vec<Var>,
     /// `(1,1,d)`
     chosen: Var,
     /// `(1)`
@@ -47,11 +49,17 @@ impl Scores {
         let value = tape.add_scalar(value, OFFSET);
         let ratio = tape.div(length, value);
         let score = tape.sum_per_trial(ratio);
-        let mut executable = device.compile(&Plan::new(&tape, &[score], &[]))?;
-        for (parameter, tensor) in pass.parameters.iter().zip(&victim.tensors) {
-            executable.write(parameter.stored, tensor)?;
-        }
-        Ok(Scores { executable, x, chosen, score, features })
+        let executable = device.compile(&Plan::new(&tape, &[score], &[]))?;
+        let tensors = pass.parameters.iter().map(|p| p.stored).collect();
+        let mut scores = Scores { executable, x, tensors, chosen, score, features };
+        scores.set_tensors(&victim.tensors)?;
+        Ok(scores)
+    }
+
+    /// Parameters and buffers in place of the victim's, in `state_dict` order.
+    pub fn set_tensors(&mut self, tensors: &[Vec<f32>]) -> Result<(), DeviceError> {
+        let mut pairs = self.tensors.iter().zip(tensors);
+        pairs.try_for_each(|(&var, tensor)| self.executable.write(var, tensor))
     }
 
     /// Which features are pruned: the share with the lowest scores.

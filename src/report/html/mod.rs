@@ -7,6 +7,7 @@
 mod bars;
 mod curves;
 mod facts;
+mod film;
 mod headline;
 mod matrix;
 mod number;
@@ -21,6 +22,7 @@ mod threat;
 pub use bars::{Bars, Group};
 pub use curves::{Curves, Point, Series};
 pub use facts::Facts;
+pub use film::{Film, Strip};
 pub use headline::Headline;
 pub use matrix::{Matrix, Row};
 pub use number::Measured;

@@ -1,6 +1,6 @@
 //! A section: a heading, a line that says how to read it, and what it shows.
 
-use super::{Bars, Curves, Facts, Matrix, Pictures, Ranking, Table, Threat};
+use super::{Bars, Curves, Facts, Film, Matrix, Pictures, Ranking, Table, Threat};
 use crate::report::ReportError;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,8 @@ pub enum Body {
     Table(Table),
     /// Terms and what they are here.
     Facts(Facts),
+    /// How pictures came about.
+    Film(Film),
     /// What the eavesdropper knows and what not.
     Threat(Threat),
 }
@@ -72,6 +74,9 @@ impl Body {
                  explain the gradient best (lowest loss) is believed. The margin to the next says how firmly."
             }
             Body::Table(_) => "Numbers in brackets are 95 % intervals.",
+            Body::Film(_) => {
+                "From the first iterate to the picture that was kept, the one with the lowest objective."
+            }
             Body::Facts(_) => "What this report was made from.",
             Body::Threat(_) => {
                 "The findings hold for an eavesdropper who knows what stands under “granted” and nothing else."
@@ -89,6 +94,7 @@ impl Body {
             Body::Ranking(ranking) => ranking.html(),
             Body::Table(table) => table.html(),
             Body::Facts(facts) => facts.html(),
+            Body::Film(film) => film.html(),
             Body::Threat(threat) => threat.html(),
         }
     }
@@ -103,4 +109,4 @@ macro_rules! bodies {
         }
     )* };
 }
-bodies!(Pictures, Matrix, Curves, Bars, Ranking, Table, Facts, Threat);
+bodies!(Pictures, Matrix, Curves, Bars, Ranking, Table, Facts, Film, Threat);

@@ -1,6 +1,7 @@
 //! Training: one step against its definition, running statistics, checkpoints, and what goes wrong.
 
 mod pictures;
+mod rounds;
 mod steps;
 mod training;
 

@@ -12,7 +12,7 @@ use gia_gpu::{
     device::cpu::Cpu,
     federated::Victim,
     tensor_file::TensorFile,
-    train::{Checkpoint, EpochReport, Evaluator, Optimiser, Pictures, Recipe, TrainError, Training},
+    train::{CheckpointFile, Checkpoint, EpochReport, Evaluator, Optimiser, Pictures, Recipe, TrainError, Training},
     watch::{Progress, Silent, Watch},
 };
 
@@ -47,8 +47,7 @@ impl Scene {
             pictures: &self.pictures,
             test: Some(&self.pictures),
             normalisation: &self.normalisation,
-            checkpoint,
-            checkpoint_every: Duration::ZERO,
+            checkpoint: Some(CheckpointFile { path: checkpoint, every: Duration::ZERO }),
         }
     }
 }

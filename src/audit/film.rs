@@ -1,0 +1,47 @@
+//! How the reconstructions came about, for people to look at.
+
+use super::{Audit, AuditError, Outcome};
+use crate::{attack::invert::Reconstruction, data::Picture};
+
+/// Pictures of one batch after so many iterations of the restart that was kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    pub iteration: usize,
+    /// `B`
+    pub pictures: Vec<Picture>,
+}
+
+impl Audit {
+    /// Of every batch, the first iterate first and the reconstruction last; only that where it was computed at once.
+    ///
+    /// # Errors
+    /// Pictures that the normalisation is not of.
+    pub fn film(&self, outcome: &Outcome) -> Result<Vec<Vec<Frame>>, AuditError> {
+        outcome.found.iter().map(|found| self.film_of(found)).collect()
+    }
+
+    fn film_of(&self, found: &Reconstruction) -> Result<Vec<Frame>, AuditError> {
+        let [_, height, width] = self.victim.image_shape();
+        let best = found.best();
+        let last = best.history.len().saturating_sub(1);
+        let frames = best.film.iter().map(|frame| (frame.iteration, &frame.images));
+        let frames = frames.chain([(last, &best.images)]).map(|(iteration, images)| {
+            let pictures = self.normalisation.denormalise(images, height, width)?;
+            Ok(Frame { iteration, pictures })
+        });
+        frames.collect()
+    }
+}
+
+/// Pictures that an animation shows, at most.
+const ANIMATED: usize = 32;
+
+/// The first pictures of all batches side by side, a frame a moment: a batch that has fewer stands still in the end.
+pub fn animation(film: &[Vec<Frame>]) -> Vec<Vec<Picture>> {
+    let length = film.iter().map(Vec::len).max().unwrap_or(0);
+    let at = |moment: usize| {
+        let now = |frames: &Vec<Frame>| frames.get(moment).or(frames.last()).map(|f| f.pictures.clone());
+        film.iter().filter_map(now).flatten().take(ANIMATED).collect()
+    };
+    (0..length).map(at).collect()
+}
