@@ -1,5 +1,5 @@
 # Two commands matter: `cargo run --release -- run` does the main job, `make test` runs every test.
-.PHONY: test vulkan print lint interop
+.PHONY: test vulkan print cluster lint interop
 
 # Where `make interop` keeps its Python.
 INTEROP_VENV ?= $(HOME)/.cache/gia-gpu/interop
@@ -11,7 +11,7 @@ export LP_NUM_THREADS = 0
 export MESA_SHADER_CACHE_DIR = $(CURDIR)/target/mesa-shader-cache
 export XDG_RUNTIME_DIR ?= /tmp
 
-test: vulkan print
+test: vulkan print cluster
 	cargo test --release
 
 # Finds a Vulkan adapter, or installs Debian's software driver, or says what to do.
@@ -21,6 +21,10 @@ vulkan:
 # The test of printed pages wants a browser and a reader of PDF; where they are not, it says that it was skipped.
 print:
 	@{ command -v chromium && command -v pdftotext; } >/dev/null || sh tests/install_chromium.sh
+
+# A real Slurm, for the test of sweeps on a cluster.
+cluster:
+	@{ command -v slurmctld && command -v munged && command -v parallel; } >/dev/null || sh tests/install_slurm.sh
 
 lint:
 	cargo fmt --check

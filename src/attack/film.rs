@@ -35,6 +35,6 @@ mod tests {
         assert_eq!(moments(1, 100), [0]);
         // The last ones are the most telling.
         assert_eq!(moments(64, MOST / 2), [16, 32]);
-        assert_eq!(moments(64, 2 * MOST), []);
+        assert!(moments(64, 2 * MOST).is_empty());
     }
 }

@@ -47,9 +47,16 @@ pub struct Setting<'a> {
     /// Restarts of each target.
     pub restarts: usize,
     pub seed: u64,
+    /// The first target's number among all that share the seed, from which what is drawn for each follows.
+    pub first: usize,
 }
 
 impl Setting<'_> {
+    /// The trial as it is drawn for: with its target's number among all.
+    pub fn drawn(&self, trial: Trial) -> Trial {
+        Trial { target: self.first + trial.target, ..trial }
+    }
+
     /// What the attack on these targets uses, in the end from what it is given.
     pub fn uses(&self, guide: Option<&Guide>, targets: &[Target]) -> Vec<Use> {
         let Setting { victim, protocol, config, .. } = *self;

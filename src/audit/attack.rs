@@ -104,6 +104,19 @@ impl Audit {
         };
         let trials = found.iter().map(|r| r.trials.len()).sum();
         let timing = Timing::new(started.elapsed().as_secs_f64(), iterations, trials);
+        Ok(Outcome { interrupted: watch.is_stopped(), ..self.outcome(found, targets, timing)? })
+    }
+
+    /// What follows from what was found of these targets.
+    ///
+    /// # Errors
+    /// Pictures that the normalisation is not of.
+    pub fn outcome(
+        &self,
+        found: Vec<Reconstruction>,
+        targets: &[Target],
+        timing: Timing,
+    ) -> Result<Outcome, AuditError> {
         let features = found
             .iter()
             .zip(targets)
@@ -114,7 +127,7 @@ impl Audit {
             pictures: self.pictures(&found)?,
             found,
             timing,
-            interrupted: watch.is_stopped(),
+            interrupted: false,
             validity: vec![],
             doubts: vec![],
         })
@@ -172,6 +185,7 @@ impl Audit {
             threat: &threat,
             restarts: self.restarts,
             seed: self.seed,
+            first: self.first,
         })
     }
 }

@@ -52,7 +52,7 @@ impl Audit {
         let stage = Stage::new(watch, "capturing");
         for (number, pictures) in batches.iter().enumerate() {
             let images = self.normalisation.normalise(&pictures.pictures)?;
-            let update = client.update(&images, &pictures.labels, self.seed, number)?;
+            let update = client.update(&images, &pictures.labels, self.seed, self.first + number)?;
             losses.push(update.loss);
             let statistics = wants_statistics.then(|| {
                 let counts = victim.model.statistics_counts(batch / protocol.clients);

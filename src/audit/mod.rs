@@ -78,6 +78,8 @@ pub struct Audit {
     pub threat_model: Option<ThreatModel>,
     /// Of noise, starts and all else that is drawn.
     pub seed: u64,
+    /// The first batch's number among all that share the seed: 0 but where only a part of them is attacked.
+    pub first: usize,
 }
 
 impl Audit {
@@ -94,6 +96,7 @@ impl Audit {
             labels_given: false,
             threat_model: None,
             seed: 42,
+            first: 0,
         }
     }
 

@@ -28,35 +28,49 @@ impl Audit {
         meanings: Option<&EncodedMeanings>,
         watch: &dyn Watch,
     ) -> Result<Attacked, AuditError> {
-        let Captured { losses, targets } = self.capture(device, batches, watch)?;
-        let batch = batches[0].labels.len();
-        let mut attacked = self.invert_possible(device, batch, targets, Some(batches), meanings, watch)?;
+        let Captured { losses, mut targets } = self.capture(device, batches, watch)?;
+        let mut attacked = self.attack_possible(device, batches[0].labels.len(), &mut targets, meanings, watch)?;
         if let Some(outcome) = &mut attacked.outcome {
             outcome.losses = attacked.kept.iter().map(|&number| losses[number]).collect();
+            let own: Vec<ClientBatch> = attacked.kept.iter().map(|&i| batches[i].clone()).collect();
+            self.validate(device, &targets, Some(&own), outcome, watch)?;
         }
         Ok(attacked)
     }
 
     /// As [`Audit::invert_towards`], but what cannot be attacked is left out; then tests whether the attack did its work, see
-    /// [`Audit::validate`]. `batches`: of the targets, where they are known.
+    /// [`Audit::validate`].
     pub fn invert_possible(
         &self,
         device: &dyn Device,
         batch: usize,
         mut targets: Vec<Target>,
-        batches: Option<&[ClientBatch]>,
+        meanings: Option<&EncodedMeanings>,
+        watch: &dyn Watch,
+    ) -> Result<Attacked, AuditError> {
+        let mut attacked = self.attack_possible(device, batch, &mut targets, meanings, watch)?;
+        if let Some(outcome) = &mut attacked.outcome {
+            self.validate(device, &targets, None, outcome, watch)?;
+        }
+        Ok(attacked)
+    }
+
+    /// The same, not yet tested; what was left out is gone from the targets.
+    pub fn attack_possible(
+        &self,
+        device: &dyn Device,
+        batch: usize,
+        targets: &mut Vec<Target>,
         meanings: Option<&EncodedMeanings>,
         watch: &dyn Watch,
     ) -> Result<Attacked, AuditError> {
         let mut kept: Vec<usize> = (0..targets.len()).collect();
         let mut skipped = vec![];
         while !targets.is_empty() {
-            let error = match self.invert_towards(device, batch, &targets, meanings, watch) {
-                Ok(mut outcome) => {
+            let error = match self.invert_towards(device, batch, targets, meanings, watch) {
+                Ok(outcome) => {
                     // Told to stop, an attack has but the first of them.
                     kept.truncate(outcome.found.len());
-                    let own = batches.map(|all| kept.iter().map(|&i| all[i].clone()).collect::<Vec<_>>());
-                    self.validate(device, &targets, own.as_deref(), &mut outcome, watch)?;
                     return Ok(Attacked { outcome: Some(outcome), kept, skipped });
                 }
                 Err(error) => error,

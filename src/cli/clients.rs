@@ -63,6 +63,7 @@ impl ClientOptions<'_> {
             labels_given: self.labels_given,
             threat_model: self.threat.open()?,
             seed: self.seed,
+            first: 0,
         };
         audit.granted(&[])?;
         let batches = self.data.read(dataset, &audit.victim, self.seed)?;

@@ -125,7 +125,7 @@ enum Command {
     /// Measure over many batches: label restoration, defences
     Study(study::StudyCommand),
     /// Attack many victims, batch sizes, defences and seeds; goes on where it was stopped
-    Sweep(Box<sweep::Sweep>),
+    Sweep(Box<sweep::SweepCommand>),
     /// Say what pictures show, in words of your choice
     Name(name::Name),
     /// Get published CLIP weights, or list those there are

@@ -17,6 +17,7 @@ use crate::{
     clip::zero_shot::{Namer, check_labels},
     device::Device,
     semantic::Assignment,
+    sweep::NAMED_AT_ONCE,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -130,6 +131,15 @@ impl NamingOptions {
                 Ok(None)
             }
         }
+    }
+
+    /// The same for the cells of a sweep; none where nothing is named.
+    pub fn namer_of<'c>(
+        &self,
+        model: Option<&'c NamingModel>,
+        device: &'c dyn Device,
+    ) -> anyhow::Result<Option<Namer<'c>>> {
+        model.map_or(Ok(None), |model| self.namer(model, device, NAMED_AT_ONCE))
     }
 
     pub fn rule(&self) -> Rule {

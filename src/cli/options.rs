@@ -1,8 +1,10 @@
 //! Options that several commands share.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use super::{device::Place, help::group, misuse, progress::Terminal, spelled::spelled};
+use super::{device::Place, help::group, misuse, progress::Terminal, signals, spelled::spelled};
 pub use crate::data::same_file;
 use crate::{
     audit::{SaidNormalisation, check_labels, choose_normalisation},
@@ -13,6 +15,46 @@ use crate::{
 /// Reads a count: 1 or more, and no more than a machine could ever hold.
 pub fn at_least_one() -> impl clap::builder::TypedValueParser<Value = usize> {
     clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1 << 32)
+}
+
+/// When to stop with what there is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TimeLimit {
+    /// Stop after so long with what there is, as in 2:00:00, 30m or 90 (seconds)
+    ///
+    /// As a signal does: exit code 4.
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = group::OUTPUT)]
+    time_limit: Option<Duration>,
+}
+
+impl TimeLimit {
+    /// The time runs from now on.
+    pub fn start(&self) {
+        if let Some(limit) = self.time_limit {
+            signals::stop_after(limit);
+        }
+    }
+
+    pub fn seconds(&self) -> Option<f64> {
+        self.time_limit.map(|limit| limit.as_secs_f64())
+    }
+}
+
+/// `H:M:S`, `M:S`, `30m`, `2h`, `1d`, or seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("expected a time such as 2:00:00, 30m or 90 (seconds), found '{text}'");
+    let units = [("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
+    let unit = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let seconds = match unit {
+        Some((number, seconds)) => number.trim().parse::<f64>().map_err(|_| wrong())? * seconds,
+        None => text.split(':').try_fold(0.0, |sum, part| {
+            part.trim().parse::<f64>().map(|part| 60.0 * sum + part).map_err(|_| wrong())
+        })?,
+    };
+    match seconds.is_finite() && seconds > 0.0 && text.split(':').count() <= 3 {
+        true => Duration::try_from_secs_f64(seconds).map_err(|_| wrong()),
+        false => Err(wrong()),
+    }
 }
 
 /// Most pictures that one option may ask for.
@@ -72,12 +114,19 @@ pub struct DeviceOptions {
 
 impl DeviceOptions {
     pub fn open(&self) -> anyhow::Result<Box<dyn Device>> {
-        let limit = self.memory.as_deref().map(parse_bytes).transpose()?;
-        let device = self.place.open()?;
-        Ok(match limit {
-            Some(bytes) => Box::new(Limited::new(device, bytes)),
-            None => device,
-        })
+        Ok(self.limited(vec![self.place.open()?])?.remove(0))
+    }
+
+    /// All that are asked for, one or more.
+    pub fn open_each(&self) -> anyhow::Result<Vec<Box<dyn Device>>> {
+        self.limited(self.place.open_each()?)
+    }
+
+    fn limited(&self, devices: Vec<Box<dyn Device>>) -> anyhow::Result<Vec<Box<dyn Device>>> {
+        let Some(limit) = &self.memory else { return Ok(devices) };
+        let bytes = parse_bytes(limit)?;
+        let limited = |device| Box::new(Limited::new(device, bytes)) as Box<dyn Device>;
+        Ok(devices.into_iter().map(limited).collect())
     }
 }
 

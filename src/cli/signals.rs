@@ -4,9 +4,10 @@ use std::{
     fmt::{self, Display, Formatter},
     path::Path,
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// Exit code of work that was stopped early, everything kept.
@@ -28,9 +29,18 @@ pub fn keep_what_there_is() {
     }
 }
 
-/// Whether a signal has come.
+static ENDS: OnceLock<Instant> = OnceLock::new();
+
+/// The work ends so long from now, as if a signal came then.
+pub fn stop_after(limit: Duration) {
+    if let Some(end) = Instant::now().checked_add(limit) {
+        let _ = ENDS.set(end);
+    }
+}
+
+/// Whether a signal has come, or the time is over.
 pub fn is_stopped() -> bool {
-    ASKED.load(Ordering::Relaxed)
+    ASKED.load(Ordering::Relaxed) || ENDS.get().is_some_and(|end| Instant::now() >= *end)
 }
 
 /// Says that what lies in the folder is not all.

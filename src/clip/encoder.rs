@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Pictures and names as vectors of one space: a CLIP, or another model that was trained to be one.
-pub trait Encoder {
+pub trait Encoder: Sync {
     /// What a report calls it.
     fn model(&self) -> String;
 

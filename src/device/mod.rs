@@ -87,6 +87,8 @@ impl DeviceInfo {
 pub enum DeviceError {
     #[error("no usable GPU adapter: {0}")]
     NoAdapter(String),
+    #[error("{0}")]
+    NoSuchAdapter(String),
     #[error("{what} needs {needed} bytes, more than the device's {limit_name} of {limit} bytes")]
     TooLarge { what: String, needed: u64, limit_name: &'static str, limit: u64 },
     #[error("{0:?} is neither an input nor a kept output of this plan")]

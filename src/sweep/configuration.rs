@@ -28,6 +28,11 @@ impl Configuration {
         &self.0
     }
 
+    /// All but these options.
+    pub fn without(&self, but: &[&str]) -> Configuration {
+        Configuration(self.0.iter().filter(|(name, _)| !but.contains(&name.as_str())).cloned().collect())
+    }
+
     /// Where this differs from an `earlier` one.
     pub fn difference(&self, earlier: &Configuration) -> Option<Difference> {
         let value = |of: &Configuration, option: &str| {

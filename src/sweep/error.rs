@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::{Cell, Difference};
+use super::{Block, Cell, Difference};
 use crate::{audit::AuditError, data::DataError, report::ReportError};
 
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,14 @@ pub enum SweepError {
     OtherCell { path: PathBuf, cell: Cell },
     #[error("{}: another process writes to it", path.display())]
     Busy { path: PathBuf },
+    #[error("{} and {} disagree on {block}: one of both was changed, or another program wrote it", first.display(), second.display())]
+    Disagree { block: Box<Block>, first: PathBuf, second: PathBuf },
+    #[error("the journal's record of {block} does not hold what it should: without it the sweep computes it once more")]
+    Unreadable { block: Box<Block> },
+    #[error("{missing} of {of} blocks are missing: {list}")]
+    Missing { missing: usize, of: usize, list: String },
+    #[error("{}: no journal of a sweep's shard (journal-001-of-….jsonl)", path.display())]
+    NoShards { path: PathBuf },
     #[error(
         "{}, line {line}: {problem}; somebody changed the file. Without this line the sweep computes its cell once more",
         path.display()
@@ -65,6 +73,7 @@ impl SweepError {
             | SweepError::Defence(_)
             | SweepError::Label { .. }
             | SweepError::NoJournal { .. }
+            | SweepError::NoShards { .. }
             | SweepError::OtherConfiguration { .. } => true,
             _ => false,
         }

@@ -1,7 +1,7 @@
 //! What is finished, on disk: a line a cell, whole or not there.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -9,10 +9,10 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::{Configuration, SweepError};
+use super::{Configuration, SweepError, lease::Lease};
 use crate::data::DataError;
 
-const FORMAT: &str = "gia-gpu sweep 1";
+const FORMAT: &str = "gia-gpu sweep 2";
 /// What every line begins with.
 const START: &str = "{\"crc32\":";
 
@@ -20,10 +20,12 @@ const START: &str = "{\"crc32\":";
 /// finished cell, in the order in which they were finished. A line counts once it is on the disk with its end; what a
 /// kill or a full disk left of one is cut off when the file is opened next.
 pub struct Journal {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     file: File,
     /// Bytes of whole lines.
     length: u64,
+    /// Held where the file system has no locks.
+    _lease: Option<Lease>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +44,9 @@ struct LineOf<'a> {
 struct Header {
     format: String,
     configuration: Configuration,
+    /// The program as called, and in which folder.
+    command: Vec<String>,
+    folder: String,
 }
 
 impl Journal {
@@ -54,15 +59,21 @@ impl Journal {
     pub fn open<R: DeserializeOwned>(
         path: &Path,
         configuration: &Configuration,
+        command: &[String],
     ) -> Result<(Journal, Vec<R>), SweepError> {
         let unreadable = |cause| DataError::Unreadable { path: path.to_owned(), cause };
         let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
         let mut file = opened.map_err(|cause| DataError::Unwritable { path: path.to_owned(), cause })?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(SweepError::Busy { path: path.to_owned() }),
+        let busy = || SweepError::Busy { path: path.to_owned() };
+        let lease = match file.try_lock() {
+            Ok(()) => None,
+            Err(TryLockError::WouldBlock) => return Err(busy()),
+            // A file system without locks.
+            Err(TryLockError::Error(cause)) if cause.kind() == io::ErrorKind::Unsupported => {
+                Some(Lease::take(path).map_err(unreadable)?.ok_or_else(busy)?)
+            }
             Err(TryLockError::Error(cause)) => return Err(unreadable(cause).into()),
-        }
+        };
         let mut bytes = vec![];
         file.read_to_end(&mut bytes).map_err(unreadable)?;
         let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
@@ -72,19 +83,21 @@ impl Journal {
             let expected = "the journal of a sweep".to_string();
             return Err(DataError::Malformed { path: path.to_owned(), expected, found }.into());
         }
-        let mut journal = Journal { path: path.to_owned(), file, length: whole as u64 };
+        let mut journal = Journal { path: path.to_owned(), file, length: whole as u64, _lease: lease };
         if !torn.is_empty() {
             journal.cut().map_err(|cause| journal.unwritable(cause))?;
         }
         let mut lines = lines.split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
         match lines.next() {
             None => {
-                let header = Header { format: FORMAT.into(), configuration: configuration.clone() };
+                let folder = std::env::current_dir().unwrap_or_default().display().to_string();
+                let (format, command) = (FORMAT.to_string(), command.to_vec());
+                let header = Header { format, configuration: configuration.clone(), command, folder };
                 journal.append(&header)?;
                 sync_folder(path).map_err(|cause| journal.unwritable(cause))?;
             }
             Some((number, line)) => {
-                let header: Header = journal.read(number, line)?;
+                let header: Header = parse(path, number, line)?;
                 if header.format != FORMAT {
                     let (expected, found) = (format!("format '{FORMAT}'"), format!("'{}'", header.format));
                     return Err(DataError::Malformed { path: path.to_owned(), expected, found }.into());
@@ -94,8 +107,47 @@ impl Journal {
                 }
             }
         }
-        let records = lines.map(|(number, line)| journal.read(number, line)).collect::<Result<_, _>>()?;
+        let records = lines.map(|(number, line)| parse(path, number, line)).collect::<Result<_, _>>()?;
         Ok((journal, records))
+    }
+
+    /// The command that a journal was begun by, and in which folder.
+    ///
+    /// # Errors
+    /// No journal of a sweep.
+    pub fn command(path: &Path) -> Result<(Vec<String>, PathBuf), SweepError> {
+        let bytes =
+            fs::read(path).map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
+        let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
+        let header: Header = parse(path, 0, line)?;
+        Ok((header.command, header.folder.into()))
+    }
+
+    /// The records of a journal that another process may be writing to: the whole lines. Options of the configuration in
+    /// `but` may differ.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn read<R: DeserializeOwned>(
+        path: &Path,
+        configuration: &Configuration,
+        but: &[&str],
+    ) -> Result<Vec<R>, SweepError> {
+        let bytes =
+            fs::read(path).map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
+        let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        let mut lines = bytes[..whole].split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+        let Some((number, line)) = lines.next() else { return Ok(vec![]) };
+        let header: Header = parse(path, number, line)?;
+        if header.format != FORMAT {
+            let (expected, found) = (format!("format '{FORMAT}'"), format!("'{}'", header.format));
+            return Err(DataError::Malformed { path: path.to_owned(), expected, found }.into());
+        }
+        let (ours, theirs) = (configuration.without(but), header.configuration.without(but));
+        if let Some(difference) = ours.difference(&theirs) {
+            return Err(SweepError::OtherConfiguration { path: path.to_owned(), difference });
+        }
+        lines.map(|(number, line)| parse(path, number, line)).collect()
     }
 
     /// Adds a record. When this returns it is on the disk; if it fails, the file is as it was.
@@ -111,17 +163,6 @@ impl Journal {
         Ok(())
     }
 
-    fn read<R: DeserializeOwned>(&self, number: usize, line: &[u8]) -> Result<R, SweepError> {
-        let damaged =
-            |problem: String| SweepError::Damaged { path: self.path.clone(), line: number + 1, problem };
-        let line: Line = serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
-        let (found, record) = (checksum(line.record.get()), line.record);
-        if found != line.crc32 {
-            return Err(damaged(format!("its checksum is {found}, it says {}", line.crc32)));
-        }
-        serde_json::from_str(record.get()).map_err(|error| damaged(error.to_string()))
-    }
-
     /// Removes what stands behind the last whole line.
     fn cut(&mut self) -> io::Result<()> {
         self.file.set_len(self.length)?;
@@ -131,6 +172,16 @@ impl Journal {
     fn unwritable(&self, cause: io::Error) -> SweepError {
         DataError::Unwritable { path: self.path.clone(), cause }.into()
     }
+}
+
+fn parse<R: DeserializeOwned>(path: &Path, number: usize, line: &[u8]) -> Result<R, SweepError> {
+    let damaged = |problem: String| SweepError::Damaged { path: path.to_owned(), line: number + 1, problem };
+    let line: Line = serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
+    let (found, record) = (checksum(line.record.get()), line.record);
+    if found != line.crc32 {
+        return Err(damaged(format!("its checksum is {found}, it says {}", line.crc32)));
+    }
+    serde_json::from_str(record.get()).map_err(|error| damaged(error.to_string()))
 }
 
 fn line(record: &impl Serialize) -> serde_json::Result<String> {
@@ -164,8 +215,6 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn configuration() -> Configuration {
@@ -173,7 +222,7 @@ mod tests {
     }
 
     fn open(path: &Path) -> Result<(Journal, Vec<(usize, f64)>), SweepError> {
-        Journal::open(path, &configuration())
+        Journal::open(path, &configuration(), &[])
     }
 
     fn written(records: &[(usize, f64)]) -> (tempfile::TempDir, PathBuf) {
@@ -230,7 +279,7 @@ mod tests {
         let (_folder, path) = written(&[(1, 0.25)]);
         let before = fs::read(&path).unwrap();
         let other = Configuration::default().with("--seeds", "2");
-        let error = Journal::open::<(usize, f64)>(&path, &other).err().unwrap().to_string();
+        let error = Journal::open::<(usize, f64)>(&path, &other, &[]).err().unwrap().to_string();
         assert!(error.contains("--seeds was 1, now it is 2"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), before);
         for text in ["my notes", "my notes\n"] {

@@ -1,21 +1,22 @@
-//! One cell: its batches are captured, attacked, compared and named.
+//! One cell, from its attacked blocks: all together they are tested, compared and named.
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{BatchRecord, Figures, Finished, Record, Sample, Sweep, SweepError, Task, Timing, naming::Named};
+use super::{
+    Attacked, BatchRecord, Figures, Finished, Plan, Record, Sample, SweepError, Task, Timing, naming::Named,
+};
 use crate::{
     attack::labels::LabelMetrics,
-    audit::{Attacked, Audit, AuditError, ClientBatch, Clients, Judged, Outcome, read_batches},
+    audit::{Audit, Captured, ClientBatch, Clients, Judged, Outcome},
     clip::zero_shot::Namer,
     device::Device,
-    report::Skipped,
-    semantic::ClassOrder,
+    report::Timing as Timed,
     watch::Watch,
 };
 
 /// What all cells share.
 pub struct Laboratory<'a> {
-    pub sweep: &'a Sweep<'a>,
+    pub plan: &'a Plan<'a>,
     pub device: &'a dyn Device,
     /// `None`: nothing is named.
     pub namer: Option<Namer<'a>>,
@@ -24,39 +25,44 @@ pub struct Laboratory<'a> {
 }
 
 impl Laboratory<'_> {
-    /// Computes a cell.
-    pub fn measure(&mut self, task: &Task, watch: &dyn Watch) -> Result<Finished, SweepError> {
+    /// A cell from all its blocks, in order.
+    pub fn finish(
+        &mut self,
+        task: &Task,
+        blocks: &[&Attacked],
+        watch: &dyn Watch,
+    ) -> Result<Finished, SweepError> {
         let began = Instant::now();
-        let Laboratory { sweep, device, .. } = *self;
-        let (cell, swept) = (&task.cell, &sweep.victims[task.victim]);
-        let seed = cell.seed;
-        let mut victim = swept.open(seed).map_err(AuditError::from)?;
-        let chosen = sweep.chosen(cell.batch_size, swept.batches, seed)?;
-        let batches = read_batches(sweep.dataset, &victim, chosen)?;
-        let order = ClassOrder::shuffled(victim.model.classes, seed);
-        let clients = Clients::new(sweep.dataset, &mut victim, order, batches)?;
-        let defences = &sweep.defences[task.defence].defences;
-        let audit = sweep.audit(swept, &swept.sizes[task.size], defences, seed, victim)?;
-        let Attacked { outcome, kept: numbers, skipped } =
-            audit.run_possible(device, &clients.batches, None, watch)?;
-        let batches: Vec<ClientBatch> = numbers.iter().map(|&i| clients.batches[i].clone()).collect();
-        for Skipped { batch, reason } in &skipped {
-            watch.note(&format!("{cell}: batch {batch} is left out: {reason}"));
-        }
+        let Laboratory { plan, device, .. } = *self;
+        let swept = &plan.sweep.victims[task.victim];
+        let (audit, clients) = self.plan.open(task)?;
+        let mut devices: Vec<String> = blocks.iter().map(|block| block.device.clone()).collect();
+        devices.sort();
+        devices.dedup();
         let mut record = Record {
-            cell: cell.clone(),
+            cell: task.cell.clone(),
             iterations: swept.config.iterations,
             trials: swept.trials,
             batches: vec![],
-            skipped,
+            skipped: blocks.iter().flat_map(|block| block.skipped.clone()).collect(),
             figures: Figures::of(&[]),
             naming: None,
             verdict: None,
+            device: devices.join(" + "),
         };
-        let (mut milliseconds, mut sample) = (0.0, None);
-        if let Some(outcome) = outcome {
-            milliseconds = outcome.timing.milliseconds_per_iteration_and_trial;
+        let attacked = blocks.iter().map(|block| block.batches()).collect::<Result<Vec<_>, _>>()?.concat();
+        let mut sample = None;
+        if !attacked.is_empty() {
+            let numbers: Vec<usize> = attacked.iter().map(|(number, ..)| *number).collect();
+            let Captured { mut targets, .. } = audit.capture(device, &clients.batches, watch)?;
+            targets = numbers.iter().map(|&number| targets[number].clone()).collect();
+            let batches: Vec<ClientBatch> = numbers.iter().map(|&i| clients.batches[i].clone()).collect();
             let clients = Clients { batches, ..clients };
+            let (losses, found) = attacked.into_iter().map(|(_, loss, found)| (loss, found)).unzip();
+            let timing = Timed::new(0.0, 0, 0);
+            let mut outcome = audit.outcome(found, &targets, timing)?;
+            outcome.losses = losses;
+            audit.validate(device, &targets, Some(&clients.batches), &mut outcome, watch)?;
             let judged = audit.judge(&clients, &outcome.pictures)?;
             sample = clients.batches.first().and_then(|first| {
                 Sample::of(numbers[0], &first.pictures, &outcome.pictures[0], &judged.comparisons[0])
@@ -74,9 +80,12 @@ impl Laboratory<'_> {
             grounds.membership = audit.membership(device, &clients, watch)?;
             record.verdict = Some(grounds.verdict());
         }
+        let attacking: f64 = blocks.iter().map(|block| block.seconds).sum();
+        let milliseconds = blocks.iter().map(|b| b.milliseconds_per_iteration_and_trial * b.block.batches as f64);
+        let batches = blocks.iter().map(|b| b.block.batches).sum::<usize>().max(1) as f64;
         let timing = Timing {
-            seconds: began.elapsed().as_secs_f64(),
-            milliseconds_per_iteration_and_trial: milliseconds,
+            seconds: attacking + began.elapsed().as_secs_f64(),
+            milliseconds_per_iteration_and_trial: milliseconds.sum::<f64>() / batches,
         };
         Ok(Finished { record, timing, sample })
     }

@@ -5,10 +5,18 @@
 //! from which all else follows: the results as CSV ([`results`]), the same pooled over seeds ([`points`]), plots of these
 //! ([`plots`]), a table and a page. A sweep that dies goes on behind the journal's last whole line.
 
+mod attacked;
+mod attacks;
+mod batch_script;
+mod block;
+mod blocks;
 mod configuration;
+mod cost;
+mod environment;
 mod error;
 mod groups;
 mod journal;
+mod lease;
 mod laboratory;
 mod naming;
 mod page;
@@ -20,12 +28,17 @@ mod record;
 pub mod results;
 mod run;
 mod sample;
+mod shard;
 mod swept;
 mod table;
 mod verdict;
 
 use std::path::Path;
 
+pub use attacked::{Attacked, AttackedBatch};
+pub use batch_script::{Resources, scripts};
+pub use block::Block;
+pub use blocks::{Blocks, Entry, shard_journals};
 pub use configuration::{Configuration, Difference};
 pub use error::SweepError;
 pub use groups::Groups;
@@ -35,8 +48,9 @@ pub use record::{
     BatchRecord, Cell, Figures, Finished, Naming, Pairings, Record, Scores, Shares, Source, Timing,
     UNDEFENDED, UNTRAINED,
 };
-pub use run::Swept;
+pub use run::{Sharded, Swept};
 pub use sample::Sample;
+pub use shard::{Shard, deal, imbalance};
 pub use swept::{NamedDefence, Size, SweptVictim, Task};
 
 use crate::{
@@ -77,6 +91,8 @@ pub struct Sweep<'a> {
     pub naming_rule: Rule,
     /// Batches that are named together, at least 1.
     pub together: usize,
+    /// Batches that are attacked together, a unit of work; `None`: as many as have 16 pictures.
+    pub block: Option<usize>,
     /// What decides the results, as the caller says it; `None`: as these fields do.
     pub options: Option<Configuration>,
     /// The command as called, for the page.
@@ -99,6 +115,7 @@ impl<'a> Sweep<'a> {
             public: None,
             naming_rule: Rule::default(),
             together: TOGETHER,
+            block: None,
             options: None,
             command: vec![],
         }
@@ -120,7 +137,7 @@ impl<'a> Sweep<'a> {
     pub fn run(&self, device: &dyn Device, out: &Path, watch: &dyn Watch) -> Result<Swept, SweepError> {
         let plan = self.plan(watch)?;
         let namer = self.naming.map(|model| model.namer(device, NAMED_AT_ONCE, watch)).transpose()?;
-        plan.run(device, namer, out, watch)
+        plan.run(&[device], namer, out, watch)
     }
 
     /// All that decides the results, field by field.
@@ -140,6 +157,7 @@ impl<'a> Sweep<'a> {
             .with("names", text(&self.naming_rule))
             .with("public pictures", self.public.map_or("by default", |public| &public.name))
             .with("batches named together", self.together)
+            .with("batches attacked together", text(&self.block))
     }
 
     /// What happens in the cells of this victim, batch size and seed behind these defences. `opened`: its classes in
@@ -165,6 +183,7 @@ impl<'a> Sweep<'a> {
             labels_given: victim.labels_given,
             threat_model: self.threat_model.clone(),
             seed,
+            first: 0,
         })
     }
 

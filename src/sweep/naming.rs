@@ -34,14 +34,14 @@ impl Laboratory<'_> {
         let (Clients { batches, names, .. }, seed) = (clients, audit.seed);
         let Some(namer) = &mut self.namer else { return Ok(None) };
         let unrelated = match batches.len() {
-            1 => clients.unrelated(self.sweep.dataset, &audit.victim)?,
+            1 => clients.unrelated(self.plan.sweep.dataset, &audit.victim)?,
             _ => vec![],
         };
-        let aggregation = self.sweep.naming_rule.aggregation;
+        let aggregation = self.plan.sweep.naming_rule.aggregation;
         // Both assignments are recorded.
         let rule = Rule { assignment: Assignment::Greedy, aggregation };
         let device = self.device;
-        let public = audit.public(self.sweep.public, &namer.labels, Some(clients))?;
+        let public = audit.public(self.plan.sweep.public, &namer.labels, Some(clients))?;
         let public = public.map(|public| audit.public_rows(device, &public, outcome)).transpose()?;
         let beside = Beside { unrelated: &unrelated, public: public.as_ref() };
         let report = audit.name(namer, rule, outcome, Some(clients), &beside, watch)?;
@@ -89,7 +89,7 @@ impl Laboratory<'_> {
                 present: &present,
                 truth: &truth,
                 weights: &weights,
-                size: self.sweep.together,
+                size: self.plan.sweep.together,
             };
             aggregated.extend(groups.scores().map(|scores| (source, scores)));
             named.iter_mut().zip(groups.alone()).for_each(|(named, shares)| {

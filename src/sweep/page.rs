@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     attack::threat::ThreatModel,
-    device::DeviceInfo,
     report::Verdict,
     statistics::holm,
     report::html::{
@@ -34,7 +33,7 @@ pub struct Facts<'a> {
     /// What named the pictures, if anything did.
     pub model: Option<&'a str>,
     pub seed: u64,
-    pub device: &'a DeviceInfo,
+    pub device: &'a str,
     /// Cells that are not finished, of how many.
     pub missing: [usize; 2],
     /// Absent where nothing could be attacked.
@@ -67,7 +66,7 @@ pub fn page(facts: &Facts) -> Page {
     sections
         .push(Section::new("Options", options(facts.configuration)).reading("All that decides the results."));
     let provenance =
-        Provenance::new(facts.command.to_vec(), facts.seed, facts.device).with("data", facts.data);
+        Provenance::of(facts.command.to_vec(), facts.seed, facts.device).with("data", facts.data);
     let provenance = match facts.model {
         Some(model) => provenance.with("named by", model),
         None => provenance,

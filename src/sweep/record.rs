@@ -79,6 +79,8 @@ pub struct Record {
     pub naming: Option<Naming>,
     /// Absent where nothing could be attacked.
     pub verdict: Option<Verdict>,
+    /// Where its blocks were attacked; of several devices, all of them.
+    pub device: String,
 }
 
 /// A figure under three pairings of reconstructions and originals, see [`Score`].

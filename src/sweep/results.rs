@@ -5,7 +5,6 @@ use std::path::Path;
 use super::{BatchRecord, Cell, Finished, Naming, Pairings, Record, Scores, Shares, Source, SweepError};
 use crate::{
     data::atomic,
-    device::DeviceInfo,
     report::{html::Measured, spreadsheet},
 };
 
@@ -27,11 +26,11 @@ const IN_GROUPS: [Source; 6] = [
 ];
 
 /// Writes all three files, each whole or not at all.
-pub fn write(folder: &Path, cells: &[&Finished], device: &DeviceInfo) -> Result<(), SweepError> {
+pub fn write(folder: &Path, cells: &[&Finished]) -> Result<(), SweepError> {
     let records = || cells.iter().map(|c| &c.record);
     let of_cells: Vec<Row> = records().map(cell).collect();
     let of_batches: Vec<Row> = records().flat_map(|r| r.batches.iter().map(|b| batch(&r.cell, b))).collect();
-    let of_timings: Vec<Row> = cells.iter().map(|c| timing(c, device)).collect();
+    let of_timings: Vec<Row> = cells.iter().map(|c| timing(c)).collect();
     for (name, rows) in [(RESULTS, of_cells), (BATCHES, of_batches), (TIMINGS, of_timings)] {
         let path = folder.join(name);
         let bytes = csv(&rows).map_err(|cause| SweepError::Results { path: path.clone(), cause })?;
@@ -110,6 +109,7 @@ fn cell(record: &Record) -> Row {
         .with("skipped_batches", skipped.len())
         .with("iterations", iterations)
         .with("trials", trials)
+        .with("device", &record.device)
         .number("named_random", naming.map(|n| n.random));
     let score = |of: fn(&Naming) -> &std::collections::BTreeMap<Source, Scores>, source: Source| {
         naming.and_then(|n| of(n).get(&source).copied())
@@ -156,15 +156,12 @@ fn batch(cell: &Cell, b: &BatchRecord) -> Row {
         .number("client_loss", b.client_loss)
 }
 
-fn timing(cell: &Finished, device: &DeviceInfo) -> Row {
+fn timing(cell: &Finished) -> Row {
     Row::of(&cell.record.cell)
         .number("seconds", Some(cell.timing.seconds))
         .number(
             "milliseconds_per_iteration_and_trial",
             Some(cell.timing.milliseconds_per_iteration_and_trial),
         )
-        .with("device", &device.name)
-        .with("backend", &device.backend)
-        .with("driver", &device.driver)
-        .with("isa", device.isa.as_deref().unwrap_or_default())
+        .with("device", &cell.record.device)
 }

@@ -206,8 +206,8 @@ fn a_batch_without_a_gradient_is_left_out_and_listed() {
     succeed(&sweep);
     let journal = fs::read_to_string(swept.join("journal.jsonl")).unwrap();
     let cell: Value = serde_json::from_str(journal.lines().last().unwrap()).unwrap();
-    assert_eq!(cell["record"]["record"]["skipped"].as_array().unwrap().len(), 4, "{cell}");
-    assert_eq!(cell["record"]["record"]["batches"].as_array().unwrap().len(), 36);
+    assert_eq!(cell["record"]["cell"]["record"]["skipped"].as_array().unwrap().len(), 4, "{cell}");
+    assert_eq!(cell["record"]["cell"]["record"]["batches"].as_array().unwrap().len(), 36);
 }
 
 #[test]

@@ -28,6 +28,8 @@ mod options;
 mod pairings;
 mod public;
 mod server;
+mod shards;
+mod slurm;
 mod support;
 mod sweep;
 mod train;

@@ -55,7 +55,7 @@ impl Run {
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
         let Attacked { outcome, kept, skipped } =
-            audit.invert_possible(&*device, batch, targets, None, meanings.as_ref(), &Terminal)?;
+            audit.invert_possible(&*device, batch, targets, meanings.as_ref(), &Terminal)?;
         let doubts = kept.iter().map(|&i| doubts[i].clone()).collect();
         let outcome = Outcome { doubts, ..some_outcome(outcome, &skipped)? };
         let rows = public.as_ref().map(|public| audit.public_rows(&*device, public, &outcome)).transpose()?;

@@ -1,40 +1,70 @@
 //! `gia-gpu sweep`: many attacks side by side, which go on where they were stopped.
 
+mod merge;
+mod plan;
+mod prepared;
 mod resolve;
+mod submit;
 mod victims;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::{ArgMatches, Args, Command};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use self::{
-    resolve::{configuration, resolve},
-    victims::VictimSettings,
-};
+use self::{prepared::Prepared, victims::VictimSettings};
 use super::{
-    clients::check_out,
     command_line,
-    data_options::open_data,
     help::group,
     misuse,
     naming_options::NamingOptions,
     note,
-    options::{DeviceOptions, NormalisationOptions, numbers},
-    print_json, print_line,
+    options::{DeviceOptions, NormalisationOptions, TimeLimit, at_least_one},
+    own_arguments, print_json, print_line,
     progress::Terminal,
     public_options::PublicOptions,
     signals,
     spelled::spelled,
     threat_options::ThreatOptions,
-    verbosity::Verbosity,
     verdict,
 };
 use crate::{
     data::BatchRule,
+    device::Device,
     report::Verdict,
-    sweep::{self, Configuration, NAMED_AT_ONCE, Record, SweepError},
+    sweep::{Configuration, Record, Shard, Sharded, SweepError, Swept},
 };
+
+/// Attack many victims, batch sizes, defences and seeds; plan it, split it over a cluster, put it together.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_value_name = "plan|submit|merge")]
+pub struct SweepCommand {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    sweep: Sweep,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// What there is to do: cells, blocks, work, memory, and how shards would share it
+    Plan(Box<plan::PlanSweep>),
+    /// Write the scripts of a Slurm array and its merging job, or send them
+    Submit(Box<submit::Submit>),
+    /// Put the journals of shards together: tables, plots and page
+    Merge(merge::Merge),
+}
+
+impl SweepCommand {
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.part {
+            None => self.sweep.run(),
+            Some(Part::Plan(plan)) => plan.run(),
+            Some(Part::Submit(submit)) => submit.run(),
+            Some(Part::Merge(merge)) => merge.run(),
+        }
+    }
+}
 
 /// Attack many victims, batch sizes, defences and seeds; goes on where it was stopped.
 ///
@@ -107,6 +137,19 @@ pub struct Sweep {
     /// results.csv, batches.csv, timings.csv, plots, report.html, and journal.jsonl with all that is finished.
     #[arg(long, value_name = "DIR", default_value = "sweep", help_heading = group::OUTPUT)]
     out: PathBuf,
+    /// Batches that are attacked together, a unit of work that shards share
+    ///
+    /// Without it, as many as have 16 pictures.
+    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = group::ATTACK)]
+    block: Option<usize>,
+    /// Compute part I of N only, or the part that the scheduler's array index says
+    ///
+    /// Into a journal of its own in --out, which all shards may share at once; `sweep merge` puts them together. auto reads the
+    /// array index of Slurm, Grid Engine, PBS, LSF, Kubernetes, AWS Batch or GNU parallel.
+    #[arg(long, value_name = "I/N|auto", help_heading = group::OUTPUT)]
+    shard: Option<String>,
+    #[command(flatten)]
+    limit: TimeLimit,
     /// Print all cells as JSON
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
@@ -122,70 +165,75 @@ struct Printed<'a> {
     cells: Vec<&'a Record>,
 }
 
+/// The output of `--json` of a shard.
+#[derive(Serialize)]
+struct PrintedShard<'a> {
+    shard: String,
+    journal: &'a PathBuf,
+    blocks: usize,
+    blocks_in_all: usize,
+}
+
 impl Sweep {
-    pub fn run(self) -> anyhow::Result<()> {
-        let command = Command::new("gia-gpu sweep").disable_help_flag(true);
-        let command = Verbosity::augment_args(Sweep::augment_args(command));
-        let (sweep, matches) = resolve(self.config.as_deref(), &command)?;
-        sweep.sweep(&command, &matches)
+    fn run(self) -> anyhow::Result<()> {
+        let prepared = Prepared::new(self.config.as_deref(), own_arguments(1).collect(), command_line())?;
+        signals::keep_what_there_is();
+        prepared.sweep.limit.start();
+        let shard = prepared.sweep.shard()?;
+        prepared.with_plan(|plan, model| {
+            let Sweep { device, naming, out, json, .. } = &prepared.sweep;
+            let devices = device.open_each()?;
+            let devices: Vec<&dyn Device> = devices.iter().map(|device| &**device).collect();
+            let namer = naming.namer_of(model, devices[0])?;
+            if let Some(shard) = shard {
+                let done = plan.run_shard(&devices, namer, shard, out, &Terminal).map_err(named)?;
+                let Sharded { journal, done, of } = &done;
+                match json {
+                    true => print_json(&PrintedShard {
+                        shard: shard.to_string(),
+                        journal,
+                        blocks: *done,
+                        blocks_in_all: *of,
+                    })?,
+                    false => print_line(format!(
+                        "shard {shard}: {done} of {of} blocks are done, in {}; `gia-gpu sweep merge {}` when all are",
+                        journal.display(),
+                        out.display()
+                    ))?,
+                }
+                return signals::check(signals::is_stopped(), out);
+            }
+            let swept = plan.run(&devices, namer, out, &Terminal).map_err(named)?;
+            finish(&swept, *json)?;
+            signals::check(signals::is_stopped(), out)
+        })
     }
 
-    fn sweep(self, command: &Command, matches: &ArgMatches) -> anyhow::Result<()> {
-        if self.aggregate == 0 {
-            return Err(misuse("--aggregate: expected 1 or more, found 0"));
+    /// Which part is asked for; `None`: all.
+    fn shard(&self) -> anyhow::Result<Option<Shard>> {
+        let wrong = |problem: String| misuse(format!("--shard: {problem}"));
+        match self.shard.as_deref() {
+            None => Ok(None),
+            Some("auto") => {
+                let (shard, by) =
+                    Shard::of_environment(&|name| std::env::var(name).ok()).map_err(wrong)?;
+                note(&format!("shard {shard}, as {by} says"));
+                Ok(Some(shard))
+            }
+            Some(text) => text.parse().map(Some).map_err(wrong),
         }
-        let dataset = open_data(self.data.as_deref(), self.class_names.as_deref())?;
-        check_out(self.data.as_deref(), &self.out)?;
-        let seeds = numbers("--seeds", &self.seeds)?;
-        let defences = victims::defences(&self.defences)?;
-        if self.adaptive && defences.iter().all(|d| d.defences.is_empty()) {
-            return Err(misuse("--adaptive needs --defences to adapt to"));
-        }
-        let embedded = self.data.is_none();
-        let public = self.public.open()?;
-        let normalisation = self.normalisation.given()?;
-        if normalisation.is_none() {
-            note("normalisation: cifar10 (assumed: --normalisation, or --mean and --std)");
-        }
-        let sweep = sweep::Sweep {
-            dataset: &dataset,
-            rule: self.batch_labels,
-            victims: victims::victims(&self.victim, &self.settings, matches, &dataset, embedded)?,
-            defences,
-            seeds,
-            adaptive: self.adaptive,
-            normalisation,
-            threat_model: self.threat.open()?,
-            naming: None,
-            public: public.as_ref(),
-            naming_rule: self.naming.rule(),
-            together: self.aggregate,
-            options: Some(configuration(command, matches)),
-            command: command_line(),
-        };
-        let plan = sweep.plan(&Terminal).map_err(named)?;
-        let model = self.naming.open(Some(&dataset.class_names))?;
-        if let Some(model) = &model {
-            let held: BTreeSet<usize> = dataset.labels().iter().copied().collect();
-            self.naming.check_count(model, held.len())?;
-        }
-        let device = self.device.open()?;
-        let namer = match &model {
-            None => None,
-            Some(model) => self.naming.namer(model, &*device, NAMED_AT_ONCE)?,
-        };
-        signals::keep_what_there_is();
-        let swept = plan.run(&*device, namer, &self.out, &Terminal).map_err(named)?;
-        if self.json {
-            let (configuration, verdict) = (&swept.configuration, swept.verdict());
-            print_json(&Printed { configuration, verdict, cells: swept.cells() })?;
-            return signals::check(signals::is_stopped(), &self.out);
-        }
-        let written: Vec<String> = swept.written.iter().map(|path| path.display().to_string()).collect();
-        let verdict = swept.verdict().map_or(String::new(), |v| format!("{}\n\n", verdict::of(&v)));
-        print_line(format!("{verdict}{}\nwrote {}", swept.table(), written.join(", ")))?;
-        signals::check(signals::is_stopped(), &self.out)
     }
+}
+
+/// Prints what a sweep found.
+fn finish(swept: &Swept, json: bool) -> anyhow::Result<()> {
+    if json {
+        let (configuration, verdict) = (&swept.configuration, swept.verdict());
+        return print_json(&Printed { configuration, verdict, cells: swept.cells() });
+    }
+    let written: Vec<String> = swept.written.iter().map(|path| path.display().to_string()).collect();
+    let verdict = swept.verdict().map_or(String::new(), |v| format!("{}\n\n", verdict::of(&v)));
+    print_line(format!("{verdict}{}\nwrote {}", swept.table(), written.join(", ")))
 }
 
 /// The error with the options that it is about.

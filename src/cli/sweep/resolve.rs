@@ -4,20 +4,23 @@ use std::{ffi::OsString, path::Path};
 
 use clap::{Arg, ArgMatches, Command, FromArgMatches};
 
-use super::Sweep;
 use crate::{
-    cli::{config, misuse, own_arguments},
+    cli::{config, misuse},
     sweep::Configuration,
 };
 
 /// Options that do not decide the results, or whose content counts and not their text.
-const NOT_COMPARED: [&str; 7] = ["out", "json", "memory", "device", "isa", "data", "help"];
+const NOT_COMPARED: [&str; 9] =
+    ["out", "json", "memory", "device", "isa", "data", "help", "shard", "time-limit"];
 /// Options that can be given several times: those of the command line replace the file's.
 const LISTS: [&str; 2] = ["--victim", "--defences"];
 
 /// The file's options, then those of the command line once more, which win.
-pub fn resolve(file: Option<&Path>, command: &Command) -> anyhow::Result<(Sweep, ArgMatches)> {
-    let own: Vec<OsString> = own_arguments(1).collect();
+pub fn resolve<T: FromArgMatches>(
+    file: Option<&Path>,
+    command: &Command,
+    own: Vec<OsString>,
+) -> anyhow::Result<(T, ArgMatches)> {
     let starts = |argument: &OsString, option: &str| {
         let argument = argument.to_string_lossy();
         argument == option || argument.strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
@@ -34,7 +37,7 @@ pub fn resolve(file: Option<&Path>, command: &Command) -> anyhow::Result<(Sweep,
         Some(file) => misuse(format!("with the options of {}: {error}", file.display())),
         None => misuse(error),
     })?;
-    Ok((Sweep::from_arg_matches(&matches)?, matches))
+    Ok((T::from_arg_matches(&matches)?, matches))
 }
 
 /// Every option with what it came to.

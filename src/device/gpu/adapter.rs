@@ -1,10 +1,15 @@
 //! Which adapters there are, and which one is taken.
 
+use std::env;
+
 use wgpu::{
     Adapter, AdapterInfo, DeviceType, DownlevelFlags, Features, Instance, InstanceDescriptor, InstanceFlags,
 };
 
-use super::GpuOptions;
+use super::{
+    GpuOptions,
+    visible::{Seen, visible},
+};
 use crate::device::{DeviceError, DeviceInfo};
 
 /// What every kernel is written for.
@@ -15,8 +20,24 @@ pub const WORKGROUP_BYTES: u32 = 16 << 10;
 const BACKENDS: wgpu::Backends =
     wgpu::Backends::VULKAN.union(wgpu::Backends::METAL).union(wgpu::Backends::DX12);
 
-/// Every adapter of every driver.
+/// Every adapter of every driver that this process may see: the best first, equal ones by PCI address.
 pub fn all() -> Vec<Adapter> {
+    let mut adapters = hidden_too();
+    let seen: Vec<Seen> = adapters.iter().map(|adapter| seen(&adapter.get_info())).collect();
+    let mut shown = visible(&seen, &|name| env::var(name).ok()).into_iter();
+    adapters.retain(|_| shown.next().unwrap_or(true));
+    adapters.sort_by_key(|adapter| {
+        let info = adapter.get_info();
+        (rank(info.device_type), info.device_pci_bus_id, info.backend.to_string())
+    });
+    adapters
+}
+
+fn seen(info: &AdapterInfo) -> Seen {
+    Seen { vendor: info.vendor, bus: info.device_pci_bus_id.clone(), name: info.name.clone() }
+}
+
+fn hidden_too() -> Vec<Adapter> {
     let instance = Instance::new(InstanceDescriptor {
         backends: BACKENDS,
         flags: InstanceFlags::empty(),
@@ -28,8 +49,17 @@ pub fn all() -> Vec<Adapter> {
 /// The best adapter that can run every kernel.
 pub fn choose(options: &GpuOptions) -> Result<Adapter, DeviceError> {
     let mut refused = Vec::new();
-    let mut usable: Vec<_> = all()
+    let adapters = all();
+    let infos: Vec<AdapterInfo> = adapters.iter().map(Adapter::get_info).collect();
+    let wanted = match &options.which {
+        None => None,
+        Some(which) => Some(place(which, &infos).map_err(DeviceError::NoSuchAdapter)?),
+    };
+    let usable: Vec<_> = adapters
         .into_iter()
+        .enumerate()
+        .filter(|(place, _)| wanted.is_none_or(|wanted| wanted == *place))
+        .map(|(_, adapter)| adapter)
         .filter(|adapter| match refusal(adapter, options) {
             None => true,
             Some(reason) => {
@@ -38,11 +68,40 @@ pub fn choose(options: &GpuOptions) -> Result<Adapter, DeviceError> {
             }
         })
         .collect();
-    usable.sort_by_key(|adapter| rank(adapter.get_info().device_type));
     usable.into_iter().next().ok_or_else(|| {
         let found = if refused.is_empty() { "none was found".into() } else { refused.join("; ") };
         DeviceError::NoAdapter(format!("{found}. {}", driver_advice()))
     })
+}
+
+/// Which adapter is meant: by its place among all, its PCI address or its name, or a part of that which no other has.
+///
+/// # Errors
+/// None, or several.
+fn place(which: &str, infos: &[AdapterInfo]) -> Result<usize, String> {
+    let names = || {
+        let line = |(i, info): (usize, &AdapterInfo)| format!("{i} ({} {})", info.name, info.device_pci_bus_id);
+        let all: Vec<String> = infos.iter().enumerate().map(line).collect();
+        if all.is_empty() { "none".to_string() } else { all.join(", ").replace(" )", ")") }
+    };
+    if let Ok(number) = which.parse::<usize>() {
+        return match number < infos.len() {
+            true => Ok(number),
+            false => Err(format!("gpu:{which}: expected a GPU that `gia-gpu devices` lists, found {}", names())),
+        };
+    }
+    let lower = which.to_lowercase();
+    let is = |info: &AdapterInfo| {
+        let bus = info.device_pci_bus_id.to_lowercase();
+        (!bus.is_empty() && (bus == lower || bus.ends_with(&format!(":{lower}"))))
+            || info.name.to_lowercase().contains(&lower)
+    };
+    let all: Vec<usize> = (0..infos.len()).filter(|&i| is(&infos[i])).collect();
+    match all[..] {
+        [one] => Ok(one),
+        [] => Err(format!("gpu:{which}: no GPU of this name or PCI address; there is {}", names())),
+        _ => Err(format!("gpu:{which}: several GPUs are called so; there is {}", names())),
+    }
 }
 
 fn refusal(adapter: &Adapter, options: &GpuOptions) -> Option<String> {

@@ -17,6 +17,7 @@ mod pipeline;
 mod probe;
 mod store;
 pub mod tune;
+mod visible;
 pub mod wgsl;
 
 use std::sync::Arc;

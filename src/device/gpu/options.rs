@@ -7,6 +7,9 @@ use super::Tile;
 /// How a [`Gpu`](super::Gpu) is chosen and how its shaders are compiled.
 #[derive(Clone, Debug)]
 pub struct GpuOptions {
+    /// This one alone: its place among [`Gpu::adapters`](super::Gpu::adapters), its PCI address, or its name or a part of that
+    /// which no other has.
+    pub which: Option<String>,
     /// Takes a software driver such as lavapipe or WARP if there is no GPU.
     pub allow_software: bool,
     /// Compiles shaders with bounds checks and loop bounds, as for text from a stranger.
@@ -29,6 +32,7 @@ impl Default for GpuOptions {
     /// A real GPU, trusted shaders, tuned in memory, all of f32's accuracy.
     fn default() -> Self {
         GpuOptions {
+            which: None,
             allow_software: false,
             checked: false,
             tuning: Tuning::Measured,

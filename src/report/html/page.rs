@@ -48,12 +48,17 @@ pub struct Provenance {
 impl Provenance {
     /// Of this program.
     pub fn new(command: Vec<String>, seed: u64, device: &DeviceInfo) -> Provenance {
+        Provenance::of(command, seed, format!("{} ({})", device.name, device.means()))
+    }
+
+    /// The same where the device is told in words.
+    pub fn of(command: Vec<String>, seed: u64, device: impl Into<String>) -> Provenance {
         Provenance {
             tool: env!("CARGO_PKG_NAME").into(),
             version: env!("CARGO_PKG_VERSION").into(),
             command,
             seed,
-            device: format!("{} ({})", device.name, device.means()),
+            device: device.into(),
             more: vec![],
         }
     }

@@ -91,7 +91,7 @@ impl GuidanceStudy<'_> {
         let configuration = self.configuration(&audit, &namer)?;
         fs::create_dir_all(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?;
         let (mut journal, mut measured): (Journal, Vec<Measured>) =
-            Journal::open(&out.join(JOURNAL), &configuration)?;
+            Journal::open(&out.join(JOURNAL), &configuration, &[])?;
         let mut scene = Scene { audit, order, namer };
         let results = out.join(RESULTS);
         for arm in &arms {

@@ -115,6 +115,10 @@ fn text_from_outside_stays_text() {
             Body::Ranking(ranking) => ranking.hypotheses[0].names[0].1 = hostile.into(),
             Body::Table(table) => table.rows[0][0] = hostile.into(),
             Body::Facts(facts) => facts.facts[0].1 = hostile.into(),
+            Body::Film(film) => {
+                film.strips[0].title = hostile.into();
+                film.strips[0].frames[0].1 = hostile.into();
+            }
             Body::Threat(threat) => threat.granted[0] = hostile.into(),
         }
     }
