@@ -11,6 +11,7 @@ use std::{
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use gia_gpu::data::samples;
 use serde_json::Value;
 
 use crate::support::*;
@@ -176,7 +177,15 @@ fn shards_are_counted_from_one_and_may_come_from_a_scheduler() {
 
 #[test]
 fn a_plan_tells_the_work_and_shares_it_evenly() {
-    let sizes = "--batch-sizes 1,2,4,8,16 --batches 8 --iterations 20";
+    // More pictures than the program has: each of its own three times over.
+    let (scene, own) = (folder(), samples());
+    for i in 0..120 {
+        let class = scene.path().join(format!("class {}", own.label(i % 40).unwrap()));
+        fs::create_dir_all(&class).unwrap();
+        own.picture(i % 40).unwrap().write_png(&class.join(format!("{i}.png"))).unwrap();
+    }
+    let data = scene.path().display().to_string();
+    let sizes = format!("--data {data} --batch-sizes 1,2,4,8,16 --batches 7 --batch-labels any --iterations 20");
     let victims = "--victim lenet-zhu --victim mlp --victim convnet8";
     let printed = succeed(&format!("sweep plan {victims} {sizes} --shards 8 --speed 10 --time-limit 60 --json"));
     let plan: Value = serde_json::from_str(&printed).unwrap();

@@ -22,7 +22,7 @@ const PART: usize = 8;
 /// Rounds without which a part says nothing.
 const FEWEST_ROUNDS: usize = 4;
 /// Held-out pictures below which accuracy says little.
-const FEW: usize = 200;
+pub(super) const FEW: usize = 200;
 
 /// Shows nothing, and stops when it is told to.
 struct Quiet<'w>(&'w dyn Watch);

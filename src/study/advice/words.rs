@@ -1,5 +1,6 @@
 //! Advice in a sentence.
 
+use super::cost::FEW;
 use crate::report::{Advice, Cost, What};
 
 pub fn sentence(advice: &Advice) -> String {
@@ -35,6 +36,9 @@ pub fn sentence(advice: &Advice) -> String {
 fn price(advice: &Advice, cost: &Cost) -> String {
     let after = cost.accuracy;
     let Some(before) = advice.accuracy else { return String::new() };
+    if after.pictures < FEW {
+        return format!("; {} held-out pictures are too few to say what it costs", after.pictures);
+    }
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let epochs = if after.epochs == 1 { "epoch" } else { "epochs" };
     let apart = before.interval[0] > after.interval[1] || after.interval[0] > before.interval[1];

@@ -92,6 +92,11 @@ pub fn ranking() -> Ranking {
     Ranking { hypotheses: hypotheses.collect(), tie: 1e-6 }
 }
 
+fn film() -> Film {
+    let frame = |i: u16| (Picture::flat(1, 8, 8, f32::from(i) / 2.0).unwrap(), format!("after {}", 10 * i));
+    Film { strips: vec![Strip { title: "picture 0".into(), frames: (0..3).map(frame).collect() }] }
+}
+
 /// Every kind of section.
 pub fn page() -> Page {
     let names = samples().class_names;
@@ -174,6 +179,7 @@ pub fn page() -> Page {
         Section::new("Defences", defences),
         Section::new("Threat model", Threat::from(&ThreatModel::named("server").unwrap())),
         Section::new("Settings", Facts::new().with("preset", "dlg").with("iterations", 2000)),
+        Section::new("How they came about", film()),
     ];
     let figure = |value: &str, meaning: &str, beside: &str| KeyFigure {
         value: value.into(),

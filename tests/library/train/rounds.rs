@@ -9,7 +9,7 @@ use gia_gpu::{
 use super::victim;
 
 const CLASSES: usize = 3;
-const INPUTS: usize = 2 * 8 * 8;
+const INPUTS: usize = 2 * 16 * 16;
 
 fn pictures() -> (Vec<f32>, Vec<usize>) {
     let images = (0..12 * INPUTS).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
@@ -28,14 +28,14 @@ fn recipe(defences: &str, client_batch: usize) -> Recipe {
 
 /// Tensors after three steps.
 fn trained(recipe: &Recipe, options: &str) -> Vec<Vec<f32>> {
-    let victim = victim("lenet5", options, [2, 8, 8], CLASSES);
+    let victim = victim("lenet5", options, [2, 16, 16], CLASSES);
     let device = Cpu::<f64>::new();
     let (images, labels) = pictures();
     let start = State::start(&victim, recipe.optimiser);
     let Some(defending) = &recipe.defending else {
         let mut step = Step::new(&device, &victim.model, recipe).unwrap();
         step.write(&start).unwrap();
-        (0..3).for_each(|i| drop(step.run(&images, &labels, 0.1, i).unwrap()));
+        (0..3).for_each(|i| assert!(step.run(&images, &labels, 0.1, i).unwrap().loss > 0.0));
         return step.tensors().unwrap();
     };
     let mut rounds = Rounds::new(&device, &victim, recipe, defending).unwrap();
