@@ -27,6 +27,7 @@ use crate::{
 /// assert!(Victim::from_seed(&Request::named("lenet-zoo"), 7).is_err());
 /// # Ok::<(), gia_gpu::federated::VictimError>(())
 /// ```
+#[derive(Clone)]
 pub struct Victim {
     pub model: Model,
     pub declarations: Vec<Declaration>,

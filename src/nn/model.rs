@@ -1,6 +1,8 @@
 //! A graph with named parameters, from the registry or from elsewhere, with every choice made: what client and
 //! eavesdropper both know of the network.
 
+use std::sync::Arc;
+
 use super::{
     Architecture, ArchitectureError, Declaration, LastLayer, LinearLayer, Mode, Network, Options, Parameter,
     PatchEmbedding, Statistics,
@@ -16,6 +18,7 @@ const MAX_CHANNELS: usize = 1024;
 /// Beyond every public data set.
 pub const MAX_CLASSES: usize = 1 << 20;
 
+#[derive(Clone)]
 pub struct Model {
     /// What messages and reports call it, e.g. `convnet64`; nothing is decided by it.
     pub name: String,
@@ -24,7 +27,7 @@ pub struct Model {
     pub image: [usize; 3],
     /// `K`
     pub classes: usize,
-    architecture: Box<dyn Architecture>,
+    architecture: Arc<dyn Architecture>,
 }
 
 /// One forward pass on a tape.
@@ -102,6 +105,7 @@ impl Model {
                  {c}×{h}×{w}"
             ));
         }
+        let architecture = architecture.into();
         let model = Model { name: name.into(), options: options.clone(), image, classes, architecture };
         match model.check() {
             Err(reason) => invalid(reason),

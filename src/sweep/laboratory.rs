@@ -5,10 +5,12 @@ use std::{collections::BTreeSet, time::Instant};
 use super::{BatchRecord, Figures, Finished, Record, Sweep, SweepError, Task, Timing, naming::Named};
 use crate::{
     attack::labels::LabelMetrics,
-    audit::{Attacked, Audit, AuditError, ClientBatch, Clients, Judged, Outcome, read_batches},
+    audit::{
+        Attacked, Audit, AuditError, ClientBatch, Clients, Judged, Outcome, read_batches, verdict::Measure,
+    },
     clip::zero_shot::Namer,
     device::Device,
-    report::Skipped,
+    report::{Skipped, html::Measured},
     semantic::ClassOrder,
     watch::Watch,
 };
@@ -51,6 +53,7 @@ impl Laboratory<'_> {
             skipped,
             figures: Figures::of(&[]),
             naming: None,
+            membership: None,
             verdict: None,
         };
         let mut milliseconds = 0.0;
@@ -69,6 +72,8 @@ impl Laboratory<'_> {
                 grounds.names = measure;
             }
             grounds.membership = audit.membership(device, &clients, watch)?;
+            let share = |found: Measure| Measured { mean: found.estimate, interval_95: found.interval };
+            record.membership = grounds.membership.map(share);
             record.verdict = Some(grounds.verdict());
         }
         let timing = Timing {

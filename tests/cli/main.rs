@@ -13,6 +13,7 @@ mod contract;
 mod determinism;
 mod effects;
 mod exact;
+mod examples;
 mod guidance;
 mod guide;
 mod interrupted;

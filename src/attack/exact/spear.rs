@@ -173,6 +173,18 @@ fn check<T: Entry>(layer: &ReluLayer<T>, batch: Option<usize>) -> Result<(), Exa
     check_batch(layer.name, layer.shape, batch)
 }
 
+/// Distinct pictures that the gradient holds: its rank.
+///
+/// # Errors
+/// As of [`restore`]; a rank that fills the layer.
+pub fn count<T: Entry>(layer: &ReluLayer<T>, seed: u64) -> Result<usize, ExactError> {
+    check(layer, None)?;
+    let spectrum = Spectrum::of(layer.weight_gradient, layer.shape, None, seed)?;
+    let rank = rank(layer, &spectrum, None)?;
+    check_batch(layer.name, layer.shape, Some(rank))?;
+    Ok(rank)
+}
+
 /// A batch that leaves room in the layer's gradient.
 pub fn check_batch(layer: &str, [m, n]: [usize; 2], batch: Option<usize>) -> Result<(), ExactError> {
     let limit = m.min(n);
