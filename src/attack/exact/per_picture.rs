@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::{
     features::LastLayer64,
-    matrix::{Matrix, NotConverged, Svd, dot, norm, product_transposed, solve_definite, svd},
+    matrix::{Matrix, NotConverged, Svd, dot, gram, norm, product_transposed, solve_definite, svd},
 };
 use crate::{attack::labels::softmax, random};
 
@@ -33,8 +33,9 @@ const SOLVED: f64 = 1e-6;
 const EXACT: f64 = 1e-13;
 /// Damping that is tried for a step.
 const DAMPINGS: usize = 8;
-/// Multiplications of one step up to which it is done: a batch of nine and ten classes has 650,000.
-const MOST_WORK: usize = 30_000_000;
+/// Multiplications of one step up to which it is done, where a first start solves it, as a rule, and where all are needed: a
+/// batch of sixteen and ten classes has two million.
+const MOST_WORK: [usize; 2] = [30_000_000, 4_000_000];
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +54,7 @@ pub fn per_picture(layer: &LastLayer64, labels: &[usize]) -> Result<Option<Pictu
     let (batch, classes) = (labels.len(), layer.bias.len());
     let width = batch.min(classes.saturating_sub(1)).min(layer.weight.columns);
     let work = (classes * (width + 1)).saturating_mul((batch * width).saturating_pow(2));
-    if width == 0 || work > MOST_WORK {
+    if width == 0 || work > MOST_WORK[usize::from(batch > width)] {
         return Ok(None);
     }
     let Svd { v, s, .. } = svd(&layer.weight_gradient)?;
@@ -181,7 +182,7 @@ impl System {
         for _ in 0..STEPS {
             let jacobian = self.jacobian(&coordinates, &predictions);
             let shape = [jacobian.rows, jacobian.columns];
-            let normal = product_transposed(&jacobian.values, shape, &jacobian);
+            let normal = gram(&jacobian);
             let right =
                 product_transposed(&jacobian.values, shape, &Matrix::new(rest.len(), 1, rest.clone()));
             let largest = (0..shape[1]).map(|i| normal.at(i, i)).fold(0.0, f64::max);
@@ -278,7 +279,7 @@ mod tests {
             error(&found.features),
             error(&plain.features)
         );
-        let many = vec![0; 100];
+        let many = vec![0; 400];
         assert_eq!(per_picture(&layer, &many), Ok(None));
     }
 
