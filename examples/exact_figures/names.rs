@@ -144,7 +144,7 @@ pub fn combination(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     let dataset = Dataset::open(test)?;
     let pictures = Pictures { dataset: dataset.clone(), shape: [3, 32, 32] };
     let known = Dataset::open(public)?;
-    for (what, iterations, count) in [("lenet-zhu, untrained", 300, 48), ("resnet20, trained", 200, 16)] {
+    for (what, iterations, count) in [("lenet-zhu, untrained", 300, 48), ("resnet20, trained", 100, 8)] {
         for size in [1, 2, 4, 8, 16] {
             let mut victim = match what {
                 "resnet20, trained" => match &all.resnet20 {
