@@ -59,6 +59,9 @@ struct Figures {
     /// Of untrained weights and batches, where names are told
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Of tables with several victims, those whose name holds this
+    #[arg(long, default_value = "")]
+    only: String,
     /// spear, heads, membership, labels, names, combination, trained; all if none is given
     tables: Vec<String>,
 }

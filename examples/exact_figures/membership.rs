@@ -33,7 +33,7 @@ pub fn membership(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     if let (Some(weights), Some(test)) = (&all.resnet20, &all.test) {
         victims.push(("resnet20, trained", trained(weights)?, test, &[1, 2, 4, 8]));
     }
-    for (name, victim, data, sizes) in &victims {
+    for (name, victim, data, sizes) in victims.iter().filter(|(name, ..)| name.contains(&all.only)) {
         let pictures = Pictures { dataset: Dataset::open(data)?, shape: [3, 32, 32] };
         let layers = linear_layers(victim);
         let layer = &layers[0];

@@ -76,7 +76,7 @@ pub fn names(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     let names = &pictures.dataset.class_names;
     let truth = Truth::new(&names.iter().cloned().map(Some).collect::<Vec<_>>(), names);
     const SIZES: [usize; 5] = [1, 2, 4, 8, 16];
-    for (what, victim) in victims {
+    for (what, victim) in victims.into_iter().filter(|(what, _)| what.contains(&all.only)) {
         let audit = Audit::new(victim, AttackConfig::preset("ig", Depth::Deep)?);
         let known = audit.public(Some(&known), names, None)?.ok_or("no public pictures")?;
         // Of every size, first with the true counts and then with those restored.
@@ -146,6 +146,9 @@ pub fn combination(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     let known = Dataset::open(public)?;
     for (what, iterations, count) in [("lenet-zhu, untrained", 300, 48), ("resnet20, trained", 100, 8)] {
         for size in [1, 2, 4, 8, 16] {
+            if !what.contains(&all.only) {
+                continue;
+            }
             let mut victim = match what {
                 "resnet20, trained" => match &all.resnet20 {
                     Some(weights) => trained(weights)?,

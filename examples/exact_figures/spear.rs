@@ -93,6 +93,9 @@ pub fn heads(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     );
     println!("|---|---|---|---|---|---|---|---|");
     for (name, count) in [("lenet5", all.batches), ("vgg11", all.vgg_batches)] {
+        if !name.contains(&all.only) {
+            continue;
+        }
         for size in [1, 2, 4, 8] {
             let pictures = Pictures { dataset: Dataset::open(&all.cifar)?, shape: [3, 32, 32] };
             let (batches, _) = pictures.batches(count, size, 1);
