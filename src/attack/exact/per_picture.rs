@@ -17,14 +17,14 @@ use super::{
 };
 use crate::{attack::labels::softmax, random};
 
-/// Starts at most …
+/// Starts of a batch that can be solved at most …
 const STARTS: usize = 8;
-/// … of which so many are made at once.
+/// … of which so many are made at once; as many of a batch that cannot.
 const AT_ONCE: usize = 4;
 /// Spread of the starts about the mean feature, in shares of its length.
 const SPREADS: [f64; 2] = [0.3, 0.6];
 /// Steps of one start.
-const STEPS: usize = 60;
+const STEPS: usize = 40;
 /// A step that lowers the residual by less than this share ends a start.
 const PROGRESS: f64 = 1e-4;
 /// A residual below this, as a share of the gradient, is solved to rounding: f32 leaves 1e-8, about.
@@ -64,7 +64,8 @@ pub fn per_picture(layer: &LastLayer64, labels: &[usize]) -> Result<Option<Pictu
     let span = v.first_columns(width);
     let system = System::new(layer, &span, labels);
     let mut all: Vec<(f64, Matrix)> = vec![];
-    for first in (0..STARTS).step_by(AT_ONCE) {
+    let starts = if batch > width { AT_ONCE } else { STARTS };
+    for first in (0..starts).step_by(AT_ONCE) {
         let starts = (first..first + AT_ONCE).into_par_iter();
         let found: Vec<(f64, Matrix)> = starts.map(|start| system.solve(system.start(start))).collect();
         all.extend(found.into_iter().filter(|(residual, _)| residual.is_finite()));
