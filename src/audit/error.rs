@@ -69,6 +69,7 @@ impl AuditError {
             | ClipError::UnknownName { .. }
             | ClipError::EmptyLabel { .. }
             | ClipError::DuplicateLabel { .. }
+            | ClipError::Examples { .. }
             | ClipError::NoLabels => AuditError::Name { of: of.into(), cause: cause.into() },
             cause => AuditError::Clip(cause),
         }
@@ -82,6 +83,7 @@ impl AuditError {
             AuditError::Attack(AttackError::Exact { cause, .. }) | AuditError::Exact(cause) => {
                 cause.is_misuse()
             }
+            AuditError::Clip(ClipError::Examples { .. }) => true,
             AuditError::Attack(AttackError::Patches { cause, .. }) => cause.is_misuse(),
             AuditError::Client(ClientError::Protocol(_)) => true,
             AuditError::Within { cause, .. } => cause.is_misuse(),

@@ -5,10 +5,12 @@
 //! report.
 
 mod attack;
+mod batch_size;
 mod capture;
 mod clients;
 mod doubts;
 mod error;
+mod examples;
 mod film;
 mod guidance;
 mod judged;
@@ -33,6 +35,7 @@ pub use attack::Outcome;
 pub use capture::Captured;
 pub use clients::{ClientBatch, Clients, read_batches, read_pictures};
 pub use error::AuditError;
+pub use examples::{OwnFeatures, examples_use};
 pub use film::Frame;
 pub use guidance::{EncodedMeanings, Meanings, guidable};
 pub use judged::Judged;

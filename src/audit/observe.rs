@@ -21,7 +21,7 @@ pub struct GradientFiles {
     /// Those of the network's own file, if none.
     weights: Option<PathBuf>,
     /// At least one; they agree in what they say.
-    files: Vec<GradientFile>,
+    pub(super) files: Vec<GradientFile>,
 }
 
 /// What the user says of them beside the network; what is left open the first file says.
@@ -85,18 +85,14 @@ impl GradientFiles {
         watch: &dyn Watch,
     ) -> Result<Observation, AuditError> {
         let info = self.info().clone();
-        let batch = self.batch_size(said)?;
+        let victim = self.victim(request)?;
+        let batch = self.batch_size(said, &attack, &victim, watch)?;
         let mut protocol = said.training.protocol(&info, batch)?;
         if attack.surrogate && protocol.local.is_none() {
             // Only the direction of the update counts: one step at rate 1 has its own.
             protocol.local = Some(Local::sgd(1, batch, 1.0));
         }
         let kind = kind_of(said.kind, &info, self.path(), &protocol)?;
-        let victim = match &self.weights {
-            Some(weights) => Victim::from_file(weights, request)?,
-            None if request.graph.is_some() => Victim::from_seed(request, 0)?,
-            None => return Err(AuditError::misuse("expected the victim's weights")),
-        };
         if let Some(weights) = &self.weights {
             note_positions(weights, victim.positions.as_ref(), watch);
         }
@@ -133,12 +129,20 @@ impl GradientFiles {
     }
 
     /// What the first file says.
-    fn info(&self) -> &GradientInfo {
+    pub(super) fn info(&self) -> &GradientInfo {
         &self.files[0].info
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.files[0].file.path
+    }
+
+    fn victim(&self, request: &Request) -> Result<Victim, AuditError> {
+        Ok(match &self.weights {
+            Some(weights) => Victim::from_file(weights, request)?,
+            None if request.graph.is_some() => Victim::from_seed(request, 0)?,
+            None => return Err(AuditError::misuse("expected the victim's weights")),
+        })
     }
 
     /// A file that says which victim it comes from means that one.
@@ -154,25 +158,6 @@ impl GradientFiles {
             ))),
             None => Ok(()),
         }
-    }
-
-    /// Of the gradient file, of the user, or the number of labels.
-    fn batch_size(&self, said: &Said) -> Result<usize, AuditError> {
-        if let (Some(file), Some(option)) = (self.info().batch_size, said.batch)
-            && file != option
-        {
-            return Err(AuditError::Misuse(format!(
-                "--batch: expected {file}, the batch size in {}, found {option}",
-                self.path().display()
-            )));
-        }
-        let from_labels = said.labels.as_ref().map(Vec::len);
-        self.info().batch_size.or(said.batch).or(from_labels).ok_or_else(|| {
-            AuditError::Misuse(format!(
-                "{} does not say its batch size: give --batch or --labels",
-                self.path().display()
-            ))
-        })
     }
 
     fn normalisation(

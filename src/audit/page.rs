@@ -118,7 +118,16 @@ fn matrix(semantic: &SemanticReport) -> Section {
             semantic.batches.len()
         ));
     }
+    if let Some(examples) = &semantic.examples {
+        section = section.note(sentence(&examples.sentence()));
+    }
     semantic.notes.iter().fold(section, |section, note| section.note(note))
+}
+
+/// Begins with a capital and ends with a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 fn accuracy(semantic: &SemanticReport) -> Option<Section> {

@@ -16,9 +16,8 @@ use crate::{
     data::{Dataset, Picture, place_of_name, samples},
     device::Device,
     semantic::{
-        PublicRows, Seen,
+        Classifier, PublicRows, Seen,
         model_alone::{confusion, names_of},
-        ridge::{Ridge, log_probabilities},
     },
 };
 
@@ -26,9 +25,6 @@ use crate::{
 const MOST: usize = 400;
 /// One picture in so many of a name is kept for the temperature.
 const HELD_OUT: usize = 5;
-/// λ of ridge regression: for a victim with weights of its own, and for one that is untrained.
-const TRAINED: f64 = 0.01;
-const UNTRAINED: f64 = 0.03;
 
 /// Pictures that anybody may have, of the kind that the clients have, and none of theirs.
 pub struct Public {
@@ -149,21 +145,35 @@ impl Audit {
         public: &Public,
         outcome: &Outcome,
     ) -> Result<PublicRows, AuditError> {
-        let pictures: Vec<Picture> = public.pictures.iter().map(|(_, picture)| picture.clone()).collect();
         let labels: Vec<usize> = public.pictures.iter().map(|(name, _)| *name).collect();
         let last = linear_layers(&self.victim).len() - 1;
-        let images = self.normalisation.normalise(&pictures)?;
-        let inputs = LayerInputs::new(device, &self.victim, last, pictures.len())?.of(&images)?;
-        let width = inputs[0].len();
-        let features =
-            Matrix::new(inputs.len(), width, inputs.into_iter().flatten().map(f64::from).collect());
-        let alone = self.alone(&features, &labels, public.names);
-        let classes = outcome.features.iter().map(Option::as_ref).collect::<Option<Vec<_>>>();
-        let features = match classes {
-            Some(classes) => Some(self.by_features(public, &features, &labels, &classes)?),
-            None => None,
+        let mut inputs = LayerInputs::new(device, &self.victim, last, public.len())?;
+        let pictures = || public.pictures.iter().map(|(_, picture)| picture.clone());
+        let plain = self.features(&mut inputs, pictures().collect())?;
+        let rows = PublicRows {
+            source: format!("{} pictures of {}", public.len(), public.source),
+            alone: self.alone(&plain, &labels, public.names),
+            ..PublicRows::default()
         };
-        Ok(PublicRows { source: format!("{} pictures of {}", public.len(), public.source), alone, features })
+        let Some(classes) = outcome.features.iter().map(Option::as_ref).collect::<Option<Vec<_>>>() else {
+            return Ok(rows);
+        };
+        let mirrored = self.features(&mut inputs, pictures().map(Picture::mirrored).collect())?;
+        let classifier = Classifier::learn(&plain, &mirrored, &labels, &public.held_out(), public.names)
+            .map_err(|error| AuditError::Misuse(format!("public pictures: {error}")))?;
+        let batch = |found: &ClassFeatures| Seen {
+            indices: found.classes.clone(),
+            rows: (0..found.classes.len()).map(|i| classifier.probabilities(found.features.row(i))).collect(),
+        };
+        let features = Some(classes.into_iter().map(batch).collect());
+        Ok(PublicRows { features, classifier: Some(classifier.record), ..rows })
+    }
+
+    /// What the last layer is given for pictures, `(M, d)`.
+    fn features(&self, inputs: &mut LayerInputs, pictures: Vec<Picture>) -> Result<Matrix, AuditError> {
+        let found = inputs.of(&self.normalisation.normalise(&pictures)?)?;
+        let width = found[0].len();
+        Ok(Matrix::new(found.len(), width, found.into_iter().flatten().map(f64::from).collect()))
     }
 
     /// The name of every index by the model alone, as rows.
@@ -188,35 +198,5 @@ impl Audit {
                 })
                 .collect(),
         }
-    }
-
-    fn by_features(
-        &self,
-        public: &Public,
-        features: &Matrix,
-        labels: &[usize],
-        classes: &[&ClassFeatures],
-    ) -> Result<Vec<Seen>, AuditError> {
-        let strength = if self.victim.is_untrained() { UNTRAINED } else { TRAINED };
-        let held = public.held_out();
-        let (unseen, seen): (Vec<usize>, Vec<usize>) = (0..labels.len()).partition(|&i| held[i]);
-        let of = |places: &[usize]| places.iter().map(|&i| labels[i]).collect::<Vec<usize>>();
-        let undetermined = |error| AuditError::Misuse(format!("public pictures: {error}"));
-        let temperature = match unseen.is_empty() || seen.is_empty() {
-            true => 1.0,
-            false => Ridge::fit(&features.picked(&seen), &of(&seen), public.names, strength)
-                .map_err(undetermined)?
-                .temperature(&features.picked(&unseen), &of(&unseen)),
-        };
-        let ridge = Ridge::fit(features, labels, public.names, strength).map_err(undetermined)?;
-        let row = |feature: &[f64]| -> Vec<f64> {
-            let logs = log_probabilities(&ridge.scores(feature), temperature);
-            logs.into_iter().map(f64::exp).collect()
-        };
-        let batch = |found: &&ClassFeatures| Seen {
-            indices: found.classes.clone(),
-            rows: (0..found.classes.len()).map(|i| row(found.features.row(i))).collect(),
-        };
-        Ok(classes.iter().map(batch).collect())
     }
 }

@@ -130,7 +130,7 @@ impl Findings<'_> {
             self.audit.grounds(self.outcome, self.clients.zip(judged.as_ref()), self.semantic.as_ref())?;
         grounds.membership = self.membership;
         let mut verdict = grounds.verdict();
-        if let Some(semantic) = self.semantic.as_ref().filter(|s| s.accuracy.is_none()) {
+        if let Some(semantic) = self.semantic.as_ref().filter(|s| s.accuracy.is_none() && !s.is_at_chance()) {
             verdict.sentence = format!("{} {}", verdict.sentence, readings(semantic));
         }
         let head = self.audit.head(Circumstances {

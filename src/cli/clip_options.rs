@@ -11,6 +11,9 @@ use crate::{
     weights::{cached, known},
 };
 
+/// What stands for the victim in place of a model.
+const VICTIM: &str = "victim";
+
 /// The model, and how names are said to it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::NAMING)]
@@ -18,7 +21,7 @@ pub struct ClipOptions {
     /// Model that compares pictures with names: builtin, or a CLIP
     ///
     /// A CLIP's safetensors file, a folder with model.safetensors (and config.json), a name from `gia-gpu weights list`, a
-    /// file of `gia-gpu train clip`, or builtin. Without it, the built-in model.
+    /// file of `gia-gpu train clip`, or builtin. Without it, the built-in model. With --names-from also victim.
     #[arg(long, value_name = "PATH|builtin")]
     clip: Option<PathBuf>,
     /// Sentences that names are put into
@@ -38,11 +41,19 @@ impl ClipOptions {
         self.clip.is_some()
     }
 
+    /// Whether the victim's own features are to name, which know names by example alone.
+    pub fn is_victim(&self) -> bool {
+        self.clip.as_deref().is_some_and(|clip| clip.as_os_str() == VICTIM)
+    }
+
     /// The model; says what it notes.
     pub fn open(&self) -> anyhow::Result<Box<dyn Encoder>> {
         let path = match &self.clip {
             None => return Ok(builtin::open()?),
             Some(clip) if clip.as_os_str() == builtin::NAME => return Ok(builtin::open()?),
+            Some(clip) if clip.as_os_str() == VICTIM => {
+                return Err(misuse("--clip victim knows names by example alone: give --names-from, too"));
+            }
             Some(clip) => located(clip)?,
         };
         if path.is_file() {

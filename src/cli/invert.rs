@@ -6,9 +6,13 @@ use clap::Args;
 
 use super::{
     attack_options::AttackOptions,
+    clip_options::ClipOptions,
     command_line,
+    example_options::ExampleOptions,
     help::group,
+    misuse,
     model_options::ModelOptions,
+    names_table,
     observation::{Attacking, Observing},
     observed::ObservedOptions,
     options::{DeviceOptions, NormalisationOptions},
@@ -20,8 +24,11 @@ use super::{
     verdict,
 };
 use crate::{
-    attack::preset::Preset,
-    audit::{Findings, Observation, Outcome},
+    attack::{preset::Preset, threat::Use},
+    audit::{
+        Findings, Observation, Outcome, examples_use,
+        naming::{Beside, Rule},
+    },
     report::OutputFolder,
 };
 
@@ -51,11 +58,16 @@ pub struct Invert {
     /// Class indices of the pictures, as in 3,5, if the eavesdropper knows them
     #[arg(long, value_name = "L,L", allow_hyphen_values = true, help_heading = group::ATTACK)]
     labels: Option<String>,
-    /// Pictures in the batch, where neither the gradient file nor --labels say
+    /// Pictures in the batch, where neither the gradient file nor --labels say; with --preset spear, the rank of the layer's
+    /// gradient if nobody says
     #[arg(long, value_name = "N", help_heading = group::INPUT)]
     batch: Option<usize>,
     #[command(flatten)]
     attack: AttackOptions,
+    #[command(flatten)]
+    examples: ExampleOptions,
+    #[command(flatten)]
+    clip: ClipOptions,
     /// Seed of the reconstruction's start
     #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::ATTACK)]
     seed: u64,
@@ -87,17 +99,36 @@ impl Invert {
             normalisation: &self.normalisation,
             seed: self.seed,
         };
+        if self.clip.is_given() && !self.examples.is_given() {
+            return Err(misuse(
+                "--clip: invert names by example alone: give --names-from; run names by text, too",
+            ));
+        }
         signals::keep_what_there_is();
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
         let Observation { audit, batch, targets, doubts } = observing.open(&by)?;
+        let examples = self.examples.open(Some(&audit), None)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
+        let learn = |examples| self.examples.learn(&examples, &self.clip, Some(&audit), &*device);
+        let model = examples.map(learn).transpose()?;
 
         let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
         let mut outcome = Outcome { doubts, ..outcome };
         audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
+        let semantic = match &model {
+            None => None,
+            Some(model) => {
+                let mut namer = model.namer(&*device, batch, &Terminal)?;
+                let beside = Beside::default();
+                Some(audit.name(&mut namer, Rule::default(), &outcome, None, &beside, &Terminal)?)
+            }
+        };
+        let uses: Vec<Use> = model.iter().map(|_| examples_use()).collect();
         let findings = Findings {
             command: command_line(),
+            semantic,
+            threat_model: audit.granted(&uses)?,
             data: self.gradient.display().to_string(),
             animated: self.gif,
             ..audit.findings(&*device, None, &outcome)?
@@ -110,7 +141,8 @@ impl Invert {
         }
         let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
         let verdict = verdict::of(&report.head.verdict);
-        print_line(format!("{verdict}\n\n{}\nwrote {html} and {grid}", summary::of(&report)))?;
+        let names = report.semantic.as_ref().map(names_table::of).unwrap_or_default();
+        print_line(format!("{verdict}\n\n{}{names}\nwrote {html} and {grid}", summary::of(&report)))?;
         signals::check(report.interrupted, &self.out)
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     clip_options::{ClipOptions, naming_error},
+    example_options::ExampleOptions,
     help::group,
     misuse, note,
     options::DeviceOptions,
@@ -14,8 +15,9 @@ use super::{
     progress::Terminal,
 };
 use crate::{
+    audit::NamingModel,
     clip::{
-        ClipError,
+        ClipError, HeldOut,
         zero_shot::{Names, check_labels, check_size, name_pictures},
     },
     data::{Picture, atomic},
@@ -34,14 +36,18 @@ const SHOWN: usize = 5;
 #[command(
     next_help_heading = group::INPUT,
     after_help = "Examples:\n  gia-gpu name --clip clip-vit-b32 --labels dog,cat,airplane found/images/*.png\n  \
-                  gia-gpu name --clip ViT-B-32/model.safetensors --labels dog,cat --templates plain dog.jpg --json"
+                  gia-gpu name --clip ViT-B-32/model.safetensors --labels dog,cat --templates plain dog.jpg --json\n  \
+                  gia-gpu name --names-from chest-x-rays found/images/*.png"
 )]
 pub struct Name {
     #[command(flatten)]
     clip: ClipOptions,
     /// Names to choose from, as in dog,cat,airplane
-    #[arg(long, value_name = "NAME,NAME", required = true, allow_hyphen_values = true, help_heading = group::NAMING)]
-    labels: String,
+    #[arg(long, value_name = "NAME,NAME", required_unless_present = "names_from", conflicts_with = "names_from",
+          allow_hyphen_values = true, help_heading = group::NAMING)]
+    labels: Option<String>,
+    #[command(flatten)]
+    examples: ExampleOptions,
     /// PNG or JPEG files
     #[arg(required = true, value_name = "IMAGE", help_heading = group::INPUT)]
     images: Vec<PathBuf>,
@@ -64,19 +70,28 @@ struct Report<'n> {
     /// `(N,K)`
     cosine: &'n [Vec<f64>],
     model: String,
+    /// How well names are known that were learned from examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    examples: Option<&'n HeldOut>,
 }
 
 impl Name {
     pub fn run(self) -> anyhow::Result<()> {
-        let labels: Vec<String> = self.labels.split(',').map(String::from).collect();
-        check_labels(&labels).map_err(|error| misuse(format!("--labels: {error}")))?;
+        let labels: Vec<String> = self.labels.iter().flat_map(|l| l.split(',')).map(String::from).collect();
+        let examples = self.examples.open(None, None)?;
+        if examples.is_none() {
+            check_labels(&labels).map_err(|error| misuse(format!("--labels: {error}")))?;
+        }
         let templates = self.clip.templates()?;
         // Before the model is read, which takes longer.
         for image in &self.images {
             check_size(&image.display().to_string(), Picture::read_size(image)?)?;
         }
-        let encoder = self.clip.open()?;
         let device = self.device.place.open()?;
+        let NamingModel { encoder, names: labels, templates } = match &examples {
+            Some(examples) => self.examples.learn(examples, &self.clip, None, &*device)?,
+            None => NamingModel { encoder: self.clip.open()?, names: labels, templates },
+        };
         let pictures = self
             .images
             .iter()
@@ -89,7 +104,8 @@ impl Name {
         }
         if self.json {
             let Names { labels, probabilities, cosine, .. } = &found;
-            return print_json(&Report { labels, probabilities, cosine, model: encoder.model() });
+            let (model, examples) = (encoder.model(), encoder.held_out());
+            return print_json(&Report { labels, probabilities, cosine, model, examples });
         }
         print_line(table(&self.images, &found))
     }

@@ -97,6 +97,20 @@ impl NamingOptions {
         }
     }
 
+    /// What names are learned with from examples, in place of text.
+    ///
+    /// # Errors
+    /// Options that say something else.
+    pub fn by_example(&self) -> anyhow::Result<&ClipOptions> {
+        match () {
+            () if self.no_names => Err(misuse("--names-from and --no-names: expected one of them")),
+            () if self.names.are_given() => {
+                Err(misuse("--names-from and --names: expected one of them, as each says the names"))
+            }
+            () => Ok(&self.clip),
+        }
+    }
+
     /// Whether the user asked for names.
     fn is_explicit(&self) -> bool {
         self.clip.is_given() || self.names.are_given()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    ClipError, Head, Templates, preprocess,
+    ClipError, Head, HeldOut, Templates, preprocess,
     preprocess::CHANNELS,
     text::{self, Placed},
     tower::{Frozen, Tower},
@@ -42,6 +42,11 @@ pub trait Encoder: Sync {
     /// The same, as names are read from it: a model may take a second look.
     fn look<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>) {
         self.encode_image(tape, pixels)
+    }
+
+    /// How well its names are known, where they were learned from examples.
+    fn held_out(&self) -> Option<&HeldOut> {
+        None
     }
 
     /// Vectors of names.

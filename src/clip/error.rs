@@ -78,6 +78,9 @@ pub enum ClipError {
     )]
     UnknownName { name: String, model: String, count: usize, nearest: String },
 
+    #[error("{folder}: expected {expected}, found {found}")]
+    Examples { folder: PathBuf, expected: String, found: String },
+
     #[error("no labels to choose from")]
     NoLabels,
 

@@ -1,7 +1,7 @@
 //! Names for pictures that no training saw: softmax over names of scale × cosine (Radford 2021, §3.1), or what else the
 //! model was trained with ([`super::Head`]).
 
-use super::{ClipError, Encoder, ImageEncoder, Templates, encoder::directions};
+use super::{ClipError, Encoder, HeldOut, ImageEncoder, Templates, encoder::directions};
 use crate::{
     data::{Picture, same_name},
     device::Device,
@@ -67,6 +67,11 @@ impl<'e> Namer<'e> {
     /// What a report calls the model.
     pub fn model(&self) -> String {
         self.encoder.model()
+    }
+
+    /// How well its names are known, where they were learned from examples.
+    pub fn held_out(&self) -> Option<&HeldOut> {
+        self.encoder.held_out()
     }
 
     /// Compares every picture with every name. `pictures`: what to call each in an error, and how to get it; they are

@@ -66,6 +66,12 @@ impl Picture {
         self.pixels.chunks_exact(self.height * self.width)
     }
 
+    /// Left and right changed.
+    pub fn mirrored(mut self) -> Self {
+        self.pixels.chunks_exact_mut(self.width.max(1)).for_each(<[f32]>::reverse);
+        self
+    }
+
     /// Grey is repeated over three channels; colour becomes Rec. 601 luma, 0.299 R + 0.587 G + 0.114 B.
     pub fn with_channels(self, channels: usize) -> Result<Self, DataError> {
         self.check()?;

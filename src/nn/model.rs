@@ -105,8 +105,8 @@ impl Model {
                  {c}×{h}×{w}"
             ));
         }
-        let (name, options, architecture) = (name.to_string(), options.clone(), Arc::from(architecture));
-        let model = Model { name, options, image, classes, architecture };
+        let architecture = architecture.into();
+        let model = Model { name: name.into(), options: options.clone(), image, classes, architecture };
         match model.check() {
             Err(reason) => invalid(reason),
             Ok(()) => Ok(model),

@@ -7,6 +7,7 @@
 //! Class indices are shuffled first ([`ClassOrder`]), so that no name can leak through the order of the classes.
 
 mod class_order;
+pub mod classifier;
 pub mod controls;
 pub mod model_alone;
 mod naming;
@@ -18,6 +19,7 @@ mod score;
 mod similarity;
 
 pub use class_order::ClassOrder;
+pub use classifier::{Classifier, ClassifierRecord};
 pub use naming::{Batch, Study, reconstruct_labels};
 pub use public::PublicRows;
 pub use readings::readings;

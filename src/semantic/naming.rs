@@ -99,6 +99,8 @@ pub fn reconstruct_labels(
         aggregated: all(&views.reconstructions),
         originals: has_originals.then(|| all(&views.originals)),
         public: study.public.map(|public| public.source.clone()),
+        classifier: study.public.and_then(|public| public.classifier),
+        examples: namer.held_out().cloned(),
         by_features: study.public.and_then(|public| public.features.as_deref()).map(all),
         accuracy,
         notes: notes(namer, batches, &truth, study),

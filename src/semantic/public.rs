@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Seen, Similarity};
+use super::{ClassifierRecord, Seen, Similarity};
 
 /// Rows of the names `(N)`, each of sum 1.
 #[derive(Clone, Debug, Default)]
@@ -15,10 +15,17 @@ pub struct PublicRows {
     /// `M`: of the indices that each batch's reconstructions carry, by the features of their classes. `None` where the
     /// last layer has no bias, whose gradient divides them.
     pub features: Option<Vec<Seen>>,
+    /// What named the features.
+    pub classifier: Option<ClassifierRecord>,
 }
 
 /// Least probability of a name where logarithms are added.
 const LEAST: f64 = 1e-6;
+
+/// How much the logarithms of either route count, of features and of pictures.
+///
+/// `cargo run --release --example exact_figures -- … --seed N combination` prints names by other weights, on seeds of its own.
+pub const WEIGHTS: [f64; 2] = [1.0, 1.0];
 
 impl PublicRows {
     /// What the model alone says of the indices that each batch holds.
@@ -30,13 +37,18 @@ impl PublicRows {
         present.iter().map(seen).collect()
     }
 
-    /// Features and pictures together: log-probabilities added, each with weight 1. `pictures`: `M`.
+    /// Features and pictures together: log-probabilities added, with [`WEIGHTS`]. `pictures`: `M`.
     pub fn with_pictures(&self, pictures: &[Seen]) -> Option<Vec<Seen>> {
+        self.weighted(pictures, WEIGHTS)
+    }
+
+    /// The same with these weights of features and of pictures.
+    pub fn weighted(&self, pictures: &[Seen], weights: [f64; 2]) -> Option<Vec<Seen>> {
         let both = |(features, pictures): (&Seen, &Seen)| {
             let shown = Similarity::of([(pictures, 1.0)].into_iter());
             let row = |(index, row): (&usize, &Vec<f64>)| {
                 let other = shown.indices.iter().position(|i| i == index).map(|i| &shown.rows[i]);
-                other.map_or_else(|| row.clone(), |other| product(row, other))
+                other.map_or_else(|| row.clone(), |other| product(row, other, weights))
             };
             let rows = features.indices.iter().zip(&features.rows).map(row).collect();
             Seen { indices: features.indices.clone(), rows }
@@ -45,8 +57,9 @@ impl PublicRows {
     }
 }
 
-fn product(a: &[f64], b: &[f64]) -> Vec<f64> {
-    let row: Vec<f64> = a.iter().zip(b).map(|(a, b)| a.max(LEAST) * b.max(LEAST)).collect();
+fn product(a: &[f64], b: &[f64], [of_a, of_b]: [f64; 2]) -> Vec<f64> {
+    let power = |p: f64, weight: f64| p.max(LEAST).powf(weight);
+    let row: Vec<f64> = a.iter().zip(b).map(|(&a, &b)| power(a, of_a) * power(b, of_b)).collect();
     let sum: f64 = row.iter().sum();
     row.into_iter().map(|p| p / sum).collect()
 }
@@ -63,9 +76,11 @@ mod tests {
         };
         let features = Some(vec![seen(&[[0.8, 0.2], [0.3, 0.7]])]);
         let public = PublicRows { features, ..PublicRows::default() };
-        let both = public.with_pictures(&[seen(&[[0.6, 0.4], [0.5, 0.5]])]).unwrap();
+        let both = public.weighted(&[seen(&[[0.6, 0.4], [0.5, 0.5]])], [1.0, 1.0]).unwrap();
         assert!((both[0].rows[0][0] - 0.48 / 0.56).abs() < 1e-12);
         assert!((both[0].rows[1][1] - 0.7).abs() < 1e-12);
+        let first = public.weighted(&[seen(&[[0.6, 0.4], [0.5, 0.5]])], [1.0, 0.0]).unwrap();
+        assert!((first[0].rows[0][0] - 0.8).abs() < 1e-12);
         assert!(PublicRows::default().with_pictures(&[]).is_none());
     }
 

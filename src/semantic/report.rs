@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Accuracy, Assignment, Similarity};
-use crate::data::same_name;
+use super::{Accuracy, Assignment, ClassifierRecord, Similarity};
+use crate::{clip::HeldOut, data::same_name};
 
 /// Names of label indices, from every batch alone and from all together.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -25,6 +25,10 @@ pub struct SemanticReport {
     pub originals: Option<Vec<IndexNaming>>,
     /// Public pictures that the rows of the model alone and of features were learned from, in words.
     pub public: Option<String>,
+    /// What named the features of the classes; absent without public pictures.
+    pub classifier: Option<ClassifierRecord>,
+    /// How well the names are known that were learned from examples; absent where text gave them.
+    pub examples: Option<HeldOut>,
     /// Names by the features of the classes, from all batches together; absent without public pictures.
     pub by_features: Option<Vec<IndexNaming>>,
     /// Share of indices named right, with controls; absent where the truth is not known.
@@ -97,6 +101,13 @@ pub struct Accuracies {
     pub both: Option<Accuracy>,
     /// One of the candidate names drawn at random, exactly 1/N.
     pub random: f64,
+}
+
+impl SemanticReport {
+    /// Whether names were learned from examples that do not tell them apart.
+    pub fn is_at_chance(&self) -> bool {
+        self.examples.as_ref().is_some_and(|examples| examples.is_at_chance)
+    }
 }
 
 impl Accuracies {

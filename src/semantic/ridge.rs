@@ -1,6 +1,6 @@
 //! A ridge classifier on features of named pictures: what features are called, with no pixel in between.
 
-use crate::attack::exact::matrix::{Matrix, NotDefinite, dot, solve_definite};
+use crate::attack::exact::matrix::{Matrix, NotDefinite, dot, gram, solve_definite};
 
 /// Temperatures that are tried, from the sharpest to the softest.
 const TEMPERATURES: usize = 60;
@@ -28,6 +28,19 @@ impl Ridge {
         names: usize,
         strength: f64,
     ) -> Result<Ridge, NotDefinite> {
+        Ok(Ridge::fits(features, labels, names, &[strength])?.remove(0))
+    }
+
+    /// One a strength, from one product of the features.
+    ///
+    /// # Errors
+    /// As of [`Ridge::fit`].
+    pub fn fits(
+        features: &Matrix,
+        labels: &[usize],
+        names: usize,
+        strengths: &[f64],
+    ) -> Result<Vec<Ridge>, NotDefinite> {
         let count = features.rows as f64;
         let columns: Vec<Vec<f64>> = (0..features.columns).map(|j| features.column(j)).collect();
         let mean: Vec<f64> = columns.iter().map(|c| c.iter().sum::<f64>() / count).collect();
@@ -44,19 +57,25 @@ impl Ridge {
         labels.iter().for_each(|&label| intercept[label] += 1.0 / count);
         let y =
             Matrix::from_fn(features.rows, names, |i, k| f64::from(u8::from(labels[i] == k)) - intercept[k]);
-        let turned = x.transposed();
-        let regular = |mut gram: Matrix| {
-            for j in 0..gram.columns {
-                gram.values[j * gram.columns + j] += strength * count;
-            }
-            gram
-        };
         // (XᵀX + λN)⁻¹·Xᵀ = Xᵀ·(XXᵀ + λN)⁻¹: the smaller system.
-        let weights = match x.rows < x.columns {
-            true => turned.times(&solve_definite(&regular(x.times(&turned)), &y)?),
-            false => solve_definite(&regular(turned.times(&x)), &turned.times(&y))?,
+        let turned = x.transposed();
+        let is_dual = x.rows < x.columns;
+        let (gram, right) = if is_dual { (gram(&turned), y) } else { (gram(&x), turned.times(&y)) };
+        let fit = |&strength: &f64| {
+            let mut regular = gram.clone();
+            for j in 0..regular.columns {
+                regular.values[j * gram.columns + j] += strength * count;
+            }
+            let solved = solve_definite(&regular, &right)?;
+            let weights = if is_dual { turned.times(&solved) } else { solved };
+            Ok(Ridge {
+                mean: mean.clone(),
+                deviation: deviation.clone(),
+                weights,
+                intercept: intercept.clone(),
+            })
         };
-        Ok(Ridge { mean, deviation, weights, intercept })
+        strengths.iter().map(fit).collect()
     }
 
     /// Scores of the names, `(N)`.

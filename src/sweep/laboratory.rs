@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     attack::labels::LabelMetrics,
-    audit::{Audit, Captured, ClientBatch, Clients, Judged, Outcome},
+    audit::{Audit, Captured, ClientBatch, Clients, Judged, Outcome, verdict::Measure},
     clip::zero_shot::Namer,
     device::Device,
-    report::Timing as Timed,
+    report::{Timing as Timed, html::Measured},
     watch::Watch,
 };
 
@@ -47,6 +47,7 @@ impl Laboratory<'_> {
             skipped: blocks.iter().flat_map(|block| block.skipped.clone()).collect(),
             figures: Figures::of(&[]),
             naming: None,
+            membership: None,
             verdict: None,
             device: devices.join(" + "),
         };
@@ -78,6 +79,8 @@ impl Laboratory<'_> {
                 grounds.names = measure;
             }
             grounds.membership = audit.membership(device, &clients, watch)?;
+            let share = |found: Measure| Measured { mean: found.estimate, interval_95: found.interval };
+            record.membership = grounds.membership.map(share);
             record.verdict = Some(grounds.verdict());
         }
         let attacking: f64 = blocks.iter().map(|block| block.seconds).sum();

@@ -223,6 +223,7 @@ fn all(facts: &Facts) -> Section {
         "SSIM".into(),
         "SSIM of flat grey".into(),
         "labels found".into(),
+        "members found".into(),
     ];
     let share = |value: Option<Measured>| value.map_or(Cell::none(), Cell::share);
     let number =
@@ -239,9 +240,12 @@ fn all(facts: &Facts) -> Section {
             number(point.ssim, 3),
             number(point.ssim_flat_grey, 3),
             share(point.irec),
+            share(point.membership),
         ])
     });
-    let section = Section::new("All figures", table);
+    let section = Section::new("All figures", table).reading(
+        "Members found: pictures of the client that are nearer to what its update spans than every picture of no client.",
+    );
     let skipped: usize = facts.lines.iter().flat_map(|l| &l.points).map(|p| p.skipped).sum();
     match skipped {
         0 => section,
@@ -249,7 +253,7 @@ fn all(facts: &Facts) -> Section {
     }
 }
 
-/// What the same model reads out of pictures that know nothing.
+/// What names are read from, and what the same model reads out of pictures that know nothing.
 fn controls(facts: &Facts) -> Section {
     let columns = ["victim", "pictures"].map(String::from).into_iter();
     let sources = Source::ALL.map(|source| source.name().replace('_', " ")).into_iter();
@@ -266,9 +270,10 @@ fn controls(facts: &Facts) -> Section {
         let p_value = p_value.map_or(Cell::none(), |p| Cell::number(p, 4));
         table.row(first.chain(Source::ALL.iter().map(share)).chain([random, p_value]))
     });
-    Section::new("Controls", table).reading(
-        "Share of the labels named right from one update, and from other pictures in place of the reconstructions: \
-         the originals (the most that can be read), the reconstructions dealt to other labels, noise, flat grey, \
+    Section::new("Rows and controls", table).reading(
+        "Share of the labels named right from one update: from its reconstructions, from the class features in its last \
+         layer, and from both; by the model alone, with public pictures and no update; and from other pictures in place \
+         of the reconstructions: the originals (the most that can be read), the reconstructions dealt to other labels, noise, flat grey, \
          originals of other batches. The last column: how often chance makes the reconstructions name as much more than \
          the closest of these controls does on the same batches, corrected for all rows (Holm).",
     )

@@ -34,6 +34,8 @@ pub struct Point {
     pub ssim: Option<Measured>,
     pub ssim_flat_grey: Option<Measured>,
     pub irec: Option<Measured>,
+    /// Share of the members found at no false alarm.
+    pub membership: Option<Measured>,
 }
 
 impl Line {
@@ -96,6 +98,7 @@ impl Point {
             ssim: one_to_one(|r| &r.figures.ssim),
             ssim_flat_grey: over(&|r| r.figures.ssim_flat_grey),
             irec: over(&|r| r.figures.irec),
+            membership: over(&|r| r.membership),
         }
     }
 }

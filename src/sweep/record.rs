@@ -77,6 +77,10 @@ pub struct Record {
     pub figures: Figures,
     /// What was read out of the labels; absent where naming was left out, or nothing could be attacked.
     pub naming: Option<Naming>,
+    /// Share of the members found at no false alarm, see [`crate::audit::Audit::membership`]; absent where an update has no
+    /// span that holds them.
+    #[serde(default)]
+    pub membership: Option<Measured>,
     /// Absent where nothing could be attacked.
     pub verdict: Option<Verdict>,
     /// Where its blocks were attacked; of several devices, all of them.

@@ -110,6 +110,7 @@ fn cell(record: &Record) -> Row {
         .with("iterations", iterations)
         .with("trials", trials)
         .with("device", &record.device)
+        .measured("members_found", record.membership)
         .number("named_random", naming.map(|n| n.random));
     let score = |of: fn(&Naming) -> &std::collections::BTreeMap<Source, Scores>, source: Source| {
         naming.and_then(|n| of(n).get(&source).copied())

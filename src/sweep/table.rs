@@ -9,54 +9,71 @@ use super::{
 };
 use crate::report::html::Measured;
 
-/// A row a point of every line, pooled over seeds. `together`: batches of an aggregation.
+/// A row a point of every line, pooled over seeds: pictures and labels, then names by what they are read from.
+/// `together`: batches of an aggregation.
 pub fn table(lines: &[Line], together: usize) -> String {
-    let all: Vec<&Line> = lines.iter().collect();
-    let named = lines.iter().flat_map(|l| &l.points).any(|p| p.random.is_some());
     let mut text = String::new();
-    let _ = write!(text, "{:>4}{:>9}", "B", "batches");
-    if named {
-        let groups = format!("{together} batches");
-        let _ = write!(
-            text,
-            "{:>11}{:>24}{groups:>24}{:>10}{:>8}",
-            "originals", "one batch", "shuffled", "random"
-        );
-    }
-    let _ = writeln!(text, "{:>10}{:>7}{:>14}", "PSNR dB", "SSIM", "labels found");
-    for line in lines {
-        let _ = writeln!(text, "{}", name(line, &all));
-        line.points.iter().for_each(|point| row(&mut text, point, named));
-    }
-    if named {
+    let _ = writeln!(
+        text,
+        "{:>4}{:>9}{:>10}{:>7}{:>14}{:>15}",
+        "B", "batches", "PSNR dB", "SSIM", "labels found", "members found"
+    );
+    each(&mut text, lines, pictures);
+    if lines.iter().flat_map(|l| &l.points).any(|p| p.random.is_some()) {
         let _ = writeln!(
             text,
-            "columns up to random: share of the labels named right, in percent, with 95 % intervals"
+            "\nshare of the labels named right from one batch, in percent, with 95 % intervals"
         );
+        let _ = write!(text, "{:>4}", "B");
+        for (title, _) in COLUMNS {
+            let _ = write!(text, "{title:>21}");
+        }
+        let _ = writeln!(text, "{:>21}{:>10}{:>8}", format!("pictures of {together}"), "shuffled", "random");
+        each(&mut text, lines, names);
     }
     text.trim_end().to_string()
 }
 
-fn row(text: &mut String, point: &Point, named: bool) {
+/// What names are read from, from the most that can be read to what is known without an update.
+const COLUMNS: [(&str, Source); 5] = [
+    ("originals", Source::Originals),
+    ("model alone", Source::ModelAlone),
+    ("features", Source::Features),
+    ("pictures", Source::Reconstructions),
+    ("both", Source::Both),
+];
+
+fn each(text: &mut String, lines: &[Line], row: fn(&mut String, &Point)) {
+    let all: Vec<&Line> = lines.iter().collect();
+    for line in lines {
+        let _ = writeln!(text, "{}", name(line, &all));
+        line.points.iter().for_each(|point| row(text, point));
+    }
+}
+
+fn pictures(text: &mut String, point: &Point) {
     let batches = match point.skipped {
         0 => point.batches.to_string(),
         skipped => format!("{} (−{skipped})", point.batches),
     };
-    let _ = write!(text, "{:>4}{batches:>9}", point.batch_size);
-    if named {
-        let single = |source| mean(point.single.get(&source).copied(), 100.0, 1);
-        let _ = write!(
-            text,
-            "{:>11}{:>24}{:>24}{:>10}{:>8}",
-            single(Source::Originals),
-            share(point.single.get(&Source::Reconstructions)),
-            share(point.aggregated.get(&Source::Reconstructions)),
-            single(Source::Shuffled),
-            point.random.map_or("–".into(), |r| format!("{:.1}", 100.0 * r)),
-        );
-    }
     let (psnr, ssim, irec) = (mean(point.psnr, 1.0, 2), mean(point.ssim, 1.0, 3), mean(point.irec, 100.0, 0));
-    let _ = writeln!(text, "{psnr:>10}{ssim:>7}{irec:>12} %");
+    let members = mean(point.membership, 100.0, 0);
+    let _ =
+        writeln!(text, "{:>4}{batches:>9}{psnr:>10}{ssim:>7}{irec:>12} %{members:>13} %", point.batch_size);
+}
+
+fn names(text: &mut String, point: &Point) {
+    let _ = write!(text, "{:>4}", point.batch_size);
+    for (_, source) in COLUMNS {
+        let _ = write!(text, "{:>21}", share(point.single.get(&source)));
+    }
+    let _ = writeln!(
+        text,
+        "{:>21}{:>10}{:>8}",
+        share(point.aggregated.get(&Source::Reconstructions)),
+        mean(point.single.get(&Source::Shuffled).copied(), 100.0, 1),
+        point.random.map_or("–".into(), |r| format!("{:.1}", 100.0 * r)),
+    );
 }
 
 fn mean(value: Option<Measured>, scale: f64, decimals: usize) -> String {

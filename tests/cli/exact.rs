@@ -1,6 +1,6 @@
 //! Exact attacks as a user runs them.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use gia_gpu::{
     data::{Picture, samples},
@@ -94,6 +94,30 @@ fn spear_restores_a_batch_to_the_rounding_of_its_gradient() {
     let unrounded = metrics(&originals, &format!("{out}/reconstruction.safetensors"));
     assert!(unrounded["psnr"]["one_to_one"].as_f64().unwrap() > 100.0, "{unrounded}");
     assert_eq!(unrounded["pairs"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn nobody_says_the_batch_size_and_spear_counts() {
+    let client = Client::new("--arch mlp --hidden 120,60", 4, "");
+    let tensors = TensorFile::read(Path::new(&client.gradient)).unwrap().tensors;
+    let gradient = client.path("alone.safetensors");
+    TensorFile::write(Path::new(&gradient), &tensors, &BTreeMap::new()).unwrap();
+    let out = client.path("found");
+    let common = format!(
+        "invert --arch mlp --hidden 120,60 --weights {} --gradient {gradient} --device cpu --out {out}",
+        client.weights
+    );
+    let output = run(&format!("{common} --preset spear"));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("4 pictures, by the rank of the gradient of '1'"),
+        "{}",
+        stderr(&output)
+    );
+    let report = report(Path::new(&out));
+    assert_eq!(report["batches"][0]["labels"].as_array().unwrap().len(), 4);
+    assert!(report["batches"][0]["recomputed"]["residual"].as_f64().unwrap() < 1e-4);
+    fail(2, &common, &["does not say its batch size", "--batch"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod contract;
 mod determinism;
 mod effects;
 mod exact;
+mod examples;
 mod guidance;
 mod guide;
 mod interrupted;

@@ -182,6 +182,21 @@ fn no_chain(layer: &Linear) -> ExactError {
     ExactError::NoRelu { layer: layer.name.clone(), found }
 }
 
+/// Distinct pictures in a batch, from the rank of the layer's gradient, and the layer's name.
+///
+/// # Errors
+/// As of [`relu_layer`] and [`spear::count`].
+pub fn count(
+    victim: &Victim,
+    gradient: &[Vec<f32>],
+    settings: &Spear,
+    seed: u64,
+) -> Result<(usize, String), ExactError> {
+    let at = relu_layer(victim, settings.layer.as_deref())?;
+    let layer = &linear_layers(victim)[at];
+    Ok((spear::count(&Valued::new(victim, layer, gradient).relu(), seed)?, layer.name.clone()))
+}
+
 /// Restores a batch's inputs of a layer from the gradient, one tensor a trainable parameter; `batch` from its rank where
 /// it is not known.
 ///

@@ -38,6 +38,11 @@ pub enum ExactError {
     )]
     Hidden { layer: String, rank: usize, batch: usize, floor: f64, largest: f64, relative: f64 },
     #[error(
+        "{layer}: expected a gap in the spectrum of its gradient, which tells how many pictures it is of, found none (about \
+         {rank}): noise, or as many pictures as the layer is wide; give the batch size"
+    )]
+    NoGap { layer: String, rank: usize },
+    #[error(
         "{layer}: {found} of {rank} pictures' patterns of units were found in {sets} sets of rows: each picture more doubles \
          what is needed, and at most --budget are drawn"
     )]

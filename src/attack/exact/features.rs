@@ -1,13 +1,15 @@
 //! The mean feature of each class in a batch, from the last layer's gradient.
 //!
-//! ê_c = ∇W_c/∇b_c is exact for one picture whatever the gradient's scale, and an estimate for more. Where the victim's
-//! predictions vary little, it can be corrected: with P = softmax(W·ê + b) the gradient is ∇W = M·H for M = (Pᵀ −
-//! E)·diag(n)/B, a column a class present. The H nearest to ê that fulfils it is the better estimate, and gives a better P.
-//! On trained victims this diverges; then ê stays.
+//! Each picture's feature follows, or is estimated, from all equations at once ([`super::per_picture`]), and with it the
+//! mean of a class. Where the batch is too large for that, ê_c = ∇W_c/∇b_c, which is exact for one picture whatever the gradient's scale, and an estimate for
+//! more. Where the victim's predictions vary little, it can be corrected: with P = softmax(W·ê + b) the gradient is ∇W = M·H
+//! for M = (Pᵀ − E)·diag(n)/B, a column a class present. The H nearest to ê that fulfils it is the better estimate, and
+//! gives a better P. On trained victims this diverges; then ê stays.
 
 use super::{
-    labels::softmax,
+    labels::predicted,
     matrix::{Matrix, NotConverged, pseudo_inverse},
+    per_picture::{PictureFeatures, per_picture},
 };
 use crate::federated::Victim;
 
@@ -71,7 +73,25 @@ impl LastLayer64 {
         if present * counts.len() > MOST_REFINED {
             return Some(layer.class_features(&counts));
         }
-        layer.refined(&counts, None).ok()
+        let classes = layer.refined(&counts, None).ok()?;
+        let mut sorted = labels.to_vec();
+        sorted.sort_unstable();
+        match per_picture(&layer, &sorted) {
+            Ok(Some(found)) if labels.len() > 1 && found.residual < classes.residual => {
+                Some(ClassFeatures::of_pictures(&sorted, &found))
+            }
+            _ => Some(classes),
+        }
+    }
+
+    /// The batch's mean feature as the classes with ∇b > 0 see it: Σ ∇W_c / Σ ∇b_c over them, `(d)`.
+    pub fn mean_feature(&self) -> Vec<f64> {
+        let (mut sum, mut weight) = (vec![0.0; self.weight.columns], 0.0);
+        for (c, &b) in self.bias_gradient.iter().enumerate().filter(|(_, b)| **b > 0.0) {
+            weight += b;
+            sum.iter_mut().zip(self.weight_gradient.row(c)).for_each(|(sum, w)| *sum += w);
+        }
+        sum.into_iter().map(|sum| sum / weight.max(f64::MIN_POSITIVE)).collect()
     }
 
     /// ê of the classes with samples, `counts` `(K)`.
@@ -133,7 +153,7 @@ impl LastLayer64 {
     /// softmax(W·h + b), `(K)`.
     pub fn predict(&self, feature: &[f64]) -> Vec<f64> {
         let logits = self.weight.times_vector(feature);
-        softmax(&logits.iter().zip(&self.bias).map(|(z, b)| z + b).collect::<Vec<_>>())
+        predicted(&logits.iter().zip(&self.bias).map(|(z, b)| z + b).collect::<Vec<_>>())
     }
 
     fn residual(&self, mixture: &Matrix, features: &Matrix) -> f64 {
@@ -141,5 +161,21 @@ impl LastLayer64 {
         let pairs = made.values.iter().zip(&self.weight_gradient.values);
         let apart: f64 = pairs.map(|(m, g)| (m - g).powi(2)).sum();
         apart.sqrt() / self.weight_gradient.norm().max(f64::MIN_POSITIVE)
+    }
+}
+
+impl ClassFeatures {
+    /// Means of the pictures of each class; `labels`: rising, one a picture.
+    fn of_pictures(labels: &[usize], found: &PictureFeatures) -> ClassFeatures {
+        let mut classes = labels.to_vec();
+        classes.dedup();
+        let mean = |class: usize| -> Vec<f64> {
+            let own: Vec<usize> = (0..labels.len()).filter(|&s| labels[s] == class).collect();
+            let column = |j| own.iter().map(|&s| found.features.at(s, j)).sum::<f64>() / own.len() as f64;
+            (0..found.features.columns).map(column).collect()
+        };
+        let rows: Vec<f64> = classes.iter().flat_map(|&class| mean(class)).collect();
+        let features = Matrix::new(classes.len(), found.features.columns, rows);
+        ClassFeatures { classes, features, rounds: 0, residual: found.residual }
     }
 }

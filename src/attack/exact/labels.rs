@@ -8,7 +8,7 @@ use super::{
     layers::Head,
     matrix::{Matrix, product, pseudo_inverse},
 };
-use crate::attack::labels::largest_remainder;
+use crate::attack::labels::{largest_remainder, softmax};
 
 /// Labels of the pictures in the batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,7 @@ pub fn picture_labels(head: &Head, passed: &[Matrix], batch: usize) -> Result<Pi
     let inverse = pseudo_inverse(features)?;
     let mut errors = product(last.weight_gradient, last.layer.shape, &inverse).transposed();
     errors.values.iter_mut().for_each(|e| *e *= batch as f64);
-    let predictions: Vec<Vec<f64>> = (0..logits.rows).map(|i| softmax(logits.row(i))).collect();
+    let predictions: Vec<Vec<f64>> = (0..logits.rows).map(|i| predicted(logits.row(i))).collect();
     let spare = batch.saturating_sub(logits.rows);
     let options: Vec<Vec<Counted>> = (0..logits.rows)
         .map(|i| (1..=spare + 1).map(|copies| counted(&predictions[i], errors.row(i), copies)).collect())
@@ -85,10 +85,9 @@ fn shared_out(options: &[Vec<Counted>], spare: usize) -> Vec<usize> {
     copies
 }
 
-/// Σ = 1.
-pub fn softmax(logits: &[f64]) -> Vec<f64> {
-    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let exponentials: Vec<f64> = logits.iter().map(|z| (z - largest).exp()).collect();
-    let sum: f64 = exponentials.iter().sum();
-    exponentials.into_iter().map(|e| e / sum).collect()
+/// softmax of a row.
+pub fn predicted(logits: &[f64]) -> Vec<f64> {
+    let mut row = logits.to_vec();
+    softmax(&mut row);
+    row
 }

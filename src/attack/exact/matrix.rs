@@ -151,6 +151,13 @@ pub fn product_transposed<T: Copy + Into<f64> + Sync>(
     out
 }
 
+/// XᵀX `(columns, columns)`.
+pub fn gram(x: &Matrix) -> Matrix {
+    let matrix = faer::MatRef::from_row_major_slice(&x.values, x.rows, x.columns);
+    let product = matrix.transpose() * matrix;
+    Matrix::from_fn(x.columns, x.columns, |i, j| product[(i, j)])
+}
+
 /// # Errors
 /// The decomposition does not converge, as with values that are not finite.
 pub fn svd(a: &Matrix) -> Result<Svd, NotConverged> {
@@ -221,6 +228,13 @@ mod tests {
         let direct = a.transposed().times(&b);
         let strips = product_transposed(&a.values, [5, 600], &b);
         assert!(direct.values.iter().zip(&strips.values).all(|(a, b)| (a - b).abs() < 1e-12));
+    }
+
+    #[test]
+    fn a_gram_matrix_is_the_transpose_times_the_matrix() {
+        let a = drawn(9, 5, 7);
+        let direct = a.transposed().times(&a);
+        assert!(gram(&a).values.iter().zip(&direct.values).all(|(a, b)| (a - b).abs() < 1e-12));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod labels;
 pub mod layers;
 pub mod matrix;
 pub mod membership;
+pub mod per_picture;
 pub mod residual;
 pub mod scale;
 pub mod spear;

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::{
-    labels::{PictureLabels, softmax},
+    labels::{PictureLabels, predicted},
     layers::{Head, Valued},
     matrix::{Matrix, product_transposed},
 };
@@ -15,7 +15,7 @@ pub fn head_residual(head: &Head, passed: &[Matrix], labels: &PictureLabels, bat
     let rows = (0..logits.rows).flat_map(|i| {
         let copies = &labels.labels[i];
         let mut error: Vec<f64> =
-            softmax(logits.row(i)).into_iter().map(|p| p * copies.len() as f64).collect();
+            predicted(logits.row(i)).into_iter().map(|p| p * copies.len() as f64).collect();
         copies.iter().for_each(|&class| error[class] -= 1.0);
         error.into_iter().map(|e| e / batch as f64)
     });

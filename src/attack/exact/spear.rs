@@ -65,6 +65,8 @@ const AGREED_IN_NOISE: f64 = 0.97;
 const CORRECTIONS: usize = 4;
 /// A unit is off for a picture below this share of its inputs' size.
 const MARGIN: f64 = 1e-3;
+/// A singular value that counts is so many times the next one, where that is noise.
+const GAP: f64 = 2.0;
 /// Relative noise that is more than the rounding of f32.
 const NOISY: f64 = 1e-4;
 
@@ -171,6 +173,24 @@ fn check<T: Entry>(layer: &ReluLayer<T>, batch: Option<usize>) -> Result<(), Exa
         }
     }
     check_batch(layer.name, layer.shape, batch)
+}
+
+/// Distinct pictures that the gradient holds: its rank.
+///
+/// # Errors
+/// As of [`restore`]; a rank that fills the layer, or that no gap shows.
+pub fn count<T: Entry>(layer: &ReluLayer<T>, seed: u64) -> Result<usize, ExactError> {
+    check(layer, None)?;
+    let spectrum = Spectrum::of(layer.weight_gradient, layer.shape, None, seed)?;
+    let rank = rank(layer, &spectrum, None)?;
+    check_batch(layer.name, layer.shape, Some(rank))?;
+    // What white noise leaves lies well below; a batch as large as the layer falls on and on.
+    match spectrum.singular.get(rank) {
+        Some(next) if spectrum.singular[rank - 1] < GAP * next => {
+            Err(ExactError::NoGap { layer: layer.name.into(), rank })
+        }
+        _ => Ok(rank),
+    }
 }
 
 /// A batch that leaves room in the layer's gradient.

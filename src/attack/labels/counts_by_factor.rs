@@ -62,7 +62,8 @@ impl Family {
             let rows = weight.chunks(layer.features());
             let logit = |row: &[f32]| row.iter().zip(&feature).map(|(&w, &h)| f64::from(w) * h).sum::<f64>();
             let mut prediction: Vec<f64> = rows.map(logit).collect();
-            softmax(&mut prediction, bias);
+            prediction.iter_mut().zip(bias).for_each(|(logit, &b)| *logit += f64::from(b));
+            softmax(&mut prediction);
             let slope = gradient.iter().map(|g| -g).collect();
             return Some(Family { at_zero: prediction, slope, batch, agreement: 0.0 });
         }

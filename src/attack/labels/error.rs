@@ -32,6 +32,10 @@ pub enum LabelError {
     TooManyClasses { method: Method, limit: usize, found: usize },
     #[error("{method}: the singular value decomposition of the {classes}-class system did not converge")]
     NotConverged { method: Method, classes: usize },
+    #[error(
+        "{method}: no feature follows from the last layer's gradient, which is as good as 0 or beyond f32"
+    )]
+    NoFeature { method: Method },
     #[error("{method} restores the label of one picture, the batch has {batch}")]
     OnePicture { method: Method, batch: usize },
     #[error("{0}")]

@@ -1,15 +1,20 @@
 //! The label of a batch of one, exactly, whatever the activation, the sign or the scale.
 //!
-//! With one picture ∇W = ∇b·hᵀ, so that its feature h = ∇Wᵀ∇b/‖∇b‖² is known whatever the gradient was multiplied by, and
-//! with it p = softmax(W·h + b). Then ∇b = s·(p − e_y) for one label y and one factor s: for every y the s of least
-//! residual, and the y whose residual is least. s < 0 is a reversed update; s ≠ 1 a sum, a clip or a learning rate.
+//! With one picture ∇W = s·(p − e_y)·hᵀ and ∇b = s·(p − e_y) for one label y and one factor s, 1 for a mean cross entropy.
+//! So the feature h follows from the gradient alone, whatever the factor, p = softmax(W·h + b) from h, and for every label
+//! the s of least residual. The label is the one of least residual with s > 0; s ≠ 1 is a sum, a clip or a learning rate.
+//! s < 0, a reversed update, is taken only where no positive factor fits and a negative one does.
 
-use super::{LabelError, LastLayer, Method, Restored};
+use super::{LabelError, LastLayer, Method, Restored, counts_by_factor::feature_without_bias, softmax};
 
-/// Residuals closer than this to each other, in shares of the larger, decide nothing.
-const UNDECIDED: f64 = 0.5;
-/// What ∇W has beside ∇b·hᵀ, as a share: more is not rounding, but noise or a second picture.
-const SECOND: f64 = 1e-3;
+/// Rounds of h from s·(p − e_y) and back, which average the noise of all elements.
+const ROUNDS: usize = 4;
+/// A gradient that fits one sample leaves less of itself than this.
+const FAR: f64 = 0.1;
+/// A reversed reading leaves less than this share of what the best other one does.
+const NEARER: f64 = 0.5;
+/// What ∇W has beside ∇b·hᵀ, as a share: more is not rounding, half precision included, but noise or a second picture.
+const SECOND: f64 = 0.02;
 
 /// One label, and the factor that goes with it.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,101 +24,129 @@ pub struct ExactLabel {
     pub scale: f64,
     /// ‖∇b − s·(p − e_y)‖/‖∇b‖
     pub residual: f64,
-    /// The least residual of another label. With two classes both are 0: then the label is the one whose s is nearest 1.
-    pub runner_up: f64,
     /// ‖∇W − ∇b·hᵀ‖/‖∇W‖: 0 where there was one picture and no noise.
     pub second: f64,
-    /// Every label's residual, `(K)`.
-    pub residuals: Vec<f64>,
+    /// p − ∇b/s, `(K)`: the counts before they are rounded.
+    pub real: Vec<f64>,
 }
 
-/// The label of the one picture whose gradient this is, or a multiple of it.
+/// The label of the one picture whose gradient this is, or a multiple of it; `method`: for errors.
 ///
 /// # Errors
-/// No bias, or none of the layer's weights.
-pub fn exact_label(layer: &LastLayer) -> Result<ExactLabel, LabelError> {
-    let method = Method::Exact;
-    let bias_gradient = layer.bias_gradient.ok_or(LabelError::NoBias { method })?;
+/// None of the layer's weights; a gradient that has no feature; no bias where the feature does not follow without one.
+pub fn exact_label(layer: &LastLayer, method: Method) -> Result<ExactLabel, LabelError> {
     let weight = layer.weight.ok_or(LabelError::NoWeights { method, tensor: "weight" })?;
-    let bias = layer.bias.ok_or(LabelError::NoWeights { method, tensor: "bias" })?;
-    let b: Vec<f64> = bias_gradient.iter().map(|&v| f64::from(v)).collect();
-    let square = square(&b);
-    if square == 0.0 {
-        return Err(LabelError::ZeroGradient);
-    }
-    let (feature, second) = feature(layer, &b, square);
-    let d = layer.features();
-    let logits = weight.chunks(d).zip(bias).map(|(row, &bias)| {
-        f64::from(bias) + row.iter().zip(&feature).map(|(&w, h)| f64::from(w) * h).sum::<f64>()
-    });
-    let p = crate::attack::exact::labels::softmax(&logits.collect::<Vec<_>>());
-    let fit = |label: usize| -> (f64, f64) {
-        let direction = |i: usize| p[i] - f64::from(u8::from(i == label));
-        let length: f64 = (0..p.len()).map(|i| direction(i).powi(2)).sum();
-        let along: f64 = b.iter().enumerate().map(|(i, b)| b * direction(i)).sum();
-        let scale = if length > 0.0 { along / length } else { 0.0 };
-        let rest: f64 = b.iter().enumerate().map(|(i, b)| (b - scale * direction(i)).powi(2)).sum();
-        (scale, (rest / square).sqrt())
+    let (bias, found) = match layer.bias_gradient {
+        Some(gradient) => {
+            let bias = layer.bias.ok_or(LabelError::NoWeights { method, tensor: "bias" })?;
+            (bias, feature_and_error(layer, gradient).ok_or(LabelError::NoFeature { method })?)
+        }
+        None => (&[][..], feature_without_bias(layer, weight).ok_or(LabelError::NoBias { method })?),
     };
-    let fits: Vec<(f64, f64)> = (0..p.len()).map(fit).collect();
-    let two = p.len() == 2;
-    let worth = |&(scale, residual): &(f64, f64)| if two { (scale - 1.0).abs() } else { residual };
-    let order = |a: &usize, b: &usize| worth(&fits[*a]).total_cmp(&worth(&fits[*b]));
-    let label = (0..fits.len()).min_by(order).ok_or(LabelError::NoClasses)?;
-    let others = fits.iter().enumerate().filter(|(other, _)| *other != label);
-    let runner_up = others.map(|(_, fit)| fit.1).fold(f64::INFINITY, f64::min);
-    let (scale, residual) = fits[label];
-    let residuals = fits.iter().map(|fit| fit.1).collect();
-    Ok(ExactLabel { label, scale, residual, runner_up, second, residuals })
+    let (feature, error) = found;
+    let along = |row: &[f32]| row.iter().zip(&feature).map(|(&w, &h)| f64::from(w) * h).sum::<f64>();
+    let mut prediction: Vec<f64> = weight.chunks(layer.features()).map(along).collect();
+    prediction.iter_mut().zip(bias).for_each(|(logit, &b)| *logit += f64::from(b));
+    softmax(&mut prediction);
+    let fits: Vec<Fit> = (0..layer.classes).map(|class| Fit::new(&prediction, &error, class)).collect();
+    let best = |sign: f64| {
+        let of_sign = (0..fits.len()).filter(|&c| fits[c].factor.is_finite() && sign * fits[c].factor > 0.0);
+        of_sign.min_by(|&a, &b| fits[a].residual().total_cmp(&fits[b].residual()))
+    };
+    let label = match (best(1.0), best(-1.0)) {
+        (Some(positive), Some(negative)) => {
+            let [own, reversed] = [positive, negative].map(|class| fits[class].residual());
+            if own > FAR && reversed < NEARER * own { negative } else { positive }
+        }
+        (one, other) => one.or(other).ok_or(LabelError::NoFeature { method })?,
+    };
+    let Fit { factor: scale, .. } = fits[label];
+    let real = prediction.iter().zip(&error).map(|(p, e)| p - e / scale).collect();
+    let second = beside(layer, &feature, &error);
+    Ok(ExactLabel { label, scale, residual: fits[label].residual(), second, real })
 }
 
-/// h, and what it leaves of ∇W.
-fn feature(layer: &LastLayer, bias_gradient: &[f64], square: f64) -> (Vec<f64>, f64) {
-    let mut h = vec![0.0; layer.features()];
-    for (row, b) in layer.rows().zip(bias_gradient) {
-        h.iter_mut().zip(row).for_each(|(h, &w)| *h += b / square * f64::from(w));
+/// How the gradient's direction and p − e_y of a class agree.
+struct Fit {
+    cosine: f64,
+    /// s
+    factor: f64,
+}
+
+impl Fit {
+    fn new(prediction: &[f64], error: &[f64], class: usize) -> Fit {
+        // 1 − p_y by the others: a saturated softmax is 1 to the last digit.
+        let own: f64 = prediction.iter().enumerate().filter(|(c, _)| *c != class).map(|(_, p)| p).sum();
+        let expected = |c: usize| if c == class { -own } else { prediction[c] };
+        let classes = 0..prediction.len();
+        let product: f64 = classes.clone().map(|c| expected(c) * error[c]).sum();
+        let square: f64 = classes.map(|c| expected(c).powi(2)).sum();
+        let length = error.iter().map(|e| e * e).sum::<f64>().sqrt();
+        let cosine = if square > 0.0 { product / (square.sqrt() * length) } else { 0.0 };
+        Fit { cosine, factor: product / square }
     }
+
+    fn residual(&self) -> f64 {
+        (1.0 - self.cosine * self.cosine).max(0.0).sqrt()
+    }
+}
+
+/// h and s·(p − e_y): the best product of two vectors for ∇W and ∇b side by side, by power iteration.
+fn feature_and_error(layer: &LastLayer, gradient: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
+    let mut error: Vec<f64> = gradient.iter().map(|&b| f64::from(b)).collect();
+    let mut feature = vec![0.0; layer.features()];
+    for round in 0..ROUNDS {
+        let square: f64 = error.iter().map(|e| e * e).sum();
+        feature.iter_mut().for_each(|h| *h = 0.0);
+        let mut one = 0.0;
+        for ((row, &b), e) in layer.rows().zip(gradient).zip(&error) {
+            feature.iter_mut().zip(row).for_each(|(h, &w)| *h += f64::from(w) * e / square);
+            one += f64::from(b) * e / square;
+        }
+        // The last element is 1, as ∇b's own factor is.
+        feature.iter_mut().for_each(|h| *h /= one);
+        if !feature.iter().all(|h| h.is_finite()) {
+            return None;
+        }
+        if round + 1 < ROUNDS {
+            let length: f64 = 1.0 + feature.iter().map(|h| h * h).sum::<f64>();
+            let along = |row: &[f32]| row.iter().zip(&feature).map(|(&w, h)| f64::from(w) * h).sum::<f64>();
+            error =
+                layer.rows().zip(gradient).map(|(row, &b)| (along(row) + f64::from(b)) / length).collect();
+        }
+    }
+    Some((feature, error))
+}
+
+/// What s·(p − e_y)·hᵀ leaves of ∇W.
+fn beside(layer: &LastLayer, feature: &[f64], error: &[f64]) -> f64 {
     let (mut left, mut all) = (0.0, 0.0);
-    for (row, b) in layer.rows().zip(bias_gradient) {
-        for (&w, h) in row.iter().zip(&h) {
-            left += (f64::from(w) - b * h).powi(2);
+    for (row, e) in layer.rows().zip(error) {
+        for (&w, h) in row.iter().zip(feature) {
+            left += (f64::from(w) - e * h).powi(2);
             all += f64::from(w).powi(2);
         }
     }
-    (h, (left / all.max(f64::MIN_POSITIVE)).sqrt())
+    (left / all.max(f64::MIN_POSITIVE)).sqrt()
 }
 
-fn square(values: &[f64]) -> f64 {
-    values.iter().map(|v| v * v).sum()
-}
-
-pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
-    let method = Method::Exact;
-    if batch != 1 {
-        return Err(LabelError::OnePicture { method, batch });
-    }
-    let found = exact_label(layer)?;
+pub fn restore(layer: &LastLayer, method: Method) -> Result<Restored, LabelError> {
+    let found = exact_label(layer, method)?;
     let mut warnings = vec![];
-    if found.second > SECOND {
+    if found.residual > FAR {
+        warnings.push(format!(
+            "the last layer's gradient is no one sample's: {:.2} of it is left over, as with noise or more samples",
+            found.residual
+        ));
+    } else if found.second > SECOND {
         warnings.push(format!(
             "{:.1e} of the last layer's gradient does not fit one picture: there were more, or noise was added",
             found.second
         ));
     }
-    let undecided = layer.classes > 2 && found.residual > UNDECIDED * found.runner_up;
-    if undecided {
-        warnings.push(format!(
-            "the label is undecided: it leaves {:.1e} of the bias gradient unexplained, another one {:.1e}",
-            found.residual, found.runner_up
-        ));
-    }
     let mut counts = vec![0; layer.classes];
     counts[found.label] = 1;
-    let confidence = match layer.classes {
-        2 => None,
-        _ => Some(1.0 - (found.residual / found.runner_up.max(f64::MIN_POSITIVE)).min(1.0)),
-    };
-    Ok(Restored { method, counts, real: found.residuals, confidence, warnings })
+    Ok(Restored { method, counts, real: found.real, confidence: Some(1.0 - found.residual), warnings })
 }
 
 #[cfg(test)]
@@ -130,44 +163,86 @@ mod tests {
         Synthetic::new(10, 0.2, &features, &[label], seed)
     }
 
+    fn times(synthetic: &mut Synthetic, factor: f32) {
+        let tensors = [&mut synthetic.weight_gradient, &mut synthetic.bias_gradient];
+        tensors.into_iter().flatten().for_each(|g| *g *= factor);
+    }
+
     #[test]
     fn labels_are_found_where_features_are_negative_and_the_gradient_is_any_multiple() {
         for seed in 0..20 {
             let label = seed as usize % 10;
-            for factor in [1.0, -0.05, 300.0] {
+            for factor in [1.0, -0.05, 300.0, 1e-13] {
                 let mut synthetic = mixed(label, seed);
-                let tensors = [&mut synthetic.weight_gradient, &mut synthetic.bias_gradient];
-                tensors.into_iter().flatten().for_each(|g| *g *= factor);
-                let found = exact_label(&synthetic.layer()).unwrap();
+                times(&mut synthetic, factor);
+                let found = exact_label(&synthetic.layer(), Method::Exact).unwrap();
                 assert_eq!(found.label, label, "seed {seed}, factor {factor}");
                 assert!((found.scale / f64::from(factor) - 1.0).abs() < 1e-4, "{}", found.scale);
-                assert!(found.residual < 1e-5 && found.runner_up > 0.1, "{found:?}");
+                assert!(found.residual < 1e-5, "{found:?}");
+                assert!((found.real[label] - 1.0).abs() < 1e-4, "{:?}", found.real);
+                let restored = restore(&synthetic.layer(), Method::Ilrg).unwrap();
+                assert!(restored.confidence > Some(0.999) && restored.warnings.is_empty(), "{restored:?}");
             }
         }
     }
 
     #[test]
-    fn of_two_classes_the_one_whose_factor_is_one() {
-        for label in [0, 1] {
-            let synthetic = Synthetic::new(2, 0.2, &positive_features(&[label], 16, 1), &[label], 1);
-            assert_eq!(exact_label(&synthetic.layer()).unwrap().label, label);
+    fn of_two_classes_the_one_whose_factor_is_above_zero() {
+        for (label, factor) in [(0, 1.0), (1, 1.0), (0, 0.1), (1, 7.0)] {
+            let mut synthetic = Synthetic::new(2, 0.2, &positive_features(&[label], 16, 1), &[label], 1);
+            times(&mut synthetic, factor);
+            assert_eq!(exact_label(&synthetic.layer(), Method::Exact).unwrap().label, label);
         }
     }
 
     #[test]
-    fn a_reversed_update_two_pictures_and_noise_are_said() {
+    fn noise_is_averaged_over_all_elements() {
+        for label in 0..10 {
+            let mut synthetic = Synthetic::new(10, 0.1, &positive_features(&[label], 32, 1), &[label], 1);
+            let tensors = [&mut synthetic.weight_gradient, &mut synthetic.bias_gradient];
+            for (i, g) in tensors.into_iter().flatten().enumerate() {
+                *g += 0.1 * ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 0.1;
+            }
+            let restored = restore(&synthetic.layer(), Method::Exact).unwrap();
+            assert_eq!(restored.counts, synthetic.counts);
+            assert!(!restored.warnings.is_empty(), "noise is said");
+        }
+    }
+
+    #[test]
+    fn a_saturated_victim_that_says_the_label_is_read() {
+        let synthetic = Synthetic::new(10, 0.1, &positive_features(&[4], 32, 4), &[4], 1);
+        let mut bias = vec![0.0; 10];
+        bias[4] = 34.0;
+        let weight: Vec<f32> = synthetic.layer().weight.unwrap().to_vec();
+        let sure = Synthetic::of_layer(weight, bias, &positive_features(&[4], 32, 4), &[4]);
+        assert!(sure.bias_gradient.iter().all(|b| b.abs() < 1e-12));
+        assert_eq!(restore(&sure.layer(), Method::Exact).unwrap().counts, sure.counts);
+    }
+
+    #[test]
+    fn a_layer_without_a_bias_has_its_feature_all_the_same() {
+        let own = mixed(3, 1);
+        let free =
+            Synthetic::of_layer(own.weight.clone(), vec![0.0; 10], &positive_features(&[3], 64, 2), &[3]);
+        let layer = LastLayer::new(10, &free.weight_gradient, None).unwrap();
+        let layer = layer.with_weights(&free.weight, None).unwrap();
+        assert_eq!(restore(&layer, Method::Exact).unwrap().counts, free.counts);
+    }
+
+    #[test]
+    fn a_reversed_update_and_two_pictures_are_said() {
         let said = |synthetic: &Synthetic, words: &str| {
             let warnings = super::super::restore(Method::Exact, &synthetic.layer(), 1).unwrap().warnings;
             assert!(warnings.iter().any(|w| w.contains(words)), "no '{words}' in {warnings:?}");
         };
         let mut reversed = mixed(3, 1);
-        let tensors = [&mut reversed.weight_gradient, &mut reversed.bias_gradient];
-        tensors.into_iter().flatten().for_each(|g| *g *= -0.1);
+        times(&mut reversed, -0.1);
         said(&reversed, "reversed");
         let two = Synthetic::new(10, 0.2, &positive_features(&[1, 5], 32, 1), &[1, 5], 1);
-        said(&two, "does not fit one picture");
-        assert_eq!(restore(&mixed(1, 1).layer(), 1).unwrap().warnings, Vec::<String>::new());
-        let refused = restore(&two.layer(), 2);
+        said(&two, "no one sample's");
+        assert_eq!(restore(&mixed(1, 1).layer(), Method::Exact).unwrap().warnings, Vec::<String>::new());
+        let refused = super::super::restore(Method::Exact, &two.layer(), 2);
         assert_eq!(refused, Err(LabelError::OnePicture { method: Method::Exact, batch: 2 }));
     }
 }

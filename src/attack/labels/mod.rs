@@ -19,7 +19,6 @@ mod predictions;
 mod rounding;
 mod sign;
 mod sign_and_scale;
-mod single;
 mod suspicion;
 #[cfg(test)]
 mod synthetic;
@@ -37,6 +36,7 @@ pub use exact::{ExactLabel, exact_label};
 pub use idlg::idlg;
 pub use layer::LastLayer;
 pub use metrics::LabelMetrics;
+pub use predictions::softmax;
 pub use rounding::{apportion, largest_remainder};
 pub use sign_and_scale::{Doubt, SignAndScale, Verdict, sign_and_scale};
 pub use suspicion::{Suspicion, check_gradient};
@@ -82,7 +82,7 @@ pub struct Restored {
     pub counts: Vec<usize>,
     /// `(K)`: what `counts` were read from. iLRG: the solution before rounding. Bias-corrected: the counts
     /// if every class had one and the same prediction to subtract. Sign: −B·∇b, which no count is below.
-    /// iDLG: Σ_j ∇W_cj. Yin: min_j ∇W_cj. Exact: what each label leaves unexplained, a share of ∇b.
+    /// iDLG: Σ_j ∇W_cj. Yin: min_j ∇W_cj. Exact: p − ∇b/s, for the factor s that goes with the label.
     pub real: Vec<f64>,
     /// In [0, 1], of the methods that can tell; see [`ilrg`](Method::Ilrg).
     pub confidence: Option<f64>,
@@ -133,15 +133,16 @@ pub fn restore(method: Method, layer: &LastLayer, batch: usize) -> Result<Restor
         }
     };
     let mut restored = match method {
-        Method::Ilrg => match (batch == 1).then(|| single::restore(layer)).flatten() {
-            Some(restored) => restored,
-            None => ilrg::restore(layer, batch)?,
-        },
+        Method::Ilrg if batch == 1 => {
+            exact::restore(layer, method).or_else(|_| ilrg::restore(layer, batch))?
+        }
+        Method::Ilrg => ilrg::restore(layer, batch)?,
         Method::Idlg => idlg::restore(layer, batch),
         Method::Sign => sign::restore(layer, batch)?,
         Method::Yin => yin::restore(layer, batch),
         Method::BiasCorrected => bias_corrected::restore(layer, batch)?,
-        Method::Exact => exact::restore(layer, batch)?,
+        Method::Exact if batch != 1 => return Err(LabelError::OnePicture { method, batch }),
+        Method::Exact => exact::restore(layer, method)?,
     };
     restored.warnings.extend(warnings::general(method, layer, batch, &found));
     Ok(restored)

@@ -7,10 +7,10 @@ use crate::{
 };
 
 /// Share of the label indices named right, beside the best of what knows nothing of the client's pictures, public pictures
-/// through the model alone included; `None` where
-/// the truth is not known.
+/// through the model alone included; `None` where the truth is not known, or where the names were learned from examples
+/// that do not tell them apart.
 pub fn measure(report: &SemanticReport) -> Option<Measure> {
-    let accuracy = report.accuracy.as_ref()?;
+    let accuracy = report.accuracy.as_ref().filter(|_| !report.is_at_chance())?;
     let share = |of: &crate::semantic::Accuracy| of.score(report.assignment)?.aggregated;
     let Share { share: estimate, interval_95, units, .. } = share(&accuracy.reconstructions)?;
     let floor = controls(accuracy).filter_map(share).map(|s| s.share).fold(accuracy.random, f64::max);

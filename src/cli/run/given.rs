@@ -2,7 +2,7 @@
 
 use super::{LabelKnowledge, Run, some_outcome};
 use crate::{
-    attack::preset::Preset,
+    attack::{preset::Preset, threat::Use},
     audit::{Attacked, Findings, Observation, Outcome, guidable, naming::Beside, public::public_use},
     cli::{
         command_line,
@@ -30,7 +30,8 @@ impl Run {
                 "--guide oracle: with --gradient nobody knows the true names; give label=name,…",
             ));
         }
-        let model = self.naming.open(None)?;
+        // What is wrong with names shows before anything is read.
+        let model = if self.examples.is_given() { None } else { self.naming.open(None)? };
         let observing = Observing {
             model: &self.victim.model,
             weights: self.victim.weights.as_deref(),
@@ -48,9 +49,14 @@ impl Run {
             guidable(&audit.attack)?;
         }
         audit.attack.guidance = self.guidance()?;
-        let public = self.public(&audit, model.as_ref(), None)?;
-        let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
+        let model = match model {
+            None if self.examples.is_given() => self.naming_model(&audit, None, None, &*device)?,
+            model => model,
+        };
+        let public = self.public(&audit, model.as_ref(), None)?;
+        let uses: Vec<Use> = public.iter().map(|_| public_use()).chain(self.examples_use()).collect();
+        let folder = OutputFolder::open(&self.out)?;
         let namer = self.namer(model.as_ref(), &*device, batch * targets.len())?;
         let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
 
@@ -65,7 +71,7 @@ impl Run {
         let findings = Findings {
             command: command_line(),
             data: paths.join(", "),
-            threat_model: audit.granted(&public.iter().map(|_| public_use()).collect::<Vec<_>>())?,
+            threat_model: audit.granted(&uses)?,
             semantic,
             guidance: meanings.map(|m| m.record()),
             skipped,

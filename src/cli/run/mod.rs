@@ -1,7 +1,6 @@
 //! `gia-gpu run`: from pictures, or from gradients that a client sent, to what they give away, in words.
 
 mod given;
-mod names_table;
 mod simulated;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -14,11 +13,13 @@ use super::{
     config,
     data_options::DataOptions,
     defence_options::DefenceOptions,
+    example_options::ExampleOptions,
     guidance_options::{GuidanceOptions, GuideChoice},
     help::group,
     limits::LimitOptions,
     misuse,
     model_options::VictimOptions,
+    names_table,
     naming_options::NamingOptions,
     note,
     observed::ObservedOptions,
@@ -33,10 +34,10 @@ use super::{
     verdict,
 };
 use crate::{
-    attack::{config::AttackConfig, guidance::Guidance, preset::Preset},
+    attack::{config::AttackConfig, guidance::Guidance, preset::Preset, threat::Use},
     audit::{
-        Audit, Clients, EncodedMeanings, Findings, NamingModel, Outcome, Public, captions, guidable,
-        naming::Beside,
+        Audit, Clients, EncodedMeanings, Findings, NamingModel, Outcome, Public, captions, examples_use,
+        guidable, naming::Beside,
     },
     clip::zero_shot::Namer,
     data::Picture,
@@ -122,6 +123,8 @@ pub struct Run {
     guidance: GuidanceOptions,
     #[command(flatten)]
     naming: NamingOptions,
+    #[command(flatten)]
+    examples: ExampleOptions,
     #[command(flatten)]
     public: PublicOptions,
     /// Order of the class indices
@@ -222,6 +225,28 @@ impl Run {
                 Err(misuse("--guide-weight and --guide-schedule say how to guide: give --guide, too"))
             }
         }
+    }
+
+    /// What is to name the pictures, learned from examples or of known names; `None`: naming is left out.
+    fn naming_model(
+        &self,
+        audit: &Audit,
+        clients: Option<&Clients>,
+        class_names: Option<&[String]>,
+        device: &dyn Device,
+    ) -> anyhow::Result<Option<NamingModel>> {
+        match self.examples.open(Some(audit), clients)? {
+            Some(examples) => {
+                let clip = self.naming.by_example()?;
+                self.examples.learn(&examples, clip, Some(audit), device).map(Some)
+            }
+            None => self.naming.open(class_names),
+        }
+    }
+
+    /// That the eavesdropper has examples of names, where it does.
+    fn examples_use(&self) -> Option<Use> {
+        self.examples.is_given().then(examples_use)
     }
 
     /// What is to name so many pictures; `None`: naming is left out.

@@ -43,7 +43,9 @@ impl Run {
         let oracle = Use::new(Knowledge::TrueNames, "guidance by the true names (--guide oracle)");
         let mut uses = if self.guide == Some(GuideChoice::Oracle) { vec![oracle] } else { vec![] };
         audit.granted(&uses)?;
-        let model = self.naming.open(Some(&dataset.class_names))?;
+        uses.extend(self.examples_use());
+        let device = self.device.open()?;
+        let model = self.naming_model(&audit, Some(&clients), Some(&dataset.class_names), &*device)?;
         if let Some(model) = &model {
             let held: BTreeSet<usize> =
                 clients.batches.iter().flat_map(|b| b.labels.iter().copied()).collect();
@@ -53,7 +55,6 @@ impl Run {
         uses.extend(public.as_ref().map(|_| public_use()));
         let threat_model = audit.granted(&uses)?;
         let folder = OutputFolder::open(&self.out)?;
-        let device = self.device.open()?;
         let unrelated = match model {
             Some(_) if clients.batches.len() == 1 => clients.unrelated(&dataset, &audit.victim)?,
             _ => vec![],

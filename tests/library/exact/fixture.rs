@@ -5,6 +5,7 @@ use gia_gpu::{
         features::LastLayer64,
         matrix::Matrix,
         membership::Span,
+        per_picture::per_picture,
         spear::{ReluLayer, Search, restore},
     },
     semantic::ridge::Ridge,
@@ -98,6 +99,34 @@ fn class_features_are_those_of_an_independent_implementation() {
     let refined = layer.refined(&counts, Some(1)).unwrap();
     assert_eq!(refined.rounds, 1);
     assert_close(&refined.features.values, &fixture.numbers("/features/refined"), "refined");
+}
+
+#[test]
+fn features_of_each_picture_are_those_that_the_gradient_was_made_of() {
+    let fixture = Fixture::open();
+    let classes = fixture.count("/pictures/classes");
+    let matrix = |path: &str, rows: usize| {
+        let values = fixture.numbers(path);
+        Matrix::new(rows, values.len() / rows, values)
+    };
+    let layer = LastLayer64 {
+        weight: matrix("/pictures/w", classes),
+        bias: fixture.numbers("/pictures/b"),
+        weight_gradient: matrix("/pictures/gw", classes),
+        bias_gradient: fixture.numbers("/pictures/gb"),
+    };
+    let labels: Vec<usize> = fixture.numbers("/pictures/labels").into_iter().map(|n| n as usize).collect();
+    let found = per_picture(&layer, &labels).unwrap().unwrap();
+    assert!(found.residual < 1e-10, "{}", found.residual);
+    // Two of one label are in nobody's order: by their first value.
+    let sorted = |features: &Matrix| -> Vec<f64> {
+        let mut rows: Vec<(usize, &[f64])> =
+            labels.iter().enumerate().map(|(i, &label)| (label, features.row(i))).collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1[0].total_cmp(&b.1[0])));
+        rows.into_iter().flat_map(|(_, row)| row.iter().copied()).collect()
+    };
+    let truth = matrix("/pictures/features", labels.len());
+    assert_close(&sorted(&found.features), &sorted(&truth), "features");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use gia_gpu::{
     attack::exact::{
         ExactError,
-        batch::{Spear, check_protocol, restore_batch},
+        batch::{Spear, check_protocol, count, restore_batch},
+        membership::Span,
     },
     federated::{ClientLoss, Local, LocalOptimiser, Protocol, Request, Victim},
     nn::{Options, options::Activation},
@@ -78,6 +79,28 @@ fn numbers_that_are_none_and_units_that_are_dead() {
     dead[..2].iter_mut().flatten().for_each(|g| *g = 0.0);
     let dead = refused(&victim, &dead, 2, &Spear::default());
     assert!(dead.contains("every unit was off for every picture"), "{dead}");
+}
+
+#[test]
+fn a_span_of_what_is_no_number_or_nothing() {
+    let span = |gradient: &[f32]| Span::of("fc", gradient, [4, 6], 2, 1).unwrap_err().to_string();
+    let mut broken = [1.0; 24];
+    broken[5] = f32::INFINITY;
+    assert!(span(&broken).contains("fc: element 5 of its weight gradient is inf"), "{}", span(&broken));
+    assert!(span(&[0.0; 24]).contains("every unit was off"), "{}", span(&[0.0; 24]));
+}
+
+#[test]
+fn a_rank_that_fills_the_layer_tells_no_batch_size() {
+    let victim = mlp(&[20]);
+    let (_, _, gradient) = gradient_of(&victim, &(0..30).collect::<Vec<_>>());
+    let full = count(&victim, &gradient, &Spear::default(), 1).unwrap_err().to_string();
+    assert!(
+        full.contains("expected a gap in the spectrum") && full.contains("give the batch size"),
+        "{full}"
+    );
+    let (_, _, gradient) = gradient_of(&victim, &[0, 1, 2, 2]);
+    assert_eq!(count(&victim, &gradient, &Spear::default(), 1), Ok((3, "1".into())));
 }
 
 #[test]
