@@ -11,6 +11,7 @@ pub mod clip;
 pub mod data;
 pub mod device;
 pub mod federated;
+pub mod files;
 #[cfg(feature = "report")]
 pub mod hypotheses;
 pub mod metrics;

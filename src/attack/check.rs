@@ -156,9 +156,10 @@ impl Setting<'_> {
         })?;
         let model = &self.victim.model;
         if self.protocol.mode == Mode::Train {
-            let each = self.batch / self.protocol.clients;
-            let batches = self.protocol.batches(each);
-            batches.iter().try_for_each(|&(_, count)| model.check_train(count))?;
+            for each in self.protocol.clients.sizes(self.batch) {
+                let batches = self.protocol.batches(each);
+                batches.iter().try_for_each(|&(_, count)| model.check_train(count))?;
+            }
         }
         let (channels, found) = (model.image[0], self.normalisation.mean().len());
         if channels != found {

@@ -142,8 +142,7 @@ pub fn invert_in_stages(
     setting.check(guide, targets)?;
     let weight = setting.config.guidance.map_or(0.0, |guidance| guidance.weight);
     stage::check(stages, setting, guide.is_some() && weight != 0.0)?;
-    let zero = |t: &Target| t.gradient.iter().flatten().all(|&v| v == 0.0);
-    if let Some(target) = targets.iter().position(zero) {
+    if let Some(target) = targets.iter().position(Target::is_zero) {
         return Err(AttackError::ZeroGradient { target });
     }
     let before = restored(setting, targets)?;

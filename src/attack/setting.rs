@@ -28,6 +28,11 @@ impl Target {
     pub fn norm(&self) -> f64 {
         self.gradient.iter().flatten().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
     }
+
+    /// Whether it is 0 in every element.
+    pub fn is_zero(&self) -> bool {
+        self.gradient.iter().flatten().all(|&v| v == 0.0)
+    }
 }
 
 /// What all targets have in common.

@@ -3,7 +3,7 @@
 use super::{AuditError, GradientFiles, Said, sent::kind_of};
 use crate::{
     attack::{config::AttackConfig, exact, way::Way},
-    federated::{Victim, received::Received},
+    federated::{Shares, Victim, received::Received},
     watch::Watch,
 };
 
@@ -29,7 +29,8 @@ impl GradientFiles {
             )));
         }
         let from_labels = said.labels.as_ref().map(Vec::len);
-        if let Some(batch) = self.info().batch_size.or(said.batch).or(from_labels) {
+        let from_clients = said.training.clients.as_ref().and_then(Shares::pictures);
+        if let Some(batch) = self.info().batch_size.or(said.batch).or(from_labels).or(from_clients) {
             return Ok(batch);
         }
         let Way::Spear(settings) = &attack.way else {
@@ -54,7 +55,9 @@ impl GradientFiles {
     ) -> Result<(usize, String), AuditError> {
         let info = self.info();
         let each = said.training.local_batch.or(info.local_batch).unwrap_or(1);
-        let batch = each * said.training.clients.or(info.clients).unwrap_or(1);
+        let of_file = || info.clients.as_deref().and_then(|text| text.parse::<Shares>().ok());
+        let clients = said.training.clients.clone().or_else(of_file).unwrap_or_default();
+        let batch = clients.pictures().unwrap_or(each * clients.clients());
         let protocol = said.training.protocol(info, batch)?;
         let kind = kind_of(said.kind, info, self.path(), &protocol)?;
         let received = Received::read(self.files[0].clone(), victim, &protocol, kind, batch, false)?;

@@ -55,7 +55,7 @@ impl Audit {
             let update = client.update(&images, &pictures.labels, self.seed, self.first + number)?;
             losses.push(update.loss);
             let statistics = wants_statistics.then(|| {
-                let counts = victim.model.statistics_counts(batch / protocol.clients);
+                let counts = victim.model.statistics_counts(protocol.clients.mean(batch));
                 batch_statistics(victim, protocol, &update.buffers, &counts)
             });
             let weights = match self.adaptive {

@@ -24,6 +24,7 @@ mod observe;
 mod page;
 pub mod public;
 mod report;
+mod rounds;
 mod send;
 pub mod sent;
 mod skipped;
@@ -46,9 +47,10 @@ pub use normalisation::{SaidNormalisation, choose_normalisation};
 pub use observe::{GradientFiles, Observation, Said, check_labels};
 pub use public::Public;
 pub use report::{Circumstances, Findings, captions};
+pub use rounds::check_rounds;
 pub use send::{Message, send};
 pub use sent::note_positions;
-pub use skipped::Attacked;
+pub use skipped::{Attacked, Readable, ZERO};
 pub use training::{Training, read_loss};
 
 use crate::{

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     attack::{config::AttackConfig, invert::Target},
-    data::{Normalisation, same_file},
+    data::{Normalisation, in_natural_order, same_file},
     device::host,
-    federated::{Kind, Local, Protocol, Request, Victim, received::Received},
+    federated::{Kind, Local, Protocol, Request, Shares, Victim, received::Received},
     nn::Mode,
     tensor_file::{GradientFile, GradientInfo},
     watch::Watch,
@@ -20,8 +20,10 @@ use crate::{
 pub struct GradientFiles {
     /// Those of the network's own file, if none.
     weights: Option<PathBuf>,
-    /// At least one; they agree in what they say.
+    /// At least one, in the natural order of their names; they agree in what they say.
     pub(super) files: Vec<GradientFile>,
+    /// Whether they were given in another order.
+    reordered: bool,
 }
 
 /// What the user says of them beside the network; what is left open the first file says.
@@ -44,6 +46,8 @@ pub struct Observation {
     pub audit: Audit,
     /// `B`
     pub batch: usize,
+    /// Where they come from: the rounds of a client, if there are several.
+    pub files: Vec<PathBuf>,
     /// One a file.
     pub targets: Vec<Target>,
     /// What speaks against a file being what it is said to be, a list a file.
@@ -54,7 +58,8 @@ impl GradientFiles {
     /// Reads all files, and refuses those that cannot come from one victim. `gradients`: at least one.
     pub fn open(weights: Option<&Path>, gradients: &[PathBuf]) -> Result<GradientFiles, AuditError> {
         let mut files = vec![];
-        for path in gradients {
+        let ordered = in_natural_order(gradients);
+        for path in &ordered {
             if weights.is_some_and(|weights| same_file(weights, path)) {
                 return Err(AuditError::Misuse(format!(
                     "--weights and --gradient name the same file, {}",
@@ -67,7 +72,8 @@ impl GradientFiles {
             return Err(AuditError::misuse("expected one gradient file or more, found none"));
         };
         others.iter().try_for_each(|other| check_same(first, other))?;
-        Ok(GradientFiles { weights: weights.map(Path::to_path_buf), files })
+        let reordered = ordered != gradients;
+        Ok(GradientFiles { weights: weights.map(Path::to_path_buf), files, reordered })
     }
 
     /// Which network they are of.
@@ -109,6 +115,10 @@ impl GradientFiles {
         let labels_given = said.labels.is_some();
         let mut audit = Audit { protocol, normalisation, labels_given, ..Audit::new(victim, attack) };
         let mode_said = said.training.mode.is_some() || info.mode.is_some();
+        let paths: Vec<PathBuf> = self.files.iter().map(|file| file.file.path.clone()).collect();
+        if self.reordered {
+            watch.note("the files of --gradient are taken in the natural order of their names");
+        }
         let (mut targets, mut doubts) = (vec![], vec![]);
         for file in self.files {
             let path = file.file.path.clone();
@@ -125,7 +135,7 @@ impl GradientFiles {
             targets.push(Target { gradient, labels: said.labels.clone(), weights, statistics });
         }
         weigh_all(&mut targets);
-        Ok(Observation { audit, batch, targets, doubts })
+        Ok(Observation { audit, batch, files: paths, targets, doubts })
     }
 
     /// What the first file says.
@@ -238,7 +248,7 @@ fn check_same(first: &GradientFile, other: &GradientFile) -> Result<(), AuditErr
     let said = fields![
         "architecture": architecture, "options": options, "classes": classes, "image shape": image_shape,
         "fingerprint of the weights": victim, "kind": kind, "mode": mode, "clients": clients,
-        "local steps": local_steps, "local batch": local_batch, "local rate": local_lr,
+        "local steps": local_steps, "local epochs": local_epochs, "local batch": local_batch, "local rate": local_lr,
         "local optimiser": local_optimiser, "weight decay": weight_decay, "loss": loss, "batch size": batch_size,
         "mean": mean, "std": std,
     ];

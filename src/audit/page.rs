@@ -1,6 +1,6 @@
 //! `report.html` of a run.
 
-use super::{Clients, Findings, Frame};
+use super::{Clients, Findings, Frame, rounds};
 use crate::{
     attack::invert::LabelSource,
     data::place_of_name,
@@ -21,6 +21,7 @@ const STRIPS: usize = 6;
 
 pub fn page(findings: &Findings, report: &RunReport, film: &[Vec<Frame>]) -> Page {
     let mut sections = vec![Section::new("Pictures", pictures(findings, report))];
+    sections.extend(rounds::sections(report));
     if let Some(semantic) = &report.semantic {
         sections.push(matrix(semantic));
         sections.extend(accuracy(semantic));
@@ -175,10 +176,14 @@ fn likeness(report: &RunReport) -> Option<Section> {
             Cell::measured(figures.mse.one_to_one, 4),
         ]);
     }
-    Some(Section::new("How like the originals", table).reading(
+    let section = Section::new("How like the originals", table).reading(
         "Each reconstruction against the original that it is assigned to one to one; below, what pictures score that know \
          nothing. Numbers in brackets are 95 % intervals.",
-    ))
+    );
+    Some(match found.ssim.one_to_one.mean.is_nan() {
+        true => section.note("SSIM is not defined for sides below 11 pixels."),
+        false => section,
+    })
 }
 
 /// How the first pictures came about; nothing where they were computed at once.
@@ -290,7 +295,9 @@ fn key_figures(report: &RunReport) -> Vec<KeyFigure> {
             beside: format!("random: {}{upper}", percent(accuracy.random)),
         });
     }
-    if let (Some(found), Some(floors)) = (&report.metrics, &report.floors) {
+    if let (Some(found), Some(floors)) = (&report.metrics, &report.floors)
+        && !found.ssim.one_to_one.mean.is_nan()
+    {
         figures.push(KeyFigure {
             value: format!("{:.2}", found.ssim.one_to_one.mean),
             meaning: "SSIM of the pictures".into(),

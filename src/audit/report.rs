@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Audit, AuditError, ClientBatch, Clients, Judged, Outcome, doubts, film::animation, page::page, verdict::Measure,
+    Audit, AuditError, ClientBatch, Clients, Judged, Outcome, doubts, film::animation, page::page, rounds,
+    verdict::Measure,
 };
 use crate::{
     attack::{
@@ -37,6 +38,8 @@ pub struct Findings<'a> {
     pub guidance: Option<GuidanceRecord>,
     /// Whether the update tells who took part, see [`Audit::membership`]; absent where that cannot be measured.
     pub membership: Option<Measure>,
+    /// `M`: the files that the gradients came from, in the order of the rounds; empty where they were captured here.
+    pub files: Vec<String>,
     /// Batches that could not be attacked.
     pub skipped: Vec<Skipped>,
     /// What would protect the clients, where that was asked.
@@ -112,6 +115,7 @@ impl Audit {
             semantic: None,
             guidance: None,
             membership,
+            files: vec![],
             skipped: vec![],
             advice: None,
             animated: false,
@@ -157,6 +161,7 @@ impl Findings<'_> {
                 .map(|clients| self.audit.label_metrics(found, &clients.batches)),
             semantic: self.semantic.clone(),
             batches,
+            rounds: rounds::rounds(self)?,
             skipped: self.skipped.clone(),
             advice: self.advice.clone(),
         })
@@ -248,7 +253,8 @@ pub fn captions(report: &RunReport) -> Vec<String> {
             captions.push(match (&batch.metrics, name) {
                 (Some(metrics), name) => {
                     let (psnr, ssim) = (&metrics.psnr.per_image.aligned, &metrics.ssim.per_image.aligned);
-                    format!("{:.1} dB {:.2} {}", psnr[i], ssim[i], name.unwrap_or_default()).trim_end().into()
+                    let ssim = if ssim[i].is_nan() { String::new() } else { format!("{:.2} ", ssim[i]) };
+                    format!("{:.1} dB {ssim}{}", psnr[i], name.unwrap_or_default()).trim_end().into()
                 }
                 (None, Some(name)) => format!("label {index}: {name}"),
                 (None, None) => format!("label {index}"),

@@ -6,7 +6,7 @@ use super::AuditError;
 use crate::{
     data::{Normalisation, Picture},
     device::Device,
-    federated::{ClientLoss, Kind, LocalOptimiser, Protocol, Victim, client, observed},
+    federated::{ClientLoss, Kind, LocalOptimiser, Protocol, Shares, Victim, client, observed},
     nn::Mode,
     tensor_file::{GradientFile, GradientInfo, ParameterSpec, Tensor},
 };
@@ -47,8 +47,9 @@ pub fn send(
         options: Some(victim.model.options.to_string()).filter(|o| !o.is_empty()),
         kind: Some(kind.name().into()),
         mode: Some(protocol.mode.name().into()),
-        clients: Some(protocol.clients).filter(|&n| n > 1),
+        clients: Some(&protocol.clients).filter(|shares| shares.clients() > 1).map(Shares::to_string),
         local_steps: protocol.local.map(|l| l.steps),
+        local_epochs: protocol.local.and_then(|l| l.epochs),
         local_batch: protocol.local.map(|l| l.batch),
         local_lr: protocol.local.map(|l| l.learning_rate),
         local_optimiser: protocol

@@ -19,7 +19,67 @@ pub struct Attacked {
     pub skipped: Vec<Skipped>,
 }
 
+/// Targets of which something can be read so far, and those that were left out.
+#[derive(Clone, Debug)]
+pub struct Readable {
+    pub targets: Vec<Target>,
+    /// Their numbers among all.
+    pub kept: Vec<usize>,
+    pub skipped: Vec<Skipped>,
+}
+
+impl Readable {
+    /// All whose gradient is not 0 in every element.
+    pub fn of(targets: Vec<Target>) -> Readable {
+        let kept = (0..targets.len()).collect();
+        let mut readable = Readable { targets, kept, skipped: vec![] };
+        while let Some(zero) = readable.targets.iter().position(Target::is_zero) {
+            readable.leave_out(zero, ZERO.into());
+        }
+        readable
+    }
+
+    fn leave_out(&mut self, target: usize, reason: String) {
+        self.targets.remove(target);
+        self.skipped.push(Skipped { batch: self.kept.remove(target), reason });
+    }
+
+    /// What comes of work on all that can be read: a target that it refuses as unreadable is left out, and it is done
+    /// again; `None` where none is left.
+    fn attempt<R>(
+        &mut self,
+        mut work: impl FnMut(&[Target]) -> Result<R, AuditError>,
+    ) -> Result<Option<R>, AuditError> {
+        while !self.targets.is_empty() {
+            let error = match work(&self.targets) {
+                Ok(result) => return Ok(Some(result)),
+                Err(error) => error,
+            };
+            let Some((target, reason)) = unreadable(&error) else { return Err(error) };
+            self.leave_out(target, reason);
+        }
+        Ok(None)
+    }
+}
+
+/// Why a batch whose gradient is 0 is left out.
+pub const ZERO: &str = "the gradient is 0 in every element: there is nothing in it to attack";
+
 impl Audit {
+    /// The targets whose labels can be restored, with these; the others are left out.
+    ///
+    /// # Errors
+    /// What no other target would be better at.
+    pub fn readable(
+        &self,
+        batch: usize,
+        targets: Vec<Target>,
+    ) -> Result<(Readable, Vec<Option<Vec<usize>>>), AuditError> {
+        let mut readable = Readable::of(targets);
+        let known = readable.attempt(|targets| self.known_labels(batch, targets))?;
+        Ok((readable, known.unwrap_or_default()))
+    }
+
     /// As [`Audit::run`], but what cannot be attacked, such as a batch whose gradient is 0, is left out.
     pub fn run_possible(
         &self,
@@ -64,22 +124,14 @@ impl Audit {
         meanings: Option<&EncodedMeanings>,
         watch: &dyn Watch,
     ) -> Result<Attacked, AuditError> {
-        let mut kept: Vec<usize> = (0..targets.len()).collect();
-        let mut skipped = vec![];
-        while !targets.is_empty() {
-            let error = match self.invert_towards(device, batch, targets, meanings, watch) {
-                Ok(outcome) => {
-                    // Told to stop, an attack has but the first of them.
-                    kept.truncate(outcome.found.len());
-                    return Ok(Attacked { outcome: Some(outcome), kept, skipped });
-                }
-                Err(error) => error,
-            };
-            let Some((target, reason)) = unreadable(&error) else { return Err(error) };
-            targets.remove(target);
-            skipped.push(Skipped { batch: kept.remove(target), reason });
-        }
-        Ok(Attacked { outcome: None, kept, skipped })
+        let mut readable = Readable::of(std::mem::take(targets));
+        let outcome =
+            readable.attempt(|targets| self.invert_towards(device, batch, targets, meanings, watch))?;
+        let Readable { targets: own, mut kept, skipped } = readable;
+        *targets = own;
+        // Told to stop, an attack has but the first of them.
+        kept.truncate(outcome.as_ref().map_or(0, |outcome| outcome.found.len()));
+        Ok(Attacked { outcome, kept, skipped })
     }
 }
 
@@ -87,9 +139,7 @@ impl Audit {
 fn unreadable(error: &AuditError) -> Option<(usize, String)> {
     let AuditError::Attack(error) = error else { return None };
     match error {
-        AttackError::ZeroGradient { target } => {
-            Some((*target, "the gradient is 0 in every element: there is nothing in it to attack".into()))
-        }
+        AttackError::ZeroGradient { target } => Some((*target, ZERO.into())),
         AttackError::NotFinite { target } => {
             Some((*target, "no trial had a finite objective, from the first iteration on".into()))
         }

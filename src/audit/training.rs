@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::AuditError;
 use crate::{
-    federated::{ClientLoss, Local, LocalOptimiser, Protocol},
+    federated::{ClientLoss, Local, LocalOptimiser, Protocol, Shares},
     nn::Mode,
     tensor_file::GradientInfo,
 };
@@ -22,7 +22,7 @@ pub struct Training {
     pub local_optimiser: Option<LocalOptimiser>,
     pub weight_decay: Option<f64>,
     pub loss: Option<ClientLoss>,
-    pub clients: Option<usize>,
+    pub clients: Option<Shares>,
 }
 
 impl Training {
@@ -33,8 +33,11 @@ impl Training {
     pub fn protocol(&self, info: &GradientInfo, batch: usize) -> Result<Protocol, AuditError> {
         let in_file = || info.mode.as_deref().and_then(|mode| mode.parse().ok());
         let mode = self.mode.or_else(in_file).unwrap_or_default();
-        let clients = self.clients.or(info.clients).unwrap_or(1);
-        let local = self.local(info, batch / clients.max(1))?;
+        let clients = match &self.clients {
+            Some(clients) => clients.clone(),
+            None => of_file("clients", info.clients.as_deref())?.unwrap_or_default(),
+        };
+        let local = self.local(info, clients.largest(batch))?;
         let loss = match &self.loss {
             Some(loss) => loss.clone(),
             None => of_file("loss", info.loss.as_deref())?.unwrap_or_default(),
@@ -44,15 +47,19 @@ impl Training {
         Ok(protocol)
     }
 
-    /// Of a client with `each` pictures.
+    /// Of clients with up to `each` pictures.
     fn local(&self, info: &GradientInfo, each: usize) -> Result<Option<Local>, AuditError> {
         let batch = self.local_batch.or(info.local_batch).unwrap_or(each.max(1));
-        let epochs = |epochs: usize| epochs.saturating_mul(each.div_ceil(batch.max(1)));
-        let steps = self.local_steps.or(self.local_epochs.map(epochs)).or(info.local_steps);
+        // What the user says of the one overrules what a file says of the other.
+        let said = self.local_steps.or(self.local_epochs).is_some();
+        let epochs = self.local_epochs.or(info.local_epochs.filter(|_| !said));
+        let steps_of = |epochs: usize| epochs.saturating_mul(each.div_ceil(batch.max(1)));
+        let steps = self.local_steps.or(epochs.map(steps_of)).or(info.local_steps);
         let in_file = of_file("local_optimiser", info.local_optimiser.as_deref())?;
         let optimiser = self.local_optimiser.or(in_file);
         let weight_decay = self.weight_decay.or(info.weight_decay);
         let training = |steps, learning_rate| Local {
+            epochs,
             optimiser: optimiser.unwrap_or_default(),
             weight_decay: weight_decay.unwrap_or_default(),
             ..Local::sgd(steps, batch, learning_rate)

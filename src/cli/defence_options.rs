@@ -40,6 +40,6 @@ impl DefenceOptions {
 /// Defences that do not fit the protocol.
 pub fn check(protocol: &Protocol, defences: &[Defence]) -> anyhow::Result<()> {
     client_protocol(protocol, defences)
-        .and_then(|defended| defended.check(defended.clients))
+        .and_then(|defended| defended.check(defended.clients.least()))
         .map_err(|error| misuse(format!("--defence: {error}")))
 }

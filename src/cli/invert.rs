@@ -106,7 +106,7 @@ impl Invert {
         }
         signals::keep_what_there_is();
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
-        let Observation { audit, batch, targets, doubts } = observing.open(&by)?;
+        let Observation { audit, batch, targets, doubts, .. } = observing.open(&by)?;
         let examples = self.examples.open(Some(&audit), None)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;

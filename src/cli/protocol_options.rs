@@ -5,7 +5,7 @@ use clap::Args;
 use super::{help::group, spelled::spelled};
 use crate::{
     audit::{Training, read_loss},
-    federated::{LocalOptimiser, Protocol},
+    federated::{LocalOptimiser, Protocol, Shares},
     nn::Mode,
     tensor_file::GradientInfo,
 };
@@ -47,9 +47,11 @@ pub struct ProtocolOptions {
     /// themselves as in weights:1,0.5,2) or bce (binary cross entropy of every logit).
     #[arg(long, value_name = "F")]
     loss: Option<String>,
-    /// Clients with equally many of the pictures, whose mean is sent
-    #[arg(long, value_name = "N")]
-    clients: Option<usize>,
+    /// Clients whose mean is sent: how many share the pictures equally, or the pictures of each, as in 3,5,8
+    ///
+    /// Each client counts by its pictures, as in FedAvg. The sizes say the batch, too.
+    #[arg(long, value_name = "N|N,N,…")]
+    clients: Option<Shares>,
 }
 
 impl ProtocolOptions {
@@ -64,8 +66,13 @@ impl ProtocolOptions {
             local_optimiser: self.local_optimiser,
             weight_decay: self.weight_decay,
             loss: self.loss.as_deref().map(read_loss).transpose()?,
-            clients: self.clients,
+            clients: self.clients.clone(),
         })
+    }
+
+    /// The pictures of all clients, where --clients says them.
+    pub fn pictures(&self) -> Option<usize> {
+        self.clients.as_ref().and_then(Shares::pictures)
     }
 
     /// The options, then what the file says, for `batch` pictures in all.

@@ -41,6 +41,24 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
     if report.batches.len() > LISTED {
         writeln!(f, "  … {} more in report.json", report.batches.len() - LISTED)?;
     }
+    if let Some(last) = report.rounds.last() {
+        write!(
+            f,
+            "over {} rounds: {} of {} classes shown",
+            report.rounds.len(),
+            last.classes_so_far,
+            report.head.classes
+        )?;
+        match (report.rounds[0].certainty, last.certainty_so_far) {
+            (Some(first), Some(all)) => writeln!(
+                f,
+                ", certainty of names {:.0} % from the first, {:.0} % from all",
+                100.0 * first,
+                100.0 * all
+            )?,
+            _ => writeln!(f)?,
+        }
+    }
     for skipped in &report.skipped {
         writeln!(f, "  batch {} is left out: {}", skipped.batch, skipped.reason)?;
     }
@@ -61,10 +79,14 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
         for (name, figures) in
             [("reconstruction", found), ("flat grey", &floors.flat_grey), ("noise", &floors.noise)]
         {
+            let ssim = match figures.ssim.one_to_one {
+                estimate if estimate.mean.is_nan() => "not defined below 11 px".to_string(),
+                estimate => estimate.to_string(),
+            };
             writeln!(
                 f,
-                "{name:16} {:>28} {:>28} {:>11.2}",
-                figures.psnr.one_to_one, figures.ssim.one_to_one, figures.psnr.one_to_one.median
+                "{name:16} {:>28} {ssim:>28} {:>11.2}",
+                figures.psnr.one_to_one, figures.psnr.one_to_one.median
             )?;
         }
     }

@@ -13,8 +13,8 @@ use super::{help::group, misuse, print_json, print_line, progress::Terminal};
 use crate::{
     clip::builtin,
     weights::{
-        BESIDE, Checked, Checks, Fetched, KNOWN, Known, WEIGHTS, WeightsError, cache_folder, cached, fetch,
-        fetch_copy, known, parse_sha256,
+        BESIDE, Checked, Checks, Content, Fetched, KNOWN, Known, WEIGHTS, WeightsError, cache_folder, cached,
+        check_there, fetch, fetch_copy, known, parse_sha256,
     },
 };
 
@@ -73,15 +73,16 @@ impl Weights {
 impl Get {
     fn run(self) -> anyhow::Result<()> {
         let entry = known(&self.name).map_err(misuse)?;
+        let checks = self.checks(entry)?;
         if let Some(there) = cached(entry)? {
+            check_there(&there.folder.join(WEIGHTS), &checks)?;
             return print_line(format!("{} is on this machine: {}", entry.name, there.folder.display()));
         }
-        let checks = self.checks(entry)?;
         let folder = cache_folder(entry)?;
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         // The weights come last: their file says that all is there.
         for file in BESIDE {
-            match self.bring(entry, file, &folder, &Checks::default()) {
+            match self.bring(entry, file, &folder, &Checks { content: Content::Json, ..Checks::default() }) {
                 // They are not needed: what they say is guessed, and the user is told so.
                 Err(WeightsError::Status { status: 404, .. }) => {}
                 Err(WeightsError::File { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {}
@@ -102,13 +103,16 @@ impl Get {
     }
 
     fn checks(&self, entry: &Known) -> anyhow::Result<Checks> {
+        let checks = Checks { content: Content::Safetensors, ..Checks::default() };
         if let Some(text) = &self.sha256 {
             let hash = parse_sha256(text).map_err(|error| misuse(format!("--sha256: {error}")))?;
-            return Ok(Checks { size: None, sha256: Some((hash, "--sha256 says so")) });
+            return Ok(Checks { sha256: Some((hash, "--sha256 says so")), ..checks });
         }
         Ok(match entry.source.weights {
-            Some((size, hash)) => Checks { size: Some(size), sha256: Some((hash.into(), "known here")) },
-            None => Checks::default(),
+            Some((size, hash)) => {
+                Checks { size: Some(size), sha256: Some((hash.into(), "known here")), ..checks }
+            }
+            None => checks,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::ClipError;
+use crate::files::incoming;
 
 /// Where the name goes.
 const SLOT: &str = "{}";
@@ -27,7 +28,8 @@ impl Templates {
     /// One a line, with `{}` where the name goes; empty lines do not count.
     pub fn read(path: &Path) -> Result<Self, ClipError> {
         let wrong = |what: String| ClipError::Templates { path: path.into(), what };
-        let bytes = std::fs::read(path).map_err(|cause| ClipError::Read { path: path.into(), cause })?;
+        let bytes = incoming::read(path, incoming::TEXT)
+            .map_err(|cause| ClipError::Read { path: path.into(), cause })?;
         let text = String::from_utf8(bytes)
             .map_err(|_| wrong("expected text, one template a line, found something else".into()))?;
         for (number, line) in lines(&text) {

@@ -10,6 +10,7 @@ use super::{
     text::Padding,
     tokens::{self, Text, Tokens, VOCABULARY},
 };
+use crate::files::incoming;
 
 /// A tokenizer's words may be fewer than the embedding's rows, which are rounded up in some models, by this share.
 const UNUSED: f64 = 0.1;
@@ -135,7 +136,8 @@ impl Vocabulary {
 impl FileTokens {
     fn read(path: &Path, sources: &Sources, rows: usize) -> Result<FileTokens, ClipError> {
         let wrong = |what: String| ClipError::Tokenizer { path: path.into(), what };
-        let bytes = std::fs::read(path).map_err(|cause| ClipError::Read { path: path.into(), cause })?;
+        let bytes = incoming::read(path, incoming::TEXT)
+            .map_err(|cause| ClipError::Read { path: path.into(), cause })?;
         let mut inner = Tokenizer::from_bytes(&bytes).map_err(|error| wrong(error.to_string()))?;
         let words = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
         if unused(words, rows).is_none_or(|share| share > UNUSED) {

@@ -1,12 +1,10 @@
 //! CIFAR-10's and CIFAR-100's binary versions: records of one label byte (CIFAR-100: a coarse and a fine one) and 3,072
 //! pixel bytes, the red, green and blue plane of 32×32 (<https://www.cs.toronto.edu/~kriz/cifar.html>).
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{DataError, Dataset, dataset::Pictures, folder};
+use crate::files::incoming;
 
 const SHAPE: [usize; 3] = [3, 32, 32];
 const PIXELS: usize = 3 * 32 * 32;
@@ -65,7 +63,7 @@ pub(super) fn open(path: &Path, batches: &[PathBuf]) -> Result<Dataset, DataErro
     let (mut labels, mut planes) = (Vec::new(), Vec::new());
     let mut kind = Kind::Ten;
     for batch in batches {
-        let bytes = fs::read(batch).map_err(|cause| DataError::unreadable(batch, cause))?;
+        let bytes = incoming::read(batch, u64::MAX).map_err(|cause| DataError::unreadable(batch, cause))?;
         kind = Kind::of(batch, bytes.len() as u64);
         read_batch(batch, kind, &bytes, &mut labels, &mut planes)?;
     }
@@ -105,7 +103,7 @@ fn read_batch(
 }
 
 fn read_names(path: &Path, kind: Kind) -> Result<Vec<String>, DataError> {
-    let text = fs::read_to_string(path).map_err(|cause| DataError::unreadable(path, cause))?;
+    let text = incoming::read_text(path).map_err(|cause| DataError::unreadable(path, cause))?;
     let names: Vec<_> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
     if names.len() != kind.classes() {

@@ -1,8 +1,9 @@
 //! Which of a victim's classes the folders of a data set are.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::{DataError, Dataset, place_of_name, spoken};
+use crate::files::incoming;
 
 /// `a,b,c`, or a file with a name a line (or a JSON list of them), in the order of the victim's classes.
 ///
@@ -12,7 +13,7 @@ pub fn read_class_names(text: &str) -> Result<Vec<String>, DataError> {
     let path = Path::new(text);
     let names: Vec<String> = match path.is_file() {
         true => {
-            let text = fs::read_to_string(path).map_err(|cause| DataError::unreadable(path, cause))?;
+            let text = incoming::read_text(path).map_err(|cause| DataError::unreadable(path, cause))?;
             match serde_json::from_str(&text) {
                 Ok(names) => names,
                 Err(_) => text.lines().map(str::to_string).collect(),

@@ -2,14 +2,14 @@
 //! (<http://yann.lecun.com/exdb/mnist/>), plain or gzipped.
 
 use std::{
-    fs::File,
-    io::{BufReader, ErrorKind, Read},
+    io::{BufReader, ErrorKind, Read, Seek},
     path::{Path, PathBuf},
 };
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::{DataError, Dataset, dataset::Pictures, folder};
+use crate::files::{incoming, limits};
 
 pub(super) const FASHION_NAMES: [&str; 10] = [
     "T-shirt/top",
@@ -131,8 +131,10 @@ fn labels_file(images: &Path) -> Result<PathBuf, DataError> {
 fn open_maybe_gzip(path: &Path) -> Result<Box<dyn Read>, DataError> {
     let unreadable = |cause| DataError::unreadable(path, cause);
     let mut start = Vec::new();
-    File::open(path).and_then(|file| file.take(2).read_to_end(&mut start)).map_err(unreadable)?;
-    let file = BufReader::new(File::open(path).map_err(unreadable)?);
+    let (mut file, _) = incoming::open(path).map_err(unreadable)?;
+    Read::by_ref(&mut file).take(2).read_to_end(&mut start).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    let file = BufReader::new(file);
     Ok(if start == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
@@ -168,7 +170,16 @@ fn read_idx<const D: usize>(path: &Path, mut reader: impl Read) -> Result<([usiz
             format!("{sizes:?}"),
         ));
     };
-    // One byte more than announced tells a file that is too long.
+    let most = limits::memory();
+    if length as u64 > most {
+        let found = format!("sizes {sizes:?}, which are {length}");
+        return Err(DataError::malformed(
+            path,
+            format!("at most {most} bytes, the memory that there is"),
+            found,
+        ));
+    }
+    // One byte more than announced tells a file that is too long. What is announced is believed as it arrives.
     let mut content = Vec::new();
     reader
         .take(length as u64 + 1)

@@ -1,14 +1,14 @@
 //! Image files as pictures, and pictures as PNG files, eight bits a channel.
 
 use std::{
-    fs,
-    io::Cursor,
+    io::{BufReader, Cursor},
     path::{Path, PathBuf},
 };
 
 use image::{DynamicImage, ImageBuffer, ImageFormat, ImageReader, Luma, Pixel, Rgb, RgbImage};
 
-use super::{DataError, Picture, atomic, folder, jpeg_end, picture::check_shape};
+use super::{DataError, Picture, atomic, folder, jpeg_damage, jpeg_end, picture::check_shape};
+use crate::files::{incoming, limits};
 
 const PICTURE: &str = "a PNG, JPEG, PPM, PGM, BMP, TIFF or WebP picture";
 
@@ -17,8 +17,14 @@ impl Picture {
     /// transparency is dropped, as Pillow's `convert("RGB")` does; sixteen bits are rounded to eight.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let bytes = read_bytes(path)?;
-        if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_end::is_complete(&bytes) {
-            return Err(DataError::malformed(path, "a whole JPEG picture", "a file cut short"));
+        check_pixels(path, &bytes)?;
+        if bytes.starts_with(&[0xff, 0xd8]) {
+            if !jpeg_end::is_complete(&bytes) {
+                return Err(DataError::malformed(path, "a whole JPEG picture", "a file cut short"));
+            }
+            if let Some(damage) = jpeg_damage::of(&bytes) {
+                return Err(DataError::malformed(path, "an undamaged JPEG picture", damage));
+            }
         }
         decode(path, PICTURE, || image::load_from_memory(&bytes))
     }
@@ -26,8 +32,8 @@ impl Picture {
     /// `[H, W]` of such a file by its header alone, if it is a size that [`Picture::read`] takes.
     pub fn read_size(path: &Path) -> Result<[usize; 2], DataError> {
         let unreadable = |cause| DataError::unreadable(path, cause);
-        let reader =
-            ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(unreadable)?;
+        let (file, _) = incoming::open(path).map_err(unreadable)?;
+        let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(unreadable)?;
         let expected = PICTURE;
         let size = reader.into_dimensions().map_err(|cause| DataError::malformed(path, expected, cause))?;
         let [height, width] = [size.1 as usize, size.0 as usize];
@@ -90,6 +96,7 @@ pub fn read_png_folder(dir: &Path) -> Result<Vec<(PathBuf, Picture)>, DataError>
             ));
         }
         let bytes = read_bytes(&path)?;
+        check_pixels(&path, &bytes)?;
         let decoded = || image::load_from_memory_with_format(&bytes, ImageFormat::Png);
         let picture = decode(&path, "a PNG picture", decoded)?;
         Ok((path, picture))
@@ -98,7 +105,24 @@ pub fn read_png_folder(dir: &Path) -> Result<Vec<(PathBuf, Picture)>, DataError>
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
-    fs::read(path).map_err(|cause| DataError::unreadable(path, cause))
+    incoming::read(path, incoming::PICTURE).map_err(|cause| DataError::unreadable(path, cause))
+}
+
+/// Refuses more pixels than are allowed by the picture's header, before they are decoded: a few bytes can say many.
+fn check_pixels(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    // What cannot be read is said where it is decoded.
+    let Some((width, height)) = reader.ok().and_then(|reader| reader.into_dimensions().ok()) else {
+        return Ok(());
+    };
+    let most = limits::max_pixels();
+    match u64::from(width) * u64::from(height) {
+        pixels if pixels > most => {
+            let found = format!("{width}×{height} (--max-pixels allows more)");
+            Err(DataError::malformed(path, format!("a picture of at most {most} pixels"), found))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn decode(

@@ -120,8 +120,9 @@ impl Client {
         protocol.check(batch)?;
         protocol.loss.check(model.classes).map_err(ProtocolError::Loss)?;
         if protocol.mode == Mode::Train {
-            let each = batch / protocol.clients;
-            protocol.batches(each).iter().try_for_each(|&(_, count)| model.check_train(count))?;
+            for each in protocol.clients.sizes(batch) {
+                protocol.batches(each).iter().try_for_each(|&(_, count)| model.check_train(count))?;
+            }
         }
         let mut tape = Tape::new();
         let [c, h, w] = model.image;

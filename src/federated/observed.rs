@@ -56,8 +56,7 @@ pub fn batch_statistics(
     returned: &[Vec<f32>],
     counts: &[usize],
 ) -> Vec<Vec<f32>> {
-    let kept = |momentum: &f64| (1.0 - momentum).powi(protocol.steps() as i32);
-    let kept: Vec<f64> = victim.model.momenta().iter().map(kept).collect();
+    let kept: Vec<f64> = victim.model.momenta().iter().map(|&momentum| protocol.kept(momentum)).collect();
     victim
         .buffers()
         .zip(returned)

@@ -4,14 +4,18 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClientLoss, LocalOptimiser, defence::Defence};
+use super::{ClientLoss, LocalOptimiser, Shares, defence::Defence};
 use crate::nn::Mode;
 
 /// Local training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Local {
-    /// Steps in all, over the client's batches in turn: E epochs of n batches are E·n steps.
+    /// Steps in all, over the client's batches in turn: E epochs of n batches are E·n steps. Of the client with the most
+    /// pictures, where it is epochs that are given.
     pub steps: usize,
+    /// Passes of every client over its own pictures, where it is these that are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
     /// Pictures of one step; the last batch of an epoch may be smaller.
     pub batch: usize,
     /// η
@@ -26,7 +30,14 @@ pub struct Local {
 impl Local {
     /// Plain SGD.
     pub fn sgd(steps: usize, batch: usize, learning_rate: f64) -> Local {
-        Local { steps, batch, learning_rate, optimiser: LocalOptimiser::Sgd, weight_decay: 0.0 }
+        let optimiser = LocalOptimiser::Sgd;
+        Local { steps, epochs: None, batch, learning_rate, optimiser, weight_decay: 0.0 }
+    }
+
+    /// Steps of a client with so many pictures.
+    pub fn steps_of(&self, pictures: usize) -> usize {
+        let epoch = pictures.div_ceil(self.batch.max(1)).max(1);
+        self.epochs.map_or(self.steps, |epochs| epochs.saturating_mul(epoch))
     }
 }
 
@@ -34,8 +45,8 @@ impl Local {
 pub struct Protocol {
     /// Of the client's batch norm.
     pub mode: Mode,
-    /// Clients with as many pictures each, whose mean is observed.
-    pub clients: usize,
+    /// Clients whose mean is observed.
+    pub clients: Shares,
     /// `None`: the gradient of one step over all the client's pictures.
     pub local: Option<Local>,
     /// DP-SGD (Abadi 2016): every picture's gradient is clipped to this norm before the mean.
@@ -47,7 +58,13 @@ pub struct Protocol {
 impl Default for Protocol {
     /// One client's gradient, batch norm in eval mode.
     fn default() -> Self {
-        Protocol { mode: Mode::Eval, clients: 1, local: None, example_clip: None, loss: ClientLoss::Mean }
+        Protocol {
+            mode: Mode::Eval,
+            clients: Shares::default(),
+            local: None,
+            example_clip: None,
+            loss: ClientLoss::Mean,
+        }
     }
 }
 
@@ -58,7 +75,7 @@ pub const MAX_BATCH: usize = 1 << 20;
 const MAX_STEPS: usize = 256;
 
 impl Protocol {
-    /// Local steps; 1 for a gradient.
+    /// Local steps of the client with the most pictures; 1 for a gradient.
     pub fn steps(&self) -> usize {
         self.local.map_or(1, |l| l.steps)
     }
@@ -67,14 +84,24 @@ impl Protocol {
     /// Δ = θ_local − θ_server −η times what the optimiser's directions sum to, for a gradient 1, or the pictures where
     /// the loss sums over them.
     pub fn scale(&self, pictures: usize) -> f64 {
-        let gain = self.gain(pictures / self.clients.max(1));
+        let gain = self.clients.weighted(pictures, |each| self.gain(each));
         self.local.map_or(gain, |l| -l.learning_rate * gain)
+    }
+
+    /// What a running statistic keeps of its value through local training, in the mean over the clients.
+    pub fn kept(&self, momentum: f64) -> f64 {
+        let steps = |each| self.local.map_or(1, |local| local.steps_of(each));
+        match &self.clients {
+            Shares::Equal(_) => (1.0 - momentum).powi(self.steps() as i32),
+            sizes => sizes.weighted(sizes.least(), |each| (1.0 - momentum).powi(steps(each) as i32)),
+        }
     }
 
     /// What the directions of a client's steps sum to for gradients that all are one picture's mean.
     pub(super) fn gain(&self, each: usize) -> f64 {
-        if self.steps() > MAX_STEPS {
-            return self.steps() as f64;
+        let steps = self.local.map_or(1, |local| local.steps_of(each));
+        if steps > MAX_STEPS {
+            return steps as f64;
         }
         let lengths = self.batches(each).into_iter().map(|(_, count)| self.loss.size(count));
         self.local.map_or(LocalOptimiser::Sgd, |l| l.optimiser).gain(lengths)
@@ -88,7 +115,7 @@ impl Protocol {
             let start = step % count.div_ceil(each).max(1) * each;
             (start, local.batch.min(count - start))
         };
-        (0..local.steps).map(slice).collect()
+        (0..local.steps_of(count)).map(slice).collect()
     }
 
     /// Whether `batch` pictures in all can be trained on so.
@@ -99,14 +126,19 @@ impl Protocol {
         if !(1..=MAX_BATCH).contains(&batch) {
             return Err(ProtocolError::Batch { batch });
         }
-        if self.clients == 0 || !batch.is_multiple_of(self.clients) {
-            return Err(ProtocolError::Clients { batch, clients: self.clients });
+        if !self.clients.fits(batch) {
+            let clients = self.clients.clone();
+            return Err(match clients.pictures() {
+                None => ProtocolError::Clients { batch, clients },
+                Some(expected) => ProtocolError::Sizes { batch, clients, expected },
+            });
         }
-        if let Some(Local { steps, batch, learning_rate, weight_decay, .. }) = self.local {
-            if !(1..=MAX_STEPS).contains(&steps) {
-                return Err(ProtocolError::Steps { found: steps });
+        if let Some(local @ Local { batch: each, learning_rate, weight_decay, .. }) = self.local {
+            let steps = self.clients.sizes(batch).into_iter().map(|count| local.steps_of(count));
+            if let Some(found) = steps.chain([local.steps]).find(|steps| !(1..=MAX_STEPS).contains(steps)) {
+                return Err(ProtocolError::Steps { found });
             }
-            if batch == 0 {
+            if each == 0 {
                 return Err(ProtocolError::LocalBatch);
             }
             if !learning_rate.is_finite() || learning_rate <= 0.0 {
@@ -133,7 +165,9 @@ pub enum ProtocolError {
     #[error("expected 1 to {MAX_BATCH} pictures, found {batch}")]
     Batch { batch: usize },
     #[error("--clients: {batch} pictures do not divide among {clients}")]
-    Clients { batch: usize, clients: usize },
+    Clients { batch: usize, clients: Shares },
+    #[error("--clients {clients}: expected {expected} pictures in all, found {batch}")]
+    Sizes { batch: usize, clients: Shares, expected: usize },
     #[error("--local-steps: expected 1 to {MAX_STEPS}, found {found}")]
     Steps { found: usize },
     #[error("--local-batch: expected 1 or more, found 0")]

@@ -98,7 +98,7 @@ impl Received {
         path: &std::path::Path,
     ) -> Result<Option<Vec<Vec<f32>>>, ReceivedError> {
         let Some(returned) = &self.buffers else { return Ok(None) };
-        let counts = victim.model.statistics_counts(pictures / protocol.clients);
+        let counts = victim.model.statistics_counts(protocol.clients.mean(pictures));
         let statistics = batch_statistics(victim, protocol, returned, &counts);
         match buffers::negative_variance(victim, &statistics) {
             Some((tensor, found)) => {

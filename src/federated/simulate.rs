@@ -15,7 +15,7 @@ pub struct Simulation {
     /// Mean over all steps of where every trainable parameter goes, `(T,…)` each: what is sent, divided by
     /// [`Protocol::scale`]. Of SGD, the mean gradient.
     pub gradient: Vec<Var>,
-    /// Buffers after training, `(T,…)` each, mean over the clients.
+    /// Buffers after training, `(T,…)` each, mean over the clients, weighted by their pictures.
     pub buffers: Vec<Var>,
     /// What every batch norm sees of all the pictures at once, before training.
     pub statistics: Vec<Statistics>,
@@ -29,16 +29,20 @@ pub struct Simulation {
 pub fn simulate(tape: &mut Tape, model: &Model, protocol: &Protocol, x: Var, targets: Var) -> Simulation {
     let whole = model.apply(tape, x, protocol.mode);
     let server: Vec<Var> = whole.parameters.iter().map(|p| p.value).collect();
-    let each = tape.shape(x)[1] / protocol.clients;
+    let clients = protocol.clients.slices(tape.shape(x)[1]);
 
     let (mut losses, mut all, mut buffers) = (vec![], vec![], vec![]);
     let (optimiser, decay) =
         protocol.local.map_or((LocalOptimiser::Sgd, 0.0), |l| (l.optimiser, l.weight_decay));
-    for client in 0..protocol.clients {
+    for client in &clients {
         let mut values = server.clone();
         let mut memory = Memory::new(tape, optimiser, decay, trainable(&whole.parameters, &values).len());
-        for (step, (start, count)) in protocol.batches(each).into_iter().enumerate() {
-            let start = client * each + start;
+        let weighted = |tape: &mut Tape, v: Var| match client.weight {
+            1 => v,
+            weight => tape.mul_scalar(v, weight as f64),
+        };
+        for (step, (start, count)) in protocol.batches(client.count).into_iter().enumerate() {
+            let start = client.start + start;
             let [x, targets] = [x, targets].map(|v| tape.narrow(v, 1, start, count));
             // The plan merges this pass with `whole` where they are the same.
             let pass = model.apply_with(tape, x, protocol.mode, &values);
@@ -51,19 +55,21 @@ pub fn simulate(tape: &mut Tape, model: &Model, protocol: &Protocol, x: Var, tar
                 }
             };
             if step == 0 {
-                losses.push(loss);
+                losses.push(vec![weighted(tape, loss)]);
             }
             let directions = memory.directions(tape, &weights, &gradient);
             values = advance(tape, protocol, &whole.parameters, &values, &directions, &pass);
-            all.push(directions);
+            all.push(directions.into_iter().map(|v| weighted(tape, v)).collect());
         }
         let kept = whole.parameters.iter().zip(values).filter(|(p, _)| !p.declaration.trainable);
-        buffers.push(kept.map(|(_, value)| value).collect());
+        buffers.push(kept.map(|(_, value)| weighted(tape, value)).collect());
     }
+    let weights = clients.iter().map(|client| client.weight).sum::<usize>() as f64;
+    let gain = protocol.clients.weighted(tape.shape(x)[1], |each| protocol.gain(each));
     Simulation {
-        loss: mean(tape, &losses.into_iter().map(|l| vec![l]).collect::<Vec<_>>())[0],
-        gradient: over(tape, &all, protocol.clients as f64 * protocol.gain(each)),
-        buffers: mean(tape, &buffers),
+        loss: over(tape, &losses, weights)[0],
+        gradient: over(tape, &all, weights * gain),
+        buffers: over(tape, &buffers, weights),
         parameters: whole.parameters,
         statistics: whole.statistics,
         features: whole.features,

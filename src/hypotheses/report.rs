@@ -16,7 +16,7 @@ use crate::{
         Audit, AuditError, Circumstances, Clients,
         verdict::{Grounds, Measure},
     },
-    report::{Head, OutputFolder, Timing, Verdict},
+    report::{Head, OutputFolder, Skipped, Timing, Verdict},
     statistics::fraction_p_value,
 };
 
@@ -33,6 +33,8 @@ pub struct Evidence<'a> {
     pub clients: Option<&'a Clients>,
     /// `M`: the clients' losses; none where the gradients came from elsewhere.
     pub losses: Vec<f32>,
+    /// Batches of which nothing could be read; they count nowhere else.
+    pub skipped: Vec<Skipped>,
 }
 
 /// What was tried on the evidence and what came of it: all that the report is made of.
@@ -62,6 +64,8 @@ pub struct GuideReport {
     /// Over all batches that can be judged; absent where there is none.
     pub tally: Option<Tally>,
     pub batches: Vec<GuideBatch>,
+    /// Batches of which nothing could be read, such as one whose gradient is 0: they count nowhere else.
+    pub skipped: Vec<Skipped>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -148,6 +152,7 @@ impl Explanation<'_> {
             timing: found.guided.timing,
             tally,
             batches,
+            skipped: evidence.skipped.clone(),
         })
     }
 

@@ -37,6 +37,9 @@ fn write_all(report: &GuideReport, out: &mut String) -> Result {
     if report.batches.len() > BATCHES {
         writeln!(out, "… {} more batches in report.json", report.batches.len() - BATCHES)?;
     }
+    for skipped in &report.skipped {
+        writeln!(out, "batch {} is left out: {}", skipped.batch, skipped.reason)?;
+    }
     if let Some(tally) = &report.tally {
         writeln!(out, "\n{:44} {:>22} {:>8}", format!("over {} batches", tally.batches), "share", "chance")?;
         let rows = [

@@ -15,18 +15,19 @@ pub struct Comparison {
     pub count: usize,
     /// dB. The mean of pictures' finite PSNR, not the PSNR of the mean MSE; infinite where all of them are.
     pub psnr: Score,
-    /// In [−1, 1].
+    /// In [−1, 1]; `null` for pictures of sides below 11, for which it is not defined.
     pub ssim: Score,
     /// Of pixels in [0, 1].
     pub mse: Score,
     /// `assignment_mse[i]`: index of the reference assigned to reconstruction `i` for the smallest sum of MSE.
     /// It pairs the one-to-one MSE and PSNR.
     pub assignment_mse: Vec<usize>,
-    /// `assignment_ssim[i]`: the same for the largest sum of SSIM. It pairs the one-to-one SSIM.
+    /// `assignment_ssim[i]`: the same for the largest sum of SSIM. It pairs the one-to-one SSIM. The other one, where SSIM
+    /// is not defined.
     pub assignment_ssim: Vec<usize>,
     /// Reconstructions that are identical with their reference, under each pairing of the PSNR.
     pub infinite_psnr: Infinite,
-    /// Present where a PSNR is infinite.
+    /// Present where a PSNR is infinite, or SSIM not defined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
 }
@@ -77,12 +78,20 @@ pub struct PerImage {
 }
 
 impl Comparison {
-    /// `mse`, `ssim`: `(count, count)`; row: reconstruction, column: reference; `count` above 0.
-    pub(super) fn new(count: usize, mse: &[f64], ssim: &[f64]) -> Self {
+    /// `mse`, `ssim`: `(count, count)`; row: reconstruction, column: reference; `count` above 0. `ssim`: absent where it is
+    /// not defined.
+    pub(super) fn new(count: usize, mse: &[f64], ssim: Option<&[f64]>) -> Self {
         let assignment_mse = assign::smallest_sum(count, count, mse);
-        let assignment_ssim = assign::largest_sum(count, count, ssim);
         let mse = PerImage::new(count, mse, &assignment_mse, f64::min);
-        let ssim = PerImage::new(count, ssim, &assignment_ssim, f64::max);
+        let (assignment_ssim, ssim) = match ssim {
+            Some(ssim) => {
+                let assignment = assign::largest_sum(count, count, ssim);
+                let scores = PerImage::new(count, ssim, &assignment, f64::max);
+                (assignment, scores)
+            }
+            None => (assignment_mse.clone(), mse.map(|_| f64::NAN)),
+        };
+        let is_defined = ssim.aligned.iter().all(|value| !value.is_nan());
         let psnr = mse.map(psnr);
         let infinite_psnr = Infinite::of(&psnr);
         Self {
@@ -93,9 +102,17 @@ impl Comparison {
             assignment_mse,
             assignment_ssim,
             infinite_psnr,
-            note: (infinite_psnr.best_reference > 0).then_some(
-                "PSNR null: infinite, reconstruction and reference are identical; the mean is of the others",
-            ),
+            note: match (infinite_psnr.best_reference > 0, is_defined) {
+                (true, true) => Some(
+                    "PSNR null: infinite, reconstruction and reference are identical; the mean is of the others",
+                ),
+                (false, false) => Some("SSIM null: not defined for sides below 11 pixels"),
+                (true, false) => Some(
+                    "PSNR null: infinite, reconstruction and reference are identical; the mean is of the others; SSIM \
+                     null: not defined for sides below 11 pixels",
+                ),
+                (false, true) => None,
+            },
         }
     }
 }
@@ -144,6 +161,10 @@ impl fmt::Display for Comparison {
             [("PSNR (dB)", &self.psnr, 2), ("SSIM", &self.ssim, 4), ("MSE", &self.mse, 6)]
         {
             let Score { aligned, one_to_one, best_reference, .. } = score;
+            if aligned.is_nan() {
+                write!(f, "\n{name:<10}{:>40}", "not defined for sides below 11 pixels")?;
+                continue;
+            }
             write!(f, "\n{name:<10}{aligned:>12.decimals$}{one_to_one:>12.decimals$}")?;
             write!(f, "{best_reference:>16.decimals$}")?;
         }

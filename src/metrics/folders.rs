@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Comparison, MetricsError, check, compare, flat_grey_floor, read_tensor_pictures};
-use crate::data::{Picture, read_png_folder};
+use crate::data::{Picture, natural, read_png_folder};
 
 /// What [`compare_folders`] found.
 #[derive(Clone, Debug, Serialize)]
@@ -88,19 +88,4 @@ fn unpaired(references: &[File], reconstructions: &[File]) -> Option<String> {
 
 fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// A name as text and numbers in turn, so that numbers are compared as such.
-fn natural(name: &str) -> Vec<(String, Option<u128>)> {
-    let mut parts = vec![];
-    let mut rest = name;
-    while !rest.is_empty() {
-        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let (text, after) = rest.split_at(text);
-        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-        let (number, after) = after.split_at(digits);
-        parts.push((text.to_string(), number.parse().ok()));
-        rest = after;
-    }
-    parts
 }

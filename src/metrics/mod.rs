@@ -40,8 +40,9 @@ pub enum MetricsError {
     File(#[from] TensorFileError),
 }
 
-/// Compares the pictures of one batch. Both slices are as long, all pictures have one shape with sides of at
-/// least [`SSIM_WINDOW`] pixels, and all values are finite; anything else is an error that says which.
+/// Compares the pictures of one batch. Both slices are as long, all pictures have one shape, and all values are finite;
+/// anything else is an error that says which. SSIM is NaN below [`SSIM_WINDOW`] pixels a side, where it is not defined;
+/// pictures are then paired by their MSE.
 pub fn compare(reference: &[Picture], reconstruction: &[Picture]) -> Result<Comparison, MetricsError> {
     let expected = reference.first().ok_or(MetricsError::Empty)?.shape();
     if reference.len() != reconstruction.len() {
@@ -53,19 +54,28 @@ pub fn compare(reference: &[Picture], reconstruction: &[Picture]) -> Result<Comp
     };
     check("reference", reference)?;
     check("reconstruction", reconstruction)?;
+    let count = reference.len();
+    let mse_of = |at: usize| psnr::mse(&reconstruction[at / count].pixels, &reference[at % count].pixels);
+    if !has_ssim(expected) {
+        let mse: Vec<f64> = (0..count * count).into_par_iter().map(mse_of).collect();
+        return Ok(Comparison::new(count, &mse, None));
+    }
 
     let moments = |pictures: &[Picture]| pictures.par_iter().map(ssim::Moments::new).collect();
     let (reference_moments, reconstruction_moments): (Vec<_>, Vec<_>) =
         (moments(reference), moments(reconstruction));
     // Row i, column j: reconstruction i beside reference j.
-    let count = reference.len();
     let pair = |at: usize| {
         let (row, column) = (at / count, at % count);
-        let mse = psnr::mse(&reconstruction[row].pixels, &reference[column].pixels);
-        (mse, ssim::mean_ssim(&reconstruction_moments[row], &reference_moments[column]))
+        (mse_of(at), ssim::mean_ssim(&reconstruction_moments[row], &reference_moments[column]))
     };
     let (mse, ssim): (Vec<f64>, Vec<f64>) = (0..count * count).into_par_iter().map(pair).unzip();
-    Ok(Comparison::new(count, &mse, &ssim))
+    Ok(Comparison::new(count, &mse, Some(&ssim)))
+}
+
+/// Whether SSIM is defined for pictures `[C, H, W]`.
+pub fn has_ssim([_, height, width]: [usize; 3]) -> bool {
+    height.min(width) >= SSIM_WINDOW
 }
 
 /// SSIM of every pair, `(rows, columns)`. All pictures have one shape with sides of at least [`SSIM_WINDOW`] pixels.
@@ -73,6 +83,14 @@ pub fn ssim_table(rows: &[Picture], columns: &[Picture]) -> Result<Vec<f64>, Met
     let expected = rows.first().ok_or(MetricsError::Empty)?.shape();
     let mut all = rows.iter().chain(columns).enumerate();
     all.try_for_each(|(i, picture)| check(picture, expected, || format!("picture {i}")))?;
+    if !has_ssim(expected) {
+        let [channels, height, width] = expected;
+        return Err(MetricsError::Picture {
+            which: "SSIM".into(),
+            expected: format!("sides of at least {SSIM_WINDOW} pixels"),
+            found: format!("{channels}×{height}×{width} (C×H×W)"),
+        });
+    }
     let moments = |pictures: &[Picture]| pictures.par_iter().map(ssim::Moments::new).collect::<Vec<_>>();
     let (rows, columns) = (moments(rows), moments(columns));
     let width = columns.len();
@@ -102,9 +120,6 @@ fn check(picture: &Picture, shape: [usize; 3], which: impl Fn() -> String) -> Re
     let fail = |expected, found| Err(MetricsError::Picture { which: which(), expected, found });
     if picture.shape() != shape {
         return fail(show(shape), show(picture.shape()));
-    }
-    if picture.height.min(picture.width) < SSIM_WINDOW {
-        return fail(format!("sides of at least {} pixels for SSIM", SSIM_WINDOW), show(shape));
     }
     match picture.pixels.iter().find(|value| !value.is_finite()) {
         Some(value) => fail("finite pixels".to_owned(), value.to_string()),

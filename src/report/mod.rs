@@ -15,6 +15,7 @@ pub mod html;
 pub mod limits;
 #[cfg(feature = "report")]
 mod picture_grid;
+mod round;
 mod run;
 #[cfg(feature = "report")]
 pub mod size_plot;
@@ -33,6 +34,7 @@ pub use folder::OutputFolder;
 pub use head::Head;
 #[cfg(feature = "report")]
 pub use picture_grid::{picture_grid, write_picture_grid};
+pub use round::Round;
 pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, Skipped, ThreatRecord, Timing,
     figures,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Advice, Head, Validity};
+use super::{Advice, Head, Round, Validity};
 
 use crate::{
     attack::{
@@ -45,6 +45,8 @@ pub struct RunReport {
     /// What the labels mean, read off the reconstructions; absent where naming was left out.
     pub semantic: Option<SemanticReport>,
     pub batches: Vec<Batch>,
+    /// What each of several files gives away, where they are the updates of one client over rounds; else empty.
+    pub rounds: Vec<Round>,
     /// Batches of which nothing could be read, such as one whose gradient is 0: they count nowhere else.
     pub skipped: Vec<Skipped>,
     /// What would protect the clients; absent where nobody asked, or nothing leaks.

@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use crate::{
     attack::{config::AttackConfig, labels::LabelMetrics},
-    audit::{Audit, AuditError, Clients},
+    audit::{Attacked, Audit, AuditError, ClientBatch, Clients, Readable, ZERO},
     device::{Device, DeviceInfo},
     federated::{
         Protocol,
         defence::{Defence, accountant, epsilon},
     },
     metrics::{Comparison, MetricsError, compare, flat_grey_floor, noise_like},
-    report::{Figures, figures},
+    report::{Figures, Skipped, figures},
     statistics::Estimate,
     watch::Watch,
 };
@@ -52,6 +52,9 @@ pub struct Leak {
     pub labels: LabelMetrics,
     pub psnr: Estimate,
     pub ssim: Estimate,
+    /// Batches of which nothing could be read behind this defence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -81,6 +84,8 @@ pub struct DefenceReport {
     pub rows: Vec<Row>,
     pub flat_grey: Option<Figures>,
     pub noise: Option<Figures>,
+    /// Batches whose gradient is 0 without a defence: they count in no row.
+    pub skipped: Vec<Skipped>,
 }
 
 impl DefenceStudy<'_> {
@@ -92,10 +97,22 @@ impl DefenceStudy<'_> {
         if self.clients.batches.is_empty() {
             return Err(AuditError::misuse("a study of defences: expected 1 batch or more, found 0"));
         }
+        audit.defences = vec![];
+        let captured = audit.capture(self.device, &self.clients.batches, watch)?;
+        let Readable { kept, skipped, .. } = Readable::of(captured.targets);
+        if kept.is_empty() {
+            return Err(AuditError::File(ZERO.into()));
+        }
+        let batches: Vec<ClientBatch> = kept.iter().map(|&i| self.clients.batches[i].clone()).collect();
+        let leak = |audit: &mut Audit, defences: &[Defence], adaptive| {
+            let mut leak = self.leak(audit, &batches, defences, adaptive, watch)?;
+            leak.skipped.iter_mut().for_each(|skipped| skipped.batch = kept[skipped.batch]);
+            Ok::<_, AuditError>(leak)
+        };
         let mut rows = vec![Row {
             defence: "none".into(),
             epsilon: None,
-            unaware: self.leak(audit, &[], false, watch)?,
+            unaware: leak(audit, &[], false)?,
             adaptive: None,
         }];
         for defences in self.defences {
@@ -103,11 +120,10 @@ impl DefenceStudy<'_> {
             rows.push(Row {
                 defence: names.join(","),
                 epsilon: epsilon(defences),
-                unaware: self.leak(audit, defences, false, watch)?,
-                adaptive: Some(self.leak(audit, defences, true, watch)?),
+                unaware: leak(audit, defences, false)?,
+                adaptive: Some(leak(audit, defences, true)?),
             });
         }
-        let Clients { batches, data, .. } = self.clients;
         let floor = |make: &dyn Fn(usize) -> Result<Comparison, MetricsError>| {
             let compared = (0..batches.len()).map(make).collect::<Result<Vec<_>, _>>()?;
             Ok::<_, MetricsError>(figures(&compared))
@@ -120,7 +136,7 @@ impl DefenceStudy<'_> {
             device: self.device.info(),
             architecture: audit.victim.model.describe(),
             weights: audit.victim.weights.clone(),
-            data: data.clone(),
+            data: self.clients.data.clone(),
             batch: self.clients.batch(),
             batches: batches.len(),
             protocol: audit.protocol.clone(),
@@ -129,6 +145,7 @@ impl DefenceStudy<'_> {
             rows,
             flat_grey: floor(&|i| flat_grey_floor(&batches[i].pictures))?,
             noise: floor(&|i| compare(&batches[i].pictures, &noise(i)))?,
+            skipped,
         })
     }
 
@@ -136,20 +153,26 @@ impl DefenceStudy<'_> {
     fn leak(
         &self,
         audit: &mut Audit,
+        batches: &[ClientBatch],
         defences: &[Defence],
         adaptive: bool,
         watch: &dyn Watch,
     ) -> Result<Leak, AuditError> {
         (audit.defences, audit.adaptive) = (defences.to_vec(), adaptive);
-        let batches = &self.clients.batches;
-        let outcome = audit.run(self.device, batches, None, watch)?;
+        let Attacked { outcome, kept, skipped } = audit.run_possible(self.device, batches, None, watch)?;
+        let Some(outcome) = outcome else {
+            let reason = skipped.first().map_or(ZERO, |skipped| skipped.reason.as_str());
+            return Err(AuditError::File(reason.into()));
+        };
+        let batches: Vec<ClientBatch> = kept.iter().map(|&i| batches[i].clone()).collect();
         let pairs = batches.iter().zip(&outcome.pictures);
         let compared = pairs.map(|(b, p)| compare(&b.pictures, p)).collect::<Result<Vec<_>, _>>()?;
         let all = figures(&compared).expect("at least one batch");
         Ok(Leak {
-            labels: audit.label_metrics(&outcome.found, batches),
+            labels: audit.label_metrics(&outcome.found, &batches),
             psnr: all.psnr.one_to_one,
             ssim: all.ssim.one_to_one,
+            skipped,
         })
     }
 }
@@ -193,6 +216,16 @@ impl DefenceReport {
             if let Some(floor) = floor {
                 let (psnr, ssim) = (floor.psnr.one_to_one.mean, floor.ssim.one_to_one.mean);
                 let _ = writeln!(text, "{name:20}{:>10}   {:>8}{psnr:>12.2}{ssim:>8.3}", "", "");
+            }
+        }
+        for Skipped { batch, reason } in &self.skipped {
+            let _ = writeln!(text, "batch {batch} is left out: {reason}");
+        }
+        for row in &self.rows {
+            for leak in [Some(&row.unaware), row.adaptive.as_ref()].into_iter().flatten() {
+                for Skipped { batch, reason } in &leak.skipped {
+                    let _ = writeln!(text, "{}: batch {batch} is left out: {reason}", row.defence);
+                }
             }
         }
         if self.rows.iter().any(|r| r.epsilon.is_some()) {

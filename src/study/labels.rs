@@ -11,7 +11,7 @@ use crate::{
         labels::{LabelMetrics, Method, Restored, restore},
         last_layer::of_tensors,
     },
-    audit::{AuditError, ClientBatch, read_pictures},
+    audit::{AuditError, ClientBatch, ZERO, read_pictures},
     data::{Dataset, Normalisation},
     device::{Device, DeviceInfo},
     federated::{
@@ -19,6 +19,7 @@ use crate::{
         defence::{Defence, LastLayerClient},
     },
     random,
+    report::Skipped,
     statistics::Estimate,
     watch::{Stage, Watch},
 };
@@ -70,6 +71,8 @@ pub struct LabelReport {
     pub defences: Vec<String>,
     pub data: String,
     pub rows: Vec<Row>,
+    /// Batches whose gradient is 0: they count nowhere else.
+    pub skipped: Vec<Skipped>,
 }
 
 /// What a batch truly holds, and what each method restored.
@@ -87,11 +90,15 @@ impl LabelStudy<'_> {
         }
         let mut client = LastLayerClient::new(device, victim, protocol, defences, batch)?;
         let stage = Stage::new(watch, "restoring labels");
-        let mut results = vec![];
+        let (mut results, mut skipped) = (vec![], vec![]);
         for number in 0..batches {
             let drawn = self.random_batch(number)?;
             let images = self.normalisation.normalise(&drawn.pictures)?;
             let sent = client.update(&images, &drawn.labels, seed, number)?;
+            if sent.iter().flatten().all(|v| *v == 0.0) {
+                skipped.push(Skipped { batch: number, reason: ZERO.into() });
+                continue;
+            }
             let layer =
                 of_tensors(victim, &sent).map_err(|cause| AttackError::Labels { target: number, cause })?;
             let restored = Method::ANY_BATCH.map(|method| {
@@ -100,6 +107,9 @@ impl LabelStudy<'_> {
             });
             results.push((drawn.labels, restored.to_vec()));
             stage.count(number + 1, batches);
+        }
+        if results.is_empty() {
+            return Err(AuditError::File(format!("all {batches} batches: {ZERO}")));
         }
         Ok(LabelReport {
             tool: env!("CARGO_PKG_NAME"),
@@ -116,6 +126,7 @@ impl LabelStudy<'_> {
             defences: defences.iter().map(ToString::to_string).collect(),
             data: dataset.name.clone(),
             rows: self.rows(&results),
+            skipped,
         })
     }
 
@@ -221,6 +232,9 @@ impl LabelReport {
                 "{:16}{:>26}{:>26}{:>26}{confidence:>12}{flagged:>9}",
                 row.method, row.le_acc, row.ln_acc, row.irec
             );
+        }
+        for Skipped { batch, reason } in &self.skipped {
+            let _ = writeln!(text, "batch {batch} is left out: {reason}");
         }
         text.trim_end().to_string()
     }

@@ -29,10 +29,12 @@ pub struct GradientInfo {
     pub kind: Option<String>,
     /// Of the client's batch norm: eval or train.
     pub mode: Option<String>,
-    /// Clients that the tensors are the mean of.
-    pub clients: Option<usize>,
+    /// Clients that the tensors are the mean of: how many, or the pictures of each, as in `3,5,8`.
+    pub clients: Option<String>,
     /// Of the client's local training, for an update.
     pub local_steps: Option<usize>,
+    /// In place of the steps, where clients of several sizes pass over their pictures so often.
+    pub local_epochs: Option<usize>,
     pub local_batch: Option<usize>,
     pub local_lr: Option<f64>,
     /// As in `momentum:0.9`; plain SGD where nothing is said.
@@ -84,8 +86,9 @@ impl GradientFile {
             ("options", info.options.clone()),
             ("kind", info.kind.clone()),
             ("mode", info.mode.clone()),
-            ("clients", info.clients.map(|n| n.to_string())),
+            ("clients", info.clients.clone()),
             ("local_steps", info.local_steps.map(|n| n.to_string())),
+            ("local_epochs", info.local_epochs.map(|n| n.to_string())),
             ("local_batch", info.local_batch.map(|n| n.to_string())),
             ("local_lr", info.local_lr.map(|n| n.to_string())),
             ("local_optimiser", info.local_optimiser.clone()),
@@ -178,8 +181,17 @@ fn strict_info(file: &TensorFile) -> Result<GradientInfo, TensorFileError> {
         options: file.metadata.get("options").cloned(),
         kind: file.metadata.get("kind").cloned(),
         mode: file.metadata.get("mode").cloned(),
-        clients: count("clients")?,
+        clients: field(
+            file,
+            "clients",
+            "a number of clients, or the pictures of each as in '3,5,8'",
+            |text| {
+                let counts: Vec<usize> = list(text)?;
+                counts.iter().all(|n| (1..=MAX_COUNT).contains(n)).then(|| text.to_string())
+            },
+        )?,
         local_steps: count("local_steps")?,
+        local_epochs: count("local_epochs")?,
         local_batch: count("local_batch")?,
         local_lr: field(file, "local_lr", "a rate above 0", |text| {
             text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0)

@@ -1,7 +1,7 @@
 //! Reading: every size is checked against the file's own length before anything is allocated.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
 use super::{Naming, NonFloat, Tensor, TensorFile, TensorFileError, eight_bits, npz};
+use crate::files::incoming;
 
 /// Bytes of the little-endian header length that a file starts with.
 pub(super) const PREFIX: u64 = 8;
@@ -23,8 +24,7 @@ impl TensorFile {
     pub fn read(path: &Path) -> Result<TensorFile, TensorFileError> {
         regular_file(path)?;
         let io = |cause| TensorFileError::Read { path: path.into(), cause };
-        let mut file = File::open(path).map_err(io)?;
-        let length = file.metadata().map_err(io)?.len();
+        let (mut file, length) = incoming::open(path).map_err(io)?;
         if length == 0 {
             return Err(TensorFileError::Empty { path: path.into() });
         }

@@ -9,7 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    WeightsError,
+    Content, WeightsError,
     http::{Client, Said},
 };
 use crate::watch::{Stage, Watch};
@@ -24,6 +24,7 @@ pub struct Checks {
     pub size: Option<u64>,
     /// Hexadecimal, and who says so.
     pub sha256: Option<(String, &'static str)>,
+    pub content: Content,
 }
 
 /// What a file was compared with.
@@ -66,13 +67,17 @@ pub fn fetch(url: &str, target: &Path, checks: &Checks, watch: &dyn Watch) -> Re
     }
     let mut checks = checks.clone();
     checks.size = checks.size.or(said.size);
+    let most = checks.content.most();
+    if checks.size.is_some_and(|size| size > most) {
+        return Err(WeightsError::Endless { from: url.into(), most });
+    }
     checks.sha256 = checks.sha256.or(said.sha256.clone().map(|hash| (hash, "the server says so")));
 
     let part = Part::open(target, &said, &checks)?;
     let mut done = part.length()?;
     let stage = Stage::new(watch, "downloading");
     for attempt in 1.. {
-        match part.append(&client, url, done, checks.size, &stage) {
+        match part.append(&client, url, done, &checks, &said, &stage) {
             Ok(()) => break,
             Err(WeightsError::Broken { .. }) if attempt < ATTEMPTS && part.length()? > done => {
                 done = part.length()?;
@@ -89,11 +94,47 @@ pub fn fetch_copy(from: &Path, target: &Path, checks: &Checks) -> Result<Fetched
         let path = path.to_owned();
         move |cause| WeightsError::File { path: path.clone(), cause }
     };
+    let is_file = fs::metadata(from).map_err(failed(from))?.is_file();
+    if !is_file {
+        let cause = io::Error::new(io::ErrorKind::InvalidInput, "expected a regular file");
+        return Err(failed(from)(cause));
+    }
     let mut source = File::open(from).map_err(failed(from))?;
     let part = Part::open(target, &Said::default(), checks)?;
     part.truncate()?;
     io::copy(&mut source, &mut &part.file).map_err(failed(&part.path))?;
     part.finish(target, &from.display().to_string(), checks)
+}
+
+/// Whether a file that is there is what it must be.
+///
+/// # Errors
+/// It is no such file, or its SHA-256 is another one.
+pub fn check_there(path: &Path, checks: &Checks) -> Result<(), WeightsError> {
+    let failed = |cause| WeightsError::File { path: path.into(), cause };
+    let file = File::open(path).map_err(failed)?;
+    if let Err((expected, found)) = checks.content.judge(&file).map_err(failed)? {
+        return Err(WeightsError::Damaged { path: path.into(), expected, found });
+    }
+    let Some((expected, by)) = &checks.sha256 else { return Ok(()) };
+    let found = hash(&file).map_err(failed)?;
+    match found == *expected {
+        true => Ok(()),
+        false => Err(WeightsError::There { path: path.into(), found, expected: expected.clone(), by }),
+    }
+}
+
+fn hash(mut file: &File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    file.seek(SeekFrom::Start(0))?;
+    loop {
+        match file.read(&mut chunk)? {
+            0 => break,
+            read => hash.update(&chunk[..read]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// What has arrived so far, locked against a second download.
@@ -144,16 +185,34 @@ impl Part {
         client: &Client,
         url: &str,
         have: u64,
-        size: Option<u64>,
+        checks: &Checks,
+        before: &Said,
         stage: &Stage,
     ) -> Result<(), WeightsError> {
+        let size = checks.size;
         if have > 0 && size == Some(have) {
             return Ok(());
         }
-        let response = client.get(url, have)?;
+        // Nothing would tell that the file had changed since.
+        let blind = before.tag.is_none() && checks.sha256.is_none();
+        if have > 0 && blind {
+            self.truncate()?;
+            return self.append(client, url, 0, checks, before, stage);
+        }
+        let (response, said) = client.get(url, have, before.tag.as_deref())?;
         let status = response.status().as_u16();
         let starts = response.headers().get("content-range").and_then(|value| value.to_str().ok());
-        let goes_on = starts.is_some_and(|range| range.starts_with(&format!("bytes {have}-")));
+        let is_same = before.tag.is_none() || said.tag.is_none() || before.tag == said.tag;
+        if !is_same {
+            // What has arrived is of the one, or already of the other.
+            self.truncate()?;
+            return Err(WeightsError::Changed { url: url.into() });
+        }
+        let goes_on = starts.is_some_and(|range| {
+            let total = range.rsplit_once('/').and_then(|(_, total)| total.parse::<u64>().ok());
+            let fits = total.zip(size).is_none_or(|(total, size)| total == size);
+            range.starts_with(&format!("bytes {have}-")) && fits
+        });
         let mut done = match status {
             206 if goes_on => have,
             // The server does not go along with ranges, or there is nothing behind what we have: from the start.
@@ -163,7 +222,7 @@ impl Part {
             }
             206 | 416 if have > 0 => {
                 self.truncate()?;
-                return self.append(client, url, 0, size, stage);
+                return self.append(client, url, 0, checks, before, stage);
             }
             status => return Err(WeightsError::Status { url: url.into(), status }),
         };
@@ -183,6 +242,11 @@ impl Part {
             if size.is_some_and(|size| done > size) {
                 break;
             }
+            let most = checks.content.most();
+            if done > most {
+                self.truncate()?;
+                return Err(WeightsError::Endless { from: url.into(), most });
+            }
             stage.bytes(done, size);
         }
         match size {
@@ -194,7 +258,9 @@ impl Part {
     /// Checks the whole file and gives it its name; a wrong one is deleted.
     fn finish(self, target: &Path, from: &str, checks: &Checks) -> Result<Fetched, WeightsError> {
         let size = self.length()?;
-        let sha256 = self.hash()?;
+        let failed = |cause| self.failed(cause);
+        let sha256 = hash(&self.file).map_err(failed)?;
+        let content = checks.content.judge(&self.file).map_err(failed)?;
         let wrong = match (&checks.size, &checks.sha256) {
             (Some(expected), _) if *expected != size => {
                 Some(WeightsError::Size { from: from.into(), found: size, expected: *expected })
@@ -203,7 +269,11 @@ impl Part {
                 let (from, found, expected) = (from.into(), sha256.clone(), expected.clone());
                 Some(WeightsError::Hash { from, found, expected, by })
             }
-            _ => None,
+            _ => content.err().map(|(expected, found)| WeightsError::Content {
+                from: from.into(),
+                expected,
+                found,
+            }),
         };
         if let Some(error) = wrong {
             fs::remove_file(&self.path).map_err(|cause| self.failed(cause))?;
@@ -217,19 +287,5 @@ impl Part {
             (None, None) => Checked::Nothing,
         };
         Ok(Fetched { size, sha256, checked })
-    }
-
-    fn hash(&self) -> Result<String, WeightsError> {
-        let mut file = &self.file;
-        let mut hash = Sha256::new();
-        let mut chunk = vec![0; CHUNK];
-        file.seek(SeekFrom::Start(0)).map_err(|cause| self.failed(cause))?;
-        loop {
-            match file.read(&mut chunk).map_err(|cause| self.failed(cause))? {
-                0 => break,
-                read => hash.update(&chunk[..read]),
-            }
-        }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }

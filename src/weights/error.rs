@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::shown;
+
 /// Each message is complete: it carries its cause in its text.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
@@ -18,27 +20,59 @@ pub enum WeightsError {
     Busy { path: PathBuf },
 
     #[error(
-        "{url}: no answer: {cause}; is there a network? --from takes another server, or a folder on this machine"
+        "{}: no answer: {cause}; is there a network? --from takes another server, or a folder on this machine",
+        shown(url)
     )]
     NoAnswer { url: String, cause: String },
 
-    #[error("{url}: the server answers {status}{}", if *.status == 404 { ": the file is not there; --from names another place" } else { "" })]
+    #[error("{}: the server answers {status}{}", shown(url), if *.status == 404 { ": the file is not there; --from names another place" } else { "" })]
     Status { url: String, status: u16 },
 
-    #[error("{url}: the server leads on and on, expected the file after {limit} redirections at most")]
+    #[error(
+        "{}: the server leads on and on, expected the file after {limit} redirections at most",
+        shown(url)
+    )]
     Redirections { url: String, limit: usize },
 
-    #[error("{url}: expected http:// or https://, or a folder on this machine")]
+    #[error("{}: expected http:// or https://, or a folder on this machine", shown(url))]
     Url { url: String },
 
-    #[error("{url}: the transfer broke off after {done} of {}: {cause}; the same command goes on from there", size(.of))]
+    #[error("{}: the transfer broke off after {done} of {}: {cause}; the same command goes on from there", shown(url), size(.of))]
     Broken { url: String, done: u64, of: Option<u64>, cause: String },
 
-    #[error("{from}: {found} bytes, expected {expected}")]
+    #[error(
+        "{}: the file changed on the server while it was fetched; the same command begins anew",
+        shown(url)
+    )]
+    Changed { url: String },
+
+    #[error("{}: {found} bytes, expected {expected}", shown(from))]
     Size { from: String, found: u64, expected: u64 },
 
-    #[error("{from}: SHA-256 is {found}, expected {expected} ({by}): the file was deleted")]
+    #[error("{}: SHA-256 is {found}, expected {expected} ({by}): the file was deleted", shown(from))]
     Hash { from: String, found: String, expected: String, by: &'static str },
+
+    #[error("{}: SHA-256 is {found}, expected {expected} ({by}): delete the file, and the same command gets it again", path.display())]
+    There { path: PathBuf, found: String, expected: String, by: &'static str },
+
+    #[error("{}: expected {expected}, found {found}: delete it, and the same command gets it again", path.display())]
+    Damaged { path: PathBuf, expected: &'static str, found: String },
+
+    #[error("{}: expected {expected}, found {found}: the file was deleted", shown(from))]
+    Content { from: String, expected: &'static str, found: String },
+
+    #[error(
+        "{}: more than {most} bytes, which is more than such a file has: the transfer was ended",
+        shown(from)
+    )]
+    Endless { from: String, most: u64 },
+
+    #[error(
+        "{}: the server leads from https to {}, where what it says can be changed on the way",
+        shown(url),
+        shown(to)
+    )]
+    Plain { url: String, to: String },
 
     #[error("'{found}' is no SHA-256: expected 64 hexadecimal digits")]
     NoHash { found: String },

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use ureq::{
     Agent, Body,
-    http::{HeaderMap, Response, StatusCode, Uri},
+    http::{HeaderMap, Response, StatusCode},
 };
 
-use super::WeightsError;
+use super::{
+    WeightsError,
+    address::{is_plain, is_web, resolve},
+};
 
 const REDIRECTIONS: usize = 8;
 /// A server that says nothing for so long has gone.
@@ -23,7 +26,7 @@ pub struct Said {
     pub size: Option<u64>,
     /// Hexadecimal, lower case.
     pub sha256: Option<String>,
-    /// Changes with the file.
+    /// Changes with the file, as the server writes it.
     pub tag: Option<String>,
 }
 
@@ -52,16 +55,25 @@ impl Client {
         }
     }
 
-    /// The file from byte `from` on, as far as the server goes along with that.
-    pub fn get(&self, url: &str, from: u64) -> Result<Response<Body>, WeightsError> {
+    /// The file from byte `from` on, if it still is the one with this tag; else from its start, as far as the server goes
+    /// along with that. With what the server says of it.
+    pub fn get(
+        &self,
+        url: &str,
+        from: u64,
+        tag: Option<&str>,
+    ) -> Result<(Response<Body>, Said), WeightsError> {
         let call = |url: &str| {
             let request = self.agent.get(url);
-            match from {
-                0 => request.call(),
-                _ => request.header("range", format!("bytes={from}-")).call(),
+            match (from, tag) {
+                (0, _) => request.call(),
+                (_, None) => request.header("range", format!("bytes={from}-")).call(),
+                (_, Some(tag)) => {
+                    request.header("range", format!("bytes={from}-")).header("if-range", tag).call()
+                }
             }
         };
-        Ok(self.follow(url, call)?.0)
+        self.follow(url, call)
     }
 
     fn follow(
@@ -72,7 +84,7 @@ impl Client {
         let mut at = url.to_string();
         let mut said = Said::default();
         for _ in 0..=REDIRECTIONS {
-            if !at.starts_with("http://") && !at.starts_with("https://") {
+            if !is_web(&at) {
                 return Err(WeightsError::Url { url: at });
             }
             let response = call(&at)
@@ -80,7 +92,13 @@ impl Client {
             said.hear(response.headers(), response.status());
             let location = response.headers().get("location").and_then(|value| value.to_str().ok());
             match location.filter(|_| response.status().is_redirection()) {
-                Some(location) => at = resolve(&at, location),
+                Some(location) => {
+                    let next = resolve(&at, location);
+                    if is_plain(&next) && !is_plain(&at) {
+                        return Err(WeightsError::Plain { url: at, to: next });
+                    }
+                    at = next;
+                }
                 None => return Ok((response, said)),
             }
         }
@@ -92,27 +110,19 @@ impl Said {
     /// What was heard first counts: a redirection's `x-linked-` headers are about the file that it leads to.
     fn hear(&mut self, headers: &HeaderMap, status: StatusCode) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let tag = |name| text(name).map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_string());
-        let linked = tag("x-linked-etag");
+        let bare = |tag: &str| tag.trim_start_matches("W/").trim_matches('"').to_string();
+        let linked = text("x-linked-etag").map(bare);
         // Without the prefix, a tag belongs to the redirection itself.
-        let own = if status == StatusCode::OK { tag("etag") } else { None };
+        let is_file = matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT);
+        let own = text("etag").filter(|_| is_file);
         let length = if status == StatusCode::OK { text("content-length") } else { None };
-        let found = linked.or(own);
-        let hash = found.clone().filter(|tag| tag.len() == 64 && tag.chars().all(|c| c.is_ascii_hexdigit()));
+        let found = linked.or(own.map(bare));
+        let hash = found.filter(|tag| tag.len() == 64 && tag.chars().all(|c| c.is_ascii_hexdigit()));
         self.sha256 = self.sha256.take().or(hash.map(|hash| hash.to_lowercase()));
-        self.tag = self.tag.take().or(found);
+        // A weak tag is the same for files that differ in their bytes.
+        let strong = own.filter(|tag| !tag.starts_with("W/")).map(str::to_string);
+        self.tag = self.tag.take().or(strong);
         let size = text("x-linked-size").or(length).and_then(|text| text.parse().ok());
         self.size = self.size.or(size);
-    }
-}
-
-/// A location may leave out the server.
-fn resolve(at: &str, location: &str) -> String {
-    match at.parse::<Uri>() {
-        Ok(uri) if location.starts_with('/') && !location.starts_with("//") => {
-            let (scheme, server) = (uri.scheme_str().unwrap_or("https"), uri.authority());
-            format!("{scheme}://{}{location}", server.map_or("", |server| server.as_str()))
-        }
-        _ => location.into(),
     }
 }

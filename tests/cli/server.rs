@@ -17,6 +17,12 @@ pub struct Manners {
     pub linked: Option<String>,
     /// Close the connection after so many bytes of each file's body.
     pub cut: Option<usize>,
+    /// From the second part of a file on, it is another one: the same length, other bytes, another tag.
+    pub changes: bool,
+    /// Say no length, and go on for ever.
+    pub endless: bool,
+    /// Where every request that is not yet there is sent.
+    pub location: Option<String>,
 }
 
 pub struct Server {
@@ -58,7 +64,7 @@ fn answer(
 ) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let first = lines.next().unwrap_or_else(|| Ok(String::new()))?;
-    let mut start = None;
+    let (mut start, mut if_range) = (None, None);
     for line in lines {
         let line = line?.to_lowercase();
         if line.is_empty() {
@@ -66,11 +72,16 @@ fn answer(
         }
         let range = line.strip_prefix("range: bytes=").and_then(|range| range.strip_suffix('-'));
         start = start.or(range.map(|range| range.parse::<usize>().unwrap()));
+        if_range = if_range.or(line.strip_prefix("if-range: ").map(str::to_string));
     }
     let words: Vec<&str> = first.split(' ').collect();
     seen.lock().unwrap().push(format!("{} {} {start:?}", words[0], words[1]));
     let head = |status: &str, rest: &str| format!("HTTP/1.1 {status}\r\nconnection: close\r\n{rest}\r\n");
     let path = words[1];
+    if let Some(location) = manners.location.as_ref().filter(|_| !path.starts_with("/cdn")) {
+        let rest = format!("location: {location}\r\ncontent-length: 0\r\n");
+        return stream.write_all(head("302 Found", &rest).as_bytes());
+    }
     let direct = path.strip_prefix("/cdn");
     let Some(file) = files.get(direct.unwrap_or(path)) else {
         return stream.write_all(head("404 Not Found", "content-length: 0\r\n").as_bytes());
@@ -82,7 +93,21 @@ fn answer(
         );
         return stream.write_all(head("302 Found", &rest).as_bytes());
     }
-    let from = start.filter(|_| manners.ranges).unwrap_or(0);
+    if manners.endless {
+        if words[0] == "HEAD" {
+            return stream.write_all(head("405 Method Not Allowed", "content-length: 0\r\n").as_bytes());
+        }
+        stream.write_all(head("200 OK", "").as_bytes())?;
+        loop {
+            stream.write_all(&[b'x'; 1 << 16])?;
+        }
+    }
+    let changed: Vec<u8> = file.iter().map(|byte| !byte).collect();
+    let is_changed = manners.changes && start.is_some();
+    let file = if is_changed { &changed } else { file };
+    let tag = format!("{}{}", if is_changed { "w" } else { "v" }, file.len());
+    let is_same = if_range.is_none_or(|asked| asked == format!("\"{tag}\""));
+    let from = start.filter(|_| manners.ranges && is_same).unwrap_or(0);
     let (status, range) = match from {
         0 => ("200 OK", String::new()),
         from => (
@@ -91,7 +116,7 @@ fn answer(
         ),
     };
     let body = &file[from..];
-    let tag = format!("etag: \"v{}\"\r\n", file.len());
+    let tag = format!("etag: \"{tag}\"\r\n");
     stream.write_all(head(status, &format!("content-length: {}\r\n{range}{tag}", body.len())).as_bytes())?;
     if words[0] == "GET" {
         let end = manners.cut.map_or(body.len(), |cut| cut.min(body.len()));

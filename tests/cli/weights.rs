@@ -14,9 +14,21 @@ use crate::{
 const NAME: &str = "tinyclip-8m";
 const SIZE: usize = 300_000;
 
-/// Each part's bytes differ from those of the others.
+/// A tensor whose parts differ in their bytes.
 fn weights() -> Vec<u8> {
-    (0..SIZE as u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).take(SIZE).collect()
+    let header = |bytes: usize| {
+        let text = format!("{{\"t\":{{\"dtype\":\"U8\",\"shape\":[{bytes}],\"data_offsets\":[0,{bytes}]}}}}");
+        format!("{text:<80}")
+    };
+    let header = header(SIZE - 88);
+    let data = (0..SIZE as u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes());
+    (header.len() as u64)
+        .to_le_bytes()
+        .into_iter()
+        .chain(header.into_bytes())
+        .chain(data)
+        .take(SIZE)
+        .collect()
 }
 
 fn hash(bytes: &[u8]) -> String {
@@ -151,6 +163,81 @@ fn a_server_without_ranges_starts_again() {
     server.manners.lock().unwrap().cut = None;
     said(&cache.get(&server, ""), 0, &["300000 bytes"]);
     cache.assert_whole();
+}
+
+/// What is there is judged, too: by its header, and by the hash that is known or stated.
+#[test]
+fn a_login_page_and_an_empty_body_are_no_weights() {
+    for (body, found) in [("<html>log in</html>", "a web page"), ("", "an empty file")] {
+        let files = BTreeMap::from([("/m/model.safetensors".into(), body.as_bytes().to_vec())]);
+        let (cache, server) = (Cache::new(), Server::start(files, Manners::default()));
+        said(&cache.get(&server, ""), 1, &["expected weights as safetensors", found, "deleted"]);
+        assert_eq!(cache.names(), [""; 0]);
+        fs::create_dir_all(cache.folder()).unwrap();
+        fs::write(cache.folder().join("model.safetensors"), body).unwrap();
+        said(&cache.get(&server, ""), 1, &["model.safetensors", found, "delete it"]);
+    }
+    let page = BTreeMap::from([
+        ("/m/model.safetensors".into(), weights()),
+        ("/m/config.json".into(), b"<html>".to_vec()),
+    ]);
+    let (cache, server) = (Cache::new(), Server::start(page, Manners::default()));
+    said(&cache.get(&server, ""), 1, &["config.json", "expected JSON", "a web page"]);
+}
+
+#[test]
+fn a_stated_sha256_is_checked_of_what_is_there() {
+    let (cache, server) = (Cache::new(), Server::start(files(), Manners::default()));
+    said(&cache.get(&server, ""), 0, &["compared with nothing"]);
+    said(&cache.get(&server, &format!("--sha256 {}", hash(&weights()))), 0, &["is on this machine"]);
+    let other = hash(b"other");
+    said(
+        &cache.get(&server, &format!("--sha256 {other}")),
+        1,
+        &["--sha256 says so", &other, "delete the file"],
+    );
+    cache.assert_whole();
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_resumed_is_fetched_whole() {
+    let manners = Manners { ranges: true, cut: Some(100_000), changes: true, ..Manners::default() };
+    let (cache, server) = (Cache::new(), Server::start(files(), manners));
+    // The first part is the file's, what follows another's: never both in one.
+    said(&cache.get(&server, ""), 1, &["changed on the server", "begins anew"]);
+    assert!(!cache.names().contains(&"model.safetensors".to_string()), "{:?}", cache.names());
+    *server.manners.lock().unwrap() = Manners { ranges: true, ..Manners::default() };
+    said(&cache.get(&server, ""), 0, &["300000 bytes"]);
+    cache.assert_whole();
+}
+
+#[test]
+fn an_endless_file_is_ended() {
+    let files =
+        BTreeMap::from([("/m/config.json".into(), b"{}".to_vec()), ("/m/model.safetensors".into(), vec![])]);
+    let server = Server::start(files, Manners { endless: true, ..Manners::default() });
+    let cache = Cache::new();
+    // The file of JSON comes first, and has a limit of its own.
+    said(&cache.get(&server, ""), 1, &["config.json", "more than such a file has"]);
+}
+
+#[test]
+fn redirections_may_be_relative_and_passwords_are_not_printed() {
+    let server = Server::start(
+        BTreeMap::from([
+            ("/m/config.json".into(), b"{}".to_vec()),
+            ("/m/model.safetensors".into(), weights()),
+        ]),
+        Manners { location: Some("../cdn/m/model.safetensors".into()), ..Manners::default() },
+    );
+    // The file beside the weights leads to them, too: it is no JSON.
+    let cache = Cache::new();
+    let host = server.address.trim_start_matches("http://").to_string();
+    let output = cache.run(&format!("weights get {NAME} --from http://me:secret@{host}/m"));
+    said(&output, 1, &["config.json", "expected JSON", &host]);
+    assert!(!stderr(&output).contains("secret"), "{}", stderr(&output));
+    server.manners.lock().unwrap().location = Some(format!("//{host}/cdn/m/model.safetensors"));
+    said(&cache.get(&server, ""), 1, &["expected JSON"]);
 }
 
 #[test]

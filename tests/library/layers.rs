@@ -7,7 +7,7 @@ use std::{
 
 /// From the bottom to the top; those of one line do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["random", "spelling", "tape", "watch"],
+    &["files", "random", "spelling", "tape", "watch"],
     &["plan", "data", "nn", "weights"],
     &["device", "statistics"],
     &["tensor_file"],

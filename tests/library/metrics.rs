@@ -4,7 +4,7 @@ use std::{fs, time::Instant};
 
 use gia_gpu::{
     data::{Picture, samples},
-    metrics::{assign, compare, compare_folders, flat_grey_floor},
+    metrics::{assign, compare, compare_folders, flat_grey_floor, ssim_table},
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -208,6 +208,20 @@ fn the_flat_grey_floor_is_that_of_its_definition() {
 }
 
 #[test]
+fn ssim_is_not_defined_below_its_window_and_the_rest_is() {
+    let small = random_pictures(3, 8, 8);
+    let mut turned = small.clone();
+    turned.rotate_left(1);
+    let found = compare(&small, &turned).unwrap();
+    assert!(found.ssim.aligned.is_nan() && found.ssim.per_image.one_to_one.iter().all(|v| v.is_nan()));
+    assert_eq!((found.mse.one_to_one, &found.assignment_mse), (0.0, &vec![1, 2, 0]));
+    assert_eq!(found.assignment_ssim, found.assignment_mse);
+    assert!(found.note.unwrap().contains("below 11 pixels") && found.to_string().contains("below 11 pixels"));
+    let json = serde_json::to_value(&found).unwrap();
+    assert!(json["ssim"]["one_to_one"].is_null() && json["mse"]["one_to_one"].is_number());
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused_by_name() {
     let message = |a: &[Picture], b: &[Picture]| compare(a, b).unwrap_err().to_string();
     let pictures = random_pictures(2, 12, 8);
@@ -215,7 +229,7 @@ fn what_cannot_be_compared_is_refused_by_name() {
     assert!(message(&pictures, &pictures[..1]).contains("(2), found 1"));
     assert!(message(&pictures, &random_pictures(2, 13, 8)).contains("reconstruction 0: expected 3×12×12"));
     let small = random_pictures(2, 10, 8);
-    assert!(message(&small, &small).contains("at least 11"));
+    assert!(ssim_table(&small, &small).unwrap_err().to_string().contains("at least 11"));
     let mut broken = pictures.clone();
     broken[1].pixels[5] = f32::NAN;
     assert!(message(&pictures, &broken).contains("reconstruction 1: expected finite pixels, found NaN"));

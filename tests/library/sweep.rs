@@ -9,6 +9,7 @@ use gia_gpu::{
     attack::threat::ThreatModel,
     data::{Dataset, samples},
     device::cpu::Cpu,
+    federated::Shares,
     sweep::{Sweep, SweepError, SweptVictim},
     watch::{Progress, Silent, Watch},
 };
@@ -102,7 +103,10 @@ fn what_makes_no_sense_is_refused_before_anything_is_written() {
     refused(&|s| s.victims[0].batches = 41, "41 batches of 1");
     refused(&|s| s.victims[0].request.classes = Some(3), "label 9, mlp has 3 classes");
     refused(&|s| s.victims[0].request.name = "nonet".into(), "nonet");
-    refused(&|s| s.victims[0].sizes[0].protocol.clients = 3, "--clients: 1 pictures do not divide among 3");
+    refused(
+        &|s| s.victims[0].sizes[0].protocol.clients = Shares::Equal(3),
+        "--clients: 1 pictures do not divide among 3",
+    );
     refused(&|s| s.victims[0].config.iterations = 0, "iterations: expected 1");
     refused(
         &|s| {

@@ -133,7 +133,7 @@ pub fn check_protocol(protocol: &Protocol, batch: usize) -> Result<(), ExactErro
     if protocol.steps() > 1 {
         return Err(ExactError::ManySteps { steps: protocol.steps() });
     }
-    if let Some(local) = protocol.local.filter(|local| local.batch * protocol.clients < batch) {
+    if let Some(local) = protocol.local.filter(|local| local.batch < protocol.clients.largest(batch)) {
         let reason = format!("the one local step was over {} of {batch} pictures", local.batch);
         return Err(ExactError::Changed(reason));
     }
@@ -155,6 +155,10 @@ pub fn check_protocol(protocol: &Protocol, batch: usize) -> Result<(), ExactErro
     if !matches!(protocol.loss, ClientLoss::Mean | ClientLoss::Sum) {
         let reason =
             format!("the loss {} is no plain cross entropy, from which labels are read", protocol.loss);
+        return Err(ExactError::Changed(reason));
+    }
+    if protocol.loss == ClientLoss::Sum && protocol.clients.pictures().is_some() {
+        let reason = "sums over unequal clients weigh pictures differently".into();
         return Err(ExactError::Changed(reason));
     }
     match protocol.example_clip {

@@ -31,7 +31,8 @@ impl Audit {
         let pictures = |(clients, judged)| pictures::measure(&outcome.pictures, clients, judged, self.seed);
         let labels = |clients| labels::measure(found, clients, self.victim.model.classes, self.seed);
         Ok(Grounds {
-            pictures: known.map(pictures).transpose()?,
+            pictures: known.map(pictures).transpose()?.flatten(),
+            knows_originals: known.is_some(),
             membership: None,
             labels: clients.and_then(labels),
             names: semantic.and_then(names::measure),

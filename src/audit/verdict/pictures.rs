@@ -20,13 +20,17 @@ const PIXELS: usize = 200_000_000;
 
 /// SSIM, its floor, and how often other pictures in place of the originals are as like: if the reconstructions know
 /// nothing of their originals, these are no nearer to them than any others (a randomisation test). `pictures`: `M` × `B`.
+/// `None` for pictures that are too small for SSIM.
 pub fn measure(
     pictures: &[Vec<Picture>],
     clients: &Clients,
     judged: &Judged,
     seed: u64,
-) -> Result<Measure, AuditError> {
+) -> Result<Option<Measure>, AuditError> {
     let ssim = judged.figures.ssim.one_to_one;
+    if ssim.mean.is_nan() {
+        return Ok(None);
+    }
     let known = [&judged.floors.flat_grey, &judged.floors.noise].map(|floor| floor.ssim.one_to_one.mean);
     let mut floor = known.into_iter().fold(0.0, f64::max);
     let mut p_value = None;
@@ -34,7 +38,7 @@ pub fn measure(
         let (p, mean) = beside(ssim.mean, &draws);
         (p_value, floor) = (Some(p), floor.max(mean));
     }
-    Ok(Measure { estimate: ssim.mean, interval: ssim.interval_95, floor, p_value })
+    Ok(Some(Measure { estimate: ssim.mean, interval: ssim.interval_95, floor, p_value }))
 }
 
 /// Mean SSIM, one-to-one, of all batches beside pictures drawn from all that there are, the originals included, a value a

@@ -22,8 +22,9 @@ const AGREE: f64 = 0.6;
 /// What is known when a verdict is asked for.
 #[derive(Clone, Debug)]
 pub struct Grounds {
-    /// SSIM, one-to-one; absent where the originals are not known.
+    /// SSIM, one-to-one; absent where the originals are not known, or too small for it.
     pub pictures: Option<Measure>,
+    pub knows_originals: bool,
     /// Share of the members found; absent where nobody asked.
     pub membership: Option<Measure>,
     /// Share of the labels restored; absent where they were given, or the truth is not known.
@@ -160,6 +161,6 @@ impl Grounds {
 
     /// Originals are known, and with them the labels: what is not measured was given.
     fn labels_are_known_to_all(&self) -> bool {
-        self.pictures.is_some()
+        self.knows_originals
     }
 }

@@ -46,7 +46,7 @@ pub fn sentence(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Stri
             format!("The attack on {updates} failed and proves nothing.{why}")
         }
     };
-    let few = match (1..FEW).contains(&grounds.batches) && grounds.pictures.is_some() {
+    let few = match (1..FEW).contains(&grounds.batches) && grounds.knows_originals {
         true => format!(" {} batches or more would say how sure that is.", FEW),
         false => String::new(),
     };
@@ -62,6 +62,9 @@ fn leak(finding: &Finding, grounds: &Grounds) -> String {
     };
     let (Some(estimate), Some(floor)) = (finding.estimate, finding.floor) else {
         return match finding.what {
+            What::Pictures if grounds.knows_originals => {
+                "pictures whose gradient is the one observed (they are too small for SSIM)".into()
+            }
             What::Pictures => {
                 "pictures whose gradient is the one observed (nobody but the owner can say how like the \
                                originals they are)"
@@ -185,7 +188,7 @@ pub fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Vec<Stri
             "Give the labels (--labels), or another way to restore them: theirs came with warnings".into(),
         );
     }
-    if grounds.pictures.is_some() && grounds.batches < FEW {
+    if grounds.knows_originals && grounds.batches < FEW {
         next.push(format!("More batches (--batches {FEW} or more): too few for an interval"));
     }
     if findings.iter().any(|f| f.answer == Answer::Leaks) && !attacked.is_defended {

@@ -1,9 +1,9 @@
 //! Gradients that somebody sent: hypotheses are ranked, and nobody here knows which is true.
 
-use super::{Guide, named};
+use super::{Guide, named, some_left};
 use crate::{
     attack::preset::Preset,
-    audit::{Observation, guidable},
+    audit::{Observation, Readable, guidable},
     cli::{
         command_line, misuse,
         observation::{Attacking, Observing},
@@ -31,17 +31,18 @@ impl Guide {
             seed: self.seed,
         };
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Ig };
-        let Observation { mut audit, batch, targets, .. } = observing.open(&by)?;
+        let Observation { mut audit, batch, files, targets, .. } = observing.open(&by)?;
         guidable(&audit.attack)?;
         audit.attack.guidance = Some(self.guidance.guidance()?);
         let candidates = Candidates { names: &model.names, truth: &[], distractors: None, seed: self.seed };
-        let known = audit.known_labels(batch, &targets)?;
+        let (Readable { targets, kept, skipped }, known) = audit.readable(batch, targets)?;
+        some_left(&kept, &skipped)?;
         let known: Vec<&[usize]> = known.iter().map(|labels| labels.as_deref().unwrap_or_default()).collect();
         self.check(&candidates, &known)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
         let mut namer = self.namer(&*device, &model, batch * targets.len())?;
-        let paths: Vec<String> = self.gradient.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<String> = kept.iter().map(|&i| files[i].display().to_string()).collect();
         let evidence = Evidence {
             audit: &audit,
             threat_model: audit.granted(&[])?,
@@ -49,6 +50,7 @@ impl Guide {
             data: paths.join(", "),
             clients: None,
             losses: vec![],
+            skipped,
         };
         let search = self.search(&*device, &model, candidates);
         let found = search.run(&evidence, &targets, &mut namer, &Terminal).map_err(named)?;

@@ -31,7 +31,7 @@ use crate::{
     clip::zero_shot::{Namer, check_labels},
     device::Device,
     hypotheses::{Candidates, Explanation, HypothesesError, Search},
-    report::OutputFolder,
+    report::{OutputFolder, Skipped},
 };
 
 /// Say what label indices mean by trying names as hypotheses.
@@ -109,7 +109,8 @@ pub struct Guide {
 }
 
 impl Guide {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(mut self) -> anyhow::Result<()> {
+        self.data.batch = self.data.batch.or(self.protocol.pictures());
         if self.beam == 0 {
             return Err(named(HypothesesError::NoBeam));
         }
@@ -165,6 +166,14 @@ impl Guide {
         let html = self.out.join("report.html");
         let verdict = verdict::of(&report.head.verdict);
         print_line(format!("{verdict}\n\n{}\nwrote {}", report.table(), html.display()))
+    }
+}
+
+/// Fails where every batch was left out.
+fn some_left(kept: &[usize], skipped: &[Skipped]) -> anyhow::Result<()> {
+    match skipped.first() {
+        Some(first) if kept.is_empty() => Err(anyhow::anyhow!("{}", first.reason)),
+        _ => Ok(()),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Clients of our own: what their labels mean is known, and the ranking can be judged.
 
-use super::{Guide, named};
+use super::{Guide, named, some_left};
 use crate::{
     attack::config::AttackConfig,
-    audit::{Captured, guidable},
+    audit::{Captured, Clients, Readable, guidable},
     cli::{
         clients::{ClientOptions, check_out},
         command_line, misuse,
@@ -37,18 +37,20 @@ impl Guide {
             seed: self.seed,
         };
         let (audit, clients) = options.open(&dataset, self.config()?)?;
-        let candidates = Candidates {
-            names: &model.names,
-            truth: &clients.names,
-            distractors: self.distractors,
-            seed: self.seed,
-        };
+        let truth = clients.names.clone();
+        let candidates =
+            Candidates { names: &model.names, truth: &truth, distractors: self.distractors, seed: self.seed };
         let labels: Vec<&[usize]> = clients.batches.iter().map(|batch| &batch.labels[..]).collect();
         self.check(&candidates, &labels)?;
         let folder = OutputFolder::open(&self.out)?;
         let device = self.device.open()?;
         let mut namer = self.namer(&*device, &model, clients.batch() * clients.batches.len())?;
         let Captured { losses, targets } = audit.capture(&*device, &clients.batches, &Terminal)?;
+        let (Readable { targets, kept, skipped }, _) = audit.readable(clients.batch(), targets)?;
+        some_left(&kept, &skipped)?;
+        let losses = kept.iter().map(|&i| losses[i]).collect();
+        let batches = kept.iter().map(|&i| clients.batches[i].clone()).collect();
+        let clients = Clients { batches, ..clients };
         let evidence = Evidence {
             audit: &audit,
             threat_model: audit.granted(&[])?,
@@ -56,6 +58,7 @@ impl Guide {
             data: clients.data.clone(),
             clients: Some(&clients),
             losses,
+            skipped,
         };
         let search = self.search(&*device, &model, candidates);
         let found = search.run(&evidence, &targets, &mut namer, &Terminal).map_err(named)?;

@@ -122,9 +122,9 @@ impl Labels {
         }
     }
 
-    /// Of the gradient file, or of `--batch`.
+    /// Of the gradient file, of `--batch`, or of `--clients`.
     fn batch_size(&self, in_file: Option<usize>) -> anyhow::Result<usize> {
-        match (in_file, self.batch) {
+        match (in_file, self.batch.or(self.protocol.pictures())) {
             (Some(file), Some(option)) if file != option => Err(misuse(format!(
                 "--batch: expected {file}, the batch size in {}, found {option}",
                 self.gradient.display()

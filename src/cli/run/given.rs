@@ -1,9 +1,13 @@
 //! Gradients that somebody sent: names and pictures, with nothing to judge them by.
 
+use std::path::{Path, PathBuf};
+
 use super::{LabelKnowledge, Run, some_outcome};
 use crate::{
     attack::{preset::Preset, threat::Use},
-    audit::{Attacked, Findings, Observation, Outcome, guidable, naming::Beside, public::public_use},
+    audit::{
+        Attacked, Findings, Observation, Outcome, check_rounds, guidable, naming::Beside, public::public_use,
+    },
     cli::{
         command_line,
         guidance_options::GuideChoice,
@@ -11,7 +15,8 @@ use crate::{
         observation::{Attacking, Observing},
         progress::Terminal,
     },
-    report::OutputFolder,
+    data::in_natural_order,
+    report::{OutputFolder, Skipped},
 };
 
 impl Run {
@@ -22,8 +27,9 @@ impl Run {
             ));
         }
         self.limits.needs_originals()?;
-        if self.victim.weights.is_none() && self.victim.model.model.is_none() {
-            return Err(misuse("--gradient needs the victim's --weights, or --model"));
+        if self.victim.weights.is_none() && self.victim.model.model.is_none() && self.round_weights.is_empty()
+        {
+            return Err(misuse("--gradient needs the victim's --weights, --round-weights, or --model"));
         }
         if self.guide == Some(GuideChoice::Oracle) {
             return Err(misuse(
@@ -32,52 +38,93 @@ impl Run {
         }
         // What is wrong with names shows before anything is read.
         let model = if self.examples.is_given() { None } else { self.naming.open(None)? };
-        let observing = Observing {
-            model: &self.victim.model,
-            weights: self.victim.weights.as_deref(),
-            gradients: &self.gradient,
-            observed: &self.observed,
-            protocol: &self.protocol,
-            labels: None,
-            batch: self.data.batch,
-            normalisation: &self.normalisation,
-            seed: self.seed,
-        };
-        let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
-        let Observation { mut audit, batch, targets, doubts } = observing.open(&by)?;
-        if self.guide.is_some() {
-            guidable(&audit.attack)?;
+        let mut rounds = self.rounds()?;
+        for round in &mut rounds {
+            if self.guide.is_some() {
+                guidable(&round.audit.attack)?;
+            }
+            round.audit.attack.guidance = self.guidance()?;
         }
-        audit.attack.guidance = self.guidance()?;
+        let (audit, batch) = (&rounds[0].audit, rounds[0].batch);
         let device = self.device.open()?;
         let model = match model {
-            None if self.examples.is_given() => self.naming_model(&audit, None, None, &*device)?,
+            None if self.examples.is_given() => self.naming_model(audit, None, None, &*device)?,
             model => model,
         };
-        let public = self.public(&audit, model.as_ref(), None)?;
+        // Public pictures compare by the features of one victim.
+        let public = match rounds.len() {
+            1 => self.public(audit, model.as_ref(), None)?,
+            _ => None,
+        };
         let uses: Vec<Use> = public.iter().map(|_| public_use()).chain(self.examples_use()).collect();
         let folder = OutputFolder::open(&self.out)?;
-        let namer = self.namer(model.as_ref(), &*device, batch * targets.len())?;
-        let meanings = self.meanings(&audit, None, model.as_ref(), &*device)?;
+        let namer = self.namer(model.as_ref(), &*device, batch * self.gradient.len())?;
+        let meanings = self.meanings(audit, None, model.as_ref(), &*device)?;
 
-        let Attacked { outcome, kept, skipped } =
-            audit.invert_possible(&*device, batch, targets, meanings.as_ref(), &Terminal)?;
-        let doubts = kept.iter().map(|&i| doubts[i].clone()).collect();
-        let outcome = Outcome { doubts, ..some_outcome(outcome, &skipped)? };
+        let (mut outcomes, mut skipped, mut paths) = (vec![], vec![], vec![]);
+        let mut before = 0;
+        for Observation { audit, targets, doubts, files, .. } in &rounds {
+            let targets = targets.clone();
+            let attacked = audit.invert_possible(&*device, batch, targets, meanings.as_ref(), &Terminal)?;
+            let Attacked { outcome, kept, skipped: left } = attacked;
+            let doubts = kept.iter().map(|&i| doubts[i].clone()).collect();
+            outcomes.extend(outcome.map(|outcome| Outcome { doubts, ..outcome }));
+            skipped.extend(left.into_iter().map(|s| Skipped { batch: before + s.batch, ..s }));
+            paths.extend(kept.into_iter().map(|i| files[i].display().to_string()));
+            before += files.len();
+        }
+        let outcome = some_outcome(Outcome::of_rounds(outcomes), &skipped)?;
         let rows = public.as_ref().map(|public| audit.public_rows(&*device, public, &outcome)).transpose()?;
         let beside = Beside { public: rows.as_ref(), ..Beside::default() };
-        let semantic = namer.map(|namer| self.names(&audit, namer, &outcome, None, &beside)).transpose()?;
-        let paths: Vec<String> = kept.iter().map(|&i| self.gradient[i].display().to_string()).collect();
+        let semantic = namer.map(|namer| self.names(audit, namer, &outcome, None, &beside)).transpose()?;
         let findings = Findings {
             command: command_line(),
             data: paths.join(", "),
             threat_model: audit.granted(&uses)?,
             semantic,
             guidance: meanings.map(|m| m.record()),
+            files: paths,
             skipped,
             animated: self.gif,
             ..audit.findings(&*device, None, &outcome)?
         };
         self.finish(&findings, folder)
+    }
+
+    /// All files with one victim, or each with its own.
+    fn rounds(&self) -> anyhow::Result<Vec<Observation>> {
+        let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
+        let open = |weights: Option<&Path>, gradients: &[PathBuf]| {
+            let observing = Observing {
+                model: &self.victim.model,
+                weights,
+                gradients,
+                observed: &self.observed,
+                protocol: &self.protocol,
+                labels: None,
+                batch: self.data.batch,
+                normalisation: &self.normalisation,
+                seed: self.seed,
+            };
+            observing.open(&by)
+        };
+        if self.round_weights.is_empty() {
+            return Ok(vec![open(self.victim.weights.as_deref(), &self.gradient)?]);
+        }
+        let (weights, files) = (in_natural_order(&self.round_weights), in_natural_order(&self.gradient));
+        if weights.len() != files.len() {
+            return Err(misuse(format!(
+                "--round-weights: expected {} files, one for each of --gradient, found {}",
+                files.len(),
+                weights.len()
+            )));
+        }
+        let pairs = weights.iter().zip(&files);
+        let rounds = pairs.map(|(weights, file)| open(Some(weights), std::slice::from_ref(file)));
+        let mut rounds = rounds.collect::<anyhow::Result<Vec<_>>>()?;
+        check_rounds(&rounds)?;
+        let names: Vec<String> = weights.iter().map(|path| path.display().to_string()).collect();
+        rounds[0].audit.victim.weights = names.join(", ");
+        Ok(rounds)
     }
 }

@@ -94,10 +94,17 @@ pub struct Run {
     data: DataOptions,
     /// Observed gradients or updates, in place of pictures
     ///
-    /// Safetensors or .npz files of one victim, each a batch; needs --weights.
-    #[arg(long, value_name = "FILE", num_args = 1.., requires = "weights", help_heading = group::INPUT,
+    /// Safetensors or .npz files of one victim, each a batch; needs --weights, or --round-weights. Several are the rounds
+    /// of a client, in the natural order of their names (round-2 before round-10), and the report says what each gives
+    /// away.
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = group::INPUT,
           conflicts_with_all = ["data", "class_names", "batches", "batch_labels", "shuffle", "defence", "adaptive", "class_order"])]
     gradient: Vec<PathBuf>,
+    /// The server's weights before each round, a file for each of --gradient, in place of --weights
+    ///
+    /// In the natural order of their names, as the files of --gradient.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "gradient", conflicts_with = "weights", help_heading = group::INPUT)]
+    round_weights: Vec<PathBuf>,
     #[command(flatten)]
     observed: ObservedOptions,
     #[command(flatten)]
@@ -166,6 +173,8 @@ impl Run {
             Some(path) => Run::resolve(path, own_arguments(1))?.0,
             None => self,
         };
+        let mut run = run;
+        run.data.batch = run.data.batch.or(run.protocol.pictures());
         signals::keep_what_there_is();
         match run.gradient.is_empty() {
             true => run.simulate(),

@@ -68,7 +68,8 @@ pub struct DefenceStudy {
 }
 
 impl DefenceStudy {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub fn run(mut self) -> anyhow::Result<()> {
+        self.data.batch = self.data.batch.or(self.protocol.pictures());
         let dataset = self.data.open()?;
         let name = self.victim.model.name();
         let mut config = self.attack.config(name)?;

@@ -49,6 +49,11 @@ pub struct GuidanceStudy {
     /// (Fashion-MNIST).
     #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
     data: Option<PathBuf>,
+    /// Names of the victim's classes, in order, which folders are matched with
+    ///
+    /// Separated by commas, or a file with a name a line.
+    #[arg(long, value_name = "NAMES|FILE", requires = "data", help_heading = group::INPUT)]
+    class_names: Option<String>,
     /// Pictures in a batch
     #[arg(long, value_name = "N,N", default_value = "1,2,4")]
     batch_sizes: String,
@@ -88,7 +93,7 @@ pub struct GuidanceStudy {
 
 impl GuidanceStudy {
     pub fn run(self) -> anyhow::Result<()> {
-        let dataset = open_data(self.data.as_deref(), None)?;
+        let dataset = open_data(self.data.as_deref(), self.class_names.as_deref())?;
         let (sizes, weights, config) = (self.sizes()?, self.weights()?, self.config()?);
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::{
-    data_options::DataOptions,
+    data_options::{DataOptions, open_data},
     defence_options::DefenceOptions,
     help::group,
     misuse,
@@ -15,11 +15,7 @@ use super::super::{
     progress::Terminal,
     protocol_options::ProtocolOptions,
 };
-use crate::{
-    data::{Dataset, samples},
-    study,
-    tensor_file::GradientInfo,
-};
+use crate::{study, tensor_file::GradientInfo};
 
 /// Most batches of a study.
 const MAX_BATCHES: usize = 100_000;
@@ -41,6 +37,11 @@ pub struct LabelStudy {
     /// (Fashion-MNIST).
     #[arg(long, value_name = "PATH", help_heading = group::INPUT)]
     data: Option<PathBuf>,
+    /// Names of the victim's classes, in order, which folders are matched with
+    ///
+    /// Separated by commas, or a file with a name a line.
+    #[arg(long, value_name = "NAMES|FILE", requires = "data", help_heading = group::INPUT)]
+    class_names: Option<String>,
     /// Pictures in a batch
     #[arg(long, value_name = "N", default_value_t = 24)]
     batch: usize,
@@ -71,10 +72,7 @@ impl LabelStudy {
         if !(1..=MAX_BATCHES).contains(&self.batches) {
             return Err(misuse(format!("--batches: expected 1 to {MAX_BATCHES}, found {}", self.batches)));
         }
-        let dataset = match &self.data {
-            Some(path) => Dataset::open(path)?,
-            None => samples(),
-        };
+        let dataset = open_data(self.data.as_deref(), self.class_names.as_deref())?;
         let protocol = self.protocol.protocol(&GradientInfo::default(), self.batch)?;
         let defences = self.defence.defences(&protocol)?;
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::super::ClipError;
+use crate::files::incoming;
 
 pub struct Json {
     pub path: PathBuf,
@@ -14,7 +15,7 @@ pub struct Json {
 impl Json {
     /// The file, or `None` where there is none.
     pub fn read(path: PathBuf) -> Result<Option<Json>, ClipError> {
-        let bytes = match std::fs::read(&path) {
+        let bytes = match incoming::read(&path, incoming::TEXT) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(ClipError::Read { path, cause }),

@@ -134,7 +134,7 @@ pub fn client_protocol(protocol: &Protocol, defences: &[Defence]) -> Result<Prot
             if i > 0 {
                 return Err(ProtocolError::DpSgdBehind);
             }
-            if protocol.local.is_some() || protocol.clients > 1 {
+            if protocol.local.is_some() || protocol.clients.clients() > 1 {
                 return Err(ProtocolError::DpSgdAlone);
             }
             defended.example_clip = Some(*clip);

@@ -13,12 +13,14 @@ mod patches;
 mod pt2;
 mod shapes;
 
-use std::{fs::File, io::Read, path::Path, sync::Arc};
+use std::{io::Read, path::Path, sync::Arc};
 
 pub use build::GraphNetwork;
 pub use error::GraphError;
 use extent::Extent;
 use op::Op;
+
+use crate::files::incoming;
 
 /// One operation, its operands and the shape of its result.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,15 +78,11 @@ impl Graph {
     /// Another kind of file, a damaged one, and a network that no victim can be, with the file and the place.
     pub fn read(path: &Path) -> Result<Graph, GraphError> {
         let io = |cause| GraphError::Read { path: path.into(), cause };
-        let metadata = std::fs::metadata(path).map_err(io)?;
-        if !metadata.is_file() {
-            return Err(GraphError::file(path, "expected a file, found a directory, pipe or device"));
-        }
         let mut start = vec![];
-        let mut file = File::open(path).map_err(io)?;
+        let (mut file, length) = incoming::open(path).map_err(io)?;
         Read::by_ref(&mut file).take(8).read_to_end(&mut start).map_err(io)?;
         if start.starts_with(b"PK") {
-            return pt2::read(path, metadata.len());
+            return pt2::read(path, length);
         }
         if onnx::is_onnx(&start) {
             return onnx::read(path);

@@ -74,7 +74,7 @@ impl PictureBatch {
                 let error = originals.get(original).map(|o| mse(&picture.pixels, &o.pixels));
                 Reconstructed {
                     original: Some(original),
-                    ssim: Some(ssim),
+                    ssim: Some(ssim).filter(|ssim| !ssim.is_nan()),
                     psnr: error.map(psnr),
                     ..Reconstructed::new(picture.clone())
                 }

@@ -16,11 +16,12 @@ pub use self::table::{Arm, Measured, OfBatch, Row, Towards};
 use self::table::{csv, rows};
 use crate::{
     attack::guidance::Guidance,
-    audit::{Audit, AuditError, ClientBatch, Meanings, NamingModel, Outcome, read_batches},
+    audit::{Attacked, Audit, AuditError, ClientBatch, Meanings, NamingModel, Outcome, read_batches},
     clip::zero_shot::Namer,
     data::{BatchRule, DataError, Dataset, atomic},
     device::{Device, DeviceInfo},
     metrics::compare,
+    report::Skipped,
     semantic::{Assignment, ClassOrder, Scorer, Seen, Truth},
     sweep::{Configuration, Journal, SweepError, program},
     watch::{Silent, Watch},
@@ -55,6 +56,8 @@ pub struct GuidanceReport {
     pub configuration: Configuration,
     /// One an arm.
     pub rows: Vec<Row>,
+    /// Batches of which nothing could be read, with the arms that leave them out.
+    pub skipped: Vec<(Arm, Skipped)>,
     /// `M`
     #[serde(skip)]
     pub batches: usize,
@@ -100,7 +103,7 @@ impl GuidanceStudy<'_> {
             }
             let done = arms.iter().filter(|arm| measured.iter().any(|m| m.arm == **arm)).count();
             watch.note(&format!("{} of {}: {arm}", done + 1, arms.len()));
-            let done = Measured { arm: *arm, batches: self.measure(&mut scene, *arm, watch)? };
+            let done = self.measure(&mut scene, *arm, watch)?;
             journal.append(&done)?;
             measured.push(done);
             let table =
@@ -109,6 +112,7 @@ impl GuidanceStudy<'_> {
         }
         let rows = rows(&arms, &measured);
         let plots = plots::write(out, &rows)?;
+        let skipped = measured.iter().flat_map(|m| m.skipped.iter().map(|s| (m.arm, s.clone()))).collect();
         Ok(GuidanceReport {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
@@ -116,6 +120,7 @@ impl GuidanceStudy<'_> {
             device: self.device.info(),
             configuration,
             rows,
+            skipped,
             batches: self.batches,
             written: [results].into_iter().chain(plots).collect(),
         })
@@ -145,7 +150,7 @@ impl GuidanceStudy<'_> {
     }
 
     /// One arm: its batches are captured, attacked, compared and named.
-    fn measure(&self, scene: &mut Scene, arm: Arm, watch: &dyn Watch) -> Result<Vec<OfBatch>, SweepError> {
+    fn measure(&self, scene: &mut Scene, arm: Arm, watch: &dyn Watch) -> Result<Measured, SweepError> {
         let Scene { audit, order, namer } = scene;
         audit.attack.guidance = arm.weight.map(|weight| Guidance { weight, ..self.schedule });
         let chosen = self.chosen(arm.batch_size, audit.seed)?;
@@ -165,18 +170,26 @@ impl GuidanceStudy<'_> {
         let meanings = told
             .map(|told| Meanings::oracle(&told).only(held).encoded(self.model, self.device, watch))
             .transpose()?;
-        let outcome = audit.run(self.device, &batches, meanings.as_ref(), watch)?;
+        let Attacked { outcome, kept, skipped } =
+            audit.run_possible(self.device, &batches, meanings.as_ref(), watch)?;
+        for Skipped { batch, reason } in &skipped {
+            watch.note(&format!("{arm}: batch {batch} is left out: {reason}"));
+        }
+        let Some(outcome) = outcome else { return Ok(Measured { arm, batches: vec![], skipped }) };
+        let batches: Vec<ClientBatch> = kept.iter().map(|&i| batches[i].clone()).collect();
         let named = named_right(namer, &names, &batches, &outcome)?;
         let of_batch = |i: usize| {
             let compared = compare(&batches[i].pictures, &outcome.pictures[i]).map_err(AuditError::from)?;
             Ok(OfBatch {
+                batch: kept[i],
                 ssim: compared.ssim.one_to_one,
                 psnr: compared.psnr.one_to_one,
                 named: named[i],
                 objective: f64::from(outcome.found[i].best().objective),
             })
         };
-        (0..batches.len()).map(of_batch).collect()
+        let of_batches = (0..batches.len()).map(of_batch).collect::<Result<_, SweepError>>()?;
+        Ok(Measured { arm, batches: of_batches, skipped })
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use serde::{Deserialize, Serialize};
 
 use super::GuidanceReport;
-use crate::statistics::Estimate;
+use crate::{report::Skipped, statistics::Estimate};
 
 /// What pictures are drawn to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,11 +54,15 @@ impl Display for Arm {
 pub struct Measured {
     pub arm: Arm,
     pub batches: Vec<OfBatch>,
+    /// Batches of which nothing could be read.
+    pub skipped: Vec<Skipped>,
 }
 
 /// One batch: means over its pictures, paired with the originals one-to-one.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct OfBatch {
+    /// Its number among all.
+    pub batch: usize,
     pub ssim: f64,
     pub psnr: f64,
     /// Share of its label indices that the model names right.
@@ -86,12 +90,15 @@ pub fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
     let of = |arm: &Arm| measured.iter().find(|m| m.arm == *arm).map(|m| &m.batches);
     let row = |arm: &Arm| {
         let plain = of(&Arm { weight: None, towards: Towards::Nothing, ..*arm })?;
-        let batches = of(arm)?;
+        let batches = of(arm).filter(|batches| !batches.is_empty())?;
         let values = |value: fn(&OfBatch) -> f64| batches.iter().map(value).collect::<Vec<_>>();
         let mean = |value: fn(&OfBatch) -> f64| Estimate::of(&values(value));
         let difference = |value: fn(&OfBatch) -> f64, range: Option<[f64; 2]>| {
-            let pairs = batches.iter().zip(plain).map(|(guided, plain)| value(guided) - value(plain));
-            let pairs: Vec<f64> = pairs.collect();
+            let pair = |guided: &OfBatch| {
+                let plain = plain.iter().find(|plain| plain.batch == guided.batch)?;
+                Some(value(guided) - value(plain))
+            };
+            let pairs: Vec<f64> = batches.iter().filter_map(pair).collect();
             (arm.towards != Towards::Nothing).then(|| Estimate::within(&pairs, range))
         };
         Some(Row {
@@ -122,12 +129,12 @@ pub fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
         "named",
         "objective",
     ])?;
-    for Measured { arm, batches } in measured {
+    for Measured { arm, batches, .. } in measured {
         let weight = arm.weight.map_or(String::new(), |w| w.to_string());
-        for (number, b) in batches.iter().enumerate() {
+        for b in batches {
             let values = [b.ssim, b.psnr, b.named, b.objective].map(|value| value.to_string());
             let start = [arm.batch_size.to_string(), arm.towards.name().into()];
-            let start = start.into_iter().chain([weight.clone(), number.to_string()]);
+            let start = start.into_iter().chain([weight.clone(), b.batch.to_string()]);
             writer.write_record(start.chain(values))?;
         }
     }
@@ -137,7 +144,11 @@ pub fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
 impl GuidanceReport {
     /// For people.
     pub fn table(&self) -> String {
-        table(&self.rows, self.batches)
+        let skipped = self
+            .skipped
+            .iter()
+            .map(|(arm, s)| format!("\n{arm}: batch {} is left out: {}", s.batch, s.reason));
+        table(&self.rows, self.batches) + &skipped.collect::<String>()
     }
 }
 
@@ -180,14 +191,17 @@ mod tests {
     #[test]
     fn differences_are_paired_by_batch() {
         let arm = |towards, weight| Arm { batch_size: 2, weight, towards };
-        let batch = |ssim| OfBatch { ssim, psnr: 10.0 * ssim, named: 0.5, objective: 0.1 };
+        let all = |ssims: [f64; 7]| -> Vec<OfBatch> {
+            let one = |(batch, ssim)| OfBatch { batch, ssim, psnr: 10.0 * ssim, named: 0.5, objective: 0.1 };
+            ssims.into_iter().enumerate().map(one).collect()
+        };
+        let of = |arm, batches| Measured { arm, batches, skipped: vec![] };
+        let plain_batches = all([0.1, 0.5, 0.9, 0.2, 0.3, 0.4, 0.7]);
         let plain = arm(Towards::Nothing, None);
         let guided = arm(Towards::TrueNames, Some(0.1));
         // Batches differ a lot, guidance adds 0.01 to each.
-        let measured = [
-            Measured { arm: guided, batches: [0.11, 0.53, 0.91, 0.22, 0.33, 0.42, 0.71].map(batch).into() },
-            Measured { arm: plain, batches: [0.1, 0.5, 0.9, 0.2, 0.3, 0.4, 0.7].map(batch).into() },
-        ];
+        let measured =
+            [of(guided, all([0.11, 0.53, 0.91, 0.22, 0.33, 0.42, 0.71])), of(plain, plain_batches.clone())];
         let rows = rows(&[plain, guided, arm(Towards::OtherNames, Some(0.1))], &measured);
         assert_eq!(rows.len(), 2, "an arm that is not measured has no row");
         assert!(rows[0].ssim_difference.is_none());
@@ -199,5 +213,12 @@ mod tests {
         let text = String::from_utf8(csv(&measured).unwrap()).unwrap();
         assert!(text.contains("2,true-names,0.1,0,0.11,1.1,0.5,0.1"), "{text}");
         assert!(text.contains("2,nothing,,2,0.9,"), "{text}");
+        // The first batch is left out without guidance: six pairs are left, of the same batches.
+        let partial = [measured[0].clone(), of(plain, plain_batches[1..].to_vec())];
+        let rows = super::rows(&[plain, guided], &partial);
+        let difference = rows[1].ssim_difference.as_ref().unwrap();
+        assert!((difference.mean - 0.13 / 6.0).abs() < 1e-9, "{difference}");
+        let empty = super::rows(&[plain], &[of(plain, vec![])]);
+        assert!(empty.is_empty());
     }
 }

@@ -6,7 +6,7 @@ use gia_gpu::{
         pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
-    federated::{Local, Protocol, simulate},
+    federated::{Local, Protocol, Shares, simulate},
     nn::{Mode, Parameter},
     tape::Tape,
 };
@@ -34,21 +34,27 @@ impl Training {
         let family = Family::load(&format!("training/{name}"));
         let number = |key: &str| family.about[key].parse().ok();
         let said = |key: &str, default: &'static str| family.about.get(key).map_or(default, |text| text);
-        let local = number("steps").map(|steps: f64| Local {
-            steps: steps as usize,
-            batch: number("batch").unwrap() as usize,
+        let pictures = number("pictures").unwrap() as usize;
+        let clients: Shares = family.about["clients"].parse().unwrap();
+        let epochs: Option<usize> = family.about.get("epochs").and_then(|text| text.parse().ok());
+        let batch = number("batch").map_or(0, |batch: f64| batch as usize);
+        let of_epochs = |epochs: usize| epochs * clients.largest(pictures).div_ceil(batch);
+        let steps = family.about.get("steps").and_then(|text| text.parse().ok());
+        let local = steps.or(epochs.map(of_epochs)).map(|steps: usize| Local {
+            steps,
+            epochs,
+            batch,
             learning_rate: number("rate").unwrap(),
             optimiser: said("optimiser", "sgd").parse().unwrap(),
             weight_decay: said("decay", "0").parse().unwrap(),
         });
         let protocol = Protocol {
             mode: if family.about["mode"] == "train" { Mode::Train } else { Mode::Eval },
-            clients: number("clients").unwrap() as usize,
+            clients,
             local,
             example_clip: number("clip"),
             loss: said("loss", "mean").parse().unwrap(),
         };
-        let pictures = number("pictures").unwrap() as usize;
         protocol.check(pictures).unwrap();
         let optimiser = family.about.contains_key("optimiser");
         Training { family, protocol, pictures, optimiser }
@@ -149,6 +155,13 @@ fn fedavg_with_batch_norm_in_eval_and_in_train_mode() {
 fn the_mean_of_two_clients() {
     check("convnet_clients");
     check("convnet_one_step");
+}
+
+#[test]
+fn the_mean_of_unequal_clients_is_weighted_by_their_pictures() {
+    check("lenet5_shares");
+    check("convnet_shares");
+    check("convnet_shares_gradient");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn no_genuine_update_is_refused_whatever_the_client_trains_with() {
         let mut random = generator(seed, "local update");
         let random = &mut random;
         let classes = random.random_range(2..=20);
-        let batch = random.random_range(0.0..33f64.ln()).exp() as usize;
+        let batch = random.random_range(0.0..65f64.ln()).exp() as usize;
         let activation = ["relu", "tanh", "silu"][random.random_range(0..3)];
         let request = Request {
             options: format!("hidden=24 activation={activation}").parse().unwrap(),

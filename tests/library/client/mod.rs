@@ -9,3 +9,4 @@ mod pytorch;
 mod saturated;
 mod sign_and_scale;
 mod surrogate;
+mod warnings_table;

@@ -11,7 +11,7 @@ use gia_gpu::{
         labels::Method,
         preset::Preset,
     },
-    federated::{Local, Protocol, defence::Defence},
+    federated::{Local, Protocol, Shares, defence::Defence},
     nn::{Depth, Mode},
 };
 use rand::RngExt;
@@ -120,6 +120,7 @@ impl Draw {
         let optimiser = ["sgd", "momentum:0.9", "nesterov:0.5", "adam", "adamw:1e-2", "rmsprop"];
         let local = Local {
             steps: self.count(&[1, 2, 3]),
+            epochs: if self.one_in(5) { Some(self.count(&[1, 2])) } else { None },
             batch: self.count(&[1, 2]),
             learning_rate: self.number(&[0.1, 1e-3]),
             optimiser: self.of(&optimiser).parse().unwrap(),
@@ -128,7 +129,10 @@ impl Draw {
         let loss = ["mean", "mean", "sum", "smoothing:0.1", "weights:1,2", "bce"];
         Protocol {
             mode: if self.one_in(4) { Mode::Train } else { Mode::Eval },
-            clients: self.count(&[1, 1, batch.clamp(1, 4)]),
+            clients: match self.one_in(5) {
+                true => Shares::Sizes(vec![self.count(&[1, 2]), batch.saturating_sub(1)]),
+                false => Shares::Equal(self.count(&[1, 1, batch.clamp(1, 4)])),
+            },
             local: if self.one_in(4) { Some(local) } else { None },
             example_clip: if self.one_in(10) { Some(self.number(&[1.0, 1e-3])) } else { None },
             loss: self.of(&loss).parse().unwrap(),

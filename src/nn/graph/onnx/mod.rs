@@ -11,11 +11,12 @@ mod sizes;
 mod tensors;
 mod translate;
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{collections::HashSet, path::Path};
 
 use prost::{Message, bytes::Bytes};
 
 use super::{Graph, GraphError, assemble::Assembly, compose::in_order, file_name};
+use crate::files::incoming;
 use proto::{GraphProto, ModelProto, ValueInfoProto, tensor_shape_proto::dimension::Value};
 use translate::Translation;
 
@@ -35,7 +36,8 @@ pub fn is_onnx(start: &[u8]) -> bool {
 
 pub fn read(path: &Path) -> Result<Graph, GraphError> {
     let refused = |reason: &str| GraphError::file(path, reason);
-    let bytes = fs::read(path).map_err(|cause| GraphError::Read { path: path.into(), cause })?;
+    let bytes =
+        incoming::read(path, u64::MAX).map_err(|cause| GraphError::Read { path: path.into(), cause })?;
     let model = ModelProto::decode(Bytes::from(bytes))
         .map_err(|cause| refused(&format!("no ONNX file, or a damaged one: {cause}")))?;
     let opset =
