@@ -99,14 +99,19 @@ struct Staged<'a> {
 impl Staged<'_> {
     fn starts(&self, stage: &Stage) -> Values {
         let Round { setting, trials, .. } = *self.round;
-        self.with_others(trials.iter().map(|&trial| stage.unknown.start(setting.seed, setting.drawn(trial))).collect())
+        self.with_others(
+            trials.iter().map(|&trial| stage.unknown.start(setting.seed, setting.drawn(trial))).collect(),
+        )
     }
 
     /// With the labels' logits behind the unknown's variables, where labels are to be learned, and α, where it is.
     fn with_others(&self, mut values: Values) -> Values {
         let Round { setting, trials, .. } = *self.round;
         if self.round.joint() {
-            values.iter_mut().zip(trials).for_each(|(v, &trial)| v.push(logits(setting, setting.drawn(trial))));
+            values
+                .iter_mut()
+                .zip(trials)
+                .for_each(|(v, &trial)| v.push(logits(setting, setting.drawn(trial))));
         }
         if setting.config.surrogate {
             values.iter_mut().for_each(|v| v.push(vec![surrogate::START]));

@@ -10,7 +10,7 @@ use crate::{
     attack::{config::AttackConfig, invert::Target},
     data::{Normalisation, in_natural_order, same_file},
     device::host,
-    federated::{Kind, Local, Protocol, Request, Shares, Victim, received::Received},
+    federated::{Kind, Local, Protocol, Request, Victim, received::Received},
     nn::Mode,
     tensor_file::{GradientFile, GradientInfo},
     watch::Watch,

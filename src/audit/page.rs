@@ -192,7 +192,11 @@ fn strips(film: &[Vec<Frame>]) -> Option<Section> {
     let of = |(number, frames): (usize, &Vec<Frame>)| {
         let count = frames[0].pictures.len();
         let strip = |picture: usize| Strip {
-            title: if count == 1 { format!("batch {number}") } else { format!("batch {number}, picture {picture}") },
+            title: if count == 1 {
+                format!("batch {number}")
+            } else {
+                format!("batch {number}, picture {picture}")
+            },
             frames: frames
                 .iter()
                 .map(|frame| (frame.pictures[picture].clone(), format!("after {}", frame.iteration)))
@@ -261,7 +265,8 @@ fn advice(advice: &Advice) -> Section {
             of(tried, What::Labels),
             Cell::from(if tried.protects { "yes" } else { "no" }),
             accuracy.map_or(Cell::none(), Cell::share),
-            cost.and_then(|c| c.privacy).map_or(Cell::none(), |privacy| Cell::from(privacy.to_string().as_str())),
+            cost.and_then(|c| c.privacy)
+                .map_or(Cell::none(), |privacy| Cell::from(privacy.to_string().as_str())),
         ]);
     }
     let section = Section::new("What would protect these clients", table).reading(&advice.sentence);

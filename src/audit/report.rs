@@ -14,8 +14,8 @@ use crate::{
     device::{Device, DeviceInfo},
     federated::defence::{accountant, epsilon},
     report::{
-        Advice, Batch, Defences, GuidanceRecord, Head, OutputFolder, Restart, RunReport, Skipped, ThreatRecord,
-        Verdict, animated_gif,
+        Advice, Batch, Defences, GuidanceRecord, Head, OutputFolder, Restart, RunReport, Skipped,
+        ThreatRecord, Verdict, animated_gif,
     },
     semantic::{SemanticReport, readings},
     watch::Silent,

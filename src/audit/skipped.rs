@@ -89,7 +89,8 @@ impl Audit {
         watch: &dyn Watch,
     ) -> Result<Attacked, AuditError> {
         let Captured { losses, mut targets } = self.capture(device, batches, watch)?;
-        let mut attacked = self.attack_possible(device, batches[0].labels.len(), &mut targets, meanings, watch)?;
+        let mut attacked =
+            self.attack_possible(device, batches[0].labels.len(), &mut targets, meanings, watch)?;
         if let Some(outcome) = &mut attacked.outcome {
             outcome.losses = attacked.kept.iter().map(|&number| losses[number]).collect();
             let own: Vec<ClientBatch> = attacked.kept.iter().map(|&i| batches[i].clone()).collect();

@@ -113,7 +113,9 @@ impl Place {
                 DeviceChoice::Cpu => devices.extend(on_cpu()),
                 DeviceChoice::Gpu => devices.push(Box::new(gpu(true, None)?)),
                 DeviceChoice::One(which) => match gpu(true, Some(which)) {
-                    Err(error @ DeviceError::NoSuchAdapter(_)) => return Err(misuse(format!("--device {error}"))),
+                    Err(error @ DeviceError::NoSuchAdapter(_)) => {
+                        return Err(misuse(format!("--device {error}")));
+                    }
                     device => devices.push(Box::new(device?)),
                 },
                 DeviceChoice::Auto => match gpu(false, None) {

@@ -12,15 +12,16 @@ use super::{
     help::group,
     misuse,
     model_options::{Known, ModelOptions, victim_error},
+    note,
     options::{check_batch, check_limit},
-    note, print_json, print_line,
+    print_json, print_line,
     training_options::{CHECKPOINT_EVERY, Trained, TrainingOptions, pictures_error},
 };
 use crate::{
     data::Dataset,
     federated::{Protocol, Victim, defence::parse},
-    tensor_file::WeightsInfo,
     nn::Mode,
+    tensor_file::WeightsInfo,
     train::{CheckpointFile, Defending, Pictures, Recipe, Training},
 };
 

@@ -187,7 +187,8 @@ impl Client {
         exe.run(1)?;
         let mut read = |vars: &[Var]| vars.iter().map(|&v| exe.read(v)).collect::<Result<Vec<_>, _>>();
         let (gradient, buffers) = (read(&self.gradient)?, read(&self.buffers)?);
-        let [losses, logits] = read(&[self.loss, self.logits])?.try_into().expect("as many as were asked for");
+        let [losses, logits] =
+            read(&[self.loss, self.logits])?.try_into().expect("as many as were asked for");
         let own = |all: &[Vec<f32>], client: usize| -> Vec<Vec<f32>> {
             let part = |tensor: &Vec<f32>| {
                 let length = tensor.len() / self.at_once;
@@ -200,7 +201,12 @@ impl Client {
             let rows = logits.chunks(classes).zip(labels);
             let right = |&(row, label): &(&[f32], &usize)| row.iter().all(|&logit| logit <= row[*label]);
             let right = rows.skip(pictures.start).take(self.batch).filter(right).count();
-            Update { gradient: own(&gradient, client), buffers: own(&buffers, client), loss: losses[client], right }
+            Update {
+                gradient: own(&gradient, client),
+                buffers: own(&buffers, client),
+                loss: losses[client],
+                right,
+            }
         });
         let updates: Vec<Update> = updates.collect();
         for Update { gradient, loss, .. } in &updates {

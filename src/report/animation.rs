@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn a_gif_has_every_frame() {
-        let frame = |value| vec![Picture::flat(1, 4, 4, value).unwrap(), Picture::flat(1, 4, 4, 1.0).unwrap()];
+        let frame =
+            |value| vec![Picture::flat(1, 4, 4, value).unwrap(), Picture::flat(1, 4, 4, 1.0).unwrap()];
         let bytes = animated_gif(&[frame(0.0), frame(0.5), frame(1.0)]).unwrap();
         let decoder = GifDecoder::new(std::io::Cursor::new(bytes)).unwrap();
         let frames = decoder.into_frames().collect_frames().unwrap();

@@ -130,7 +130,9 @@ impl OutputFolder {
     fn replace(&self, stage: &Path) -> Result<(), ReportError> {
         // A report beside pictures of another run would be a lie: it goes first and comes last.
         let images = self.images();
-        for stale in [self.report(), self.path.join(PAGE), self.path.join(UNROUNDED), self.path.join(ANIMATION)] {
+        for stale in
+            [self.report(), self.path.join(PAGE), self.path.join(UNROUNDED), self.path.join(ANIMATION)]
+        {
             if stale.exists() {
                 fs::remove_file(&stale).map_err(unwritable(&stale))?;
             }
@@ -141,8 +143,10 @@ impl OutputFolder {
             fs::remove_file(&old).map_err(unwritable(&old))?;
         }
         let pictures = names(&stage.join("images"))?.into_iter().map(|name| format!("images/{name}"));
-        let optional =
-            [PAGE, UNROUNDED, ANIMATION].into_iter().filter(|name| stage.join(name).exists()).map(String::from);
+        let optional = [PAGE, UNROUNDED, ANIMATION]
+            .into_iter()
+            .filter(|name| stage.join(name).exists())
+            .map(String::from);
         for name in pictures.chain(["grid.png".into()]).chain(optional).chain(["report.json".into()]) {
             let target = self.path.join(&name);
             fs::rename(stage.join(&name), &target).map_err(unwritable(&target))?;

@@ -177,7 +177,10 @@ mod tests {
             assert_eq!(read, batch);
             let (loss, again) = read.found().unwrap();
             assert!(loss.is_nan());
-            assert_eq!((again.trials, again.labels, again.label_source), (found.trials, found.labels, label_source));
+            assert_eq!(
+                (again.trials, again.labels, again.label_source),
+                (found.trials, found.labels, label_source)
+            );
             let broken = AttackedBatch { best: 2, ..batch };
             assert!(broken.found().is_none());
         }

@@ -88,7 +88,8 @@ impl Plan<'_> {
         match devices {
             [one] => work(*one)?,
             several => thread::scope(|scope| {
-                let threads: Vec<_> = several.iter().map(|&device| scope.spawn(move || work(device))).collect();
+                let threads: Vec<_> =
+                    several.iter().map(|&device| scope.spawn(move || work(device))).collect();
                 let ends = threads.into_iter().map(|thread| match thread.join() {
                     Ok(end) => end,
                     Err(panic) => std::panic::resume_unwind(panic),

@@ -32,11 +32,7 @@ impl Plan<'_> {
     pub fn blocks_of(&self, task: &Task) -> Vec<Block> {
         let all = self.sweep.victims[task.victim].batches;
         let each = self.sweep.block.unwrap_or(PICTURES / task.cell.batch_size).clamp(1, all);
-        let block = |first: usize| Block {
-            cell: task.cell.clone(),
-            first,
-            batches: each.min(all - first),
-        };
+        let block = |first: usize| Block { cell: task.cell.clone(), first, batches: each.min(all - first) };
         (0..all).step_by(each).map(block).collect()
     }
 

@@ -73,7 +73,8 @@ pub fn shard_journals(folder: &Path) -> Result<Vec<PathBuf>, SweepError> {
     if !folder.exists() {
         return Ok(vec![]);
     }
-    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unreadable)?;
+    let entries =
+        fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unreadable)?;
     let is_journal = |path: &PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         name.starts_with("journal-") && name.ends_with(".jsonl") && name.contains("-of-")

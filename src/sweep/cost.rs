@@ -76,7 +76,8 @@ impl Plan<'_> {
             (None, _) => (lbfgs::plan(&problem), 1),
         };
         let once = plan.totals().flops.saturating_add(OVERHEAD);
-        let times = (config.iterations as u64).saturating_mul(looks as u64).saturating_mul(swept.trials as u64);
+        let times =
+            (config.iterations as u64).saturating_mul(looks as u64).saturating_mul(swept.trials as u64);
         Ok(once.saturating_mul(times))
     }
 }

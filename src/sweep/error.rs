@@ -31,7 +31,9 @@ pub enum SweepError {
     Busy { path: PathBuf },
     #[error("{} and {} disagree on {block}: one of both was changed, or another program wrote it", first.display(), second.display())]
     Disagree { block: Box<Block>, first: PathBuf, second: PathBuf },
-    #[error("the journal's record of {block} does not hold what it should: without it the sweep computes it once more")]
+    #[error(
+        "the journal's record of {block} does not hold what it should: without it the sweep computes it once more"
+    )]
     Unreadable { block: Box<Block> },
     #[error("{missing} of {of} blocks are missing: {list}")]
     Missing { missing: usize, of: usize, list: String },

@@ -116,8 +116,7 @@ impl Journal {
     /// # Errors
     /// No journal of a sweep.
     pub fn command(path: &Path) -> Result<(Vec<String>, PathBuf), SweepError> {
-        let bytes =
-            fs::read(path).map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
+        let bytes = fs::read(path).map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
         let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
         let header: Header = parse(path, 0, line)?;
         Ok((header.command, header.folder.into()))
@@ -133,10 +132,10 @@ impl Journal {
         configuration: &Configuration,
         but: &[&str],
     ) -> Result<Vec<R>, SweepError> {
-        let bytes =
-            fs::read(path).map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
+        let bytes = fs::read(path).map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
         let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-        let mut lines = bytes[..whole].split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+        let mut lines =
+            bytes[..whole].split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
         let Some((number, line)) = lines.next() else { return Ok(vec![]) };
         let header: Header = parse(path, number, line)?;
         if header.format != FORMAT {

@@ -84,7 +84,8 @@ impl Laboratory<'_> {
             record.verdict = Some(grounds.verdict());
         }
         let attacking: f64 = blocks.iter().map(|block| block.seconds).sum();
-        let milliseconds = blocks.iter().map(|b| b.milliseconds_per_iteration_and_trial * b.block.batches as f64);
+        let milliseconds =
+            blocks.iter().map(|b| b.milliseconds_per_iteration_and_trial * b.block.batches as f64);
         let batches = blocks.iter().map(|b| b.block.batches).sum::<usize>().max(1) as f64;
         let timing = Timing {
             seconds: attacking + began.elapsed().as_secs_f64(),

@@ -8,11 +8,11 @@ use super::{
 use crate::{
     attack::threat::ThreatModel,
     report::Verdict,
-    statistics::holm,
     report::html::{
-        self, Axis, Cell, Curves, KeyFigure, Measured, Page, PictureBatch, Pictures, Provenance, Scale, Section, Series, Table,
-        Threat,
+        self, Axis, Cell, Curves, KeyFigure, Measured, Page, PictureBatch, Pictures, Provenance, Scale,
+        Section, Series, Table, Threat,
     },
+    statistics::holm,
 };
 
 /// All that the page tells of.

@@ -92,7 +92,10 @@ impl Point {
             skipped: seeds.iter().map(|r| r.skipped.len()).sum(),
             random: naming().next().map(|n| n.random),
             single: scores(naming().map(|n| &n.single).collect()),
-            against: Source::CONTROLS.into_iter().filter_map(|s| Some((s, against(seeds, s, assignment)?))).collect(),
+            against: Source::CONTROLS
+                .into_iter()
+                .filter_map(|s| Some((s, against(seeds, s, assignment)?)))
+                .collect(),
             aggregated: scores(naming().map(|n| &n.aggregated).collect()),
             psnr: one_to_one(|r| &r.figures.psnr),
             ssim: one_to_one(|r| &r.figures.ssim),

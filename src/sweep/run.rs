@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Block, Blocks, Cell, Configuration, Entry, Finished, Journal, Plan, Record, Shard, SweepError, Task, deal,
-    laboratory::Laboratory, page, plots, points, results, shard_journals, table, verdict::verdict,
+    Block, Blocks, Cell, Configuration, Entry, Finished, Journal, Plan, Record, Shard, SweepError, Task,
+    deal, laboratory::Laboratory, page, plots, points, results, shard_journals, table, verdict::verdict,
 };
 use crate::{
     clip::zero_shot::Namer,

@@ -31,7 +31,12 @@ struct Pair {
 }
 
 impl Sample {
-    pub fn of(batch: usize, originals: &[Picture], found: &[Picture], compared: &Comparison) -> Option<Sample> {
+    pub fn of(
+        batch: usize,
+        originals: &[Picture],
+        found: &[Picture],
+        compared: &Comparison,
+    ) -> Option<Sample> {
         let shape = originals.first()?.shape();
         let mut pairs = vec![];
         for (number, original) in originals.iter().enumerate().take(PICTURES) {

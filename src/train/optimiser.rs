@@ -68,7 +68,8 @@ impl Inputs {
         step: usize,
     ) -> Result<(), DeviceError> {
         executable.write(self.rate, &[rate as f32])?;
-        let pairs = self.corrections.into_iter().flatten().zip(optimiser.corrections(step).into_iter().flatten());
+        let pairs =
+            self.corrections.into_iter().flatten().zip(optimiser.corrections(step).into_iter().flatten());
         for (var, value) in pairs {
             executable.write(var, &[value as f32])?;
         }

@@ -77,7 +77,12 @@ mod tests {
     fn noise_of_several_clients_adds_up_for_the_model_alone() {
         let recipe = |client_batch| {
             let defences = parse("dp-sgd:1:1").unwrap();
-            Recipe { epochs: 2, batch: 16, defending: Some(Defending { defences, client_batch }), ..Recipe::default() }
+            Recipe {
+                epochs: 2,
+                batch: 16,
+                defending: Some(Defending { defences, client_batch }),
+                ..Recipe::default()
+            }
         };
         let [one, four] = [16, 4].map(|batch| recipe(batch).privacy(160).unwrap());
         assert_eq!((one.rounds, one.sampling_rate, one.noise_multiplier), (20, 0.1, 1.0));

@@ -187,12 +187,7 @@ impl Server {
     }
 
     /// The trained tensors after it.
-    fn step(
-        &mut self,
-        gradient: &[Vec<f32>],
-        rate: f64,
-        step: usize,
-    ) -> Result<Vec<Vec<f32>>, DeviceError> {
+    fn step(&mut self, gradient: &[Vec<f32>], rate: f64, step: usize) -> Result<Vec<Vec<f32>>, DeviceError> {
         let executable = &mut *self.executable;
         let mut pairs = self.gradient.iter().zip(gradient);
         pairs.try_for_each(|(&var, value)| executable.write(var, value))?;

@@ -84,7 +84,8 @@ impl Planned {
 
         let trainable: Vec<_> = pass.parameters.iter().filter(|p| p.declaration.trainable).collect();
         let values: Vec<Var> = trainable.iter().map(|p| p.stored).collect();
-        let decay: Vec<f64> = trainable.iter().map(|p| decays(&p.declaration) * recipe.weight_decay).collect();
+        let decay: Vec<f64> =
+            trainable.iter().map(|p| decays(&p.declaration) * recipe.weight_decay).collect();
         let gradient = t.grad(loss, &values);
         let (mut updates, memories) = moves(t, recipe.optimiser, (&values, &gradient, &decay), inputs);
         updates.extend(running_statistics(t, &pass));

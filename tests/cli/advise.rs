@@ -9,8 +9,10 @@ use crate::support::*;
 #[test]
 fn a_leak_is_followed_by_defences_and_what_they_cost() {
     let out = folder();
-    let text =
-        succeed(&format!("run --advise --no-names --iterations 300 --batches 8 --out {}", out.path().display()));
+    let text = succeed(&format!(
+        "run --advise --no-names --iterations 300 --batches 8 --out {}",
+        out.path().display()
+    ));
     assert!(text.contains("advice: --defence "), "{text}");
     let report = report(out.path());
     let advice = &report["advice"];
@@ -25,13 +27,17 @@ fn a_leak_is_followed_by_defences_and_what_they_cost() {
         assert!(ssim(row) < ssim(&tried[0]) && row["similarity"].as_f64().unwrap() < 0.9, "{row}");
     }
     // From weak to strong, up to the first that protects.
-    let noise: Vec<_> = tried.iter().filter(|r| r["defence"].as_str().unwrap().starts_with("noise")).collect();
+    let noise: Vec<_> =
+        tried.iter().filter(|r| r["defence"].as_str().unwrap().starts_with("noise")).collect();
     assert!(noise.windows(2).all(|w| w[0]["similarity"].as_f64() > w[1]["similarity"].as_f64()));
     assert!(noise[..noise.len() - 1].iter().all(|row| row["protects"] == false));
 
     let frontier = advice["frontier"].as_array().unwrap();
     assert!((1..=3).contains(&frontier.len()) && frontier[0]["protects"] == true, "{advice}");
-    assert!(advice["sentence"].as_str().unwrap().contains(frontier[0]["defence"].as_str().unwrap()) || frontier.len() > 1);
+    assert!(
+        advice["sentence"].as_str().unwrap().contains(frontier[0]["defence"].as_str().unwrap())
+            || frontier.len() > 1
+    );
     for accuracy in frontier.iter().map(|cost| &cost["accuracy"]).chain([&advice["accuracy"]]) {
         let [low, high] = [0, 1].map(|end| accuracy["interval"][end].as_f64().unwrap());
         let share = accuracy["share"].as_f64().unwrap();
@@ -53,7 +59,9 @@ fn nothing_is_advised_where_nothing_leaks() {
     let text = succeed(&format!("run {options} --out {}", out.path().display()));
     assert!(text.contains("No leak was shown"), "{text}");
     let advice = &report(out.path())["advice"];
-    assert!(advice["tried"].as_array().unwrap().is_empty() && advice["frontier"].as_array().unwrap().is_empty());
+    assert!(
+        advice["tried"].as_array().unwrap().is_empty() && advice["frontier"].as_array().unwrap().is_empty()
+    );
 }
 
 #[test]
@@ -71,7 +79,10 @@ fn advice_wants_clients_without_a_defence() {
 fn the_page_shows_how_pictures_came_about_and_a_gif_on_request() {
     let out = folder();
     let run = |more: &str| {
-        succeed(&format!("run --no-names --preset ig --iterations 64 --batches 2 {more} --out {}", out.path().display()))
+        succeed(&format!(
+            "run --no-names --preset ig --iterations 64 --batches 2 {more} --out {}",
+            out.path().display()
+        ))
     };
     run("--gif");
     let page = fs::read_to_string(out.path().join("report.html")).unwrap();

@@ -145,7 +145,9 @@ fn files_of_one_victim_are_taken_in_natural_order() {
     let captured = captured();
     let out = captured.folder.path().join("found");
     let copies = [10, 2, 1].map(|i| captured.folder.path().join(format!("g{i}.safetensors")));
-    copies.iter().for_each(|copy| drop(fs::copy(&captured.gradient, copy).unwrap()));
+    for copy in &copies {
+        fs::copy(&captured.gradient, copy).unwrap();
+    }
     let given: Vec<String> = copies.iter().map(|path| path.display().to_string()).collect();
     let output = run(&format!(
         "run --arch lenet-zhu --weights {} --gradient {} --iterations 1 --no-names --device cpu --out {}",

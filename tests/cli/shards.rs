@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
+use gia_gpu::data::samples;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use gia_gpu::data::samples;
 use serde_json::Value;
 
 use crate::support::*;
@@ -45,8 +45,7 @@ fn shards_at_once_merge_to_the_bytes_of_the_whole() {
     let [whole, split] = ["whole", "split"].map(|name| scene.path().join(name));
     let printed = succeed(&format!("sweep {SMALL} --out {}", whole.display()));
     // All of them in one folder, at once.
-    let mut children: Vec<Child> =
-        (1..=4).map(|n| spawn(&shard(&format!("{n}/4"), &split, SMALL))).collect();
+    let mut children: Vec<Child> = (1..=4).map(|n| spawn(&shard(&format!("{n}/4"), &split, SMALL))).collect();
     assert!(children.iter_mut().all(|child| child.wait().unwrap().success()));
     let merged = succeed(&format!("sweep merge {} --device cpu", split.display()));
     assert_eq!(shown(&whole), shown(&split));
@@ -185,26 +184,34 @@ fn a_plan_tells_the_work_and_shares_it_evenly() {
         own.picture(i % 40).unwrap().write_png(&class.join(format!("{i}.png"))).unwrap();
     }
     let data = scene.path().display().to_string();
-    let sizes = format!("--data {data} --batch-sizes 1,2,4,8,16 --batches 7 --batch-labels any --iterations 20");
+    let sizes =
+        format!("--data {data} --batch-sizes 1,2,4,8,16 --batches 7 --batch-labels any --iterations 20");
     let victims = "--victim lenet-zhu --victim mlp --victim convnet8";
-    let printed = succeed(&format!("sweep plan {victims} {sizes} --shards 8 --speed 10 --time-limit 60 --json"));
+    let printed =
+        succeed(&format!("sweep plan {victims} {sizes} --shards 8 --speed 10 --time-limit 60 --json"));
     let plan: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(plan["cells"].as_array().unwrap().len(), 15);
     assert_eq!(plan["shards"].as_array().unwrap().len(), 8);
     let imbalance = plan["imbalance"].as_f64().unwrap();
     assert!((1.0..=1.25).contains(&imbalance), "{imbalance}");
-    let sum = |of: &str| plan[of].as_array().unwrap().iter().map(|x| x["operations"].as_u64().unwrap()).sum::<u64>();
+    let sum = |of: &str| {
+        plan[of].as_array().unwrap().iter().map(|x| x["operations"].as_u64().unwrap()).sum::<u64>()
+    };
     assert_eq!(sum("cells"), sum("shards"));
     assert!(plan["suggested_shards"].is_u64() && plan["seconds"].as_f64().unwrap() > 0.0);
     let text = succeed(&format!("sweep plan {victims} {sizes}"));
-    assert!(text.contains("lenet-zhu untrained, B = 16") && text.contains("8 shards: the longest is 1."), "{text}");
+    assert!(
+        text.contains("lenet-zhu untrained, B = 16") && text.contains("8 shards: the longest is 1."),
+        "{text}"
+    );
 }
 
 #[test]
 fn scripts_for_slurm_are_written_and_without_slurm_nothing_is_sent() {
     let scene = folder();
     let out = scene.path().join("out");
-    let options = format!("--slurm --time 2:00:00 --gpus 1 --shards 4 --batches 5 --no-names --out {}", out.display());
+    let options =
+        format!("--slurm --time 2:00:00 --gpus 1 --shards 4 --batches 5 --no-names --out {}", out.display());
     let text = succeed(&format!("sweep submit {options}"));
     assert!(text.contains("sbatch --dependency=afterany:$JOB"), "{text}");
     let script = fs::read_to_string(out.join("sweep.sbatch")).unwrap();

@@ -17,7 +17,8 @@ use tempfile::TempDir;
 use crate::support::*;
 
 /// Blocks of unequal work, about half a minute of it.
-const OPTIONS: &str = "--victim lenet-zhu --batch-sizes 1,4 --batches 8 --block 1 --iterations 1500 --no-names --device cpu";
+const OPTIONS: &str =
+    "--victim lenet-zhu --batch-sizes 1,4 --batches 8 --block 1 --iterations 1500 --no-names --device cpu";
 
 fn is_there(program: &str) -> bool {
     let paths = env::var_os("PATH").unwrap_or_default();
@@ -55,7 +56,11 @@ impl Slurm {
         slurm.configure();
         let place = slurm.folder.path().display();
         let mut munged = Command::new("munged");
-        munged.args(["--force", &format!("--key-file={place}/key"), &format!("--socket={place}/munge.socket")]);
+        munged.args([
+            "--force",
+            &format!("--key-file={place}/key"),
+            &format!("--socket={place}/munge.socket"),
+        ]);
         munged.args([&format!("--pid-file={place}/munged.pid"), &format!("--log-file={place}/munged.log")]);
         munged.arg(format!("--seed-file={place}/seed"));
         assert!(munged.status().unwrap().success());
@@ -165,12 +170,15 @@ fn an_array_of_slurm_survives_a_kill_and_the_end_of_its_time() {
     let options = format!("--shards 4 --time 1:00:00 {OPTIONS} --out {}", split.display());
     let [array, merge] = slurm.submit(&options);
     // The first task is killed in its work, the second has no more than a minute.
-    slurm.wait("running task", 60, || slurm.says("squeue", &format!("--noheader --jobs={array}_1 --format=%T")).contains("RUNNING"));
+    slurm.wait("running task", 60, || {
+        slurm.says("squeue", &format!("--noheader --jobs={array}_1 --format=%T")).contains("RUNNING")
+    });
     let shorter = format!("update JobId={array}_2 TimeLimit=1");
     assert!(slurm.command("scontrol", &shorter).status().unwrap().success());
     let journal = split.join("journal-001-of-004.jsonl");
     slurm.wait("block of the first task", 120, || {
-        fs::read_to_string(&journal).is_ok_and(|text| text.lines().count() > 1) || slurm.is_over(&format!("{array}_1"))
+        fs::read_to_string(&journal).is_ok_and(|text| text.lines().count() > 1)
+            || slurm.is_over(&format!("{array}_1"))
     });
     let _ = slurm.command("scancel", &format!("--signal=KILL --full {array}_1")).status().unwrap();
     slurm.wait("end of the array", 600, || slurm.is_over(&array) && slurm.is_over(&merge));

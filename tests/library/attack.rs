@@ -175,7 +175,7 @@ fn one_label_of_every_class_is_restored_and_restarts_are_recorded() {
     let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     config.iterations = 3;
     let setting = Setting {
-            first: 0,
+        first: 0,
         victim: &victim,
         protocol: &Protocol::default(),
         views: &[],
@@ -216,7 +216,7 @@ fn a_trial_that_stops_being_finite_is_reported_with_its_best_iterate() {
         langevin: 0.0,
     };
     let setting = Setting {
-            first: 0,
+        first: 0,
         victim: &victim,
         protocol: &Protocol::default(),
         views: &[],
@@ -252,7 +252,7 @@ fn attacked(change: impl Fn(&mut AttackConfig)) -> Vec<Reconstruction> {
     config.iterations = 60;
     change(&mut config);
     let setting = Setting {
-            first: 0,
+        first: 0,
         victim: &victim,
         protocol: &protocol,
         views: &[],

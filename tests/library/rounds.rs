@@ -39,7 +39,7 @@ fn attacked(
     config.iterations = 12;
     change(&mut config);
     let setting = Setting {
-            first: 0,
+        first: 0,
         victim: &victim,
         protocol: &protocol,
         views: &[],

@@ -55,7 +55,9 @@ pub fn pictures(
         let (iteration, mut exe) = adam::compile(device, &mut problem, adam, iterations)?;
         let exe = &mut *exe;
         let start = |&restart: &usize| {
-            pixels.start(setting.seed, setting.drawn(Trial { target: features.target, hypothesis: 0, restart })).concat()
+            pixels
+                .start(setting.seed, setting.drawn(Trial { target: features.target, hypothesis: 0, restart }))
+                .concat()
         };
         exe.write(problem.variables[0].var, &some.iter().flat_map(start).collect::<Vec<_>>())?;
         exe.write(wanted, features.values)?;

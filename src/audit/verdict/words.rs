@@ -192,7 +192,9 @@ pub fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Vec<Stri
         next.push(format!("More batches (--batches {FEW} or more): too few for an interval"));
     }
     if findings.iter().any(|f| f.answer == Answer::Leaks) && !attacked.is_defended {
-        next.push("A defence: `gia-gpu run --advise` measures which ones close the leak, and what they cost".into());
+        next.push(
+            "A defence: `gia-gpu run --advise` measures which ones close the leak, and what they cost".into(),
+        );
     }
     if attacked.is_defended && answer == Answer::NotShown {
         next.push("An eavesdropper who knows the defence (--adaptive)".into());

@@ -339,7 +339,10 @@ impl Run {
             verdict::of(&report.head.verdict),
             summary::of(&report),
             names.unwrap_or_default(),
-            report.advice.as_ref().map_or(String::new(), |advice| format!("\n{}", advise_options::text(advice))),
+            report
+                .advice
+                .as_ref()
+                .map_or(String::new(), |advice| format!("\n{}", advise_options::text(advice))),
         ))?;
         signals::check(report.interrupted, &self.out)?;
         self.limits.check(|figure| report.figure(figure))

@@ -215,8 +215,7 @@ impl Sweep {
         match self.shard.as_deref() {
             None => Ok(None),
             Some("auto") => {
-                let (shard, by) =
-                    Shard::of_environment(&|name| std::env::var(name).ok()).map_err(wrong)?;
+                let (shard, by) = Shard::of_environment(&|name| std::env::var(name).ok()).map_err(wrong)?;
                 note(&format!("shard {shard}, as {by} says"));
                 Ok(Some(shard))
             }

@@ -143,15 +143,33 @@ fn text(planned: &Planned, costs: &[u64]) -> String {
         let PlannedCell { cell, batches, blocks, operations, seconds } = cell;
         let _ = writeln!(text, "{cell:50}{batches:>8}{blocks:>8}{}{}", work(*operations), time(*seconds));
     }
-    let _ = writeln!(text, "{:50}{:>8}{:>8}{}{}", "all", "", planned.blocks, work(planned.operations), time(planned.seconds));
+    let _ = writeln!(
+        text,
+        "{:50}{:>8}{:>8}{}{}",
+        "all",
+        "",
+        planned.blocks,
+        work(planned.operations),
+        time(planned.seconds)
+    );
     if planned.shards.is_empty() {
         for shards in SHOWN.into_iter().filter(|shards| *shards <= planned.blocks) {
-            let _ = writeln!(text, "{shards:>4} shards: the longest is {:.2} of the mean", imbalance(costs, shards));
+            let _ = writeln!(
+                text,
+                "{shards:>4} shards: the longest is {:.2} of the mean",
+                imbalance(costs, shards)
+            );
         }
     }
     for shard in &planned.shards {
         let PlannedShard { shard, blocks, operations, seconds } = shard;
-        let _ = writeln!(text, "{:58}{blocks:>8}{}{}", format!("shard {shard}"), work(*operations), time(*seconds));
+        let _ = writeln!(
+            text,
+            "{:58}{blocks:>8}{}{}",
+            format!("shard {shard}"),
+            work(*operations),
+            time(*seconds)
+        );
     }
     if let Some(imbalance) = planned.imbalance {
         let _ = writeln!(text, "the longest shard is {imbalance:.2} of the mean");

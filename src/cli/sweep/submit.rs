@@ -96,7 +96,11 @@ impl Submit {
         }
         let job = sbatch(&[&array])?;
         let merging = sbatch(&[&format!("--dependency=afterany:{job}"), &merge])?;
-        print_line(format!("job {job}: {} shards; job {merging} merges them into {}", self.shards, out.display()))
+        print_line(format!(
+            "job {job}: {} shards; job {merging} merges them into {}",
+            self.shards,
+            out.display()
+        ))
     }
 }
 

@@ -80,14 +80,17 @@ pub fn choose(options: &GpuOptions) -> Result<Adapter, DeviceError> {
 /// None, or several.
 fn place(which: &str, infos: &[AdapterInfo]) -> Result<usize, String> {
     let names = || {
-        let line = |(i, info): (usize, &AdapterInfo)| format!("{i} ({} {})", info.name, info.device_pci_bus_id);
+        let line =
+            |(i, info): (usize, &AdapterInfo)| format!("{i} ({} {})", info.name, info.device_pci_bus_id);
         let all: Vec<String> = infos.iter().enumerate().map(line).collect();
         if all.is_empty() { "none".to_string() } else { all.join(", ").replace(" )", ")") }
     };
     if let Ok(number) = which.parse::<usize>() {
         return match number < infos.len() {
             true => Ok(number),
-            false => Err(format!("gpu:{which}: expected a GPU that `gia-gpu devices` lists, found {}", names())),
+            false => {
+                Err(format!("gpu:{which}: expected a GPU that `gia-gpu devices` lists, found {}", names()))
+            }
         };
     }
     let lower = which.to_lowercase();

@@ -27,8 +27,12 @@ pub fn visible(adapters: &[Seen], variable: &dyn Fn(&str) -> Option<String>) -> 
         let ordered = adapters.iter().filter(|a| a.vendor == vendor).all(|a| a.name == adapters[own[0]].name)
             || variable("CUDA_DEVICE_ORDER").is_some_and(|order| order == "PCI_BUS_ID");
         let known = own.iter().all(|&i| !adapters[i].bus.is_empty());
-        let wanted: Option<Vec<i64>> =
-            mask.split(',').map(str::trim).filter(|part| !part.is_empty()).map(|part| part.parse().ok()).collect();
+        let wanted: Option<Vec<i64>> = mask
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(|part| part.parse().ok())
+            .collect();
         let Some(wanted) = wanted.filter(|_| known && ordered) else { continue };
         own.sort_by(|&a, &b| adapters[a].bus.cmp(&adapters[b].bus));
         // As CUDA reads it: what stands behind a number that there is not is hidden, too.

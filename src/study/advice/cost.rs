@@ -163,7 +163,9 @@ impl Advisor<'_> {
         let training = Training { victim, recipe, pictures, test, normalisation, checkpoint: None };
         match training.run(self.device, training.start(), &Quiet(watch), &mut |_| {}) {
             Ok((_, mut reports)) => Ok(reports.pop()),
-            Err(TrainError::NotFinite { .. } | TrainError::Evaluation(_) | TrainError::Stopped { .. }) => Ok(None),
+            Err(TrainError::NotFinite { .. } | TrainError::Evaluation(_) | TrainError::Stopped { .. }) => {
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -48,7 +48,8 @@ mod tests {
     fn trial(defence: &str, ssim: f64, similarity: f64) -> Trial {
         let answer = if ssim > 0.1 { Answer::Leaks } else { Answer::NotShown };
         let (estimate, floor) = (Some(ssim), Some(0.1));
-        let finding = Finding { what: What::Pictures, answer, estimate, interval: None, floor, p_value: None };
+        let finding =
+            Finding { what: What::Pictures, answer, estimate, interval: None, floor, p_value: None };
         let protects = answer == Answer::NotShown;
         let tried = Tried { defence: defence.into(), similarity, answer, findings: vec![finding], protects };
         Trial { defences: parse(defence).unwrap(), tried }
@@ -63,7 +64,8 @@ mod tests {
             trial("top-k:0.01", 0.08, 0.4),
             trial("sign", 0.7, 0.6),
         ];
-        let found: Vec<String> = of(&trials, &[What::Pictures]).iter().map(|(d, _)| d[0].to_string()).collect();
+        let found: Vec<String> =
+            of(&trials, &[What::Pictures]).iter().map(|(d, _)| d[0].to_string()).collect();
         assert_eq!(found, ["noise:1", "top-k:0.1", "noise:0.1"]);
         assert!(of(&trials, &[What::Pictures])[0].1);
     }

@@ -177,7 +177,10 @@ mod tests {
     #[test]
     fn labels_are_the_target_where_they_alone_leak() {
         assert_eq!(target(&[What::Labels]), [What::Labels]);
-        assert_eq!(target(&[What::Labels, What::Membership, What::Pictures]), [What::Pictures, What::Membership]);
+        assert_eq!(
+            target(&[What::Labels, What::Membership, What::Pictures]),
+            [What::Pictures, What::Membership]
+        );
         assert!(target(&[]).is_empty());
     }
 

@@ -82,7 +82,7 @@ fn adam(learning_rate: f64) -> Optimiser {
 fn attack(victim: &Victim, targets: &[Target], stages: &[Stage]) -> Result<Vec<Reconstruction>, AttackError> {
     let config = AttackConfig { objective: Objective::L2, total_variation: 0.0, ..config(1) };
     let setting = Setting {
-            first: 0,
+        first: 0,
         victim,
         protocol: &Protocol::default(),
         views: &[],

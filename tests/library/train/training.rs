@@ -12,7 +12,9 @@ use gia_gpu::{
     device::cpu::Cpu,
     federated::Victim,
     tensor_file::TensorFile,
-    train::{CheckpointFile, Checkpoint, EpochReport, Evaluator, Optimiser, Pictures, Recipe, TrainError, Training},
+    train::{
+        Checkpoint, CheckpointFile, EpochReport, Evaluator, Optimiser, Pictures, Recipe, TrainError, Training,
+    },
     watch::{Progress, Silent, Watch},
 };
 
