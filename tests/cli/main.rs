@@ -22,6 +22,7 @@ mod labels;
 mod library;
 mod meaning;
 mod model;
+mod model_commands;
 mod name;
 mod options;
 mod pairings;
