@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{Archive, path, read};
+use super::{Archive, MODEL, path, read};
 use crate::allocator::most_during;
 
 /// Longest that one file of a few kilobytes may take: seconds are hours of work for such a file.
@@ -16,9 +16,16 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// Most bytes that reading one may hold: the files have at most 170 kB.
 const MOST: usize = 64 << 20;
 /// Where a mistake is.
-const PLACES: [&str; 5] = ["node ", "tensor '", "input '", "output '", "member '"];
+const PLACES: [&str; 6] = ["node ", "tensor '", "input ", "output ", "member '", MODEL];
 /// What is wrong with a file as a whole.
-const WHOLE: [&str; 0] = [];
+const WHOLE: [&str; 6] = [
+    "no ONNX file, or a damaged one",
+    "expected a .pt2 file",
+    "its network takes ",
+    "its network gives ",
+    "its operator set is ",
+    "it holds no graph",
+];
 
 /// Every place of a JSON document that holds a value, changed at random.
 fn mutate(value: &mut Value, generator: &mut ChaCha8Rng, strings: &[String]) {

@@ -106,7 +106,8 @@ fn inputs(path: &Path, graph: &GraphProto) -> Result<Assembly, GraphError> {
             input.name()
         ))
     })?;
-    assembly.picture(&shape).map_err(|reason| refused(&reason))?;
+    let at_input = |reason| GraphError::node(path, &format!("input '{}'", input.name()), reason);
+    assembly.picture(&shape).map_err(at_input)?;
     Ok(assembly)
 }
 

@@ -85,10 +85,10 @@ pub fn declare(
     // By the storage that they share: tied weights are one parameter under the first of their names.
     let mut tied: HashMap<(String, String), usize> = HashMap::new();
     let mut parameters = vec![];
-    for spec in &module.signature.input_specs {
+    for (at, spec) in module.signature.input_specs.iter().enumerate() {
         let (kind, value) = spec.as_object().and_then(|spec| spec.iter().next()).unzip();
         let (Some(kind), Some(value)) = (kind, value) else {
-            return Err(GraphError::file(path, "an input without a kind"));
+            return Err(GraphError::node(path, &format!("input {at}"), "it has no kind".into()));
         };
         let node_name = text(value, &["arg", "name"]).or_else(|| text(value, &["arg", "as_tensor", "name"]));
         let node_name = node_name.unwrap_or_default().to_string();
@@ -136,10 +136,8 @@ pub fn declare(
             }
             "user_input" => inputs.push(node_name),
             other => {
-                return Err(GraphError::file(
-                    path,
-                    &format!("an input of kind '{other}', which is not known"),
-                ));
+                let place = format!("input '{node_name}'");
+                return Err(GraphError::node(path, &place, format!("of kind '{other}', which is not known")));
             }
         }
     }
@@ -166,7 +164,7 @@ pub fn declare(
         ));
     };
     let meta = module.graph.tensor_values.get(input);
-    let meta = meta.ok_or_else(|| GraphError::file(path, "its input is no tensor"))?;
+    let meta = meta.ok_or_else(|| named(input, "the network's input is no tensor".into()))?;
     if !is_float(meta.dtype) {
         return Err(named(input, "the network's input is of another type than a float".into()));
     }
@@ -227,7 +225,7 @@ pub fn output(path: &Path, signature: &Signature) -> Result<String, GraphError> 
     match &outputs[..] {
         [one] => text(one, &["arg", "as_tensor", "name"])
             .map(str::to_string)
-            .ok_or_else(|| GraphError::file(path, "its network's output is no tensor")),
+            .ok_or_else(|| GraphError::node(path, "output 0", "it is no tensor".into())),
         other => Err(GraphError::file(
             path,
             &format!(
