@@ -157,7 +157,7 @@ pub fn sections(report: &RunReport) -> Vec<Section> {
             Cell::from(work),
         ];
         if named {
-            let share = |value: Option<f64>| value.map_or(Cell::none(), |share| Cell::share(share));
+            let share = |value: Option<f64>| value.map_or(Cell::none(), Cell::share);
             cells.extend([share(round.certainty), share(round.certainty_so_far)]);
         }
         cells

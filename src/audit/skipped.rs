@@ -62,6 +62,9 @@ impl Readable {
     }
 }
 
+/// A target's labels; `None`: the attack is to learn them.
+pub type Known = Option<Vec<usize>>;
+
 /// Why a batch whose gradient is 0 is left out.
 pub const ZERO: &str = "the gradient is 0 in every element: there is nothing in it to attack";
 
@@ -70,11 +73,7 @@ impl Audit {
     ///
     /// # Errors
     /// What no other target would be better at.
-    pub fn readable(
-        &self,
-        batch: usize,
-        targets: Vec<Target>,
-    ) -> Result<(Readable, Vec<Option<Vec<usize>>>), AuditError> {
+    pub fn readable(&self, batch: usize, targets: Vec<Target>) -> Result<(Readable, Vec<Known>), AuditError> {
         let mut readable = Readable::of(targets);
         let known = readable.attempt(|targets| self.known_labels(batch, targets))?;
         Ok((readable, known.unwrap_or_default()))

@@ -111,7 +111,7 @@ enum Command {
     /// Compute a client's gradient for given pictures and write it to a file
     Capture(capture::Capture),
     /// Attack a gradient file
-    Invert(invert::Invert),
+    Invert(Box<invert::Invert>),
     /// Say whether pictures were in the batch behind a gradient, with the rate of false alarms
     Contains(Box<contains::Contains>),
     /// Say what label indices mean by trying names as hypotheses in guided reconstructions

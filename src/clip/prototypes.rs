@@ -295,7 +295,7 @@ mod tests {
         let means = Means::new(&features, &labels, 2, None).unwrap();
         let row = means.cosines(&features[0]);
         assert!(row[0] > 0.9 && row[1] < -0.9, "{row:?}");
-        assert!(scale(&[row.clone()], &[0]) > 50.0 && scale(&[row.clone(), row], &[0, 1]) < 1.1);
+        assert!(scale(std::slice::from_ref(&row), &[0]) > 50.0 && scale(&[row.clone(), row], &[0, 1]) < 1.1);
     }
 
     #[test]

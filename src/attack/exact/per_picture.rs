@@ -159,10 +159,10 @@ impl System {
             let mean: Vec<f64> = (0..width)
                 .map(|j| row.iter().enumerate().map(|(k, p)| p * self.response.at(k, j)).sum())
                 .collect();
-            for k in 0..classes {
+            for (k, prediction) in row.iter().enumerate() {
                 let error = self.error(predictions, s, k, label);
-                for j in 0..width {
-                    let moved = row[k] * (self.response.at(k, j) - mean[j]) / batch as f64;
+                for (j, mean) in mean.iter().enumerate() {
+                    let moved = prediction * (self.response.at(k, j) - mean) / batch as f64;
                     let place = |l: usize| (k * (width + 1) + l) * columns + s * width + j;
                     (0..width).for_each(|l| jacobian.values[place(l)] = moved * coordinates.at(s, l));
                     jacobian.values[place(j)] += error;

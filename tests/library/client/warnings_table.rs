@@ -70,7 +70,7 @@ fn rows() -> Vec<Vec<String>> {
 }
 
 /// Where warnings of updates, labels and reconstructions are worded.
-const WORDED: [&str; 14] = [
+const WORDED: [&str; 13] = [
     "attack/labels/bias_corrected.rs",
     "attack/labels/exact.rs",
     "attack/labels/idlg.rs",
@@ -78,7 +78,6 @@ const WORDED: [&str; 14] = [
     "attack/labels/lowest.rs",
     "attack/labels/sign.rs",
     "attack/labels/sign_and_scale.rs",
-    "attack/labels/single.rs",
     "attack/labels/suspicion.rs",
     "attack/labels/warnings.rs",
     "attack/labels/yin.rs",
