@@ -136,10 +136,13 @@ fn percent(estimate: Estimate) -> String {
     format!("{:.0} % [{low:.0}, {high:.0}]", 100.0 * estimate.mean)
 }
 
+/// Prints a table.
+type Compute = fn(&Figures, &dyn Device) -> Result<(), Failure>;
+
 fn main() -> Result<(), Failure> {
     let all = Figures::parse();
     let device = Cpu::<f32>::new();
-    let tables: [(&str, fn(&Figures, &dyn Device) -> Result<(), Failure>); 7] = [
+    let tables: [(&str, Compute); 7] = [
         ("spear", spear::spear),
         ("heads", spear::heads),
         ("membership", membership::membership),
