@@ -27,10 +27,6 @@ impl Run {
             ));
         }
         self.limits.needs_originals()?;
-        if self.victim.weights.is_none() && self.victim.model.model.is_none() && self.round_weights.is_empty()
-        {
-            return Err(misuse("--gradient needs the victim's --weights, --round-weights, or --model"));
-        }
         if self.guide == Some(GuideChoice::Oracle) {
             return Err(misuse(
                 "--guide oracle: with --gradient nobody knows the true names; give label=name,…",

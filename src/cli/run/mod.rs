@@ -175,6 +175,7 @@ impl Run {
         };
         let mut run = run;
         run.data.batch = run.data.batch.or(run.protocol.pictures());
+        run.check()?;
         signals::keep_what_there_is();
         match run.gradient.is_empty() {
             true => run.simulate(),
@@ -185,6 +186,15 @@ impl Run {
     /// The command whose options these are.
     pub fn command() -> clap::Command {
         Verbosity::augment_args(Run::augment_args(clap::Command::new("gia-gpu run").disable_help_flag(true)))
+    }
+
+    /// What no single option says.
+    fn check(&self) -> anyhow::Result<()> {
+        let has_victim = self.victim.weights.is_some() || self.victim.model.model.is_some();
+        match self.gradient.is_empty() || has_victim || !self.round_weights.is_empty() {
+            true => Ok(()),
+            false => Err(misuse("--gradient needs the victim's --weights, --round-weights, or --model")),
+        }
     }
 
     /// The file's options, then these arguments once more, which win.
@@ -199,7 +209,9 @@ impl Run {
         let matches = command
             .try_get_matches_from(all)
             .map_err(|error| misuse(format!("with the options of {}: {error}", file.display())))?;
-        Ok((Run::from_arg_matches(&matches)?, matches))
+        let run = Run::from_arg_matches(&matches)?;
+        run.check()?;
+        Ok((run, matches))
     }
 
     pub fn file(&self) -> Option<&std::path::Path> {
