@@ -86,6 +86,7 @@ impl AuditError {
             AuditError::Clip(ClipError::Examples { .. }) => true,
             AuditError::Attack(AttackError::Patches { cause, .. }) => cause.is_misuse(),
             AuditError::Client(ClientError::Protocol(_)) => true,
+            AuditError::Report(ReportError::Claim(error)) => error.is_misuse(),
             AuditError::Within { cause, .. } => cause.is_misuse(),
             AuditError::Victim(VictimError::Architecture(_) | VictimError::ClassCount { .. }) => true,
             _ => false,

@@ -4,18 +4,14 @@
 use std::path::Path;
 
 use super::{
-    data_options::DataOptions,
-    defence_options::DefenceOptions,
-    misuse,
-    model_options::VictimOptions,
-    options::{NormalisationOptions, same_file},
-    protocol_options::ProtocolOptions,
-    threat_options::ThreatOptions,
+    data_options::DataOptions, defence_options::DefenceOptions, misuse, model_options::VictimOptions,
+    options::NormalisationOptions, protocol_options::ProtocolOptions, threat_options::ThreatOptions,
 };
 use crate::{
     attack::config::AttackConfig,
     audit::{Audit, Clients},
     data::Dataset,
+    files::apart,
     semantic::ClassOrder,
     tensor_file::GradientInfo,
 };
@@ -35,15 +31,9 @@ pub struct ClientOptions<'a> {
     pub seed: u64,
 }
 
-/// Refuses to write a report into the data set.
+/// Refuses to write a report over the data set, into it or around it.
 pub fn check_out(data: Option<&Path>, out: &Path) -> anyhow::Result<()> {
-    match data {
-        Some(data) if same_file(data, out) => Err(misuse(format!(
-            "--out {} is the data set: its report would become part of it",
-            out.display()
-        ))),
-        _ => Ok(()),
-    }
+    apart::check([out], data).map_err(|error| misuse(format!("--out: {error}")))
 }
 
 impl ClientOptions<'_> {

@@ -66,7 +66,7 @@ use std::{
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::audit::AuditError;
+use crate::{audit::AuditError, report::ReportError};
 use verbosity::Verbosity;
 
 /// Shows what a federated client's update gives away: labels, pictures and words, restored from the gradients of your own
@@ -174,6 +174,7 @@ fn misuse(message: impl Display) -> anyhow::Error {
 /// Whether the command was called wrongly, as opposed to a failure of what it does.
 fn is_misuse(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Misuse>().is_some()
+        || matches!(error.downcast_ref(), Some(ReportError::Claim(error)) if error.is_misuse())
         || error.downcast_ref::<AuditError>().is_some_and(AuditError::is_misuse)
 }
 

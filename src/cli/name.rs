@@ -21,6 +21,7 @@ use crate::{
         zero_shot::{Names, check_labels, check_size, name_pictures},
     },
     data::{Picture, atomic},
+    files::apart,
     report::spreadsheet,
 };
 
@@ -83,6 +84,9 @@ impl Name {
             check_labels(&labels).map_err(|error| misuse(format!("--labels: {error}")))?;
         }
         let templates = self.clip.templates()?;
+        let out = self.out.as_deref();
+        apart::check(out, self.images.iter().map(PathBuf::as_path))
+            .map_err(|error| misuse(format!("--out: {error}")))?;
         // Before the model is read, which takes longer.
         for image in &self.images {
             check_size(&image.display().to_string(), Picture::read_size(image)?)?;

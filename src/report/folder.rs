@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{ReportError, atomic, picture_grid::MOST_PICTURES, write_picture_grid};
 use crate::{
     data::{DataError, Picture},
+    files::claim::Claim,
     metrics::IMAGES,
     tensor_file::{Tensor, TensorFile},
 };
@@ -24,8 +25,8 @@ const ANIMATION: &str = "film.gif";
 /// A folder that has been found writable, before anything is computed.
 pub struct OutputFolder {
     path: PathBuf,
-    /// Outermost folder made for it; removed again if nothing is written.
-    made: Option<PathBuf>,
+    /// No other run writes here meanwhile; a folder made for it goes again if nothing is written.
+    claim: Claim,
     page: Option<String>,
     /// Shape `(N,C,H,W)` and pixels.
     unrounded: Option<Tensor>,
@@ -33,21 +34,16 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Makes the folder if needed and tries to write to it.
+    /// Makes the folder if needed, claims it and tries to write to it.
+    ///
+    /// # Errors
+    /// Another process writes there; it cannot be written to.
     pub fn open(path: &Path) -> Result<OutputFolder, ReportError> {
-        let missing = path.ancestors().filter(|a| !a.as_os_str().is_empty() && !a.exists()).last();
-        let folder = OutputFolder {
-            path: path.to_owned(),
-            made: missing.map(Path::to_owned),
-            page: None,
-            unrounded: None,
-            animation: None,
-        };
         for (entry, is_folder) in [
             (path, true),
-            (&folder.images(), true),
+            (&path.join("images"), true),
             (&path.join("grid.png"), false),
-            (&folder.report(), false),
+            (&path.join("report.json"), false),
             (&path.join(PAGE), false),
             (&path.join(UNROUNDED), false),
             (&path.join(ANIMATION), false),
@@ -58,9 +54,9 @@ impl OutputFolder {
                 return Err(DataError::Malformed { path: entry.to_owned(), expected, found }.into());
             }
         }
-        fs::create_dir_all(path).map_err(unwritable(path))?;
+        let claim = Claim::of(path, &[])?;
         tempfile::tempfile_in(path).map_err(unwritable(path))?;
-        Ok(folder)
+        Ok(OutputFolder { path: path.to_owned(), claim, page: None, unrounded: None, animation: None })
     }
 
     /// `report.html`, to be written with the rest: what [`super::html::Page::render`] made.
@@ -122,7 +118,7 @@ impl OutputFolder {
         }
         atomic::write_json(&stage.path().join("report.json"), report)?;
         self.replace(stage.path())?;
-        self.made = None;
+        self.claim.keep();
         Ok(())
     }
 
@@ -180,16 +176,4 @@ fn names(folder: &Path) -> Result<Vec<String>, ReportError> {
 fn unwritable(path: &Path) -> impl Fn(io::Error) -> ReportError + use<> {
     let path = path.to_owned();
     move |cause| DataError::Unwritable { path: path.clone(), cause }.into()
-}
-
-impl Drop for OutputFolder {
-    fn drop(&mut self) {
-        let Some(made) = &self.made else { return };
-        // Only folders that are still empty go.
-        for folder in self.path.ancestors().take_while(|a| a.starts_with(made)) {
-            if fs::remove_dir(folder).is_err() {
-                return;
-            }
-        }
-    }
 }

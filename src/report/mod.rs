@@ -51,6 +51,8 @@ use crate::data::DataError;
 #[cfg(feature = "report")]
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
+    #[error(transparent)]
+    Claim(#[from] crate::files::claim::ClaimError),
     #[error("animation: expected {expected}, found {found}")]
     Animation { expected: String, found: String },
     #[error("picture grid: expected {expected}, found {found}")]

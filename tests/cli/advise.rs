@@ -10,7 +10,7 @@ use crate::support::*;
 fn a_leak_is_followed_by_defences_and_what_they_cost() {
     let out = folder();
     let text = succeed(&format!(
-        "run --advise --no-names --iterations 300 --batches 8 --out {}",
+        "run --advise --advise-limit 39 --no-names --iterations 300 --batches 8 --out {}",
         out.path().display()
     ));
     assert!(text.contains("advice: --defence "), "{text}");

@@ -53,7 +53,9 @@ fn clients_and_epochs_of_local_training_are_in_the_protocol() {
     // Two pictures a client, one a step.
     assert_eq!(
         report["protocol"]["local"],
-        json!({ "steps": 4, "batch": 1, "learning_rate": 0.1, "optimiser": "sgd", "weight_decay": 0.0 })
+        json!({
+            "steps": 4, "epochs": 2, "batch": 1, "learning_rate": 0.1, "optimiser": "sgd", "weight_decay": 0.0
+        })
     );
     fail(2, "run --batch 3 --clients 2", &["--clients", "3 pictures do not divide among 2"]);
 }

@@ -52,3 +52,37 @@ fn a_failed_run_takes_its_new_folder_away_and_keeps_an_old_one() {
     fail(1, &options, &["bytes"]);
     assert_eq!(files(&dir).len(), 1);
 }
+
+#[test]
+fn of_two_runs_with_one_folder_the_second_is_refused_at_once() {
+    let out = folder();
+    let dir = out.path().join("out");
+    let mut first = program()
+        .args(["run", "--iterations", "1000000", "--device", "cpu", "--no-names", "--out"])
+        .arg(&dir)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !dir.join(".gia-gpu.lock").exists() {
+        sleep(Duration::from_millis(20));
+        assert!(first.try_wait().unwrap().is_none());
+    }
+    let second = format!("run --iterations 1 --device cpu --no-names --out {}", dir.display());
+    fail(2, &second, &["is taken", "process"]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // What a kill left is no obstacle, and goes.
+    succeed(&second);
+    assert!(!dir.join(".gia-gpu.lock").exists());
+}
+
+#[test]
+fn names_are_not_written_over_the_pictures() {
+    let scene = folder();
+    let picture = scene.path().join("a.png");
+    gia_gpu::data::samples().picture(0).unwrap().write_png(&picture).unwrap();
+    let before = fs::read(&picture).unwrap();
+    let arguments = format!("name --out {0} {0}", picture.display());
+    fail(2, &arguments, &["--out:", "is the input"]);
+    assert_eq!(fs::read(&picture).unwrap(), before);
+}

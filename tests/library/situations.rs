@@ -2,14 +2,11 @@
 //! the wrong client, and clients that give nothing away.
 
 use gia_gpu::{
-    attack::invert::Target,
     audit::{Audit, Clients},
     data::{Normalisation, samples},
     device::cpu::Cpu,
     federated::{Local, LocalOptimiser, defence::Defence},
-    nn::Mode,
     report::{Answer, Verdict, What},
-    train::{Pictures, Recipe, Training},
     watch::Silent,
 };
 
@@ -25,8 +22,6 @@ struct Situation {
     client: fn(&mut Audit),
     /// Changes the eavesdropper, who knows the client else.
     eavesdropper: fn(&mut Audit),
-    /// Changes what arrives.
-    arrives: fn(&mut Target),
     expected: Expected,
 }
 
@@ -59,7 +54,6 @@ impl Situation {
             batches: if batch > 8 { 2 } else { 6 },
             client: nothing,
             eavesdropper: nothing,
-            arrives: |_| {},
             expected,
         }
     }
@@ -78,8 +72,7 @@ impl Situation {
         (self.eavesdropper)(&mut eavesdropper);
         let clients: Clients = client.clients(&dataset, self.batch, self.batches).unwrap();
         eavesdropper.clients(&dataset, self.batch, self.batches).unwrap();
-        let mut targets = client.capture(&device, &clients.batches, &Silent).unwrap().targets;
-        targets.iter_mut().for_each(self.arrives);
+        let targets = client.capture(&device, &clients.batches, &Silent).unwrap().targets;
         let mut outcome = eavesdropper.invert(&device, self.batch, &targets, None, &Silent).unwrap();
         eavesdropper.validate(&device, &targets, Some(&clients.batches), &mut outcome, &Silent).unwrap();
         let judged = eavesdropper.judge(&clients, &outcome.pictures).unwrap();
@@ -97,26 +90,6 @@ fn read_as_sgd(audit: &mut Audit) {
     audit.protocol.local.iter_mut().for_each(|local| local.optimiser = LocalOptimiser::Sgd);
 }
 
-/// Until it says all of what it has seen: gradients are small then.
-fn train(audit: &mut Audit) {
-    let data = samples();
-    let recipe = Recipe { epochs: 60, batch: 10, learning_rate: 0.1, augment: false, ..Recipe::default() };
-    let (victim, normalisation) = (audit.victim.clone(), audit.normalisation.clone());
-    let pictures = Pictures::read(&data, victim.image_shape(), victim.model.classes, None).unwrap();
-    let training = Training {
-        victim: &victim,
-        recipe: &recipe,
-        pictures: &pictures,
-        test: None,
-        normalisation: &normalisation,
-        checkpoint: None,
-    };
-    let device = Cpu::<f32>::new();
-    let (tensors, reports) = training.run(&device, training.start(), &Silent, &mut |_| {}).unwrap();
-    assert!(reports.last().unwrap().train_accuracy > 0.9, "{reports:?}");
-    audit.victim.tensors = tensors;
-}
-
 fn noise(audit: &mut Audit, size: f64) {
     audit.defences = vec![Defence::Noise(size)];
 }
@@ -130,20 +103,6 @@ fn situations() -> Vec<Situation> {
         Situation { batches: 1, ..s("dlg, one picture", "dlg", 60, 1, FAILED) },
         Situation { batches: 1, ..s("dlg, four pictures", "dlg", 20, 4, FAILED) },
         Situation { batches: 1, ..s("dlg, sixteen pictures", "dlg", 5, 16, FAILED) },
-        Situation { architecture: "mlp", ..s("spear, one picture", "spear", 1, 1, LEAKS) },
-        Situation { architecture: "mlp", ..s("spear, four pictures", "spear", 1, 4, LEAKS) },
-        Situation { architecture: "mlp", ..s("spear, sixteen pictures", "spear", 1, 16, LEAKS) },
-        Situation { client: train, ..s("trained victim", "ig", 600, 1, LEAKS) },
-        Situation {
-            architecture: "convnet8",
-            client: |a| a.protocol.mode = Mode::Train,
-            eavesdropper: |a| a.protocol.mode = Mode::Eval,
-            ..s("wrong mode", "ig", 200, 4, FAILED)
-        },
-        Situation {
-            arrives: |target| target.gradient.iter_mut().flatten().for_each(|v| *v = -*v),
-            ..s("wrong sign", "ig", 600, 1, FAILED)
-        },
         s("ig stopped, one picture", "ig", 20, 1, FAILED),
         s("ig stopped, four pictures", "ig", 20, 4, FAILED),
         s("ig stopped, sixteen pictures", "ig", 20, 16, FAILED),
