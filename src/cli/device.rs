@@ -73,7 +73,7 @@ pub enum IsaChoice {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::DEVICE)]
 pub struct Place {
-    /// Where to compute: auto, cpu, gpu, or gpu:N as `devices` lists them
+    /// auto, cpu, gpu, or gpu:N as `devices` lists them
     ///
     /// auto is a real GPU if there is one, else the CPU; gpu a GPU, or a software driver where there is nothing else; gpu:N,
     /// gpu:NAME or gpu:PCI-ADDRESS that one. A sweep takes several (gpu:0,gpu:1), or all real ones (all), and spreads its work.

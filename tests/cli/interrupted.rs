@@ -82,7 +82,7 @@ fn names_are_not_written_over_the_pictures() {
     let picture = scene.path().join("a.png");
     gia_gpu::data::samples().picture(0).unwrap().write_png(&picture).unwrap();
     let before = fs::read(&picture).unwrap();
-    let arguments = format!("name --out {0} {0}", picture.display());
+    let arguments = format!("name --labels bag,shirt --out {0} {0}", picture.display());
     fail(2, &arguments, &["--out:", "is the input"]);
     assert_eq!(fs::read(&picture).unwrap(), before);
 }
