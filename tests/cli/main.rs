@@ -25,7 +25,6 @@ mod left_out;
 mod library;
 mod meaning;
 mod model;
-mod model_commands;
 mod name;
 mod options;
 mod pairings;

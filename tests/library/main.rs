@@ -16,7 +16,6 @@ mod scene;
 #[path = "../common/watched.rs"]
 mod watched;
 
-mod allocator;
 mod attack;
 mod client;
 mod clip;

@@ -3,7 +3,6 @@
 mod adjoint;
 mod bits;
 mod contraction;
-mod depthwise;
 mod direct;
 mod errors;
 mod indexed;
