@@ -185,7 +185,7 @@ fn other_files_are_told_what_they_are() {
     deflated.write_all(&[0; 1000]).unwrap();
     refused(&deflated.finish().unwrap(), &["expected a .pt2 file"]);
     assert!(Graph::read(&path("nowhere")).unwrap_err().to_string().contains("cannot be read"));
-    assert!(Graph::read(&path("")).unwrap_err().to_string().contains("directory"));
+    assert!(Graph::read(&path("")).unwrap_err().to_string().contains("folder"));
     let version = |program: &mut Value| program["schema_version"]["major"] = json!(9);
     edited("quickstart.pt2", version, &["version 9, expected 8"]);
 }
