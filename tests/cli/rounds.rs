@@ -109,7 +109,8 @@ fn each_round_has_weights_of_its_own_and_a_row_in_the_report() {
     };
     let (weights, updates) = (of(|pair| &pair.0), of(|pair| &pair.1));
     let out = folder.path().join("found");
-    let common = format!("--names Bag,Shirt,Sandal,Coat --iterations 300 --device cpu --out {}", out.display());
+    let common =
+        format!("--names Bag,Shirt,Sandal,Coat --iterations 300 --device cpu --out {}", out.display());
     let output = run(&format!("run --round-weights {weights} --gradient {updates} {common}"));
     assert!(output.status.success(), "{}", stderr(&output));
     let found = report(&out);

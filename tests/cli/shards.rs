@@ -210,8 +210,10 @@ fn a_plan_tells_the_work_and_shares_it_evenly() {
 fn scripts_for_slurm_are_written_and_without_slurm_nothing_is_sent() {
     let scene = folder();
     let out = scene.path().join("out");
-    let options =
-        format!("--slurm --time 2:00:00 --gpus 1 --cpus 2 --mem 4G --shards 4 --batches 5 --no-names --out {}", out.display());
+    let options = format!(
+        "--slurm --time 2:00:00 --gpus 1 --cpus 2 --mem 4G --shards 4 --batches 5 --no-names --out {}",
+        out.display()
+    );
     let text = succeed(&format!("sweep submit {options}"));
     assert!(text.contains("sbatch --dependency=afterany:$JOB"), "{text}");
     let script = fs::read_to_string(out.join("sweep.sbatch")).unwrap();
