@@ -11,6 +11,7 @@ pub mod exact;
 mod film;
 pub mod guidance;
 pub mod invert;
+mod iteration;
 pub mod labels;
 mod langevin;
 pub mod last_layer;
@@ -36,6 +37,7 @@ pub mod view;
 pub mod way;
 
 pub use film::Frame;
+pub use iteration::iteration;
 pub use staged::MAX_TRIALS;
 
 use crate::{device::DeviceError, federated::ProtocolError, nn::ArchitectureError};

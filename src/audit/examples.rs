@@ -111,15 +111,7 @@ impl Encoder for OwnFeatures {
 
     /// Pictures that are smaller get a black frame, as the victim's do.
     fn preprocess(&self, tape: &mut Tape, pixels: Var) -> Var {
-        let side = self.side();
-        let [batch, channels, height, width] = tape.shape(pixels)[..] else { panic!("pixels are (B,3,H,W)") };
-        let framed = if height <= side && width <= side {
-            let before = [0, 0, (side - height) / 2, (side - width) / 2];
-            tape.pad(pixels, &before, &[batch, channels, side, side])
-        } else {
-            pixels
-        };
-        preprocess::preprocess(tape, framed, side, &self.normalisation)
+        preprocess::framed(tape, pixels, self.side(), &self.normalisation)
     }
 
     fn encode_image<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>) {

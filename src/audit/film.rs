@@ -1,7 +1,11 @@
 //! How the reconstructions came about, for people to look at.
 
 use super::{Audit, AuditError, Outcome};
-use crate::{attack::invert::Reconstruction, data::Picture};
+use crate::{
+    attack::invert::Reconstruction,
+    data::Picture,
+    report::html::{Film, Section, Strip},
+};
 
 /// Pictures of one batch after so many iterations of the restart that was kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,4 +48,35 @@ pub fn animation(film: &[Vec<Frame>]) -> Vec<Vec<Picture>> {
         film.iter().filter_map(now).flatten().take(ANIMATED).collect()
     };
     (0..length).map(at).collect()
+}
+
+/// Pictures that a page shows as they come about.
+const STRIPS: usize = 6;
+
+/// How the first pictures came about; nothing where they were computed at once.
+pub fn section(film: &[Vec<Frame>]) -> Option<Section> {
+    let moving = || film.iter().enumerate().filter(|(_, frames)| frames.len() > 1);
+    let of = |(number, frames): (usize, &Vec<Frame>)| {
+        let count = frames[0].pictures.len();
+        let strip = |picture: usize| Strip {
+            title: if count == 1 {
+                format!("batch {number}")
+            } else {
+                format!("batch {number}, picture {picture}")
+            },
+            frames: frames
+                .iter()
+                .map(|frame| (frame.pictures[picture].clone(), format!("after {}", frame.iteration)))
+                .collect(),
+        };
+        (0..count).map(strip).collect::<Vec<_>>()
+    };
+    let strips: Vec<Strip> = moving().flat_map(of).take(STRIPS).collect();
+    if strips.is_empty() {
+        return None;
+    }
+    let all: usize = moving().map(|(_, frames)| frames[0].pictures.len()).sum();
+    let shown = strips.len();
+    let section = Section::new("How they came about", Film { strips });
+    Some(if shown < all { section.note(format!("The first {shown} of {all} pictures.")) } else { section })
 }

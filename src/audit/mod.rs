@@ -4,6 +4,7 @@
 //! The way is capture ([`Audit::capture`], or files: [`GradientFiles`]) → attack ([`Audit::invert`]) → names ([`naming`]) →
 //! report.
 
+mod advised;
 mod attack;
 mod batch_size;
 mod capture;

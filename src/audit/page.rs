@@ -1,14 +1,14 @@
 //! `report.html` of a run.
 
-use super::{Clients, Findings, Frame, rounds};
+use super::{Clients, Findings, Frame, advised, film, rounds};
 use crate::{
     attack::invert::LabelSource,
     data::place_of_name,
     report::{
-        Advice, Batch, RunReport, Tried, What,
+        Batch, RunReport,
         html::{
-            Cell, Curves, Facts, Film, KeyFigure, Matrix, Measured, Original, Page, PictureBatch, Pictures,
-            Provenance, Reconstructed, Row, Section, Series, Strip, Table, Threat,
+            Cell, Curves, Facts, KeyFigure, Matrix, Measured, Original, Page, PictureBatch, Pictures,
+            Provenance, Reconstructed, Row, Section, Series, Table, Threat,
         },
     },
     semantic::{IndexNaming, Score, SemanticReport},
@@ -16,10 +16,8 @@ use crate::{
 
 /// Batches whose losses are drawn.
 const LOSSES: usize = 6;
-/// Pictures that are shown as they come about.
-const STRIPS: usize = 6;
 
-pub fn page(findings: &Findings, report: &RunReport, film: &[Vec<Frame>]) -> Page {
+pub fn page(findings: &Findings, report: &RunReport, frames: &[Vec<Frame>]) -> Page {
     let mut sections = vec![Section::new("Pictures", pictures(findings, report))];
     sections.extend(rounds::sections(report));
     if let Some(semantic) = &report.semantic {
@@ -27,9 +25,9 @@ pub fn page(findings: &Findings, report: &RunReport, film: &[Vec<Frame>]) -> Pag
         sections.extend(accuracy(semantic));
     }
     sections.extend(likeness(report));
-    sections.extend(strips(film));
+    sections.extend(film::section(frames));
     sections.push(loss(report));
-    sections.extend(report.advice.as_ref().map(advice));
+    sections.extend(report.advice.as_ref().map(advised::section));
     if !report.head.defences.client.is_empty() {
         sections.push(
             Section::new("Defences", defences(report)).reading("What protected the client before it sent."),
@@ -186,34 +184,6 @@ fn likeness(report: &RunReport) -> Option<Section> {
     })
 }
 
-/// How the first pictures came about; nothing where they were computed at once.
-fn strips(film: &[Vec<Frame>]) -> Option<Section> {
-    let moving = || film.iter().enumerate().filter(|(_, frames)| frames.len() > 1);
-    let of = |(number, frames): (usize, &Vec<Frame>)| {
-        let count = frames[0].pictures.len();
-        let strip = |picture: usize| Strip {
-            title: if count == 1 {
-                format!("batch {number}")
-            } else {
-                format!("batch {number}, picture {picture}")
-            },
-            frames: frames
-                .iter()
-                .map(|frame| (frame.pictures[picture].clone(), format!("after {}", frame.iteration)))
-                .collect(),
-        };
-        (0..count).map(strip).collect::<Vec<_>>()
-    };
-    let strips: Vec<Strip> = moving().flat_map(of).take(STRIPS).collect();
-    if strips.is_empty() {
-        return None;
-    }
-    let all: usize = moving().map(|(_, frames)| frames[0].pictures.len()).sum();
-    let shown = strips.len();
-    let section = Section::new("How they came about", Film { strips });
-    Some(if shown < all { section.note(format!("The first {shown} of {all} pictures.")) } else { section })
-}
-
 fn loss(report: &RunReport) -> Section {
     let section = Section::new("Loss", losses(report));
     match report.batches.len() {
@@ -227,51 +197,6 @@ fn losses(report: &RunReport) -> Curves {
         Series::losses(format!("batch {number}"), &batch.restarts[batch.best_restart].history)
     });
     Curves::of_losses(series.collect())
-}
-
-/// What would protect the clients.
-fn advice(advice: &Advice) -> Section {
-    let of = |tried: &Tried, what: What| {
-        let finding = tried.of(what);
-        let estimate = finding.and_then(|f| Some(Measured { mean: f.estimate?, interval_95: f.interval }));
-        match (estimate, what) {
-            (None, _) => Cell::none(),
-            (Some(ssim), What::Pictures) => Cell::measured(ssim, 3),
-            (Some(share), _) => Cell::share(share),
-        }
-    };
-    let mut table = Table::new([
-        "defence, attacked by one who knows it",
-        "cosine with the gradient",
-        "SSIM of the pictures",
-        "members found",
-        "labels restored",
-        "closes the leak",
-        "accuracy",
-        "privacy of the training",
-    ]);
-    for tried in &advice.tried {
-        let cost = advice.frontier.iter().find(|cost| cost.defence == tried.defence);
-        let accuracy = match tried.defence.as_str() {
-            "none" => advice.accuracy,
-            _ => cost.map(|cost| cost.accuracy),
-        };
-        let accuracy = accuracy.map(|a| Measured { mean: a.share, interval_95: Some(a.interval) });
-        table = table.row([
-            Cell::from(tried.defence.as_str()),
-            Cell::number(tried.similarity, 3),
-            of(tried, What::Pictures),
-            of(tried, What::Membership),
-            of(tried, What::Labels),
-            Cell::from(if tried.protects { "yes" } else { "no" }),
-            accuracy.map_or(Cell::none(), Cell::share),
-            cost.and_then(|c| c.privacy)
-                .map_or(Cell::none(), |privacy| Cell::from(privacy.to_string().as_str())),
-        ]);
-    }
-    let section = Section::new("What would protect these clients", table).reading(&advice.sentence);
-    let notes = advice.notes.iter().chain(advice.frontier.iter().filter_map(|cost| cost.note.as_ref()));
-    notes.fold(section, |section, note| section.note(note))
 }
 
 fn defences(report: &RunReport) -> Facts {

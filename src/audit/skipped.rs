@@ -87,7 +87,19 @@ impl Audit {
         meanings: Option<&EncodedMeanings>,
         watch: &dyn Watch,
     ) -> Result<Attacked, AuditError> {
-        let Captured { losses, mut targets } = self.capture(device, batches, watch)?;
+        let captured = self.capture(device, batches, watch)?;
+        self.attack_captured(device, batches, captured, meanings, watch)
+    }
+
+    /// The same of what these clients were found to send.
+    pub fn attack_captured(
+        &self,
+        device: &dyn Device,
+        batches: &[ClientBatch],
+        Captured { losses, mut targets }: Captured,
+        meanings: Option<&EncodedMeanings>,
+        watch: &dyn Watch,
+    ) -> Result<Attacked, AuditError> {
         let mut attacked =
             self.attack_possible(device, batches[0].labels.len(), &mut targets, meanings, watch)?;
         if let Some(outcome) = &mut attacked.outcome {

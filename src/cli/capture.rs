@@ -9,7 +9,7 @@ use super::{
     help::group,
     misuse,
     model_options::{Known, VictimOptions},
-    options::{DeviceOptions, NormalisationOptions, parse_classes, same_file},
+    options::{DeviceOptions, NormalisationOptions, check_apart, parse_classes, same_file},
     print_line,
     protocol_options::ProtocolOptions,
 };
@@ -105,11 +105,11 @@ impl Capture {
         if self.save_weights.as_ref().is_some_and(|path| same_file(path, &self.out)) {
             return Err(misuse("--save-weights and --out name the same file"));
         }
-        for input in self.images.iter().chain(&self.victim.weights) {
-            if self.outputs().any(|output| same_file(output, input)) {
-                return Err(misuse(format!("{} is an input: it cannot be written to", input.display())));
-            }
-        }
-        Ok(())
+        let inputs = self.images.iter().chain(&self.victim.weights).chain(&self.victim.model.model);
+        check_apart(
+            "--out and --save-weights",
+            self.outputs().map(PathBuf::as_path),
+            inputs.map(PathBuf::as_path),
+        )
     }
 }

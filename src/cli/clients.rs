@@ -4,14 +4,17 @@
 use std::path::Path;
 
 use super::{
-    data_options::DataOptions, defence_options::DefenceOptions, misuse, model_options::VictimOptions,
-    options::NormalisationOptions, protocol_options::ProtocolOptions, threat_options::ThreatOptions,
+    data_options::DataOptions,
+    defence_options::DefenceOptions,
+    model_options::VictimOptions,
+    options::{NormalisationOptions, check_apart},
+    protocol_options::ProtocolOptions,
+    threat_options::ThreatOptions,
 };
 use crate::{
     attack::config::AttackConfig,
     audit::{Audit, Clients},
     data::Dataset,
-    files::apart,
     semantic::ClassOrder,
     tensor_file::GradientInfo,
 };
@@ -33,7 +36,7 @@ pub struct ClientOptions<'a> {
 
 /// Refuses to write a report over the data set, into it or around it.
 pub fn check_out(data: Option<&Path>, out: &Path) -> anyhow::Result<()> {
-    apart::check([out], data).map_err(|error| misuse(format!("--out: {error}")))
+    check_apart("--out and the data set of --data", [out], data)
 }
 
 impl ClientOptions<'_> {

@@ -13,7 +13,7 @@ use super::{
     help::group,
     misuse,
     model_options::{Known, ModelOptions, victim_error},
-    options::{DeviceOptions, NormalisationOptions, check_batch, check_limit, same_file},
+    options::{DeviceOptions, NormalisationOptions, check_apart, check_batch, check_limit},
     print_json, print_line,
     progress::Terminal,
     training_options::pictures_error,
@@ -75,9 +75,8 @@ impl Evaluate {
         check_limit(self.limit)?;
         if let Some(logits) = &self.logits {
             let inputs = [self.weights.as_ref(), self.model.model.as_ref(), Some(&self.data)];
-            if inputs.into_iter().flatten().any(|input| same_file(input, logits)) {
-                return Err(misuse(format!("{} is an input: it cannot be written to", logits.display())));
-            }
+            let inputs = inputs.into_iter().flatten().map(PathBuf::as_path);
+            check_apart("--logits", [logits.as_path()], inputs)?;
             TensorFile::check_writable(logits)?;
         }
         let (info, dataset) = self.pictures()?;

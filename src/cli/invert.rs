@@ -15,7 +15,7 @@ use super::{
     names_table,
     observation::{Attacking, Observing},
     observed::ObservedOptions,
-    options::{DeviceOptions, NormalisationOptions},
+    options::{DeviceOptions, NormalisationOptions, check_apart},
     print_json, print_line,
     progress::Terminal,
     protocol_options::ProtocolOptions,
@@ -104,6 +104,8 @@ impl Invert {
                 "--clip: invert names by example alone: give --names-from; run names by text, too",
             ));
         }
+        let inputs = [Some(&self.gradient), self.weights.as_ref(), self.model.model.as_ref()];
+        check_apart("--out", [self.out.as_path()], inputs.into_iter().flatten().map(PathBuf::as_path))?;
         signals::keep_what_there_is();
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
         let Observation { audit, batch, targets, doubts, .. } = observing.open(&by)?;

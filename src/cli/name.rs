@@ -10,7 +10,7 @@ use super::{
     example_options::ExampleOptions,
     help::group,
     misuse, note,
-    options::DeviceOptions,
+    options::{DeviceOptions, check_apart},
     print_json, print_line,
     progress::Terminal,
 };
@@ -21,7 +21,6 @@ use crate::{
         zero_shot::{Names, check_labels, check_size, name_pictures},
     },
     data::{Picture, atomic},
-    files::apart,
     report::spreadsheet,
 };
 
@@ -85,8 +84,7 @@ impl Name {
         }
         let templates = self.clip.templates()?;
         let out = self.out.as_deref();
-        apart::check(out, self.images.iter().map(PathBuf::as_path))
-            .map_err(|error| misuse(format!("--out: {error}")))?;
+        check_apart("--out", out, self.images.iter().map(PathBuf::as_path))?;
         // Before the model is read, which takes longer.
         for image in &self.images {
             check_size(&image.display().to_string(), Picture::read_size(image)?)?;

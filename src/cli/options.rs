@@ -1,6 +1,6 @@
 //! Options that several commands share.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use clap::Args;
 
@@ -10,11 +10,21 @@ use crate::{
     audit::{SaidNormalisation, check_labels, choose_normalisation},
     data::{Normalisation, NormalisationPreset},
     device::{Device, limited::Limited},
+    files::apart,
 };
 
 /// Reads a count: 1 or more, and no more than a machine could ever hold.
 pub fn at_least_one() -> impl clap::builder::TypedValueParser<Value = usize> {
     clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1 << 32)
+}
+
+/// Refuses outputs that are, hold or lie in an input. `option`: what gave the outputs.
+pub fn check_apart<'p>(
+    option: &str,
+    outputs: impl IntoIterator<Item = &'p Path>,
+    inputs: impl IntoIterator<Item = &'p Path> + Clone,
+) -> anyhow::Result<()> {
+    apart::check(outputs, inputs).map_err(|error| misuse(format!("{option}: {error}")))
 }
 
 /// When to stop with what there is.

@@ -21,13 +21,7 @@ use super::{
     protocol_options::ProtocolOptions,
 };
 use crate::{
-    attack::{
-        adam::{self, Adam},
-        config::LabelStrategy,
-        lbfgs,
-        pixels::Pixels,
-        problem::{Problem, Scene, Sizes},
-    },
+    attack::iteration,
     device::gpu::{Gpu, Shader, Style},
     federated::{DEFAULT_CLASSES, check_classes},
     nn::Model,
@@ -101,15 +95,7 @@ impl PlanCommand {
             )));
         }
         let protocol = self.protocol.protocol(&GradientInfo::default(), batch)?;
-        let scene =
-            Scene { model, protocol: &protocol, config: &config, views: &[], weighted: false, scaled: false };
-        let joint = config.labels == LabelStrategy::Joint;
-        let pixels = Pixels { clamp: config.clamp, ..Pixels::free(batch, model.image) };
-        let mut problem = Problem::new(&scene, &pixels, Sizes::one_target(trials, batch, joint));
-        Ok(match Adam::of(config.optimiser, 0) {
-            Some(adam) => adam::Iteration::new(&mut problem, adam, config.iterations).plan,
-            None => lbfgs::plan(&problem),
-        })
+        Ok(iteration(model, &protocol, &config, batch, trials))
     }
 }
 

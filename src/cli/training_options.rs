@@ -10,7 +10,7 @@ use clap::Args;
 use super::{
     help::group,
     misuse,
-    options::{DeviceOptions, NormalisationOptions, same_file},
+    options::{DeviceOptions, NormalisationOptions, check_apart},
     print_line,
     progress::{Terminal, above},
     signals,
@@ -119,12 +119,7 @@ impl TrainingOptions {
     pub fn checkpoint(&self, inputs: &[&Path]) -> anyhow::Result<PathBuf> {
         let checkpoint = self.out.with_extension("checkpoint.safetensors");
         for path in [&self.out, &checkpoint] {
-            if inputs.iter().any(|data| same_file(data, path)) {
-                return Err(misuse(format!(
-                    "--out: {} is an input: it cannot be written to",
-                    path.display()
-                )));
-            }
+            check_apart("--out", [path.as_path()], inputs.iter().copied())?;
             TensorFile::check_writable(path)?;
         }
         match (checkpoint.exists(), self.resume) {

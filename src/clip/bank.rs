@@ -197,15 +197,7 @@ impl Encoder for Bank {
 
     /// Pictures that are smaller get a black frame, as they had in training.
     fn preprocess(&self, tape: &mut Tape, pixels: Var) -> Var {
-        let size = self.about.size;
-        let [batch, channels, height, width] = tape.shape(pixels)[..] else { panic!("pixels are (B,3,H,W)") };
-        let framed = if height <= size && width <= size {
-            let before = [0, 0, (size - height) / 2, (size - width) / 2];
-            tape.pad(pixels, &before, &[batch, channels, size, size])
-        } else {
-            pixels
-        };
-        preprocess::preprocess(tape, framed, size, &self.normalisation)
+        preprocess::framed(tape, pixels, self.about.size, &self.normalisation)
     }
 
     fn encode_image<'w>(&'w self, tape: &mut Tape, pixels: Var) -> (Var, Vec<(Var, &'w [f32])>) {

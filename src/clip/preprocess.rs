@@ -17,6 +17,19 @@ pub fn openai() -> Normalisation {
         .expect("constants")
 }
 
+/// Of pictures `(B,C,H,W)` for a model of this side: those that are no larger get a black frame, others are resized, as
+/// [`preprocess`] does.
+pub fn framed(tape: &mut Tape, pixels: Var, side: usize, normalisation: &Normalisation) -> Var {
+    let [batch, channels, height, width] = tape.shape(pixels)[..] else { panic!("pixels are (B,C,H,W)") };
+    let framed = if height <= side && width <= side {
+        let before = [0, 0, (side - height) / 2, (side - width) / 2];
+        tape.pad(pixels, &before, &[batch, channels, side, side])
+    } else {
+        pixels
+    };
+    preprocess(tape, framed, side, normalisation)
+}
+
 /// What size a picture is given before its middle is cut out; `None`: that of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resize {

@@ -39,6 +39,18 @@ pub trait Executable: Send {
     fn read(&mut self, output: Var) -> Result<Vec<f32>, DeviceError>;
 }
 
+/// Fills several buffers, each with its own values.
+///
+/// # Errors
+/// As [`Executable::write`].
+pub fn write_all<'a, 'b>(
+    executable: &mut dyn Executable,
+    vars: impl IntoIterator<Item = &'a Var>,
+    values: impl IntoIterator<Item = &'b Vec<f32>>,
+) -> Result<(), DeviceError> {
+    vars.into_iter().zip(values).try_for_each(|(&var, values)| executable.write(var, values))
+}
+
 /// A real GPU if there is one, else the CPU device.
 pub fn open() -> Box<dyn Device> {
     #[cfg(feature = "gpu")]

@@ -2,7 +2,7 @@
 
 use super::{Protocol, ProtocolError, Victim, simulate::simulate};
 use crate::{
-    device::{Device, DeviceError},
+    device::{Device, DeviceError, write_all},
     nn::{ArchitectureError, Mode, loss::one_hot},
     plan::Plan,
     tape::{Tape, Var},
@@ -153,8 +153,7 @@ impl Client {
 
     /// Parameters and buffers to train from, in `state_dict` order, in place of the victim's.
     pub fn set_tensors(&mut self, tensors: &[Vec<f32>]) -> Result<(), DeviceError> {
-        let mut pairs = self.tensors.iter().zip(tensors);
-        pairs.try_for_each(|(&var, tensor)| self.executable.write(var, tensor))
+        write_all(&mut *self.executable, &self.tensors, tensors)
     }
 
     /// One training from the victim's weights, or those that were set.

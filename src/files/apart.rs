@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// An output that would touch an input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} {how} the input {}: results go elsewhere", output.display(), input.display())]
+#[error("{} {how} an input ({}): results go elsewhere", output.display(), input.display())]
 pub struct Touches {
     output: PathBuf,
     input: PathBuf,

@@ -1,7 +1,6 @@
 //! A folder for results belongs to one process from before it computes until it has written: two runs never mix.
 
 use std::{
-    ffi::OsString,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
@@ -9,18 +8,12 @@ use std::{
 
 /// Stands in a folder as long as a process writes to it.
 const LOCK: &str = ".gia-gpu.lock";
-/// Folders of one name that are tried.
-const MOST: usize = 10_000;
 
 /// Why a folder cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
     #[error("{} is taken: {holder} writes to it; give another folder, or wait", path.display())]
     Taken { path: PathBuf, holder: String },
-    #[error("{} holds the results of an earlier run ({found}): give another folder, or --force to replace them", path.display())]
-    Finished { path: PathBuf, found: String },
-    #[error("{}, {}-2 … {}-{MOST} are all there: give another folder", path.display(), path.display(), path.display())]
-    NoneFree { path: PathBuf },
     #[error("{} cannot be written: {cause}", path.display())]
     Unwritable { path: PathBuf, cause: io::Error },
 }
@@ -29,39 +22,6 @@ impl ClaimError {
     /// Whether another folder is to be given, as opposed to a failure.
     pub fn is_misuse(&self) -> bool {
         !matches!(self, ClaimError::Unwritable { .. })
-    }
-}
-
-/// What a numbered destination ends in.
-const NUMBERED: &str = "[-N]";
-
-/// Where results go, as `--out` writes it: a folder, or `out[-N]`, the first of `out`, `out-2`, … that is free.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Destination {
-    pub path: PathBuf,
-    /// The path, or the first with a number behind it that is free.
-    pub numbered: bool,
-}
-
-impl From<OsString> for Destination {
-    fn from(text: OsString) -> Self {
-        match text.to_str().and_then(|text| text.strip_suffix(NUMBERED)) {
-            Some(path) if !path.is_empty() => Destination { path: path.into(), numbered: true },
-            _ => Destination { path: text.into(), numbered: false },
-        }
-    }
-}
-
-impl Destination {
-    /// `finished`: files that say that a run has ended there; none of them may be there, unless by `force`.
-    ///
-    /// # Errors
-    /// What [`Claim::of`] and [`Claim::first_free`] refuse.
-    pub fn claim(&self, finished: &[&str], force: bool) -> Result<Claim, ClaimError> {
-        match self.numbered {
-            true => Claim::first_free(&self.path),
-            false => Claim::of(&self.path, if force { &[] } else { finished }),
-        }
     }
 }
 
@@ -75,56 +35,16 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// This folder, which is made if needed. `finished`: files that say that a run has ended here; none of them may be
-    /// there.
+    /// This folder, which is made if needed.
     ///
     /// # Errors
-    /// Another process has it; it holds finished results; it cannot be written to.
-    pub fn of(path: &Path, finished: &[&str]) -> Result<Claim, ClaimError> {
-        if let Some(found) = finished.iter().find(|name| path.join(name).exists()) {
-            return Err(ClaimError::Finished { path: path.into(), found: (*found).into() });
-        }
+    /// Another process has it; it cannot be written to.
+    pub fn of(path: &Path) -> Result<Claim, ClaimError> {
         let unwritable = |cause| ClaimError::Unwritable { path: path.into(), cause };
         let missing = path.ancestors().filter(|a| !a.as_os_str().is_empty() && !a.exists()).last();
         let made = missing.map(Path::to_path_buf);
         fs::create_dir_all(path).map_err(unwritable)?;
-        let claim = Claim { path: path.into(), lock: lock(path)?, made };
-        // It may have ended between the two.
-        match finished.iter().find(|name| path.join(name).exists()) {
-            Some(found) => Err(ClaimError::Finished { path: path.into(), found: (*found).into() }),
-            None => Ok(claim),
-        }
-    }
-
-    /// The first of `path`, `path-2`, `path-3`, … that is not there yet.
-    ///
-    /// # Errors
-    /// It cannot be made, or there are too many.
-    pub fn first_free(path: &Path) -> Result<Claim, ClaimError> {
-        let unwritable = |path: &Path, cause| ClaimError::Unwritable { path: path.into(), cause };
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            fs::create_dir_all(parent).map_err(|cause| unwritable(parent, cause))?;
-        }
-        for number in 1..=MOST {
-            let candidate = match number {
-                1 => path.to_path_buf(),
-                n => PathBuf::from(format!("{}-{n}", path.display())),
-            };
-            // Of two processes, one makes it.
-            match fs::create_dir(&candidate) {
-                Ok(()) => {
-                    let lock = lock(&candidate)?;
-                    return Ok(Claim { path: candidate.clone(), lock, made: Some(candidate) });
-                }
-                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(cause) => return Err(unwritable(&candidate, cause)),
-            }
-        }
-        Err(ClaimError::NoneFree { path: path.into() })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Claim { path: path.into(), lock: lock(path)?, made })
     }
 
     /// Results are in it: it stays.
@@ -208,40 +128,14 @@ mod tests {
     fn one_has_a_folder_at_a_time_and_leaves_nothing_where_nothing_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
-        let claim = Claim::of(&path, &[]).unwrap();
-        let error = Claim::of(&path, &[]).unwrap_err();
+        let claim = Claim::of(&path).unwrap();
+        let error = Claim::of(&path).unwrap_err();
         assert!(matches!(&error, ClaimError::Taken { holder, .. } if holder.contains("process")), "{error}");
         drop(claim);
         assert!(!folder.path().join("a").exists());
-        let mut claim = Claim::of(&path, &[]).unwrap();
+        let mut claim = Claim::of(&path).unwrap();
         claim.keep();
         drop(claim);
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn finished_results_are_not_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("report.json"), "{}").unwrap();
-        let error = Claim::of(folder.path(), &["report.json"]).unwrap_err().to_string();
-        assert!(error.contains("report.json") && error.contains("--force"), "{error}");
-        assert!(Claim::of(folder.path(), &[]).is_ok());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn of_many_that_start_together_each_has_a_folder_of_its_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("out");
-        let claims: Vec<Claim> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..16).map(|_| scope.spawn(|| Claim::first_free(&path).unwrap())).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        let mut paths: Vec<&Path> = claims.iter().map(Claim::path).collect();
-        paths.sort();
-        paths.dedup();
-        assert_eq!(paths.len(), 16);
-        assert!(path.exists() && folder.path().join("out-16").exists());
     }
 }

@@ -1,7 +1,6 @@
-//! What comes in and what goes out: every file that somebody else wrote is opened by [`incoming`], which judges what it is
-//! and how large before it is read; every folder that results go to is [claimed](claim), so that two runs never share it.
-//!
-//! *Invariant:* nothing outside this module opens a user's file for reading.
+//! What comes in and what goes out: tensors, pictures and texts are opened by [`incoming`], which judges what a file is and how
+//! large before it is read; a folder for a report is [claimed](claim), so that two runs never share it; outputs stand
+//! [apart] from inputs.
 
 pub mod apart;
 pub mod claim;

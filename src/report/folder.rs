@@ -54,7 +54,7 @@ impl OutputFolder {
                 return Err(DataError::Malformed { path: entry.to_owned(), expected, found }.into());
             }
         }
-        let claim = Claim::of(path, &[])?;
+        let claim = Claim::of(path)?;
         tempfile::tempfile_in(path).map_err(unwritable(path))?;
         Ok(OutputFolder { path: path.to_owned(), claim, page: None, unrounded: None, animation: None })
     }

@@ -4,13 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Plan, SweepError, Task};
 use crate::{
-    attack::{
-        adam::{Adam, Iteration},
-        config::{LabelStrategy, Optimiser},
-        lbfgs,
-        pixels::Pixels,
-        problem::{Problem, Scene, Sizes},
-    },
+    attack::{config::Optimiser, iteration},
     audit::AuditError,
     federated::defence::client_protocol,
 };
@@ -59,21 +53,10 @@ impl Plan<'_> {
             true => client_protocol(&size.protocol, defences).map_err(AuditError::misuse)?,
             false => size.protocol.clone(),
         };
-        let scene = Scene {
-            model: &victim.model,
-            protocol: &protocol,
-            config,
-            views: &[],
-            weighted: false,
-            scaled: false,
-        };
-        let joint = config.labels == LabelStrategy::Joint;
-        let pixels = Pixels { clamp: config.clamp, ..Pixels::free(size.batch, victim.image_shape()) };
-        let mut problem = Problem::new(&scene, &pixels, Sizes::one_target(1, size.batch, joint));
-        let (plan, looks) = match (Adam::of(config.optimiser, 0), config.optimiser) {
-            (Some(adam), _) => (Iteration::new(&mut problem, adam, config.iterations).plan, 1),
-            (None, Optimiser::Lbfgs { inner, .. }) => (lbfgs::plan(&problem), inner),
-            (None, _) => (lbfgs::plan(&problem), 1),
+        let plan = iteration(&victim.model, &protocol, config, size.batch, 1);
+        let looks = match config.optimiser {
+            Optimiser::Adam { .. } => 1,
+            Optimiser::Lbfgs { inner, .. } => inner,
         };
         let once = plan.totals().flops.saturating_add(OVERHEAD);
         let times =

@@ -10,10 +10,12 @@ mod attacks;
 mod batch_script;
 mod block;
 mod blocks;
+pub mod command;
 mod configuration;
 mod cost;
 mod environment;
 mod error;
+mod folder;
 mod groups;
 mod journal;
 mod laboratory;
@@ -21,6 +23,7 @@ mod lease;
 mod naming;
 mod page;
 mod plan;
+mod planned;
 pub mod plots;
 pub mod points;
 pub mod program;
@@ -29,6 +32,7 @@ pub mod results;
 mod run;
 mod sample;
 mod shard;
+mod shards;
 mod swept;
 mod table;
 mod verdict;
@@ -44,13 +48,15 @@ pub use error::SweepError;
 pub use groups::Groups;
 pub use journal::Journal;
 pub use plan::Plan;
+pub use planned::{Planned, PlannedCell, PlannedShard};
 pub use record::{
     BatchRecord, Cell, Figures, Finished, Naming, Pairings, Record, Scores, Shares, Source, Timing,
     UNDEFENDED, UNTRAINED,
 };
-pub use run::{Sharded, Swept};
+pub use run::Swept;
 pub use sample::Sample;
 pub use shard::{Shard, deal, imbalance};
+pub use shards::Sharded;
 pub use swept::{NamedDefence, Size, SweptVictim, Task};
 
 use crate::{

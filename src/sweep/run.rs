@@ -7,21 +7,20 @@ use std::{
 };
 
 use super::{
-    Block, Blocks, Cell, Configuration, Entry, Finished, Journal, Plan, Record, Shard, SweepError, Task,
-    deal, laboratory::Laboratory, page, plots, points, results, shard_journals, table, verdict::verdict,
+    Block, Blocks, Configuration, Entry, Finished, Journal, Plan, Record, SweepError, Task, folder::Folder,
+    laboratory::Laboratory, points, results, shard_journals, table, verdict::verdict,
 };
 use crate::{
     clip::zero_shot::Namer,
     data::DataError,
     device::Device,
-    report::{Verdict, html::PictureBatch},
+    report::Verdict,
     semantic::Assignment,
     watch::{Stage, Watch},
 };
 
 /// What stands in the folder beside the results: all that is finished.
 const JOURNAL: &str = "journal.jsonl";
-const PAGE: &str = "report.html";
 
 /// What became of a sweep.
 pub struct Swept {
@@ -31,8 +30,8 @@ pub struct Swept {
     /// Files that a person wants to look at.
     pub written: Vec<PathBuf>,
     /// What of the sweep decides how it is shown.
-    assignment: Assignment,
-    together: usize,
+    pub(super) assignment: Assignment,
+    pub(super) together: usize,
 }
 
 impl Swept {
@@ -179,44 +178,6 @@ impl Plan<'_> {
     }
 }
 
-/// Options that do not change what a sweep finds, with a value and without.
-const WITH_VALUE: [&str; 3] = ["--out", "--shard", "--time-limit"];
-const ALONE: [&str; 5] = ["--json", "-q", "--quiet", "-v", "--verbose"];
-
-/// The command that would find the same, however the work was split and wherever it was written.
-fn shown(command: &[String]) -> Vec<String> {
-    let (mut shown, mut skips) = (vec![], false);
-    for argument in command {
-        let name = argument.split('=').next().unwrap_or_default();
-        if !std::mem::take(&mut skips) && !ALONE.contains(&name) {
-            match WITH_VALUE.contains(&name) {
-                true => skips = !argument.contains('='),
-                false => shown.push(argument.clone()),
-            }
-        }
-    }
-    shown
-}
-
-/// Where the cells were attacked.
-fn devices(finished: &[&Finished]) -> String {
-    let mut all: Vec<&str> = finished.iter().flat_map(|f| f.record.device.split(" + ")).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.join(" + ")
-}
-
-/// Of one seed of each cell, the first.
-fn samples(finished: &[&Finished]) -> Vec<PictureBatch> {
-    let mut seen = BTreeSet::new();
-    let of = |finished: &&Finished| {
-        let Cell { victim, weights, batch_size, defence, .. } = finished.record.cell.clone();
-        let is_first = seen.insert((victim, weights, batch_size, defence));
-        Some(finished.sample.as_ref().filter(|_| is_first)?.shown(&finished.record.cell.to_string()))
-    };
-    finished.iter().filter_map(of).collect()
-}
-
 impl Plan<'_> {
     /// Attacks what is missing of a cell, block by block, each on the disk when the next begins; `None`: stopped in its middle.
     fn cell(
@@ -243,182 +204,11 @@ impl Plan<'_> {
         let finished = laboratory.finish(task, &all, watch)?;
         Ok(if watch.is_stopped() { None } else { Some(finished) })
     }
-
-    /// Computes the blocks of a shard that no journal in `out` holds yet, into the shard's own.
-    ///
-    /// # Errors
-    /// As [`Plan::run`]; another task computes this shard.
-    pub fn run_shard(
-        &self,
-        devices: &[&dyn Device],
-        mut namer: Option<Namer>,
-        shard: Shard,
-        out: &Path,
-        watch: &dyn Watch,
-    ) -> Result<Sharded, SweepError> {
-        fs::create_dir_all(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?;
-        let &[device, ..] = devices else { return Err(SweepError::Nothing { what: "devices of a sweep" }) };
-        let configuration = self.configuration(&device.info(), namer.as_mut())?;
-        let path = out.join(shard.journal());
-        let (mut journal, entries) = Journal::open::<Entry>(&path, &configuration, &self.sweep.command)?;
-        let mut blocks = Blocks::default();
-        for entry in entries {
-            if let Entry::Block(attacked) = entry {
-                blocks.add(attacked, &path)?;
-            }
-        }
-        let others: Vec<PathBuf> = shard_journals(out)?.into_iter().filter(|other| *other != path).collect();
-        self.read_shards(&others, &configuration, &mut blocks)?;
-        let own = shard.blocks(&self.blocks(), &self.costs()?);
-        let missing: Vec<Block> = own.iter().filter(|block| blocks.get(block).is_none()).cloned().collect();
-        let failed =
-            self.attack_all(devices, &missing, own.len() - missing.len(), watch, &mut |attacked| {
-                journal.append(&Entry::Block(attacked.clone()))?;
-                blocks.add(attacked, &path)
-            })?;
-        let count = failed.len();
-        match failed.into_iter().next() {
-            Some((cell, cause)) => {
-                Err(SweepError::Cells { failed: count, of: own.len(), cell, cause: Box::new(cause) })
-            }
-            None => Ok(Sharded { journal: path, done: blocks.count(&own), of: own.len() }),
-        }
-    }
-
-    /// Puts the shards' journals in these folders together, into the first: what the unsharded sweep writes.
-    ///
-    /// # Errors
-    /// No journal; one of another configuration or program; blocks that are missing, with the shard that owes them, or
-    /// disagree.
-    pub fn merge(
-        &self,
-        device: &dyn Device,
-        mut namer: Option<Namer>,
-        folders: &[PathBuf],
-        watch: &dyn Watch,
-    ) -> Result<Swept, SweepError> {
-        let configuration = self.configuration(&device.info(), namer.as_mut())?;
-        let mut paths = vec![];
-        for folder in folders {
-            let own = shard_journals(folder)?;
-            if own.is_empty() {
-                return Err(SweepError::NoShards { path: folder.clone() });
-            }
-            paths.extend(own);
-        }
-        let mut blocks = Blocks::default();
-        self.read_shards(&paths, &configuration, &mut blocks)?;
-        self.check_whole(&paths, &blocks)?;
-        let model = namer.as_ref().map(Namer::model);
-        let mut laboratory = Laboratory { plan: self, device, namer, notes: BTreeSet::new() };
-        let stage = Stage::new(watch, "cells");
-        let mut finished = vec![];
-        for task in &self.tasks {
-            stage.part(&task.cell.to_string(), finished.len(), self.tasks.len(), None);
-            let all = blocks.all(&self.blocks_of(task)).unwrap_or_default();
-            finished.push(laboratory.finish(task, &all, watch)?);
-        }
-        let folder = Folder { plan: self, out: &folders[0], configuration: &configuration, model };
-        let written = folder.write(&finished.iter().collect::<Vec<_>>())?;
-        let (assignment, together) = (self.sweep.naming_rule.assignment, self.sweep.together);
-        Ok(Swept { configuration, finished, written, assignment, together })
-    }
-
-    /// Whether all blocks are there; else which are not, and whose they are.
-    fn check_whole(&self, paths: &[PathBuf], blocks: &Blocks) -> Result<(), SweepError> {
-        let all = self.blocks();
-        let missing: Vec<&Block> = all.iter().filter(|block| blocks.get(block).is_none()).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        // The shards' names say of how many they are.
-        let of = paths.iter().rev().find_map(|path| {
-            let name = path.file_stem()?.to_string_lossy().into_owned();
-            name.rsplit_once("-of-")?.1.parse::<usize>().ok()
-        });
-        let costs = self.costs()?;
-        let owner = |block: &Block| {
-            let (of, place) = (of?, all.iter().position(|b| b == block)?);
-            let number = 1 + deal(&costs, of).iter().position(|places| places.contains(&place))?;
-            Some(Shard { number, of })
-        };
-        let told = |block: &&Block| {
-            owner(block).map_or(block.to_string(), |shard| format!("{block} (shard {shard})"))
-        };
-        let mut list: Vec<String> = missing.iter().take(LISTED).map(told).collect();
-        if missing.len() > LISTED {
-            list.push(format!("{} more", missing.len() - LISTED));
-        }
-        Err(SweepError::Missing { missing: missing.len(), of: all.len(), list: list.join("; ") })
-    }
 }
-
-/// Missing blocks that an error lists.
-const LISTED: usize = 8;
 
 /// What is known before a sweep goes on.
 #[derive(Default)]
 struct Known {
     cells: Vec<Finished>,
     blocks: Blocks,
-}
-
-/// What became of a shard.
-pub struct Sharded {
-    pub journal: PathBuf,
-    /// Blocks that are done, of how many.
-    pub done: usize,
-    pub of: usize,
-}
-
-/// What stands in the folder, and what it is made from beside the finished cells.
-struct Folder<'a> {
-    plan: &'a Plan<'a>,
-    out: &'a Path,
-    configuration: &'a Configuration,
-    model: Option<String>,
-}
-
-impl Folder<'_> {
-    /// Tables, plots and page of what is finished; the paths that a person wants to know.
-    fn write(&self, finished: &[&Finished]) -> Result<Vec<PathBuf>, SweepError> {
-        let Folder { plan, out, configuration, .. } = *self;
-        let sweep = plan.sweep;
-        results::write(out, finished)?;
-        let cells: Vec<&Record> = finished.iter().map(|f| &f.record).collect();
-        let lines = points::lines(&cells, sweep.naming_rule.assignment);
-        let mut written = vec![out.join(results::RESULTS)];
-        written.extend(plots::write(out, &lines, sweep.together)?);
-        let page = page::page(&page::Facts {
-            command: &shown(&sweep.command),
-            lines: &lines,
-            samples: &samples(finished),
-            together: sweep.together,
-            one_to_one: sweep.naming_rule.assignment == Assignment::OneToOne,
-            configuration,
-            threats: &plan.threats,
-            data: &sweep.dataset.name,
-            model: self.model.as_deref(),
-            seed: plan.tasks[0].cell.seed,
-            device: &devices(finished),
-            verdict: verdict(&cells),
-            missing: [plan.tasks.len() - finished.len(), plan.tasks.len()],
-        });
-        page.write(&out.join(PAGE))?;
-        written.push(out.join(PAGE));
-        Ok(written)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shown;
-
-    #[test]
-    fn the_command_shown_does_not_depend_on_shards_and_folders() {
-        let of = |text: &str| shown(&text.split(' ').map(String::from).collect::<Vec<_>>()).join(" ");
-        let plain = "gia-gpu sweep --batches 4 --seeds=1,2";
-        assert_eq!(of("gia-gpu sweep --shard 1/4 --batches 4 --out=x --seeds=1,2 --json"), plain);
-        assert_eq!(of("gia-gpu sweep --batches 4 --out y --seeds=1,2 --time-limit 60 -q"), plain);
-    }
 }

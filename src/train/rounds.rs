@@ -10,7 +10,7 @@ use super::{
     step::{decays, moves},
 };
 use crate::{
-    device::{Device, DeviceError, Executable},
+    device::{Device, DeviceError, Executable, write_all},
     federated::{
         ClientError, ClientLoss, Protocol, Update, Victim,
         defence::{Defence, Defended},
@@ -176,8 +176,7 @@ impl Server {
         memories: &'t [Vec<Vec<f32>>],
     ) -> Result<(), DeviceError> {
         let vars = self.values.iter().chain(self.memories.iter().flatten());
-        let mut pairs = vars.zip(values.chain(memories.iter().flatten()));
-        pairs.try_for_each(|(&var, value)| self.executable.write(var, value))
+        write_all(&mut *self.executable, vars, values.chain(memories.iter().flatten()))
     }
 
     fn memories(&mut self) -> Result<Vec<Vec<Vec<f32>>>, DeviceError> {
@@ -189,8 +188,7 @@ impl Server {
     /// The trained tensors after it.
     fn step(&mut self, gradient: &[Vec<f32>], rate: f64, step: usize) -> Result<Vec<Vec<f32>>, DeviceError> {
         let executable = &mut *self.executable;
-        let mut pairs = self.gradient.iter().zip(gradient);
-        pairs.try_for_each(|(&var, value)| executable.write(var, value))?;
+        write_all(executable, &self.gradient, gradient)?;
         self.inputs.write(executable, self.recipe.optimiser, rate, step)?;
         executable.run(1)?;
         self.values.iter().map(|&var| executable.read(var)).collect()

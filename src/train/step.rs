@@ -6,7 +6,7 @@ use super::{
     optimiser::{Inputs, Parameter},
 };
 use crate::{
-    device::{Device, DeviceError, Executable},
+    device::{Device, DeviceError, Executable, write_all},
     federated::Victim,
     nn::{Declaration, Mode, Model, Pass, loss::cross_entropy, loss::one_hot},
     plan::Plan,
@@ -111,8 +111,7 @@ impl Step {
 
     pub fn write(&mut self, state: &State) -> Result<(), DeviceError> {
         let vars = self.tensors.iter().chain(self.memories.iter().flatten());
-        let mut values = state.tensors.iter().chain(state.memories.iter().flatten());
-        vars.zip(&mut values).try_for_each(|(&var, value)| self.executable.write(var, value))
+        write_all(&mut *self.executable, vars, state.tensors.iter().chain(state.memories.iter().flatten()))
     }
 
     pub fn read(&mut self) -> Result<State, DeviceError> {

@@ -54,7 +54,13 @@ fn a_report_does_not_go_into_its_data_set() {
     gia_gpu::data::samples().picture(0).unwrap().write_png(&data.path().join("cat/0.png")).unwrap();
     let dir = data.path().display();
     fail(2, &format!("run --data {dir} --out {dir} --classes 2"), &["--out", "data set"]);
-    fail(2, &format!("run --data {dir} --out {dir}/o"), &["classes", "found 1", "always 0"]);
+    fail(2, &format!("run --data {dir} --out {dir}/o"), &["--out", "lies in an input"]);
+    let out = folder();
+    fail(
+        2,
+        &format!("run --data {dir} --out {}/o", out.path().display()),
+        &["classes", "found 1", "always 0"],
+    );
     assert_eq!(files(data.path()).len(), 1);
 }
 

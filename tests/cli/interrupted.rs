@@ -83,6 +83,6 @@ fn names_are_not_written_over_the_pictures() {
     gia_gpu::data::samples().picture(0).unwrap().write_png(&picture).unwrap();
     let before = fs::read(&picture).unwrap();
     let arguments = format!("name --labels bag,shirt --out {0} {0}", picture.display());
-    fail(2, &arguments, &["--out:", "is the input"]);
+    fail(2, &arguments, &["--out:", "is an input"]);
     assert_eq!(fs::read(&picture).unwrap(), before);
 }

@@ -154,7 +154,7 @@ fn results_have_a_row_a_cell_and_a_row_a_batch_that_fit_together() {
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for words in [
         "Labels named right from one update",
-        "Controls",
+        "Rows and controls",
         "Defences: lenet5",
         "--batch-sizes",
         "What to try next",

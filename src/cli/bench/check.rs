@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     bench::{BenchError, Inputs, Iteration, Subject, TrainingStep, Work},
-    cli::{help::group, misuse, options::same_file, print_line},
+    cli::{help::group, misuse, options::check_apart, print_line},
     device::Device,
     tensor_file::TensorFile,
 };
@@ -52,9 +52,7 @@ impl CheckOptions {
             )));
         }
         if let Some(check) = &self.check {
-            if self.input.as_ref().is_some_and(|input| same_file(input, check)) {
-                return Err(misuse(format!("{} is an input: it cannot be written to", check.display())));
-            }
+            check_apart("--check", [check.as_path()], self.input.as_deref())?;
             TensorFile::check_writable(check)?;
         }
         Ok(())

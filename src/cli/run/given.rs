@@ -13,6 +13,7 @@ use crate::{
         guidance_options::GuideChoice,
         misuse,
         observation::{Attacking, Observing},
+        options::check_apart,
         progress::Terminal,
     },
     data::in_natural_order,
@@ -27,6 +28,9 @@ impl Run {
             ));
         }
         self.limits.needs_originals()?;
+        let victims = self.victim.weights.iter().chain(&self.victim.model.model).chain(&self.round_weights);
+        let inputs = self.gradient.iter().chain(victims);
+        check_apart("--out", [self.out.as_path()], inputs.map(PathBuf::as_path))?;
         if self.guide == Some(GuideChoice::Oracle) {
             return Err(misuse(
                 "--guide oracle: with --gradient nobody knows the true names; give label=name,…",

@@ -1,6 +1,7 @@
 //! `gia-gpu run`: from pictures, or from gradients that a client sent, to what they give away, in words.
 
 mod given;
+mod naming;
 mod simulated;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -21,11 +22,9 @@ use super::{
     model_options::VictimOptions,
     names_table,
     naming_options::NamingOptions,
-    note,
     observed::ObservedOptions,
     options::{DeviceOptions, NormalisationOptions},
     own_arguments, print_json, print_line,
-    progress::Terminal,
     protocol_options::ProtocolOptions,
     public_options::PublicOptions,
     signals, summary,
@@ -34,16 +33,10 @@ use super::{
     verdict,
 };
 use crate::{
-    attack::{config::AttackConfig, guidance::Guidance, preset::Preset, threat::Use},
-    audit::{
-        Audit, Clients, EncodedMeanings, Findings, NamingModel, Outcome, Public, captions, examples_use,
-        guidable, naming::Beside,
-    },
-    clip::zero_shot::Namer,
+    attack::{config::AttackConfig, guidance::Guidance, preset::Preset},
+    audit::{Clients, Findings, Outcome, captions, guidable},
     data::Picture,
-    device::Device,
     report::{OutputFolder, Skipped, terminal},
-    semantic::SemanticReport,
 };
 
 /// Most iterations of an attack on the embedded samples, unless told otherwise: a first try is short.
@@ -246,91 +239,6 @@ impl Run {
                 Err(misuse("--guide-weight and --guide-schedule say how to guide: give --guide, too"))
             }
         }
-    }
-
-    /// What is to name the pictures, learned from examples or of known names; `None`: naming is left out.
-    fn naming_model(
-        &self,
-        audit: &Audit,
-        clients: Option<&Clients>,
-        class_names: Option<&[String]>,
-        device: &dyn Device,
-    ) -> anyhow::Result<Option<NamingModel>> {
-        match self.examples.open(Some(audit), clients)? {
-            Some(examples) => {
-                let clip = self.naming.by_example()?;
-                self.examples.learn(&examples, clip, Some(audit), device).map(Some)
-            }
-            None => self.naming.open(class_names),
-        }
-    }
-
-    /// That the eavesdropper has examples of names, where it does.
-    fn examples_use(&self) -> Option<Use> {
-        self.examples.is_given().then(examples_use)
-    }
-
-    /// What is to name so many pictures; `None`: naming is left out.
-    fn namer<'m>(
-        &self,
-        model: Option<&'m NamingModel>,
-        device: &'m dyn Device,
-        pictures: usize,
-    ) -> anyhow::Result<Option<Namer<'m>>> {
-        model.map_or(Ok(None), |model| self.naming.namer(model, device, pictures))
-    }
-
-    /// Public pictures with names that may be used; none where nothing is named.
-    fn public(
-        &self,
-        audit: &Audit,
-        model: Option<&NamingModel>,
-        clients: Option<&Clients>,
-    ) -> anyhow::Result<Option<Public>> {
-        let Some(model) = model else { return Ok(None) };
-        let given = self.public.open()?;
-        let public = audit.public(given.as_ref(), &model.names, clients)?;
-        if given.is_some()
-            && let Some(Public { clients_own: own @ 1.., source, .. }) = &public
-        {
-            note(&format!("{own} pictures of {source} are a client's, and no public ones"));
-        }
-        Ok(public)
-    }
-
-    /// What guides the pictures, if something does. `clients`: whose labels' meanings an oracle knows.
-    fn meanings<'m>(
-        &self,
-        audit: &Audit,
-        clients: Option<&Clients>,
-        model: Option<&'m NamingModel>,
-        device: &dyn Device,
-    ) -> anyhow::Result<Option<EncodedMeanings<'m>>> {
-        let Some(guide) = &self.guide else { return Ok(None) };
-        let names = clients.map_or(&[][..], |clients| &clients.names);
-        let mut meanings = guide.meanings(audit.victim.model.classes, names)?;
-        if let Some(clients) = clients.filter(|_| meanings.oracle) {
-            meanings = meanings.only(|index| clients.hold(index));
-        }
-        let Some(model) = model else {
-            return Err(misuse("--guide needs a model that compares pictures with names: give --clip"));
-        };
-        Ok(Some(meanings.encoded(model, device, &Terminal)?))
-    }
-
-    /// What the label indices mean.
-    fn names(
-        &self,
-        audit: &Audit,
-        mut namer: Namer,
-        outcome: &Outcome,
-        clients: Option<&Clients>,
-        beside: &Beside,
-    ) -> anyhow::Result<SemanticReport> {
-        let rule = self.naming.rule();
-        let named = audit.name(&mut namer, rule, outcome, clients, beside, &Terminal)?;
-        named.notes.iter().for_each(|text| note(text));
-        Ok(named)
     }
 
     /// Writes and prints what was found.

@@ -37,7 +37,11 @@ use crate::{
 
 /// Attack many victims, batch sizes, defences and seeds; plan it, split it over a cluster, put it together.
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_value_name = "plan|submit|merge")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    subcommand_value_name = "plan|submit|merge"
+)]
 pub struct SweepCommand {
     #[command(subcommand)]
     part: Option<Part>,
@@ -70,7 +74,7 @@ impl SweepCommand {
 ///
 /// Batches of many sizes and seeds, of several victims, behind several defences, and what the labels mean.
 ///
-/// All batches of a cell (one victim, batch size, defence and seed) are attacked together. A finished cell is kept in the
+/// Batches of a cell (one victim, batch size, defence and seed) are attacked in blocks (--block). What is finished is kept in the
 /// folder's journal: however the sweep ends, the same command goes on behind it. Batches of one size and seed are the
 /// same for every victim and defence.
 #[derive(Args)]
@@ -98,7 +102,7 @@ pub struct Sweep {
     /// Separated by commas, or a file with a name a line.
     #[arg(long, value_name = "NAMES|FILE", requires = "data", help_heading = group::INPUT)]
     class_names: Option<String>,
-    /// A victim: ARCH, =FILE for trained weights, options of its own
+    /// A victim: ARCH, =FILE for weights, options of its own
     ///
     /// Its own options stand in place of those for all (of the network, the client, the attack, --labels, --batch-sizes,
     /// --batches). A .pt2 or .onnx file in place of ARCH is its network. May be repeated; without it, the victim of --arch or --model, and
@@ -107,7 +111,7 @@ pub struct Sweep {
     victim: Vec<String>,
     #[command(flatten)]
     settings: VictimSettings,
-    /// Seeds of batches, untrained weights, class order, noise and starts
+    /// Seeds of batches, weights, class order, noise and starts
     #[arg(long, value_name = "N,N", default_value = "42", help_heading = group::ATTACK)]
     seeds: String,
     /// Defences that are compared, as in 'none;noise:1e-2;clip:1,noise:1e-3'

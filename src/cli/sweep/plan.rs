@@ -3,16 +3,18 @@
 use std::fmt::Write;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::{Sweep, named, prepared::Prepared};
 use crate::{
     cli::{command_line, help::group, options::at_least_one, own_arguments, print_json, print_line},
-    sweep::{Plan, Shard, imbalance},
+    sweep::{Planned, PlannedCell, PlannedShard, command::without, imbalance},
 };
 
 /// Shards that a table shows.
 const SHOWN: [usize; 6] = [1, 2, 4, 8, 16, 32];
+
+/// Options that only this command has.
+const OWN: [&str; 2] = ["--shards", "--speed"];
 
 /// Say what a sweep would compute: its cells, their work, and how shards would share it.
 ///
@@ -35,102 +37,17 @@ pub struct PlanSweep {
     speed: Option<f64>,
 }
 
-#[derive(Serialize)]
-struct Planned {
-    cells: Vec<PlannedCell>,
-    blocks: usize,
-    operations: u64,
-    seconds: Option<f64>,
-    /// Fewest shards of which none takes longer than --time-limit.
-    suggested_shards: Option<usize>,
-    shards: Vec<PlannedShard>,
-    /// The longest shard, in mean ones.
-    imbalance: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct PlannedCell {
-    cell: String,
-    batches: usize,
-    blocks: usize,
-    operations: u64,
-    seconds: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct PlannedShard {
-    shard: String,
-    blocks: usize,
-    operations: u64,
-    seconds: Option<f64>,
-}
-
 impl PlanSweep {
     pub fn run(self) -> anyhow::Result<()> {
-        let mut own: Vec<std::ffi::OsString> = own_arguments(2).collect();
-        // What is only this command's.
-        for option in ["--shards", "--speed"] {
-            while let Some(at) = own.iter().position(|word| {
-                let word = word.to_string_lossy();
-                word == option || word.starts_with(&format!("{option}="))
-            }) {
-                let with_value = !own[at].to_string_lossy().contains('=');
-                own.drain(at..(at + 1 + usize::from(with_value)).min(own.len()));
-            }
-        }
+        let own = without(&own_arguments(2).collect::<Vec<_>>(), &OWN, &[]);
         let prepared = Prepared::new(self.sweep.config.as_deref(), own, command_line())?;
         let limit = prepared.sweep.limit.seconds();
         prepared.with_plan(|plan, _| {
-            let planned = self.planned(plan, limit)?;
+            let planned = plan.planned(self.shards, self.speed, limit).map_err(named)?;
             match prepared.sweep.json {
                 true => print_json(&planned),
                 false => print_line(text(&planned, &plan.costs().map_err(named)?)),
             }
-        })
-    }
-
-    fn planned(&self, plan: &Plan, limit: Option<f64>) -> anyhow::Result<Planned> {
-        let seconds = |operations: u64| self.speed.map(|speed| operations as f64 / (speed * 1e9));
-        let costs = plan.costs().map_err(named)?;
-        let mut at = 0;
-        let cells = plan.tasks.iter().map(|task| {
-            let blocks = plan.blocks_of(task);
-            let operations = costs[at..at + blocks.len()].iter().sum();
-            at += blocks.len();
-            PlannedCell {
-                cell: task.cell.to_string(),
-                batches: blocks.iter().map(|block| block.batches).sum(),
-                blocks: blocks.len(),
-                operations,
-                seconds: seconds(operations),
-            }
-        });
-        let cells: Vec<PlannedCell> = cells.collect();
-        let blocks = plan.blocks();
-        let operations: u64 = costs.iter().sum();
-        let longest = |shards: usize| {
-            let mean = operations as f64 / shards as f64;
-            (imbalance(&costs, shards) * mean) as u64
-        };
-        let fits = |shards: &usize| seconds(longest(*shards)).zip(limit).is_some_and(|(s, most)| s <= most);
-        let shards = self.shards.map_or(vec![], |of| {
-            let shard = |number: usize| {
-                let own = Shard { number, of }.blocks(&blocks, &costs);
-                let of_block = |block| blocks.iter().position(|b| b == block).map_or(0, |place| costs[place]);
-                let operations = own.iter().map(of_block).sum();
-                let shard = format!("{number}/{of}");
-                PlannedShard { shard, blocks: own.len(), operations, seconds: seconds(operations) }
-            };
-            (1..=of).map(shard).collect()
-        });
-        Ok(Planned {
-            cells,
-            blocks: blocks.len(),
-            operations,
-            seconds: seconds(operations),
-            suggested_shards: (1..=blocks.len()).find(fits),
-            shards,
-            imbalance: self.shards.map(|of| imbalance(&costs, of)),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! `gia-gpu sweep submit`
 
-use std::{ffi::OsString, process::Command};
+use std::process::Command;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -9,7 +9,7 @@ use super::{Sweep, named, prepared::Prepared};
 use crate::{
     cli::{command_line, help::group, misuse, options::at_least_one, own_arguments, print_line},
     data::atomic,
-    sweep::{Resources, scripts},
+    sweep::{Resources, command::without, scripts},
 };
 
 /// Shards, where nothing else is said.
@@ -58,7 +58,7 @@ pub struct Submit {
 
 impl Submit {
     pub fn run(self) -> anyhow::Result<()> {
-        let own = others(own_arguments(2).collect());
+        let own = without(&own_arguments(2).collect::<Vec<_>>(), &WITH_VALUE, &ALONE);
         for value in [&self.time, &self.partition, &self.mem].into_iter().flatten() {
             if value.is_empty() || !value.chars().all(|c| c.is_ascii_alphanumeric() || ":-_.,".contains(c)) {
                 return Err(misuse(format!("expected a value that Slurm knows, found '{value}'")));
@@ -102,22 +102,6 @@ impl Submit {
             out.display()
         ))
     }
-}
-
-/// The options of the sweep itself.
-fn others(own: Vec<OsString>) -> Vec<OsString> {
-    let (mut kept, mut skips) = (vec![], false);
-    for word in own {
-        let text = word.to_string_lossy();
-        let name = text.split('=').next().unwrap_or_default();
-        if !std::mem::take(&mut skips) && !ALONE.contains(&name) {
-            match WITH_VALUE.contains(&name) {
-                true => skips = !text.contains('='),
-                false => kept.push(word.clone()),
-            }
-        }
-    }
-    kept
 }
 
 /// Number of the job.

@@ -2,7 +2,7 @@
 //! moves them, are left out of the last layer's gradient.
 
 use crate::{
-    device::{Device, DeviceError, Executable},
+    device::{Device, DeviceError, Executable, write_all},
     federated::{ClientError, Protocol, Victim},
     plan::Plan,
     tape::{Tape, Var},
@@ -58,8 +58,7 @@ impl Scores {
 
     /// Parameters and buffers in place of the victim's, in `state_dict` order.
     pub fn set_tensors(&mut self, tensors: &[Vec<f32>]) -> Result<(), DeviceError> {
-        let mut pairs = self.tensors.iter().zip(tensors);
-        pairs.try_for_each(|(&var, tensor)| self.executable.write(var, tensor))
+        write_all(&mut *self.executable, &self.tensors, tensors)
     }
 
     /// Which features are pruned: the share with the lowest scores.

@@ -61,7 +61,8 @@ impl Advisor<'_> {
             advice.sentence = words::sentence(&advice);
             return Ok(advice);
         }
-        let gradients = self.sent(&[], &clients, watch)?;
+        let plain = self.behind(&[]).capture(self.device, &clients.batches, watch)?;
+        let gradients: Vec<Vec<f32>> = plain.targets.iter().map(|target| target.gradient.concat()).collect();
         let families = strengths::families(self, &clients, &gradients)?;
         let all = 1 + families.iter().map(Vec::len).sum::<usize>();
         let stage = Stage::new(watch, "trying defences");
@@ -105,17 +106,6 @@ impl Advisor<'_> {
         Audit { defences, adaptive, threat_model: None, ..self.audit.clone() }
     }
 
-    /// What the clients send behind this defence.
-    fn sent(
-        &self,
-        defences: &[Defence],
-        clients: &Clients,
-        watch: &dyn Watch,
-    ) -> Result<Vec<Vec<f32>>, AuditError> {
-        let captured = self.behind(defences).capture(self.device, &clients.batches, watch)?;
-        Ok(captured.targets.into_iter().map(|target| target.gradient.concat()).collect())
-    }
-
     fn attempt(
         &self,
         defences: &[Defence],
@@ -125,11 +115,12 @@ impl Advisor<'_> {
         watch: &dyn Watch,
     ) -> Result<Trial, AuditError> {
         let audit = self.behind(defences);
-        let sent = self.sent(defences, clients, watch)?;
-        let cosines: Vec<f64> = sent.iter().zip(gradients).map(|(a, b)| cosine(a, b)).collect();
+        let captured = audit.capture(self.device, &clients.batches, watch)?;
+        let pairs = captured.targets.iter().zip(gradients);
+        let cosines: Vec<f64> = pairs.map(|(sent, plain)| cosine(&sent.gradient.concat(), plain)).collect();
         let similarity = cosines.iter().sum::<f64>() / cosines.len().max(1) as f64;
         let Attacked { outcome, kept, .. } =
-            audit.run_possible(self.device, &clients.batches, None, watch)?;
+            audit.attack_captured(self.device, &clients.batches, captured, None, watch)?;
         let defence = match defences {
             [] => "none".to_string(),
             some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
