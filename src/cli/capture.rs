@@ -106,10 +106,8 @@ impl Capture {
             return Err(misuse("--save-weights and --out name the same file"));
         }
         let inputs = self.images.iter().chain(&self.victim.weights).chain(&self.victim.model.model);
-        check_apart(
-            "--out and --save-weights",
-            self.outputs().map(PathBuf::as_path),
-            inputs.map(PathBuf::as_path),
-        )
+        let inputs = inputs.map(PathBuf::as_path);
+        check_apart("--out", [self.out.as_path()], inputs.clone())?;
+        check_apart("--save-weights", self.save_weights.as_deref(), inputs)
     }
 }

@@ -81,7 +81,8 @@ fn unreadable_pictures_are_named() {
         fs::write(&path, bytes).unwrap();
         path.display().to_string()
     };
-    let gradient = out.path().join("g.safetensors");
+    let elsewhere = folder();
+    let gradient = elsewhere.path().join("g.safetensors");
     let capture = |picture: &str, words: &[&str]| {
         let options = format!(
             "capture --arch lenet-zhu --images {picture} --labels 1 --device cpu --out {}",
