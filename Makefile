@@ -35,6 +35,7 @@ lint:
 interop:
 	test -x $(INTEROP_VENV)/bin/python || python3 -m venv $(INTEROP_VENV)
 	$(INTEROP_VENV)/bin/python -m pip install --quiet torch torchvision flwr safetensors pillow \
-		transformers open_clip_torch timm tokenizers
-	cargo build --release --bins --example clip_features
-	sh examples/interop.sh $(INTEROP_VENV)/bin/python target/release/gia-gpu target/release/examples/clip_features
+		transformers open_clip_torch timm tokenizers onnx onnxscript
+	cargo build --release --bins --example clip_features --example network_numbers
+	sh examples/interop.sh $(INTEROP_VENV)/bin/python target/release/gia-gpu target/release/examples/clip_features \
+		target/release/examples/network_numbers

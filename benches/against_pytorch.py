@@ -41,7 +41,7 @@ import agreement
 import rival
 from levels import ISAS, Rivals, goal, verdict
 from peak_memory import peak_memory
-from victims import VICTIMS
+from victims import EXPORTED, VICTIMS, exported
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,11 +55,15 @@ class Row:
     trials: int = 1
     training: bool = False
 
-    def arguments(self):
+    def arguments(self, folder):
         part = "training" if self.training else "attack"
         sizes = ["--batch", str(self.batch), "--trials", str(self.trials)]
-        stem = ["--stem", "cifar"] if self.victim == "resnet18" else []
-        return ["bench", "--only", part, "--arch", self.victim, *stem, *sizes]
+        network = ["--arch", self.victim]
+        if self.victim == "resnet18":
+            network += ["--stem", "cifar"]
+        if self.victim in EXPORTED:
+            network = ["--model", exported(self.victim, folder)]
+        return ["bench", "--only", part, *network, *sizes]
 
     def sizes(self):
         return {"batch": self.batch, "trials": self.trials, "training": self.training}
@@ -78,6 +82,12 @@ ROWS = [
     Row("lenet-zhu B=1, 64 trials", "lenet-zhu", 1, 40, trials=64),
     Row("resnet20 B=1, 16 trials", "resnet20", 1, 8, trials=16),
     Row("resnet20 B=128, training", "resnet20", 128, 1.8, training=True),
+    Row("mobilenet_v2 B=1", "mobilenet_v2", 1, 1.5),
+    Row("mobilenet_v2 B=4", "mobilenet_v2", 4, 1.5),
+    Row("convnext_tiny B=1", "convnext_tiny", 1, 1.5),
+    Row("convnext_tiny B=4", "convnext_tiny", 4, 1.5),
+    Row("vit B=1", "vit", 1, 1.5),
+    Row("vit B=4", "vit", 4, 1.5),
 ]
 
 
@@ -110,7 +120,7 @@ class Engine:
         return done.stdout
 
     def bench(self, row, *arguments):
-        return self.run([*row.arguments(), *self.place, "--input", self.input(row), *arguments])
+        return self.run([*row.arguments(self.folder), *self.place, "--input", self.input(row), *arguments])
 
     def input(self, row):
         return self.folder / "input.safetensors"

@@ -34,6 +34,9 @@ from victims import CLASSES, VICTIMS, lenet_zhu
 MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
 ITERATIONS = 4800
 
+# PyTorch's fused attention has no second derivative.
+torch.backends.cuda.enable_flash_sdp(False)
+
 
 class Problem:
     """A victim, where each trial's attack starts, its labels, and the gradient that it matches."""
@@ -47,7 +50,8 @@ class Problem:
         self.box = -mean / std, (1 - mean) / std
         # The paper's weight for the small network, breaching's for the others.
         self.variation = 1e-2 if build is lenet_zhu else 1e-4
-        self.start = torch.zeros(trials, batch, 3, 32, 32)
+        self.side = getattr(build, "side", 32)
+        self.start = torch.zeros(trials, batch, 3, self.side, self.side)
         self.pixels = [None] * trials
         self.targets = [None] * trials
         [self.draw(trial) for trial in range(trials)]
@@ -55,7 +59,7 @@ class Problem:
     def draw(self, trial):
         """New pictures for a trial: smooth colour, as photographs have, and some grain."""
         coarse = torch.rand(self.labels.shape[1], 3, 8, 8)
-        pixels = F.interpolate(coarse, size=32, mode="bilinear")
+        pixels = F.interpolate(coarse, size=self.side, mode="bilinear")
         self.take(trial, (pixels + 0.05 * torch.randn_like(pixels)).clamp(0, 1))
 
     def take(self, trial, pixels):

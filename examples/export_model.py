@@ -2,7 +2,8 @@
 
     python export_model.py network.pt2
 
-PyTorch 2.8 or later. The batch is exported as a name, so that nothing can take its size for another; any mode will do, for
+PyTorch 2.8 or later; of an earlier one, from 2.6 on, gia-gpu reads the graph and wants the weights beside it:
+`safetensors.torch.save_file(model.state_dict(), "weights.safetensors")` and `--weights weights.safetensors`. The batch is exported as a name, so that nothing can take its size for another; any mode will do, for
 gia-gpu asks `--mode` what batch norm is to do. The parameters keep their names.
 """
 

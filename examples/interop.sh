@@ -1,9 +1,9 @@
 #!/bin/sh
 # What PyTorch and Flower save is what gia-gpu reads, and the reverse; CLIP is what transformers and open_clip say. Needs
 # a Python with torch, torchvision, flwr, safetensors, transformers and open_clip_torch ($1), a gia-gpu binary ($2) and the
-# example clip_features ($3).
+# examples clip_features ($3) and network_numbers ($4).
 set -eu
-python=$1 gia=$2 clip=$3
+python=$1 gia=$2 clip=$3 numbers=$4
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -58,6 +58,6 @@ done
 echo "== CLIP, as transformers and open_clip compute it"
 "$python" "$here/compare_clip.py" "$clip" cpu gpu
 "$python" "$here/compare_clip_models.py" "$gia" "$clip" cpu gpu
-echo "interoperates"
 echo "== whole networks of torchvision and transformers, exported"
-"$python" "$here/compare_models.py" "$gia"
+"$python" "$here/compare_models.py" "$gia" "$numbers"
+echo "interoperates"

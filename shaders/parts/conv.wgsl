@@ -1,5 +1,5 @@
-// A part of conv2d, conv2d_grad_input, conv2d_grad_weight and conv2d_grad_weight_direct,
-// without a twin of its own. What they share: x (T,B,C,H,W), w (T,O,C/G,U,V), y and g (T,B,O,I,J), where
+// A part of conv2d, conv2d_grad_input, conv2d_grad_weight and their variants (_direct, _depthwise), without a twin of its
+// own. What they share: x (T,B,C,H,W), w (T,O,C/G,U,V), y and g (T,B,O,I,J), where
 // y[b,o,i,j] = Σ_{c,u,v} x[b,c, i·stride_h + u·dilation_h − padding_h, j·…]·w[o,c,u,v].
 
 //import parts/grid.wgsl

@@ -32,8 +32,8 @@ pub struct ModelOptions {
     pub arch: Option<String>,
     /// A network of your own, with its weights: a .pt2 or .onnx file
     ///
-    /// As torch.export.save writes it, from torch 2.8 on, or ONNX without folded layers; see examples/export_model.py. --weights
-    /// replaces its weights by name.
+    /// As torch.export.save writes it, or ONNX without folded layers; see examples/export_model.py. --weights replaces its
+    /// weights by name, and gives them where a torch before 2.8 wrote the file, which keeps them as a pickle.
     #[arg(long, value_name = "FILE", group = "network", conflicts_with_all = ["arch", "stem", "hidden", "activation", "norm"])]
     pub model: Option<PathBuf>,
     #[arg(skip)]

@@ -51,6 +51,9 @@ impl Victim {
     /// An untrained victim; of a file's network one with the weights that the file holds.
     pub fn from_seed(request: &Request, seed: u64) -> Result<Victim, VictimError> {
         if let Some(graph) = &request.graph {
+            if graph.weightless {
+                return Err(VictimError::Weightless { name: graph.name.clone() });
+            }
             let tensors = graph.tensors.iter().map(|t| t.data.to_vec()).collect();
             return Victim::new(request.model(graph.classes)?, tensors, request.name.clone());
         }

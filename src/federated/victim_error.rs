@@ -33,6 +33,12 @@ pub enum VictimError {
     Tensors { what: String, expected: usize, found: usize },
     #[error("{path} holds a gradient, expected weights")]
     Gradient { path: String },
+    #[error(
+        "{name} is of a torch before 2.8, which saves weights as a Python pickle, which is not read: save them with \
+         safetensors.torch.save_file(model.state_dict(), 'weights.safetensors') and give --weights weights.safetensors, or save \
+         the network with a torch from 2.8 on"
+    )]
+    Weightless { name: String },
     #[error(transparent)]
     Memory(DeviceError),
 }

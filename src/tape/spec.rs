@@ -59,6 +59,11 @@ impl ConvSpec {
         2 * self.output_len() as u64 * self.patch_len() as u64
     }
 
+    /// Whether every channel is a group of its own, with one output.
+    pub fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.channels && self.groups == self.outputs
+    }
+
     /// The gradient by x of a convolution of stride 1, one group and padding within the kernel's reach: a convolution of
     /// g with the weights turned round, `(T,C,O,kh,kw)` and backwards along kh and kw.
     pub fn turned(&self) -> Option<ConvSpec> {

@@ -25,6 +25,7 @@ mod left_out;
 mod library;
 mod meaning;
 mod model;
+mod model_commands;
 mod name;
 mod options;
 mod pairings;

@@ -9,12 +9,12 @@ use gia_gpu::{
 
 use crate::support::*;
 
-fn network(name: &str) -> String {
+pub fn network(name: &str) -> String {
     format!("{}/tests/fixtures/graphs/{name}.pt2", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The first `count` pictures of the samples, as files.
-fn pictures(folder: &Path, count: usize) -> Vec<String> {
+pub fn pictures(folder: &Path, count: usize) -> Vec<String> {
     let path = |i: usize| {
         let path = folder.join(format!("{i}.png"));
         samples().picture(i).unwrap().write_png(&path).unwrap();
@@ -34,7 +34,7 @@ fn data(folder: &Path) -> String {
 }
 
 /// Captures the gradient of one picture and saves the weights.
-fn capture(name: &str, folder: &Path, more: &str) -> (String, String) {
+pub fn capture(name: &str, folder: &Path, more: &str) -> (String, String) {
     let path = |file: &str| folder.join(file).display().to_string();
     let (gradient, weights) = (path("g.safetensors"), path("w.safetensors"));
     succeed(&format!(
@@ -227,4 +227,18 @@ fn a_vits_one_picture_is_computed_from_its_patches() {
         &format!("invert --weights {weights} --gradient {gradient} --preset april --out {out}"),
         &["a batch of 2"],
     );
+}
+
+/// Its weights are a pickle, which is not read; saved as safetensors they are the newest's.
+#[test]
+fn of_a_file_of_torch_2_6_the_weights_come_from_another_file() {
+    let folder = folder();
+    let (expected, weights) = capture("custom", folder.path(), "");
+    let path = |file: &str| folder.path().join(file).display().to_string();
+    let (model, picture, out) = (network("versions/custom_2_6"), path("0.png"), path("old.safetensors"));
+    let capture = format!("capture --model {model} --images {picture} --labels 3 --out {out}");
+    fail(1, &capture, &["custom_2_6.pt2", "before 2.8", "pickle", "--weights"]);
+    succeed(&format!("{capture} --weights {weights}"));
+    let read = |file: &str| GradientFile::read(Path::new(file)).unwrap().file.tensors;
+    assert_eq!(read(&out), read(&expected));
 }

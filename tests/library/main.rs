@@ -16,6 +16,7 @@ mod scene;
 #[path = "../common/watched.rs"]
 mod watched;
 
+mod allocator;
 mod attack;
 mod client;
 mod clip;

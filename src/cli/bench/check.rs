@@ -18,13 +18,13 @@ pub struct CheckOptions {
     ///
     /// x (T,B,C,H,W) normalised, labels (T,B) as floats, victim.NAME for every tensor of the victim, and for an attack
     /// target.NAME (T,…) for every trainable one, the gradient that is matched.
-    #[arg(long, value_name = "FILE", requires = "arch")]
+    #[arg(long, value_name = "FILE", requires = "network")]
     input: Option<PathBuf>,
     /// Time nothing: evaluate once and write this safetensors file
     ///
     /// Attack: total and objective (T), gradient = ∂total/∂x, and iteration.x after the first iteration; training: loss (1),
     /// and after.NAME and momentum.NAME after the first step.
-    #[arg(long, value_name = "FILE", requires = "arch")]
+    #[arg(long, value_name = "FILE", requires = "network")]
     check: Option<PathBuf>,
 }
 

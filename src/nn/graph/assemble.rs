@@ -31,6 +31,8 @@ pub struct Assembly {
     image: Option<[usize; 3]>,
     /// The batch that the file was exported with.
     pub exported: usize,
+    /// The file has no numbers of the tensors.
+    pub weightless: bool,
 }
 
 impl Assembly {
@@ -134,8 +136,8 @@ impl Assembly {
         self.prune(output);
         let output = self.nodes.len() - 1;
         let last = self.last_of(self.last(output)?)?;
-        let Assembly { nodes, tensors, notes, .. } = self;
-        Ok(Graph { name, image, classes, tensors, notes, nodes, output, last })
+        let Assembly { nodes, tensors, notes, weightless, .. } = self;
+        Ok(Graph { name, image, classes, tensors, weightless, notes, nodes, output, last })
     }
 
     /// The linear layer that the logits come from.

@@ -37,13 +37,13 @@ pub struct Tensor {
     /// As the file has it.
     pub name: String,
     pub shape: Vec<usize>,
-    /// Row-major.
+    /// Row-major; nothing in a [`Graph::weightless`] network.
     pub data: Arc<Vec<f32>>,
     /// False for batch norm's running statistics.
     pub trainable: bool,
 }
 
-/// A network from a file, with the weights that the file holds.
+/// A network from a file, with the weights that the file holds, if it does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graph {
     /// The file's name, which reports and gradient files call the network.
@@ -54,6 +54,8 @@ pub struct Graph {
     pub classes: usize,
     /// In `state_dict` order.
     pub tensors: Vec<Tensor>,
+    /// Whether the tensors' numbers must come from another file: this one has them as a pickle.
+    pub weightless: bool,
     /// What is computed otherwise than the file says, in words.
     pub notes: Vec<String>,
     nodes: Vec<Node>,

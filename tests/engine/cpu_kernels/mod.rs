@@ -3,6 +3,7 @@
 mod adjoint;
 mod bits;
 mod contraction;
+mod depthwise;
 mod direct;
 mod errors;
 mod indexed;

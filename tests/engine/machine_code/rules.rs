@@ -28,7 +28,7 @@ pub enum Kind {
 }
 
 /// The functions that the time of convolutions, matrix products and large reductions goes to.
-const HOT: [(&str, Kind); 13] = [
+const HOT: [(&str, Kind); 15] = [
     ("loops::gemm::tile::multiply", Kind::Tile),
     ("loops::folds::dot", Kind::Dot),
     ("loops::folds::sum", Kind::Sum),
@@ -37,6 +37,8 @@ const HOT: [(&str, Kind); 13] = [
     ("convolution::direct_tiles::correlate", Kind::Tile),
     ("convolution::by_outputs_tiles::convolve", Kind::Tile),
     ("convolution::by_outputs_tiles::correlate", Kind::Tile),
+    ("convolution::depthwise_tiles::convolve", Kind::Tile),
+    ("convolution::depthwise_tiles::correlate", Kind::Tile),
     ("convolution::winograd::input::input", Kind::Stream),
     ("convolution::winograd::output::output", Kind::Stream),
     ("convolution::winograd::gradient::gradient", Kind::Stream),

@@ -49,8 +49,8 @@ fn the_registrys_vit_is_the_exported_one() {
     check_family(&family, Mode::Eval, ALL);
 }
 
-/// The same networks, from ONNX.
-fn check_onnx(name: &str, file: &str, modes: &[Mode], depths: [Depth; 3]) {
+/// The same networks, from another file.
+fn check_file(name: &str, file: &str, modes: &[Mode], depths: [Depth; 3]) {
     for &mode in modes {
         let family = Family { model: graph_model(file), ..Family::load(&format!("families/graph_{name}")) };
         check_family(&family, mode, depths);
@@ -69,14 +69,25 @@ fn networks_from_onnx() {
         "shufflenet_v2",
         "regnet_y",
     ];
-    normed.into_iter().for_each(|name| check_onnx(name, &format!("{name}.onnx"), BOTH_MODES, ALL));
+    normed.into_iter().for_each(|name| check_file(name, &format!("{name}.onnx"), BOTH_MODES, ALL));
     for name in ["vit", "quickstart"] {
-        check_onnx(name, &format!("{name}.onnx"), &[Mode::Eval], ALL);
+        check_file(name, &format!("{name}.onnx"), &[Mode::Eval], ALL);
     }
-    check_onnx("mobilenet_v2", "mobilenet_v2_traced.onnx", BOTH_MODES, ALL);
-    check_onnx("efficientnet_b0", "efficientnet_b0_traced.onnx", BOTH_MODES, ALL);
-    check_onnx("convnext_tiny", "convnext_tiny_traced.onnx", &[Mode::Eval], ALL);
-    check_onnx("vit", "vit_traced.onnx", &[Mode::Eval], ALL);
+    check_file("mobilenet_v2", "mobilenet_v2_traced.onnx", BOTH_MODES, ALL);
+    check_file("efficientnet_b0", "efficientnet_b0_traced.onnx", BOTH_MODES, ALL);
+    check_file("convnext_tiny", "convnext_tiny_traced.onnx", &[Mode::Eval], ALL);
+    check_file("vit", "vit_traced.onnx", &[Mode::Eval], ALL);
     // Its numbers, as the ends of a clamp, are f32 in ONNX.
-    check_onnx("operations", "operations.onnx", &[Mode::Eval], [None, BOTH, BOTH]);
+    check_file("operations", "operations.onnx", &[Mode::Eval], [None, BOTH, BOTH]);
+}
+
+/// What a torch before 2.8 writes has its weights as a pickle; the network is the same.
+#[test]
+fn networks_that_earlier_versions_of_torch_wrote() {
+    const BOTH_MODES: &[Mode] = &[Mode::Eval, Mode::Train];
+    for version in ["2_6", "2_9"] {
+        check_file("custom", &format!("versions/custom_{version}.pt2"), BOTH_MODES, ALL);
+        check_file("mobilenet_v2", &format!("versions/mobilenet_v2_{version}_traced.onnx"), BOTH_MODES, ALL);
+    }
+    check_file("mobilenet_v2", "versions/mobilenet_v2_2_9.onnx", BOTH_MODES, ALL);
 }

@@ -137,6 +137,12 @@ pub fn conv_specs() -> Vec<ConvSpec> {
         // Kernel over the whole image, and patches side by side.
         spec([4, 3, 10], [6, 6], [6, 6], one, [0, 0], one, 1),
         spec([2, 3, 32], [16, 16], [4, 4], [4, 4], [0, 0], one, 1),
+        // Depthwise: both strides, kernels beyond the picture, uneven everything, inputs that meet no tap.
+        spec([2, 5, 5], [9, 10], [7, 7], one, [3, 3], one, 5),
+        spec([1, 6, 6], [12, 11], [3, 3], [2, 2], [1, 1], one, 6),
+        spec([3, 20, 20], [2, 3], [7, 7], one, [3, 3], one, 20),
+        spec([2, 4, 4], [8, 7], [3, 2], [1, 2], [2, 0], [2, 3], 4),
+        spec([1, 4, 4], [11, 12], [2, 3], [4, 5], [1, 0], one, 4),
     ]
 }
 

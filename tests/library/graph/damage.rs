@@ -1,4 +1,5 @@
-//! Two thousand files with mistakes in them: none ends in a panic, or takes time or memory that it should not.
+//! Two thousand files with mistakes in them: none ends in a panic, or takes time or memory that it should not, and whoever
+//! refuses one says which file, and where in it.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +8,24 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{Archive, path, read};
+use super::{Archive, MODEL, path, read};
+use crate::allocator::most_during;
 
 /// Longest that one file of a few kilobytes may take: seconds are hours of work for such a file.
 const LONGEST: Duration = Duration::from_secs(20);
+/// Most bytes that reading one may hold: the files have at most 170 kB.
+const MOST: usize = 64 << 20;
+/// Where a mistake is.
+const PLACES: [&str; 6] = ["node ", "tensor '", "input ", "output ", "member '", MODEL];
+/// What is wrong with a file as a whole.
+const WHOLE: [&str; 6] = [
+    "no ONNX file, or a damaged one",
+    "expected a .pt2 file",
+    "its network takes ",
+    "its network gives ",
+    "its operator set is ",
+    "it holds no graph",
+];
 
 /// Every place of a JSON document that holds a value, changed at random.
 fn mutate(value: &mut Value, generator: &mut ChaCha8Rng, strings: &[String]) {
@@ -63,18 +78,22 @@ fn collect(value: &Value, strings: &mut Vec<String>) {
 /// Counts of files that were taken and refused.
 fn try_all(files: impl Iterator<Item = Vec<u8>>) -> [usize; 2] {
     let folder = tempfile::tempdir().unwrap();
-    let mut counts = [0; 2];
+    let (mut counts, mut largest) = ([0; 2], 0);
     for (i, bytes) in files.enumerate() {
         let start = Instant::now();
-        let found = read(folder.path(), &bytes);
-        assert!(
-            start.elapsed() < LONGEST,
-            "file {i} took {:?}: {:?}",
-            start.elapsed(),
-            found.map(|g| g.classes)
-        );
+        let (found, most) = most_during(|| read(folder.path(), &bytes).map(|graph| graph.classes));
+        assert!(start.elapsed() < LONGEST, "file {i} took {:?}: {found:?}", start.elapsed());
+        assert!(most < MOST, "file {i} of {} bytes took {most}: {found:?}", bytes.len());
+        if let Err(message) = &found {
+            // `read` has asserted that it begins with the file.
+            let (_, reason) = message.split_once(": ").unwrap();
+            let place = PLACES.iter().any(|place| reason.starts_with(place));
+            assert!(place || WHOLE.iter().any(|whole| reason.starts_with(whole)), "file {i}: {message}");
+        }
+        largest = largest.max(most);
         counts[usize::from(found.is_err())] += 1;
     }
+    println!("{counts:?} files, at most {largest} bytes");
     counts
 }
 

@@ -22,6 +22,9 @@ pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs").join(name)
 }
 
+/// Begins what is wrong with a network as a victim.
+pub const MODEL: &str = "as a victim: ";
+
 /// Reads bytes as a file, and makes a victim's model of its network; an error names the file.
 pub fn read(folder: &Path, bytes: &[u8]) -> Result<Graph, String> {
     let file = folder.join("network.bin");
@@ -31,9 +34,16 @@ pub fn read(folder: &Path, bytes: &[u8]) -> Result<Graph, String> {
         assert!(message.starts_with(&file.display().to_string()), "{message}");
         message
     })?;
-    let request =
-        Request { image: Some(graph.image), graph: Some(graph.clone().into()), ..Request::named("network") };
-    request.model(graph.classes).map_err(|error| error.to_string())?;
+    let request = Request {
+        image: Some(graph.image),
+        graph: Some(graph.clone().into()),
+        ..Request::named(&graph.name)
+    };
+    request.model(graph.classes).map_err(|error| {
+        let message = error.to_string();
+        assert!(message.contains(&graph.name), "{message}");
+        format!("{}: {MODEL}{message}", file.display())
+    })?;
     Ok(graph)
 }
 

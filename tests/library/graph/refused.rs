@@ -176,7 +176,7 @@ fn hostile_archives_are_refused() {
 fn other_files_are_told_what_they_are() {
     let zipped = |name: &str| zip(&[(name, vec![1])], false);
     refused(&zipped("model/data.pkl"), &["Python pickle", "torch.export.save"]);
-    refused(&zipped("serialized_exported_program.json"), &["before 2.8"]);
+    refused(&zipped("serialized_exported_program.json"), &["serialized_exported_program.json"]);
     refused(&zipped("arr_0.npy"), &["--weights"]);
     refused(b"", &["it is empty"]);
     refused(b"\x80\x02}q\x00.", &["pickle"]);

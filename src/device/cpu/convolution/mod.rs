@@ -4,6 +4,10 @@ pub mod by_outputs;
 mod by_outputs_grad;
 mod by_outputs_tiles;
 pub mod col2im;
+mod depthwise;
+mod depthwise_form;
+mod depthwise_grad;
+mod depthwise_tiles;
 mod direct;
 mod direct_form;
 mod direct_grad;
@@ -36,6 +40,8 @@ pub enum Way {
     Direct,
     /// Winograd's F(4×4, 3×3). Fits 3×3 kernels of stride 1, one group, padding up to 2.
     Winograd,
+    /// Channels side by side in vectors. Fits as many groups as channels and outputs.
+    Depthwise,
 }
 
 /// The three derivatives of ⟨conv(x, w), g⟩.
@@ -53,6 +59,7 @@ pub enum Chosen {
     Outputs(by_outputs::Convolution),
     Direct(direct::Convolution),
     Winograd(winograd::Convolution),
+    Depthwise(depthwise::Convolution),
 }
 
 impl Chosen {
@@ -67,6 +74,8 @@ impl Chosen {
             Way::Direct => direct::Convolution::new(kernel).map(Chosen::Direct),
             Way::Winograd if of_input => winograd::Convolution::grad_input(kernel).map(Chosen::Winograd),
             Way::Winograd => winograd::Convolution::new(kernel).map(Chosen::Winograd),
+            Way::Depthwise if of_input => depthwise::Convolution::grad_input(kernel).map(Chosen::Depthwise),
+            Way::Depthwise => depthwise::Convolution::new(kernel).map(Chosen::Depthwise),
         };
         chosen.unwrap_or(Chosen::Patches)
     }
@@ -78,6 +87,7 @@ impl Chosen {
             Chosen::Outputs(way) => [way.scratch_len(), way.shared_len()],
             Chosen::Direct(way) => [way.scratch_len(), way.shared_len()],
             Chosen::Winograd(way) => [way.scratch_len(), way.shared_len()],
+            Chosen::Depthwise(way) => [way.scratch_len(), way.shared_len()],
         }
     }
 
@@ -93,18 +103,20 @@ impl Chosen {
             Chosen::Outputs(way) => way.run(reads[0], reads[1], out, add, workers),
             Chosen::Direct(way) => way.run(reads[0], reads[1], out, add, workers),
             Chosen::Winograd(way) => way.run(reads[0], reads[1], out, add, workers),
+            Chosen::Depthwise(way) => way.run(reads[0], reads[1], out, add, workers),
         }
         true
     }
 }
 
 /// The way of a gradient by w, with its sizes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum ChosenGradWeight {
     Patches,
     Outputs(by_outputs_grad::GradWeight),
     Direct(direct_grad::GradWeight),
     Winograd(winograd::GradWeight),
+    Depthwise(depthwise_grad::GradWeight),
 }
 
 impl ChosenGradWeight {
@@ -115,6 +127,7 @@ impl ChosenGradWeight {
             Way::Outputs => by_outputs_grad::GradWeight::new(kernel).map(ChosenGradWeight::Outputs),
             Way::Direct => direct_grad::GradWeight::new(kernel).map(ChosenGradWeight::Direct),
             Way::Winograd => winograd::GradWeight::new(kernel).map(ChosenGradWeight::Winograd),
+            Way::Depthwise => depthwise_grad::GradWeight::new(kernel).map(ChosenGradWeight::Depthwise),
         };
         chosen.unwrap_or(ChosenGradWeight::Patches)
     }
@@ -126,6 +139,7 @@ impl ChosenGradWeight {
             ChosenGradWeight::Outputs(way) => [way.scratch_len(), 0],
             ChosenGradWeight::Direct(way) => [0, way.shared_len()],
             ChosenGradWeight::Winograd(way) => [way.scratch_len(), way.shared_len()],
+            ChosenGradWeight::Depthwise(way) => [way.scratch_len(), way.shared_len()],
         }
     }
 
@@ -141,6 +155,7 @@ impl ChosenGradWeight {
             ChosenGradWeight::Outputs(way) => way.run(reads[0], reads[1], out, workers),
             ChosenGradWeight::Direct(way) => way.run(reads[0], reads[1], out, workers),
             ChosenGradWeight::Winograd(way) => way.run(reads[0], reads[1], out, workers),
+            ChosenGradWeight::Depthwise(way) => way.run(reads[0], reads[1], out, workers),
         }
         true
     }
@@ -152,6 +167,9 @@ impl ChosenGradWeight {
 /// to be.
 fn fastest(kernel: &ConvKernel, derivative: Derivative) -> Way {
     let spec = &kernel.spec;
+    if spec.is_depthwise() {
+        return Way::Depthwise;
+    }
     let [height, width] = spec.output_size();
     let pixels = spec.batch * height * width;
     let tiles = spec.batch * height.div_ceil(4) * width.div_ceil(4);

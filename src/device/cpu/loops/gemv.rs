@@ -67,6 +67,9 @@ impl Gemv {
         let MatmulKernel { trials, m, n, k, .. } = self.kernel;
         let reads = if self.exchanged { [reads[1], reads[0]] } else { [reads[0], reads[1]] };
         let work = gemm::work(4 * trials * m * n * k);
+        if self.order == Order::Dots && m < n {
+            return self.run_columns(reads, out, work, workers);
+        }
         // A task is some whole rows, or a part of one.
         let (rows, columns) = if n > TASK { (1, TASK) } else { (TASK / n, n) };
         let parts = n.div_ceil(columns);
@@ -80,6 +83,27 @@ impl Gemv {
                 // SAFETY: a task owns its part of its rows.
                 let out = unsafe { out.slice(at..at + columns) };
                 self.part(isa, reads, row, first, out, &mut workspace.scratch);
+            }
+        });
+    }
+
+    /// Dots of few rows and many columns: a column is read once for all rows, which stay in the cache.
+    fn run_columns<R: Real>(&self, reads: [&[R]; 2], out: &mut [R], work: usize, workers: &mut Workers<R>) {
+        let MatmulKernel { trials, m, n, k, a, b } = self.kernel;
+        let columns = TASK / m;
+        let parts = n.div_ceil(columns);
+        let (isa, out) = (workers.isa(), Output::new(out));
+        workers.each_task(trials * parts, work, |_, task| {
+            let (trial, first) = (task / parts, task % parts * columns);
+            let (a_first, b_first) = (a.offset + trial * a.trial, b.offset + trial * b.trial);
+            for j in first..n.min(first + columns) {
+                let column = &reads[1][b_first + j * b.col..][..k];
+                for i in 0..m {
+                    let at = (trial * m + i) * n + j;
+                    // SAFETY: a task owns its columns.
+                    let to = unsafe { out.slice(at..at + 1) };
+                    to[0] = dot(isa, &reads[0][a_first + i * a.row..][..k], column);
+                }
             }
         });
     }

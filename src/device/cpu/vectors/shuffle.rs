@@ -35,6 +35,18 @@ pub fn in_turn<S: Simd, R: Real>(x: [V<S, R>; 4]) -> [V<S, R>; 4] {
 pub unsafe fn transpose<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: *mut R, to_row: usize) {
     // SAFETY: the caller's promise.
     unsafe {
+        transpose_to(simd, from, [to, to.add(to_row), to.add(2 * to_row), to.add(3 * to_row)]);
+    }
+}
+
+/// Four rows of four numbers as columns: `to[j][i] = from[i][j]`.
+///
+/// # Safety
+/// Four numbers lie at each of `from`, and may be written to each of `to`.
+#[inline(always)]
+pub unsafe fn transpose_to<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: [*mut R; 4]) {
+    // SAFETY: the caller's promise.
+    unsafe {
         if <Block<S, R> as SimdBase<S>>::LEN == 4 {
             let [a, b, c, d] = [
                 Block::<S, R>::load_array_ref(simd, &*from[0].cast()),
@@ -44,13 +56,13 @@ pub unsafe fn transpose<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: *mut
             ];
             let (even, odd) = (a.interleave(c), b.interleave(d));
             let (low, high) = (even.0.interleave(odd.0), even.1.interleave(odd.1));
-            low.0.store_array(&mut *to.cast());
-            low.1.store_array(&mut *to.add(to_row).cast());
-            high.0.store_array(&mut *to.add(2 * to_row).cast());
-            high.1.store_array(&mut *to.add(3 * to_row).cast());
+            low.0.store_array(&mut *to[0].cast());
+            low.1.store_array(&mut *to[1].cast());
+            high.0.store_array(&mut *to[2].cast());
+            high.1.store_array(&mut *to[3].cast());
         } else {
             for (i, row) in from.into_iter().enumerate() {
-                (0..4).for_each(|j| *to.add(j * to_row + i) = *row.add(j));
+                (0..4).for_each(|j| *to[j].add(i) = *row.add(j));
             }
         }
     }

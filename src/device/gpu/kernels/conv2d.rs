@@ -5,7 +5,7 @@ use super::{
         launch::{Launch, Slot},
         wgsl::Words,
     },
-    Style, conv,
+    Style, conv, depthwise,
     operand::Operand,
     tile::Extent,
     tiling::Tiling,
@@ -18,8 +18,11 @@ pub fn launches(
     write: Slot,
     style: &Style,
 ) -> Result<Vec<Launch>, DeviceError> {
+    if depthwise::fits(kernel) {
+        return depthwise::forward(kernel, reads, write);
+    }
     let spec = &kernel.spec;
-    let extent = extent(kernel);
+    let extent = whole(kernel);
     let tiling = Tiling::new(&extent, style, true)?;
     let k = extent.k;
     let weights =
@@ -33,8 +36,12 @@ pub fn launches(
     tiling.launches("conv2d", words, [loads_a, loads_b], &params, reads, write)
 }
 
-/// What the tiles cover.
-pub fn extent(kernel: &ConvKernel) -> Extent {
+/// What the tiles cover; none where there are no tiles.
+pub fn extent(kernel: &ConvKernel) -> Option<Extent> {
+    (!depthwise::fits(kernel)).then(|| whole(kernel))
+}
+
+fn whole(kernel: &ConvKernel) -> Extent {
     let spec = &kernel.spec;
     let [oh, ow] = spec.output_size();
     Extent {

@@ -6,7 +6,7 @@ use super::{
         launch::{Launch, Slot},
         wgsl::Words,
     },
-    Style, conv,
+    Style, conv, depthwise,
     tile::Extent,
     tiling::Tiling,
 };
@@ -18,8 +18,11 @@ pub fn launches(
     write: Slot,
     style: &Style,
 ) -> Result<Vec<Launch>, DeviceError> {
+    if depthwise::fits(kernel) {
+        return depthwise::grad_input(kernel, reads, write);
+    }
     let spec = &kernel.spec;
-    let extent = extent(kernel);
+    let extent = whole(kernel);
     let tiling = Tiling::new(&extent, style, conv::classes(spec) == [1, 1])?;
     // The columns of every class are whole vec4s.
     let aligned = spec.size[1].is_multiple_of(4 * spec.stride[1]);
@@ -30,8 +33,13 @@ pub fn launches(
     tiling.launches("conv2d_grad_input", words, tiling.loads(), &params, reads, write)
 }
 
-/// What the tiles cover: the first class has the most positions and no class more taps.
-pub fn extent(kernel: &ConvKernel) -> Extent {
+/// What the tiles cover; none where there are no tiles.
+pub fn extent(kernel: &ConvKernel) -> Option<Extent> {
+    (!depthwise::fits(kernel)).then(|| whole(kernel))
+}
+
+/// The first class has the most positions and no class more taps.
+fn whole(kernel: &ConvKernel) -> Extent {
     let spec = &kernel.spec;
     let classes = conv::classes(spec);
     let step = conv::tap_step(spec);

@@ -6,7 +6,7 @@ use super::{
         launch::{Launch, Slot},
         wgsl::Words,
     },
-    Style, conv,
+    Style, conv, depthwise,
     tile::Extent,
     tiling::Tiling,
 };
@@ -21,6 +21,9 @@ pub fn launches(
     write: Slot,
     style: &Style,
 ) -> Result<Vec<Launch>, DeviceError> {
+    if depthwise::fits_weight(kernel) {
+        return depthwise::grad_weight(kernel, reads, write);
+    }
     let spec = &kernel.spec;
     let lens = [spec.input_len(), spec.output_len(), spec.weight_len()];
     let whole = own_extent(kernel);
@@ -39,7 +42,8 @@ pub fn launches(
 /// What the tiles cover; none where they would be nearly empty.
 pub fn extent(kernel: &ConvKernel) -> Option<Extent> {
     let extent = own_extent(kernel);
-    (Tiling::utilisation(&extent) >= WORTHWHILE).then_some(extent)
+    let pays = !kernel.spec.is_depthwise() && Tiling::utilisation(&extent) >= WORTHWHILE;
+    pays.then_some(extent)
 }
 
 fn own_extent(kernel: &ConvKernel) -> Extent {

@@ -4,6 +4,7 @@ mod conv;
 mod conv2d;
 mod conv2d_grad_input;
 mod conv2d_grad_weight;
+mod depthwise;
 mod expression;
 mod gather;
 mod map;
@@ -80,8 +81,8 @@ pub fn candidates(step: &Step) -> Vec<Tile> {
     let product = pointwise::as_matmul(step);
     let extent = match &product.as_ref().unwrap_or(step).kernel {
         Kernel::Matmul(kernel) => matmul::extent(kernel),
-        Kernel::Conv2d(kernel) => Some(conv2d::extent(kernel)),
-        Kernel::Conv2dGradInput(kernel) => Some(conv2d_grad_input::extent(kernel)),
+        Kernel::Conv2d(kernel) => conv2d::extent(kernel),
+        Kernel::Conv2dGradInput(kernel) => conv2d_grad_input::extent(kernel),
         Kernel::Conv2dGradWeight(kernel) => conv2d_grad_weight::extent(kernel),
         _ => None,
     };

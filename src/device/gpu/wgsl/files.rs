@@ -8,8 +8,11 @@ macro_rules! files {
 
 pub const FILES: &[(&str, &str)] = files![
     "conv2d.wgsl"
+    "conv2d_depthwise.wgsl"
     "conv2d_grad_input.wgsl"
+    "conv2d_grad_input_depthwise.wgsl"
     "conv2d_grad_weight.wgsl"
+    "conv2d_grad_weight_depthwise.wgsl"
     "conv2d_grad_weight_direct.wgsl"
     "gather.wgsl"
     "map.wgsl"

@@ -1,6 +1,7 @@
 //! ONNX: a protocol buffer of operations by name. PyTorch writes it from a network in two ways that keep the names of the
 //! parameters ([`EXPORT`]); what its default export folds together cannot be matched to a gradient.
 
+mod arithmetic;
 mod attributes;
 mod layers;
 mod moves;
@@ -68,8 +69,9 @@ pub fn read(path: &Path) -> Result<Graph, GraphError> {
             graph.output.len()
         )));
     };
-    let (assembly, node) = translation.finish(output.name()).map_err(|reason| refused(&reason))?;
-    assembly.finish(file_name(path), node).map_err(|reason| refused(&reason))
+    let at_output = |reason| GraphError::node(path, &format!("output '{}'", output.name()), reason);
+    let (assembly, node) = translation.finish(output.name()).map_err(at_output)?;
+    assembly.finish(file_name(path), node).map_err(at_output)
 }
 
 /// The picture and the tensors, in `state_dict` order.
@@ -106,7 +108,8 @@ fn inputs(path: &Path, graph: &GraphProto) -> Result<Assembly, GraphError> {
             input.name()
         ))
     })?;
-    assembly.picture(&shape).map_err(|reason| refused(&reason))?;
+    let at_input = |reason| GraphError::node(path, &format!("input '{}'", input.name()), reason);
+    assembly.picture(&shape).map_err(at_input)?;
     Ok(assembly)
 }
 

@@ -1,5 +1,6 @@
-//! `.pt2`, as `torch.export.save` writes it since torch 2.8: a zip archive with the graph as JSON and weights as raw
-//! bytes. Nothing of Python is run or unpickled.
+//! `.pt2`, as `torch.export.save` writes it: a zip archive with the graph as JSON and, since torch 2.8, weights as raw bytes.
+//! Before, weights are a Python pickle: of such a file the graph is read, and weights come from elsewhere. Nothing of
+//! Python is run or unpickled.
 
 mod archive;
 pub mod aten;
@@ -18,6 +19,8 @@ use archive::Archive;
 use schema::{MAJOR, Payloads, Program, Version};
 
 const MODEL: &str = "models/model.json";
+/// The same before torch 2.8.
+const EARLIER: &str = "serialized_exported_program.json";
 const WEIGHTS: &str = "data/weights/";
 const CONSTANTS: &str = "data/constants/";
 /// Most bytes of a member that is text.
@@ -27,21 +30,21 @@ const MOST_TEXT: u64 = 64 << 20;
 pub fn read(path: &Path, length: u64) -> Result<Graph, GraphError> {
     let refused = |reason: &str| GraphError::file(path, reason);
     let archive = Archive::open(path, length)?;
-    if !archive.has(MODEL) {
+    let Some(model) = [MODEL, EARLIER].into_iter().find(|name| archive.has(name)) else {
         return Err(refused(foreign(&archive)));
-    }
+    };
     if archive.has("byteorder") && archive.read("byteorder", 16)? != b"little" {
         return Err(refused("its numbers are big-endian, expected little-endian ones"));
     }
-    let text = archive.read(MODEL, MOST_TEXT)?;
-    let version: Version = json(path, MODEL, &text)?;
+    let text = archive.read(model, MOST_TEXT)?;
+    let version: Version = json(path, model, &text)?;
     let found = version.schema_version.major;
     if found != MAJOR {
         return Err(refused(&format!(
-            "its schema is version {found}, expected {MAJOR}: export it again with a torch from 2.8 on"
+            "its schema is version {found}, expected {MAJOR}: export it again with a torch from 2.6 on"
         )));
     }
-    let program: Program = json(path, MODEL, &text)?;
+    let program: Program = json(path, model, &text)?;
     drop(text);
     let lists = [WEIGHTS, CONSTANTS].map(|folder| {
         let name = archive
@@ -54,9 +57,12 @@ pub fn read(path: &Path, length: u64) -> Result<Graph, GraphError> {
         }
     });
     let [weights, constants] = lists;
-    let sources = signature::Sources { archive: &archive, weights: weights?, constants: constants? };
+    let (weights, constants, pickled) = (weights?, constants?, model == EARLIER);
+    let weights = if pickled { signature::described(&program.graph_module) } else { weights };
+    let sources = signature::Sources { archive: &archive, weights, constants, pickled };
 
     let mut assembly = Assembly::default();
+    assembly.weightless = pickled;
     let module = &program.graph_module;
     let names = signature::declare(path, module, &sources, &mut assembly)?;
     let output = signature::output(path, &module.signature)?;
@@ -67,8 +73,9 @@ pub fn read(path: &Path, length: u64) -> Result<Graph, GraphError> {
             .apply(call, &module.graph.tensor_values)
             .map_err(|reason| GraphError::node(path, &translate::place(call), reason))?;
     }
-    let (assembly, node) = translation.finish(&output).map_err(|reason| refused(&reason))?;
-    assembly.finish(file_name(path), node).map_err(|reason| refused(&reason))
+    let at_output = |reason| GraphError::node(path, &format!("output '{output}'"), reason);
+    let (assembly, node) = translation.finish(&output).map_err(at_output)?;
+    assembly.finish(file_name(path), node).map_err(at_output)
 }
 
 fn json<T: DeserializeOwned>(path: &Path, name: &str, text: &[u8]) -> Result<T, GraphError> {
@@ -78,10 +85,6 @@ fn json<T: DeserializeOwned>(path: &Path, name: &str, text: &[u8]) -> Result<T, 
 /// What a zip archive without a graph is.
 fn foreign(archive: &Archive) -> &'static str {
     let has = |end: &str| archive.names().any(|name| name == end || name.ends_with(end));
-    if has("serialized_exported_program.json") {
-        return "a .pt2 file of a torch before 2.8, whose weights are a Python pickle, which is not read: load it with \
-                torch.export.load and save it with torch.export.save of a torch from 2.8 on";
-    }
     if has("data.pkl") {
         return "what torch.save or torch.jit.save writes, a Python pickle, which can run code and is not read: export \
                 the network with torch.export.export and torch.export.save";

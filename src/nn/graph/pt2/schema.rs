@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
 use serde_json::Value;
 
 /// Of the schema.
@@ -32,8 +32,10 @@ pub struct Module {
 
 #[derive(Deserialize)]
 pub struct Nodes {
+    #[serde(deserialize_with = "calls")]
     pub nodes: Vec<Call>,
     /// By name.
+    #[serde(deserialize_with = "by_name")]
     pub tensor_values: BTreeMap<String, Meta>,
 }
 
@@ -62,7 +64,7 @@ pub struct Signature {
     pub output_specs: Vec<Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Meta {
     /// Code of a type; see [`Meta::float`].
     pub dtype: u64,
@@ -78,6 +80,7 @@ pub struct Meta {
 /// Where the bytes of every tensor are, by name.
 #[derive(Deserialize)]
 pub struct Payloads {
+    #[serde(deserialize_with = "by_name")]
     pub config: BTreeMap<String, Payload>,
 }
 
@@ -87,6 +90,26 @@ pub struct Payload {
     #[serde(default)]
     pub use_pickle: bool,
     pub tensor_meta: Option<Meta>,
+}
+
+/// Nodes, of which an error names the one.
+fn calls<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Call>, D::Error> {
+    let call = |(at, value): (usize, Value)| {
+        let name =
+            value.get("outputs").and_then(|outputs| outputs.get(0)?.get("as_tensor")?.get("name")?.as_str());
+        let name = name.map_or(at.to_string(), |name| format!("'{name}'"));
+        Call::deserialize(value).map_err(|cause| D::Error::custom(format!("node {name}: {cause}")))
+    };
+    Vec::<Value>::deserialize(from)?.into_iter().enumerate().map(call).collect()
+}
+
+/// What tensors have, of which an error names the one.
+fn by_name<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<BTreeMap<String, T>, D::Error> {
+    let one = |(name, value): (String, Value)| match T::deserialize(value) {
+        Ok(known) => Ok((name, known)),
+        Err(cause) => Err(D::Error::custom(format!("tensor '{name}': {cause}"))),
+    };
+    BTreeMap::<String, Value>::deserialize(from)?.into_iter().map(one).collect()
 }
 
 /// `{"as_int": 3}`, or an expression with the value that it had on export.

@@ -1,7 +1,7 @@
 //! What goes into a graph and comes out: parameters, buffers, the picture, the logits.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
 };
 
@@ -24,6 +24,24 @@ pub struct Sources<'a> {
     pub archive: &'a Archive,
     pub weights: Payloads,
     pub constants: Payloads,
+    /// They are a pickle: shapes are known, numbers are not.
+    pub pickled: bool,
+}
+
+/// What a torch before 2.8 says of weights: types and shapes, beside the graph.
+pub fn described(module: &Module) -> Payloads {
+    let mut config = BTreeMap::new();
+    for value in
+        module.signature.input_specs.iter().filter_map(Value::as_object).flat_map(|spec| spec.values())
+    {
+        let name = text(value, &["parameter_name"]).or_else(|| text(value, &["buffer_name"]));
+        let meta = text(value, &["arg", "name"]).and_then(|node| module.graph.tensor_values.get(node));
+        if let (Some(name), Some(meta)) = (name, meta) {
+            let tensor_meta = Some(meta.clone());
+            config.insert(name.into(), Payload { path_name: name.into(), use_pickle: true, tensor_meta });
+        }
+    }
+    Payloads { config }
 }
 
 impl Sources<'_> {
@@ -35,7 +53,7 @@ impl Sources<'_> {
 
     fn meta(&self, name: &str) -> Result<&Meta, String> {
         let (_, payload) = self.find(name).ok_or("the archive has no numbers for it")?;
-        if payload.use_pickle {
+        if payload.use_pickle && !self.pickled {
             return Err("its numbers are a Python pickle, which is not read".into());
         }
         payload.tensor_meta.as_ref().ok_or_else(|| "the archive does not say its shape".into())
@@ -44,6 +62,9 @@ impl Sources<'_> {
     fn read<T>(&self, name: &str, convert: fn(f64) -> T) -> Result<(Vec<usize>, Vec<T>), String> {
         let meta = self.meta(name)?;
         let (folder, payload) = self.find(name).expect("it has a description");
+        if self.pickled {
+            return Ok((meta.shape()?, vec![]));
+        }
         let bytes = self.archive.read(&format!("{folder}{}", payload.path_name), u64::MAX);
         let bytes = bytes.map_err(|error| error.to_string())?;
         Ok((meta.shape()?, numbers(meta, &bytes, convert)?))
@@ -64,10 +85,10 @@ pub fn declare(
     // By the storage that they share: tied weights are one parameter under the first of their names.
     let mut tied: HashMap<(String, String), usize> = HashMap::new();
     let mut parameters = vec![];
-    for spec in &module.signature.input_specs {
+    for (at, spec) in module.signature.input_specs.iter().enumerate() {
         let (kind, value) = spec.as_object().and_then(|spec| spec.iter().next()).unzip();
         let (Some(kind), Some(value)) = (kind, value) else {
-            return Err(GraphError::file(path, "an input without a kind"));
+            return Err(GraphError::node(path, &format!("input {at}"), "it has no kind".into()));
         };
         let node_name = text(value, &["arg", "name"]).or_else(|| text(value, &["arg", "as_tensor", "name"]));
         let node_name = node_name.unwrap_or_default().to_string();
@@ -115,10 +136,8 @@ pub fn declare(
             }
             "user_input" => inputs.push(node_name),
             other => {
-                return Err(GraphError::file(
-                    path,
-                    &format!("an input of kind '{other}', which is not known"),
-                ));
+                let place = format!("input '{node_name}'");
+                return Err(GraphError::node(path, &place, format!("of kind '{other}', which is not known")));
             }
         }
     }
@@ -145,7 +164,7 @@ pub fn declare(
         ));
     };
     let meta = module.graph.tensor_values.get(input);
-    let meta = meta.ok_or_else(|| GraphError::file(path, "its input is no tensor"))?;
+    let meta = meta.ok_or_else(|| named(input, "the network's input is no tensor".into()))?;
     if !is_float(meta.dtype) {
         return Err(named(input, "the network's input is of another type than a float".into()));
     }
@@ -187,6 +206,11 @@ fn constant(sources: &Sources, name: &str, assembly: &mut Assembly) -> Result<It
     if name.ends_with("num_batches_tracked") {
         return Ok(Item::Counter);
     }
+    if sources.pickled {
+        return Err("a constant of the network whose numbers are a Python pickle, which is not read: export the network \
+                    with a torch from 2.8 on"
+            .into());
+    }
     let (shape, data) = sources.read(name, |v| v)?;
     if sources.meta(name)?.dtype == BOOL {
         return assembly.booleans(Constant { shape, data: data.into() }).map(Item::Node);
@@ -201,7 +225,7 @@ pub fn output(path: &Path, signature: &Signature) -> Result<String, GraphError> 
     match &outputs[..] {
         [one] => text(one, &["arg", "as_tensor", "name"])
             .map(str::to_string)
-            .ok_or_else(|| GraphError::file(path, "its network's output is no tensor")),
+            .ok_or_else(|| GraphError::node(path, "output 0", "it is no tensor".into())),
         other => Err(GraphError::file(
             path,
             &format!(

@@ -100,7 +100,7 @@ impl Translation {
     pub fn finish(self, output: &str) -> Result<(Assembly, usize), String> {
         match self.names.tensors.get(output) {
             Some(Item::Node(node)) => Ok((self.assembly, *node)),
-            _ => Err(format!("its output '{output}' is computed by no operation")),
+            _ => Err("it is computed by no operation".into()),
         }
     }
 }

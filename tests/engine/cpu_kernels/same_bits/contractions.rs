@@ -8,7 +8,7 @@ use gia_gpu::{
 
 use super::super::{
     contraction::{random_conv, random_step, random_view},
-    direct, outputs,
+    depthwise, direct, outputs,
     support::Random,
     winograd,
 };
@@ -36,6 +36,7 @@ fn random_spec(way: Way, random: &mut Random) -> ConvSpec {
         Way::Patches => random_conv(random).spec,
         Way::Outputs => outputs::random_spec(random),
         Way::Direct => direct::random_spec(random),
+        Way::Depthwise => depthwise::random_spec(random),
         Way::Winograd => {
             let mut pair = |choices: &[usize]| [0; 2].map(|_| random.one_of(choices));
             let [channels, outputs] = pair(&[1, 5, 16, 19, 32, 40]);
@@ -45,7 +46,7 @@ fn random_spec(way: Way, random: &mut Random) -> ConvSpec {
     }
 }
 
-const WAYS: [Way; 4] = [Way::Patches, Way::Outputs, Way::Direct, Way::Winograd];
+const WAYS: [Way; 5] = [Way::Patches, Way::Outputs, Way::Direct, Way::Winograd, Way::Depthwise];
 
 #[test]
 fn avx512_and_avx2_give_the_same_bits_for_every_convolution_and_its_gradients_in_every_way() {

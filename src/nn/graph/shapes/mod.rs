@@ -1,11 +1,18 @@
 //! Shapes of results, with the batch as a factor. What would mix pictures, or does not fit, is refused here, so that what
 //! is built on the tape always fits.
 
+mod checks;
+mod several;
+
+use self::{
+    checks::{MOST_SIDE, channels, fixed, fixed_axis, images, positive, sized, small, tabled, windows},
+    several::{attention, concat, matmul, pad},
+};
 use super::{
     extent::{self, Extent, broadcast, show},
-    op::{Op, Window},
+    op::Op,
 };
-use crate::tape::spec::{ConvSpec, WindowSpec};
+use crate::tape::spec::ConvSpec;
 
 type Shape = Vec<Extent>;
 
@@ -176,148 +183,4 @@ pub fn infer(op: &Op, operands: &Operands) -> Result<Shape, String> {
             Ok(x()?.to_vec())
         }
     }
-}
-
-/// Bounds every size of a kernel, so that no product of two overflows.
-const MOST: usize = 1 << 20;
-/// Of an adaptive pooling, which is a product with a matrix of its own.
-const MOST_SIDE: usize = 4096;
-const MOST_TABLE: usize = 1 << 24;
-
-fn small<'a>(sizes: impl IntoIterator<Item = &'a usize>) -> Result<(), String> {
-    match sizes.into_iter().find(|&&n| n > MOST) {
-        Some(n) => Err(format!("a size of {n}, expected at most {MOST}")),
-        None => Ok(()),
-    }
-}
-
-/// A table of these sides may be held as a literal: a mask, or how many pixels a window sees.
-fn tabled(rows: usize, columns: usize) -> Result<(), String> {
-    match rows.checked_mul(columns) {
-        Some(0..=MOST_TABLE) => Ok(()),
-        _ => Err(format!("a table of {rows} × {columns}, expected at most {MOST_TABLE} numbers")),
-    }
-}
-
-fn positive<'a>(sizes: impl IntoIterator<Item = &'a usize>) -> Result<(), String> {
-    match sizes.into_iter().any(|&n| n == 0) {
-        true => Err("a kernel, stride or dilation of 0".into()),
-        false => Ok(()),
-    }
-}
-
-/// All sizes, none of which holds the batch.
-fn fixed<const N: usize>(shape: &[Extent]) -> Result<[usize; N], String> {
-    let sizes: Option<Vec<usize>> = shape.iter().map(|e| e.fixed()).collect();
-    sizes
-        .and_then(|sizes| sizes.try_into().ok())
-        .ok_or_else(|| format!("an operand is {}, expected {N} axes without the batch", show(shape)))
-}
-
-/// The batch, and `[C, H, W]`.
-fn images(shape: &[Extent]) -> Result<(Extent, [usize; 3]), String> {
-    match *shape {
-        [batch, Extent::Fixed(c), Extent::Fixed(h), Extent::Fixed(w)] => Ok((batch, [c, h, w])),
-        _ => Err(format!("an operand is {}, expected (B, C, H, W)", show(shape))),
-    }
-}
-
-fn sized(batch: Extent, channels: usize, [h, w]: [usize; 2]) -> Result<Shape, String> {
-    match channels == 0 || h == 0 || w == 0 {
-        true => Err("its result is empty: the picture is too small".into()),
-        false => Ok(vec![batch, Extent::Fixed(channels), Extent::Fixed(h), Extent::Fixed(w)]),
-    }
-}
-
-fn windows(size: [usize; 2], window: &Window) -> Result<[usize; 2], String> {
-    let Window { kernel, stride, padding } = *window;
-    small([kernel, stride, padding].iter().flatten())?;
-    positive([kernel, stride].iter().flatten())?;
-    if (0..2).any(|d| 2 * padding[d] > kernel[d]) {
-        return Err(format!("padding {padding:?} is more than half of the kernel {kernel:?}"));
-    }
-    Ok(WindowSpec { size, kernel, stride, padding }.output_size())
-}
-
-/// The size of axis 1 of `(B,C,…)`.
-fn channels(shape: &[Extent]) -> Result<usize, String> {
-    match shape {
-        [_, Extent::Fixed(c), ..] => Ok(*c),
-        _ => Err(format!("an operand is {}, expected (B, C, …)", show(shape))),
-    }
-}
-
-/// The size of an axis, over which something is done that must not mix pictures.
-fn fixed_axis(shape: &[Extent], axis: usize) -> Result<usize, String> {
-    match shape.get(axis) {
-        Some(Extent::Fixed(n)) => Ok(*n),
-        Some(_) => Err(format!("axis {axis} of {} is the batch: it would mix pictures", show(shape))),
-        None => Err(format!("axis {axis} of {}", show(shape))),
-    }
-}
-
-fn matmul(a: &[Extent], b: &[Extent]) -> Result<Shape, String> {
-    let misfit = || format!("{} × {}", show(a), show(b));
-    let ([outer_a @ .., m, k], [outer_b @ .., l, n]) = (a, b) else { return Err(misfit()) };
-    let mixes = k.fixed().is_none() || (m.fixed().is_none() && n.fixed().is_none());
-    match k == l {
-        true if mixes => Err(format!("{} mixes the pictures of a batch", misfit())),
-        true => Ok([broadcast(outer_a, outer_b)?, vec![*m, *n]].concat()),
-        false => Err(misfit()),
-    }
-}
-
-fn attention(operands: &Operands, causal: bool) -> Result<Shape, String> {
-    let [q, k, v] = [operands.need(0)?, operands.need(1)?, operands.need(2)?];
-    let misfit = || format!("queries {}, keys {} and values {}", show(q), show(k), show(v));
-    let ([outer @ .., l, d], [outer_k @ .., s, d_k], [outer_v @ .., s_v, e]) = (q, k, v) else {
-        return Err(misfit());
-    };
-    let inner = [l, d, s, e];
-    if outer != outer_k
-        || outer != outer_v
-        || d != d_k
-        || s != s_v
-        || inner.iter().any(|n| n.fixed().is_none())
-    {
-        return Err(misfit());
-    }
-    if causal && l != s {
-        return Err(format!("{}: causal attention of a sequence to another", misfit()));
-    }
-    tabled(l.count(), s.count())?;
-    let scores = [outer, &[*l, *s]].concat();
-    match operands.get(3) {
-        Some(mask) if broadcast(mask, &scores)? != scores => {
-            Err(format!("a mask of {} for scores of {}", show(mask), show(&scores)))
-        }
-        _ => Ok([outer, &[*l, *e]].concat()),
-    }
-}
-
-fn concat(operands: &Operands, axis: usize) -> Result<Shape, String> {
-    let mut shape = operands.need(0)?.to_vec();
-    let mut total = 0usize;
-    for i in 0..operands.0.len() {
-        let part = operands.need(i)?;
-        total = total.saturating_add(fixed_axis(part, axis)?);
-        let fits = part.len() == shape.len() && (0..shape.len()).all(|d| d == axis || part[d] == shape[d]);
-        if !fits {
-            return Err(format!("{} and {} are joined along axis {axis}", show(&shape), show(part)));
-        }
-    }
-    shape[axis] = Extent::Fixed(total);
-    Ok(shape)
-}
-
-fn pad(x: &[Extent], before: &[usize], after: &[usize]) -> Result<Shape, String> {
-    if before.len() != x.len() || after.len() != x.len() {
-        return Err(format!("{} and {} paddings of {}", before.len(), after.len(), show(x)));
-    }
-    small(before.iter().chain(after))?;
-    let padded = |d: usize| match (x[d], before[d] + after[d]) {
-        (extent, 0) => Ok(extent),
-        (_, more) => Ok(Extent::Fixed(fixed_axis(x, d)? + more)),
-    };
-    (0..x.len()).map(padded).collect()
 }
