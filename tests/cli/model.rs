@@ -233,11 +233,11 @@ fn a_vits_one_picture_is_computed_from_its_patches() {
 #[test]
 fn of_a_file_of_torch_2_6_the_weights_come_from_another_file() {
     let folder = folder();
-    let (expected, weights) = capture("custom", folder.path(), "");
+    let (expected, weights) = capture("quickstart", folder.path(), "");
     let path = |file: &str| folder.path().join(file).display().to_string();
-    let (model, picture, out) = (network("versions/custom_2_6"), path("0.png"), path("old.safetensors"));
+    let (model, picture, out) = (network("versions/quickstart_2_6"), path("0.png"), path("old.safetensors"));
     let capture = format!("capture --model {model} --images {picture} --labels 3 --out {out}");
-    fail(1, &capture, &["custom_2_6.pt2", "before 2.8", "pickle", "--weights"]);
+    fail(1, &capture, &["quickstart_2_6.pt2", "before 2.8", "pickle", "--weights"]);
     succeed(&format!("{capture} --weights {weights}"));
     let read = |file: &str| GradientFile::read(Path::new(file)).unwrap().file.tensors;
     assert_eq!(read(&out), read(&expected));

@@ -14,7 +14,7 @@ use crate::allocator::most_during;
 /// Longest that one file of a few kilobytes may take: seconds are hours of work for such a file.
 const LONGEST: Duration = Duration::from_secs(20);
 /// Most bytes that reading one may hold: the files have at most 170 kB.
-const MOST: usize = 64 << 20;
+const MOST: usize = 8 << 20;
 /// Where a mistake is.
 const PLACES: [&str; 6] = ["node ", "tensor '", "input ", "output ", "member '", MODEL];
 /// What is wrong with a file as a whole.

@@ -149,11 +149,13 @@ impl Form {
     }
 
     /// Elements of 16 planes of the source.
+    #[inline(always)]
     pub fn source_len(&self) -> usize {
         self.source[0] * self.pitch * LANES
     }
 
     /// Elements of 16 planes of results.
+    #[inline(always)]
     pub fn result_len(&self) -> usize {
         self.results[0] * self.results[1] * LANES
     }
