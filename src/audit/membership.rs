@@ -11,7 +11,7 @@ use crate::{
             inputs::LayerInputs,
             layers::{Linear, linear_layers},
             membership::{Span, Verdict, verdicts},
-            spear::check_batch,
+            rank::check_batch,
         },
         invert::Target,
     },

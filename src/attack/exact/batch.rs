@@ -7,6 +7,7 @@ use super::{
     labels::{PictureLabels, picture_labels},
     layers::{Head, Linear, Valued, chained, linear_layers, relu_layer},
     matrix::Matrix,
+    rank,
     residual::head_residual,
     scale::Scale,
     spear::{self, Search},
@@ -178,7 +179,7 @@ pub fn check_victim(victim: &Victim, batch: usize, settings: &Spear) -> Result<(
     if !chained(&layers[first..]) {
         return Err(no_chain(layer));
     }
-    spear::check_batch(&layer.name, layer.shape, Some(batch))
+    rank::check_batch(&layer.name, layer.shape, Some(batch))
 }
 
 fn no_chain(layer: &Linear) -> ExactError {
@@ -189,7 +190,7 @@ fn no_chain(layer: &Linear) -> ExactError {
 /// Distinct pictures in a batch, from the rank of the layer's gradient, and the layer's name.
 ///
 /// # Errors
-/// As of [`relu_layer`] and [`spear::count`].
+/// As of [`relu_layer`] and [`rank::count`].
 pub fn count(
     victim: &Victim,
     gradient: &[Vec<f32>],
@@ -198,7 +199,7 @@ pub fn count(
 ) -> Result<(usize, String), ExactError> {
     let at = relu_layer(victim, settings.layer.as_deref())?;
     let layer = &linear_layers(victim)[at];
-    Ok((spear::count(&Valued::new(victim, layer, gradient).relu(), seed)?, layer.name.clone()))
+    Ok((rank::count(&Valued::new(victim, layer, gradient).relu(), seed)?, layer.name.clone()))
 }
 
 /// Restores a batch's inputs of a layer from the gradient, one tensor a trainable parameter; `batch` from its rank where

@@ -44,7 +44,7 @@ pub enum ExactError {
     NoGap { layer: String, rank: usize },
     #[error(
         "{layer}: {found} of {rank} pictures' patterns of units were found in {sets} sets of rows: each picture more doubles \
-         what is needed, and at most --budget are drawn"
+         what is needed, at most --budget are drawn, and fewer where nothing new is found for long"
     )]
     Budget { layer: String, found: usize, rank: usize, sets: u64 },
     #[error(

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     error::ExactError,
     matrix::{Matrix, dot, norm},
-    spear::check_batch,
+    rank::check_batch,
     spectrum::{Entry, Spectrum},
 };
 use crate::statistics::holm;

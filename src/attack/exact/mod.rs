@@ -14,6 +14,7 @@ pub mod layers;
 pub mod matrix;
 pub mod membership;
 pub mod per_picture;
+pub mod rank;
 pub mod residual;
 pub mod scale;
 pub mod spear;

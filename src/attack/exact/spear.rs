@@ -8,6 +8,7 @@ use super::{
     error::ExactError,
     greedy::Pool,
     matrix::{Matrix, NotConverged, norm, product, pseudo_inverse},
+    rank::{NOISY, check, rank},
     scale::{self, Scale},
     spectrum::{Entry, Spectrum},
 };
@@ -58,6 +59,10 @@ pub struct Restored {
 
 /// Row sets between two looks at what has been found.
 const ROUND: u64 = 4096;
+/// Sets of rows in a row that may bring nothing new: so many, or a thirty-second of the budget, and so many times what the last
+/// find took. Waiting times are geometric, and that of the last pattern is that of the others times a few.
+const PATIENCE: u64 = 131_072;
+const LONGEST: u64 = 4;
 /// Agreement from which a choice is taken for the truth, without and with noise: under noise, units near 0 are misread.
 const AGREED: f64 = 0.999;
 const AGREED_IN_NOISE: f64 = 0.97;
@@ -65,10 +70,6 @@ const AGREED_IN_NOISE: f64 = 0.97;
 const CORRECTIONS: usize = 4;
 /// A unit is off for a picture below this share of its inputs' size.
 const MARGIN: f64 = 1e-3;
-/// A singular value that counts is so many times the next one, where that is noise.
-const GAP: f64 = 2.0;
-/// Relative noise that is more than the rounding of f32.
-const NOISY: f64 = 1e-4;
 
 fn needed(relative_noise: f64) -> f64 {
     if relative_noise > NOISY { AGREED_IN_NOISE } else { AGREED }
@@ -104,15 +105,18 @@ pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restore
     let view = View { rows: &rows, responses: &responses, bias: &bias, bias_gradient, field: &field };
     let mut pool = Pool::default();
     let mut best: Option<(Choice, u64)> = None;
-    let (mut sets, mut found) = (0, 0);
+    let (mut sets, mut found, mut last) = (0, 0, 0);
     let budget = search.budget.min(field.exhausted());
-    while sets < budget {
+    let patience = PATIENCE.max(search.budget / 32);
+    while sets < budget && sets - last <= patience + LONGEST * last {
         let now = if rank == 1 { 1 } else { ROUND.min(budget - sets) };
         let grown = pool.add(field.draw(sets, now)?, rank);
         sets += now;
         if grown {
             let chosen = pool.sparsest(rank)?;
-            found = found.max(chosen.len());
+            if chosen.len() > found {
+                (found, last) = (chosen.len(), sets);
+            }
             if chosen.len() == rank {
                 let directions = |chosen: &[usize]| -> Vec<Vec<f64>> {
                     chosen.iter().map(|&i| pool.0[i].direction.clone()).collect()
@@ -127,7 +131,7 @@ pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restore
                     choice = view.corrected(view.choice(&directions(&chosen))?, &spectrum)?;
                 }
                 if best.as_ref().is_none_or(|(before, _)| choice.mean() > before.mean()) {
-                    best = Some((choice, sets));
+                    (best, last) = (Some((choice, sets)), sets);
                 }
             }
         }
@@ -152,78 +156,6 @@ pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restore
 
 fn floats<T: Entry>(values: &[T]) -> Vec<f64> {
     values.iter().map(|&v| v.into()).collect()
-}
-
-fn check<T: Entry>(layer: &ReluLayer<T>, batch: Option<usize>) -> Result<(), ExactError> {
-    let [m, n] = layer.shape;
-    let tensors = [
-        ("weight", Some(layer.weight), m * n),
-        ("bias", layer.bias, m),
-        ("weight gradient", Some(layer.weight_gradient), m * n),
-        ("bias gradient", layer.bias_gradient, m),
-    ];
-    for (what, values, expected) in tensors {
-        let Some(values) = values else { continue };
-        let name = || layer.name.to_owned();
-        if values.len() != expected {
-            return Err(ExactError::Shape { layer: name(), what, expected, found: values.len() });
-        }
-        if let Some(index) = values.iter().position(|&v| !v.into().is_finite()) {
-            return Err(ExactError::NotFinite { layer: name(), what, index, value: values[index].into() });
-        }
-    }
-    check_batch(layer.name, layer.shape, batch)
-}
-
-/// Distinct pictures that the gradient holds: its rank.
-///
-/// # Errors
-/// As of [`restore`]; a rank that fills the layer, or that no gap shows.
-pub fn count<T: Entry>(layer: &ReluLayer<T>, seed: u64) -> Result<usize, ExactError> {
-    check(layer, None)?;
-    let spectrum = Spectrum::of(layer.weight_gradient, layer.shape, None, seed)?;
-    let rank = rank(layer, &spectrum, None)?;
-    check_batch(layer.name, layer.shape, Some(rank))?;
-    // What white noise leaves lies well below; a batch as large as the layer falls on and on.
-    match spectrum.singular.get(rank) {
-        Some(next) if spectrum.singular[rank - 1] < GAP * next => {
-            Err(ExactError::NoGap { layer: layer.name.into(), rank })
-        }
-        _ => Ok(rank),
-    }
-}
-
-/// A batch that leaves room in the layer's gradient.
-pub fn check_batch(layer: &str, [m, n]: [usize; 2], batch: Option<usize>) -> Result<(), ExactError> {
-    let limit = m.min(n);
-    match batch {
-        Some(0) => Err(ExactError::EmptyBatch),
-        Some(batch) if batch >= limit => {
-            Err(ExactError::BatchTooLarge { layer: layer.into(), m, n, limit, batch })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The number of pictures to look for.
-fn rank<T: Entry>(
-    layer: &ReluLayer<T>,
-    spectrum: &Spectrum,
-    batch: Option<usize>,
-) -> Result<usize, ExactError> {
-    let (layer, rank) = (layer.name.to_owned(), spectrum.rank);
-    let largest = spectrum.singular[0];
-    if largest == 0.0 {
-        return Err(ExactError::Dead { layer });
-    }
-    match batch {
-        Some(batch) if rank > batch => Err(ExactError::RankAbove { layer, rank, batch }),
-        Some(batch) if rank < batch && spectrum.relative_noise() > NOISY => {
-            let (floor, relative) = (spectrum.floor, spectrum.relative_noise());
-            Err(ExactError::Hidden { layer, rank, batch, floor, largest, relative })
-        }
-        _ => Ok(rank),
-    }
 }
 
 /// All that a choice of directions is judged by.
