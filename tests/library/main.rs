@@ -11,12 +11,15 @@ mod colours;
 mod common;
 #[path = "../common/devices.rs"]
 mod devices;
+#[path = "../common/resumed.rs"]
+mod resumed;
 #[path = "../common/scene.rs"]
 mod scene;
 #[path = "../common/watched.rs"]
 mod watched;
 
 mod attack;
+mod checkpoint;
 mod client;
 mod clip;
 mod data;
