@@ -33,47 +33,43 @@ fn copy(from: &Path, to: &Path) {
 
 /// What lies there at any moment is what a kill would leave.
 #[test]
-fn an_attack_killed_between_two_checkpoints_goes_on_from_the_last_round_or_iteration() {
-    for preset in ["ig", "dlg"] {
-        let scene = Scene::new(preset, |config| {
-            config.iterations = 30;
-            if let Optimiser::Lbfgs { inner, .. } = &mut config.optimiser {
-                // Longer than the library's memory, so that its state is in the checkpoint, and not only answers.
-                *inner = 20;
-                config.iterations = 12;
-            }
-        });
-        // A round for each target.
-        let watched = Watched::default();
-        let expected = bits(&scene.whole(&watched));
-        let device = Limited::new(Cpu::<f32>::new(), watched.bytes() as u64 * 2 / 3);
-        let scratch = tempfile::tempdir().unwrap();
-        let folder = scratch.path().join("checkpoint");
-        let looks = AtomicUsize::new(0);
-        let killed: Vec<usize> = vec![2, 5, 40, 150];
-        let checkpoints = Checkpoints::new(&folder, Duration::ZERO, "this".into(), false);
-        let mut progress = |_: usize, _: usize, _: &[f32]| {
-            let look = looks.fetch_add(1, Ordering::Relaxed);
-            if killed.contains(&look) && folder.exists() {
-                copy(&folder, &scratch.path().join(format!("killed {look}")));
-            }
-        };
-        let found = scene.attack(&device, Some(&checkpoints), &mut progress, GO_ON).unwrap();
-        assert!(bits(&found) == expected, "{preset}: rounds differ from one");
-        let files = fs::read_dir(&folder).unwrap().count();
-        assert!(files >= 3, "a header and two rounds at least: {files}");
-        checkpoints.end(false).unwrap();
-        assert!(!folder.exists());
-        let mut tried = 0;
-        for look in killed {
-            let left = scratch.path().join(format!("killed {look}"));
-            if !left.exists() {
-                continue;
-            }
-            tried += 1;
-            assert!(bits(&scene.resumed(&device, &left).unwrap()) == expected, "{preset}, killed at {look}");
+fn an_attack_killed_between_two_checkpoints_goes_on_from_the_last() {
+    // Every thread takes memory of its own: with many, no share of it would do.
+    let two_threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    two_threads.install(|| ["ig", "dlg"].into_iter().for_each(killed));
+}
+
+fn killed(preset: &str) {
+    const LOOKS: [usize; 5] = [2, 5, 8, 40, 100];
+    let scene = Scene::new(preset, |config| match &mut config.optimiser {
+        Optimiser::Lbfgs { inner, history, .. } => (*inner, *history, config.iterations) = (5, 4, 12),
+        Optimiser::Adam { .. } => config.iterations = 30,
+    });
+    let watched = Watched::default();
+    let expected = bits(&scene.whole(&watched));
+    // A round for each target.
+    let device = Limited::new(Cpu::<f32>::new(), watched.bytes() as u64 * 2 / 3);
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("checkpoint");
+    let looks = AtomicUsize::new(0);
+    let checkpoints = Checkpoints::new(&folder, Duration::ZERO, "this".into(), false);
+    let mut progress = |_: usize, _: usize, _: &[f32]| {
+        let look = looks.fetch_add(1, Ordering::Relaxed);
+        if LOOKS.contains(&look) {
+            copy(&folder, &scratch.path().join(format!("killed {look}")));
         }
-        assert!(tried >= 2, "{preset}: {tried}");
+    };
+    let found = scene.attack(&device, Some(&checkpoints), &mut progress, GO_ON).unwrap();
+    assert!(bits(&found) == expected, "{preset}: rounds differ from one");
+    let files = fs::read_dir(&folder).unwrap().count();
+    assert!(files >= 3, "a header and two rounds at least: {files}");
+    checkpoints.end(false).unwrap();
+    assert!(!folder.exists());
+    let left = LOOKS.map(|look| scratch.path().join(format!("killed {look}")));
+    let left: Vec<_> = left.iter().filter(|folder| folder.exists()).collect();
+    assert!(left.len() >= 2, "{preset}: {left:?}");
+    for folder in left {
+        assert!(bits(&scene.resumed(&device, folder).unwrap()) == expected, "{preset}, {}", folder.display());
     }
 }
 
@@ -113,8 +109,8 @@ fn trials_spread_over_equal_devices_find_the_same_bits() {
             let devices = watched.iter().map(|w| Box::new(w.clone()) as Box<dyn Device>).collect();
             let several = Several::new(devices).unwrap();
             assert!(bits(&scene.whole(&several)) == expected, "{preset} on {count} devices");
-            let rounds: usize = watched.iter().map(Watched::plans).sum();
-            assert!(rounds > count, "{preset}: a round each, and the recomputed gradients, not {rounds}");
+            let plans: usize = watched.iter().map(Watched::plans).sum();
+            assert!(plans >= 3, "{preset}: two rounds, and the recomputed gradients, not {plans}");
         }
     }
 }
