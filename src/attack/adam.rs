@@ -2,8 +2,9 @@
 
 use super::{
     AttackError, Found, Hooks,
+    checkpoint::{Kept, Leg},
     config::{Optimiser, Schedule, Sign},
-    course::{Course, RING},
+    course::{Course, RING, Standing},
     guidance::Guidance,
     langevin::Noise,
     problem::Problem,
@@ -170,11 +171,39 @@ impl Iteration {
         exe: &mut dyn Executable,
         iterations: usize,
         hooks: &mut Hooks,
+        leg: Option<&Leg>,
     ) -> Result<Vec<Found>, AttackError> {
-        self.begin(problem, exe)?;
-        let mut course = Course::new(problem.sizes.trials, iterations, problem.values());
-        course.run(self, exe, iterations + 1, hooks)?;
-        course.found(self, exe)
+        let before = match leg.map(Leg::kept).transpose()?.flatten() {
+            Some(Kept::Found(found)) => return Ok(found),
+            Some(Kept::Standing(standing)) => Some(standing),
+            _ => None,
+        };
+        let mut course = self.stand(problem, exe, iterations, before)?;
+        course.run(self, exe, iterations + 1, hooks, leg)?;
+        let found = course.found(self, exe)?;
+        if let Some(leg) = leg {
+            leg.complete(&Kept::Found(found.clone()));
+        }
+        Ok(found)
+    }
+
+    /// At the first iteration, or where another plan of the same attack stood.
+    pub(super) fn stand(
+        &self,
+        problem: &Problem,
+        exe: &mut dyn Executable,
+        iterations: usize,
+        before: Option<Standing>,
+    ) -> Result<Course, AttackError> {
+        let Some(Standing { course, state }) = before else {
+            self.begin(problem, exe)?;
+            return Ok(Course::new(problem.sizes.trials, iterations, problem.values()));
+        };
+        self.take_over(exe, &state)?;
+        if let Some(inputs) = problem.guidance {
+            exe.write(inputs.weight, &[inputs.schedule.at(course.done(), iterations) as f32])?;
+        }
+        Ok(course)
     }
 
     /// Where the attack stands: variables, moments, counter, the best iterate.

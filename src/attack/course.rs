@@ -2,13 +2,21 @@
 
 use std::collections::VecDeque;
 
-use super::{AttackError, Found, Hooks, adam::Iteration, film::moments};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AttackError, Found, Hooks,
+    adam::Iteration,
+    checkpoint::{Kept, Leg},
+    film::moments,
+};
 use crate::device::Executable;
 
 /// Replays between two looks at the losses.
 pub(super) const RING: usize = 100;
 
 /// How far an attack has come.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Course {
     iterations: usize,
     /// Evaluations done. One more than there are iterations, for the last iterate's objective.
@@ -16,10 +24,22 @@ pub struct Course {
     /// Objectives of each trial so far.
     histories: Vec<Vec<f32>>,
     /// Replays until the next look.
+    #[serde(skip, default = "first_chunk")]
     chunk: usize,
     /// Iterates to keep that are still to come, and those that were kept: each variable of all trials.
     moments: VecDeque<usize>,
     film: Vec<(usize, Vec<Vec<f32>>)>,
+}
+
+/// Where an attack stands: how far it has come, and what its plan leaves to the next iteration.
+#[derive(Serialize, Deserialize)]
+pub struct Standing {
+    pub course: Course,
+    pub state: Vec<Vec<f32>>,
+}
+
+fn first_chunk() -> usize {
+    1
 }
 
 impl Course {
@@ -27,17 +47,23 @@ impl Course {
     pub fn new(trials: usize, iterations: usize, values: usize) -> Course {
         let histories = vec![Vec::with_capacity(iterations + 1); trials];
         let moments = moments(iterations, values).into();
-        Course { iterations, done: 0, histories, chunk: 1, moments, film: vec![] }
+        Course { iterations, done: 0, histories, chunk: first_chunk(), moments, film: vec![] }
+    }
+
+    /// Evaluations done.
+    pub fn done(&self) -> usize {
+        self.done
     }
 
     /// Goes on until `end` evaluations are done (`iterations + 1` are all), no trial's objective is finite, or it is told to
-    /// stop.
+    /// stop: then it is over before its end, and `leg` has where it stood.
     pub fn run(
         &mut self,
         iteration: &Iteration,
         exe: &mut dyn Executable,
         end: usize,
         hooks: &mut Hooks,
+        leg: Option<&Leg>,
     ) -> Result<(), AttackError> {
         let end = end.min(self.iterations + 1);
         while self.done < end {
@@ -60,7 +86,15 @@ impl Course {
             self.done += now;
             let latest: Vec<f32> = self.histories.iter().map(|h| h[self.done - 1]).collect();
             hooks.iteration(self.done.min(self.iterations), self.iterations, &latest);
-            if latest.iter().all(|l| !l.is_finite()) || (hooks.stop)() {
+            if latest.iter().all(|l| !l.is_finite()) {
+                self.done = self.iterations + 1;
+            }
+            let stops = (hooks.stop)();
+            if let Some(leg) = leg.filter(|leg| self.done < end && (stops || leg.is_due())) {
+                let kept = Kept::Standing(Standing { course: self.clone(), state: iteration.state(exe)? });
+                if stops { leg.stop(&kept) } else { leg.save(&kept) }
+            }
+            if stops {
                 self.done = self.iterations + 1;
             }
         }

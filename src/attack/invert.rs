@@ -9,8 +9,8 @@ use super::{
     last_layer::of_gradient,
     recompute::Recomputed,
     round::Round,
+    rounds,
     stage::{self, Stage, of_pixels},
-    staged::{self, trials_at_once},
     way,
 };
 use crate::{
@@ -159,21 +159,7 @@ pub fn invert_in_stages(
         })
         .collect();
     let all = Round { setting, targets, known: &known, guide, trials: &trials };
-    let round = trials_at_once(device, &all, stages)?;
-    // Rounds of one size, as far as whole groups allow.
-    let rounds = trials.len().div_ceil(round);
-    let round = trials.len().div_ceil(rounds).next_multiple_of(restarts).min(round);
-    let mut outcomes = Vec::with_capacity(trials.len());
-    for (i, now) in trials.chunks(round).enumerate() {
-        if i > 0 && (hooks.stop)() {
-            break;
-        }
-        let mut progress = |done: usize, of: usize, latest: &[f32]| {
-            (hooks.progress)(i * of + done, rounds * of, latest);
-        };
-        let hooks = &mut Hooks { progress: &mut progress, stop: hooks.stop };
-        outcomes.extend(staged::attack(device, &Round { trials: now, ..all }, stages, hooks)?);
-    }
+    let outcomes = rounds::attack(device, &all, stages, hooks)?;
     // Where the attack was told to stop, the last targets may have no trials, or not all of them.
     let mut left = outcomes.len();
     let attacked = (0..targets.len()).take_while(|&target| {

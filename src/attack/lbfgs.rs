@@ -1,8 +1,11 @@
 //! An attack by L-BFGS: the plan gives values and gradients, the library decides where to look next.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     AttackError, Found, Hooks,
-    minimise::{Lbfgs, minimise},
+    checkpoint::{Kept, Leg},
+    minimise::{Lbfgs, Trace, Traces, minimise},
     problem::Problem,
 };
 use crate::{
@@ -30,33 +33,57 @@ const LARGEST_FRAME: usize = 1 << 20;
 /// Ends the minimisation with what has been found.
 const STOPPED: &str = "stopped";
 
+/// Where all trials stand.
+#[derive(Serialize, Deserialize)]
+pub struct Search {
+    found: Vec<Found>,
+    /// Where each was looked at last.
+    points: Vec<Vec<f64>>,
+    traces: Vec<Trace>,
+}
+
+/// How long it goes on, and from where.
+pub struct Span<'l> {
+    /// Of the attack.
+    pub iterations: usize,
+    pub settings: Lbfgs,
+    /// Where it stood when it was stopped before.
+    pub before: Option<Search>,
+    /// Where it stands is left here when it is told to stop.
+    pub leg: Option<&'l Leg<'l>>,
+}
+
 /// Minimises every trial. `starts[t]` are the variables of trial `t`.
 pub fn run(
     problem: &Problem,
     exe: &mut dyn Executable,
     starts: &[Vec<Vec<f32>>],
-    iterations: usize,
-    settings: Lbfgs,
+    span: Span,
     hooks: &mut Hooks,
 ) -> Result<Vec<Found>, AttackError> {
+    let Span { iterations, settings, before, leg } = span;
     let variables: Vec<Var> = problem.variables.iter().map(|moved| moved.var).collect();
     let lengths: Vec<usize> =
         variables.iter().map(|&v| problem.tape.len_of(v) / problem.sizes.trials).collect();
-    let mut trials: Vec<Found> = starts
-        .iter()
-        .map(|start| Found {
-            values: start.clone(),
-            objective: f32::INFINITY,
-            norm_ratio: f32::NAN,
-            stopped: None,
-            history: vec![],
-            film: vec![],
-        })
-        .collect();
     let flat = |start: &Vec<Vec<f32>>| start.iter().flatten().map(|&v| f64::from(v)).collect();
-    let mut points: Vec<Vec<f64>> = starts.iter().map(flat).collect();
+    let begin = || Search {
+        found: starts.iter().map(|start| Found::unseen(start.clone())).collect(),
+        points: starts.iter().map(flat).collect(),
+        traces: vec![],
+    };
+    let Search { found: mut trials, mut points, traces } = before.unwrap_or_else(begin);
 
-    let mut evaluate = |asked: &[Option<Vec<f64>>]| {
+    let mut evaluate = |asked: &[Option<Vec<f64>>], traces: &Traces| {
+        // One look at least, for something to be found.
+        let stops = trials.iter().any(|found| !found.history.is_empty()) && (hooks.stop)();
+        if let Some(leg) = leg.filter(|leg| stops || leg.is_due()) {
+            let search = Search { found: trials.clone(), points: points.clone(), traces: traces.copy() };
+            let kept = Kept::Searching(search);
+            if stops { leg.stop(&kept) } else { leg.save(&kept) }
+        }
+        if stops {
+            return Err(STOPPED.into());
+        }
         for (point, new) in points.iter_mut().zip(asked) {
             if let Some(new) = new {
                 point.clone_from(new);
@@ -71,12 +98,9 @@ pub fn run(
         let done = trials.iter().map(|o| o.history.len()).max().unwrap_or(0) * iterations
             / settings.iterations.max(1) as usize;
         hooks.iteration(done.min(iterations), iterations, &latest);
-        match (hooks.stop)() {
-            true => Err(STOPPED.into()),
-            false => Ok(seen.values),
-        }
+        Ok(seen.values)
     };
-    match minimise(starts.iter().map(flat).collect(), settings, &mut evaluate) {
+    match minimise(starts.iter().map(flat).collect(), traces, settings, &mut evaluate) {
         Err(why) if why != STOPPED => Err(DeviceError::Failed(why).into()),
         _ => Ok(trials),
     }
@@ -119,6 +143,17 @@ fn look(
 }
 
 impl Found {
+    fn unseen(start: Vec<Vec<f32>>) -> Found {
+        Found {
+            values: start,
+            objective: f32::INFINITY,
+            norm_ratio: f32::NAN,
+            stopped: None,
+            history: vec![],
+            film: vec![],
+        }
+    }
+
     /// Notes one evaluation, and keeps its point if it is the best so far.
     fn record(&mut self, point: &[f64], lengths: &[usize], objective: f32, ratio: f32) {
         if !objective.is_finite() {

@@ -2,16 +2,26 @@
 //!
 //! The library drives one trial at a time and asks for a value and a gradient whenever it likes. So each
 //! trial runs in a thread of its own, and all that are waiting are evaluated in one replay of the plan.
+//!
+//! It stops anywhere and goes on with the same bits: [`Trace`] has the library's state after one of its iterations and the
+//! answers that it got since, which are given once more.
 
-use std::sync::{
-    Mutex,
-    mpsc::{Receiver, Sender, channel},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
 };
 
 use argmin::{
-    core::{CostFunction, Error, Executor, Gradient},
+    core::{
+        CostFunction, Error, Executor, Gradient, IterState,
+        checkpointing::{Checkpoint, CheckpointingFrequency},
+    },
     solver::{linesearch::MoreThuenteLineSearch, quasinewton::LBFGS},
 };
+use serde::{Deserialize, Serialize};
 
 /// Settings of one minimisation.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +33,53 @@ pub struct Lbfgs {
     pub stop: f64,
 }
 
-/// Value and gradient of every trial's function at the given points; `None` for trials that have ended.
-pub type Evaluate<'a> = dyn FnMut(&[Option<Vec<f64>>]) -> Result<Vec<(f64, Vec<f64>)>, String> + 'a;
+type Vector = Vec<f64>;
+type Solver = LBFGS<MoreThuenteLineSearch<Vector, Vector, f64>, Vector, Vector, f64>;
+type State = IterState<Vector, Vector, (), (), (), f64>;
 
-/// Minimises all trials from their starts; returns an error only if `evaluate` fails.
-/// The caller keeps the best point: it sees every one.
-pub fn minimise(starts: Vec<Vec<f64>>, settings: Lbfgs, evaluate: &mut Evaluate) -> Result<(), String> {
+/// Where one trial stands.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Trace {
+    /// After one of the library's iterations; absent before the first.
+    at: Option<(Solver, State)>,
+    /// What was known then.
+    known: Option<Known>,
+    /// Answers since.
+    since: Vec<(f64, Vector)>,
+    ended: bool,
+}
+
+/// The last answer.
+#[derive(Clone, Serialize, Deserialize)]
+struct Known {
+    point: Vector,
+    value: f64,
+    gradient: Vector,
+}
+
+/// Where all trials stand, between two evaluations.
+pub struct Traces<'t>(&'t [Arc<Mutex<Under>>]);
+
+impl Traces<'_> {
+    pub fn copy(&self) -> Vec<Trace> {
+        self.0.iter().map(|under| lock(under).trace.clone()).collect()
+    }
+}
+
+/// Value and gradient of every trial's function at the given points; `None` for trials that have ended.
+pub type Evaluate<'a> = dyn FnMut(&[Option<Vec<f64>>], &Traces) -> Result<Vec<(f64, Vec<f64>)>, String> + 'a;
+
+/// Minimises all trials from their starts, or from where they stood: `traces` is empty or has one for each. Returns an
+/// error only if `evaluate` fails. The caller keeps the best point: it sees every one.
+pub fn minimise(
+    starts: Vec<Vec<f64>>,
+    mut traces: Vec<Trace>,
+    settings: Lbfgs,
+    evaluate: &mut Evaluate,
+) -> Result<(), String> {
+    traces.resize_with(starts.len(), Trace::default);
+    let under: Vec<Arc<Mutex<Under>>> =
+        traces.into_iter().map(|trace| Arc::new(Mutex::new(Under::of(trace)))).collect();
     std::thread::scope(|scope| {
         let (to_centre, requests) = channel();
         let mut replies = Vec::new();
@@ -36,25 +87,31 @@ pub fn minimise(starts: Vec<Vec<f64>>, settings: Lbfgs, evaluate: &mut Evaluate)
             let (reply, answers) = channel();
             replies.push(reply);
             let to_centre = to_centre.clone();
+            let under = Arc::clone(&under[trial]);
             scope.spawn(move || {
-                let problem =
-                    Remote { trial, to_centre: to_centre.clone(), answers, known: Mutex::default() };
-                // An error ends this trial only: the line search found no lower point.
-                let _ = solve(problem, start, settings);
+                if !lock(&under).trace.ended {
+                    let problem = Remote { trial, to_centre: to_centre.clone(), answers, under };
+                    // An error ends this trial only: the line search found no lower point.
+                    let _ = solve(problem, start, settings);
+                }
                 let _ = to_centre.send((trial, None));
             });
         }
         drop(to_centre);
-        serve(&requests, &replies, evaluate)
+        serve(&requests, &replies, &under, evaluate)
     })
 }
 
 fn solve(problem: Remote, start: Vec<f64>, settings: Lbfgs) -> Result<(), Error> {
-    let solver = LBFGS::new(MoreThuenteLineSearch::new(), settings.history)
+    let snapshots = Snapshots { under: Arc::clone(&problem.under), after: 2 * settings.history.max(1) };
+    let solver: Solver = LBFGS::new(MoreThuenteLineSearch::new(), settings.history)
         .with_tolerance_grad(0.0)?
         .with_tolerance_cost(0.0)?;
     Executor::new(problem, solver)
-        .configure(|state| state.param(start).max_iters(settings.iterations).target_cost(settings.stop))
+        .configure(|state: State| {
+            state.param(start).max_iters(settings.iterations).target_cost(settings.stop)
+        })
+        .checkpointing(snapshots)
         .timer(false)
         .run()?;
     Ok(())
@@ -64,7 +121,12 @@ type Request = (usize, Option<Vec<f64>>);
 type Reply = Sender<(f64, Vec<f64>)>;
 
 /// Answers requests until every trial has ended.
-fn serve(requests: &Receiver<Request>, replies: &[Reply], evaluate: &mut Evaluate) -> Result<(), String> {
+fn serve(
+    requests: &Receiver<Request>,
+    replies: &[Reply],
+    under: &[Arc<Mutex<Under>>],
+    evaluate: &mut Evaluate,
+) -> Result<(), String> {
     let mut running = replies.len();
     let mut points: Vec<Option<Vec<f64>>> = vec![None; replies.len()];
     loop {
@@ -75,19 +137,68 @@ fn serve(requests: &Receiver<Request>, replies: &[Reply], evaluate: &mut Evaluat
                     points[trial] = Some(point);
                     waiting += 1;
                 }
-                Ok((_, None)) => running -= 1,
+                Ok((trial, None)) => {
+                    lock(&under[trial]).trace.ended = true;
+                    running -= 1;
+                }
                 Err(_) => return Ok(()),
             }
         }
         if running == 0 {
             return Ok(());
         }
-        let values = evaluate(&points)?;
-        for ((point, value), reply) in points.iter_mut().zip(values).zip(replies) {
-            if point.take().is_some() {
-                let _ = reply.send(value);
+        let values = evaluate(&points, &Traces(under))?;
+        for (trial, value) in values.into_iter().enumerate() {
+            if points[trial].take().is_some() {
+                lock(&under[trial]).trace.since.push(value.clone());
+                let _ = replies[trial].send(value);
             }
         }
+    }
+}
+
+/// A trial under way.
+struct Under {
+    trace: Trace,
+    known: Option<Known>,
+    /// Answers from before it was stopped.
+    again: VecDeque<(f64, Vec<f64>)>,
+}
+
+impl Under {
+    fn of(trace: Trace) -> Under {
+        Under { known: trace.known.clone(), again: trace.since.clone().into(), trace }
+    }
+}
+
+fn lock(under: &Mutex<Under>) -> MutexGuard<'_, Under> {
+    under.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the library's state when as many answers have come as it remembers: copying it costs little beside them, and
+/// what is written stays small.
+struct Snapshots {
+    under: Arc<Mutex<Under>>,
+    after: usize,
+}
+
+impl Checkpoint<Solver, State> for Snapshots {
+    fn save(&self, solver: &Solver, state: &State) -> Result<(), Error> {
+        let Under { trace, known, again } = &mut *lock(&self.under);
+        if again.is_empty() && trace.since.len() >= self.after {
+            trace.at = Some((solver.clone(), state.clone()));
+            trace.known = known.clone();
+            trace.since.clear();
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Option<(Solver, State)>, Error> {
+        Ok(lock(&self.under).trace.at.clone())
+    }
+
+    fn frequency(&self) -> CheckpointingFrequency {
+        CheckpointingFrequency::Always
     }
 }
 
@@ -97,29 +208,31 @@ struct Remote {
     trial: usize,
     to_centre: Sender<Request>,
     answers: Receiver<(f64, Vec<f64>)>,
-    known: Mutex<Option<Known>>,
-}
-
-struct Known {
-    point: Vec<f64>,
-    value: f64,
-    gradient: Vec<f64>,
+    under: Arc<Mutex<Under>>,
 }
 
 impl Remote {
     fn at(&self, point: &[f64]) -> Result<(f64, Vec<f64>), Error> {
-        let mut known = self.known.lock().map_err(|_| Error::msg("a trial's thread failed"))?;
-        if let Some(known) = &*known
-            && known.point == point
-        {
-            return Ok((known.value, known.gradient.clone()));
-        }
-        self.to_centre.send((self.trial, Some(point.to_vec())))?;
-        let (value, gradient) = self.answers.recv()?;
+        let again = {
+            let mut under = lock(&self.under);
+            if let Some(known) = &under.known
+                && known.point == point
+            {
+                return Ok((known.value, known.gradient.clone()));
+            }
+            under.again.pop_front()
+        };
+        let (value, gradient) = match again {
+            Some(answer) => answer,
+            None => {
+                self.to_centre.send((self.trial, Some(point.to_vec())))?;
+                self.answers.recv()?
+            }
+        };
         if !value.is_finite() {
             return Err(Error::msg("the objective is not finite"));
         }
-        *known = Some(Known { point: point.to_vec(), value, gradient: gradient.clone() });
+        lock(&self.under).known = Some(Known { point: point.to_vec(), value, gradient: gradient.clone() });
         Ok((value, gradient))
     }
 }

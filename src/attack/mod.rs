@@ -3,6 +3,7 @@
 pub mod adam;
 mod anneal;
 pub mod check;
+pub mod checkpoint;
 mod choices;
 pub mod config;
 mod course;
@@ -25,6 +26,7 @@ pub mod prior;
 pub mod problem;
 pub mod recompute;
 mod round;
+mod rounds;
 pub mod scale;
 mod schedule;
 pub mod setting;
@@ -43,7 +45,7 @@ pub use staged::MAX_TRIALS;
 use crate::{device::DeviceError, federated::ProtocolError, nn::ArchitectureError};
 
 /// The best iterate of one trial.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Found {
     /// Of the unknown's variables in turn, then of the labels' logits where they were optimised.
     pub values: Vec<Vec<f32>>,
@@ -78,13 +80,15 @@ pub struct Outcome {
 /// What a caller may watch while an attack runs.
 pub struct Hooks<'a> {
     /// Called with iterations done, iterations in all and every trial's latest objective.
-    pub progress: &'a mut dyn FnMut(usize, usize, &[f32]),
+    pub progress: &'a mut (dyn FnMut(usize, usize, &[f32]) + Send),
     /// Whether the attack should end now, with the best that it has found so far.
-    pub stop: &'a dyn Fn() -> bool,
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// Where an attack that is told to stop leaves how far it has come, and goes on from.
+    pub checkpoints: Option<&'a checkpoint::Checkpoints>,
 }
 
 /// An attack goes on to its end.
-pub const GO_ON: &dyn Fn() -> bool = &|| false;
+pub const GO_ON: &(dyn Fn() -> bool + Sync) = &|| false;
 
 impl Hooks<'_> {
     fn iteration(&mut self, done: usize, of: usize, latest: &[f32]) {
@@ -96,6 +100,8 @@ impl Hooks<'_> {
 pub enum AttackError {
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::CheckpointError),
     #[error(transparent)]
     Threat(#[from] threat::ThreatError),
     #[error("{cause}")]

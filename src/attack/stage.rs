@@ -35,7 +35,7 @@ pub enum Begin<'a> {
 }
 
 /// A trial's variables from those of the stage before.
-pub type HandOver<'a> = dyn Fn(&[Vec<f32>]) -> Result<Vec<Vec<f32>>, AttackError> + 'a;
+pub type HandOver<'a> = dyn Fn(&[Vec<f32>]) -> Result<Vec<Vec<f32>>, AttackError> + Sync + 'a;
 
 /// One stage.
 pub struct Stage<'a> {

@@ -3,8 +3,9 @@
 use super::{
     AttackError, Found, Frame, Hooks, Outcome,
     adam::{self, Adam},
+    checkpoint::{Kept, Leg, Legs},
     config::Optimiser,
-    course::Course,
+    course::Standing,
     lbfgs,
     minimise::Lbfgs,
     problem::{Problem, Scene, Sizes},
@@ -30,12 +31,13 @@ type Values = Vec<Vec<Vec<f32>>>;
 /// Gives the first of them, when a device has taken the stage's plan.
 type Start<'a> = dyn Fn() -> Result<Values, AttackError> + 'a;
 
-/// Runs every stage in turn.
+/// Runs every stage in turn. `legs`: where each is kept.
 pub fn attack(
     device: &dyn Device,
     round: &Round,
     stages: &[Stage],
     hooks: &mut Hooks,
+    legs: Option<&Legs>,
 ) -> Result<Vec<Outcome>, AttackError> {
     let all: usize = stages.iter().filter(|s| !s.continues()).map(|s| s.iterations).sum();
     let guidance = round.guide.and(round.setting.config.guidance);
@@ -53,13 +55,26 @@ pub fn attack(
         };
         let goes_on = stages.get(i + 1).is_some_and(Stage::continues);
         let mut progress = |done: usize, _: usize, latest: &[f32]| (hooks.progress)(over + done, all, latest);
-        let hooks = &mut Hooks { progress: &mut progress, stop: hooks.stop };
-        match Adam::of(stage.optimiser, round.setting.seed) {
-            None => found = staged.lbfgs(stage, &start, hooks)?,
-            Some(adam) => match staged.adam(stage, adam, &start, standing.take(), goes_on, hooks)? {
-                Come::Through(all) => found = all,
-                Come::ThusFar(stands) => standing = Some(stands),
-            },
+        let hooks = &mut Hooks { progress: &mut progress, ..*hooks };
+        let leg = legs.map(|legs| legs.leg(i));
+        let leg = leg.as_ref();
+        let pass = Pass { stage, start: &start, goes_on, leg };
+        let kept = match leg.map(Leg::kept).transpose()?.flatten() {
+            Some(kept @ (Kept::Found(_) | Kept::HandedOn(_))) => kept,
+            before => {
+                let before = before.or_else(|| standing.take().map(Kept::Standing));
+                let kept = staged.run(&pass, before, hooks)?;
+                if let Some(leg) = leg {
+                    leg.complete(&kept);
+                }
+                kept
+            }
+        };
+        standing = None;
+        match kept {
+            Kept::Found(all) => found = all,
+            Kept::HandedOn(stands) | Kept::Standing(stands) => standing = Some(stands),
+            Kept::Searching(_) => {}
         }
         if !goes_on {
             staged.add_frames(stage, over, &mut found, &mut films)?;
@@ -75,17 +90,13 @@ pub fn attack(
     }
 }
 
-/// How far a stage with Adam came.
-enum Come {
-    /// To its end.
-    Through(Vec<Found>),
-    /// To where the next goes on.
-    ThusFar(Standing),
-}
-
-struct Standing {
-    course: Course,
-    state: Vec<Vec<f32>>,
+/// One stage of a round.
+struct Pass<'a> {
+    stage: &'a Stage<'a>,
+    start: &'a Start<'a>,
+    /// The next stage continues this one.
+    goes_on: bool,
+    leg: Option<&'a Leg<'a>>,
 }
 
 /// A round under way.
@@ -130,50 +141,56 @@ impl Staged<'_> {
         }
     }
 
-    fn lbfgs(&self, stage: &Stage, start: &Start, hooks: &mut Hooks) -> Result<Vec<Found>, AttackError> {
-        let Optimiser::Lbfgs { inner, history, stop } = stage.optimiser else { return Ok(vec![]) };
-        let problem = Problem::new(&scene(self.round), &*stage.unknown, self.sizes());
-        let mut exe = lbfgs::compile(self.device, &problem)?;
-        let starts = start()?;
-        fill(self.round, &problem, &*stage.unknown, &starts, &mut *exe)?;
-        let settings = Lbfgs { iterations: (stage.iterations * inner) as u64, history, stop };
-        lbfgs::run(&problem, &mut *exe, &starts, stage.iterations, settings, hooks)
+    /// `before`: where the stage before stood, if this one continues it, or where this one was stopped.
+    fn run(&self, pass: &Pass, before: Option<Kept>, hooks: &mut Hooks) -> Result<Kept, AttackError> {
+        match (Adam::of(pass.stage.optimiser, self.round.setting.seed), before) {
+            (None, Some(Kept::Searching(search))) => self.lbfgs(pass, Some(search), hooks),
+            (None, _) => self.lbfgs(pass, None, hooks),
+            (Some(adam), Some(Kept::Standing(standing))) => self.adam(pass, adam, Some(standing), hooks),
+            (Some(adam), _) => self.adam(pass, adam, None, hooks),
+        }
     }
 
-    /// `standing`: where the stage before stood, if this one continues it.
+    fn lbfgs(
+        &self,
+        pass: &Pass,
+        before: Option<lbfgs::Search>,
+        hooks: &mut Hooks,
+    ) -> Result<Kept, AttackError> {
+        let stage = pass.stage;
+        let Optimiser::Lbfgs { inner, history, stop } = stage.optimiser else {
+            return Ok(Kept::Found(vec![]));
+        };
+        let problem = Problem::new(&scene(self.round), &*stage.unknown, self.sizes());
+        let mut exe = lbfgs::compile(self.device, &problem)?;
+        let starts = (pass.start)()?;
+        fill(self.round, &problem, &*stage.unknown, &starts, &mut *exe)?;
+        let settings = Lbfgs { iterations: (stage.iterations * inner) as u64, history, stop };
+        let span = lbfgs::Span { iterations: stage.iterations, settings, before, leg: pass.leg };
+        Ok(Kept::Found(lbfgs::run(&problem, &mut *exe, &starts, span, hooks)?))
+    }
+
     fn adam(
         &self,
-        stage: &Stage,
+        pass: &Pass,
         adam: Adam,
-        start: &Start,
         standing: Option<Standing>,
-        goes_on: bool,
         hooks: &mut Hooks,
-    ) -> Result<Come, AttackError> {
+    ) -> Result<Kept, AttackError> {
         let Round { setting, guide, .. } = *self.round;
+        let stage = pass.stage;
         let guide = guide.filter(|_| stage.goal == Goal::Guided).map(|g| (g, setting.normalisation));
-        let sizes = self.sizes();
-        let trials = sizes.trials;
-        let (mut problem, frozen) = Problem::guided(&scene(self.round), &*stage.unknown, sizes, guide);
+        let (mut problem, frozen) = Problem::guided(&scene(self.round), &*stage.unknown, self.sizes(), guide);
         let adam = Adam { shared_noise: self.shared_noise, ..adam };
         let (iteration, mut exe) = adam::compile(self.device, &mut problem, adam, stage.iterations)?;
         let exe = &mut *exe;
-        fill(self.round, &problem, &*stage.unknown, &start()?, exe)?;
+        fill(self.round, &problem, &*stage.unknown, &(pass.start)()?, exe)?;
         frozen.iter().try_for_each(|(var, values)| exe.write(*var, values))?;
-        let mut course = match standing {
-            None => {
-                iteration.begin(&problem, exe)?;
-                Course::new(trials, stage.iterations, problem.values())
-            }
-            Some(Standing { course, state }) => {
-                iteration.take_over(exe, &state)?;
-                course
-            }
-        };
-        course.run(&iteration, exe, stage.end, hooks)?;
-        Ok(match goes_on {
-            true => Come::ThusFar(Standing { course, state: iteration.state(exe)? }),
-            false => Come::Through(course.found(&iteration, exe)?),
+        let mut course = iteration.stand(&problem, exe, stage.iterations, standing)?;
+        course.run(&iteration, exe, stage.end, hooks, pass.leg)?;
+        Ok(match pass.goes_on {
+            true => Kept::HandedOn(Standing { course, state: iteration.state(exe)? }),
+            false => Kept::Found(course.found(&iteration, exe)?),
         })
     }
 

@@ -49,7 +49,7 @@ pub struct Constant<'a> {
 }
 
 /// What is unknown: the same for every trial but for where it starts.
-pub trait Unknown {
+pub trait Unknown: Sync {
     /// What is moved.
     fn variables(&self) -> Vec<Variable>;
 

@@ -87,9 +87,11 @@ impl Audit {
         let stage = Stage::new(watch, stage);
         let started = Instant::now();
         let mut progress = |done: usize, of: usize, latest: &[f32]| stage.iterations(done, of, latest);
-        let stop: &dyn Fn() -> bool = &|| watch.is_stopped();
+        let stop: &(dyn Fn() -> bool + Sync) = &|| watch.is_stopped();
         let found = self.with_setting(batch, |setting| {
-            invert_guided(device, setting, guide, targets, &mut Hooks { progress: &mut progress, stop })
+            let checkpoints = self.checkpoints.as_deref();
+            let hooks = &mut Hooks { progress: &mut progress, stop, checkpoints };
+            invert_guided(device, setting, guide, targets, hooks)
         });
         let found = found.map_err(|error| match error {
             AttackError::GuidedLabel { .. } => AuditError::Misuse(format!("--guide: {error}")),

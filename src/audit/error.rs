@@ -1,7 +1,7 @@
 //! What can go wrong in an audit, and whose mistake it is.
 
 use crate::{
-    attack::{AttackError, exact::ExactError, threat::ThreatError},
+    attack::{AttackError, checkpoint::CheckpointError, exact::ExactError, threat::ThreatError},
     clip::ClipError,
     data::DataError,
     device::DeviceError,
@@ -79,7 +79,11 @@ impl AuditError {
     pub fn is_misuse(&self) -> bool {
         match self {
             AuditError::Misuse(_) | AuditError::Name { .. } | AuditError::NotGranted(_) => true,
-            AuditError::Attack(AttackError::Threat(_) | AttackError::Config(_)) => true,
+            AuditError::Attack(
+                AttackError::Threat(_)
+                | AttackError::Config(_)
+                | AttackError::Checkpoint(CheckpointError::Other { .. }),
+            ) => true,
             AuditError::Attack(AttackError::Exact { cause, .. }) | AuditError::Exact(cause) => {
                 cause.is_misuse()
             }

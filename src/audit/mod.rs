@@ -54,8 +54,11 @@ pub use sent::note_positions;
 pub use skipped::{Attacked, Readable, ZERO};
 pub use training::{Training, read_loss};
 
+use std::sync::Arc;
+
 use crate::{
     attack::{
+        checkpoint::Checkpoints,
         config::{AttackConfig, StatisticsTarget},
         threat::ThreatModel,
     },
@@ -86,6 +89,8 @@ pub struct Audit {
     pub seed: u64,
     /// The first batch's number among all that share the seed: 0 but where only a part of them is attacked.
     pub first: usize,
+    /// Where attacks leave how far they have come, and go on from.
+    pub checkpoints: Option<Arc<Checkpoints>>,
 }
 
 impl Audit {
@@ -103,6 +108,7 @@ impl Audit {
             threat_model: None,
             seed: 42,
             first: 0,
+            checkpoints: None,
         }
     }
 

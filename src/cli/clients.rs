@@ -57,6 +57,7 @@ impl ClientOptions<'_> {
             threat_model: self.threat.open()?,
             seed: self.seed,
             first: 0,
+            checkpoints: None,
         };
         audit.granted(&[])?;
         let batches = self.data.read(dataset, &audit.victim, self.seed)?;

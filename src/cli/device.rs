@@ -76,7 +76,7 @@ pub struct Place {
     /// auto, cpu, gpu, or gpu:N as `devices` lists them
     ///
     /// auto is a real GPU if there is one, else the CPU; gpu a GPU, or a software driver where there is nothing else; gpu:N,
-    /// gpu:NAME or gpu:PCI-ADDRESS that one. A sweep takes several (gpu:0,gpu:1), or all real ones (all), and spreads its work.
+    /// gpu:NAME or gpu:PCI-ADDRESS that one. sweep, run, invert and guide take several (gpu:0,gpu:1), or all real ones (all), and spread their work.
     #[arg(long, value_name = "D,D|all", default_value = "auto")]
     device: DeviceChoices,
     /// Instruction set of the CPU device
@@ -94,7 +94,9 @@ impl Place {
             DeviceChoices::These(these) => these.len() > 1,
         };
         if several {
-            return Err(misuse("--device: several devices are for `sweep`, expected one"));
+            return Err(misuse(
+                "--device: several devices are for `run`, `invert`, `guide` and `sweep`, expected one",
+            ));
         }
         let device = self.open_each()?.remove(0);
         detail(|| format!("computes on {}", device.info().facts()));

@@ -1,6 +1,6 @@
 //! `gia-gpu invert`
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
@@ -19,7 +19,8 @@ use super::{
     print_json, print_line,
     progress::Terminal,
     protocol_options::ProtocolOptions,
-    signals, summary,
+    resume_options::{self, ResumeOptions},
+    summary,
     threat_options::ThreatOptions,
     verdict,
 };
@@ -76,6 +77,8 @@ pub struct Invert {
     /// Folder for report.html, report.json, images/ and grid.png
     #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
     out: PathBuf,
+    #[command(flatten)]
+    resume: ResumeOptions,
     /// Write film.gif, too: how the pictures came about
     #[arg(long, help_heading = group::OUTPUT)]
     gif: bool,
@@ -106,12 +109,14 @@ impl Invert {
         }
         let inputs = [Some(&self.gradient), self.weights.as_ref(), self.model.model.as_ref()];
         check_apart("--out", [self.out.as_path()], inputs.into_iter().flatten().map(PathBuf::as_path))?;
-        signals::keep_what_there_is();
+        self.resume.watch_for_the_end();
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
-        let Observation { audit, batch, targets, doubts, .. } = observing.open(&by)?;
+        let Observation { mut audit, batch, targets, doubts, .. } = observing.open(&by)?;
         let examples = self.examples.open(Some(&audit), None)?;
         let folder = OutputFolder::open(&self.out)?;
-        let device = self.device.open()?;
+        let checkpoints = self.resume.open(&self.out)?;
+        audit.checkpoints = Some(Arc::clone(&checkpoints));
+        let device = self.device.open_spread()?;
         let learn = |examples| self.examples.learn(&examples, &self.clip, Some(&audit), &*device);
         let model = examples.map(learn).transpose()?;
 
@@ -137,14 +142,15 @@ impl Invert {
         };
         let report = findings.report()?;
         findings.write(&report, folder)?;
+        resume_options::end(&checkpoints, report.interrupted);
         if self.json {
             print_json(&report)?;
-            return signals::check(report.interrupted, &self.out);
+            return resume_options::check(report.interrupted, &self.out);
         }
         let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
         let verdict = verdict::of(&report.head.verdict);
         let names = report.semantic.as_ref().map(names_table::of).unwrap_or_default();
         print_line(format!("{verdict}\n\n{}{names}\nwrote {html} and {grid}", summary::of(&report)))?;
-        signals::check(report.interrupted, &self.out)
+        resume_options::check(report.interrupted, &self.out)
     }
 }

@@ -41,6 +41,7 @@ mod progress;
 mod protocol_options;
 mod public_options;
 mod reference;
+mod resume_options;
 mod run;
 mod signals;
 mod spelled;

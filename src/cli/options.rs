@@ -4,12 +4,14 @@ use std::{path::Path, time::Duration};
 
 use clap::Args;
 
-use super::{device::Place, help::group, misuse, progress::Terminal, signals, spelled::spelled};
+use super::{
+    device::Place, help::group, misuse, progress::Terminal, signals, spelled::spelled, verbosity::detail,
+};
 pub use crate::data::same_file;
 use crate::{
     audit::{SaidNormalisation, check_labels, choose_normalisation},
     data::{Normalisation, NormalisationPreset},
-    device::{Device, limited::Limited},
+    device::{Device, limited::Limited, several::Several},
     files::apart,
 };
 
@@ -130,6 +132,18 @@ impl DeviceOptions {
     /// All that are asked for, one or more.
     pub fn open_each(&self) -> anyhow::Result<Vec<Box<dyn Device>>> {
         self.limited(self.place.open_each()?)
+    }
+
+    /// All that are asked for as one, which attacks spread their trials over.
+    pub fn open_spread(&self) -> anyhow::Result<Box<dyn Device>> {
+        let mut devices = self.open_each()?;
+        for device in &devices {
+            detail(|| format!("computes on {}", device.info().facts()));
+        }
+        Ok(match devices.len() {
+            1 => devices.remove(0),
+            _ => Box::new(Several::new(devices).ok_or_else(|| misuse("--device: expected one at least"))?),
+        })
     }
 
     fn limited(&self, devices: Vec<Box<dyn Device>>) -> anyhow::Result<Vec<Box<dyn Device>>> {

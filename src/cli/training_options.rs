@@ -10,7 +10,7 @@ use clap::Args;
 use super::{
     help::group,
     misuse,
-    options::{DeviceOptions, NormalisationOptions, check_apart},
+    options::{DeviceOptions, NormalisationOptions, TimeLimit, check_apart},
     print_line,
     progress::{Terminal, above},
     signals,
@@ -76,6 +76,8 @@ pub struct TrainingOptions {
     /// Go on from the checkpoint that a stopped training left
     #[arg(long)]
     pub resume: bool,
+    #[command(flatten)]
+    limit: TimeLimit,
     #[command(flatten)]
     pub normalisation: NormalisationOptions,
     /// File to write: safetensors
@@ -147,6 +149,7 @@ impl TrainingOptions {
             }
         };
         signals::keep_what_there_is();
+        self.limit.start();
         let result = training.run(device, from, &Terminal, &mut epoch);
         let (tensors, reports) = result.map_err(|error| match (&error, training.checkpoint) {
             (TrainError::Stopped { .. }, Some(file)) => {

@@ -51,6 +51,10 @@ impl<D: Device> Device for Limited<D> {
     fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
         self.device.probe(limit)
     }
+
+    fn others(&self) -> Vec<&dyn Device> {
+        self.device.others()
+    }
 }
 
 impl Device for Box<dyn Device> {
@@ -72,5 +76,9 @@ impl Device for Box<dyn Device> {
 
     fn probe(&self, limit: Limit) -> Result<Probe, DeviceError> {
         (**self).probe(limit)
+    }
+
+    fn others(&self) -> Vec<&dyn Device> {
+        (**self).others()
     }
 }

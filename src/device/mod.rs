@@ -8,6 +8,7 @@ pub mod host;
 pub mod limited;
 pub mod probe;
 pub mod profile;
+pub mod several;
 
 use crate::{plan::Plan, tape::Var};
 use probe::{Limit, Probe};
@@ -27,6 +28,10 @@ pub trait Device: Send + Sync {
     fn profile(&self, plan: &Plan, iterations: usize) -> Result<Profile, DeviceError>;
     /// Work that this limit alone holds up, to measure it by.
     fn probe(&self, limit: Limit) -> Result<Probe, DeviceError>;
+    /// Devices of the same kind that work can be [spread](several::Several) over beside this one.
+    fn others(&self) -> Vec<&dyn Device> {
+        vec![]
+    }
 }
 
 /// A compiled plan and its buffers. Inputs are zero until written; state lives here between runs.

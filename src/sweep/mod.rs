@@ -190,6 +190,7 @@ impl<'a> Sweep<'a> {
             threat_model: self.threat_model.clone(),
             seed,
             first: 0,
+            checkpoints: None,
         })
     }
 

@@ -30,6 +30,7 @@ mod name;
 mod options;
 mod pairings;
 mod public;
+mod resumed;
 mod rounds;
 mod server;
 mod shards;

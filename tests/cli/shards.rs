@@ -229,3 +229,57 @@ fn scripts_for_slurm_are_written_and_without_slurm_nothing_is_sent() {
     assert!(stderr(&output).contains("sbatch cannot be called"), "{}", stderr(&output));
     fail(2, &format!("sweep submit {options} --partition 'a;b'").replace('\'', ""), &["Slurm knows"]);
 }
+
+/// The rows of a table, each by its columns.
+fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let row = |row: csv::StringRecord| {
+        header.iter().zip(&row).map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    };
+    reader.records().map(|record| row(record.unwrap())).collect()
+}
+
+/// Half of them on a GPU (lavapipe, where there is none), half on the CPU.
+#[test]
+fn sixteen_shards_on_two_kinds_of_devices_give_the_statistics_of_one_run() {
+    let scene = folder();
+    let [whole, split] = ["whole", "split"].map(|name| scene.path().join(name));
+    let options = SMALL.replace("--block 2", "--block 1 --no-names");
+    succeed(&format!("sweep {options} --out {}", whole.display()));
+    let which: Vec<usize> = (1..=16).collect();
+    for pair in which.chunks(2) {
+        let mut children: Vec<Child> = pair
+            .iter()
+            .map(|n| {
+                let device = if n % 2 == 0 { "--device gpu" } else { "--device cpu" };
+                spawn(&shard(&format!("{n}/16"), &split, &options.replace("--device cpu", device)))
+            })
+            .collect();
+        assert!(children.iter_mut().all(|child| child.wait().unwrap().success()), "{pair:?}");
+    }
+    succeed(&format!("sweep merge {} --device cpu", split.display()));
+    for table in ["results.csv", "batches.csv"] {
+        let [one, many] = [&whole, &split].map(|folder| rows(&folder.join(table)));
+        assert_eq!(one.len(), many.len(), "{table}");
+        for (one, many) in one.iter().zip(&many) {
+            for (column, value) in one {
+                let other = &many[column];
+                match (value.parse::<f64>(), other.parse::<f64>()) {
+                    // A few iterations from the same start: rounding has not spread far.
+                    (Ok(a), Ok(b)) => {
+                        assert!((a - b).abs() <= 1e-2 * (1.0 + a.abs()), "{table} {column}: {a} and {b}")
+                    }
+                    _ if column == "device" => {}
+                    _ => assert_eq!(value, other, "{table} {column}"),
+                }
+            }
+        }
+    }
+    // Each cell was computed on both.
+    let cells = rows(&split.join("results.csv"));
+    assert!(
+        cells.iter().all(|cell| cell["device"].contains("cpu ") && cell["device"].contains("gpu ")),
+        "{cells:?}"
+    );
+}

@@ -3,12 +3,17 @@
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 #![cfg(feature = "gpu")]
 
+#[path = "../common/bits.rs"]
+mod bits;
+#[path = "../common/resumed.rs"]
+mod resumed;
 #[path = "../common/scene.rs"]
 mod scene;
 mod step_cases;
 
 mod adjoint;
 mod attacks;
+mod checkpoint;
 mod device;
 mod elementary;
 mod shaders;

@@ -8,7 +8,7 @@ use gia_gpu::{
         invert::{LabelSource, Reconstruction, Setting, Target, invert},
         labels::Method,
         lbfgs,
-        minimise::{Lbfgs, minimise},
+        minimise::{Lbfgs, Traces, minimise},
         problem::{Problem, Sizes},
         threat::ThreatModel,
     },
@@ -112,8 +112,15 @@ fn the_best_iterate_is_kept_and_is_the_lowest_of_the_history() {
     fill(&problem, &mut *exe, &start);
     let mut looks = 0;
     let mut progress = |_: usize, _: usize, _: &[f32]| looks += 1;
-    let found =
-        iteration.run(&problem, &mut *exe, 40, &mut Hooks { progress: &mut progress, stop: GO_ON }).unwrap();
+    let found = iteration
+        .run(
+            &problem,
+            &mut *exe,
+            40,
+            &mut Hooks { progress: &mut progress, stop: GO_ON, checkpoints: None },
+            None,
+        )
+        .unwrap();
     assert!(looks > 0);
     for outcome in &found {
         assert_eq!(outcome.history.len(), 41);
@@ -136,7 +143,7 @@ fn the_best_iterate_is_kept_and_is_the_lowest_of_the_history() {
 fn lbfgs_minimises_several_functions_at_once() {
     // Rosenbrock's valley from three starts: (1 − x)² + 100 (y − x²)².
     let mut lowest = vec![f64::INFINITY; 3];
-    let mut evaluate = |points: &[Option<Vec<f64>>]| {
+    let mut evaluate = |points: &[Option<Vec<f64>>], _: &Traces| {
         let values = points.iter().enumerate().map(|(t, point)| {
             let Some(p) = point else { return (f64::NAN, vec![]) };
             let (a, b) = (1.0 - p[0], p[1] - p[0] * p[0]);
@@ -147,15 +154,15 @@ fn lbfgs_minimises_several_functions_at_once() {
         Ok(values.collect())
     };
     let starts = vec![vec![-1.2, 1.0], vec![2.0, 2.0], vec![0.0, -1.0]];
-    minimise(starts, Lbfgs { iterations: 200, history: 10, stop: 0.0 }, &mut evaluate).unwrap();
+    minimise(starts, vec![], Lbfgs { iterations: 200, history: 10, stop: 0.0 }, &mut evaluate).unwrap();
     assert!(lowest.iter().all(|l| *l < 1e-16), "{lowest:?}");
 }
 
 #[test]
 fn a_failing_evaluation_ends_the_minimisation_with_its_error() {
-    let mut evaluate = |_: &[Option<Vec<f64>>]| Err("out of order".to_string());
+    let mut evaluate = |_: &[Option<Vec<f64>>], _: &Traces| Err("out of order".to_string());
     let settings = Lbfgs { iterations: 5, history: 3, stop: 0.0 };
-    let error = minimise(vec![vec![1.0], vec![2.0]], settings, &mut evaluate).unwrap_err();
+    let error = minimise(vec![vec![1.0], vec![2.0]], vec![], settings, &mut evaluate).unwrap_err();
     assert_eq!(error, "out of order");
 }
 
@@ -186,7 +193,7 @@ fn one_label_of_every_class_is_restored_and_restarts_are_recorded() {
         restarts: 3,
         seed: 1,
     };
-    let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
+    let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None };
     for (i, found) in invert(&device, &setting, &targets, &mut hooks).unwrap().iter().enumerate() {
         assert_eq!(
             (&found.labels, found.label_source),
@@ -228,7 +235,7 @@ fn a_trial_that_stops_being_finite_is_reported_with_its_best_iterate() {
         seed: 1,
     };
     let targets = [Target { gradient, labels: Some(vec![2]), ..Target::default() }];
-    let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
+    let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None };
     let found = invert(&device, &setting, &targets, &mut hooks).unwrap();
     let outcome = found[0].best();
     assert!(outcome.stopped.is_some_and(|i| i > 0), "{:?}", outcome.history);
@@ -263,7 +270,13 @@ fn attacked(change: impl Fn(&mut AttackConfig)) -> Vec<Reconstruction> {
         restarts: 2,
         seed: 1,
     };
-    invert(&device, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON }).unwrap()
+    invert(
+        &device,
+        &setting,
+        &targets,
+        &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None },
+    )
+    .unwrap()
 }
 
 fn first_objective(found: &[Reconstruction]) -> f32 {

@@ -11,6 +11,8 @@ mod colours;
 mod common;
 #[path = "../common/devices.rs"]
 mod devices;
+#[path = "../common/resumed.rs"]
+mod resumed;
 #[path = "../common/scene.rs"]
 mod scene;
 #[path = "../common/watched.rs"]
@@ -18,6 +20,7 @@ mod watched;
 
 mod allocator;
 mod attack;
+mod checkpoint;
 mod client;
 mod clip;
 mod data;

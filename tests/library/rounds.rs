@@ -55,7 +55,12 @@ fn attacked(
     // Every thread takes memory of its own, however few trials there are: with many, no share of it would do.
     let two_threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let found = two_threads.install(|| {
-        invert(&limited, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON })
+        invert(
+            &limited,
+            &setting,
+            &targets,
+            &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None },
+        )
     });
     // One more plan recomputes the gradient of what was found.
     let rounds = device.plans() - usize::from(found.is_ok());

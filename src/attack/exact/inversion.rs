@@ -6,10 +6,11 @@ use crate::{
     attack::{
         AttackError, Found, Hooks,
         adam::{self, Adam},
+        checkpoint::Identity,
         pixels::Pixels,
         prior::total_variation,
         problem::{Moved, Problem, Sizes},
-        setting::{Setting, Trial},
+        setting::{Setting, Target, Trial},
         unknown::{Posed, Unknown},
     },
     device::{Device, DeviceError},
@@ -49,8 +50,18 @@ pub fn pictures(
     let pixels = Pixels::of(setting);
     let restarts: Vec<usize> = (0..setting.restarts.max(1)).collect();
     let rounds = restarts.len().div_ceil(TOGETHER);
+    let kept = match hooks.checkpoints {
+        None => None,
+        Some(checkpoints) => {
+            let target = [Target { gradient: vec![features.values.to_vec()], ..Target::default() }];
+            let identity = Identity::of(&[device], setting, None, &[], &target)
+                .with("the layer whose inputs were restored", features.at);
+            Some(checkpoints.begin(identity, TOGETHER)?)
+        }
+    };
     let mut found = vec![];
     for (round, some) in restarts.chunks(TOGETHER).enumerate() {
+        let legs = kept.map(|attack| attack.legs(round));
         let (mut problem, wanted) = pose(setting, &pixels, features, some.len());
         let (iteration, mut exe) = adam::compile(device, &mut problem, adam, iterations)?;
         let exe = &mut *exe;
@@ -75,7 +86,8 @@ pub fn pictures(
             &problem,
             exe,
             iterations,
-            &mut Hooks { progress: &mut progress, stop: hooks.stop },
+            &mut Hooks { progress: &mut progress, ..*hooks },
+            legs.as_ref().map(|legs| legs.leg(0)).as_ref(),
         )?);
     }
     Ok(found)

@@ -1,13 +1,12 @@
 //! Gradients that somebody sent: hypotheses are ranked, and nobody here knows which is true.
 
-use super::{Guide, named, some_left};
+use super::{Guide, some_left};
 use crate::{
     attack::preset::Preset,
     audit::{Observation, Readable, guidable},
     cli::{
         command_line, misuse,
         observation::{Attacking, Observing},
-        progress::Terminal,
     },
     hypotheses::{Candidates, Evidence, Explanation},
     report::OutputFolder,
@@ -40,7 +39,8 @@ impl Guide {
         let known: Vec<&[usize]> = known.iter().map(|labels| labels.as_deref().unwrap_or_default()).collect();
         self.check(&candidates, &known)?;
         let folder = OutputFolder::open(&self.out)?;
-        let device = self.device.open()?;
+        audit.checkpoints = Some(self.resume.open(&self.out)?);
+        let device = self.device.open_spread()?;
         let mut namer = self.namer(&*device, &model, batch * targets.len())?;
         let paths: Vec<String> = kept.iter().map(|&i| files[i].display().to_string()).collect();
         let evidence = Evidence {
@@ -53,7 +53,7 @@ impl Guide {
             skipped,
         };
         let search = self.search(&*device, &model, candidates);
-        let found = search.run(&evidence, &targets, &mut namer, &Terminal).map_err(named)?;
+        let found = self.searched(&search, &evidence, &targets, &mut namer)?;
         let command = command_line();
         self.finish(&Explanation { evidence: &evidence, search: &search, found: &found, command }, folder)
     }

@@ -23,14 +23,17 @@ use super::{
     print_json, print_line,
     progress::Terminal,
     protocol_options::ProtocolOptions,
+    resume_options::{self, ResumeOptions},
+    signals,
     threat_options::ThreatOptions,
     verdict,
 };
 use crate::{
+    attack::invert::Target,
     audit::{AuditError, NamingModel},
     clip::zero_shot::{Namer, check_labels},
     device::Device,
-    hypotheses::{Candidates, Explanation, HypothesesError, Search},
+    hypotheses::{Candidates, Evidence, Explanation, Found, HypothesesError, Search},
     report::{OutputFolder, Skipped},
 };
 
@@ -101,6 +104,8 @@ pub struct Guide {
     /// The pictures are those of the hypotheses believed.
     #[arg(long, value_name = "DIR", default_value = "guided", help_heading = group::OUTPUT)]
     out: PathBuf,
+    #[command(flatten)]
+    resume: ResumeOptions,
     /// Print the report as JSON
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
@@ -114,6 +119,7 @@ impl Guide {
         if self.beam == 0 {
             return Err(named(HypothesesError::NoBeam));
         }
+        self.resume.watch_for_the_end();
         match self.gradient.is_empty() {
             true => self.simulate(),
             false => self.take(),
@@ -157,9 +163,31 @@ impl Guide {
         all.try_for_each(|(number, labels)| candidates.check(number, labels, self.one_to_one)).map_err(named)
     }
 
+    /// Tries all hypotheses. Told to stop, it ranks nothing: some would have been tried longer than others.
+    fn searched(
+        &self,
+        search: &Search,
+        evidence: &Evidence,
+        targets: &[Target],
+        namer: &mut Namer,
+    ) -> anyhow::Result<Found> {
+        let found = search.run(evidence, targets, namer, &Terminal).map_err(named);
+        if let Some(checkpoints) = evidence.audit.checkpoints.as_ref().filter(|_| signals::is_stopped()) {
+            resume_options::end(checkpoints, true);
+            return Err(signals::stopped(format!(
+                "stopped early: {} has how far it came, and --resume goes on",
+                self.out.display()
+            )));
+        }
+        found
+    }
+
     /// Writes and prints what was found.
     fn finish(&self, explanation: &Explanation, folder: OutputFolder) -> anyhow::Result<()> {
         let report = explanation.write(folder)?;
+        if let Some(checkpoints) = &explanation.evidence.audit.checkpoints {
+            resume_options::end(checkpoints, false);
+        }
         if self.json {
             return print_json(&report);
         }

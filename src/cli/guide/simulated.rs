@@ -1,6 +1,6 @@
 //! Clients of our own: what their labels mean is known, and the ranking can be judged.
 
-use super::{Guide, named, some_left};
+use super::{Guide, some_left};
 use crate::{
     attack::config::AttackConfig,
     audit::{Captured, Clients, Readable, guidable},
@@ -36,14 +36,15 @@ impl Guide {
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let (audit, clients) = options.open(&dataset, self.config()?)?;
+        let (mut audit, clients) = options.open(&dataset, self.config()?)?;
         let truth = clients.names.clone();
         let candidates =
             Candidates { names: &model.names, truth: &truth, distractors: self.distractors, seed: self.seed };
         let labels: Vec<&[usize]> = clients.batches.iter().map(|batch| &batch.labels[..]).collect();
         self.check(&candidates, &labels)?;
         let folder = OutputFolder::open(&self.out)?;
-        let device = self.device.open()?;
+        audit.checkpoints = Some(self.resume.open(&self.out)?);
+        let device = self.device.open_spread()?;
         let mut namer = self.namer(&*device, &model, clients.batch() * clients.batches.len())?;
         let Captured { losses, targets } = audit.capture(&*device, &clients.batches, &Terminal)?;
         let (Readable { targets, kept, skipped }, _) = audit.readable(clients.batch(), targets)?;
@@ -61,7 +62,7 @@ impl Guide {
             skipped,
         };
         let search = self.search(&*device, &model, candidates);
-        let found = search.run(&evidence, &targets, &mut namer, &Terminal).map_err(named)?;
+        let found = self.searched(&search, &evidence, &targets, &mut namer)?;
         let command = command_line();
         self.finish(&Explanation { evidence: &evidence, search: &search, found: &found, command }, folder)
     }

@@ -1,12 +1,16 @@
 //! Gradients that somebody sent: names and pictures, with nothing to judge them by.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{LabelKnowledge, Run, some_outcome};
 use crate::{
     attack::{preset::Preset, threat::Use},
     audit::{
-        Attacked, Findings, Observation, Outcome, check_rounds, guidable, naming::Beside, public::public_use,
+        Attacked, Audit, Findings, Observation, Outcome, check_rounds, guidable, naming::Beside,
+        public::public_use,
     },
     cli::{
         command_line,
@@ -46,7 +50,7 @@ impl Run {
             round.audit.attack.guidance = self.guidance()?;
         }
         let (audit, batch) = (&rounds[0].audit, rounds[0].batch);
-        let device = self.device.open()?;
+        let device = self.device.open_spread()?;
         let model = match model {
             None if self.examples.is_given() => self.naming_model(audit, None, None, &*device)?,
             model => model,
@@ -58,13 +62,15 @@ impl Run {
         };
         let uses: Vec<Use> = public.iter().map(|_| public_use()).chain(self.examples_use()).collect();
         let folder = OutputFolder::open(&self.out)?;
+        let checkpoints = self.resume.open(&self.out)?;
         let namer = self.namer(model.as_ref(), &*device, batch * self.gradient.len())?;
         let meanings = self.meanings(audit, None, model.as_ref(), &*device)?;
 
         let (mut outcomes, mut skipped, mut paths) = (vec![], vec![], vec![]);
         let mut before = 0;
         for Observation { audit, targets, doubts, files, .. } in &rounds {
-            let targets = targets.clone();
+            let (targets, checkpoints) = (targets.clone(), Some(Arc::clone(&checkpoints)));
+            let audit = Audit { checkpoints, ..audit.clone() };
             let attacked = audit.invert_possible(&*device, batch, targets, meanings.as_ref(), &Terminal)?;
             let Attacked { outcome, kept, skipped: left } = attacked;
             let doubts = kept.iter().map(|&i| doubts[i].clone()).collect();
@@ -88,7 +94,7 @@ impl Run {
             animated: self.gif,
             ..audit.findings(&*device, None, &outcome)?
         };
-        self.finish(&findings, folder)
+        self.finish(&findings, folder, &checkpoints)
     }
 
     /// All files with one victim, or each with its own.

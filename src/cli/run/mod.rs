@@ -27,13 +27,14 @@ use super::{
     own_arguments, print_json, print_line,
     protocol_options::ProtocolOptions,
     public_options::PublicOptions,
-    signals, summary,
+    resume_options::{self, ResumeOptions},
+    summary,
     threat_options::ThreatOptions,
     verbosity::Verbosity,
     verdict,
 };
 use crate::{
-    attack::{config::AttackConfig, guidance::Guidance, preset::Preset},
+    attack::{checkpoint::Checkpoints, config::AttackConfig, guidance::Guidance, preset::Preset},
     audit::{Clients, Findings, Outcome, captions, guidable},
     data::Picture,
     report::{OutputFolder, Skipped, terminal},
@@ -144,6 +145,8 @@ pub struct Run {
     advise: AdviseOptions,
     #[command(flatten)]
     limits: LimitOptions,
+    #[command(flatten)]
+    resume: ResumeOptions,
     /// Write film.gif, too: how the pictures came about
     #[arg(long, help_heading = group::OUTPUT)]
     gif: bool,
@@ -169,7 +172,7 @@ impl Run {
         let mut run = run;
         run.data.batch = run.data.batch.or(run.protocol.pictures());
         run.check()?;
-        signals::keep_what_there_is();
+        run.resume.watch_for_the_end();
         match run.gradient.is_empty() {
             true => run.simulate(),
             false => run.take(),
@@ -242,12 +245,18 @@ impl Run {
     }
 
     /// Writes and prints what was found.
-    fn finish(&self, findings: &Findings, folder: OutputFolder) -> anyhow::Result<()> {
+    fn finish(
+        &self,
+        findings: &Findings,
+        folder: OutputFolder,
+        checkpoints: &Checkpoints,
+    ) -> anyhow::Result<()> {
         let report = findings.report()?;
         findings.write(&report, folder)?;
+        resume_options::end(checkpoints, report.interrupted);
         if self.json {
             print_json(&report)?;
-            signals::check(report.interrupted, &self.out)?;
+            resume_options::check(report.interrupted, &self.out)?;
             return self.limits.check(|figure| report.figure(figure));
         }
         let originals = findings.clients.map(Clients::originals);
@@ -264,7 +273,7 @@ impl Run {
                 .as_ref()
                 .map_or(String::new(), |advice| format!("\n{}", advise_options::text(advice))),
         ))?;
-        signals::check(report.interrupted, &self.out)?;
+        resume_options::check(report.interrupted, &self.out)?;
         self.limits.check(|figure| report.figure(figure))
     }
 }

@@ -1,6 +1,6 @@
 //! Pictures that are known: clients compute their gradients here, and what is found is judged.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{ClassOrderChoice, DEMONSTRATION_BATCHES, LabelKnowledge, Run, some_outcome};
 use crate::{
@@ -39,12 +39,12 @@ impl Run {
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let (audit, clients) = options.open(&dataset, self.attack_config()?)?;
+        let (mut audit, clients) = options.open(&dataset, self.attack_config()?)?;
         let oracle = Use::new(Knowledge::TrueNames, "guidance by the true names (--guide oracle)");
         let mut uses = if self.guide == Some(GuideChoice::Oracle) { vec![oracle] } else { vec![] };
         audit.granted(&uses)?;
         uses.extend(self.examples_use());
-        let device = self.device.open()?;
+        let device = self.device.open_spread()?;
         let model = self.naming_model(&audit, Some(&clients), Some(&dataset.class_names), &*device)?;
         if let Some(model) = &model {
             let held: BTreeSet<usize> =
@@ -55,6 +55,8 @@ impl Run {
         uses.extend(public.as_ref().map(|_| public_use()));
         let threat_model = audit.granted(&uses)?;
         let folder = OutputFolder::open(&self.out)?;
+        let checkpoints = self.resume.open(&self.out)?;
+        audit.checkpoints = Some(Arc::clone(&checkpoints));
         let unrelated = match model {
             Some(_) if clients.batches.len() == 1 => clients.unrelated(&dataset, &audit.victim)?,
             _ => vec![],
@@ -82,6 +84,6 @@ impl Run {
         };
         let advice = self.advise.advice(&findings, &dataset, &*device)?;
         let findings = Findings { advice, ..findings };
-        self.finish(&findings, folder)
+        self.finish(&findings, folder, &checkpoints)
     }
 }

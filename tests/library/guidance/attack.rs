@@ -66,7 +66,7 @@ impl Attack {
             restarts: 2,
             seed: 1,
         };
-        let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
+        let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None };
         let width = width(&self.clip);
         match hypotheses {
             None => invert(device, &setting, &self.targets, &mut hooks),
@@ -232,7 +232,7 @@ fn the_true_names_are_an_oracles_and_no_servers() {
         };
         let hypotheses = &hypotheses;
         let guide = Guide { encoder: &attack.clip, names: &attack.names, width, hypotheses, oracle };
-        let hooks = &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
+        let hooks = &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None };
         invert_guided(&Cpu::<f32>::new(), &setting, Some(&guide), &targets, hooks)
     };
     assert_eq!(run(false).unwrap().len(), 2);

@@ -129,7 +129,7 @@ fn any_configuration_is_refused_in_words_or_attacks() {
         let checked = no_panic(&what, || setting.check(guide, &targets));
         let known = no_panic(&what, || known_labels(&setting, &targets));
         let mut progress = |done: usize, of: usize, _: &[f32]| assert!(done <= of, "{done} of {of}");
-        let hooks = &mut Hooks { progress: &mut progress, stop: GO_ON };
+        let hooks = &mut Hooks { progress: &mut progress, stop: GO_ON, checkpoints: None };
         let found = no_panic(&what, || invert_guided(&device, &setting, guide, &targets, hooks));
         match (checked, found) {
             (Err(expected), Err(found)) => {

@@ -39,7 +39,12 @@ impl Case<'_> {
         };
         let targets = [self.target.clone()];
         assert_eq!(known_labels(&setting, &targets).is_ok(), setting.check(None, &targets).is_ok());
-        invert(device, &setting, &targets, &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON })
+        invert(
+            device,
+            &setting,
+            &targets,
+            &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None },
+        )
     }
 }
 

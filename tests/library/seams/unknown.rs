@@ -93,8 +93,11 @@ fn attack(victim: &Victim, targets: &[Target], stages: &[Stage]) -> Result<Vec<R
         restarts: 3,
         seed: 5,
     };
-    let hooks =
-        &mut Hooks { progress: &mut |done, of, _| assert!(done <= of, "{done} of {of}"), stop: GO_ON };
+    let hooks = &mut Hooks {
+        progress: &mut |done, of, _| assert!(done <= of, "{done} of {of}"),
+        stop: GO_ON,
+        checkpoints: None,
+    };
     invert_in_stages(&Cpu::<f32>::new(), &setting, None, stages, targets, hooks)
 }
 

@@ -80,7 +80,7 @@ fn attack(victim: &Victim, targets: &[Target], config: &AttackConfig, batch: usi
         restarts: 2,
         seed: 3,
     };
-    let hooks = &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON };
+    let hooks = &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None };
     invert(&Cpu::<f32>::new(), &setting, targets, hooks).unwrap()
 }
 

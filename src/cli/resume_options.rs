@@ -1,0 +1,64 @@
+//! `--resume` and `--time-limit`: an attack goes on where it was stopped.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use clap::Args;
+
+use super::{help::group, misuse, options::TimeLimit, progress::Terminal, signals};
+use crate::{attack::checkpoint::Checkpoints, sweep::program, watch::Watch};
+
+/// In the output folder.
+const FOLDER: &str = "checkpoint";
+/// Between two checkpoints of an attack under way: what a killed one loses at most.
+const EVERY: Duration = Duration::from_secs(60);
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct ResumeOptions {
+    /// Go on from the checkpoint that a stopped or killed attack left in --out
+    ///
+    /// With the same options and program, on the same device: the result has the same bits as if nothing had stopped it.
+    #[arg(long, help_heading = group::OUTPUT)]
+    resume: bool,
+    #[command(flatten)]
+    limit: TimeLimit,
+}
+
+impl ResumeOptions {
+    /// From now on a signal, or the end of the time, ends the work, which keeps what it has.
+    pub fn watch_for_the_end(&self) {
+        signals::keep_what_there_is();
+        self.limit.start();
+    }
+
+    /// The checkpoints of what is written into this folder. Those that are there are the work of hours: they are not
+    /// replaced by chance.
+    pub fn open(&self, out: &Path) -> anyhow::Result<Arc<Checkpoints>> {
+        let folder = out.join(FOLDER);
+        match (Checkpoints::exists(&folder), self.resume) {
+            (true, false) => Err(misuse(format!(
+                "{} holds an attack that was stopped: go on with --resume, delete it, or give another folder",
+                folder.display()
+            ))),
+            (false, true) => Err(misuse(format!("--resume: there is no checkpoint in {}", folder.display()))),
+            _ => Ok(Arc::new(Checkpoints::new(&folder, EVERY, program::fingerprint()?, self.resume))),
+        }
+    }
+}
+
+/// The work is over and written, or interrupted: checkpoints stay only where they are needed.
+pub fn end(checkpoints: &Checkpoints, interrupted: bool) {
+    if let Err(error) = checkpoints.end(interrupted) {
+        Terminal.warning(&format!("there is no whole checkpoint: {error}"));
+    }
+}
+
+/// Says that what lies in the folder is not all, and how it goes on.
+pub fn check(interrupted: bool, out: &Path) -> anyhow::Result<()> {
+    match interrupted {
+        true => Err(signals::stopped(format!(
+            "stopped early: {} has what was found until then, and --resume goes on",
+            out.display()
+        ))),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,120 @@
+//! Attacks that are stopped from outside go on where they were.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread::sleep,
+    time::Duration,
+};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::support::*;
+
+/// What an attack found, to the bit.
+fn pictures(out: &Path) -> Vec<u8> {
+    fs::read(out.join("reconstruction.safetensors")).unwrap()
+}
+
+/// Runs until a signal comes after a random while; the exit code.
+#[cfg(unix)]
+fn signalled(arguments: &str, random: &mut ChaCha8Rng) -> Option<i32> {
+    let mut command = program();
+    command.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    sleep(Duration::from_millis(random.random_range(600..1_600)));
+    let signal = ["INT", "TERM", "USR1"][random.random_range(0..3)];
+    Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap();
+    child.wait().unwrap().code()
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_at_random_times_change_no_bit() {
+    let captured = captured();
+    let Captured { folder, weights, gradient, .. } = &captured;
+    let mut random = ChaCha8Rng::seed_from_u64(u64::from(std::process::id()));
+    let given = format!("invert --arch lenet-zhu --weights {weights} --gradient {gradient} --device cpu");
+    for (name, options) in [
+        ("run", "run --batches 3 --batch 2 --trials 2 --iterations 1500 --no-names --device cpu".to_string()),
+        ("adam", format!("{given} --preset ig --scales 2 --iterations 3000")),
+        ("lbfgs", format!("{given} --preset dlg --iterations 100")),
+    ] {
+        let [whole, out] = ["whole", "stopped"].map(|kind| folder.path().join(format!("{name} {kind}")));
+        let [whole, out] = [whole, out]
+            .map(|path| path.with_file_name(path.file_name().unwrap().to_string_lossy().replace(' ', "-")));
+        succeed(&format!("{options} --out {}", whole.display()));
+        let mut arguments = format!("{options} --out {}", out.display());
+        let mut stops = 0;
+        for _ in 0..3 {
+            match signalled(&arguments, &mut random) {
+                Some(4) if out.join("checkpoint").exists() => {
+                    stops += 1;
+                    assert_eq!(report(&out)["interrupted"], true, "{name}");
+                    // Another attack in its place is not begun by chance, and the one that is there is no other.
+                    fail(2, &arguments.replace(" --resume", ""), &["checkpoint", "go on with --resume"]);
+                    arguments = format!("{options} --resume --out {}", out.display());
+                }
+                // A signal while the program began.
+                Some(130 | 138 | 143 | 4) | None => {}
+                code => assert_eq!(code, Some(0), "{name}"),
+            }
+            if stops > 0 && !out.join("checkpoint").exists() {
+                break;
+            }
+        }
+        if out.join("checkpoint").exists() {
+            let other = arguments
+                .replace("--iterations 1", "--iterations 2")
+                .replace("--iterations 3", "--iterations 4");
+            fail(2, &other, &["is the checkpoint of another attack: iterations was"]);
+            succeed(&arguments);
+        }
+        assert!(stops > 0, "{name}: never stopped in its course");
+        assert!(pictures(&out) == pictures(&whole), "{name}");
+        assert_eq!(report(&out)["interrupted"], report(&whole)["interrupted"]);
+        assert!(!out.join("checkpoint").exists(), "{name}: what is complete needs no checkpoint");
+    }
+}
+
+#[test]
+fn attacks_and_trainings_end_in_time() {
+    let scene = folder();
+    let out = scene.path().join("out");
+    let options = format!("--iterations 1000000 --device cpu --out {}", out.display());
+    let output = run(&format!("run --batches 2 --no-names --time-limit 1 {options}"));
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--resume goes on"), "{}", stderr(&output));
+    assert!(out.join("checkpoint/attack-001.json").exists());
+    let guided = scene.path().join("guided");
+    let names = "--batch 2 --batch-labels distinct --names Sandal,Bag,Shirt --one-to-one --batches 1";
+    let output = run(&format!(
+        "guide {names} --iterations 100000 --time-limit 3s --device cpu --out {}",
+        guided.display()
+    ));
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert!(!guided.join("report.json").exists());
+    fail(2, "run --time-limit never", &["expected a time such as 2:00:00"]);
+    fail(2, &format!("run --resume --out {}", scene.path().display()), &["--resume", "no checkpoint"]);
+}
+
+#[test]
+fn trials_on_two_equal_devices_find_what_one_finds() {
+    let captured = captured();
+    let Captured { folder, weights, gradient, .. } = &captured;
+    let options = format!(
+        "invert --arch lenet-zhu --weights {weights} --gradient {gradient} --preset ig --iterations 20 --trials 3"
+    );
+    let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+    succeed(&format!("{options} --device cpu --out {}", one.display()));
+    succeed(&format!("{options} --device cpu,cpu --out {}", two.display()));
+    assert!(pictures(&one) == pictures(&two));
+    let several =
+        format!("labels --arch lenet-zhu --weights {weights} --gradient {gradient} --device cpu,cpu");
+    let output = run(&several);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let unknown = options.replace("--iterations 20", "--iterations 1 --device gpu:99");
+    fail(2, &format!("{unknown} --out {}", one.display()), &["--device gpu:99: expected a GPU that"]);
+}
