@@ -3,6 +3,9 @@
 #![allow(clippy::print_stderr)]
 #![cfg(feature = "cli")]
 
+#[path = "../common/alone.rs"]
+mod alone;
+
 mod advise;
 mod bad_input;
 mod bad_weights;
@@ -15,6 +18,7 @@ mod determinism;
 mod effects;
 mod exact;
 mod examples;
+mod faults;
 mod guidance;
 mod guide;
 mod interrupted;
@@ -26,6 +30,7 @@ mod library;
 mod meaning;
 mod model;
 mod name;
+mod odd_values;
 mod options;
 mod pairings;
 mod public;
@@ -35,6 +40,7 @@ mod shards;
 mod slurm;
 mod support;
 mod sweep;
+mod together;
 mod train;
 mod train_clip;
 mod verdict;

@@ -3,6 +3,8 @@
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 #![cfg(all(feature = "gpu", feature = "report"))]
 
+#[path = "../common/alone.rs"]
+mod alone;
 #[path = "../common/bits.rs"]
 mod bits;
 #[path = "../common/colours.rs"]
@@ -13,9 +15,12 @@ mod common;
 mod devices;
 #[path = "../common/scene.rs"]
 mod scene;
+#[path = "../common/seeds.rs"]
+mod seeds;
 #[path = "../common/watched.rs"]
 mod watched;
 
+mod allocator;
 mod attack;
 mod client;
 mod clip;
@@ -29,6 +34,7 @@ mod guidance;
 mod html;
 mod layers;
 mod metrics;
+mod mutations;
 mod npz;
 mod patches;
 mod picture_grid;

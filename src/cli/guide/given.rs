@@ -1,5 +1,7 @@
 //! Gradients that somebody sent: hypotheses are ranked, and nobody here knows which is true.
 
+use std::path::PathBuf;
+
 use super::{Guide, named, some_left};
 use crate::{
     attack::preset::Preset,
@@ -7,10 +9,10 @@ use crate::{
     cli::{
         command_line, misuse,
         observation::{Attacking, Observing},
+        options::check_apart,
         progress::Terminal,
     },
     hypotheses::{Candidates, Evidence, Explanation},
-    report::OutputFolder,
 };
 
 impl Guide {
@@ -18,6 +20,8 @@ impl Guide {
         if self.victim.weights.is_none() && self.victim.model.model.is_none() {
             return Err(misuse("--gradient needs the victim's --weights, or --model"));
         }
+        let inputs = self.gradient.iter().chain(&self.victim.weights).chain(&self.victim.model.model);
+        check_apart("--out", [self.out.path.as_path()], inputs.map(PathBuf::as_path))?;
         let model = self.model(None)?;
         let observing = Observing {
             model: &self.victim.model,
@@ -39,7 +43,7 @@ impl Guide {
         some_left(&kept, &skipped)?;
         let known: Vec<&[usize]> = known.iter().map(|labels| labels.as_deref().unwrap_or_default()).collect();
         self.check(&candidates, &known)?;
-        let folder = OutputFolder::open(&self.out)?;
+        let folder = self.force.claim(&self.out)?;
         let device = self.device.open()?;
         let mut namer = self.namer(&*device, &model, batch * targets.len())?;
         let paths: Vec<String> = kept.iter().map(|&i| files[i].display().to_string()).collect();

@@ -111,12 +111,15 @@ fn resumes(recipe: Recipe) {
         let (tensors, reports) =
             training.run(&Cpu::<f32>::new(), training.start(), &copier, &mut |_| ()).unwrap();
         let again = scene.training(&copy);
-        let from = again.resume().unwrap();
+        let from = again.resume(&Cpu::<f32>::new()).unwrap();
         assert_eq!(from.progress.epoch * 4 + from.progress.step, step - 1);
         let (resumed, resumed_reports) = again.run(&Cpu::<f32>::new(), from, &Silent, &mut |_| ()).unwrap();
         assert_eq!(resumed, tensors);
         assert_eq!(timeless(&resumed_reports), timeless(&reports));
-        assert_eq!(again.resume().unwrap().state, training.resume().unwrap().state);
+        assert_eq!(
+            again.resume(&Cpu::<f32>::new()).unwrap().state,
+            training.resume(&Cpu::<f32>::new()).unwrap().state
+        );
     }
 }
 
@@ -126,8 +129,9 @@ fn the_checkpoint_of_another_training_is_refused() {
     let checkpoint = scene.checkpoint();
     let training = scene.training(&checkpoint);
     training.run(&Cpu::<f32>::new(), training.start(), &Silent, &mut |_| ()).unwrap();
-    training.resume().unwrap();
-    let refused = |scene: &Scene| scene.training(&checkpoint).resume().unwrap_err().to_string();
+    training.resume(&Cpu::<f32>::new()).unwrap();
+    let refused =
+        |scene: &Scene| scene.training(&checkpoint).resume(&Cpu::<f32>::new()).unwrap_err().to_string();
 
     scene.recipe.seed = 43;
     let message = refused(&scene);
@@ -154,7 +158,7 @@ fn a_training_that_diverges_says_so_and_leaves_the_last_checkpoint() {
     let error = training.run(&Cpu::<f32>::new(), training.start(), &Silent, &mut |_| ()).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { epoch: 1, .. }), "{error}");
     assert!(error.to_string().contains("diverges"), "{error}");
-    let Checkpoint { progress, .. } = training.resume().unwrap();
+    let Checkpoint { progress, .. } = training.resume(&Cpu::<f32>::new()).unwrap();
     assert!(progress.loss.is_finite() && progress.step > 0);
 }
 
