@@ -88,7 +88,7 @@ fn contradictions_are_misuse() {
         fs::write(&path, text).unwrap();
         let file = path.display().to_string();
         for command in ["run", "config show"] {
-            fail(2, &format!("{command} --config {file} --out {}/o", folder.path().display()), words);
+            fail(2, &format!("{command} --config {file} --force --out {}/o", folder.path().display()), words);
         }
     };
     check("seed = 1\nseed = 2\n", &["contradicts itself", "duplicate key", "seed = 2"]);
