@@ -1,10 +1,11 @@
 //! What the client does before it sends: what the user says, and what a file says.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::AuditError;
 use crate::{
     federated::{ClientLoss, Local, LocalOptimiser, Protocol, Shares},
+    files::incoming,
     nn::Mode,
     tensor_file::GradientInfo,
 };
@@ -100,6 +101,6 @@ pub fn read_loss(text: &str) -> Result<ClientLoss, AuditError> {
         return text.parse().map_err(|error| AuditError::Misuse(format!("--loss: {error}")));
     };
     let of_path = |error: String| AuditError::File(format!("{}: {error}", path.display()));
-    let weights = fs::read_to_string(path).map_err(|error| of_path(error.to_string()))?;
+    let weights = incoming::read_text(path).map_err(|error| of_path(error.to_string()))?;
     ClientLoss::weights(&weights).map_err(of_path)
 }

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
 use super::misuse;
-use crate::spelling::did_you_mean;
+use crate::{files::incoming, spelling::did_you_mean};
 
 /// The options that a file may hold: all but the file itself.
 pub fn options(command: &Command) -> impl Iterator<Item = &Arg> {
@@ -23,7 +23,7 @@ pub fn key(option: &Arg) -> &str {
 
 /// The file's settings as arguments; those of the command line come after them and win.
 pub fn arguments(path: &Path, command: &Command) -> anyhow::Result<Vec<OsString>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = incoming::read_text(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| match error.message() {
         message if message.contains("duplicate key") => {
             misuse(format!("{} contradicts itself: {error}", path.display()))

@@ -11,6 +11,7 @@ use anyhow::Context;
 use clap::{Arg, ArgMatches, Args, Subcommand, parser::ValueSource};
 
 use super::{config, misuse, own_arguments, print_line, run::Run};
+use crate::files::outgoing::Outgoing;
 
 /// Columns of the file's comments.
 const WIDTH: usize = 100;
@@ -57,15 +58,14 @@ impl ConfigCommand {
 /// Writes the documented file unless something is there.
 fn write_new(path: &Path) -> anyhow::Result<()> {
     let unwritable = || format!("{} cannot be written", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(unwritable)?;
+    let mut file = Outgoing::new(path).with_context(unwritable)?;
     file.write_all(document().as_bytes()).with_context(unwritable)?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+    match file.keep_new() {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(misuse(format!("{} is there already: give another name, or remove it", path.display())))
         }
-        Err(error) => Err(error.error).with_context(unwritable),
+        Err(error) => Err(error).with_context(unwritable),
     }
 }
 

@@ -51,7 +51,8 @@ pub fn shortened(command: Command) -> Command {
     let options = command.get_arguments().filter(|option| !option.is_global_set()).count();
     let common = |option: &Arg| option.get_long().is_none_or(|name| COMMON.contains(&name));
     let command = command.mut_args(|option| {
-        let hidden = options > MANY && !option.is_required_set() && !common(&option);
+        let rare = options > MANY && !option.is_required_set() && !common(&option);
+        let hidden = rare || option.is_hide_short_help_set();
         option.hide_short_help(hidden)
     });
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_string()).collect();

@@ -8,6 +8,7 @@ use super::{
     attack_options::AttackOptions,
     clip_options::ClipOptions,
     command_line,
+    destination::{ForceOption, destination, written},
     example_options::ExampleOptions,
     help::group,
     misuse,
@@ -30,7 +31,7 @@ use crate::{
         Findings, Observation, Outcome, examples_use,
         naming::{Beside, Rule},
     },
-    report::OutputFolder,
+    files::claim::Destination,
 };
 
 /// Attack a gradient file: restore labels where they are not given, and reconstruct the pictures.
@@ -75,8 +76,12 @@ pub struct Invert {
     #[command(flatten)]
     normalisation: NormalisationOptions,
     /// Folder for report.html, report.json, images/ and grid.png
-    #[arg(long, value_name = "DIR", help_heading = group::OUTPUT)]
-    out: PathBuf,
+    ///
+    /// NAME[-N] is the first of NAME, NAME-2, … that is free. A folder that is given is this run's alone until it ends.
+    #[arg(long, value_name = "DIR", value_parser = destination(), help_heading = group::OUTPUT)]
+    out: Destination,
+    #[command(flatten)]
+    force: ForceOption,
     #[command(flatten)]
     resume: ResumeOptions,
     /// Write film.gif, too: how the pictures came about
@@ -108,13 +113,13 @@ impl Invert {
             ));
         }
         let inputs = [Some(&self.gradient), self.weights.as_ref(), self.model.model.as_ref()];
-        check_apart("--out", [self.out.as_path()], inputs.into_iter().flatten().map(PathBuf::as_path))?;
+        check_apart("--out", [self.out.path.as_path()], inputs.into_iter().flatten().map(PathBuf::as_path))?;
         self.resume.watch_for_the_end();
         let by = Attacking { threat: &self.threat, attack: &self.attack, preset: Preset::Auto };
         let Observation { mut audit, batch, targets, doubts, .. } = observing.open(&by)?;
         let examples = self.examples.open(Some(&audit), None)?;
-        let folder = OutputFolder::open(&self.out)?;
-        let checkpoints = self.resume.open(&self.out)?;
+        let (folder, checkpoints) = self.resume.claim(&self.out, &self.force)?;
+        let out = folder.path().to_path_buf();
         audit.checkpoints = Some(Arc::clone(&checkpoints));
         let device = self.device.open_spread()?;
         let learn = |examples| self.examples.learn(&examples, &self.clip, Some(&audit), &*device);
@@ -145,12 +150,12 @@ impl Invert {
         resume_options::end(&checkpoints, report.interrupted);
         if self.json {
             print_json(&report)?;
-            return resume_options::check(report.interrupted, &self.out);
+            return resume_options::check(report.interrupted, &out);
         }
-        let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
+        let [html, grid] = written(&out);
         let verdict = verdict::of(&report.head.verdict);
         let names = report.semantic.as_ref().map(names_table::of).unwrap_or_default();
         print_line(format!("{verdict}\n\n{}{names}\nwrote {html} and {grid}", summary::of(&report)))?;
-        resume_options::check(report.interrupted, &self.out)
+        resume_options::check(report.interrupted, &out)
     }
 }

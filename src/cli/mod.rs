@@ -15,6 +15,7 @@ mod config_command;
 mod contains;
 mod data_options;
 mod defence_options;
+mod destination;
 mod device;
 mod devices;
 mod evaluate;
@@ -62,6 +63,7 @@ use std::{
     fmt::Display,
     io::{self, Write},
     process::ExitCode,
+    sync::{PoisonError, RwLock},
 };
 
 use anyhow::Context;
@@ -180,7 +182,7 @@ fn is_misuse(error: &anyhow::Error) -> bool {
 }
 
 /// All commands, as they are read and shown.
-fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     help::shortened(Cli::command())
 }
 
@@ -188,18 +190,39 @@ fn command() -> clap::Command {
 fn own_arguments(depth: usize) -> impl Iterator<Item = OsString> {
     // What stands before a subcommand are options without values.
     let mut left = depth;
-    std::env::args_os().skip(1).filter(move |argument| {
+    arguments().into_iter().skip(1).filter(move |argument| {
         let is_command = left > 0 && !argument.to_string_lossy().starts_with('-');
         left -= usize::from(is_command);
         !is_command
     })
 }
 
+/// What the program was called with, itself first.
+static ARGUMENTS: RwLock<Vec<OsString>> = RwLock::new(vec![]);
+
+fn arguments() -> Vec<OsString> {
+    ARGUMENTS.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::from_arg_matches(&command().get_matches()) {
+    run(std::env::args_os()).into()
+}
+
+/// Runs a command line, whose first word is the program, and says with which code the process is to end.
+pub fn run(command_line: impl IntoIterator<Item = OsString>) -> u8 {
+    let called: Vec<OsString> = command_line.into_iter().collect();
+    ARGUMENTS.write().unwrap_or_else(PoisonError::into_inner).clone_from(&called);
+    let cli = match command().try_get_matches_from(&called).and_then(|matches| {
+        options::limit_memory(&matches);
+        Cli::from_arg_matches(&matches)
+    }) {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        // Help is no mistake.
+        Err(error) => {
+            let _ = error.print();
+            return error.exit_code() as u8;
+        }
     };
     cli.verbosity.set();
     let result = verbosity::told(|| match cli.command {
@@ -208,15 +231,15 @@ pub fn main() -> ExitCode {
         Some(command) => command.run(),
     });
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             // Where nobody reads standard error, the exit code still tells.
             let _ = writeln!(io::stderr(), "error: {}", printed::harmless(&format!("{error:#}")));
             match () {
-                () if error.is::<signals::Stopped>() => ExitCode::from(signals::STOPPED),
-                () if error.is::<limits::Exceeded>() => ExitCode::from(limits::EXCEEDED),
-                () if is_misuse(&error) => ExitCode::from(2),
-                () => ExitCode::FAILURE,
+                () if error.is::<signals::Stopped>() => signals::STOPPED,
+                () if error.is::<limits::Exceeded>() => limits::EXCEEDED,
+                () if is_misuse(&error) => 2,
+                () => 1,
             }
         }
     }
@@ -270,5 +293,5 @@ fn print_text(text: &[u8]) -> anyhow::Result<()> {
 
 /// The command as called, for reports.
 fn command_line() -> Vec<String> {
-    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+    arguments().iter().map(|argument| argument.to_string_lossy().into_owned()).collect()
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     clip_options::{ClipOptions, naming_error},
+    destination::ForceOption,
     example_options::ExampleOptions,
     help::group,
     misuse, note,
@@ -54,6 +55,8 @@ pub struct Name {
     /// CSV file to write: a row a picture, a column a name
     #[arg(long, value_name = "FILE", help_heading = group::OUTPUT)]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    force: ForceOption,
     /// Print JSON: labels, and a row of probabilities and of cosines for each picture
     #[arg(long, help_heading = group::OUTPUT)]
     json: bool,
@@ -85,6 +88,7 @@ impl Name {
         let templates = self.clip.templates()?;
         let out = self.out.as_deref();
         check_apart("--out", out, self.images.iter().map(PathBuf::as_path))?;
+        let _claim = out.map(|out| self.force.claim_file(out)).transpose()?;
         // Before the model is read, which takes longer.
         for image in &self.images {
             check_size(&image.display().to_string(), Picture::read_size(image)?)?;

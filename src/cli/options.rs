@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use clap::Args;
+use clap::{ArgMatches, Args};
 
 use super::{
     device::Place, help::group, misuse, progress::Terminal, signals, spelled::spelled, verbosity::detail,
@@ -12,7 +12,7 @@ use crate::{
     audit::{SaidNormalisation, check_labels, choose_normalisation},
     data::{Normalisation, NormalisationPreset},
     device::{Device, limited::Limited, several::Several},
-    files::apart,
+    files::{apart, limits},
 };
 
 /// Reads a count: 1 or more, and no more than a machine could ever hold.
@@ -151,6 +151,18 @@ impl DeviceOptions {
         let bytes = parse_bytes(limit)?;
         let limited = |device| Box::new(Limited::new(device, bytes)) as Box<dyn Device>;
         Ok(devices.into_iter().map(limited).collect())
+    }
+}
+
+/// Files may take no more than `--memory` says, from now on: they are read before a device is opened. What is wrong with it
+/// is said there.
+pub fn limit_memory(mut matches: &ArgMatches) {
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
+    let text = matches.try_get_raw("memory").ok().flatten().and_then(|mut values| values.next());
+    if let Some(bytes) = text.and_then(|text| parse_bytes(&text.to_string_lossy()).ok()) {
+        limits::set_memory(bytes);
     }
 }
 

@@ -4,8 +4,13 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use clap::Args;
 
-use super::{help::group, misuse, options::TimeLimit, progress::Terminal, signals};
-use crate::{attack::checkpoint::Checkpoints, sweep::program, watch::Watch};
+use super::{destination::ForceOption, help::group, misuse, options::TimeLimit, progress::Terminal, signals};
+use crate::{
+    attack::checkpoint::Checkpoints,
+    files::{claim::Destination, program},
+    report::OutputFolder,
+    watch::Watch,
+};
 
 /// In the output folder.
 const FOLDER: &str = "checkpoint";
@@ -30,17 +35,29 @@ impl ResumeOptions {
         self.limit.start();
     }
 
-    /// The checkpoints of what is written into this folder. Those that are there are the work of hours: they are not
-    /// replaced by chance.
-    pub fn open(&self, out: &Path) -> anyhow::Result<Arc<Checkpoints>> {
-        let folder = out.join(FOLDER);
-        match (Checkpoints::exists(&folder), self.resume) {
-            (true, false) => Err(misuse(format!(
-                "{} holds an attack that was stopped: go on with --resume, delete it, or give another folder",
-                folder.display()
+    /// The folder, this process's alone from now on, and its checkpoints. Those that are there are the work of hours: they
+    /// are not replaced by chance.
+    pub fn claim(
+        &self,
+        to: &Destination,
+        force: &ForceOption,
+    ) -> anyhow::Result<(OutputFolder, Arc<Checkpoints>)> {
+        if self.resume && to.numbered {
+            return Err(misuse("--resume: give --out, the folder of the attack that was stopped"));
+        }
+        // What an interrupted attack has found until then is replaced by what it ends with.
+        let folder = ForceOption { force: force.force || self.resume }.claim(to)?;
+        let at = folder.path().join(FOLDER);
+        match (Checkpoints::exists(&at), self.resume) {
+            (true, false) if !force.force => Err(misuse(format!(
+                "{} holds an attack that was stopped: go on with --resume, replace it with --force, or give another folder",
+                at.display()
             ))),
-            (false, true) => Err(misuse(format!("--resume: there is no checkpoint in {}", folder.display()))),
-            _ => Ok(Arc::new(Checkpoints::new(&folder, EVERY, program::fingerprint()?, self.resume))),
+            (false, true) => Err(misuse(format!("--resume: there is no checkpoint in {}", at.display()))),
+            _ => {
+                let checkpoints = Checkpoints::new(&at, EVERY, program::fingerprint()?, self.resume);
+                Ok((folder, Arc::new(checkpoints)))
+            }
         }
     }
 }

@@ -141,7 +141,11 @@ fn write_batch(index: usize, batch: &Batch, same_reason: bool, f: &mut Formatter
     if let Some(names) = &batch.class_names {
         write!(f, " ({})", list(names))?;
     }
-    write!(f, ", objective {:.3e}, norm ratio {:.3}", best.objective, best.norm_ratio)?;
+    write!(f, ", objective {:.3e}", best.objective)?;
+    match best.norm_ratio.is_finite() {
+        true => write!(f, ", norm ratio {:.3}", best.norm_ratio)?,
+        false => write!(f, ", no norm ratio, as one of the gradients is 0 or not finite")?,
+    }
     match batch.recomputed {
         Some(again) => writeln!(f, ", residual of the recomputed gradient {:.2e}", again.residual)?,
         None => writeln!(f)?,

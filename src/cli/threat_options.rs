@@ -6,7 +6,10 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{help::group, misuse};
-use crate::attack::threat::{NAMES, ThreatModel};
+use crate::{
+    attack::threat::{NAMES, ThreatModel},
+    files::incoming,
+};
 
 /// The threat model.
 #[derive(Args, Clone, Debug, Default)]
@@ -38,6 +41,6 @@ fn read(path: &str) -> anyhow::Result<ThreatModel> {
             NAMES.join(", ")
         )));
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read"))?;
+    let text = incoming::read_text(Path::new(path)).with_context(|| format!("{path} cannot be read"))?;
     toml::from_str(&text).map_err(|error| misuse(format!("{path} is not a threat model: {error}")))
 }

@@ -21,6 +21,7 @@ use crate::{
     clip::{About, Bank, ConceptSet},
     data::Normalisation,
     federated::Victim,
+    files::outgoing,
     nn::{Model, Options},
     train::{CheckpointFile, Pictures, Training},
 };
@@ -72,7 +73,7 @@ impl TrainClip {
         let recipe = self.training.recipe();
         let shape = [CHANNELS, self.image_size, self.image_size];
         let inputs: Vec<&Path> = self.data.iter().chain(&self.test).map(|set| set.path.as_path()).collect();
-        let checkpoint = self.training.checkpoint(&inputs)?;
+        let (checkpoint, _claim) = self.training.checkpoint(&inputs)?;
         let mut pictures = open_sets(&self.data, shape)?;
         self.set_shares(&mut pictures)?;
         recipe.check(pictures.shown()).map_err(|error| misuse(format!("--{error}")))?;
@@ -97,10 +98,12 @@ impl TrainClip {
         let about = self.about(&training, &normalisation, &trained);
         Bank::write(&self.training.out, &tower.state_dict_of(&trained.tensors), &about)?;
         // The weights are safe.
-        fs::remove_file(&checkpoint)
+        outgoing::remove(&checkpoint)
             .with_context(|| format!("{} cannot be removed", checkpoint.display()))?;
+        let Trained { reports, said, .. } = trained;
+        said?;
 
-        let seconds: f64 = trained.reports.iter().map(|report| report.seconds).sum();
+        let seconds: f64 = reports.iter().map(|report| report.seconds).sum();
         let out: &PathBuf = &self.training.out;
         if self.training.json {
             return print_json(&json!({
@@ -108,7 +111,7 @@ impl TrainClip {
                 "about": about,
                 "device": device.info(),
                 "seconds": seconds,
-                "epochs": trained.reports,
+                "epochs": reports,
             }));
         }
         print_line(format!(
@@ -148,7 +151,7 @@ impl TrainClip {
             std: normalisation.std().to_vec(),
             concepts: pictures.class_names.clone(),
             sets: sets.map(|p| ConceptSet { name: p.name.clone(), concepts: p.classes.clone() }).collect(),
-            training: json!({"recipe": training.recipe, "data": shares, "epochs": trained.reports}),
+            training: json!({"recipe": training.recipe, "data": shares, "epochs": trained.results()}),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `gia-gpu train victim`
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     data::Dataset,
     federated::{Protocol, Victim, defence::parse},
+    files::outgoing,
     nn::Mode,
     tensor_file::WeightsInfo,
     train::{CheckpointFile, Defending, Pictures, Recipe, Training},
@@ -114,7 +115,7 @@ impl TrainVictim {
             Some(_) => {}
         }
         let inputs = [Some(&self.data), self.test.as_ref()].into_iter().flatten().map(PathBuf::as_path);
-        let checkpoint = self.training.checkpoint(&inputs.collect::<Vec<_>>())?;
+        let (checkpoint, _claim) = self.training.checkpoint(&inputs.collect::<Vec<_>>())?;
 
         let read = |dataset: &Dataset, limit| {
             let pictures = Pictures::read(dataset, victim.image_shape(), victim.model.classes, limit);
@@ -137,13 +138,11 @@ impl TrainVictim {
         let (victim, recipe) = (training.victim, training.recipe);
         let TrainingOptions { out, json, .. } = &self.training;
         let device = self.training.device.open()?;
-        let Trained { tensors, reports } = self.training.train(training, &*device)?;
+        let trained = self.training.train(training, &*device)?;
+        let results = trained.results();
+        let Trained { tensors, reports, said } = trained;
 
         let architecture = victim.model.name.clone();
-        let results: Vec<_> = reports
-            .iter()
-            .map(|r| json!({"epoch": r.epoch, "loss": r.loss, "train_accuracy": r.train_accuracy, "test_accuracy": r.test_accuracy, "test_cross_entropy": r.test_cross_entropy}))
-            .collect();
         let info = WeightsInfo {
             architecture: Some(architecture.clone()),
             options: Some(victim.model.options.to_string()).filter(|options| !options.is_empty()),
@@ -156,8 +155,9 @@ impl TrainVictim {
         info.write(out, &victim.state_dict_of(&tensors))?;
         // The weights are safe.
         if let Some(CheckpointFile { path, .. }) = training.checkpoint {
-            fs::remove_file(path).with_context(|| format!("{} cannot be removed", path.display()))?;
+            outgoing::remove(path).with_context(|| format!("{} cannot be removed", path.display()))?;
         }
+        said?;
 
         let privacy = recipe.privacy(training.pictures.shown());
         let last = reports.last().context("no epoch was run")?;

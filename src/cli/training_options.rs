@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::{
     help::group,
@@ -19,6 +20,8 @@ use super::{
 use crate::{
     device::Device,
     federated::ClientError,
+    files::claim::FileClaim,
+    report::ReportError,
     tensor_file::TensorFile,
     train::{
         Checkpoint, CheckpointError, EpochReport, Optimiser, OptimiserName, PicturesError, Recipe,
@@ -95,6 +98,19 @@ pub struct Trained {
     /// In `state_dict` order.
     pub tensors: Vec<Vec<f32>>,
     pub reports: Vec<EpochReport>,
+    /// Whether all could be printed: to be asked when the weights are written.
+    pub said: anyhow::Result<()>,
+}
+
+impl Trained {
+    /// What the epochs came to, but for their time: the same training writes the same file.
+    pub fn results(&self) -> Vec<Value> {
+        let result = |r: &EpochReport| {
+            json!({"epoch": r.epoch, "loss": r.loss, "train_accuracy": r.train_accuracy,
+                   "test_accuracy": r.test_accuracy, "test_cross_entropy": r.test_cross_entropy})
+        };
+        self.reports.iter().map(result).collect()
+    }
 }
 
 impl TrainingOptions {
@@ -117,13 +133,14 @@ impl TrainingOptions {
         }
     }
 
-    /// Where the checkpoint is. One that is there is the work of hours: it is not replaced by chance.
-    pub fn checkpoint(&self, inputs: &[&Path]) -> anyhow::Result<PathBuf> {
+    /// Where the checkpoint is, for this process alone. One that is there is the work of hours: it is not replaced by chance.
+    pub fn checkpoint(&self, inputs: &[&Path]) -> anyhow::Result<(PathBuf, FileClaim)> {
         let checkpoint = self.out.with_extension("checkpoint.safetensors");
         for path in [&self.out, &checkpoint] {
             check_apart("--out", [path.as_path()], inputs.iter().copied())?;
             TensorFile::check_writable(path)?;
         }
+        let claim = FileClaim::of(&self.out).map_err(ReportError::from)?;
         match (checkpoint.exists(), self.resume) {
             (true, false) => Err(misuse(format!(
                 "{} holds a training that was stopped: go on with --resume, or delete it",
@@ -132,14 +149,14 @@ impl TrainingOptions {
             (false, true) => {
                 Err(misuse(format!("--resume: there is no checkpoint {}", checkpoint.display())))
             }
-            _ => Ok(checkpoint),
+            _ => Ok((checkpoint, claim)),
         }
     }
 
     /// Trains from the beginning, or from the checkpoint.
     pub fn train(&self, training: &Training, device: &dyn Device) -> anyhow::Result<Trained> {
         let from: Checkpoint =
-            if self.resume { training.resume().map_err(train_error)? } else { training.start() };
+            if self.resume { training.resume(device).map_err(train_error)? } else { training.start() };
         let mut failed = None;
         let mut epoch = |report: &EpochReport| {
             if !self.json
@@ -157,10 +174,7 @@ impl TrainingOptions {
             }
             _ => train_error(error),
         })?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Trained { tensors, reports }),
-        }
+        Ok(Trained { tensors, reports, said: failed.map_or(Ok(()), Err) })
     }
 }
 

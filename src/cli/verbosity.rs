@@ -1,4 +1,4 @@
-//! `-q`, `-v` and `-h`: how much is said on standard error beside results, warnings and errors.
+//! `-q`, `-v` and `-h`: how much is said on standard error beside results, warnings and errors. And what files may take.
 
 use std::{
     io::{self, Write},
@@ -9,7 +9,7 @@ use std::{
 use clap::{ArgAction, Args};
 
 use super::{commit, help::group};
-use crate::bench::peak_resident;
+use crate::{bench::peak_resident, files::limits};
 
 /// Of this process: below 0 quiet, above 0 verbose.
 static LEVEL: AtomicI8 = AtomicI8::new(0);
@@ -24,6 +24,11 @@ pub struct Verbosity {
     /// Say more: version, device, time and memory
     #[arg(short, long, global = true)]
     verbose: bool,
+    /// Most pixels of a picture; one whose header says more is not decoded
+    ///
+    /// Without it 50 million.
+    #[arg(long, global = true, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_pixels: Option<u64>,
     /// Print help; -h has the common options alone
     #[arg(short, long, global = true, action = ArgAction::Help)]
     help: Option<bool>,
@@ -32,6 +37,9 @@ pub struct Verbosity {
 impl Verbosity {
     /// Holds for this process from now on.
     pub fn set(self) {
+        if let Some(pixels) = self.max_pixels {
+            limits::set_max_pixels(pixels);
+        }
         LEVEL.store(i8::from(self.verbose) - i8::from(self.quiet), Ordering::Relaxed);
     }
 }

@@ -203,7 +203,8 @@ impl Client {
             Update {
                 gradient: own(&gradient, client),
                 buffers: own(&buffers, client),
-                loss: losses[client],
+                // No loss is -0, which a mean over parts may come to.
+                loss: losses[client] + 0.0,
                 right,
             }
         });

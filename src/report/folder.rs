@@ -1,4 +1,5 @@
-//! The folder a run writes: it appears complete, `report.json` last, or not at all.
+//! The folder a run writes: it is the run's alone from before it computes, and appears complete, `report.json` last, or not
+//! at all.
 
 use std::{
     collections::BTreeMap,
@@ -11,20 +12,23 @@ use serde::Serialize;
 use super::{ReportError, atomic, picture_grid::MOST_PICTURES, write_picture_grid};
 use crate::{
     data::{DataError, Picture},
-    files::claim::Claim,
+    files::{
+        claim::{Claim, Destination},
+        outgoing::{self, PARTIAL},
+    },
     metrics::IMAGES,
     tensor_file::{Tensor, TensorFile},
 };
 
-/// Begins the name of the folder in which a report is put together.
-const STAGE: &str = ".gia-gpu-partial-";
 const PAGE: &str = "report.html";
 const UNROUNDED: &str = "reconstruction.safetensors";
 const ANIMATION: &str = "film.gif";
 
+/// What says that a run has ended in a folder.
+const FINISHED: [&str; 1] = ["report.json"];
+
 /// A folder that has been found writable, before anything is computed.
 pub struct OutputFolder {
-    path: PathBuf,
     /// No other run writes here meanwhile; a folder made for it goes again if nothing is written.
     claim: Claim,
     page: Option<String>,
@@ -34,29 +38,38 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Makes the folder if needed, claims it and tries to write to it.
+    /// Makes the folder if needed, claims it and tries to write to it. Results of an earlier run in it will be replaced.
     ///
     /// # Errors
     /// Another process writes there; it cannot be written to.
     pub fn open(path: &Path) -> Result<OutputFolder, ReportError> {
-        for (entry, is_folder) in [
-            (path, true),
-            (&path.join("images"), true),
-            (&path.join("grid.png"), false),
-            (&path.join("report.json"), false),
-            (&path.join(PAGE), false),
-            (&path.join(UNROUNDED), false),
-            (&path.join(ANIMATION), false),
-        ] {
-            if entry.exists() && entry.is_dir() != is_folder {
-                let kind = |is_folder| String::from(if is_folder { "a folder" } else { "a file" });
-                let (expected, found) = (kind(is_folder), kind(!is_folder));
-                return Err(DataError::Malformed { path: entry.to_owned(), expected, found }.into());
-            }
+        OutputFolder::claim(&Destination { path: path.into(), numbered: false }, true)
+    }
+
+    /// The same of a folder, or of the first one of a name that is free; results of an earlier run are refused, unless by
+    /// `force`.
+    ///
+    /// # Errors
+    /// As [`OutputFolder::open`]; results are there.
+    pub fn claim(to: &Destination, force: bool) -> Result<OutputFolder, ReportError> {
+        if !to.numbered {
+            check_kinds(&to.path)?;
         }
-        let claim = Claim::of(path)?;
-        tempfile::tempfile_in(path).map_err(unwritable(path))?;
-        Ok(OutputFolder { path: path.to_owned(), claim, page: None, unrounded: None, animation: None })
+        let claim = to.claim(&FINISHED, force)?;
+        tempfile::tempfile_in(claim.path()).map_err(unwritable(claim.path()))?;
+        // What a kill left: nobody else writes here.
+        for leftover in names(claim.path())?.iter().filter(|name| name.starts_with(PARTIAL)) {
+            let leftover = claim.path().join(leftover);
+            let removed =
+                if leftover.is_dir() { fs::remove_dir_all(&leftover) } else { fs::remove_file(&leftover) };
+            removed.map_err(unwritable(&leftover))?;
+        }
+        Ok(OutputFolder { claim, page: None, unrounded: None, animation: None })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.claim.path()
     }
 
     /// `report.html`, to be written with the rest: what [`super::html::Page::render`] made.
@@ -86,14 +99,9 @@ impl OutputFolder {
         captions: &[String],
         report: &impl Serialize,
     ) -> Result<(), ReportError> {
-        for leftover in names(&self.path)?.iter().filter(|name| name.starts_with(STAGE)) {
-            let leftover = self.path.join(leftover);
-            fs::remove_dir_all(&leftover).map_err(unwritable(&leftover))?;
-        }
-        let stage =
-            tempfile::Builder::new().prefix(STAGE).tempdir_in(&self.path).map_err(unwritable(&self.path))?;
+        let stage = outgoing::stage(self.path()).map_err(unwritable(self.path()))?;
         let images = stage.path().join("images");
-        fs::create_dir(&images).map_err(unwritable(&images))?;
+        outgoing::make_folder(&images).map_err(unwritable(&images))?;
         // As many digits as the last one needs: sorted names are then in the pictures' order.
         let digits = reconstructions.len().saturating_sub(1).to_string().len().max(2);
         let mut rows = vec![];
@@ -127,16 +135,16 @@ impl OutputFolder {
         // A report beside pictures of another run would be a lie: it goes first and comes last.
         let images = self.images();
         for stale in
-            [self.report(), self.path.join(PAGE), self.path.join(UNROUNDED), self.path.join(ANIMATION)]
+            [self.report(), self.path().join(PAGE), self.path().join(UNROUNDED), self.path().join(ANIMATION)]
         {
             if stale.exists() {
-                fs::remove_file(&stale).map_err(unwritable(&stale))?;
+                outgoing::remove(&stale).map_err(unwritable(&stale))?;
             }
         }
-        fs::create_dir_all(&images).map_err(unwritable(&images))?;
+        outgoing::make_folder(&images).map_err(unwritable(&images))?;
         for old in names(&images)?.iter().filter(|name| is_ours(name)) {
             let old = images.join(old);
-            fs::remove_file(&old).map_err(unwritable(&old))?;
+            outgoing::remove(&old).map_err(unwritable(&old))?;
         }
         let pictures = names(&stage.join("images"))?.into_iter().map(|name| format!("images/{name}"));
         let optional = [PAGE, UNROUNDED, ANIMATION]
@@ -144,18 +152,18 @@ impl OutputFolder {
             .filter(|name| stage.join(name).exists())
             .map(String::from);
         for name in pictures.chain(["grid.png".into()]).chain(optional).chain(["report.json".into()]) {
-            let target = self.path.join(&name);
-            fs::rename(stage.join(&name), &target).map_err(unwritable(&target))?;
+            let target = self.path().join(&name);
+            outgoing::rename(&stage.join(&name), &target).map_err(unwritable(&target))?;
         }
         Ok(())
     }
 
     fn images(&self) -> PathBuf {
-        self.path.join("images")
+        self.path().join("images")
     }
 
     fn report(&self) -> PathBuf {
-        self.path.join("report.json")
+        self.path().join("report.json")
     }
 }
 
@@ -176,4 +184,19 @@ fn names(folder: &Path) -> Result<Vec<String>, ReportError> {
 fn unwritable(path: &Path) -> impl Fn(io::Error) -> ReportError + use<> {
     let path = path.to_owned();
     move |cause| DataError::Unwritable { path: path.clone(), cause }.into()
+}
+
+/// What is in the way of the files that will be written.
+fn check_kinds(path: &Path) -> Result<(), ReportError> {
+    let files = ["grid.png", "report.json", PAGE, UNROUNDED, ANIMATION].map(|name| (path.join(name), false));
+    for (entry, is_folder) in
+        [(path.to_path_buf(), true), (path.join("images"), true)].into_iter().chain(files)
+    {
+        if entry.exists() && entry.is_dir() != is_folder {
+            let kind = |is_folder| String::from(if is_folder { "a folder" } else { "a file" });
+            let (expected, found) = (kind(is_folder), kind(!is_folder));
+            return Err(DataError::Malformed { path: entry, expected, found }.into());
+        }
+    }
+    Ok(())
 }

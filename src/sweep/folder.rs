@@ -9,9 +9,14 @@ use super::{
     Cell, Configuration, Finished, Plan, Record, SweepError, command::shown, page, plots, points, results,
     verdict::verdict,
 };
-use crate::{report::html::PictureBatch, semantic::Assignment};
+use crate::{data::DataError, files::outgoing, report::html::PictureBatch, semantic::Assignment};
 
 const PAGE: &str = "report.html";
+
+/// Once nothing of the options can fail any more: a sweep that is refused leaves nothing.
+pub fn make_folder(out: &Path) -> Result<(), SweepError> {
+    Ok(outgoing::make_folder(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?)
+}
 
 /// What stands in the folder, and what it is made from beside the finished cells.
 pub struct Folder<'a> {

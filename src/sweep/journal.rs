@@ -1,7 +1,7 @@
 //! What is finished, on disk: a line a cell, whole or not there.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{Configuration, SweepError, lease::Lease};
-use crate::data::DataError;
+use crate::{
+    data::DataError,
+    files::{faults, incoming, outgoing},
+};
 
 const FORMAT: &str = "gia-gpu sweep 2";
 /// What every line begins with.
@@ -62,7 +65,9 @@ impl Journal {
         command: &[String],
     ) -> Result<(Journal, Vec<R>), SweepError> {
         let unreadable = |cause| DataError::Unreadable { path: path.to_owned(), cause };
-        let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
+        outgoing::clean(outgoing::folder_of(path));
+        let opened =
+            faults::step().and_then(|()| OpenOptions::new().read(true).append(true).create(true).open(path));
         let mut file = opened.map_err(|cause| DataError::Unwritable { path: path.to_owned(), cause })?;
         let busy = || SweepError::Busy { path: path.to_owned() };
         let lease = match file.try_lock() {
@@ -116,7 +121,8 @@ impl Journal {
     /// # Errors
     /// No journal of a sweep.
     pub fn command(path: &Path) -> Result<(Vec<String>, PathBuf), SweepError> {
-        let bytes = fs::read(path).map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
+        let bytes = incoming::read(path, u64::MAX)
+            .map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
         let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
         let header: Header = parse(path, 0, line)?;
         Ok((header.command, header.folder.into()))
@@ -132,7 +138,8 @@ impl Journal {
         configuration: &Configuration,
         but: &[&str],
     ) -> Result<Vec<R>, SweepError> {
-        let bytes = fs::read(path).map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
+        let bytes = incoming::read(path, u64::MAX)
+            .map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })?;
         let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
         let mut lines =
             bytes[..whole].split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
@@ -152,7 +159,10 @@ impl Journal {
     /// Adds a record. When this returns it is on the disk; if it fails, the file is as it was.
     pub fn append(&mut self, record: &impl Serialize) -> Result<(), SweepError> {
         let line = line(record).map_err(|cause| self.unwritable(cause.into()))?;
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        let written = faults::step()
+            .and_then(|()| self.file.write_all(line.as_bytes()))
+            .and_then(|()| faults::step())
+            .and_then(|()| self.file.sync_data());
         if let Err(cause) = written {
             // Should this fail too, the next start cuts it off.
             let _ = self.cut();
@@ -214,6 +224,8 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn configuration() -> Configuration {

@@ -1,37 +1,12 @@
-//! Which program this is: results that a run goes on with must come from the same code.
-
-use std::{
-    env,
-    fs::File,
-    io::{self, BufRead, BufReader},
-    path::Path,
-};
-
-use sha2::{Digest, Sha256};
+//! Which program this is, as errors of a sweep say it.
 
 use super::SweepError;
+use crate::files::program;
 
-/// SHA-256 of the program's own file, in hexadecimal. Versions say too little: a build between two of them, another
-/// compiler or another library may add in another order.
+/// SHA-256 of the program's own file, in hexadecimal.
 ///
 /// # Errors
 /// If the file cannot be read.
 pub fn fingerprint() -> Result<String, SweepError> {
-    let path = env::current_exe()
-        .map_err(|cause| SweepError::Program { path: "the running program".into(), cause })?;
-    hash(&path).map_err(|cause| SweepError::Program { path, cause })
-}
-
-fn hash(path: &Path) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
-    loop {
-        let bytes = file.fill_buf()?;
-        if bytes.is_empty() {
-            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        hash.update(bytes);
-        let read = bytes.len();
-        file.consume(read);
-    }
+    program::fingerprint().map_err(|error| SweepError::Program { path: error.path, cause: error.cause })
 }

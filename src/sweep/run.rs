@@ -2,17 +2,18 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
 };
 
 use super::{
-    Block, Blocks, Configuration, Entry, Finished, Journal, Plan, Record, SweepError, Task, folder::Folder,
-    laboratory::Laboratory, points, results, shard_journals, table, verdict::verdict,
+    Block, Blocks, Configuration, Entry, Finished, Journal, Plan, Record, SweepError, Task,
+    folder::{Folder, make_folder},
+    laboratory::Laboratory,
+    points, results, shard_journals, table,
+    verdict::verdict,
 };
 use crate::{
     clip::zero_shot::Namer,
-    data::DataError,
     device::Device,
     report::Verdict,
     semantic::Assignment,
@@ -68,9 +69,9 @@ impl Plan<'_> {
         if results.exists() && !journal.exists() {
             return Err(SweepError::NoJournal { path: results });
         }
-        fs::create_dir_all(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?;
         let &[device, ..] = devices else { return Err(SweepError::Nothing { what: "devices of a sweep" }) };
         let configuration = self.configuration(&device.info(), namer.as_mut())?;
+        make_folder(out)?;
         let model = namer.as_ref().map(Namer::model);
         let path = journal;
         let (mut journal, entries) = Journal::open(&path, &configuration, &self.sweep.command)?;

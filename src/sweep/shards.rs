@@ -2,17 +2,17 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
 };
 
 use super::{
-    Block, Blocks, Entry, Journal, Plan, Shard, SweepError, Swept, deal, folder::Folder,
-    laboratory::Laboratory, shard_journals,
+    Block, Blocks, Entry, Journal, Plan, Shard, SweepError, Swept, deal,
+    folder::{Folder, make_folder},
+    laboratory::Laboratory,
+    shard_journals,
 };
 use crate::{
     clip::zero_shot::Namer,
-    data::DataError,
     device::Device,
     watch::{Stage, Watch},
 };
@@ -38,9 +38,9 @@ impl Plan<'_> {
         out: &Path,
         watch: &dyn Watch,
     ) -> Result<Sharded, SweepError> {
-        fs::create_dir_all(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?;
         let &[device, ..] = devices else { return Err(SweepError::Nothing { what: "devices of a sweep" }) };
         let configuration = self.configuration(&device.info(), namer.as_mut())?;
+        make_folder(out)?;
         let path = out.join(shard.journal());
         let (mut journal, entries) = Journal::open::<Entry>(&path, &configuration, &self.sweep.command)?;
         let mut blocks = Blocks::default();

@@ -1,6 +1,6 @@
 //! Reading: every size is checked against the file's own length before anything is allocated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -8,6 +8,10 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
 
 use super::{Naming, NonFloat, Tensor, TensorFile, TensorFileError, eight_bits, npz};
 use crate::files::incoming;
@@ -15,6 +19,8 @@ use crate::files::incoming;
 /// Bytes of the little-endian header length that a file starts with.
 pub(super) const PREFIX: u64 = 8;
 
+/// Where the header keeps its metadata, among the tensors' names.
+pub(super) const METADATA: &str = "__metadata__";
 /// The format's own limit on its JSON header.
 const HEADER_LIMIT: u64 = 100_000_000;
 
@@ -129,12 +135,49 @@ fn read_header(
             TensorFileError::HeaderNotJson { path, cause }
         }
     })?;
+    unique(&text).map_err(|cause| TensorFileError::Header { path: path.into(), cause })?;
     let data = PREFIX + header_length;
     let expected = data.saturating_add(header.data_len() as u64);
     if expected != length {
         return Err(TensorFileError::Length { path: path.into(), expected, found: length });
     }
     Ok((data, header))
+}
+
+/// Refuses names that a header gives twice: of two tensors, readers would take one or the other.
+fn unique(header: &[u8]) -> serde_json::Result<()> {
+    serde_json::from_slice::<Names<true>>(header).map(drop)
+}
+
+/// The names of a map, each once; of the whole header (`OUTER`) or of its metadata.
+struct Names<const OUTER: bool>;
+
+impl<'de, const OUTER: bool> Deserialize<'de> for Names<OUTER> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_map(Names)
+    }
+}
+
+impl<'de, const OUTER: bool> Visitor<'de> for Names<OUTER> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("a map of names")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            match OUTER && name == METADATA {
+                true => drop(map.next_value::<Option<Names<false>>>()?),
+                false => drop(map.next_value::<IgnoredAny>()?),
+            }
+            if let Some(name) = names.replace(name) {
+                return Err(A::Error::custom(format!("'{name}' is there twice")));
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// Enough to see the first name in a zip archive.

@@ -7,11 +7,9 @@ use std::path::Path;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::read::{PREFIX, regular_file};
+use super::read::{METADATA, PREFIX, regular_file};
 use super::{Tensor, TensorFile, TensorFileError, eight_bits};
-
-/// Where the header keeps its metadata, among the tensors' names.
-const METADATA: &str = "__metadata__";
+use crate::files::outgoing::{self, Outgoing};
 
 /// How numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +81,9 @@ impl TensorFile {
         let fail = |cause: String| TensorFileError::Write { path: path.into(), cause };
         let stored = stored(tensors, storage).map_err(fail)?;
         let header = header(&stored, metadata).map_err(fail)?;
-        let file = temporary_beside(path)?;
+        let mut file = temporary_beside(path)?;
         let io = |error: io::Error| fail(error.kind().to_string());
-        write_content(file.as_file(), &header, &stored).map_err(io)?;
-        file.persist(path).map_err(|error| io(error.error))?;
-        Ok(())
+        write_content(&mut file, &header, &stored).and_then(|()| file.keep()).map_err(io)
     }
 
     /// Whether [`TensorFile::write`] could write to `path`, for asking before a long computation.
@@ -149,40 +145,27 @@ fn header(stored: &BTreeMap<String, Stored>, metadata: &BTreeMap<String, String>
     Ok(text)
 }
 
-fn write_content(file: &std::fs::File, header: &[u8], stored: &BTreeMap<String, Stored>) -> io::Result<()> {
-    let mut out = BufWriter::new(file);
+fn write_content(file: &mut Outgoing, header: &[u8], stored: &BTreeMap<String, Stored>) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 16, &mut *file);
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(header)?;
     stored.values().try_for_each(|tensor| tensor.write(&mut out))?;
     out.flush()?;
-    file.sync_all()
+    drop(out);
+    file.sync()
 }
 
 /// A temporary file in the folder of `path`, which must be free or a regular file.
-fn temporary_beside(path: &Path) -> Result<tempfile::NamedTempFile, TensorFileError> {
+fn temporary_beside(path: &Path) -> Result<Outgoing, TensorFileError> {
     let fail = |cause: String| TensorFileError::Write { path: path.into(), cause };
     if path.exists() {
         // A rename would replace a device such as /dev/null by a file.
         regular_file(path)?;
     }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = outgoing::folder_of(path);
     if !folder.is_dir() {
         return Err(fail(format!("the folder {} does not exist", folder.display())));
     }
     // The error's own text would name the temporary file.
-    temporary_in(folder).map_err(|error| fail(error.kind().to_string()))
-}
-
-/// Deleted when dropped. Readable by whom the user's umask says; `tempfile`'s own default is the owner alone.
-fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    let builder = {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666))
-    };
-    builder.tempfile_in(folder)
+    Outgoing::new(path).map_err(|error| fail(error.kind().to_string()))
 }

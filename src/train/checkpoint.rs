@@ -47,6 +47,10 @@ pub enum CheckpointError {
     File(#[from] TensorFileError),
     #[error("{path} is no checkpoint of a training: metadata '{key}' {problem}")]
     Metadata { path: PathBuf, key: &'static str, problem: String },
+    #[error("{path} is damaged: its checksum is {found}, it says {expected}")]
+    Damaged { path: PathBuf, expected: String, found: String },
+    #[error("{path} is no checkpoint of this training: {problem}")]
+    Progress { path: PathBuf, problem: String },
     #[error("{path} is the checkpoint of another training: {option} was {found}, is {expected}")]
     Other { path: PathBuf, option: String, expected: String, found: String },
 }
@@ -63,10 +67,13 @@ impl Checkpoint {
         let memories = kinds.flat_map(|(kind, memory)| remembered(declarations, kind).zip(memory));
         let all = declarations.iter().map(spec).zip(&self.state.tensors).chain(memories);
         let tensors = all.map(|(spec, data)| (spec.name, Tensor { shape: spec.shape, data: data.clone() }));
+        let (training, progress) = (json(identity), json(&self.progress));
+        let checksum = self.state.checksum(&[&training, &progress]);
         let metadata = [
             ("format", FORMAT.to_string()),
-            ("training", json(identity)),
-            ("progress", json(&self.progress)),
+            ("training", training),
+            ("progress", progress),
+            ("crc32", checksum.to_string()),
         ];
         let metadata = metadata.map(|(key, value)| (key.to_string(), value));
         TensorFile::write(path, &tensors.collect(), &metadata.into())
@@ -102,7 +109,56 @@ impl Checkpoint {
             file.parameters(&specs, Extra::Reject)?.into_iter().map(|tensor| tensor.data).collect();
         let all = tensors.split_off(declarations.len());
         let memories = all.chunks(all.len() / kinds.len()).map(<[Vec<f32>]>::to_vec).collect();
-        Ok(Checkpoint { progress: field(&file, "progress")?, state: State { tensors, memories } })
+        let state = State { tensors, memories };
+        let texts = ["training", "progress"].map(|key| file.metadata.get(key).map_or("", String::as_str));
+        let found = state.checksum(&texts).to_string();
+        let expected = file.metadata.get("crc32").cloned().unwrap_or_default();
+        if found != expected {
+            return Err(CheckpointError::Damaged { path: path.into(), expected, found });
+        }
+        Ok(Checkpoint { progress: field(&file, "progress")?, state })
+    }
+}
+
+impl State {
+    /// Of these texts and all numbers.
+    fn checksum(&self, texts: &[&str]) -> u32 {
+        let mut crc = flate2::Crc::new();
+        texts.iter().for_each(|text| crc.update(text.as_bytes()));
+        let all = self.tensors.iter().chain(self.memories.iter().flatten());
+        all.for_each(|numbers| crc.update(bytemuck::cast_slice(numbers)));
+        crc.sum()
+    }
+}
+
+impl Progress {
+    /// What does not fit a training of so many epochs, of `steps` of a `batch` each.
+    pub(super) fn problem(&self, epochs: usize, steps: usize, batch: usize) -> Option<String> {
+        let Progress { epoch, step, loss, right, seconds, reports } = self;
+        let is_time = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
+        let is_share = |share: f64| (0.0..=1.0).contains(&share);
+        let fits = |(i, r): (usize, &EpochReport)| {
+            let test =
+                r.test_accuracy.is_none_or(is_share) && r.test_cross_entropy.is_none_or(f64::is_finite);
+            r.epoch == i + 1 && r.loss.is_finite() && is_share(r.train_accuracy) && test && is_time(r.seconds)
+        };
+        let wrong = |what: &str, found: &dyn std::fmt::Display, most: usize| {
+            Some(format!("{what}: expected at most {most}, found {found}"))
+        };
+        match () {
+            () if *epoch > epochs => wrong("complete epochs", epoch, epochs),
+            () if *step > 0 && (*step >= steps || *epoch == epochs) => {
+                wrong("steps of an epoch", step, steps.saturating_sub(1))
+            }
+            () if *right > step * batch => wrong("pictures that were right", right, step * batch),
+            () if !loss.is_finite() || !is_time(*seconds) => {
+                Some(format!("a loss of {loss} after {seconds} s"))
+            }
+            () if reports.len() != *epoch || !reports.iter().enumerate().all(fits) => {
+                Some(format!("{} reports of {epoch} epochs, or one that cannot be", reports.len()))
+            }
+            () => None,
+        }
     }
 }
 

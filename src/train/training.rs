@@ -17,6 +17,7 @@ use crate::{
     data::Normalisation,
     device::{Device, DeviceError},
     federated::{ClientError, Victim},
+    files::program,
     nn::ArchitectureError,
     tensor_file::TensorFileError,
     watch::{Silent, Stage, Watch},
@@ -76,6 +77,8 @@ pub enum TrainError {
     Checkpoint(#[from] CheckpointError),
     #[error(transparent)]
     File(#[from] TensorFileError),
+    #[error("this program's own file cannot be read: {0}")]
+    Program(#[from] program::Unreadable),
     #[error(
         "the loss is {loss} at step {step} of epoch {epoch}: the training diverges; try a smaller learning rate"
     )]
@@ -86,8 +89,9 @@ pub enum TrainError {
 }
 
 impl Training<'_> {
-    /// What must be the same for a training to go on from a checkpoint.
-    pub fn identity(&self) -> BTreeMap<String, Value> {
+    /// What must be the same for a training to go on from a checkpoint and end with the same bits: also the program and the
+    /// device, which round in their own ways.
+    pub fn identity(&self, device: &dyn Device) -> Result<BTreeMap<String, Value>, TrainError> {
         let Value::Object(recipe) = json!(self.recipe) else { unreachable!("a recipe has fields") };
         let model = &self.victim.model;
         let more = [
@@ -99,16 +103,27 @@ impl Training<'_> {
             ("pictures", json!(self.pictures.len())),
             ("shares", json!(self.pictures.parts.iter().map(|part| part.share).collect::<Vec<_>>())),
             ("pictures-crc32", json!(self.pictures.checksum())),
+            ("test-crc32", json!(self.test.map(Pictures::checksum))),
+            ("device", json!(device.info().facts())),
+            ("program", json!(program::fingerprint()?)),
         ];
         let more = more.into_iter().map(|(key, value)| (key.to_string(), value));
-        recipe.into_iter().map(|(key, value)| (key.replace('_', "-"), value)).chain(more).collect()
+        Ok(recipe.into_iter().map(|(key, value)| (key.replace('_', "-"), value)).chain(more).collect())
     }
 
     /// The checkpoint that an earlier run of this training left; without a file for it, the beginning.
-    pub fn resume(&self) -> Result<Checkpoint, TrainError> {
+    ///
+    /// # Errors
+    /// It is of another training, device or program, or what it says of its progress cannot be.
+    pub fn resume(&self, device: &dyn Device) -> Result<Checkpoint, TrainError> {
         let Some(CheckpointFile { path, .. }) = self.checkpoint else { return Ok(self.start()) };
         let (declarations, optimiser) = (&self.victim.declarations, self.recipe.optimiser);
-        Ok(Checkpoint::read(path, declarations, optimiser, &self.identity())?)
+        let checkpoint = Checkpoint::read(path, declarations, optimiser, &self.identity(device)?)?;
+        let (recipe, steps) = (self.recipe, self.recipe.steps(self.pictures.shown()));
+        match checkpoint.progress.problem(recipe.epochs, steps, recipe.batch) {
+            Some(problem) => Err(CheckpointError::Progress { path: path.into(), problem }.into()),
+            None => Ok(checkpoint),
+        }
     }
 
     /// A training that has not begun.
@@ -140,7 +155,7 @@ impl Training<'_> {
         };
         step.write(&from.state)?;
         let mut progress = from.progress;
-        let identity = self.identity();
+        let identity = self.identity(device)?;
         let stage = Stage::new(watch, "training");
         while progress.epoch < recipe.epochs {
             self.epoch(&mut step, &mut progress, &identity, watch, &stage)?;

@@ -12,7 +12,10 @@ use super::{
     Content, WeightsError,
     http::{Client, Said},
 };
-use crate::watch::{Stage, Watch};
+use crate::{
+    files::{faults, outgoing},
+    watch::{Stage, Watch},
+};
 
 /// Times that a broken transfer is taken up again, as long as something arrived each time.
 const ATTEMPTS: usize = 4;
@@ -102,7 +105,7 @@ pub fn fetch_copy(from: &Path, target: &Path, checks: &Checks) -> Result<Fetched
     let mut source = File::open(from).map_err(failed(from))?;
     let part = Part::open(target, &Said::default(), checks)?;
     part.truncate()?;
-    io::copy(&mut source, &mut &part.file).map_err(failed(&part.path))?;
+    faults::step().and_then(|()| io::copy(&mut source, &mut &part.file)).map_err(failed(&part.path))?;
     part.finish(target, &from.display().to_string(), checks)
 }
 
@@ -155,7 +158,9 @@ impl Part {
         name.push(format!(".{version}.part"));
         let path = target.with_file_name(name);
         let failed = |cause| WeightsError::File { path: path.clone(), cause };
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = faults::step().and_then(|()| {
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)
+        });
         let file = file.map_err(failed)?;
         if file.try_lock().is_err() {
             return Err(WeightsError::Busy { path });
@@ -176,7 +181,7 @@ impl Part {
     }
 
     fn truncate(&self) -> Result<(), WeightsError> {
-        self.file.set_len(0).map_err(|cause| self.failed(cause))
+        faults::step().and_then(|()| self.file.set_len(0)).map_err(|cause| self.failed(cause))
     }
 
     /// Asks for what stands behind `have` bytes and writes what comes.
@@ -237,7 +242,8 @@ impl Part {
                 Ok(read) => read,
                 Err(cause) => return Err(broken(done, cause.to_string())),
             };
-            file.write_all(&chunk[..read]).map_err(|cause| self.failed(cause))?;
+            let written = faults::step().and_then(|()| file.write_all(&chunk[..read]));
+            written.map_err(|cause| self.failed(cause))?;
             done += read as u64;
             if size.is_some_and(|size| done > size) {
                 break;
@@ -276,11 +282,12 @@ impl Part {
             }),
         };
         if let Some(error) = wrong {
-            fs::remove_file(&self.path).map_err(|cause| self.failed(cause))?;
+            outgoing::remove(&self.path).map_err(|cause| self.failed(cause))?;
             return Err(error);
         }
         self.file.sync_all().map_err(|cause| self.failed(cause))?;
-        fs::rename(&self.path, target).map_err(|cause| WeightsError::File { path: target.into(), cause })?;
+        outgoing::rename(&self.path, target)
+            .map_err(|cause| WeightsError::File { path: target.into(), cause })?;
         let checked = match (&checks.sha256, checks.size) {
             (Some((_, by)), _) => Checked::Hash(by),
             (None, Some(_)) => Checked::Size,

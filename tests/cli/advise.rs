@@ -80,7 +80,7 @@ fn the_page_shows_how_pictures_came_about_and_a_gif_on_request() {
     let out = folder();
     let run = |more: &str| {
         succeed(&format!(
-            "run --no-names --preset ig --iterations 64 --batches 2 {more} --out {}",
+            "run --no-names --preset ig --iterations 64 --batches 2 {more} --force --out {}",
             out.path().display()
         ))
     };
@@ -111,7 +111,7 @@ fn training_behind_a_defence_says_what_it_promises() {
     }
     let train = |more: &str| {
         format!(
-            "train victim --arch lenet-zhu --data {} --epochs 2 --batch 8 {more} --out {}",
+            "train victim --arch lenet-zhu --data {} --epochs 2 --batch 8 {more} --force --out {}",
             data.display(),
             weights.display()
         )

@@ -9,7 +9,7 @@ fn wrong_options_are_misuse() {
     let out = folder();
     let dir = out.path().join("out");
     let run = |options: &str, words: &[&str]| {
-        fail(2, &format!("run {options} --iterations 1 --out {}", dir.display()), words);
+        fail(2, &format!("run {options} --iterations 1 --force --out {}", dir.display()), words);
         assert!(!dir.exists(), "{options} made {}", dir.display());
     };
     run("--arch resnet0", &["unknown architecture 'resnet0'", "lenet-zhu"]);
@@ -31,7 +31,7 @@ fn wrong_options_are_misuse() {
     run("--mean 0,x,0 --std 1,1,1", &["x"]);
     run("--mean 0 --std 1", &["3"]);
     run("--preset dlg --sign hard", &["--sign", "L-BFGS"]);
-    fail(2, &format!("run --iterations 0 --out {}", dir.display()), &["--iterations", "0"]);
+    fail(2, &format!("run --iterations 0 --force --out {}", dir.display()), &["--iterations", "0"]);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn wrong_labels_are_misuse() {
         let options = format!("capture --arch lenet-zhu --images {picture} --labels={labels} --out {out}");
         fail(2, &options, &words);
         let options = format!(
-            "invert --arch lenet-zhu --weights {weights} --gradient {gradient} --labels={labels} --out {out}"
+            "invert --arch lenet-zhu --weights {weights} --gradient {gradient} --labels={labels} --force --out {out}"
         );
         fail(2, &options, &words);
     }
@@ -109,7 +109,7 @@ fn unreadable_data_is_named() {
     fs::write(&cut, [0; 100]).unwrap();
     for path in [&empty, &cut, &out.path().join("missing")] {
         let path = path.display().to_string();
-        fail(1, &format!("run --data {path} --out {}/o", out.path().display()), &[&path]);
+        fail(1, &format!("run --data {path} --force --out {}/o", out.path().display()), &[&path]);
     }
 }
 
@@ -135,7 +135,7 @@ fn an_output_that_cannot_be_written_fails_before_any_computing() {
     fs::write(&file, "in the way").unwrap();
     for dir in [file.clone(), file.join("below")] {
         let dir = dir.display().to_string();
-        fail(1, &format!("run --iterations 10000000 --device cpu --out {dir}"), &[&dir]);
+        fail(1, &format!("run --iterations 10000000 --device cpu --force --out {dir}"), &[&dir]);
     }
     let Captured { picture, .. } = &captured();
     let target = file.join("g.safetensors").display().to_string();
@@ -151,7 +151,7 @@ fn config_files_are_checked() {
     let path = config.display().to_string();
     let check = |text: &str, code: i32, words: &[&str]| {
         fs::write(&config, text).unwrap();
-        fail(code, &format!("run --config {path} --out {}/o", out.path().display()), words);
+        fail(code, &format!("run --config {path} --force --out {}/o", out.path().display()), words);
     };
     check("iteratons = 3", 2, &[&path, "unknown option 'iteratons'", "iterations"]);
     check("iterations = \"three\"", 2, &[&path, "iterations", "three"]);
@@ -165,7 +165,7 @@ fn config_files_are_checked() {
 #[test]
 fn without_an_adapter_the_gpu_device_says_which_driver_to_install() {
     let output = program()
-        .args(["run", "--device", "gpu", "--iterations", "1", "--out"])
+        .args(["run", "--device", "gpu", "--iterations", "1", "--force", "--out"])
         .arg(folder().path().join("out"))
         .env("VK_DRIVER_FILES", "/nowhere.json")
         .env("VK_ICD_FILENAMES", "/nowhere.json")
@@ -185,7 +185,8 @@ fn a_plan_larger_than_memory_is_refused_with_its_size() {
     for (device, words) in [("cpu", ["largest is buffer", "free memory"]), ("gpu", ["buffer", "bytes"])] {
         let gradient = captured.claiming(Some(400_000));
         let claim = format!("--weights {weights} --gradient {gradient} --preset dlg");
-        let options = format!("invert --arch lenet-zhu {claim} --device {device} --out {}", dir.display());
+        let options =
+            format!("invert --arch lenet-zhu {claim} --device {device} --force --out {}", dir.display());
         fail(1, &options, &["needs", "bytes"]);
         fail(1, &options, &words);
         assert!(!dir.exists());

@@ -35,10 +35,10 @@ fn no_output_of_a_capture_is_written_unless_all_can_be() {
 fn a_report_replaces_its_own_pictures_and_keeps_the_users() {
     let out = folder();
     let dir = out.path().display();
-    succeed(&format!("run --batches 3 --iterations 1 --device cpu --out {dir}"));
+    succeed(&format!("run --batches 3 --iterations 1 --device cpu --force --out {dir}"));
     let own = out.path().join("images/holiday.png");
     fs::write(&own, "mine").unwrap();
-    succeed(&format!("run --iterations 1 --device cpu --out {dir}"));
+    succeed(&format!("run --iterations 1 --device cpu --force --out {dir}"));
     let names: Vec<_> = files(&out.path().join("images")).into_keys().collect();
     assert_eq!(
         names,
@@ -87,7 +87,7 @@ fn a_folder_whose_name_is_not_unicode_is_written_to() {
     let out = folder();
     let dir = out.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
     let mut command = program();
-    command.args(["run", "--iterations", "1", "--device", "cpu", "--out"]).arg(&dir);
+    command.args(["run", "--iterations", "1", "--device", "cpu", "--force", "--out"]).arg(&dir);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(dir.join("report.json").exists());
@@ -126,10 +126,14 @@ fn a_training_step_that_overflows_sends_nothing() {
 fn sizes_beyond_memory_and_sense_are_refused_at_once() {
     let out = folder();
     let dir = out.path().join("o").display().to_string();
-    fail(2, &format!("run --classes 1000000000 --out {dir}"), &["classes", "1000000000"]);
+    fail(2, &format!("run --classes 1000000000 --force --out {dir}"), &["classes", "1000000000"]);
     fail(2, "plan --classes 0", &["classes", "found 0"]);
     fail(2, "plan --batch 4096 --trials 4096", &["--batch 4096", "--trials 4096", "65536"]);
-    fail(1, &format!("run --arch convnet4096 --classes 1048576 --out {dir}"), &["convnet4096", "bytes"]);
+    fail(
+        1,
+        &format!("run --arch convnet4096 --classes 1048576 --force --out {dir}"),
+        &["convnet4096", "bytes"],
+    );
     assert!(!Path::new(&dir).exists());
 }
 
@@ -170,7 +174,7 @@ fn capture_and_invert_find_what_run_finds() {
     let out = folder();
     let path = |name: &str| out.path().join(name).display().to_string();
     let attack = "--arch convnet2 --iterations 20 --seed 3 --device cpu";
-    succeed(&format!("run {attack} --class-order data-set --out {}", path("run")));
+    succeed(&format!("run {attack} --class-order data-set --force --out {}", path("run")));
     succeed(&format!(
         "capture --arch convnet2 --seed 3 --images {} --labels 2 --device cpu --out {} --save-weights {}",
         path("run/images/original_00.png"),
@@ -178,7 +182,7 @@ fn capture_and_invert_find_what_run_finds() {
         path("w")
     ));
     succeed(&format!(
-        "invert {attack} --weights {} --gradient {} --out {}",
+        "invert {attack} --weights {} --gradient {} --force --out {}",
         path("w"),
         path("g"),
         path("inv")

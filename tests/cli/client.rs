@@ -26,7 +26,7 @@ fn times(factor: f32, tensor: Tensor) -> Tensor {
 fn inverted(captured: &Captured, gradient: &str, options: &str) -> (Value, String) {
     let out = captured.folder.path().join("found");
     let output = run(&format!(
-        "invert --arch lenet-zhu --weights {} --gradient {gradient} --iterations 2 --device cpu --json --out {} {options}",
+        "invert --arch lenet-zhu --weights {} --gradient {gradient} --iterations 2 --device cpu --json --force --out {} {options}",
         captured.weights,
         out.display()
     ));
@@ -63,8 +63,9 @@ fn class_weights_come_from_a_file() {
     let weights = captured.folder.path().join("weights.txt");
     fs::write(&weights, "1 1 3\n1 1 1 1 1 1 1\n").unwrap();
     let dir = captured.folder.path().join("run").display().to_string();
-    let run =
-        |loss: &str| format!("run --iterations 1 --no-names --device cpu --json --loss {loss} --out {dir}");
+    let run = |loss: &str| {
+        format!("run --iterations 1 --no-names --device cpu --json --loss {loss} --force --out {dir}")
+    };
     let report: Value =
         serde_json::from_str(&succeed(&run(&format!("weights:{}", weights.display())))).unwrap();
     assert_eq!(report["protocol"]["loss"], "weights:1,1,3,1,1,1,1,1,1,1");
@@ -78,7 +79,7 @@ fn a_reversed_update_is_refused_unless_the_file_is_trusted() {
     let captured = captured();
     let reversed = rewritten(&captured, "reversed.safetensors", |name, t| (name.into(), times(-1.0, t)));
     let invert = format!(
-        "invert --arch lenet-zhu --weights {} --gradient {reversed} --batch 1 --iterations 1 --device cpu --out {}",
+        "invert --arch lenet-zhu --weights {} --gradient {reversed} --batch 1 --iterations 1 --device cpu --force --out {}",
         captured.weights,
         captured.folder.path().join("refused").display()
     );
@@ -118,7 +119,8 @@ fn the_normalisation_is_said_on_every_run() {
     let out = folder();
     let dir = out.path().display();
     let run = |options: &str| {
-        let output = run(&format!("run --iterations 1 --no-names --device cpu --out {dir} {options}"));
+        let output =
+            run(&format!("run --iterations 1 --no-names --device cpu --force --out {dir} {options}"));
         assert!(output.status.success(), "{}", stderr(&output));
         (report(out.path())["normalisation"].clone(), stderr(&output))
     };
@@ -145,7 +147,7 @@ fn folders_of_some_classes_need_the_names_of_all() {
     }
     let out = folder();
     let run = format!(
-        "run --data {} --classes 10 --batches 2 --iterations 1 --no-names --class-order data-set --device cpu --out {}",
+        "run --data {} --classes 10 --batches 2 --iterations 1 --no-names --class-order data-set --device cpu --force --out {}",
         data.path().display(),
         out.path().display()
     );
@@ -174,7 +176,7 @@ fn a_batch_without_a_gradient_is_left_out_and_listed() {
     let captured = captured();
     let weights = sure_of_class_3(&captured);
     let out = captured.folder.path().join("run");
-    let common = format!("--iterations 2 --no-names --device cpu --out {}", out.display());
+    let common = format!("--iterations 2 --no-names --device cpu --force --out {}", out.display());
     // The samples' classes are 2, 3, 4, …
     let text = succeed(&format!(
         "run --arch lenet-zhu --weights {weights} --batches 3 --class-order data-set {common}"

@@ -10,7 +10,8 @@ use crate::support::*;
 fn run_writes_report_pictures_and_grid() {
     let out = folder();
     let dir = out.path().display();
-    let text = succeed(&format!("run --batch 2 --batches 2 --iterations 30 --device cpu --out {dir}"));
+    let text =
+        succeed(&format!("run --batch 2 --batches 2 --iterations 30 --device cpu --force --out {dir}"));
     assert!(text.contains("PSNR") && text.contains("flat grey") && !text.contains('\u{1b}'), "{text}");
     let names: Vec<String> = files(out.path()).keys().map(|p| p.display().to_string()).collect();
     let mut expected: Vec<String> = (0..4)
@@ -60,14 +61,15 @@ fn run_writes_report_pictures_and_grid() {
 #[test]
 fn json_on_standard_output_is_the_report_and_nothing_else() {
     let out = folder();
-    let text = succeed(&format!("run --iterations 5 --json --device cpu --out {}", out.path().display()));
+    let text =
+        succeed(&format!("run --iterations 5 --json --device cpu --force --out {}", out.path().display()));
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), report(out.path()));
 }
 
 #[test]
 fn piped_output_has_no_progress_bar() {
     let out = folder();
-    let output = run(&format!("run --iterations 300 --device cpu --out {}", out.path().display()));
+    let output = run(&format!("run --iterations 300 --device cpu --force --out {}", out.path().display()));
     assert!(output.status.success());
     assert_eq!(notes(&output), stderr(&output));
 }
@@ -80,7 +82,7 @@ fn captured_gradient_is_inverted_to_its_label_and_a_likeness() {
     let dir = found.display();
     succeed(&format!(
         "invert --arch lenet-zhu --weights {weights} --gradient {gradient} --preset ig --iterations 600 \
-         --trials 2 --seed 1 --device cpu --out {dir}"
+         --trials 2 --seed 1 --device cpu --force --out {dir}"
     ));
     let report = report(&found);
     assert_eq!(report["batches"][0]["labels"], serde_json::json!([2]));
@@ -130,8 +132,8 @@ fn a_config_file_holds_the_same_options_and_the_command_line_wins() {
     let (a, b, config) = (out.path().join("a"), out.path().join("b"), out.path().join("c.toml"));
     fs::write(&config, "preset = \"auto\"\niterations = 900\ntrials = 2\nseed = 3\ndevice = \"cpu\"\n")
         .unwrap();
-    succeed(&format!("run --config {} --iterations 20 --out {}", config.display(), a.display()));
-    succeed(&format!("run --iterations 20 --trials 2 --seed 3 --device cpu --out {}", b.display()));
+    succeed(&format!("run --config {} --iterations 20 --force --out {}", config.display(), a.display()));
+    succeed(&format!("run --iterations 20 --trials 2 --seed 3 --device cpu --force --out {}", b.display()));
     let (a, b) = (report(&a), report(&b));
     assert_eq!(a["attack"]["iterations"], 20);
     assert_eq!((&a["batches"], &a["seed"]), (&b["batches"], &b["seed"]));
@@ -198,7 +200,7 @@ fn gpu_device_does_what_the_cpu_device_does() {
     let out = folder();
     let at = |device: &str| {
         let dir = out.path().join(device);
-        succeed(&format!("run --iterations 10 --device {device} --out {}", dir.display()));
+        succeed(&format!("run --iterations 10 --device {device} --force --out {}", dir.display()));
         report(&dir)
     };
     let (cpu, gpu) = (at("cpu"), at("gpu"));

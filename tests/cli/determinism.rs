@@ -5,7 +5,7 @@ use crate::support::*;
 fn run_twice(options: &str) -> [serde_json::Value; 2] {
     [0, 1].map(|_| {
         let out = folder();
-        succeed(&format!("run {options} --device cpu --out {}", out.path().display()));
+        succeed(&format!("run {options} --device cpu --force --out {}", out.path().display()));
         let pictures: Vec<Vec<u8>> = files(&out.path().join("images")).into_values().collect();
         let mut report = report(out.path());
         report["pictures"] = serde_json::json!(pictures);

@@ -10,7 +10,7 @@ use crate::support::*;
 fn attacked(options: &str) -> Value {
     let out = folder();
     let common = "--iterations 2 --no-names --device cpu --json";
-    let text = succeed(&format!("run {common} {options} --out {}", out.path().display()));
+    let text = succeed(&format!("run {common} {options} --force --out {}", out.path().display()));
     serde_json::from_str(&text).unwrap()
 }
 

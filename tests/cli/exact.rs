@@ -70,7 +70,7 @@ fn spear_restores_a_batch_to_the_rounding_of_its_gradient() {
     let out = client.path("found");
     let text = succeed(&format!(
         "invert --preset spear --arch mlp --hidden 120,60 --weights {weights} --gradient {gradient} --batch 5 --device \
-         cpu --out {out}"
+         cpu --force --out {out}"
     ));
     assert!(
         text.contains("residual of the recomputed gradient") && text.contains("exact: the inputs"),
@@ -126,7 +126,7 @@ fn auto_takes_what_is_exact_and_says_what_it_passed_over() {
     let Client { weights, gradient, .. } = &client;
     let out = client.path("auto");
     succeed(&format!(
-        "invert --arch mlp --hidden 100 --weights {weights} --gradient {gradient} --device cpu --out {out}"
+        "invert --arch mlp --hidden 100 --weights {weights} --gradient {gradient} --device cpu --force --out {out}"
     ));
     let exact = report(Path::new(&out));
     assert_eq!(exact["attack"]["preset"], "auto");
@@ -137,7 +137,7 @@ fn auto_takes_what_is_exact_and_says_what_it_passed_over() {
     let out = client.path("auto");
     succeed(&format!(
         "invert --arch mlp --hidden 100 --activation tanh --weights {weights} --gradient {gradient} --iterations 3 \
-         --device cpu --out {out}"
+         --device cpu --force --out {out}"
     ));
     let matched = report(Path::new(&out));
     let batch = &matched["batches"][0];
@@ -157,7 +157,7 @@ fn pictures_of_a_hidden_layer_are_found_for_its_exact_features() {
     let out = client.path("found");
     succeed(&format!(
         "invert --preset spear --arch lenet5 --weights {weights} --gradient {gradient} --iterations 60 --trials 2 \
-         --device cpu --out {out}"
+         --device cpu --force --out {out}"
     ));
     let report = report(Path::new(&out));
     let batch = &report["batches"][0];
@@ -180,7 +180,7 @@ fn what_spear_cannot_do_is_misuse() {
         fail(
             2,
             &format!(
-                "invert --preset spear --weights {weights} --gradient {gradient} {options} --device cpu --out {out}"
+                "invert --preset spear --weights {weights} --gradient {gradient} {options} --device cpu --force --out {out}"
             ),
             words,
         );
@@ -190,7 +190,7 @@ fn what_spear_cannot_do_is_misuse() {
     fail(
         2,
         &format!(
-            "invert --preset spear --weights {} --gradient {} --device cpu --out {out}",
+            "invert --preset spear --weights {} --gradient {} --device cpu --force --out {out}",
             smooth.weights, smooth.gradient
         ),
         &["no linear layer that is followed by ReLU"],

@@ -31,7 +31,7 @@ fn run_learns_names_from_pictures_that_no_client_has() {
     let path = |name: &str| out.path().join(name).display().to_string();
     examples(&out.path().join("known"), &CLASSES, 0);
     let common = format!(
-        "run --batch 1 --batches 10 --iterations 3 --device cpu --names-from {} --json --out {}",
+        "run --batch 1 --batches 10 --iterations 3 --device cpu --names-from {} --json --force --out {}",
         path("known"),
         path("out")
     );

@@ -28,7 +28,7 @@ fn every_hypothesis_is_tried_and_the_lowest_loss_leads() {
     let out = scene.path().join("found");
     let text = succeed(&format!(
         "guide --batch 2 --batches 2 --batch-labels distinct --distractors 2 --one-to-one --restarts 2 --iterations 8 \
-         --guide-weight 0.1 {clip} --out {}",
+         --guide-weight 0.1 {clip} --force --out {}",
         out.display()
     ));
     let report = report(&out);
@@ -91,7 +91,7 @@ fn every_hypothesis_is_tried_and_the_lowest_loss_leads() {
 fn a_beam_keeps_the_likeliest_and_says_what_it_left_out() {
     let (scene, clip) = scene();
     let out = scene.path().join("found");
-    let text = succeed(&format!("guide --beam 3 --iterations 4 {clip} --out {}", out.display()));
+    let text = succeed(&format!("guide --beam 3 --iterations 4 {clip} --force --out {}", out.display()));
     let batch = &report(&out)["batches"][0];
     assert_eq!((&batch["hypotheses_in_all"], &batch["pruned"]), (&10.into(), &7.into()));
     let mut row: Vec<f64> = list(&batch["similarity"][0]).iter().map(number).collect();
@@ -109,8 +109,10 @@ fn without_a_weight_all_hypotheses_are_tied_at_the_loss_without_guidance() {
     let (scene, clip) = scene();
     let out = scene.path().join("found");
     let names = "--names Sandal,Shirt,Bag";
-    let text =
-        succeed(&format!("guide --guide-weight 0 {names} --iterations 4 {clip} --out {}", out.display()));
+    let text = succeed(&format!(
+        "guide --guide-weight 0 {names} --iterations 4 {clip} --force --out {}",
+        out.display()
+    ));
     let batch = &report(&out)["batches"][0];
     assert_eq!((batch["tied"].as_u64(), number(&batch["margin"])), (Some(3), 0.0));
     assert!(list(&batch["hypotheses"]).iter().all(|h| h["loss"] == batch["unguided_loss"]));
@@ -126,7 +128,7 @@ fn given_gradients_have_a_ranking_and_nothing_claims_to_be_true() {
     small_clip(&folder.path().join("clip"));
     let (clip, out) = (folder.path().join("clip"), folder.path().join("found"));
     let guide = format!(
-        "guide --gradient {gradient} --weights {weights} --clip {} --templates plain --device cpu --iterations 6 --out {}",
+        "guide --gradient {gradient} --weights {weights} --clip {} --templates plain --device cpu --iterations 6 --force --out {}",
         clip.display(),
         out.display()
     );
@@ -138,7 +140,7 @@ fn given_gradients_have_a_ranking_and_nothing_claims_to_be_true() {
     fail(2, &format!("{guide} --names dog,cat --defence sign"), &["--defence", "--gradient"]);
     fail(2, &guide, &["--names"]);
     let other = "guide --kind update --names dog,cat --device cpu";
-    fail(2, &format!("{other} --out {}", out.display()), &["--kind", "--gradient"]);
+    fail(2, &format!("{other} --force --out {}", out.display()), &["--kind", "--gradient"]);
     assert!(!out.exists());
 
     let text = succeed(&format!("{guide} --names dog,cat,ship --guide-weight 0.1"));
@@ -165,7 +167,7 @@ fn hypotheses_that_cannot_be_tried_are_misuse() {
     let (scene, clip) = scene();
     let out = scene.path().join("found");
     let guide = |rest: &str, words: &[&str]| {
-        fail(2, &format!("guide --iterations 4 --out {} {rest}", out.display()), words);
+        fail(2, &format!("guide --iterations 4 --force --out {} {rest}", out.display()), words);
     };
     let two = "--batch 2 --batch-labels distinct";
     guide(&format!("{clip} {two} --one-to-one --names Bag"), &["--one-to-one", "2 label indices", "found 1"]);
@@ -187,7 +189,10 @@ fn hypotheses_that_cannot_be_tried_are_misuse() {
 fn run_is_guided_by_names_or_by_an_oracle_that_must_be_granted() {
     let (scene, clip) = scene();
     let out = scene.path().join("found");
-    let run = format!("run --iterations 4 --batches 1 --class-order data-set {clip} --out {}", out.display());
+    let run = format!(
+        "run --iterations 4 --batches 1 --class-order data-set {clip} --force --out {}",
+        out.display()
+    );
     // The first sample has label 2, a pullover.
     let text = succeed(&format!("{run} --guide 2=scarf --guide-weight 0.5 --guide-schedule step:0.5"));
     assert!(text.contains("guided by names, weight 0.5: 2 = scarf"), "{text}");
@@ -219,7 +224,8 @@ fn run_is_guided_by_names_or_by_an_oracle_that_must_be_granted() {
     fail(2, &format!("{run} --guide 2=scarf --preset dlg"), &["Adam", "dlg"]);
     fail(2, &format!("{run} --guide 2=a-b-c-d-e-f"), &["--guide", "tokens long"]);
     fail(2, &format!("{run} --guide 2=scarf --no-names").replace(&clip, "--device cpu"), &["--no-names"]);
-    let builtin = format!("run --iterations 4 --class-order data-set --device cpu --out {}", out.display());
+    let builtin =
+        format!("run --iterations 4 --class-order data-set --device cpu --force --out {}", out.display());
     fail(2, &format!("{builtin} --guide 2=florp"), &["--guide", "\"florp\"", "none of the"]);
 
     // In a file, under the same name.

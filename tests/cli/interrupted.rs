@@ -8,10 +8,10 @@ use crate::support::*;
 fn a_killed_run_leaves_the_earlier_output_as_it_was() {
     let out = folder();
     let dir = out.path().join("out");
-    succeed(&format!("run --iterations 5 --device cpu --out {}", dir.display()));
+    succeed(&format!("run --iterations 5 --device cpu --force --out {}", dir.display()));
     let before = files(&dir);
     let mut child = program()
-        .args(["run", "--iterations", "1000000", "--device", "cpu", "--out"])
+        .args(["run", "--iterations", "1000000", "--device", "cpu", "--force", "--out"])
         .arg(&dir)
         .spawn()
         .unwrap();
@@ -26,7 +26,7 @@ fn a_killed_first_run_leaves_no_files() {
     let out = folder();
     let dir = out.path().join("new");
     let mut child = program()
-        .args(["run", "--iterations", "1000000", "--device", "cpu", "--out"])
+        .args(["run", "--iterations", "1000000", "--device", "cpu", "--force", "--out"])
         .arg(&dir)
         .spawn()
         .unwrap();
@@ -44,7 +44,7 @@ fn a_failed_run_takes_its_new_folder_away_and_keeps_an_old_one() {
     // Refused when the output folder has been made: the plan is larger than any memory.
     let gradient = captured.claiming(Some(400_000));
     let claim = format!("--weights {weights} --gradient {gradient} --preset dlg");
-    let options = format!("invert --arch lenet-zhu {claim} --device cpu --out {}", dir.display());
+    let options = format!("invert --arch lenet-zhu {claim} --device cpu --force --out {}", dir.display());
     fail(1, &options, &["bytes"]);
     assert!(!folder.path().join("a").exists());
     fs::create_dir_all(&dir).unwrap();

@@ -126,7 +126,7 @@ fn devices_says_which_the_processor_has_and_which_is_used() {
 fn reports_say_which_was_used_and_the_option_wins_over_the_variable() {
     let out = folder();
     let dir = out.path().display();
-    let run = format!("run --iterations 2 --batches 1 --no-names --device cpu --json --out {dir}");
+    let run = format!("run --iterations 2 --batches 1 --no-names --device cpu --json --force --out {dir}");
     let used = |output: Output| json(&output)["device"]["isa"].clone();
     assert_eq!(used(with_variable("scalar", &run)), "scalar");
     assert_eq!(used(with_variable("scalar", &format!("{run} --isa auto"))), names()[0]);

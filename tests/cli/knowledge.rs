@@ -13,7 +13,7 @@ fn json(text: &str) -> Value {
 #[test]
 fn a_threat_model_refuses_what_it_does_not_grant() {
     let out = folder();
-    let run = format!("run --iterations 2 --device cpu --out {}", out.path().join("o").display());
+    let run = format!("run --iterations 2 --device cpu --force --out {}", out.path().join("o").display());
     fail(2, &format!("{run} --labels given --threat-model server"), &["'server'", "does not grant labels"]);
     fail(
         2,
@@ -41,7 +41,7 @@ fn a_threat_model_refuses_what_it_does_not_grant() {
 fn a_defended_run_records_its_defence_and_a_weak_one_changes_little() {
     let out = folder();
     let run = |more: &str| {
-        succeed(&format!("run --iterations 40 --device cpu --out {} {more}", out.path().display()));
+        succeed(&format!("run --iterations 40 --device cpu --force --out {} {more}", out.path().display()));
         report(out.path())
     };
     let psnr = |report: &Value| report["metrics"]["psnr"]["one_to_one"]["mean"].as_f64().unwrap();
@@ -93,7 +93,7 @@ fn the_update_of_one_step_tells_the_labels_of_its_gradient_and_four_steps_are_at
 
     let out = path("found");
     let invert = format!(
-        "invert --weights {weights} --gradient {} --labels 3,3,3,8 --iterations 30 --device cpu --out {out}",
+        "invert --weights {weights} --gradient {} --labels 3,3,3,8 --iterations 30 --device cpu --force --out {out}",
         path("u4.safetensors")
     );
     let prior = "--bn-prior 0.001 --bn-target batch";

@@ -28,7 +28,7 @@ fn numbers(skipped: &Value) -> Vec<u64> {
 fn guide_ranks_the_hypotheses_of_the_others() {
     let (captured, weights) = sure();
     let out = captured.folder.path().join("guided");
-    let common = format!("--iterations 2 --out {}", out.display());
+    let common = format!("--iterations 2 --force --out {}", out.display());
     let text = succeed(&format!("guide {weights} --batches 3 --names Bag,Coat,Dress,Shirt {common}"));
     assert!(text.contains("batch 1 is left out: the gradient is 0"), "{text}");
     let found = report(&out);

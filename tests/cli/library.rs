@@ -20,7 +20,7 @@ fn comparable(folder: &std::path::Path) -> serde_json::Value {
 fn the_example_does_what_run_does() {
     let (called, run) = (folder(), folder());
     let verdict = example::audit(called.path(), 20, 3).unwrap();
-    let said = succeed(&format!("run --iterations 20 --batches 3 --out {}", run.path().display()));
+    let said = succeed(&format!("run --iterations 20 --batches 3 --force --out {}", run.path().display()));
     assert!(said.contains(&verdict), "{said}");
     assert_eq!(comparable(called.path()), comparable(run.path()));
     let pictures = |folder: &std::path::Path| files(&folder.join("images"));

@@ -3,6 +3,9 @@
 #![allow(clippy::print_stderr)]
 #![cfg(feature = "cli")]
 
+#[path = "../common/alone.rs"]
+mod alone;
+
 mod advise;
 mod bad_input;
 mod bad_weights;
@@ -15,6 +18,7 @@ mod determinism;
 mod effects;
 mod exact;
 mod examples;
+mod faults;
 mod guidance;
 mod guide;
 mod interrupted;
@@ -27,6 +31,7 @@ mod meaning;
 mod model;
 mod model_commands;
 mod name;
+mod odd_values;
 mod options;
 mod pairings;
 mod public;
@@ -37,6 +42,7 @@ mod shards;
 mod slurm;
 mod support;
 mod sweep;
+mod together;
 mod train;
 mod train_clip;
 mod verdict;

@@ -21,7 +21,7 @@ fn indices_are_named_by_the_mean_of_their_pictures_with_every_control_beside() {
     small_clip(&clip);
     let dir = out.path().join("found");
     let text = succeed(&format!(
-        "run --batch 3 --batches 4 --iterations 4 --clip {} --templates plain --device cpu --out {}",
+        "run --batch 3 --batches 4 --iterations 4 --clip {} --templates plain --device cpu --force --out {}",
         clip.display(),
         dir.display()
     ));
@@ -89,7 +89,8 @@ fn indices_are_named_by_the_mean_of_their_pictures_with_every_control_beside() {
 fn without_options_the_embedded_pictures_are_named_by_the_built_in_model() {
     let out = folder();
     let dir = out.path().join("found");
-    let text = succeed(&format!("run --batches 10 --iterations 1200 --device cpu --out {}", dir.display()));
+    let text =
+        succeed(&format!("run --batches 10 --iterations 1200 --device cpu --force --out {}", dir.display()));
     let semantic = &report(&dir)["semantic"];
     let share = |of: &str| semantic["accuracy"][of]["greedy"]["aggregated"]["share"].as_f64().unwrap();
     assert!(share("originals") >= 0.6, "{text}");
@@ -103,7 +104,7 @@ fn the_order_of_classes_changes_nothing_but_the_indices() {
     let at = |order: &str| {
         let dir = out.path().join(order);
         succeed(&format!(
-            "run --no-names --batch 2 --labels given --iterations 1 --class-order {order} --device cpu --out {}",
+            "run --no-names --batch 2 --labels given --iterations 1 --class-order {order} --device cpu --force --out {}",
             dir.display()
         ));
         report(&dir)
@@ -135,7 +136,8 @@ fn given_gradients_are_named_together_and_nothing_claims_to_be_right() {
         path("b.safetensors"),
         path("clip")
     );
-    let text = succeed(&format!("{run} --names dog,cat,ship --aggregation objective --out {}", path("out")));
+    let text =
+        succeed(&format!("{run} --names dog,cat,ship --aggregation objective --force --out {}", path("out")));
     assert!(text.contains("not known") && text.contains("The pictures read as: label 2 is"), "{text}");
     let report = report(Path::new(&path("out")));
     let semantic = &report["semantic"];
@@ -156,12 +158,13 @@ fn given_gradients_are_named_together_and_nothing_claims_to_be_right() {
     let rest =
         format!("weights = \"{}\"\nno-names = true\niterations = 3\ndevice = \"cpu\"\n", captured.weights);
     fs::write(&config, format!("{list}\n{rest}")).unwrap();
-    succeed(&format!("run --config {config} --out {}", path("again")));
+    succeed(&format!("run --config {config} --force --out {}", path("again")));
     let again = crate::support::report(Path::new(&path("again")));
     assert_eq!(again["batches"], report["batches"]);
 
-    let fails =
-        |options: &str, words: &[&str]| fail(2, &format!("{run} {options} --out {}", path("no")), words);
+    let fails = |options: &str, words: &[&str]| {
+        fail(2, &format!("{run} {options} --force --out {}", path("no")), words)
+    };
     fails("", &["--clip needs candidate names"]);
     fails("--names dog,cat --labels given", &["--labels given", "invert"]);
     fails("--names dog,cat --defence sign", &["--gradient", "--defence"]);
@@ -205,7 +208,7 @@ fn names_that_cannot_serve_are_misuse_before_anything_is_computed() {
     let clip = out.path().join("clip");
     small_clip(&clip);
     let run = format!(
-        "run --batch 3 --iterations 10000000 --device cpu --clip {} --out {}",
+        "run --batch 3 --iterations 10000000 --device cpu --clip {} --force --out {}",
         clip.display(),
         out.path().join("o").display()
     );
@@ -232,7 +235,19 @@ fn a_full_disk_is_an_error_and_leaves_nothing() {
     let shell = "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"";
     let program = env!("CARGO_BIN_EXE_gia-gpu");
     let output = std::process::Command::new("sh")
-        .args(["-c", shell, program, "run", "--no-names", "--iterations", "1", "--device", "cpu", "--out"])
+        .args([
+            "-c",
+            shell,
+            program,
+            "run",
+            "--no-names",
+            "--iterations",
+            "1",
+            "--device",
+            "cpu",
+            "--force",
+            "--out",
+        ])
         .arg(&dir)
         .output()
         .unwrap();
@@ -262,7 +277,7 @@ fn pictures_are_the_first_or_drawn_by_seed() {
         let out = scene.path().join(out);
         let options =
             "run --batches 3 --batch 2 --iterations 2 --no-names --device cpu --class-order data-set";
-        succeed(&format!("{options} {more} --out {}", out.display()));
+        succeed(&format!("{options} {more} --force --out {}", out.display()));
         report(&out)["batches"].as_array().unwrap().iter().map(|b| b["pictures"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(run("", "first"), [[0, 1], [2, 3], [4, 5]].map(|b| serde_json::json!(b)));
@@ -286,7 +301,10 @@ fn pictures_are_the_first_or_drawn_by_seed() {
     let sorted = format!("--data {}/sorted", scene.path().display());
     let options = "run --batches 3 --iterations 2 --no-names --device cpu";
     let note = |more: &str| {
-        stderr(&crate::support::run(&format!("{options} {sorted} {more} --out {}/x", scene.path().display())))
+        stderr(&crate::support::run(&format!(
+            "{options} {sorted} {more} --force --out {}/x",
+            scene.path().display()
+        )))
     };
     assert!(note("").contains("all 3 pictures are of class bag"), "{}", note(""));
     assert!(!note("--shuffle").contains("are of class"));

@@ -103,7 +103,7 @@ fn an_attack_needs_no_weights_beside_the_networks_file() {
     let out = |name: &str| folder.path().join(name);
     let attack = |more: &str, out: &Path| {
         succeed(&format!(
-            "invert --model {model} {more} --gradient {gradient} --iterations 30 --out {}",
+            "invert --model {model} {more} --gradient {gradient} --iterations 30 --force --out {}",
             out.display()
         ))
     };
@@ -127,7 +127,7 @@ fn a_gradient_of_local_training_in_train_mode_is_attacked_too() {
     ));
     let out = folder.path().join("found");
     succeed(&format!(
-        "invert --model {model} --gradient {path} --iterations 3 --trials 2 --out {}",
+        "invert --model {model} --gradient {path} --iterations 3 --trials 2 --force --out {}",
         out.display()
     ));
 }
@@ -136,8 +136,8 @@ fn a_gradient_of_local_training_in_train_mode_is_attacked_too() {
 fn run_sweep_train_evaluate_guide_and_plan_take_it() {
     let folder = folder();
     let (model, out) = (network("quickstart"), folder.path().display());
-    succeed(&format!("run --model {model} --batches 2 --iterations 3 --out {out}/run"));
-    succeed(&format!("guide --model {model} --beam 2 --iterations 3 --out {out}/guide"));
+    succeed(&format!("run --model {model} --batches 2 --iterations 3 --force --out {out}/run"));
+    succeed(&format!("guide --model {model} --beam 2 --iterations 3 --force --out {out}/guide"));
     succeed(&format!(
         "sweep --victim {model} --victim lenet-zhu --batch-sizes 1 --batches 2 --iterations 3 --out {out}/sweep"
     ));
@@ -172,12 +172,12 @@ fn what_contradicts_the_file_is_misuse() {
     let other = network("custom");
     fail(
         2,
-        &format!("invert --model {other} --gradient {gradient} --out {out}"),
+        &format!("invert --model {other} --gradient {gradient} --force --out {out}"),
         &["[3, 32, 32]", "custom.pt2"],
     );
     fail(
         2,
-        &format!("invert --weights {weights} --gradient {gradient} --out {out}"),
+        &format!("invert --weights {weights} --gradient {gradient} --force --out {out}"),
         &["quickstart.pt2", "--model"],
     );
     fail(1, &format!("plan --model {weights}"), &["w.safetensors", "expected a .pt2 file"]);
@@ -201,8 +201,10 @@ fn a_vits_one_picture_is_computed_from_its_patches() {
     ));
     for preset in ["--preset april", ""] {
         let out = folder.path().join("found");
-        let invert =
-            format!("invert --weights {weights} --gradient {gradient} {preset} --out {}", out.display());
+        let invert = format!(
+            "invert --weights {weights} --gradient {gradient} {preset} --force --out {}",
+            out.display()
+        );
         let said = succeed(&invert);
         assert!(said.contains("rank 64 of 64, condition"), "{said}");
         let report = report(&out).to_string();
@@ -215,7 +217,7 @@ fn a_vits_one_picture_is_computed_from_its_patches() {
     let out = path("no");
     fail(
         2,
-        &format!("invert --model {model} --gradient {other} --preset april --out {out}"),
+        &format!("invert --model {model} --gradient {other} --preset april --force --out {out}"),
         &["no learned position embedding"],
     );
     let two = pictures(folder.path(), 2).join(" ");
@@ -224,7 +226,7 @@ fn a_vits_one_picture_is_computed_from_its_patches() {
     ));
     fail(
         2,
-        &format!("invert --weights {weights} --gradient {gradient} --preset april --out {out}"),
+        &format!("invert --weights {weights} --gradient {gradient} --preset april --force --out {out}"),
         &["a batch of 2"],
     );
 }

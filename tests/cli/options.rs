@@ -287,7 +287,8 @@ fn quiet_and_verbose_stand_before_or_behind_the_command() {
     let out = folder();
     let file = out.path().join("a.toml");
     fs::write(&file, "iterations = 2\nbatches = 1\nno-names = true\ndevice = \"cpu\"\n").unwrap();
-    let options = format!("run --config {} --out {}", file.display(), out.path().join("out").display());
+    let options =
+        format!("run --config {} --force --out {}", file.display(), out.path().join("out").display());
     let said = |arguments: &str| {
         let output = run(arguments);
         assert!(output.status.success(), "{arguments}: {}", stderr(&output));
@@ -325,7 +326,7 @@ fn a_value_is_spelled_in_one_way() {
     fs::write(&file, format!("{}\n{rest}\n", lines.join("\n"))).unwrap();
     let shown = succeed(&format!("config show --config {}", file.display()));
     let report: serde_json::Value = serde_json::from_str(&succeed(&format!(
-        "run --config {} --json --out {}",
+        "run --config {} --json --force --out {}",
         file.display(),
         out.path().join("out").display()
     )))

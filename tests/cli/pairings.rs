@@ -47,7 +47,7 @@ impl Client {
 
     fn invert(&self, gradient: &str) -> String {
         format!(
-            "invert {ARCH} --weights {} --gradient {} --batch 3 --iterations 2 --device cpu --out {}",
+            "invert {ARCH} --weights {} --gradient {} --batch 3 --iterations 2 --device cpu --force --out {}",
             self.path("w.safetensors"),
             self.path(gradient),
             self.path("out")
@@ -153,7 +153,7 @@ fn arrays_without_names_are_taken_in_order_and_a_permuted_archive_is_refused() {
         let (weights, gradient) = (folder.join("w.npz"), folder.join(gradient));
         let (weights, gradient, out) = (weights.display(), gradient.display(), folder.join("found"));
         format!(
-            "invert {ARCH} --weights {weights} --gradient {gradient} --batch 3 --iterations 2 --device cpu --out {}",
+            "invert {ARCH} --weights {weights} --gradient {gradient} --batch 3 --iterations 2 --device cpu --force --out {}",
             out.display()
         )
     };

@@ -32,7 +32,7 @@ fn public_pictures_name_labels_by_features_and_by_the_model_alone() {
     let out = folder();
     let path = |name: &str| out.path().join(name).display().to_string();
     let common = "run --batch 2 --batches 4 --iterations 3 --device cpu";
-    let text = succeed(&format!("{common} --out {}", path("default")));
+    let text = succeed(&format!("{common} --force --out {}", path("default")));
     assert!(text.contains("model alone") && text.contains("features and reconstructions"), "{text}");
     let report = report(Path::new(&path("default")));
     let semantic = &report["semantic"];
@@ -63,7 +63,8 @@ fn public_pictures_must_be_granted_and_have_the_names() {
         "name = \"narrow\"\ngrants = [\"weights\", \"update\", \"batch-size\", \"data-statistics\"]\n",
     )
     .unwrap();
-    let common = format!("run --batch 1 --batches 2 --iterations 2 --device cpu --out {}", path("out"));
+    let common =
+        format!("run --batch 1 --batches 2 --iterations 2 --device cpu --force --out {}", path("out"));
     fail(
         2,
         &format!("{common} --threat-model {} --public {}", path("narrow.toml"), path("public")),
@@ -86,7 +87,7 @@ fn public_pictures_must_be_granted_and_have_the_names() {
         &["--public", "candidate names", "dog, cat"],
     );
     // All that there are belong to the clients.
-    let all = format!("run --batch 10 --batches 4 --iterations 1 --device cpu --out {}", path("out"));
+    let all = format!("run --batch 10 --batches 4 --iterations 1 --device cpu --force --out {}", path("out"));
     fail(2, &format!("{all} --public {}", path("public")), &["--public", "are a client's"]);
 }
 

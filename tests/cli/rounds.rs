@@ -58,7 +58,7 @@ fn unequal_clients_go_from_capture_to_the_attack_weighted_by_their_pictures() {
     assert_eq!(together.info.clients.as_deref(), Some("3,5"));
     let out = path("found");
     let found = succeed(&format!(
-        "invert --arch lenet-zhu --weights {weights} --gradient {update} --iterations 1 --device cpu --json --out {out}"
+        "invert --arch lenet-zhu --weights {weights} --gradient {update} --iterations 1 --device cpu --json --force --out {out}"
     ));
     let report: Value = serde_json::from_str(&found).unwrap();
     assert_eq!(report["protocol"]["clients"], json!([3, 5]));
@@ -70,7 +70,7 @@ fn unequal_clients_go_from_capture_to_the_attack_weighted_by_their_pictures() {
 fn the_sizes_of_clients_say_the_batch_and_must_fit_it() {
     let out = folder();
     let dir = out.path().display();
-    let common = format!("--no-names --iterations 1 --device cpu --out {dir}");
+    let common = format!("--no-names --iterations 1 --device cpu --force --out {dir}");
     succeed(&format!("run --clients 1,2 --batches 2 {common}"));
     let found = report(out.path());
     assert_eq!((&found["batch"], &found["protocol"]["clients"]), (&3.into(), &json!([1, 2])));
@@ -109,8 +109,10 @@ fn each_round_has_weights_of_its_own_and_a_row_in_the_report() {
     };
     let (weights, updates) = (of(|pair| &pair.0), of(|pair| &pair.1));
     let out = folder.path().join("found");
-    let common =
-        format!("--names Bag,Shirt,Sandal,Coat --iterations 300 --device cpu --out {}", out.display());
+    let common = format!(
+        "--names Bag,Shirt,Sandal,Coat --iterations 300 --device cpu --force --out {}",
+        out.display()
+    );
     let output = run(&format!("run --round-weights {weights} --gradient {updates} {common}"));
     assert!(output.status.success(), "{}", stderr(&output));
     let found = report(&out);
@@ -151,7 +153,7 @@ fn files_of_one_victim_are_taken_in_natural_order() {
     }
     let given: Vec<String> = copies.iter().map(|path| path.display().to_string()).collect();
     let output = run(&format!(
-        "run --arch lenet-zhu --weights {} --gradient {} --iterations 1 --no-names --device cpu --out {}",
+        "run --arch lenet-zhu --weights {} --gradient {} --iterations 1 --no-names --device cpu --force --out {}",
         captured.weights,
         given.join(" "),
         out.display()

@@ -56,6 +56,27 @@ fn a_trained_victim_is_evaluated_without_being_described_again() {
     assert_eq!(fs::read(&out).unwrap(), before);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn weights_are_written_whatever_standard_output_does() {
+    let folder = folder();
+    let data = pictures(folder.path());
+    let out = folder.path().join("v.safetensors");
+    let train = format!(
+        "train victim --arch mlp --hidden 8 --image-size 28 --data {data} --epochs 2 --batch 4 --device cpu --out {}",
+        out.display()
+    );
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = program().args(train.split_whitespace()).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("standard output cannot be written"), "{}", stderr(&output));
+    let before = fs::read(&out).unwrap();
+    let names: Vec<_> = files(folder.path()).into_keys().filter(|p| !p.starts_with("data")).collect();
+    assert_eq!(names, [Path::new("v.safetensors")]);
+    succeed(&train);
+    assert_eq!(fs::read(&out).unwrap(), before);
+}
+
 #[test]
 fn a_killed_training_goes_on_from_its_checkpoint() {
     let folder = folder();

@@ -76,7 +76,7 @@ fn a_training_of_a_tower_goes_on_from_its_checkpoint_and_refuses_another() {
     let scene = scene();
     let once = train(scene.path(), "");
     succeed(&once);
-    let expected = TensorFile::read(&scene.path().join("m.safetensors")).unwrap().tensors;
+    let expected = fs::read(scene.path().join("m.safetensors")).unwrap();
     // A checkpoint of the end is what a training leaves that is killed before its last word.
     fail(2, &train(scene.path(), "--resume"), &["--resume", "no checkpoint"]);
     let mut child = program();
@@ -92,7 +92,7 @@ fn a_training_of_a_tower_goes_on_from_its_checkpoint_and_refuses_another() {
     fail(2, &train(scene.path(), "--resume"), &["epochs was 400, is 6"]);
     fs::remove_file(&checkpoint).unwrap();
     succeed(&once);
-    assert_eq!(TensorFile::read(&scene.path().join("m.safetensors")).unwrap().tensors, expected);
+    assert!(fs::read(scene.path().join("m.safetensors")).unwrap() == expected, "no times are in the file");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::support::*;
 #[test]
 fn the_verdict_comes_first_and_stands_in_the_report() {
     let out = folder();
-    let text = succeed(&format!("run --iterations 400 --batches 8 --out {}", out.path().display()));
+    let text = succeed(&format!("run --iterations 400 --batches 8 --force --out {}", out.path().display()));
     assert!(text.starts_with("LEAKS: Demo on embedded pictures. This leaks: from these 8 updates"), "{text}");
     let verdict = &report(out.path())["verdict"];
     assert_eq!(verdict["answer"], "leaks");
@@ -33,7 +33,7 @@ fn an_attack_that_stopped_too_early_proves_nothing_about_the_pictures() {
     // After two local steps no span tells who took part.
     let local = "--batch 2 --local-steps 2 --local-batch 1 --local-lr 0.01";
     let options = format!("--iterations 5 --batches 6 {local} --labels given --no-names");
-    let text = succeed(&format!("run {options} --out {}", out.path().display()));
+    let text = succeed(&format!("run {options} --force --out {}", out.path().display()));
     assert!(text.contains("failed and proves nothing"), "{text}");
     let report = report(out.path());
     assert_eq!(report["verdict"]["answer"], "failed");
@@ -47,7 +47,10 @@ fn an_attack_that_stopped_too_early_proves_nothing_about_the_pictures() {
 fn limits_decide_the_exit_code_when_everything_is_written() {
     let out = folder();
     let run = |limits: &str| {
-        format!("run --iterations 20 --batches 2 --fail-above {limits} --out {}", out.path().display())
+        format!(
+            "run --iterations 20 --batches 2 --fail-above {limits} --force --out {}",
+            out.path().display()
+        )
     };
     succeed(&run("ssim=0.99,labels=1,names=100%,psnr=90"));
     fs::remove_file(out.path().join("report.json")).unwrap();
@@ -76,7 +79,7 @@ fn a_signal_keeps_what_there_is() {
     for signal in ["INT", "TERM", "USR1"] {
         let out = folder();
         let child = program()
-            .args(["run", "--iterations", "1000000", "--batches", "2", "--device", "cpu", "--out"])
+            .args(["run", "--iterations", "1000000", "--batches", "2", "--device", "cpu", "--force", "--out"])
             .arg(out.path())
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())
@@ -103,7 +106,7 @@ fn invert_writes_a_page() {
     let out = folder.path().join("found");
     let options =
         format!("--arch lenet-zhu --weights {weights} --gradient {gradient} --preset ig --iterations 20");
-    let text = succeed(&format!("invert {options} --out {}", out.display()));
+    let text = succeed(&format!("invert {options} --force --out {}", out.display()));
     assert!(text.contains("report.html"), "{text}");
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("class=\"answer\"") && page.contains("not judged"));

@@ -3,6 +3,8 @@
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 #![cfg(all(feature = "gpu", feature = "report"))]
 
+#[path = "../common/alone.rs"]
+mod alone;
 #[path = "../common/bits.rs"]
 mod bits;
 #[path = "../common/colours.rs"]
@@ -15,6 +17,8 @@ mod devices;
 mod resumed;
 #[path = "../common/scene.rs"]
 mod scene;
+#[path = "../common/seeds.rs"]
+mod seeds;
 #[path = "../common/watched.rs"]
 mod watched;
 
@@ -33,6 +37,7 @@ mod guidance;
 mod html;
 mod layers;
 mod metrics;
+mod mutations;
 mod npz;
 mod patches;
 mod picture_grid;

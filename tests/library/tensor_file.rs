@@ -51,6 +51,22 @@ fn every_float_type_that_pytorch_writes_is_read_and_other_types_are_kept_aside()
 }
 
 #[test]
+fn a_name_that_the_header_has_twice_is_refused() {
+    let one = |name: &str, start: usize| {
+        format!("\"{name}\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[{start},{}]}}", start + 4)
+    };
+    let twice = format!("{{{},{}}}", one("w", 0), one("w", 0));
+    let message = read_error(&with_header(&twice, 4)).to_string();
+    assert!(message.contains("'w' is there twice"), "{message}");
+    let metadata = format!("{{\"__metadata__\":{{\"kind\":\"a\",\"kind\":\"b\"}},{}}}", one("w", 0));
+    let message = read_error(&with_header(&metadata, 4)).to_string();
+    assert!(message.contains("'kind' is there twice"), "{message}");
+    let folder = TempDir::new().unwrap();
+    let other = format!("{{\"__metadata__\":{{\"w\":\"a\",\"__metadata__\":\"b\"}},{}}}", one("w", 0));
+    assert_eq!(read(&folder, &with_header(&other, 4)).unwrap().tensors.len(), 1);
+}
+
+#[test]
 fn parameters_come_in_the_order_asked_for() {
     let file = TensorFile::read(&fixture_path("lenet_zhu_weights")).unwrap();
     let specs = [spec("fc.0.bias", &[10]), spec("body.0.weight", &[12, 3, 5, 5])];

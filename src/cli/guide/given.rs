@@ -1,5 +1,7 @@
 //! Gradients that somebody sent: hypotheses are ranked, and nobody here knows which is true.
 
+use std::path::PathBuf;
+
 use super::{Guide, some_left};
 use crate::{
     attack::preset::Preset,
@@ -7,9 +9,9 @@ use crate::{
     cli::{
         command_line, misuse,
         observation::{Attacking, Observing},
+        options::check_apart,
     },
     hypotheses::{Candidates, Evidence, Explanation},
-    report::OutputFolder,
 };
 
 impl Guide {
@@ -17,6 +19,8 @@ impl Guide {
         if self.victim.weights.is_none() && self.victim.model.model.is_none() {
             return Err(misuse("--gradient needs the victim's --weights, or --model"));
         }
+        let inputs = self.gradient.iter().chain(&self.victim.weights).chain(&self.victim.model.model);
+        check_apart("--out", [self.out.path.as_path()], inputs.map(PathBuf::as_path))?;
         let model = self.model(None)?;
         let observing = Observing {
             model: &self.victim.model,
@@ -38,8 +42,8 @@ impl Guide {
         some_left(&kept, &skipped)?;
         let known: Vec<&[usize]> = known.iter().map(|labels| labels.as_deref().unwrap_or_default()).collect();
         self.check(&candidates, &known)?;
-        let folder = OutputFolder::open(&self.out)?;
-        audit.checkpoints = Some(self.resume.open(&self.out)?);
+        let (folder, checkpoints) = self.resume.claim(&self.out, &self.force)?;
+        audit.checkpoints = Some(checkpoints);
         let device = self.device.open_spread()?;
         let mut namer = self.namer(&*device, &model, batch * targets.len())?;
         let paths: Vec<String> = kept.iter().map(|&i| files[i].display().to_string()).collect();
@@ -53,7 +57,7 @@ impl Guide {
             skipped,
         };
         let search = self.search(&*device, &model, candidates);
-        let found = self.searched(&search, &evidence, &targets, &mut namer)?;
+        let found = self.searched(&folder, &search, &evidence, &targets, &mut namer)?;
         let command = command_line();
         self.finish(&Explanation { evidence: &evidence, search: &search, found: &found, command }, folder)
     }

@@ -13,6 +13,7 @@ use super::{
     clip_options::{CandidateNames, ClipOptions},
     data_options::DataOptions,
     defence_options::DefenceOptions,
+    destination::{ForceOption, destination, written},
     guidance_options::GuidanceOptions,
     help::group,
     misuse,
@@ -33,6 +34,7 @@ use crate::{
     audit::{AuditError, NamingModel},
     clip::zero_shot::{Namer, check_labels},
     device::Device,
+    files::claim::Destination,
     hypotheses::{Candidates, Evidence, Explanation, Found, HypothesesError, Search},
     report::{OutputFolder, Skipped},
 };
@@ -101,9 +103,12 @@ pub struct Guide {
     normalisation: NormalisationOptions,
     /// Folder for report.html, report.json, images/ and grid.png
     ///
-    /// The pictures are those of the hypotheses believed.
-    #[arg(long, value_name = "DIR", default_value = "guided", help_heading = group::OUTPUT)]
-    out: PathBuf,
+    /// The pictures are those of the hypotheses believed. NAME[-N] is the first of NAME, NAME-2, … that is free. A folder that
+    /// is given is this run's alone until it ends.
+    #[arg(long, value_name = "DIR", default_value = "guided[-N]", value_parser = destination(), help_heading = group::OUTPUT)]
+    out: Destination,
+    #[command(flatten)]
+    force: ForceOption,
     #[command(flatten)]
     resume: ResumeOptions,
     /// Print the report as JSON
@@ -166,6 +171,7 @@ impl Guide {
     /// Tries all hypotheses. Told to stop, it ranks nothing: some would have been tried longer than others.
     fn searched(
         &self,
+        folder: &OutputFolder,
         search: &Search,
         evidence: &Evidence,
         targets: &[Target],
@@ -176,7 +182,7 @@ impl Guide {
             resume_options::end(checkpoints, true);
             return Err(signals::stopped(format!(
                 "stopped early: {} has how far it came, and --resume goes on",
-                self.out.display()
+                folder.path().display()
             )));
         }
         found
@@ -184,6 +190,7 @@ impl Guide {
 
     /// Writes and prints what was found.
     fn finish(&self, explanation: &Explanation, folder: OutputFolder) -> anyhow::Result<()> {
+        let [html, _] = written(folder.path());
         let report = explanation.write(folder)?;
         if let Some(checkpoints) = &explanation.evidence.audit.checkpoints {
             resume_options::end(checkpoints, false);
@@ -191,9 +198,8 @@ impl Guide {
         if self.json {
             return print_json(&report);
         }
-        let html = self.out.join("report.html");
         let verdict = verdict::of(&report.head.verdict);
-        print_line(format!("{verdict}\n\n{}\nwrote {}", report.table(), html.display()))
+        print_line(format!("{verdict}\n\n{}\nwrote {}", report.table(), html))
     }
 }
 

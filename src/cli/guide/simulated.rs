@@ -10,7 +10,6 @@ use crate::{
         progress::Terminal,
     },
     hypotheses::{Candidates, Evidence, Explanation},
-    report::OutputFolder,
 };
 
 /// Most iterations on the embedded samples, unless told otherwise: a first try is short.
@@ -22,7 +21,7 @@ impl Guide {
             return Err(misuse("--kind says what a file of --gradient holds: there is none"));
         }
         let dataset = self.data.open()?;
-        check_out(self.data.data.as_deref(), &self.out)?;
+        check_out(self.data.data.as_deref(), &self.out.path)?;
         let model = self.model(Some(&dataset.class_names))?;
         let options = ClientOptions {
             data: &self.data,
@@ -42,8 +41,8 @@ impl Guide {
             Candidates { names: &model.names, truth: &truth, distractors: self.distractors, seed: self.seed };
         let labels: Vec<&[usize]> = clients.batches.iter().map(|batch| &batch.labels[..]).collect();
         self.check(&candidates, &labels)?;
-        let folder = OutputFolder::open(&self.out)?;
-        audit.checkpoints = Some(self.resume.open(&self.out)?);
+        let (folder, checkpoints) = self.resume.claim(&self.out, &self.force)?;
+        audit.checkpoints = Some(checkpoints);
         let device = self.device.open_spread()?;
         let mut namer = self.namer(&*device, &model, clients.batch() * clients.batches.len())?;
         let Captured { losses, targets } = audit.capture(&*device, &clients.batches, &Terminal)?;
@@ -62,7 +61,7 @@ impl Guide {
             skipped,
         };
         let search = self.search(&*device, &model, candidates);
-        let found = self.searched(&search, &evidence, &targets, &mut namer)?;
+        let found = self.searched(&folder, &search, &evidence, &targets, &mut namer)?;
         let command = command_line();
         self.finish(&Explanation { evidence: &evidence, search: &search, found: &found, command }, folder)
     }

@@ -21,7 +21,7 @@ use crate::{
         progress::Terminal,
     },
     data::in_natural_order,
-    report::{OutputFolder, Skipped},
+    report::Skipped,
 };
 
 impl Run {
@@ -34,7 +34,7 @@ impl Run {
         self.limits.needs_originals()?;
         let victims = self.victim.weights.iter().chain(&self.victim.model.model).chain(&self.round_weights);
         let inputs = self.gradient.iter().chain(victims);
-        check_apart("--out", [self.out.as_path()], inputs.map(PathBuf::as_path))?;
+        check_apart("--out", [self.out.path.as_path()], inputs.map(PathBuf::as_path))?;
         if self.guide == Some(GuideChoice::Oracle) {
             return Err(misuse(
                 "--guide oracle: with --gradient nobody knows the true names; give label=name,…",
@@ -61,8 +61,7 @@ impl Run {
             _ => None,
         };
         let uses: Vec<Use> = public.iter().map(|_| public_use()).chain(self.examples_use()).collect();
-        let folder = OutputFolder::open(&self.out)?;
-        let checkpoints = self.resume.open(&self.out)?;
+        let (folder, checkpoints) = self.resume.claim(&self.out, &self.force)?;
         let namer = self.namer(model.as_ref(), &*device, batch * self.gradient.len())?;
         let meanings = self.meanings(audit, None, model.as_ref(), &*device)?;
 

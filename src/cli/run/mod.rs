@@ -14,6 +14,7 @@ use super::{
     config,
     data_options::DataOptions,
     defence_options::DefenceOptions,
+    destination::{ForceOption, destination, written},
     example_options::ExampleOptions,
     guidance_options::{GuidanceOptions, GuideChoice},
     help::group,
@@ -37,6 +38,7 @@ use crate::{
     attack::{checkpoint::Checkpoints, config::AttackConfig, guidance::Guidance, preset::Preset},
     audit::{Clients, Findings, Outcome, captions, guidable},
     data::Picture,
+    files::claim::Destination,
     report::{OutputFolder, Skipped, terminal},
 };
 
@@ -139,8 +141,12 @@ pub struct Run {
     #[command(flatten)]
     normalisation: NormalisationOptions,
     /// Folder for report.html, report.json, images/ and grid.png
-    #[arg(long, value_name = "DIR", default_value = "out", help_heading = group::OUTPUT)]
-    out: PathBuf,
+    ///
+    /// NAME[-N] is the first of NAME, NAME-2, … that is free. A folder that is given is this run's alone until it ends.
+    #[arg(long, value_name = "DIR", default_value = "out[-N]", value_parser = destination(), help_heading = group::OUTPUT)]
+    out: Destination,
+    #[command(flatten)]
+    force: ForceOption,
     #[command(flatten)]
     advise: AdviseOptions,
     #[command(flatten)]
@@ -252,17 +258,18 @@ impl Run {
         checkpoints: &Checkpoints,
     ) -> anyhow::Result<()> {
         let report = findings.report()?;
+        let out = folder.path().to_path_buf();
         findings.write(&report, folder)?;
         resume_options::end(checkpoints, report.interrupted);
         if self.json {
             print_json(&report)?;
-            resume_options::check(report.interrupted, &self.out)?;
+            resume_options::check(report.interrupted, &out)?;
             return self.limits.check(|figure| report.figure(figure));
         }
         let originals = findings.clients.map(Clients::originals);
         show_pictures(originals.as_deref(), &findings.outcome.pictures.concat(), &captions(&report));
         let names = report.semantic.as_ref().map(names_table::of);
-        let [html, grid] = ["report.html", "grid.png"].map(|name| self.out.join(name).display().to_string());
+        let [html, grid] = written(&out);
         print_line(format!(
             "{}\n\n{}\n{}{}\nwrote {html} and {grid}",
             verdict::of(&report.head.verdict),
@@ -273,7 +280,7 @@ impl Run {
                 .as_ref()
                 .map_or(String::new(), |advice| format!("\n{}", advise_options::text(advice))),
         ))?;
-        resume_options::check(report.interrupted, &self.out)?;
+        resume_options::check(report.interrupted, &out)?;
         self.limits.check(|figure| report.figure(figure))
     }
 }

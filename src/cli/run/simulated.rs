@@ -13,7 +13,6 @@ use crate::{
         misuse,
         progress::Terminal,
     },
-    report::OutputFolder,
 };
 
 impl Run {
@@ -22,7 +21,7 @@ impl Run {
             return Err(misuse("--kind says what a file of --gradient holds: there is none"));
         }
         let dataset = self.data.open()?;
-        check_out(self.data.data.as_deref(), &self.out)?;
+        check_out(self.data.data.as_deref(), &self.out.path)?;
         if self.is_demonstration() {
             let most = (dataset.len() / self.data.batch()).clamp(1, DEMONSTRATION_BATCHES);
             self.data.batches.get_or_insert(most);
@@ -54,8 +53,7 @@ impl Run {
         let public = self.public(&audit, model.as_ref(), Some(&clients))?;
         uses.extend(public.as_ref().map(|_| public_use()));
         let threat_model = audit.granted(&uses)?;
-        let folder = OutputFolder::open(&self.out)?;
-        let checkpoints = self.resume.open(&self.out)?;
+        let (folder, checkpoints) = self.resume.claim(&self.out, &self.force)?;
         audit.checkpoints = Some(Arc::clone(&checkpoints));
         let unrelated = match model {
             Some(_) if clients.batches.len() == 1 => clients.unrelated(&dataset, &audit.victim)?,

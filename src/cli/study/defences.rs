@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::super::{
     attack_options::AttackOptions,
+    clients::check_out,
     data_options::DataOptions,
     defence_options::check,
     help::group,
@@ -70,6 +71,9 @@ pub struct DefenceStudy {
 impl DefenceStudy {
     pub fn run(mut self) -> anyhow::Result<()> {
         self.data.batch = self.data.batch.or(self.protocol.pictures());
+        if let Some(out) = &self.out {
+            check_out(self.data.data.as_deref(), out)?;
+        }
         let dataset = self.data.open()?;
         let name = self.victim.model.name();
         let mut config = self.attack.config(name)?;

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::super::{
     attack_options::AttackOptions,
+    clients::check_out,
     data_options::DataOptions,
     data_options::open_data,
     guidance_options::ScheduleOptions,
@@ -93,6 +94,7 @@ pub struct GuidanceStudy {
 
 impl GuidanceStudy {
     pub fn run(self) -> anyhow::Result<()> {
+        check_out(self.data.as_deref(), &self.out)?;
         let dataset = open_data(self.data.as_deref(), self.class_names.as_deref())?;
         let (sizes, weights, config) = (self.sizes()?, self.weights()?, self.config()?);
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;

@@ -1,9 +1,11 @@
 //! Files of the disk cache: they appear whole or not at all, and losing one costs time only.
 
 use std::{
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
 };
+
+use crate::files::outgoing;
 
 /// The platform's folder for this program's caches; none where the user has no home.
 pub fn default_folder() -> Option<PathBuf> {
@@ -19,9 +21,6 @@ pub fn file_name(what: &str, identity: &str, extension: &str) -> String {
 
 /// Writes under a temporary name in the target's folder, which is made, then renames.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.persist(path).map(drop).map_err(|failed| failed.error)
+    outgoing::make_folder(outgoing::folder_of(path))?;
+    outgoing::write(path, bytes)
 }

@@ -6,7 +6,6 @@ mod table;
 
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -20,6 +19,7 @@ use crate::{
     clip::zero_shot::Namer,
     data::{BatchRule, DataError, Dataset, atomic},
     device::{Device, DeviceInfo},
+    files::outgoing,
     metrics::compare,
     report::Skipped,
     semantic::{Assignment, ClassOrder, Scorer, Seen, Truth},
@@ -92,7 +92,7 @@ impl GuidanceStudy<'_> {
         let order = ClassOrder::shuffled(audit.victim.model.classes, audit.seed);
         order.apply(&mut audit.victim);
         let configuration = self.configuration(&audit, &namer)?;
-        fs::create_dir_all(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?;
+        outgoing::make_folder(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?;
         let (mut journal, mut measured): (Journal, Vec<Measured>) =
             Journal::open(&out.join(JOURNAL), &configuration, &[])?;
         let mut scene = Scene { audit, order, namer };

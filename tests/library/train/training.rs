@@ -9,7 +9,7 @@ use std::{
 
 use gia_gpu::{
     data::{Normalisation, samples},
-    device::cpu::Cpu,
+    device::cpu::{Cpu, Isa},
     federated::Victim,
     tensor_file::TensorFile,
     train::{
@@ -111,12 +111,15 @@ fn resumes(recipe: Recipe) {
         let (tensors, reports) =
             training.run(&Cpu::<f32>::new(), training.start(), &copier, &mut |_| ()).unwrap();
         let again = scene.training(&copy);
-        let from = again.resume().unwrap();
+        let from = again.resume(&Cpu::<f32>::new()).unwrap();
         assert_eq!(from.progress.epoch * 4 + from.progress.step, step - 1);
         let (resumed, resumed_reports) = again.run(&Cpu::<f32>::new(), from, &Silent, &mut |_| ()).unwrap();
         assert_eq!(resumed, tensors);
         assert_eq!(timeless(&resumed_reports), timeless(&reports));
-        assert_eq!(again.resume().unwrap().state, training.resume().unwrap().state);
+        assert_eq!(
+            again.resume(&Cpu::<f32>::new()).unwrap().state,
+            training.resume(&Cpu::<f32>::new()).unwrap().state
+        );
     }
 }
 
@@ -126,8 +129,9 @@ fn the_checkpoint_of_another_training_is_refused() {
     let checkpoint = scene.checkpoint();
     let training = scene.training(&checkpoint);
     training.run(&Cpu::<f32>::new(), training.start(), &Silent, &mut |_| ()).unwrap();
-    training.resume().unwrap();
-    let refused = |scene: &Scene| scene.training(&checkpoint).resume().unwrap_err().to_string();
+    training.resume(&Cpu::<f32>::new()).unwrap();
+    let refused =
+        |scene: &Scene| scene.training(&checkpoint).resume(&Cpu::<f32>::new()).unwrap_err().to_string();
 
     scene.recipe.seed = 43;
     let message = refused(&scene);
@@ -141,9 +145,54 @@ fn the_checkpoint_of_another_training_is_refused() {
     let message = refused(&scene);
     assert!(message.contains("options was \"hidden=16\""), "{message}");
 
+    scene.victim = victim("mlp", "hidden=16", [1, 28, 28], 10);
+    let mut other = Training { test: None, ..scene.training(&checkpoint) };
+    let message = other.resume(&Cpu::<f32>::new()).unwrap_err().to_string();
+    assert!(message.contains("test-crc32"), "{message}");
+    other.test = Some(&scene.pictures);
+    let message = other.resume(&Cpu::<f32>::new().with_isa(Isa::Scalar)).unwrap_err().to_string();
+    assert!(message.contains("device was"), "{message}");
+
     TensorFile::write(&checkpoint, &scene.victim.state_dict(), &BTreeMap::new()).unwrap();
     let message = refused(&scene);
     assert!(message.contains("no checkpoint of a training"), "{message}");
+}
+
+#[test]
+fn a_checkpoint_that_was_changed_or_cannot_be_is_refused() {
+    let scene = Scene::new(Recipe { epochs: 2, ..recipe() });
+    let checkpoint = scene.checkpoint();
+    let training = scene.training(&checkpoint);
+    let device = Cpu::<f32>::new();
+    training.run(&device, training.start(), &Silent, &mut |_| ()).unwrap();
+    let good = training.resume(&device).unwrap();
+    let bytes = fs::read(&checkpoint).unwrap();
+    let mut changed = bytes.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(&checkpoint, changed).unwrap();
+    let message = training.resume(&device).unwrap_err().to_string();
+    assert!(message.contains("is damaged: its checksum"), "{message}");
+
+    // As somebody may write it, with a checksum that fits.
+    let identity = training.identity(&device).unwrap();
+    let forged = |change: &dyn Fn(&mut Checkpoint)| {
+        let mut forged = good.clone();
+        change(&mut forged);
+        forged.write(&checkpoint, &scene.victim.declarations, &identity).unwrap();
+        training.resume(&device).unwrap_err().to_string()
+    };
+    let changes: [(&dyn Fn(&mut Checkpoint), &str); 6] = [
+        (&|c| c.progress.epoch = 3, "complete epochs"),
+        (&|c| c.progress.step = 1, "steps of an epoch"),
+        (&|c| c.progress.right = 1, "pictures that were right"),
+        (&|c| c.progress.seconds = -1.0, "-1 s"),
+        (&|c| drop(c.progress.reports.pop()), "1 reports of 2 epochs"),
+        (&|c| c.progress.reports[0].train_accuracy = 1.5, "2 reports of 2 epochs"),
+    ];
+    for (change, words) in changes {
+        let message = forged(change);
+        assert!(message.contains(words), "{words}: {message}");
+    }
 }
 
 #[test]
@@ -154,7 +203,7 @@ fn a_training_that_diverges_says_so_and_leaves_the_last_checkpoint() {
     let error = training.run(&Cpu::<f32>::new(), training.start(), &Silent, &mut |_| ()).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { epoch: 1, .. }), "{error}");
     assert!(error.to_string().contains("diverges"), "{error}");
-    let Checkpoint { progress, .. } = training.resume().unwrap();
+    let Checkpoint { progress, .. } = training.resume(&Cpu::<f32>::new()).unwrap();
     assert!(progress.loss.is_finite() && progress.step > 0);
 }
 

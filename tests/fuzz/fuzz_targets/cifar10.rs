@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gia_gpu_fuzz::read("data_batch_1.bin", data));
