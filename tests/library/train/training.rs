@@ -9,7 +9,7 @@ use std::{
 
 use gia_gpu::{
     data::{Normalisation, samples},
-    device::cpu::{Cpu, Isa},
+    device::cpu::Cpu,
     federated::Victim,
     tensor_file::TensorFile,
     train::{
@@ -150,7 +150,8 @@ fn the_checkpoint_of_another_training_is_refused() {
     let message = other.resume(&Cpu::<f32>::new()).unwrap_err().to_string();
     assert!(message.contains("test-crc32"), "{message}");
     other.test = Some(&scene.pictures);
-    let message = other.resume(&Cpu::<f32>::new().with_isa(Isa::Scalar)).unwrap_err().to_string();
+    let message =
+        other.resume(&Cpu::<f32>::new().with_isa("scalar".parse().unwrap())).unwrap_err().to_string();
     assert!(message.contains("device was"), "{message}");
 
     TensorFile::write(&checkpoint, &scene.victim.state_dict(), &BTreeMap::new()).unwrap();
