@@ -168,9 +168,10 @@ impl<'de, const OUTER: bool> Visitor<'de> for Names<OUTER> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
         let mut names = BTreeSet::new();
         while let Some(name) = map.next_key::<String>()? {
-            match OUTER && name == METADATA {
-                true => drop(map.next_value::<Option<Names<false>>>()?),
-                false => drop(map.next_value::<IgnoredAny>()?),
+            if OUTER && name == METADATA {
+                let _: Option<Names<false>> = map.next_value()?;
+            } else {
+                let _: IgnoredAny = map.next_value()?;
             }
             if let Some(name) = names.replace(name) {
                 return Err(A::Error::custom(format!("'{name}' is there twice")));

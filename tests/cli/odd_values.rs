@@ -193,7 +193,7 @@ fn no_option_of_any_command_panics_at_any_value() {
                     let panics = std::mem::take(&mut *PANICS.lock().unwrap());
                     let shown: String = value.chars().take(30).collect();
                     if started.elapsed().as_secs() >= 2 {
-                        println!("{path} --{name}={shown}: {:.1} s", started.elapsed().as_secs_f64());
+                        eprintln!("{path} --{name}={shown}: {:.1} s", started.elapsed().as_secs_f64());
                     }
                     // 3: a limit is exceeded; 4: stopped early, as by --time-limit.
                     if code > 4 || !panics.is_empty() {
@@ -203,7 +203,7 @@ fn no_option_of_any_command_panics_at_any_value() {
             }
         }
         drop(panic::take_hook());
-        println!("{} commands, {cases} cases", all.len());
+        eprintln!("{} commands, {cases} cases", all.len());
         assert!(all.len() > 20 && cases > 5_000, "{} commands, {cases} cases", all.len());
         assert!(wrong.is_empty(), "{} of {cases}:\n{}", wrong.len(), wrong.join("\n"));
     });

@@ -22,12 +22,14 @@ use gia_gpu::{
 use image::ImageFormat;
 use serde_json::json;
 
+/// Whether the file at this path is taken.
+pub type Reader = fn(&Path) -> bool;
+
 /// A valid file, and what reads it; the name may decide that.
 pub struct Seed {
     pub name: &'static str,
     pub bytes: Vec<u8>,
-    /// Whether the file at this path is taken.
-    pub read: fn(&Path) -> bool,
+    pub read: Reader,
 }
 
 macro_rules! fixture {
@@ -162,7 +164,7 @@ pub fn seeds(folder: &Path) -> Vec<Seed> {
         .unwrap();
     let threat = "name = \"mine\"\ngrants = [\"weights\", \"update\"]\n";
     let options = "batch = 2\nseed = 7\nout = \"found\"\nnames = \"dog,cat\"\n";
-    let all: Vec<(&'static str, Vec<u8>, fn(&Path) -> bool)> = vec![
+    let all: Vec<(&'static str, Vec<u8>, Reader)> = vec![
         ("a.safetensors", fixture!("dtypes.safetensors"), read_tensors),
         ("a.npz", fixture!("positional.npz"), read_tensors),
         ("train-images-idx3-ubyte", idx(&[3, 8, 8]), read_data),
