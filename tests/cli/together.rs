@@ -110,7 +110,7 @@ fn no_output_is_holds_or_lies_in_an_input() {
         &["is an input"],
     );
     fail(2, &format!("name --labels a,b {0} --out {0}", captured.picture), &["is an input"]);
-    let victim = format!("train victim --arch mlp --data {data} --test {data}");
+    let victim = format!("train victim --arch mlp --classes 2 --batch 1 --data {data} --test {data}");
     fail(2, &format!("{victim} --out {data}/Coat/0.png"), &["lies in an input"]);
     fail(2, &format!("guide --names a,b {given} --out {}", here.display()), &["holds an input"]);
     fail(2, &format!("study guidance --data {data} --out {out}"), &["lies in an input"]);
@@ -143,7 +143,7 @@ fn what_a_kill_left_is_gone_with_the_next_start() {
         .collect();
     assert!(names.is_empty(), "{names:?}");
     // A study that is refused leaves no folder.
-    let study = start(here.path(), "study guidance --classes 1000 --device cpu").wait_with_output().unwrap();
+    let study = start(here.path(), "study guidance --classes 1 --device cpu").wait_with_output().unwrap();
     assert_eq!(study.status.code(), Some(2), "{}", stderr(&study));
     assert!(!here.path().join("guidance").exists());
 }
