@@ -215,7 +215,7 @@ fn what_options_decide_is_refused_before_anything_is_computed() {
     let at = |name: &str| here.path().join(name).display().to_string();
     for (arguments, word) in [
         (format!("study guidance --batches 0 --out {}", at("a")), "--batches"),
-        (format!("study guidance --classes 1 --out {}", at("b")), "classes"),
+        (format!("study guidance --classes 1000 --out {}", at("b")), "classes"),
         (format!("train clip --data a=b --embedding 0 --out {}", at("c")), "--embedding"),
         (format!("train clip --data a=b --image-size 0 --out {}", at("d")), "--image-size"),
     ] {
