@@ -48,12 +48,10 @@ pub fn of_length(audit: &Audit, found: &Reconstruction, loss: Option<f32>) -> Op
         }
         _ => "the observed one is as long as a sum over many pictures, or noise".into(),
     };
-    let length = match ratio.is_finite() {
-        true => format!("is {ratio:.1e} times as long as the observed one"),
-        false => "and the observed one have no ratio".into(),
-    };
+    let times = if ratio.is_finite() { format!("{ratio:.1e}") } else { "infinitely many".into() };
     Some(format!(
-        "the reconstruction's gradient {length}: their directions are compared, their lengths do not fit; {cause}"
+        "the reconstruction's gradient is {times} times as long as the observed one: their directions are compared, \
+         their lengths do not fit; {cause}"
     ))
 }
 

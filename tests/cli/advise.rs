@@ -111,7 +111,7 @@ fn training_behind_a_defence_says_what_it_promises() {
     }
     let train = |more: &str| {
         format!(
-            "train victim --arch lenet-zhu --data {} --epochs 2 --batch 8 {more} --force --out {}",
+            "train victim --arch lenet-zhu --data {} --epochs 2 --batch 8 {more} --out {}",
             data.display(),
             weights.display()
         )
