@@ -45,20 +45,21 @@ impl ResumeOptions {
         if self.resume && to.numbered {
             return Err(misuse("--resume: give --out, the folder of the attack that was stopped"));
         }
+        let left = to.path.join(FOLDER);
+        if !to.numbered && Checkpoints::exists(&left) && !self.resume && !force.force {
+            return Err(misuse(format!(
+                "{} holds an attack that was stopped: go on with --resume, replace it with --force, or give another folder",
+                left.display()
+            )));
+        }
         // What an interrupted attack has found until then is replaced by what it ends with.
         let folder = ForceOption { force: force.force || self.resume }.claim(to)?;
         let at = folder.path().join(FOLDER);
-        match (Checkpoints::exists(&at), self.resume) {
-            (true, false) if !force.force => Err(misuse(format!(
-                "{} holds an attack that was stopped: go on with --resume, replace it with --force, or give another folder",
-                at.display()
-            ))),
-            (false, true) => Err(misuse(format!("--resume: there is no checkpoint in {}", at.display()))),
-            _ => {
-                let checkpoints = Checkpoints::new(&at, EVERY, program::fingerprint()?, self.resume);
-                Ok((folder, Arc::new(checkpoints)))
-            }
+        if self.resume && !Checkpoints::exists(&at) {
+            return Err(misuse(format!("--resume: there is no checkpoint in {}", at.display())));
         }
+        let checkpoints = Checkpoints::new(&at, EVERY, program::fingerprint()?, self.resume);
+        Ok((folder, Arc::new(checkpoints)))
     }
 }
 

@@ -116,5 +116,6 @@ fn trials_on_two_equal_devices_find_what_one_finds() {
     let output = run(&several);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     let unknown = options.replace("--iterations 20", "--iterations 1 --device gpu:99");
-    fail(2, &format!("{unknown} --out {}", one.display()), &["--device gpu:99: expected a GPU that"]);
+    let out = folder.path().join("none");
+    fail(2, &format!("{unknown} --out {}", out.display()), &["--device gpu:99: expected a GPU that"]);
 }
