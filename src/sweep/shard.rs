@@ -24,6 +24,15 @@ impl Shard {
         }
     }
 
+    /// How many shards there are, as it is written.
+    ///
+    /// # Errors
+    /// Fewer or more than a sweep can be dealt to.
+    pub fn count(text: &str) -> Result<usize, String> {
+        let count = text.parse().ok().filter(|count| (1..=MOST).contains(count));
+        count.ok_or_else(|| format!("expected 1 to {MOST} shards"))
+    }
+
     /// Its journal in the folder that all shards share.
     pub fn journal(self) -> String {
         format!("journal-{:03}-of-{:03}.jsonl", self.number, self.of)

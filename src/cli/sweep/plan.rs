@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::{Sweep, named, prepared::Prepared};
 use crate::{
-    cli::{command_line, help::group, options::at_least_one, own_arguments, print_json, print_line},
-    sweep::{Planned, PlannedCell, PlannedShard, command::without, imbalance},
+    cli::{command_line, help::group, own_arguments, print_json, print_line},
+    sweep::{Planned, PlannedCell, PlannedShard, Shard, command::without, imbalance},
 };
 
 /// Shards that a table shows.
@@ -30,7 +30,7 @@ pub struct PlanSweep {
     #[command(flatten)]
     sweep: Sweep,
     /// Show what each of N shards would have
-    #[arg(long, value_name = "N", value_parser = at_least_one(), help_heading = group::OUTPUT)]
+    #[arg(long, value_name = "N", value_parser = Shard::count, help_heading = group::OUTPUT)]
     shards: Option<usize>,
     /// Speed of a machine, in GFLOP/s, to say how long it takes
     #[arg(long, value_name = "GFLOPS", help_heading = group::OUTPUT)]

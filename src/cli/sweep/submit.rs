@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::{Sweep, named, prepared::Prepared};
 use crate::{
-    cli::{command_line, help::group, misuse, options::at_least_one, own_arguments, print_line},
+    cli::{command_line, help::group, misuse, own_arguments, print_line},
     data::atomic,
-    sweep::{Resources, command::without, scripts},
+    sweep::{Resources, Shard, command::without, scripts},
 };
 
 /// Shards, where nothing else is said.
@@ -34,7 +34,7 @@ pub struct Submit {
     #[arg(long, required = true, help_heading = group::OUTPUT)]
     slurm: bool,
     /// Tasks of the array
-    #[arg(long, value_name = "N", default_value_t = SHARDS, value_parser = at_least_one(), help_heading = group::OUTPUT)]
+    #[arg(long, value_name = "N", default_value_t = SHARDS, value_parser = Shard::count, help_heading = group::OUTPUT)]
     shards: usize,
     /// Time that a task may take, as Slurm writes it
     #[arg(long, value_name = "H:M:S", help_heading = group::OUTPUT)]

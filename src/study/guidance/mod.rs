@@ -87,6 +87,15 @@ impl GuidanceStudy<'_> {
         if self.batches == 0 || self.sizes.contains(&0) {
             return Err(SweepError::Nothing { what: "batches of a study and their pictures" });
         }
+        let (names, classes) = (self.dataset.class_names.len(), audit.victim.model.classes);
+        if names != classes {
+            return Err(AuditError::misuse(format!(
+                "--classes: expected {names}, as many as {} has names, found {classes}: pictures are drawn to the names of \
+                 all classes",
+                self.dataset.name
+            ))
+            .into());
+        }
         let arms = arms(&self.sizes, &self.weights);
         self.sizes.iter().try_for_each(|&size| self.chosen(size, audit.seed).map(drop))?;
         let order = ClassOrder::shuffled(audit.victim.model.classes, audit.seed);
