@@ -2,6 +2,7 @@
 // Tiles would be nearly empty: one invocation for four neighbouring results of a row. A variant without a twin of its own: it
 // shares that of conv2d.
 
+//import parts/conv.wgsl
 //import parts/depthwise.wgsl
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)
@@ -21,7 +22,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     if (at >= p.grid.groups) {
         return;
     }
-    let run = run_of(at, p.out_height, p.out_width);
+    let run = run_of(at, p.grid.n, p.channels, p.out_height, p.out_width);
     let base_x = run.trial * p.first_trial + (run.picture * p.channels + run.channel) * p.height * p.width;
     let base_w = run.trial * p.second_trial + run.channel * p.kernel_h * p.kernel_w;
     let first = run.col * p.stride_w - p.padding_w; // wrapping

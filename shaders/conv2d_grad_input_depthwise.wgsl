@@ -2,6 +2,7 @@
 // dx[t,b,c,h,w] = Σ_{u,v} g[t,b,c,i,j]·w[t,c,u,v] over the taps with i·sh + u·dh − ph = h, j likewise. One invocation for four
 // neighbouring pixels of a row. A variant without a twin of its own: it shares that of conv2d_grad_input.
 
+//import parts/conv.wgsl
 //import parts/depthwise.wgsl
 
 @group(0) @binding(1) var<storage, read> g: array<f32>;            // (T,B,C,I,J)
@@ -26,7 +27,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     if (at >= p.grid.groups) {
         return;
     }
-    let run = run_of(at, p.height, p.width);
+    let run = run_of(at, p.grid.n, p.channels, p.height, p.width);
     let base_g = run.trial * p.first_trial + (run.picture * p.channels + run.channel) * p.out_height * p.out_width;
     let base_w = run.trial * p.second_trial + run.channel * p.kernel_h * p.kernel_w;
     let first = run.col + p.padding_w;

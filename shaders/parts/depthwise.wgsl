@@ -1,7 +1,5 @@
 // A part of conv2d_depthwise and conv2d_grad_input_depthwise, without a twin of its own: which results an invocation computes.
 
-//import parts/conv.wgsl
-
 // Four neighbouring results of a row, from column `col` on.
 struct Run {
     col: u32,
@@ -12,16 +10,16 @@ struct Run {
     trial: u32,   // in (T)
 }
 
-// Of invocation `at`, where planes of results are `height` × `width`.
-fn run_of(at: u32, height: u32, width: u32) -> Run {
+// Of invocation `at`, where results are (T,`batch`,`channels`,`height`,`width`).
+fn run_of(at: u32, batch: u32, channels: u32, height: u32, width: u32) -> Run {
     let fours = (width + 3u) / 4u;
     let plane = at / fours / height;
     return Run(
         at % fours * 4u,
         at / fours % height,
         plane,
-        plane % p.channels,
-        plane / p.channels % p.grid.n,
-        plane / p.channels / p.grid.n,
+        plane % channels,
+        plane / channels % batch,
+        plane / channels / batch,
     );
 }
