@@ -34,7 +34,7 @@ from victims import CLASSES, VICTIMS, lenet_zhu
 MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
 ITERATIONS = 4800
 
-# PyTorch's fused attention has no second derivative.
+# PyTorch's fused attention has no second derivative; this switch is the CPU's, too.
 torch.backends.cuda.enable_flash_sdp(False)
 
 

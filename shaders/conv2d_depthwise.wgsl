@@ -3,6 +3,7 @@
 // shares that of conv2d.
 
 //import parts/conv.wgsl
+//import parts/depthwise.wgsl
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;            // (T,B,C,H,W)
 @group(0) @binding(2) var<storage, read> w: array<f32>;            // (T,C,1,U,V)
@@ -21,20 +22,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     if (at >= p.grid.groups) {
         return;
     }
-    let fours = (p.out_width + 3u) / 4u;
-    let j = at % fours * 4u;
-    let i = at / fours % p.out_height;
-    let plane = at / fours / p.out_height; // in (T,B,C)
-    let c = plane % p.channels;
-    let picture = plane / p.channels % p.grid.n; // in (B)
-    let trial = plane / p.channels / p.grid.n;
-    let base_x = trial * p.first_trial + (picture * p.channels + c) * p.height * p.width;
-    let base_w = trial * p.second_trial + c * p.kernel_h * p.kernel_w;
-    let first = j * p.stride_w - p.padding_w; // wrapping
+    let run = run_of(at, p.grid.n, p.channels, p.out_height, p.out_width);
+    let base_x = run.trial * p.first_trial + (run.picture * p.channels + run.channel) * p.height * p.width;
+    let base_w = run.trial * p.second_trial + run.channel * p.kernel_h * p.kernel_w;
+    let first = run.col * p.stride_w - p.padding_w; // wrapping
 
     var total = vec4f(0.0);
     for (var u = 0u; u < p.kernel_h; u++) {
-        let h = i * p.stride_h + u * p.dilation_h - p.padding_h;
+        let h = run.row * p.stride_h + u * p.dilation_h - p.padding_h;
         if (h < p.height) {
             let row = base_x + h * p.width;
             var pixels = vec4f(0.0);
@@ -53,8 +48,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
         }
     }
 
-    let to = (plane * p.out_height + i) * p.out_width + j;
-    for (var n = 0u; n < min(4u, p.out_width - j); n++) {
+    let to = (run.plane * p.out_height + run.row) * p.out_width + run.col;
+    for (var n = 0u; n < min(4u, p.out_width - run.col); n++) {
         result[to + n] = total[n];
     }
 }

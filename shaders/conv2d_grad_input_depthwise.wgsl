@@ -3,6 +3,7 @@
 // neighbouring pixels of a row. A variant without a twin of its own: it shares that of conv2d_grad_input.
 
 //import parts/conv.wgsl
+//import parts/depthwise.wgsl
 
 @group(0) @binding(1) var<storage, read> g: array<f32>;            // (T,B,C,I,J)
 @group(0) @binding(2) var<storage, read> w: array<f32>;            // (T,C,1,U,V)
@@ -26,20 +27,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     if (at >= p.grid.groups) {
         return;
     }
-    let fours = (p.width + 3u) / 4u;
-    let col = at % fours * 4u;
-    let h = at / fours % p.height;
-    let plane = at / fours / p.height; // in (T,B,C)
-    let c = plane % p.channels;
-    let picture = plane / p.channels % p.grid.n; // in (B)
-    let trial = plane / p.channels / p.grid.n;
-    let base_g = trial * p.first_trial + (picture * p.channels + c) * p.out_height * p.out_width;
-    let base_w = trial * p.second_trial + c * p.kernel_h * p.kernel_w;
-    let first = col + p.padding_w;
+    let run = run_of(at, p.grid.n, p.channels, p.height, p.width);
+    let base_g = run.trial * p.first_trial + (run.picture * p.channels + run.channel) * p.out_height * p.out_width;
+    let base_w = run.trial * p.second_trial + run.channel * p.kernel_h * p.kernel_w;
+    let first = run.col + p.padding_w;
 
     var total = vec4f(0.0);
     for (var u = 0u; u < p.kernel_h; u++) {
-        let i = met(h + p.padding_h, u * p.dilation_h, p.stride_h, p.out_height);
+        let i = met(run.row + p.padding_h, u * p.dilation_h, p.stride_h, p.out_height);
         if (i < p.out_height) {
             let row = base_g + i * p.out_width;
             var outputs = vec4f(0.0);
@@ -63,8 +58,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
         }
     }
 
-    let to = (plane * p.height + h) * p.width + col;
-    for (var n = 0u; n < min(4u, p.width - col); n++) {
+    let to = (run.plane * p.height + run.row) * p.width + run.col;
+    for (var n = 0u; n < min(4u, p.width - run.col); n++) {
         result[to + n] = total[n];
     }
 }

@@ -57,4 +57,12 @@ fn true_and_other_names_are_compared_with_none_and_finished_arms_are_kept() {
     fail(2, &format!("{study} --guide-schedule flat"), &["--guide-schedule", "expected step"]);
     fail(2, &format!("{study} --preset dlg"), &["guidance by names needs Adam"]);
     fail(2, "study guidance --no-names", &["needs a model and names"]);
+    let out = folder();
+    let of = |classes: usize| {
+        format!("study guidance --classes {classes} --out {}", out.path().join("none").display())
+    };
+    for classes in [2, 1000] {
+        fail(2, &of(classes), &["--classes: expected 10, as many as", &format!("found {classes}")]);
+    }
+    assert!(!out.path().join("none").exists(), "refused before anything is computed");
 }

@@ -161,6 +161,15 @@ fn shards_are_counted_from_one_and_may_come_from_a_scheduler() {
     for which in ["0/4", "5/4", "x", "1"] {
         fail(2, &format!("sweep {SMALL} --shard {which}"), &["--shard: expected I/N"]);
     }
+    for count in ["0", "100001", "4294967296", "x"] {
+        for command in ["plan", "submit --slurm"] {
+            fail(
+                2,
+                &format!("sweep {command} {SMALL} --shards {count}"),
+                &["--shards", "expected 1 to 100000 shards"],
+            );
+        }
+    }
     let scene = folder();
     let out = scene.path().join("out");
     let arguments = shard("auto", &out, SMALL);

@@ -43,8 +43,8 @@ pub enum ExactError {
     )]
     NoGap { layer: String, rank: usize },
     #[error(
-        "{layer}: {found} of {rank} pictures' patterns of units were found in {sets} sets of rows: each picture more doubles \
-         what is needed, at most --budget are drawn, and fewer where nothing new is found for long"
+        "{layer}: {found} of {rank} pictures' patterns of units were found in {sets} sets of rows; each picture more doubles \
+         what is needed. At most --budget sets are drawn, and the search ends early when it finds nothing new"
     )]
     Budget { layer: String, found: usize, rank: usize, sets: u64 },
     #[error(

@@ -59,10 +59,11 @@ pub struct Restored {
 
 /// Row sets between two looks at what has been found.
 const ROUND: u64 = 4096;
-/// Sets of rows in a row that may bring nothing new: so many, or a thirty-second of the budget, and so many times what the last
-/// find took. Waiting times are geometric, and that of the last pattern is that of the others times a few.
+/// The search ends after so many sets without anything new, or this share of the budget where that is more, and besides so many
+/// times what it had drawn at its last find: waiting times are geometric, and the last pattern takes a few times what the others did.
 const PATIENCE: u64 = 131_072;
-const LONGEST: u64 = 4;
+const PATIENCE_OF_BUDGET: u64 = 32;
+const PATIENCE_SINCE_FIND: u64 = 4;
 /// Agreement from which a choice is taken for the truth, without and with noise: under noise, units near 0 are misread.
 const AGREED: f64 = 0.999;
 const AGREED_IN_NOISE: f64 = 0.97;
@@ -104,18 +105,18 @@ pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restore
     let field = Field::new(&rows, &spectrum.singular[..rank], spectrum.noise, search.seed);
     let view = View { rows: &rows, responses: &responses, bias: &bias, bias_gradient, field: &field };
     let mut pool = Pool::default();
-    let mut best: Option<(Choice, u64)> = None;
-    let (mut sets, mut found, mut last) = (0, 0, 0);
+    let mut best: Option<Choice> = None;
+    let (mut sets, mut found, mut last_find) = (0, 0, 0);
     let budget = search.budget.min(field.exhausted());
-    let patience = PATIENCE.max(search.budget / 32);
-    while sets < budget && sets - last <= patience + LONGEST * last {
+    let patience = PATIENCE.max(search.budget / PATIENCE_OF_BUDGET);
+    while sets < budget && sets - last_find <= patience + PATIENCE_SINCE_FIND * last_find {
         let now = if rank == 1 { 1 } else { ROUND.min(budget - sets) };
         let grown = pool.add(field.draw(sets, now)?, rank);
         sets += now;
         if grown {
             let chosen = pool.sparsest(rank)?;
             if chosen.len() > found {
-                (found, last) = (chosen.len(), sets);
+                (found, last_find) = (chosen.len(), sets);
             }
             if chosen.len() == rank {
                 let directions = |chosen: &[usize]| -> Vec<Vec<f64>> {
@@ -130,16 +131,16 @@ pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restore
                     let chosen = pool.improved(chosen, &mean)?;
                     choice = view.corrected(view.choice(&directions(&chosen))?, &spectrum)?;
                 }
-                if best.as_ref().is_none_or(|(before, _)| choice.mean() > before.mean()) {
-                    (best, last) = (Some((choice, sets)), sets);
+                if best.as_ref().is_none_or(|before| choice.mean() > before.mean()) {
+                    (best, last_find) = (Some(choice), sets);
                 }
             }
         }
-        if rank == 1 || best.as_ref().is_some_and(|(choice, _)| choice.agrees(&spectrum)) {
+        if rank == 1 || best.as_ref().is_some_and(|choice| choice.agrees(&spectrum)) {
             break;
         }
     }
-    let Some((choice, _)) = best else {
+    let Some(choice) = best else {
         return Err(ExactError::Budget { layer: name(), found, rank, sets });
     };
     let inputs = choice.inverse.times(&right.transposed());

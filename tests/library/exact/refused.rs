@@ -112,6 +112,19 @@ fn a_budget_that_is_spent() {
 }
 
 #[test]
+fn a_search_that_finds_nothing_new_ends_before_its_budget() {
+    let victim = mlp(&[24]);
+    let (_, _, gradient) = gradient_of(&victim, &(0..10).collect::<Vec<_>>());
+    let settings = Spear { budget: 1_000_000, layer: None };
+    let sets = match restore_batch(&victim, &gradient, Some(10), &settings, 1) {
+        Ok(found) => found.record.row_sets,
+        Err(ExactError::Budget { sets, .. }) => sets,
+        Err(other) => panic!("{other}"),
+    };
+    assert!(sets < 500_000, "{sets}");
+}
+
+#[test]
 fn updates_of_many_steps_or_of_a_part() {
     let local = |steps, batch| Protocol { local: Some(Local::sgd(steps, batch, 0.1)), ..Protocol::default() };
     assert_eq!(check_protocol(&local(5, 8), 8), Err(ExactError::ManySteps { steps: 5 }));

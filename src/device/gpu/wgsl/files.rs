@@ -28,6 +28,7 @@ pub const FILES: &[(&str, &str)] = files![
     "window_sum.wgsl"
     "parts/conv.wgsl"
     "parts/counter.wgsl"
+    "parts/depthwise.wgsl"
     "parts/grid.wgsl"
     "parts/join_subgroups.wgsl"
     "parts/join_tree.wgsl"
