@@ -17,7 +17,12 @@ use crate::{
 
 /// Reads a count: 1 or more, and no more than a machine could ever hold.
 pub fn at_least_one() -> impl clap::builder::TypedValueParser<Value = usize> {
-    clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1 << 32)
+    count_to(1 << 32)
+}
+
+/// Reads a count of 1 to `most`.
+pub fn count_to(most: usize) -> impl clap::builder::TypedValueParser<Value = usize> {
+    clap::builder::RangedU64ValueParser::<usize>::new().range(1..=most as u64)
 }
 
 /// Refuses outputs that are, hold or lie in an input. `option`: what gave the outputs.

@@ -15,7 +15,7 @@ use super::{
     help::group,
     misuse,
     model_options::{Known, ModelOptions},
-    options::{MAX_BATCH, check_batch},
+    options::{MAX_BATCH, check_batch, count_to},
     plan_time::timed,
     print_line,
     protocol_options::ProtocolOptions,
@@ -55,8 +55,8 @@ pub struct PlanCommand {
     training: bool,
     /// Run so many iterations and print how long each step took
     ///
-    /// With numbers drawn from N(0,0.01), and by the GPU's own clock where it has one.
-    #[arg(long, value_name = "N", help_heading = group::MEASUREMENT)]
+    /// At most 10000, with numbers drawn from N(0,0.01), and by the GPU's own clock where it has one.
+    #[arg(long, value_name = "N", value_parser = count_to(10_000), help_heading = group::MEASUREMENT)]
     time: Option<usize>,
     #[command(flatten)]
     place: Place,

@@ -13,7 +13,7 @@ use super::{
     help::group,
     misuse,
     named_sets::{NamedPath, open_sets},
-    options::{at_least_one, check_batch},
+    options::{at_least_one, check_batch, count_to},
     print_json, print_line,
     training_options::{CHECKPOINT_EVERY, Trained, TrainingOptions},
 };
@@ -22,7 +22,7 @@ use crate::{
     data::Normalisation,
     federated::Victim,
     files::outgoing,
-    nn::{Model, Options},
+    nn::{MAX_SIDE, Model, Options},
     train::{CheckpointFile, Pictures, Training},
 };
 
@@ -58,7 +58,7 @@ pub struct TrainClip {
     #[arg(long, value_name = "A", default_value = "resnet9-32", help_heading = group::VICTIM)]
     arch: String,
     /// Side of the pictures that the tower takes
-    #[arg(long, value_name = "S", default_value_t = 32, value_parser = at_least_one(), help_heading = group::VICTIM)]
+    #[arg(long, value_name = "S", default_value_t = 32, value_parser = count_to(MAX_SIDE), help_heading = group::VICTIM)]
     image_size: usize,
     /// Features of a picture
     #[arg(long, value_name = "E", default_value_t = 128, value_parser = at_least_one(), help_heading = group::VICTIM)]

@@ -27,6 +27,6 @@ pub mod vit;
 
 pub use architecture::{Architecture, ArchitectureError, Depth, LastLayer, PatchEmbedding};
 pub use init::{Init, initialise};
-pub use model::{MAX_CLASSES, Model, Pass};
+pub use model::{MAX_CLASSES, MAX_SIDE, Model, Pass};
 pub use network::{Declaration, LinearLayer, Mode, Network, Parameter, Statistics};
 pub use options::Options;

@@ -13,7 +13,7 @@ use super::{
 use crate::tape::{Tape, Var};
 
 /// Largest side of an image: beyond it is a mistake.
-const MAX_SIDE: usize = 4096;
+pub const MAX_SIDE: usize = 4096;
 const MAX_CHANNELS: usize = 1024;
 /// Beyond every public data set.
 pub const MAX_CLASSES: usize = 1 << 20;

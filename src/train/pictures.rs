@@ -52,7 +52,7 @@ impl Pictures {
         limit: Option<usize>,
     ) -> Result<Pictures, PicturesError> {
         let count = limit.map_or(dataset.len(), |limit| limit.min(dataset.len()));
-        let length: usize = shape.iter().product();
+        let length = shape.iter().copied().fold(1, usize::saturating_mul);
         let what = || format!("{count} pictures of data set {} as {shape:?} (C, H, W)", dataset.name);
         host::check(what, (count as u64).saturating_mul(length as u64))?;
         let chosen: Vec<usize> = (0..count).map(|i| i * dataset.len() / count).collect();

@@ -179,6 +179,7 @@ fn no_option_of_any_command_panics_at_any_value() {
                     cases += 1;
                     let panics = std::mem::take(&mut *PANICS.lock().unwrap());
                     if code > 4 || !panics.is_empty() {
+                        eprintln!("{path} --{name}: {code} {panics:?}");
                         wrong.push(format!("{path} --{name}: {code} {panics:?}"));
                     }
                 }
@@ -197,6 +198,7 @@ fn no_option_of_any_command_panics_at_any_value() {
                     }
                     // 3: a limit is exceeded; 4: stopped early, as by --time-limit.
                     if code > 4 || !panics.is_empty() {
+                        eprintln!("{path} --{name}={shown}: {code} {panics:?}");
                         wrong.push(format!("{path} --{name}={shown}: {code} {panics:?}"));
                     }
                 }
