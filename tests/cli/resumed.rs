@@ -101,6 +101,44 @@ fn attacks_and_trainings_end_in_time() {
 }
 
 #[test]
+fn guided_attacks_and_trainings_that_ran_out_of_time_end_as_if_they_had_not() {
+    let scene = folder();
+    small_clip(&scene.path().join("clip"));
+    let [whole, stopped] = ["whole", "stopped"].map(|name| scene.path().join(name));
+    let guide = format!(
+        "guide --batch 2 --batches 2 --batch-labels distinct --distractors 2 --one-to-one --restarts 2 --iterations 60 \
+         --clip {}/clip --templates plain --device cpu --out",
+        scene.path().display()
+    );
+    succeed(&format!("{guide} {}", whole.display()));
+    let mut stops = 0;
+    let mut arguments = format!("{guide} {}", stopped.display());
+    loop {
+        let output = run(&format!("{arguments} --time-limit 1"));
+        match output.status.code() {
+            Some(0) => break,
+            Some(4) => stops += 1,
+            code => panic!("{code:?}: {}", stderr(&output)),
+        }
+        assert!(stops < 200, "it never ends");
+        arguments = format!("{guide} {} --resume", stopped.display());
+    }
+    assert!(stops > 0, "it was through within a second");
+    let [expected, found] = [&whole, &stopped].map(|out| report(out)["batches"].clone());
+    assert_eq!(found, expected);
+
+    let [whole, stopped] = ["whole", "stopped"].map(|name| scene.path().join(format!("{name}.safetensors")));
+    let data = crate::train::pictures(scene.path());
+    let train = format!("train victim --arch lenet-zhu --data {data} --batch 4 --epochs 400 --device cpu --out");
+    succeed(&format!("{train} {}", whole.display()));
+    let output = run(&format!("{train} {} --time-limit 0.1", stopped.display()));
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert!(!stopped.exists());
+    succeed(&format!("{train} {} --resume", stopped.display()));
+    assert!(fs::read(&stopped).unwrap() == fs::read(&whole).unwrap());
+}
+
+#[test]
 fn trials_on_two_equal_devices_find_what_one_finds() {
     let captured = captured();
     let Captured { folder, weights, gradient, .. } = &captured;
