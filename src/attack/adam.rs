@@ -9,7 +9,7 @@ use super::{
     langevin::Noise,
     problem::Problem,
     schedule::{BETA_1, BETA_2, rate},
-    unknown::Bounds,
+    unknown::{Bounds, Moves, Unknown},
 };
 use crate::{
     device::{Device, Executable},
@@ -66,8 +66,8 @@ pub struct Iteration {
 }
 
 impl Iteration {
-    /// Moves every variable of the problem, each as it says itself.
-    pub fn new(problem: &mut Problem, adam: Adam, iterations: usize) -> Iteration {
+    /// Moves every variable of the problem that this is the unknown of, each as it says itself.
+    pub fn new(problem: &mut Problem, unknown: &dyn Unknown, adam: Adam, iterations: usize) -> Iteration {
         let trials = problem.sizes.trials;
         let (objective, norm_ratio) = (problem.objective, problem.norm_ratio);
         let tape = &mut problem.tape;
@@ -104,14 +104,25 @@ impl Iteration {
         updates.push((ring, written));
 
         let (mut best, mut all_noise) = (Vec::new(), None);
+        let (mut moved_to, mut kept) = (Vec::new(), Vec::new());
         for (moved, &gradient) in problem.variables.iter().zip(&problem.gradients) {
             let (x, about) = (moved.var, &moved.about);
+            if about.moves == Moves::Kept {
+                moved_to.push(x);
+                kept.push(x);
+                best.push(x);
+                continue;
+            }
             let shape = tape.shape(x).to_vec();
             let best_x = tape.input(&shape);
             let mask = tape.reshape(better, &[&[trials], vec![1; shape.len() - 1].as_slice()].concat());
             let kept = tape.select(mask, x, best_x);
             updates.push((best_x, kept));
             best.push(best_x);
+            if about.moves == Moves::Rule {
+                moved_to.push(x);
+                continue;
+            }
 
             let mut gradient = gradient;
             if !about.plain && adam.langevin != 0.0 {
@@ -143,9 +154,16 @@ impl Iteration {
             let next = tape.sub(x, change);
             let next = held(tape, next, &about.bounds);
             updates.push((x, next));
+            moved_to.push(next);
+        }
+        let following = problem.variables.iter().filter(|moved| moved.about.moves == Moves::Rule);
+        let following: Vec<Var> = following.map(|moved| moved.var).collect();
+        if !following.is_empty() {
+            let own = unknown.variables().len();
+            updates.extend(following.into_iter().zip(unknown.follow(tape, &moved_to[..own])));
         }
         updates.push((counter, next));
-        let state = updates.iter().map(|&(state, _)| state).collect();
+        let state = updates.iter().map(|&(state, _)| state).chain(kept).collect();
         if let Some(inputs) = problem.guidance {
             let next = tape.reshape(guidance, &[1]);
             updates.push((inputs.weight, next));
@@ -221,10 +239,11 @@ impl Iteration {
 pub fn compile(
     device: &dyn Device,
     problem: &mut Problem,
+    unknown: &dyn Unknown,
     adam: Adam,
     iterations: usize,
 ) -> Result<(Iteration, Box<dyn Executable>), AttackError> {
-    let iteration = Iteration::new(problem, adam, iterations);
+    let iteration = Iteration::new(problem, unknown, adam, iterations);
     let exe = device.compile(&iteration.plan)?;
     Ok((iteration, exe))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     AttackError,
-    config::{AttackConfig, Layers, Objective, Optimiser, Sign, StatisticsTarget},
+    config::{AttackConfig, Layers, Objective, Optimiser, Sign, Sought, StatisticsTarget},
     guidance::{Anneal, Guidance, Guide},
     setting::{Setting, Target},
     way::{self, Way},
@@ -95,6 +95,16 @@ impl AttackConfig {
         if self.scales.len() > MAX_SCALES || !falling || !self.scales.iter().all(in_range) {
             let expected = format!("up to {MAX_SCALES} falling factors from {MAX_SCALE} to 2");
             return Err(ConfigError::new("scales", expected, format!("{:?}", self.scales)));
+        }
+        if self.sought != Sought::Pixels {
+            if !self.scales.is_empty() {
+                let found = format!("{:?}", self.scales);
+                return Err(ConfigError::new("scales", "none where pixels are not what is moved", found));
+            }
+            if !matches!(self.optimiser, Optimiser::Adam { .. }) {
+                let expected = format!("adam for {}", self.sought);
+                return Err(ConfigError::new("optimiser", expected, "lbfgs"));
+            }
         }
         self.optimiser.check()?;
         self.guidance.map_or(Ok(()), |guidance| guidance.check())

@@ -66,6 +66,53 @@ choices! {
 }
 
 choices! {
+    /// What is moved until the pictures' gradient is the observed one.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Sought {
+        /// The pictures' own pixels
+        Pixels = "pixels",
+        /// The weights of a decoder that is made anew for each trial and that nobody trained (Zhang 2023)
+        Decoder = "decoder",
+        /// The numbers that a generator makes pictures of (Jeon 2021)
+        Latent = "latent",
+        /// These, and then the generator's weights, too
+        LatentWeights = "latent-weights",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "`choices!` takes no marks on its values")]
+impl Default for Sought {
+    fn default() -> Sought {
+        Sought::Pixels
+    }
+}
+
+impl Sought {
+    /// Whether a generator that was trained elsewhere is of use.
+    pub fn takes_generator(self) -> bool {
+        matches!(self, Sought::Latent | Sought::LatentWeights)
+    }
+}
+
+choices! {
+    /// How the last tanh of a decoder becomes pictures.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Output {
+        /// ½ + ½·tanh are pixels
+        Half = "half",
+        /// tanh itself is what the victim takes, with mean 0 and deviation 1 (Zhang 2023)
+        Tanh = "tanh",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "`choices!` takes no marks on its values")]
+impl Default for Output {
+    fn default() -> Output {
+        Output::Half
+    }
+}
+
+choices! {
     /// Whose statistics the batch-norm prior draws towards.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum StatisticsTarget {
@@ -88,6 +135,16 @@ pub struct AttackConfig {
     pub layer_weights: LayerWeights,
     pub optimiser: Optimiser,
     pub iterations: usize,
+    /// What is moved.
+    #[serde(default)]
+    pub sought: Sought,
+    /// Of a decoder.
+    #[serde(default)]
+    pub output: Output,
+    /// Resize a generator's pictures where the victim takes others.
+    #[serde(default)]
+    pub resize: bool,
+    /// Of pixels.
     pub start: Start,
     /// Before the attack proper, shorter ones on pictures smaller by these factors, each the next one's start.
     pub scales: Vec<usize>,

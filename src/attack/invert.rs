@@ -10,7 +10,7 @@ use super::{
     recompute::Recomputed,
     round::Round,
     rounds,
-    stage::{self, Stage, of_pixels},
+    stage::{self, Stage, of_config},
     way,
 };
 use crate::{
@@ -122,7 +122,7 @@ pub(super) fn matched(
     targets: &[Target],
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
-    let stages = of_pixels(setting, guide.is_some())?;
+    let stages = of_config(setting, guide.is_some())?;
     invert_in_stages(device, setting, guide, &stages, targets, hooks)
 }
 

@@ -2,12 +2,12 @@
 
 use super::{
     config::Start,
-    scale::{enlarge, enlarged},
     setting::{Setting, Trial},
     unknown::{Bounds, Unknown, Variable},
 };
 use crate::{
     data::Normalisation,
+    nn::scale::{enlarge, enlarged},
     random,
     tape::{Tape, Var},
 };

@@ -3,8 +3,8 @@
 use super::{
     choices::SOFT_SIGN,
     config::{
-        AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
-        StatisticsTarget,
+        AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Output, Schedule, Sign,
+        Sought, Start, StatisticsTarget,
     },
     exact::Spear,
     labels::Method,
@@ -34,6 +34,10 @@ choices! {
         April = "april",
         /// Cosine at a point between the server's weights and the client's, for updates of unknown training (Zhu 2023)
         Sme = "sme",
+        /// Cosine by the weights of an untrained decoder, made anew for each batch (Zhang 2023)
+        Decoder = "decoder",
+        /// Cosine by the numbers and then the weights of a generator, trained elsewhere or not at all (Jeon 2021)
+        Gias = "gias",
     }
 }
 
@@ -54,6 +58,9 @@ impl AttackConfig {
             layer_weights: LayerWeights::Equal,
             optimiser: Optimiser::Lbfgs { inner: 20, history: 100, stop: 0.0 },
             iterations: 300,
+            sought: Sought::Pixels,
+            output: Output::Half,
+            resize: false,
             start: Start::NormalPixels,
             scales: vec![],
             total_variation: 0.0,
@@ -126,6 +133,29 @@ impl AttackConfig {
                 total_variation: 1e-2,
                 clamp: true,
                 surrogate: true,
+                labels: LabelStrategy::Auto,
+                ..dlg
+            },
+            Preset::Decoder => AttackConfig {
+                objective: Objective::Cosine,
+                optimiser: Optimiser::Adam {
+                    learning_rate: 1e-3,
+                    sign: Sign::Hard,
+                    schedule: Schedule::Constant,
+                    warm_up: 0,
+                    langevin: 0.0,
+                },
+                iterations: 2_000,
+                sought: Sought::Decoder,
+                labels: LabelStrategy::Auto,
+                ..dlg
+            },
+            Preset::Gias => AttackConfig {
+                objective: Objective::Cosine,
+                optimiser: adam(Sign::None, Schedule::Steps, 0, 0.0),
+                iterations: 3_000,
+                sought: Sought::LatentWeights,
+                total_variation: 1e-6,
                 labels: LabelStrategy::Auto,
                 ..dlg
             },

@@ -2,6 +2,7 @@
 
 use super::{
     config::AttackConfig,
+    generated::Trained,
     guidance::Guide,
     threat::{Knowledge, Setup, ThreatModel, Use},
 };
@@ -47,6 +48,8 @@ pub struct Setting<'a> {
     pub batch: usize,
     pub normalisation: &'a Normalisation,
     pub config: &'a AttackConfig,
+    /// Trained elsewhere, for what is sought by a generator; `None`: one that nobody trained.
+    pub generator: Option<&'a Trained>,
     /// What the eavesdropper may know: an attack that uses more is refused.
     pub threat: &'a ThreatModel,
     /// Restarts of each target.
@@ -74,6 +77,7 @@ impl Setting<'_> {
                 // Weights of 0 and 1 say which layers were sent at all.
                 || targets.iter().flat_map(|t| t.weights.iter().flatten()).any(|w| ![0.0, 1.0].contains(w)),
             batch_norm: victim.has_batch_norm(),
+            trained: self.generator.is_some_and(|generator| generator.from.is_some()),
         };
         let oracle = guide.is_some_and(|guide| guide.oracle);
         let names = oracle.then(|| Use::new(Knowledge::TrueNames, "guidance by the true names"));

@@ -4,11 +4,12 @@
 use super::{
     AttackError,
     check::{ConfigError, MAX_ITERATIONS},
-    config::Optimiser,
+    config::{Optimiser, Sought},
     guidance::Guidance,
     pixels::Pixels,
     setting::Setting,
-    unknown::{Posed, Unknown, Variable},
+    sought::{Part, Seeking},
+    unknown::{Moves, Posed, Unknown, Variable},
 };
 use crate::tape::Tape;
 
@@ -66,18 +67,34 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// The stages of the configuration: smaller pictures first where it has scales, and at each scale, where names guide,
-/// with their pull until λ is 0 and then without: the image encoder costs more than a small victim.
+/// The stages of the configuration, and in each, where names guide, first with their pull until λ is 0 and then without: the
+/// image encoder costs more than a small victim.
 ///
 /// # Errors
 /// Settings that make no sense.
-pub fn of_pixels<'a>(setting: &Setting<'a>, guided: bool) -> Result<Vec<Stage<'a>>, ConfigError> {
-    let config = setting.config;
+pub fn of_config<'a>(setting: &Setting<'a>, guided: bool) -> Result<Vec<Stage<'a>>, ConfigError> {
+    let Setting { config, batch, normalisation, .. } = *setting;
     config.check()?;
+    let guidance = config.guidance.filter(|g| guided && g.weight != 0.0);
+    if config.sought == Sought::Pixels {
+        return Ok(of_pixels(setting, guidance));
+    }
+    let image = setting.victim.image_shape();
+    let seeking =
+        Seeking { config, batch, image, normalisation, generator: setting.generator, seed: setting.seed };
+    let parts = seeking.parts()?.into_iter();
+    let stages = parts.flat_map(|Part { unknown, begin, optimiser }| {
+        with_guidance(&*unknown, begin, optimiser, config.iterations, guidance)
+    });
+    Ok(stages.collect())
+}
+
+/// Smaller pictures first where the configuration has scales.
+fn of_pixels<'a>(setting: &Setting<'a>, guidance: Option<Guidance>) -> Vec<Stage<'a>> {
+    let config = setting.config;
     let pixels = Pixels::of(setting);
     let coarse = (config.iterations / COARSE_SHARE).max(1);
     let scales = config.scales.iter().map(|&scale| (scale, coarse)).chain([(1, config.iterations)]);
-    let guidance = config.guidance.filter(|g| guided && g.weight != 0.0);
     let (mut stages, mut before) = (vec![], None::<Pixels>);
     for (scale, iterations) in scales {
         let pixels = pixels.clone().at(scale);
@@ -88,20 +105,20 @@ pub fn of_pixels<'a>(setting: &Setting<'a>, guided: bool) -> Result<Vec<Stage<'a
                 Begin::Best(Box::new(move |values| Ok(coarser.rescaled(values, &finer))))
             }
         };
-        stages.extend(at_scale(&pixels, begin, config.optimiser, iterations, guidance));
+        let unknown = || -> Box<dyn Unknown> { Box::new(pixels.clone()) };
+        stages.extend(with_guidance(&unknown, begin, config.optimiser, iterations, guidance));
         before = Some(pixels);
     }
-    Ok(stages)
+    stages
 }
 
-fn at_scale<'a>(
-    pixels: &Pixels,
+fn with_guidance<'a>(
+    unknown: &dyn Fn() -> Box<dyn Unknown>,
     begin: Begin<'a>,
     optimiser: Optimiser,
     iterations: usize,
     guidance: Option<Guidance>,
 ) -> Vec<Stage<'a>> {
-    let unknown = || Box::new(pixels.clone());
     match guidance.map_or(0, |g| g.end(iterations)) {
         0 => vec![Stage::whole(unknown(), begin, optimiser, iterations)],
         end => {
@@ -140,6 +157,12 @@ pub fn check(stages: &[Stage], setting: &Setting, can_guide: bool) -> Result<(),
         }
         if stage.goal == Goal::Guided && !(adam && can_guide) {
             return invalid(i, "guidance needs Adam, names, and a weight that is not 0");
+        }
+        if !adam && stage.unknown.variables().iter().any(|v| v.moves != Moves::Optimiser) {
+            return invalid(
+                i,
+                "L-BFGS moves every variable, and of this unknown not all are the optimiser's",
+            );
         }
         let Some(before) = i.checked_sub(1).map(|before| &stages[before]) else {
             match stage.begin {

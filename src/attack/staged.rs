@@ -182,7 +182,8 @@ impl Staged<'_> {
         let guide = guide.filter(|_| stage.goal == Goal::Guided).map(|g| (g, setting.normalisation));
         let (mut problem, frozen) = Problem::guided(&scene(self.round), &*stage.unknown, self.sizes(), guide);
         let adam = Adam { shared_noise: self.shared_noise, ..adam };
-        let (iteration, mut exe) = adam::compile(self.device, &mut problem, adam, stage.iterations)?;
+        let (iteration, mut exe) =
+            adam::compile(self.device, &mut problem, &*stage.unknown, adam, stage.iterations)?;
         let exe = &mut *exe;
         fill(self.round, &problem, &*stage.unknown, &(pass.start)()?, exe)?;
         frozen.iter().try_for_each(|(var, values)| exe.write(*var, values))?;
@@ -272,7 +273,7 @@ fn plan(round: &Round, stage: &Stage, sizes: Sizes) -> Plan {
     let guide = round.guide.filter(|_| stage.goal == Goal::Guided).map(|g| (g, setting.normalisation));
     let (mut problem, _) = Problem::guided(&scene(round), &*stage.unknown, sizes, guide);
     match Adam::of(stage.optimiser, setting.seed) {
-        Some(adam) => adam::Iteration::new(&mut problem, adam, stage.iterations).plan,
+        Some(adam) => adam::Iteration::new(&mut problem, &*stage.unknown, adam, stage.iterations).plan,
         None => lbfgs::plan(&problem),
     }
 }

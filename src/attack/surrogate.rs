@@ -26,7 +26,7 @@ pub struct Surrogate {
 /// α, `(1)` of each trial, in [0, 1].
 pub fn alpha() -> Variable {
     let bounds = Bounds::Range { shape: vec![1], low: vec![0.0], high: vec![1.0] };
-    Variable { shape: vec![1], rate: RATE, bounds, plain: true }
+    Variable { rate: RATE, bounds, plain: true, ..Variable::free(&[1]) }
 }
 
 /// Of pictures `x (T,B,C,H,W)` with targets `(T,B,K)` and the observed gradient g* `(T|1,…)`, of which Δ is a multiple;

@@ -124,6 +124,8 @@ pub struct Setup<'a> {
     pub adaptive: bool,
     /// Whether the model has batch norm.
     pub batch_norm: bool,
+    /// There is a generator that was trained elsewhere.
+    pub trained: bool,
 }
 
 impl Setup<'_> {
@@ -149,6 +151,9 @@ impl Setup<'_> {
         }
         if protocol.local.is_some() && !config.surrogate {
             uses.push(Use::new(Knowledge::LocalTraining, "matching the simulated local training"));
+        }
+        if self.trained && config.sought.takes_generator() {
+            uses.push(Use::new(Knowledge::GenerativePrior, "a generator that was trained elsewhere"));
         }
         if self.adaptive {
             uses.push(Use::new(Knowledge::Defence, "the adaptive eavesdropper"));

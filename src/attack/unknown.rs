@@ -8,7 +8,17 @@ use crate::{
     tape::{Tape, Var},
 };
 
-/// A variable that the optimiser moves.
+/// What moves a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moves {
+    Optimiser,
+    /// A rule of its own, after each step of the optimiser ([`Unknown::follow`]).
+    Rule,
+    /// Nothing: each trial keeps what it began with.
+    Kept,
+}
+
+/// A variable of a trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variable {
     /// Of one trial.
@@ -19,12 +29,20 @@ pub struct Variable {
     /// Adam's sign and noise are not for it: they are meant for pixels, whose gradients differ in scale and not in
     /// meaning.
     pub plain: bool,
+    /// All but this and the shape say how the optimiser does it.
+    pub moves: Moves,
 }
 
 impl Variable {
     /// One that may go anywhere, at its stage's rate, with its stage's sign and noise.
     pub fn free(shape: &[usize]) -> Variable {
-        Variable { shape: shape.to_vec(), rate: 1.0, bounds: Bounds::Free, plain: false }
+        Variable {
+            shape: shape.to_vec(),
+            rate: 1.0,
+            bounds: Bounds::Free,
+            plain: false,
+            moves: Moves::Optimiser,
+        }
     }
 }
 
@@ -50,7 +68,7 @@ pub struct Constant<'a> {
 
 /// What is unknown: the same for every trial but for where it starts.
 pub trait Unknown: Sync {
-    /// What is moved.
+    /// What each trial has of its own.
     fn variables(&self) -> Vec<Variable>;
 
     /// What is not.
@@ -61,6 +79,13 @@ pub trait Unknown: Sync {
     /// First values of a trial's variables, in order. The same seed and trial give the same values, and hypotheses of a
     /// target start alike.
     fn start(&self, seed: u64, trial: Trial) -> Vec<Vec<f32>>;
+
+    /// Next values of the variables that follow a rule, in order, given all variables `(T,…)`: what the optimiser moves as it
+    /// is now, the others as they were before. No derivative goes through them.
+    fn follow(&self, tape: &mut Tape, variables: &[Var]) -> Vec<Var> {
+        let _ = (tape, variables);
+        vec![]
+    }
 
     /// Pictures `(T,B,C,H,W)`, normalised as the victim takes them, from variables `(T,…)` and constants `(1,…)`.
     fn picture(&self, tape: &mut Tape, variables: &[Var], constants: &[Var]) -> Var;

@@ -184,6 +184,7 @@ impl Audit {
             batch,
             normalisation: &self.normalisation,
             config: &self.attack,
+            generator: self.generator.as_ref(),
             threat: &threat,
             restarts: self.restarts,
             seed: self.seed,

@@ -26,6 +26,7 @@ impl Audit {
             labels_given: self.labels_given,
             adaptive: self.adaptive,
             batch_norm: self.victim.has_batch_norm(),
+            trained: self.generator.as_ref().is_some_and(|generator| generator.from.is_some()),
         };
         setup.uses()
     }

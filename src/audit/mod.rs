@@ -13,10 +13,12 @@ mod doubts;
 mod error;
 mod examples;
 mod film;
+mod generator;
 mod guidance;
 mod judged;
 mod knowledge;
 pub mod layer_files;
+mod likeness;
 mod membership;
 pub mod naming;
 mod network;
@@ -39,6 +41,7 @@ pub use clients::{ClientBatch, Clients, read_batches, read_pictures};
 pub use error::AuditError;
 pub use examples::{OwnFeatures, examples_use};
 pub use film::Frame;
+pub use generator::read_generator;
 pub use guidance::{EncodedMeanings, Meanings, guidable};
 pub use judged::Judged;
 pub use membership::{Candidate, Membership, Suspects};
@@ -60,6 +63,7 @@ use crate::{
     attack::{
         checkpoint::Checkpoints,
         config::{AttackConfig, StatisticsTarget},
+        generated::Trained,
         threat::ThreatModel,
     },
     data::Normalisation,
@@ -79,6 +83,8 @@ pub struct Audit {
     pub adaptive: bool,
     pub normalisation: Normalisation,
     pub attack: AttackConfig,
+    /// What a generator that others trained makes pictures look like; see [`read_generator`].
+    pub generator: Option<Trained>,
     /// Restarts of each attack.
     pub restarts: usize,
     /// The eavesdropper is given the labels.
@@ -103,6 +109,7 @@ impl Audit {
             defences: vec![],
             adaptive: false,
             attack,
+            generator: None,
             restarts: 1,
             labels_given: false,
             threat_model: None,

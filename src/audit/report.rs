@@ -8,14 +8,15 @@ use super::{
 };
 use crate::{
     attack::{
+        config::Sought,
         invert::{LabelSource, Reconstruction},
         threat::ThreatModel,
     },
     device::{Device, DeviceInfo},
     federated::defence::{accountant, epsilon},
     report::{
-        Advice, Batch, Defences, GuidanceRecord, Head, OutputFolder, Restart, RunReport, Skipped,
-        ThreatRecord, Verdict, animated_gif,
+        Advice, Batch, Defences, GuidanceRecord, Head, Likeness, LikenessFigures, OutputFolder, Restart,
+        RunReport, Skipped, ThreatRecord, Verdict, animated_gif,
     },
     semantic::{SemanticReport, readings},
     watch::Silent,
@@ -38,6 +39,8 @@ pub struct Findings<'a> {
     pub guidance: Option<GuidanceRecord>,
     /// Whether the update tells who took part, see [`Audit::membership`]; absent where that cannot be measured.
     pub membership: Option<Measure>,
+    /// `M`: how networks see the reconstructions, see [`Audit::likeness`]; empty where the originals are not known.
+    pub likeness: Vec<Likeness>,
     /// `M`: the files that the gradients came from, in the order of the rounds; empty where they were captured here.
     pub files: Vec<String>,
     /// Batches that could not be attacked.
@@ -77,7 +80,10 @@ impl Audit {
             verdict: of.verdict,
             seed: *seed,
             device: of.device,
-            threat_model: ThreatRecord::new(granted, victim, protocol, attack, first.label_source),
+            threat_model: ThreatRecord {
+                generative_prior: self.prior(),
+                ..ThreatRecord::new(granted, victim, protocol, attack, first.label_source)
+            },
             protocol: protocol.clone(),
             attack: attack.clone(),
             architecture: victim.model.name.clone(),
@@ -89,6 +95,17 @@ impl Audit {
             data: of.data.into(),
             normalisation: normalisation.clone(),
             defences: self.defences_record(),
+        }
+    }
+
+    /// What makes the eavesdropper's pictures, where it is no pixels of their own, and what that was trained on.
+    fn prior(&self) -> Option<String> {
+        match (self.attack.sought, self.generator.as_ref().and_then(|generator| generator.from.clone())) {
+            (Sought::Pixels, _) => None,
+            (Sought::Decoder, _) => Some("a decoder that nobody trained: no data".into()),
+            (Sought::Latent | Sought::LatentWeights, from) => {
+                Some(from.unwrap_or_else(|| "a DCGAN that nobody trained: no data".into()))
+            }
         }
     }
 
@@ -104,6 +121,7 @@ impl Audit {
     ) -> Result<Findings<'a>, AuditError> {
         let membership =
             clients.map(|clients| self.membership(device, clients, &Silent)).transpose()?.flatten();
+        let likeness = clients.map(|clients| self.likeness(device, clients, &outcome.pictures, None));
         Ok(Findings {
             audit: self,
             command: vec![],
@@ -115,6 +133,7 @@ impl Audit {
             semantic: None,
             guidance: None,
             membership,
+            likeness: likeness.transpose()?.unwrap_or_default(),
             files: vec![],
             skipped: vec![],
             advice: None,
@@ -154,6 +173,7 @@ impl Findings<'_> {
             timing: *timing,
             interrupted: self.outcome.interrupted,
             metrics: judged.as_ref().map(|j| j.figures),
+            likeness: LikenessFigures::of(&self.likeness),
             floors: judged.as_ref().map(|j| j.floors),
             labels: self
                 .clients
@@ -224,6 +244,7 @@ impl Findings<'_> {
             best_restart: found.best,
             restarts: Restart::all(found),
             metrics: judged.map(|j| j.comparisons[number].clone()),
+            likeness: self.likeness.get(number).cloned(),
             validity: self.outcome.validity.get(number).cloned(),
         }
     }

@@ -52,15 +52,14 @@ impl Iteration {
             groups: (0..inputs.trials).collect(),
             ..Sizes::one_target(inputs.trials, inputs.batch, false)
         };
-        let pixels = Pixels::free(inputs.batch, inputs.victim.image_shape());
-        Problem::new(&scene, &Pixels { clamp: config.clamp, ..pixels }, sizes)
+        Problem::new(&scene, &pixels(inputs), sizes)
     }
 
     /// The plan of one iteration with Adam's step and the clamp to valid pixels, which the tape gains.
     pub fn plan(inputs: &Inputs, problem: &mut Problem) -> adam::Iteration {
         let config = config(inputs);
         let adam = Adam::of(config.optimiser, 0).expect("the preset uses Adam");
-        adam::Iteration::new(problem, adam, config.iterations)
+        adam::Iteration::new(problem, &pixels(inputs), adam, config.iterations)
     }
 
     pub fn new(device: &dyn Device, inputs: &Inputs) -> Result<Iteration, BenchError> {
@@ -130,6 +129,11 @@ fn tensor(problem: &Problem, var: Var, data: Vec<f32>) -> Tensor {
 
 fn config(inputs: &Inputs) -> AttackConfig {
     AttackConfig::preset(PRESET, inputs.victim.model.depth()).expect("the preset exists")
+}
+
+fn pixels(inputs: &Inputs) -> Pixels {
+    let free = Pixels::free(inputs.batch, inputs.victim.image_shape());
+    Pixels { clamp: config(inputs).clamp, ..free }
 }
 
 fn write(problem: &Problem, inputs: &Inputs, executable: &mut dyn Executable) -> Result<(), BenchError> {

@@ -1,5 +1,7 @@
 //! Options of the attack: a preset, and changes to it.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::{help::group, misuse, spelled::spelled};
@@ -7,12 +9,14 @@ use crate::{
     attack::{
         check::{MAX_SCALE, MAX_SCALES},
         config::{
-            AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Schedule, Sign, Start,
-            StatisticsTarget,
+            AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Output, Schedule, Sign,
+            Sought, Start, StatisticsTarget,
         },
+        generated::Trained,
         preset::Preset,
         way::Way,
     },
+    audit::read_generator,
     nn::architecture::depth,
 };
 
@@ -81,6 +85,25 @@ pub struct AttackOptions {
     /// Where reconstructions start
     #[arg(long, value_parser = spelled::<Start>())]
     start: Option<Start>,
+    /// How the last tanh of a decoder becomes pictures
+    ///
+    /// Without it half.
+    #[arg(long, value_name = "O", value_parser = spelled::<Output>())]
+    decoder_output: Option<Output>,
+    /// Weights of a generator that others trained, for gias: a DCGAN with PyTorch's names
+    ///
+    /// Without it gias takes one that nobody trained. It is knowledge that a threat model must grant (generative-prior).
+    #[arg(long, value_name = "FILE")]
+    generator: Option<PathBuf>,
+    /// What it was trained on, in words, for the report
+    #[arg(long, value_name = "TEXT", requires = "generator")]
+    generator_data: Option<String>,
+    /// Resize its pictures where the victim takes others
+    #[arg(long)]
+    resize_generator: bool,
+    /// What gias moves: latent, or latent-weights, which is latent and then the generator's weights
+    #[arg(long, value_name = "S", value_parser = spelled::<Sought>())]
+    sought: Option<Sought>,
     /// Begin with pictures smaller by these factors, as in 4,2; each is a quarter of the iterations
     #[arg(long, value_name = "N,N")]
     scales: Option<String>,
@@ -119,6 +142,10 @@ impl AttackOptions {
         set(&mut config.layers, self.layers);
         set(&mut config.layer_weights, self.layer_weights);
         set(&mut config.batch_norm_target, self.bn_target);
+        self.check_sought(&config)?;
+        set(&mut config.output, self.decoder_output);
+        set(&mut config.sought, self.sought);
+        config.resize |= self.resize_generator;
         set(&mut config.start, self.start);
         set(&mut config.labels, self.restore_labels);
         set_weight(&mut config.total_variation, "--tv", self.tv)?;
@@ -140,6 +167,32 @@ impl AttackOptions {
         self.change_adam(&mut config)?;
         config.check().map_err(misuse)?;
         Ok(config)
+    }
+
+    /// The generator's file, read.
+    pub fn generator(&self) -> anyhow::Result<Option<Trained>> {
+        let path = self.generator.as_deref();
+        Ok(path.map(|path| read_generator(path, self.generator_data.as_deref())).transpose()?)
+    }
+
+    /// Pixels, decoders and generators have options of their own.
+    fn check_sought(&self, config: &AttackConfig) -> anyhow::Result<()> {
+        let sought = config.sought;
+        let all = [
+            ("--start", self.start.is_some(), sought == Sought::Pixels, "for pixels"),
+            ("--scales", self.scales.is_some(), sought == Sought::Pixels, "for pixels"),
+            ("--decoder-output", self.decoder_output.is_some(), sought == Sought::Decoder, "a decoder's"),
+            ("--generator", self.generator.is_some(), sought.takes_generator(), "for gias"),
+            ("--resize-generator", self.resize_generator, sought.takes_generator(), "for gias"),
+            ("--sought", self.sought.is_some(), sought.takes_generator(), "for gias"),
+        ];
+        if let Some((option, _, _, whose)) = all.iter().find(|(_, given, fits, _)| *given && !fits) {
+            return Err(misuse(format!("{option} is {whose}, preset {} moves {sought}", config.preset)));
+        }
+        match self.sought.filter(|sought| !sought.takes_generator()) {
+            Some(other) => Err(misuse(format!("--sought: expected latent or latent-weights, found {other}"))),
+            None => Ok(()),
+        }
     }
 
     fn change_adam(&self, config: &mut AttackConfig) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use super::{
     threat_options::ThreatOptions,
 };
 use crate::{
-    attack::config::AttackConfig,
+    attack::{config::AttackConfig, generated::Trained},
     audit::{Audit, Clients},
     data::Dataset,
     semantic::ClassOrder,
@@ -27,6 +27,8 @@ pub struct ClientOptions<'a> {
     pub defence: &'a DefenceOptions,
     pub threat: &'a ThreatOptions,
     pub normalisation: &'a NormalisationOptions,
+    /// What the attack's pictures are made by, where others trained it.
+    pub generator: Option<Trained>,
     pub labels_given: bool,
     /// Whether class indices are shuffled, so that an index means nothing by its place.
     pub shuffled: bool,
@@ -52,6 +54,7 @@ impl ClientOptions<'_> {
             adaptive: self.defence.adaptive,
             normalisation,
             attack: config,
+            generator: self.generator.clone(),
             restarts: self.restarts,
             labels_given: self.labels_given,
             threat_model: self.threat.open()?,

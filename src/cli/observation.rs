@@ -45,6 +45,7 @@ impl Observing<'_> {
         let mut observation = self.read(|architecture| by.attack.config_or(by.preset, architecture))?;
         let audit = &mut observation.audit;
         audit.restarts = by.attack.trials;
+        audit.generator = by.attack.generator()?;
         audit.threat_model = by.threat.open()?;
         audit.granted(&[])?;
         Ok(observation)

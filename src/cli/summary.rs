@@ -90,6 +90,17 @@ fn write_summary(report: &RunReport, f: &mut Formatter) -> fmt::Result {
             )?;
         }
     }
+    if let Some(likeness) = &report.likeness {
+        let ranks = &likeness.identification_rank;
+        if let (Some(lpips), Some(rank)) = (likeness.lpips, ranks.lpips) {
+            writeln!(f, "LPIPS {lpips}; rank of the true picture by it among {}: {rank}", ranks.pool)?;
+        }
+        writeln!(
+            f,
+            "FMSE {:.3e} (victim's features); rank of the true picture by them among {}: {}, by chance {:.1}",
+            likeness.fmse.mean, ranks.pool, ranks.features, ranks.chance
+        )?;
+    }
     if let Some(labels) = &report.labels {
         writeln!(
             f,

@@ -4,8 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Comparison, MetricsError, check, compare, flat_grey_floor, read_tensor_pictures};
-use crate::data::{Picture, natural, read_png_folder};
+use super::{
+    Comparison, MetricsError, check, compare, flat_grey_floor,
+    identification::rank,
+    lpips::{Lpips, distance},
+    read_tensor_pictures,
+};
+use crate::{
+    data::{Picture, natural, read_png_folder},
+    device::Device,
+};
 
 /// What [`compare_folders`] found.
 #[derive(Clone, Debug, Serialize)]
@@ -16,6 +24,20 @@ pub struct FolderComparison {
     pub comparison: Comparison,
     /// A flat grey picture in place of every reconstruction.
     pub flat_grey: Comparison,
+    /// How AlexNet sees them; absent where its weights were not given.
+    #[serde(flatten)]
+    pub seen: Option<Seen>,
+}
+
+/// LPIPS of every pair, and whether the reference would be recognised among all references.
+#[derive(Clone, Debug, Serialize)]
+pub struct Seen {
+    /// Of each reconstruction with the reference at its index.
+    pub lpips: Vec<f64>,
+    /// The same of a flat grey picture.
+    pub lpips_flat_grey: Vec<f64>,
+    /// Place of that reference among all of them by LPIPS, 1 being the nearest.
+    pub identification_rank: Vec<usize>,
 }
 
 /// The files at one index.
@@ -29,6 +51,15 @@ pub struct Pair {
 /// both are taken in natural order (`2.png` before `10.png`), leading zeros or not. Either may be a file of unrounded
 /// pictures instead, see [`read_tensor_pictures`], whose order pairs.
 pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<FolderComparison, MetricsError> {
+    compare_folders_with(reference, reconstruction, None)
+}
+
+/// The same, by LPIPS on this device, too.
+pub fn compare_folders_with(
+    reference: &Path,
+    reconstruction: &Path,
+    lpips: Option<(&Lpips, &dyn Device)>,
+) -> Result<FolderComparison, MetricsError> {
     let (mut references, mut reconstructions) = (read(reference)?, read(reconstruction)?);
     if references.len() != reconstructions.len() {
         return Err(MetricsError::Picture {
@@ -56,10 +87,32 @@ pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<Folder
     let pairs = pairs.map(|(a, b)| Pair { reference: a.0.clone(), reconstruction: b.0.clone() }).collect();
     let pictures = |files: Vec<(PathBuf, Picture)>| files.into_iter().map(|(_, picture)| picture).collect();
     let (references, reconstructions): (Vec<_>, Vec<_>) = (pictures(references), pictures(reconstructions));
+    let seen = match lpips {
+        Some((lpips, device)) => Some(seen(lpips, device, &references, &reconstructions)?),
+        None => None,
+    };
     Ok(FolderComparison {
         pairs,
+        seen,
         comparison: compare(&references, &reconstructions)?,
         flat_grey: flat_grey_floor(&references)?,
+    })
+}
+
+fn seen(
+    lpips: &Lpips,
+    device: &dyn Device,
+    references: &[Picture],
+    reconstructions: &[Picture],
+) -> Result<Seen, MetricsError> {
+    let pool = lpips.embed(device, references)?;
+    let found = lpips.embed(device, reconstructions)?;
+    let [c, h, w] = references[0].shape();
+    let grey = lpips.embed(device, &[Picture::flat(c, h, w, 0.5)?])?;
+    Ok(Seen {
+        lpips: pool.iter().zip(&found).map(|(a, b)| distance(a, b)).collect(),
+        lpips_flat_grey: pool.iter().map(|a| distance(a, &grey[0])).collect(),
+        identification_rank: found.iter().enumerate().map(|(i, f)| rank(f, &pool, i)).collect(),
     })
 }
 

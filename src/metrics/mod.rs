@@ -7,6 +7,8 @@
 pub mod assign;
 mod comparison;
 mod folders;
+pub mod identification;
+pub mod lpips;
 mod psnr;
 mod ssim;
 mod tensors;
@@ -16,12 +18,13 @@ use rayon::prelude::*;
 
 use crate::{
     data::{DataError, Picture},
+    device::DeviceError,
     random,
     tensor_file::TensorFileError,
 };
 
 pub use comparison::{Comparison, Infinite, PerImage, Score};
-pub use folders::{FolderComparison, Pair, compare_folders};
+pub use folders::{FolderComparison, Pair, Seen, compare_folders, compare_folders_with};
 pub use psnr::{mse, psnr};
 pub use ssim::WINDOW as SSIM_WINDOW;
 pub use tensors::{IMAGES, read_tensor_pictures};
@@ -38,6 +41,8 @@ pub enum MetricsError {
     Data(#[from] DataError),
     #[error(transparent)]
     File(#[from] TensorFileError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
 }
 
 /// Compares the pictures of one batch. Both slices are as long, all pictures have one shape, and all values are finite;

@@ -45,6 +45,10 @@ impl Init {
 
 /// Initial values of all declared tensors, in order.
 pub fn initialise(declarations: &[Declaration], seed: u64) -> Vec<Vec<f32>> {
-    let mut generator = random::generator(seed, "weights");
-    declarations.iter().map(|d| d.init.draw(&mut generator, d.shape.iter().product())).collect()
+    drawn(declarations, &mut random::generator(seed, "weights"))
+}
+
+/// The same from a generator of numbers for another purpose than a victim's weights.
+pub fn drawn(declarations: &[Declaration], generator: &mut impl Rng) -> Vec<Vec<f32>> {
+    declarations.iter().map(|d| d.init.draw(generator, d.shape.iter().product())).collect()
 }

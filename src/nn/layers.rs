@@ -52,6 +52,31 @@ impl Network<'_> {
         self.convolve(x, weight, bias, spec)
     }
 
+    /// PyTorch's `ConvTranspose2d`: `(T,B,I,H,W) → (T,B,O,OH,OW)`, weight `(I,O,kh,kw)`. `start` in place of PyTorch's
+    /// default.
+    pub(super) fn transposed_conv2d(&mut self, name: &str, x: Var, conv: Conv, start: Option<Start>) -> Var {
+        let [_, batch, inputs, h, w] = self.tape.shape(x)[..] else { panic!("(T,B,I,H,W)") };
+        // The gradient by the input of a convolution that makes so many channels of ours.
+        let spec = ConvSpec {
+            batch,
+            channels: conv.outputs,
+            outputs: inputs,
+            size: [h, w].map(|n| (n - 1) * conv.stride + conv.kernel - 2 * conv.padding),
+            kernel: [conv.kernel; 2],
+            stride: [conv.stride; 2],
+            padding: [conv.padding; 2],
+            dilation: [1; 2],
+            groups: 1,
+        };
+        let start = start.unwrap_or(Start::both(Init::fan_in(spec.patch_len())));
+        let weight = self.parameter(&format!("{name}.weight"), &spec.weight_shape(1)[1..], start.weight);
+        let bias = start.bias.map(|init| self.parameter(&format!("{name}.bias"), &[conv.outputs], init));
+        let y = self.tape.conv2d_grad_input(x, weight, spec);
+        let Some(bias) = bias else { return y };
+        let bias = self.per_channel(bias);
+        self.tape.add(y, bias)
+    }
+
     /// The convolution alone: weight `(T,O,C/g,kh,kw)`, bias `(T,O)`.
     pub(super) fn convolve(&mut self, x: Var, weight: Var, bias: Option<Var>, spec: ConvSpec) -> Var {
         let y = self.tape.conv2d(x, weight, spec);

@@ -69,6 +69,14 @@ impl Network<'_> {
         y
     }
 
+    /// PyTorch's `BatchNorm2d(track_running_stats=False)`: the batch's statistics, and no others.
+    pub(super) fn batch_norm_of_batch(&mut self, name: &str, x: Var) -> Var {
+        let channels = self.tape.shape(x)[2];
+        let affine = self.affine(name, channels);
+        let (mean, variance, _) = self.moments(x, &[1, 3, 4]);
+        self.standardise(x, [mean, variance], affine, EPSILON)
+    }
+
     /// PyTorch's `GroupNorm` (Wu 2018): each picture's channels in groups, statistics over a group.
     fn group_norm(&mut self, name: &str, x: Var, most: usize) -> Var {
         let channels = self.tape.shape(x)[2];

@@ -12,6 +12,7 @@ mod folder;
 mod head;
 #[cfg(feature = "report")]
 pub mod html;
+mod likeness;
 pub mod limits;
 #[cfg(feature = "report")]
 mod picture_grid;
@@ -32,6 +33,7 @@ pub use animation::animated_gif;
 #[cfg(feature = "report")]
 pub use folder::OutputFolder;
 pub use head::Head;
+pub use likeness::{Likeness, LikenessFigures, RankFigures, Ranks};
 #[cfg(feature = "report")]
 pub use picture_grid::{picture_grid, write_picture_grid};
 pub use round::Round;

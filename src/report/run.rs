@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Advice, Head, Round, Validity};
+use super::{Advice, Head, Likeness, LikenessFigures, Round, Validity};
 
 use crate::{
     attack::{
@@ -38,6 +38,8 @@ pub struct RunReport {
     pub interrupted: bool,
     /// Over all pictures of all batches; absent where the originals are not known.
     pub metrics: Option<Figures>,
+    /// LPIPS, features and identification over all pictures; absent where the originals are not known.
+    pub likeness: Option<LikenessFigures>,
     /// What pictures that know nothing score.
     pub floors: Option<Floors>,
     /// How well labels were restored, mean over the batches; absent where they were given or are unknown.
@@ -204,6 +206,8 @@ pub struct Batch {
     pub best_restart: usize,
     pub restarts: Vec<Restart>,
     pub metrics: Option<Comparison>,
+    #[serde(flatten)]
+    pub likeness: Option<Likeness>,
     /// Whether the attack did its work on it.
     pub validity: Option<Validity>,
 }

@@ -185,6 +185,7 @@ impl<'a> Sweep<'a> {
             adaptive: self.adaptive && !defences.is_empty(),
             normalisation,
             attack: victim.config.clone(),
+            generator: victim.generator.clone(),
             restarts: victim.trials,
             labels_given: victim.labels_given,
             threat_model: self.threat_model.clone(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Cell, UNDEFENDED, UNTRAINED};
 use crate::{
-    attack::config::AttackConfig,
+    attack::{config::AttackConfig, generated::Trained},
     audit::{AuditError, Known, Network},
     data::Dataset,
     federated::{Protocol, Request, Victim, VictimError, defence::Defence},
@@ -27,6 +27,8 @@ pub struct SweptVictim {
     /// Whether the eavesdropper is told the labels.
     pub labels_given: bool,
     pub config: AttackConfig,
+    /// What its pictures are made by, where others trained it.
+    pub generator: Option<Trained>,
     /// Restarts of each attack.
     pub trials: usize,
 }
@@ -77,6 +79,7 @@ impl SweptVictim {
             batches: BATCHES,
             labels_given: false,
             config,
+            generator: None,
             trials: 1,
         })
     }

@@ -31,6 +31,16 @@ fn wrong_options_are_misuse() {
     run("--mean 0,x,0 --std 1,1,1", &["x"]);
     run("--mean 0 --std 1", &["3"]);
     run("--preset dlg --sign hard", &["--sign", "L-BFGS"]);
+    run("--preset decoder --start pattern", &["--start is for pixels", "decoder"]);
+    run("--preset decoder --scales 2", &["--scales is for pixels", "decoder"]);
+    run("--preset ig --decoder-output tanh", &["--decoder-output", "ig moves pixels"]);
+    run("--preset ig --generator none.safetensors", &["--generator is for gias", "ig"]);
+    run("--preset decoder --sought latent", &["--sought is for gias", "decoder"]);
+    run("--preset gias --sought pixels", &["expected latent or latent-weights", "pixels"]);
+    let absent = "run --preset gias --resize-generator --generator none.safetensors --generator-data faces";
+    fail(1, &format!("{absent} --force --out {}", dir.display()), &["none.safetensors"]);
+    fail(1, &format!("run --lpips none.safetensors --force --out {}", dir.display()), &["none.safetensors"]);
+    assert!(!dir.exists());
     fail(2, &format!("run --iterations 0 --force --out {}", dir.display()), &["--iterations", "0"]);
 }
 

@@ -15,9 +15,12 @@ fn run_twice(options: &str) -> [serde_json::Value; 2] {
 
 #[test]
 fn the_same_seed_gives_the_same_bits() {
-    for options in
-        ["--iterations 40 --trials 2 --batches 2 --seed 9", "--preset dlg --iterations 2 --trials 2 --seed 9"]
-    {
+    for options in [
+        "--iterations 40 --trials 2 --batches 2 --seed 9",
+        "--preset dlg --iterations 2 --trials 2 --seed 9",
+        "--preset decoder --iterations 8 --trials 2 --batches 2 --seed 9",
+        "--preset gias --iterations 3 --trials 2 --batches 2 --seed 9",
+    ] {
         let [a, b] = run_twice(options);
         assert_eq!((&a["batches"], &a["pictures"]), (&b["batches"], &b["pictures"]), "{options}");
     }
@@ -33,7 +36,11 @@ fn another_seed_gives_another_start() {
 /// Each trial starts from noise of its own and is computed as if it were alone: to the last bit, on the CPU.
 #[test]
 fn a_trial_does_not_depend_on_those_beside_it() {
-    for attack in ["--iterations 30 --seed 4", "--preset dlg --iterations 2 --seed 4"] {
+    for attack in [
+        "--iterations 30 --seed 4",
+        "--preset dlg --iterations 2 --seed 4",
+        "--preset decoder --iterations 4 --seed 4",
+    ] {
         let [alone, _] = run_twice(attack);
         for beside in ["--trials 3", "--batches 3", "--batches 2 --trials 2"] {
             let [crowd, _] = run_twice(&format!("{attack} {beside}"));

@@ -27,6 +27,7 @@ mod knowledge;
 mod labels;
 mod left_out;
 mod library;
+mod likeness;
 mod meaning;
 mod model;
 mod model_commands;

@@ -69,6 +69,7 @@ impl Scene {
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<Reconstruction>, AttackError> {
         let setting = Setting {
+            generator: None,
             first: 0,
             victim: &self.victim,
             protocol: &Protocol::default(),
@@ -148,8 +149,8 @@ impl Device for Slow<'_> {
     }
 }
 
-/// Adam on coarse and then fine pictures with Langevin noise, and L-BFGS with labels that are learned, each stopped twice at
-/// random and resumed: the same bits as never stopped.
+/// Adam on coarse and then fine pictures, L-BFGS with labels that are learned, and the weights of a decoder, beside which
+/// vectors move and numbers stay; each stopped twice at random and resumed: the same bits as never stopped.
 pub fn stops_and_goes_on(device: &Arc<dyn Device>) {
     let adam = Scene::new("ig", |config| {
         config.iterations = 40;
@@ -162,7 +163,8 @@ pub fn stops_and_goes_on(device: &Arc<dyn Device>) {
             *history = 2;
         }
     });
-    for (name, scene) in [("Adam", adam), ("L-BFGS", lbfgs)] {
+    let decoder = Scene::new("decoder", |config| config.iterations = 30);
+    for (name, scene) in [("Adam", adam), ("L-BFGS", lbfgs), ("a decoder", decoder)] {
         let expected = crate::bits::bits(&scene.whole(&**device));
         let mut generator = random::generator(u64::from(std::process::id()), name);
         for _ in 0..3 {

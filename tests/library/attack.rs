@@ -9,6 +9,7 @@ use gia_gpu::{
         labels::Method,
         lbfgs,
         minimise::{Lbfgs, Traces, minimise},
+        pixels::Pixels,
         problem::{Problem, Sizes},
         threat::ThreatModel,
     },
@@ -62,7 +63,7 @@ fn adam_in_the_plan_takes_the_steps_of_adam_on_the_host() {
             seed: 0,
             shared_noise: false,
         };
-        let iteration = Iteration::new(&mut problem, adam, iterations);
+        let iteration = Iteration::new(&mut problem, &Pixels::free(1, [3, 32, 32]), adam, iterations);
         let mut exe = device.compile(&iteration.plan).unwrap();
         fill(&problem, &mut *exe, &start);
         fill(&problem, &mut *gradients, &start);
@@ -106,7 +107,7 @@ fn the_best_iterate_is_kept_and_is_the_lowest_of_the_history() {
     let (sign, schedule) = (Sign::Hard, Schedule::Constant);
     let adam =
         Adam { learning_rate: 3.0, sign, schedule, warm_up: 0, langevin: 0.0, seed: 0, shared_noise: false };
-    let iteration = Iteration::new(&mut problem, adam, 40);
+    let iteration = Iteration::new(&mut problem, &Pixels::free(1, [3, 32, 32]), adam, 40);
     let mut exe = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
     let start = random::normal(&mut random::generator(3, "start"), TRIALS * 3072);
     fill(&problem, &mut *exe, &start);
@@ -182,6 +183,7 @@ fn one_label_of_every_class_is_restored_and_restarts_are_recorded() {
     let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     config.iterations = 3;
     let setting = Setting {
+        generator: None,
         first: 0,
         victim: &victim,
         protocol: &Protocol::default(),
@@ -223,6 +225,7 @@ fn a_trial_that_stops_being_finite_is_reported_with_its_best_iterate() {
         langevin: 0.0,
     };
     let setting = Setting {
+        generator: None,
         first: 0,
         victim: &victim,
         protocol: &Protocol::default(),
@@ -259,6 +262,7 @@ fn attacked(change: impl Fn(&mut AttackConfig)) -> Vec<Reconstruction> {
     config.iterations = 60;
     change(&mut config);
     let setting = Setting {
+        generator: None,
         first: 0,
         victim: &victim,
         protocol: &protocol,

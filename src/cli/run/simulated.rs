@@ -13,6 +13,7 @@ use crate::{
         misuse,
         progress::Terminal,
     },
+    metrics::lpips::Lpips,
 };
 
 impl Run {
@@ -33,6 +34,7 @@ impl Run {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
+            generator: self.attack.generator()?,
             labels_given: self.labels == LabelKnowledge::Given,
             shuffled: self.class_order == ClassOrderChoice::Shuffled,
             restarts: self.attack.trials,
@@ -43,6 +45,7 @@ impl Run {
         let mut uses = if self.guide == Some(GuideChoice::Oracle) { vec![oracle] } else { vec![] };
         audit.granted(&uses)?;
         uses.extend(self.examples_use());
+        let lpips = self.lpips.as_deref().map(Lpips::read).transpose()?;
         let device = self.device.open_spread()?;
         let model = self.naming_model(&audit, Some(&clients), Some(&dataset.class_names), &*device)?;
         if let Some(model) = &model {
@@ -79,6 +82,13 @@ impl Run {
             skipped,
             animated: self.gif,
             ..audit.findings(&*device, Some(&clients), &outcome)?
+        };
+        let findings = match &lpips {
+            Some(lpips) => {
+                let likeness = audit.likeness(&*device, &clients, &outcome.pictures, Some(lpips))?;
+                Findings { likeness, ..findings }
+            }
+            None => findings,
         };
         let advice = self.advise.advice(&findings, &dataset, &*device)?;
         let findings = Findings { advice, ..findings };

@@ -87,6 +87,7 @@ impl DefenceStudy {
         let mut audit = Audit {
             protocol,
             normalisation,
+            generator: self.attack.generator()?,
             restarts: self.attack.trials,
             seed: self.seed,
             ..Audit::new(victim, config)

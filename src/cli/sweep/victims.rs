@@ -69,6 +69,7 @@ impl VictimSettings {
             batches: self.batches,
             labels_given: self.labels == LabelKnowledge::Given,
             config,
+            generator: self.attack.generator()?,
             trials: self.attack.trials,
         })
     }

@@ -3,10 +3,12 @@
 mod families;
 mod family;
 mod formula;
+mod generators;
 mod gradients;
 mod graphs;
 mod layers;
 mod local_training;
+mod lpips;
 mod matching;
 mod objectives;
 mod operations;

@@ -55,6 +55,7 @@ impl Attack {
         config.iterations = 16;
         change(&mut config);
         let setting = Setting {
+            generator: None,
             first: 0,
             victim: &self.victim,
             protocol: &Protocol::default(),
@@ -219,6 +220,7 @@ fn the_true_names_are_an_oracles_and_no_servers() {
         let targets: Vec<Target> =
             attack.targets.iter().map(|t| Target { labels: None, ..t.clone() }).collect();
         let setting = Setting {
+            generator: None,
             first: 0,
             victim: &attack.victim,
             protocol: &Protocol::default(),

@@ -194,7 +194,7 @@ fn when_the_weight_is_0_the_total_is_the_objective() {
     let inputs = problem.guidance.unwrap();
     // λ as the plan of an attack steps it, with the totals kept.
     let adam = Adam::of(config.optimiser, 1).unwrap();
-    let iteration = Iteration::new(&mut problem, adam, 8);
+    let iteration = Iteration::new(&mut problem, &pixels, adam, 8);
     let mut steps = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
     let mut look = Cpu::<f32>::new()
         .compile(&Plan::new(&problem.tape, &[problem.total, problem.objective], &[]))

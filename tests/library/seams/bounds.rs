@@ -106,6 +106,7 @@ fn any_configuration_is_refused_in_words_or_attacks() {
             (0..count).map(|_| draw.target(&wholes[which][batch.clamp(1, 2) - 1], batch, labelled)).collect();
         let normalisation = Normalisation::default().for_channels(channels);
         let setting = Setting {
+            generator: None,
             first: 0,
             victim,
             protocol: &protocol,

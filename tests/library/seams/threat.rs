@@ -26,6 +26,7 @@ impl Case<'_> {
     fn attack(&self, device: &Watched, threat: &ThreatModel) -> Result<Vec<Reconstruction>, AttackError> {
         let normalisation = Normalisation::default().for_channels(self.victim.image_shape()[0]);
         let setting = Setting {
+            generator: None,
             first: 0,
             victim: self.victim,
             protocol: &self.protocol,

@@ -82,6 +82,7 @@ fn adam(learning_rate: f64) -> Optimiser {
 fn attack(victim: &Victim, targets: &[Target], stages: &[Stage]) -> Result<Vec<Reconstruction>, AttackError> {
     let config = AttackConfig { objective: Objective::L2, total_variation: 0.0, ..config(1) };
     let setting = Setting {
+        generator: None,
         first: 0,
         victim,
         protocol: &Protocol::default(),
@@ -222,7 +223,7 @@ fn path(unknown: &Scaled, iterations: usize) -> Vec<[Vec<f32>; 3]> {
         seed: 0,
         shared_noise: false,
     };
-    let iteration = Iteration::new(&mut problem, adam, iterations);
+    let iteration = Iteration::new(&mut problem, unknown, adam, iterations);
     let mut exe = Cpu::<f32>::new().compile(&iteration.plan).unwrap();
     for (i, moved) in problem.variables.iter().enumerate() {
         let start = |restart| unknown.start(3, Trial { target: 0, hypothesis: 0, restart }).swap_remove(i);

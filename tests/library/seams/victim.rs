@@ -69,6 +69,7 @@ fn of(architecture: impl Architecture + 'static, name: &str) -> Result<Model, Ar
 
 fn attack(victim: &Victim, targets: &[Target], config: &AttackConfig, batch: usize) -> Vec<Reconstruction> {
     let setting = Setting {
+        generator: None,
         first: 0,
         victim,
         protocol: &Protocol::default(),

@@ -1,5 +1,4 @@
-//! Smaller pictures, for attacks that begin coarse: bilinear enlargement as two products with constant
-//! matrices.
+//! Pictures made larger, bilinearly: two products with constant matrices.
 
 use crate::tape::{Tape, Var};
 

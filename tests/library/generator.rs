@@ -1,0 +1,204 @@
+//! Attacks by the numbers and the weights of a generator; its file, and who may use it.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use gia_gpu::{
+    attack::{
+        AttackError, GO_ON, Hooks,
+        config::{AttackConfig, Sought},
+        generated::{Latent, Source, Trained},
+        invert::{Reconstruction, Setting, Target, invert},
+        setting::Trial,
+        threat::{Knowledge, ThreatModel},
+        unknown::{Unknown, pictures},
+    },
+    audit::read_generator,
+    data::Normalisation,
+    device::cpu::Cpu,
+    federated::{Protocol, Request, Victim, client},
+    nn::{
+        Depth,
+        generator::{Dcgan, declarations},
+    },
+    tensor_file::{Tensor, TensorFile, WeightsInfo},
+};
+
+const IMAGE: [usize; 3] = [3, 32, 32];
+
+/// As if somebody had trained it.
+fn trained(normal: &Normalisation) -> (Trained, Vec<f32>) {
+    let mut trained = Trained::untrained(Arc::new(Dcgan::untrained(4, 3)), 3);
+    // Weights of N(0, 0.02²) make nothing but grey at the end.
+    let mut tensors = trained.tensors.to_vec();
+    tensors.last_mut().unwrap().iter_mut().for_each(|w| *w *= 40.0);
+    trained.tensors = Arc::new(tensors);
+    trained.from = Some("test".into());
+    let source = Source {
+        generator: Arc::clone(&trained.generator),
+        image: IMAGE,
+        normalisation: normal.clone(),
+        output: Default::default(),
+    };
+    let unknown = Latent { batch: 2, source, tensors: Arc::clone(&trained.tensors) };
+    let held_out = unknown.start(99, Trial { target: 0, hypothesis: 0, restart: 0 });
+    let made = pictures(&Cpu::<f32>::new(), &unknown, &[held_out]).unwrap().swap_remove(0);
+    (trained, made)
+}
+
+struct Scene {
+    victim: Victim,
+    normalisation: Normalisation,
+    generator: Trained,
+    original: Vec<f32>,
+    target: Target,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let victim = Victim::from_seed(&Request::named("lenet-zhu"), 4).unwrap();
+        let normalisation = Normalisation::default();
+        let (generator, original) = trained(&normalisation);
+        let update =
+            client::update(&Cpu::<f32>::new(), &victim, &Protocol::default(), &original, &[3, 7]).unwrap();
+        let target = Target { gradient: update.gradient, labels: Some(vec![3, 7]), ..Target::default() };
+        Scene { victim, normalisation, generator, original, target }
+    }
+
+    fn attack(
+        &self,
+        config: &AttackConfig,
+        generator: Option<&Trained>,
+        threat: &ThreatModel,
+    ) -> Result<Reconstruction, AttackError> {
+        let setting = Setting {
+            generator,
+            first: 0,
+            victim: &self.victim,
+            protocol: &Protocol::default(),
+            views: &[],
+            batch: 2,
+            normalisation: &self.normalisation,
+            config,
+            threat,
+            restarts: 2,
+            seed: 1,
+        };
+        let hooks = &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None };
+        let found = invert(&Cpu::<f32>::new(), &setting, std::slice::from_ref(&self.target), hooks)?;
+        Ok(found.into_iter().next().unwrap())
+    }
+}
+
+fn config(sought: Sought, iterations: usize) -> AttackConfig {
+    AttackConfig { sought, iterations, ..AttackConfig::preset("gias", Depth::Shallow).unwrap() }
+}
+
+fn error(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / a.len() as f64
+}
+
+#[test]
+fn what_a_generator_made_is_found_by_its_numbers_and_then_by_its_weights() {
+    let scene = Scene::new();
+    let insider = ThreatModel::insider();
+    let found = |sought, generator| scene.attack(&config(sought, 60), generator, &insider).unwrap();
+    let latent = found(Sought::Latent, Some(&scene.generator));
+    let both = found(Sought::LatentWeights, Some(&scene.generator));
+    for (first, second) in latent.trials.iter().zip(&both.trials) {
+        assert!(first.objective < 0.8 * first.history[0], "{} from {}", first.objective, first.history[0]);
+        // The weights begin where the best numbers are, and as the file has them.
+        assert!(
+            (second.history[0] - first.objective).abs() < 1e-4,
+            "{} {}",
+            second.history[0],
+            first.objective
+        );
+        assert!(second.objective <= first.objective + 1e-6);
+        assert!(second.film.len() > first.film.len(), "pictures of each stage");
+    }
+    assert_ne!(both.trials[0].images, both.trials[1].images);
+    let untrained = found(Sought::Latent, None);
+    let [own, without] = [&latent, &untrained].map(|f| error(&f.best().images, &scene.original));
+    assert!(own < without, "{own} with the generator that made them, {without} with another");
+}
+
+#[test]
+fn a_generator_that_others_trained_is_knowledge_that_must_be_granted() {
+    let scene = Scene::new();
+    let server = ThreatModel::named("server").unwrap();
+    let server = ThreatModel { grants: [server.grants, vec![Knowledge::Labels]].concat(), ..server };
+    let few = config(Sought::Latent, 2);
+    let error = scene.attack(&few, Some(&scene.generator), &server).unwrap_err().to_string();
+    assert!(error.contains("does not grant generative-prior"), "{error}");
+    // One that nobody trained knows nothing, and pixels ask for none.
+    scene.attack(&few, None, &server).unwrap();
+    let ig = AttackConfig { iterations: 2, ..AttackConfig::preset("ig", Depth::Shallow).unwrap() };
+    scene.attack(&ig, Some(&scene.generator), &server).unwrap();
+}
+
+#[test]
+fn a_generator_of_other_pictures_is_refused_or_resized() {
+    let scene = Scene::new();
+    let insider = ThreatModel::insider();
+    let faces = |channels: usize| {
+        let shapes = [[100, 8, 4, 4], [8, 4, 4, 4], [4, channels, 4, 4]];
+        let shape = |name: &str| {
+            let layer: Option<usize> = name.strip_prefix("main.")?.strip_suffix(".weight")?.parse().ok();
+            shapes.get(layer? / 3).map(|shape| &shape[..])
+        };
+        Trained::untrained(Arc::new(Dcgan::of_shapes(shape).unwrap()), 1)
+    };
+    let few = config(Sought::LatentWeights, 2);
+    let refused =
+        |generator: &Trained| scene.attack(&few, Some(generator), &insider).unwrap_err().to_string();
+    let words = "expected pictures of 3×32×32, as the victim takes, found 3×16×16; --resize-generator";
+    assert!(refused(&faces(3)).contains(words), "{}", refused(&faces(3)));
+    assert!(refused(&faces(1)).contains("found 1×16×16"));
+    let resized = AttackConfig { resize: true, ..few };
+    scene.attack(&resized, Some(&faces(3)), &insider).unwrap();
+}
+
+#[test]
+fn a_file_is_read_by_pytorchs_names_and_others_are_refused_by_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("generator.safetensors");
+    let small = declarations(&Dcgan::untrained(2, 3));
+    let shape = |name: &str| small.iter().find(|d| d.name == name).map(|d| &d.shape[..]);
+    let dcgan = Dcgan::of_shapes(shape).unwrap();
+    let trained = Trained::untrained(Arc::new(dcgan.clone()), 5);
+    let pairs = declarations(&dcgan).into_iter().zip(trained.tensors.iter().cloned());
+    let tensors: BTreeMap<String, Tensor> =
+        pairs.map(|(d, data)| (d.name, Tensor { shape: d.shape, data })).collect();
+    let write = |tensors: &BTreeMap<String, Tensor>| {
+        TensorFile::write(&path, tensors, &BTreeMap::new()).unwrap();
+    };
+    write(&tensors);
+    let read = read_generator(&path, Some("noise")).unwrap();
+    assert_eq!(read.tensors, trained.tensors);
+    assert_eq!(read.generator.image(), IMAGE);
+    let from = read.from.unwrap();
+    assert!(from.contains("DCGAN of 3×32×32, trained on noise"), "{from}");
+
+    let refused = |path: &Path, words: &[&str]| {
+        let error = read_generator(path, None).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}, not {words:?}");
+    };
+    let mut odd = tensors.clone();
+    odd.get_mut("main.4.running_var").unwrap().data[0] = -1.0;
+    write(&odd);
+    refused(&path, &["main.4.running_var", "-1"]);
+    odd.remove("main.4.running_var");
+    write(&odd);
+    refused(&path, &["main.4.running_var"]);
+    let mut more = tensors.clone();
+    more.insert("label_emb.weight".into(), Tensor { shape: vec![1], data: vec![0.0] });
+    write(&more);
+    refused(&path, &["label_emb.weight"]);
+    // A victim's weights.
+    let victim = Victim::from_seed(&Request::named("lenet-zhu"), 4).unwrap();
+    let info = WeightsInfo { architecture: Some("lenet-zhu".into()), ..WeightsInfo::default() };
+    info.write(&path, &victim.state_dict()).unwrap();
+    refused(&path, &["expected a generator's weights", "victim, lenet-zhu"]);
+    TensorFile::write(&path, &victim.state_dict(), &BTreeMap::new()).unwrap();
+    refused(&path, &["'main.0.weight'", "conv"]);
+}
