@@ -56,5 +56,9 @@ fn lpips_stands_in_reports_and_in_metrics_where_its_weights_are() {
     assert_eq!(numbers(&found["lpips"]), [0.0; 3]);
     assert_eq!(numbers(&found["identification_rank"]), [1.0; 3]);
     assert!(numbers(&found["lpips_flat_grey"]).iter().all(|v| *v > 0.0));
-    fail(1, &format!("metrics --reference {same} --reconstruction {same} --lpips {same}"), &["lpips", "tensor"]);
+    fail(
+        1,
+        &format!("metrics --reference {same} --reconstruction {same} --lpips {same}"),
+        &["lpips", "tensor"],
+    );
 }

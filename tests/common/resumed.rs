@@ -163,7 +163,7 @@ pub fn stops_and_goes_on(device: &Arc<dyn Device>) {
             *history = 2;
         }
     });
-    let decoder = Scene::new("decoder", |config| config.iterations = 30);
+    let decoder = Scene::new("decoder", |config| config.iterations = 60);
     for (name, scene) in [("Adam", adam), ("L-BFGS", lbfgs), ("a decoder", decoder)] {
         let expected = crate::bits::bits(&scene.whole(&**device));
         let mut generator = random::generator(u64::from(std::process::id()), name);

@@ -200,5 +200,33 @@ fn a_file_is_read_by_pytorchs_names_and_others_are_refused_by_what_they_are() {
     info.write(&path, &victim.state_dict()).unwrap();
     refused(&path, &["expected a generator's weights", "victim, lenet-zhu"]);
     TensorFile::write(&path, &victim.state_dict(), &BTreeMap::new()).unwrap();
-    refused(&path, &["'main.0.weight'", "conv"]);
+    refused(&path, &["'main.0.weight'", "body.0.bias"]);
+}
+
+/// Pictures of the public face generator are neither flat nor all alike, and symmetric as faces are.
+#[test]
+fn the_public_face_generator_is_read_and_makes_pictures() {
+    const NAME: &str = "dcgan_digiface64.safetensors";
+    let path = std::env::var_os("GIA_WEIGHTS").map(|folder| Path::new(&folder).join(NAME));
+    let Some(path) = path.filter(|path| path.exists()) else {
+        return eprintln!("skipped: GIA_WEIGHTS names no folder with {NAME}");
+    };
+    let Trained { generator, tensors, .. } = read_generator(&path, Some("DigiFace")).unwrap();
+    assert_eq!((generator.image(), generator.latent()), ([3, 64, 64], 100));
+    let normalisation = Normalisation::parse("0,0,0", "1,1,1").unwrap();
+    let source = Source { generator, image: [3, 64, 64], normalisation, output: Default::default() };
+    let unknown = Latent { batch: 8, source, tensors };
+    let start = unknown.start(1, Trial { target: 0, hypothesis: 0, restart: 0 });
+    let made = pictures(&Cpu::<f32>::new(), &unknown, &[start]).unwrap().swap_remove(0);
+    assert!(made.iter().all(|v| (0.0..=1.0).contains(v)));
+    let faces: Vec<&[f32]> = made.chunks(3 * 64 * 64).collect();
+    let turned =
+        |face: &[f32]| -> Vec<f32> { face.chunks(64).flat_map(|row| row.iter().rev().copied()).collect() };
+    let (mut own, mut other) = (0.0, 0.0);
+    for (i, face) in faces.iter().enumerate() {
+        own += error(face, &turned(face));
+        other += error(face, faces[(i + 1) % faces.len()]);
+    }
+    assert!(other > 0.01, "all alike: {other}");
+    assert!(own < other, "a face is more like its mirror image ({own}) than like another ({other})");
 }

@@ -23,6 +23,7 @@ impl Guide {
         let dataset = self.data.open()?;
         check_out(self.data.data.as_deref(), &self.out.path)?;
         let model = self.model(Some(&dataset.class_names))?;
+        let config = self.config()?;
         let options = ClientOptions {
             data: &self.data,
             victim: &self.victim,
@@ -36,7 +37,7 @@ impl Guide {
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let (mut audit, clients) = options.open(&dataset, self.config()?)?;
+        let (mut audit, clients) = options.open(&dataset, config)?;
         let truth = clients.names.clone();
         let candidates =
             Candidates { names: &model.names, truth: &truth, distractors: self.distractors, seed: self.seed };

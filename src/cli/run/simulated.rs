@@ -27,6 +27,7 @@ impl Run {
             let most = (dataset.len() / self.data.batch()).clamp(1, DEMONSTRATION_BATCHES);
             self.data.batches.get_or_insert(most);
         }
+        let config = self.attack_config()?;
         let options = ClientOptions {
             data: &self.data,
             victim: &self.victim,
@@ -40,7 +41,7 @@ impl Run {
             restarts: self.attack.trials,
             seed: self.seed,
         };
-        let (mut audit, clients) = options.open(&dataset, self.attack_config()?)?;
+        let (mut audit, clients) = options.open(&dataset, config)?;
         let oracle = Use::new(Knowledge::TrueNames, "guidance by the true names (--guide oracle)");
         let mut uses = if self.guide == Some(GuideChoice::Oracle) { vec![oracle] } else { vec![] };
         audit.granted(&uses)?;

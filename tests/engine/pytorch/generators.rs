@@ -8,7 +8,7 @@ use gia_gpu::{
         config::{AttackConfig, Output},
         generated::{Source, Weights},
         problem::{Problem, Scene, Sizes},
-        unknown::{Moves, Unknown},
+        unknown::Moves,
     },
     data::Normalisation,
     federated::Protocol,
@@ -117,12 +117,10 @@ fn check(family: &Family, target: &Target) -> f64 {
     assert_sketched(target, |t| format!("pictures of trial {t}"), &each(1), family.data("pictures"));
     let latent =
         assert_sketched(target, |t| format!("∂total/∂z of trial {t}"), &each(2), family.data("latent"));
-    let vectors: Vec<Vec<f64>> = own
-        .iter()
-        .flat_map(|tensors| unknown.variables()[1..].iter().zip(tensors).map(|(v, t)| (v.moves, t.clone())))
-        .filter(|(moves, _)| *moves == Moves::Rule)
-        .map(|(_, tensor)| tensor)
-        .collect();
+    let rules: Vec<usize> =
+        (1..problem.variables.len()).filter(|&i| problem.variables[i].about.moves == Moves::Rule).collect();
+    let vectors: Vec<Vec<f64>> =
+        own.iter().flat_map(|tensors| rules.iter().map(|&i| tensors[i - 1].clone())).collect();
     if !vectors.is_empty() {
         assert_sketched(target, |i| format!("vector {i}"), &vectors, family.data("vectors"));
     }
