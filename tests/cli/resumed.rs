@@ -129,7 +129,8 @@ fn guided_attacks_and_trainings_that_ran_out_of_time_end_as_if_they_had_not() {
 
     let [whole, stopped] = ["whole", "stopped"].map(|name| scene.path().join(format!("{name}.safetensors")));
     let data = crate::train::pictures(scene.path());
-    let train = format!("train victim --arch lenet-zhu --data {data} --batch 4 --epochs 400 --device cpu --out");
+    let train =
+        format!("train victim --arch lenet-zhu --data {data} --batch 4 --epochs 400 --device cpu --out");
     succeed(&format!("{train} {}", whole.display()));
     let output = run(&format!("{train} {} --time-limit 0.1", stopped.display()));
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
