@@ -95,7 +95,9 @@ fn auto(
 ) -> Result<Vec<Reconstruction>, AttackError> {
     let mut exact: Vec<Result<Reconstruction, String>> = vec![];
     for (number, target) in targets.iter().enumerate() {
-        exact.push(match applies(setting, settings, guide).and_then(|()| tried(setting, settings, target, hooks.stop)) {
+        let batch =
+            applies(setting, settings, guide).and_then(|()| tried(setting, settings, target, hooks.stop));
+        exact.push(match batch {
             Ok(batch) => {
                 let reason = format!(
                     "spear: '{}' takes the pictures themselves and ReLU follows it, so that they can be computed",
