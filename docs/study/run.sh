@@ -24,7 +24,7 @@ train resnet20 --batch 128 --epochs 14 --learning-rate 0.2
 train convnet64 --batch 64 --limit 20000 --epochs 1 --learning-rate 0.1
 
 for study in lenet-zhu resnet20 convnet64; do
-    "$program" sweep --config "$here/$study.toml" --data "$cifar/test" --public "$cifar/train" --out "$study"
+    "$program" sweep --config "$here/$study.toml" --data "$cifar/test" --out "$study"
 done
 "$program" study guidance --data "$cifar/test" --batch-sizes 1,2,4 --batches 16 --iterations 300 \
     --guide-weights 0.002 --out guidance

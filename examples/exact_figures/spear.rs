@@ -62,7 +62,7 @@ pub fn spear(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
             add_noise(&mut gradient, noise, number as u64);
             labels.sort_unstable();
             let started = Instant::now();
-            match restore_batch(&victim, &gradient, Some(size), &Spear::default(), number as u64) {
+            match restore_batch(&victim, &gradient, Some(size), &Spear::default(), number as u64, &|| false) {
                 Ok(found) => {
                     let db = decibels(&found, &images, pictures.shape);
                     exact += usize::from(db.iter().all(|&d| d >= 100.0));
@@ -109,7 +109,9 @@ pub fn heads(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
                 let gradient = client.update(&victim, &images, &labels)?.gradient;
                 let truth = LayerInputs::new(device, &victim, at, size)?.of(&images)?;
                 let started = Instant::now();
-                match restore_batch(&victim, &gradient, Some(size), &Spear::default(), number as u64) {
+                match restore_batch(&victim, &gradient, Some(size), &Spear::default(), number as u64, &|| {
+                    false
+                }) {
                     Ok(found) => {
                         let of = |row: &[f64]| {
                             let relative = |t: &Vec<f32>| {
@@ -164,7 +166,7 @@ pub fn of_trained(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
             let gradient = client.update(&victim, &images, &labels)?.gradient;
             labels.sort_unstable();
             let started = Instant::now();
-            match restore_batch(&victim, &gradient, Some(size), &Spear::default(), number as u64) {
+            match restore_batch(&victim, &gradient, Some(size), &Spear::default(), number as u64, &|| false) {
                 Ok(found) => {
                     let db = decibels(&found, &images, shape);
                     restored += 1;

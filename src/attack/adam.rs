@@ -2,7 +2,7 @@
 
 use super::{
     AttackError, Found, Hooks,
-    checkpoint::{Kept, Leg},
+    checkpoint::{Kept, StageCheckpoint},
     config::{Optimiser, Schedule, Sign},
     course::{Course, RING, Standing},
     guidance::Guidance,
@@ -189,18 +189,18 @@ impl Iteration {
         exe: &mut dyn Executable,
         iterations: usize,
         hooks: &mut Hooks,
-        leg: Option<&Leg>,
+        checkpoint: Option<&StageCheckpoint>,
     ) -> Result<Vec<Found>, AttackError> {
-        let before = match leg.map(Leg::kept).transpose()?.flatten() {
+        let before = match checkpoint.map(StageCheckpoint::kept).transpose()?.flatten() {
             Some(Kept::Found(found)) => return Ok(found),
             Some(Kept::Standing(standing)) => Some(standing),
             _ => None,
         };
         let mut course = self.stand(problem, exe, iterations, before)?;
-        course.run(self, exe, iterations + 1, hooks, leg)?;
+        course.run(self, exe, iterations + 1, hooks, checkpoint)?;
         let found = course.found(self, exe)?;
-        if let Some(leg) = leg {
-            leg.complete(&Kept::Found(found.clone()));
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.complete(&Kept::Found(found.clone()));
         }
         Ok(found)
     }

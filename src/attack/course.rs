@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AttackError, Found, Hooks,
     adam::Iteration,
-    checkpoint::{Kept, Leg},
+    checkpoint::{Kept, StageCheckpoint},
     film::moments,
 };
 use crate::device::Executable;
@@ -56,14 +56,14 @@ impl Course {
     }
 
     /// Goes on until `end` evaluations are done (`iterations + 1` are all), no trial's objective is finite, or it is told to
-    /// stop: then it is over before its end, and `leg` has where it stood.
+    /// stop: then it is over before its end, and `checkpoint` has where it stood.
     pub fn run(
         &mut self,
         iteration: &Iteration,
         exe: &mut dyn Executable,
         end: usize,
         hooks: &mut Hooks,
-        leg: Option<&Leg>,
+        checkpoint: Option<&StageCheckpoint>,
     ) -> Result<(), AttackError> {
         let end = end.min(self.iterations + 1);
         while self.done < end {
@@ -90,9 +90,11 @@ impl Course {
                 self.done = self.iterations + 1;
             }
             let stops = (hooks.stop)();
-            if let Some(leg) = leg.filter(|leg| self.done < end && (stops || leg.is_due())) {
+            if let Some(checkpoint) =
+                checkpoint.filter(|checkpoint| self.done < end && (stops || checkpoint.is_due()))
+            {
                 let kept = Kept::Standing(Standing { course: self.clone(), state: iteration.state(exe)? });
-                if stops { leg.stop(&kept) } else { leg.save(&kept) }
+                if stops { checkpoint.stop(&kept) } else { checkpoint.save(&kept) }
             }
             if stops {
                 self.done = self.iterations + 1;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AttackError, Found, Hooks,
-    checkpoint::{Kept, Leg},
+    checkpoint::{Kept, StageCheckpoint},
     minimise::{Lbfgs, Trace, Traces, minimise},
     problem::Problem,
 };
@@ -50,7 +50,7 @@ pub struct Span<'l> {
     /// Where it stood when it was stopped before.
     pub before: Option<Search>,
     /// Where it stands is left here when it is told to stop.
-    pub leg: Option<&'l Leg<'l>>,
+    pub checkpoint: Option<&'l StageCheckpoint<'l>>,
 }
 
 /// Minimises every trial. `starts[t]` are the variables of trial `t`.
@@ -61,7 +61,7 @@ pub fn run(
     span: Span,
     hooks: &mut Hooks,
 ) -> Result<Vec<Found>, AttackError> {
-    let Span { iterations, settings, before, leg } = span;
+    let Span { iterations, settings, before, checkpoint } = span;
     let variables: Vec<Var> = problem.variables.iter().map(|moved| moved.var).collect();
     let lengths: Vec<usize> =
         variables.iter().map(|&v| problem.tape.len_of(v) / problem.sizes.trials).collect();
@@ -76,10 +76,10 @@ pub fn run(
     let mut evaluate = |asked: &[Option<Vec<f64>>], traces: &Traces| {
         // One look at least, for something to be found.
         let stops = trials.iter().any(|found| !found.history.is_empty()) && (hooks.stop)();
-        if let Some(leg) = leg.filter(|leg| stops || leg.is_due()) {
+        if let Some(checkpoint) = checkpoint.filter(|checkpoint| stops || checkpoint.is_due()) {
             let search = Search { found: trials.clone(), points: points.clone(), traces: traces.copy() };
             let kept = Kept::Searching(search);
-            if stops { leg.stop(&kept) } else { leg.save(&kept) }
+            if stops { checkpoint.stop(&kept) } else { checkpoint.save(&kept) }
         }
         if stops {
             return Err(STOPPED.into());

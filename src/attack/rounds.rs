@@ -106,9 +106,9 @@ impl<'a> Work<'a> {
                 progress(all.iter().sum(), self.rounds.len() * of, latest);
             };
             let mut hooks = Hooks { progress: &mut progress, stop: self.stop, checkpoints: None };
-            let legs = self.kept.map(|attack| attack.legs(round));
+            let of_round = self.kept.map(|attack| attack.of_round(round));
             let own = Round { trials, ..*self.all };
-            match staged::attack(device, &own, self.stages, &mut hooks, legs.as_ref()) {
+            match staged::attack(device, &own, self.stages, &mut hooks, of_round.as_ref()) {
                 Ok(outcomes) => found.push((round, outcomes)),
                 Err(error) => {
                     // The others end, too.

@@ -3,7 +3,7 @@
 use super::{
     AttackError, Found, Frame, Hooks, Outcome,
     adam::{self, Adam},
-    checkpoint::{Kept, Leg, Legs},
+    checkpoint::{Kept, RoundCheckpoint, StageCheckpoint},
     config::Optimiser,
     course::Standing,
     lbfgs,
@@ -31,13 +31,13 @@ type Values = Vec<Vec<Vec<f32>>>;
 /// Gives the first of them, when a device has taken the stage's plan.
 type Start<'a> = dyn Fn() -> Result<Values, AttackError> + 'a;
 
-/// Runs every stage in turn. `legs`: where each is kept.
+/// Runs every stage in turn. `of_round`: where each is kept.
 pub fn attack(
     device: &dyn Device,
     round: &Round,
     stages: &[Stage],
     hooks: &mut Hooks,
-    legs: Option<&Legs>,
+    of_round: Option<&RoundCheckpoint>,
 ) -> Result<Vec<Outcome>, AttackError> {
     let all: usize = stages.iter().filter(|s| !s.continues()).map(|s| s.iterations).sum();
     let guidance = round.guide.and(round.setting.config.guidance);
@@ -56,16 +56,16 @@ pub fn attack(
         let goes_on = stages.get(i + 1).is_some_and(Stage::continues);
         let mut progress = |done: usize, _: usize, latest: &[f32]| (hooks.progress)(over + done, all, latest);
         let hooks = &mut Hooks { progress: &mut progress, ..*hooks };
-        let leg = legs.map(|legs| legs.leg(i));
-        let leg = leg.as_ref();
-        let pass = Pass { stage, start: &start, goes_on, leg };
-        let kept = match leg.map(Leg::kept).transpose()?.flatten() {
+        let checkpoint = of_round.map(|of_round| of_round.of_stage(i));
+        let checkpoint = checkpoint.as_ref();
+        let pass = Pass { stage, start: &start, goes_on, checkpoint };
+        let kept = match checkpoint.map(StageCheckpoint::kept).transpose()?.flatten() {
             Some(kept @ (Kept::Found(_) | Kept::HandedOn(_))) => kept,
             before => {
                 let before = before.or_else(|| standing.take().map(Kept::Standing));
                 let kept = staged.run(&pass, before, hooks)?;
-                if let Some(leg) = leg {
-                    leg.complete(&kept);
+                if let Some(checkpoint) = checkpoint {
+                    checkpoint.complete(&kept);
                 }
                 kept
             }
@@ -96,7 +96,7 @@ struct Pass<'a> {
     start: &'a Start<'a>,
     /// The next stage continues this one.
     goes_on: bool,
-    leg: Option<&'a Leg<'a>>,
+    checkpoint: Option<&'a StageCheckpoint<'a>>,
 }
 
 /// A round under way.
@@ -166,7 +166,8 @@ impl Staged<'_> {
         let starts = (pass.start)()?;
         fill(self.round, &problem, &*stage.unknown, &starts, &mut *exe)?;
         let settings = Lbfgs { iterations: (stage.iterations * inner) as u64, history, stop };
-        let span = lbfgs::Span { iterations: stage.iterations, settings, before, leg: pass.leg };
+        let span =
+            lbfgs::Span { iterations: stage.iterations, settings, before, checkpoint: pass.checkpoint };
         Ok(Kept::Found(lbfgs::run(&problem, &mut *exe, &starts, span, hooks)?))
     }
 
@@ -188,7 +189,7 @@ impl Staged<'_> {
         fill(self.round, &problem, &*stage.unknown, &(pass.start)()?, exe)?;
         frozen.iter().try_for_each(|(var, values)| exe.write(*var, values))?;
         let mut course = iteration.stand(&problem, exe, stage.iterations, standing)?;
-        course.run(&iteration, exe, stage.end, hooks, pass.leg)?;
+        course.run(&iteration, exe, stage.end, hooks, pass.checkpoint)?;
         Ok(match pass.goes_on {
             true => Kept::HandedOn(Standing { course, state: iteration.state(exe)? }),
             false => Kept::Found(course.found(&iteration, exe)?),

@@ -49,13 +49,16 @@ pub fn attack(
     let mut found = match &setting.config.way {
         Way::Matching => matched(device, setting, guide, targets, hooks)?,
         Way::Spear(settings) => {
-            let each = targets.iter().enumerate();
-            each.map(|(number, target)| {
-                let exact = restored(setting, settings, target)
-                    .map_err(|cause| AttackError::Exact { target: number, cause })?;
-                reconstruction(device, setting, exact, number, target, hooks)
-            })
-            .collect::<Result<_, _>>()?
+            let mut found = vec![];
+            for (number, target) in targets.iter().enumerate() {
+                match restored(setting, settings, target, hooks.stop) {
+                    Ok(batch) => found.push(reconstruction(device, setting, batch, number, target, hooks)?),
+                    // As matching does: what was found until then.
+                    Err(ExactError::Stopped { .. }) if number > 0 => break,
+                    Err(cause) => return Err(AttackError::Exact { target: number, cause }),
+                }
+            }
+            found
         }
         Way::Patches => {
             let each = targets.iter().enumerate();
@@ -92,7 +95,9 @@ fn auto(
 ) -> Result<Vec<Reconstruction>, AttackError> {
     let mut exact: Vec<Result<Reconstruction, String>> = vec![];
     for (number, target) in targets.iter().enumerate() {
-        exact.push(match applies(setting, settings, guide).and_then(|()| tried(setting, settings, target)) {
+        let batch =
+            applies(setting, settings, guide).and_then(|()| tried(setting, settings, target, hooks.stop));
+        exact.push(match batch {
             Ok(batch) => {
                 let reason = format!(
                     "spear: '{}' takes the pictures themselves and ReLU follows it, so that they can be computed",
@@ -194,8 +199,13 @@ fn applies(setting: &Setting, settings: &Spear, guide: Option<&Guide>) -> Result
 }
 
 /// What SPEAR makes of a target, if its pictures agree with the gradient.
-fn tried(setting: &Setting, settings: &Spear, target: &Target) -> Result<ExactBatch, String> {
-    let batch = restored(setting, settings, target).map_err(|error| error.to_string())?;
+fn tried(
+    setting: &Setting,
+    settings: &Spear,
+    target: &Target,
+    stop: &dyn Fn() -> bool,
+) -> Result<ExactBatch, String> {
+    let batch = restored(setting, settings, target, stop).map_err(|error| error.to_string())?;
     match batch.agrees {
         true => Ok(batch),
         false => Err(format!(
@@ -223,10 +233,16 @@ pub(super) fn takes_exact_label(setting: &Setting) -> bool {
         && setting.victim.last_layer().1.is_some()
 }
 
-fn restored(setting: &Setting, settings: &Spear, target: &Target) -> Result<ExactBatch, ExactError> {
+fn restored(
+    setting: &Setting,
+    settings: &Spear,
+    target: &Target,
+    stop: &dyn Fn() -> bool,
+) -> Result<ExactBatch, ExactError> {
     check_protocol(setting.protocol, setting.batch)?;
     check_sent(setting.victim, settings, target)?;
-    let batch = restore_batch(setting.victim, &target.gradient, Some(setting.batch), settings, setting.seed)?;
+    let batch =
+        restore_batch(setting.victim, &target.gradient, Some(setting.batch), settings, setting.seed, stop)?;
     Ok(match &target.labels {
         Some(labels) => batch.ordered_as(labels),
         None => batch,

@@ -75,6 +75,17 @@ impl AuditError {
         }
     }
 
+    /// Whether the work was told to stop before it had found anything.
+    pub fn is_stopped(&self) -> bool {
+        match self {
+            AuditError::Attack(AttackError::Exact { cause, .. }) => {
+                matches!(cause, ExactError::Stopped { .. })
+            }
+            AuditError::Within { cause, .. } => cause.is_stopped(),
+            _ => false,
+        }
+    }
+
     /// Whether the caller asked for what cannot be, as opposed to a failure of what was asked for.
     pub fn is_misuse(&self) -> bool {
         match self {

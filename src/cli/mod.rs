@@ -181,6 +181,11 @@ fn is_misuse(error: &anyhow::Error) -> bool {
         || error.downcast_ref::<AuditError>().is_some_and(AuditError::is_misuse)
 }
 
+/// Whether the work ended because it was told to, whatever it had found.
+fn is_stopped(error: &anyhow::Error) -> bool {
+    error.is::<signals::Stopped>() || error.downcast_ref::<AuditError>().is_some_and(AuditError::is_stopped)
+}
+
 /// All commands, as they are read and shown.
 pub fn command() -> clap::Command {
     help::shortened(Cli::command())
@@ -236,7 +241,7 @@ pub fn run(command_line: impl IntoIterator<Item = OsString>) -> u8 {
             // Where nobody reads standard error, the exit code still tells.
             let _ = writeln!(io::stderr(), "error: {}", printed::harmless(&format!("{error:#}")));
             match () {
-                () if error.is::<signals::Stopped>() => signals::STOPPED,
+                () if is_stopped(&error) => signals::STOPPED,
                 () if error.is::<limits::Exceeded>() => limits::EXCEEDED,
                 () if is_misuse(&error) => 2,
                 () => 1,

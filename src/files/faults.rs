@@ -34,7 +34,7 @@ pub fn is_set() -> bool {
 
 /// Stands before each change: a file or folder that is made, written to, renamed or removed.
 pub fn step() -> io::Result<()> {
-    if LEFT.load(Relaxed) == 0 || LEFT.fetch_sub(1, Relaxed) != 1 {
+    if LEFT.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)) != Ok(1) {
         return Ok(());
     }
     if KILLS.load(Relaxed) {

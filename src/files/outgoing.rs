@@ -99,6 +99,12 @@ pub fn remove(file: &Path) -> io::Result<()> {
     fs::remove_file(file)
 }
 
+/// A folder with all that it holds.
+pub fn remove_folder(folder: &Path) -> io::Result<()> {
+    faults::step()?;
+    fs::remove_dir_all(folder)
+}
+
 /// A folder and those above it.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     faults::step()?;

@@ -66,6 +66,7 @@ impl Plan<'_> {
                 match self.attack(device, task, block, watch) {
                     // Stopped in its middle, it is no result.
                     Ok(_) if watch.is_stopped() => break,
+                    Err(SweepError::Audit(error)) if error.is_stopped() => break,
                     Ok(attacked) => {
                         let mut take = take.lock().unwrap_or_else(PoisonError::into_inner);
                         if let Err(error) = take(attacked) {

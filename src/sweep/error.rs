@@ -1,9 +1,9 @@
 //! What can go wrong with a sweep, and whose mistake it is.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use super::{Block, Cell, Difference};
-use crate::{audit::AuditError, data::DataError, report::ReportError};
+use crate::{audit::AuditError, data::DataError, files::program, report::ReportError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
@@ -46,8 +46,8 @@ pub enum SweepError {
     Damaged { path: PathBuf, line: usize, problem: String },
     #[error("{} cannot be made: {cause}", path.display())]
     Results { path: PathBuf, cause: csv::Error },
-    #[error("{}: the program's own file cannot be read: {cause}", path.display())]
-    Program { path: PathBuf, cause: io::Error },
+    #[error("the program's own file cannot be read: {0}")]
+    Program(#[from] program::Unreadable),
     #[error(
         "{failed} of {of} cells failed (the others are kept, the same command tries these again), the first at {cell}: \
          {cause}"

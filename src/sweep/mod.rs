@@ -26,7 +26,6 @@ mod plan;
 mod planned;
 pub mod plots;
 pub mod points;
-pub mod program;
 mod record;
 pub mod results;
 mod run;

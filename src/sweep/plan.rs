@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Cell, Configuration, Finished, Sweep, SweepError, SweptVictim, Task, program};
+use super::{Cell, Configuration, Finished, Sweep, SweepError, SweptVictim, Task};
 use crate::{
     attack::threat::ThreatModel,
     audit::{AuditError, note_positions},
@@ -10,6 +10,7 @@ use crate::{
     data::Picture,
     device::DeviceInfo,
     federated::{Victim, defence::client_protocol},
+    files::program,
     metrics::noise_like,
     watch::{Silent, Watch},
 };

@@ -96,6 +96,14 @@ fn attacks_and_trainings_end_in_time() {
     ));
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
     assert!(!guided.join("report.json").exists());
+    // An exact attack has nothing before it has all.
+    let exact = scene.path().join("exact");
+    let spear = "--preset spear --arch mlp --hidden 300 --batch 16 --batches 1 --no-names --time-limit 0.01";
+    fail(
+        4,
+        &format!("run {spear} --device cpu --out {}", exact.display()),
+        &["stopped after", "sets of rows"],
+    );
     fail(2, "run --time-limit never", &["expected a time such as 2:00:00"]);
     fail(2, &format!("run --resume --out {}", scene.path().display()), &["--resume", "no checkpoint"]);
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use identity::Identity;
-pub use store::{Attack, Checkpoints, Leg, Legs};
+pub use store::{Attack, Checkpoints, RoundCheckpoint, StageCheckpoint};
 
 use super::{Found, course::Standing, lbfgs::Search};
 

@@ -1,7 +1,6 @@
 //! The folder of checkpoints, and who writes what into it when.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -13,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{CheckpointError, Identity, Kept};
-use crate::data::{DataError, atomic};
+use crate::files::{incoming, outgoing};
 
 /// The attacks of one process. Nothing is written before [`every`](Checkpoints::new) has passed or an attack is told to
 /// stop.
@@ -56,7 +55,7 @@ pub struct Attack<'k> {
 
 /// The stages of one round.
 #[derive(Debug)]
-pub struct Legs<'k> {
+pub struct RoundCheckpoint<'k> {
     attack: Attack<'k>,
     round: usize,
     closed: AtomicBool,
@@ -64,8 +63,8 @@ pub struct Legs<'k> {
 
 /// One stage of a round.
 #[derive(Debug)]
-pub struct Leg<'l> {
-    legs: &'l Legs<'l>,
+pub struct StageCheckpoint<'l> {
+    of_round: &'l RoundCheckpoint<'l>,
     path: PathBuf,
 }
 
@@ -115,7 +114,7 @@ impl Checkpoints {
             self.write_waiting(&mut state);
             return state.problem.take().map_or(Ok(()), Err);
         }
-        match fs::remove_dir_all(&self.folder) {
+        match outgoing::remove_folder(&self.folder) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
                 Err(CheckpointError::Unwritable { path: self.folder.clone(), cause })
             }
@@ -143,36 +142,33 @@ impl Checkpoints {
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-        let unwritable = |cause| CheckpointError::Unwritable { path: path.into(), cause };
-        fs::create_dir_all(&self.folder).map_err(unwritable)?;
-        atomic::write_bytes(path, bytes).map_err(|error| match error {
-            DataError::Unwritable { cause, .. } => unwritable(cause),
-            error => unwritable(std::io::Error::other(error)),
-        })
+        outgoing::make_folder(&self.folder)
+            .and_then(|()| outgoing::write(path, bytes))
+            .map_err(|cause| CheckpointError::Unwritable { path: path.into(), cause })
     }
 }
 
 impl<'k> Attack<'k> {
-    pub fn legs(self, round: usize) -> Legs<'k> {
-        Legs { attack: self, round, closed: AtomicBool::new(self.store.state().stopped) }
+    pub fn of_round(self, round: usize) -> RoundCheckpoint<'k> {
+        RoundCheckpoint { attack: self, round, closed: AtomicBool::new(self.store.state().stopped) }
     }
 }
 
-impl Legs<'_> {
-    pub fn leg(&self, stage: usize) -> Leg<'_> {
+impl RoundCheckpoint<'_> {
+    pub fn of_stage(&self, stage: usize) -> StageCheckpoint<'_> {
         let Attack { store, number, .. } = self.attack;
         let name = format!("attack-{number:03}-round-{:03}-stage-{}.cbor", self.round + 1, stage + 1);
-        Leg { legs: self, path: store.folder.join(name) }
+        StageCheckpoint { of_round: self, path: store.folder.join(name) }
     }
 }
 
-impl Leg<'_> {
+impl StageCheckpoint<'_> {
     fn store(&self) -> &Checkpoints {
-        self.legs.attack.store
+        self.of_round.attack.store
     }
 
     fn is_closed(&self) -> bool {
-        self.legs.closed.load(Ordering::Relaxed)
+        self.of_round.closed.load(Ordering::Relaxed)
     }
 
     /// What an earlier process left.
@@ -201,7 +197,7 @@ impl Leg<'_> {
     /// Writes where it stands when it was told to stop: the stages after it count no more.
     pub(in crate::attack) fn stop(&self, kept: &Kept) {
         self.put(kept, true);
-        self.legs.closed.store(true, Ordering::Relaxed);
+        self.of_round.closed.store(true, Ordering::Relaxed);
         self.store().state().stopped = true;
     }
 
@@ -230,5 +226,5 @@ impl Leg<'_> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
-    fs::read(path).map_err(|cause| CheckpointError::Unreadable { path: path.into(), cause })
+    incoming::read(path, u64::MAX).map_err(|cause| CheckpointError::Unreadable { path: path.into(), cause })
 }

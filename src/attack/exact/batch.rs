@@ -213,12 +213,13 @@ pub fn restore_batch(
     batch: Option<usize>,
     settings: &Spear,
     seed: u64,
+    stop: &dyn Fn() -> bool,
 ) -> Result<ExactBatch, ExactError> {
     let first = relu_layer(victim, settings.layer.as_deref())?;
     let layers = linear_layers(victim);
     let layer = &layers[first];
     let valued = Valued::new(victim, layer, gradient);
-    let found = spear::restore(&valued.relu(), Search { batch, budget: settings.budget, seed })?;
+    let found = spear::restore(&valued.relu(), Search { batch, budget: settings.budget, seed }, stop)?;
     let batch = batch.unwrap_or(found.rank);
     let head = Head::from(victim, &layers, first, gradient).ok_or_else(|| no_chain(layer))?;
     let passed = head.forward(&found.inputs);

@@ -47,6 +47,8 @@ pub enum ExactError {
          what is needed. At most --budget sets are drawn, and the search ends early when it finds nothing new"
     )]
     Budget { layer: String, found: usize, rank: usize, sets: u64 },
+    #[error("{layer}: stopped after {sets} sets of rows, before every picture's pattern of units was found")]
+    Stopped { layer: String, sets: u64 },
     #[error(
         "SPEAR needs the gradient of one step; this is the update of {steps} local steps, whose weights moved in \
          between, so that no one matrix holds the pictures"

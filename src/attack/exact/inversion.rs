@@ -61,7 +61,7 @@ pub fn pictures(
     };
     let mut found = vec![];
     for (round, some) in restarts.chunks(TOGETHER).enumerate() {
-        let legs = kept.map(|attack| attack.legs(round));
+        let of_round = kept.map(|attack| attack.of_round(round));
         let (mut problem, wanted) = pose(setting, &pixels, features, some.len());
         let (iteration, mut exe) = adam::compile(device, &mut problem, &pixels, adam, iterations)?;
         let exe = &mut *exe;
@@ -87,7 +87,7 @@ pub fn pictures(
             exe,
             iterations,
             &mut Hooks { progress: &mut progress, ..*hooks },
-            legs.as_ref().map(|legs| legs.leg(0)).as_ref(),
+            of_round.as_ref().map(|of_round| of_round.of_stage(0)).as_ref(),
         )?);
     }
     Ok(found)

@@ -59,8 +59,9 @@ pub struct Restored {
 
 /// Row sets between two looks at what has been found.
 const ROUND: u64 = 4096;
-/// The search ends after so many sets without anything new, or this share of the budget where that is more, and besides so many
-/// times what it had drawn at its last find: waiting times are geometric, and the last pattern takes a few times what the others did.
+/// The search ends after so many sets without anything new (a pattern more, or sparser ones), or this share of the budget
+/// where that is more, and besides so many times what it had drawn at its last find: waiting times are geometric, and the
+/// last pattern takes a few times what the others did.
 const PATIENCE: u64 = 131_072;
 const PATIENCE_OF_BUDGET: u64 = 32;
 const PATIENCE_SINCE_FIND: u64 = 4;
@@ -90,8 +91,12 @@ impl Restored {
 ///
 /// # Errors
 /// Tensors that do not fit or are not finite; a batch that the layer is too narrow for; a gradient of no or too high
-/// rank; noise that hides the rank; a budget within which not every picture was found.
-pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restored, ExactError> {
+/// rank; noise that hides the rank; a budget within which not every picture was found; `stop`, asked between rounds, said so.
+pub fn restore<T: Entry>(
+    layer: &ReluLayer<T>,
+    search: Search,
+    stop: &dyn Fn() -> bool,
+) -> Result<Restored, ExactError> {
     check(layer, search.batch)?;
     let name = || layer.name.to_owned();
     let spectrum = Spectrum::of(layer.weight_gradient, layer.shape, search.batch, search.seed)?;
@@ -106,18 +111,24 @@ pub fn restore<T: Entry>(layer: &ReluLayer<T>, search: Search) -> Result<Restore
     let view = View { rows: &rows, responses: &responses, bias: &bias, bias_gradient, field: &field };
     let mut pool = Pool::default();
     let mut best: Option<Choice> = None;
-    let (mut sets, mut found, mut last_find) = (0, 0, 0);
+    let (mut sets, mut found, mut zeros, mut last_find) = (0, 0, 0, 0);
     let budget = search.budget.min(field.exhausted());
     let patience = PATIENCE.max(search.budget / PATIENCE_OF_BUDGET);
     while sets < budget && sets - last_find <= patience + PATIENCE_SINCE_FIND * last_find {
+        if stop() {
+            return Err(ExactError::Stopped { layer: name(), sets });
+        }
         let now = if rank == 1 { 1 } else { ROUND.min(budget - sets) };
         let grown = pool.add(field.draw(sets, now)?, rank);
         sets += now;
         if grown {
             let chosen = pool.sparsest(rank)?;
-            if chosen.len() > found {
-                (found, last_find) = (chosen.len(), sets);
+            // Mixtures of patterns stand in for those that are rare, until sparser ones push them out.
+            let all: usize = chosen.iter().map(|&i| pool.0[i].zeros).sum();
+            if chosen.len() > found || all > zeros {
+                last_find = sets;
             }
+            (found, zeros) = (found.max(chosen.len()), zeros.max(all));
             if chosen.len() == rank {
                 let directions = |chosen: &[usize]| -> Vec<Vec<f64>> {
                     chosen.iter().map(|&i| pool.0[i].direction.clone()).collect()

@@ -19,11 +19,11 @@ use crate::{
     clip::zero_shot::Namer,
     data::{BatchRule, DataError, Dataset, atomic},
     device::{Device, DeviceInfo},
-    files::outgoing,
+    files::{outgoing, program},
     metrics::compare,
     report::Skipped,
     semantic::{Assignment, ClassOrder, Scorer, Seen, Truth},
-    sweep::{Configuration, Journal, SweepError, program},
+    sweep::{Configuration, Journal, SweepError},
     watch::{Silent, Watch},
 };
 

@@ -52,7 +52,7 @@ fn restored_inputs_are_those_of_an_independent_implementation() {
         bias_gradient: Some(&gb1),
     };
     for batch in [Some(fixture.count("/batch")), None] {
-        let found = restore(&layer, Search { batch, budget: 100_000, seed: 5 }).unwrap();
+        let found = restore(&layer, Search { batch, budget: 100_000, seed: 5 }, &|| false).unwrap();
         assert!(found.agrees(), "{:?}", found.agreement);
         let n = layer.shape[1];
         // The order of the pictures is nobody's: by their first value.

@@ -14,7 +14,7 @@ use gia_gpu::{
 use super::victims::{gradient_of, mlp};
 
 fn refused(victim: &Victim, gradient: &[Vec<f32>], batch: usize, settings: &Spear) -> String {
-    restore_batch(victim, gradient, Some(batch), settings, 1).unwrap_err().to_string()
+    restore_batch(victim, gradient, Some(batch), settings, 1, &|| false).unwrap_err().to_string()
 }
 
 fn of_layer(name: &str) -> Spear {
@@ -116,12 +116,22 @@ fn a_search_that_finds_nothing_new_ends_before_its_budget() {
     let victim = mlp(&[24]);
     let (_, _, gradient) = gradient_of(&victim, &(0..10).collect::<Vec<_>>());
     let settings = Spear { budget: 1_000_000, layer: None };
-    let sets = match restore_batch(&victim, &gradient, Some(10), &settings, 1) {
+    let sets = match restore_batch(&victim, &gradient, Some(10), &settings, 1, &|| false) {
         Ok(found) => found.record.row_sets,
         Err(ExactError::Budget { sets, .. }) => sets,
         Err(other) => panic!("{other}"),
     };
     assert!(sets < 500_000, "{sets}");
+}
+
+#[test]
+fn a_search_ends_when_it_is_told_to() {
+    let victim = mlp(&[120]);
+    let (_, _, gradient) = gradient_of(&victim, &(0..14).collect::<Vec<_>>());
+    let asked = std::cell::Cell::new(0);
+    let stop = || asked.replace(asked.get() + 1) == 1;
+    let error = restore_batch(&victim, &gradient, Some(14), &Spear::default(), 1, &stop).unwrap_err();
+    assert!(matches!(error, ExactError::Stopped { sets: 4096, .. }), "{error}");
 }
 
 #[test]

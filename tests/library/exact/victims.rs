@@ -45,14 +45,15 @@ fn pictures_and_labels_of_a_first_layer_are_exact() {
     for which in [vec![3], vec![0, 9], vec![0, 1, 2, 3, 10, 21]] {
         let (images, mut labels, gradient) = gradient_of(&victim, &which);
         labels.sort_unstable();
-        let found = restore_batch(&victim, &gradient, Some(which.len()), &Spear::default(), 3).unwrap();
+        let found =
+            restore_batch(&victim, &gradient, Some(which.len()), &Spear::default(), 3, &|| false).unwrap();
         assert_eq!(found.labels, labels);
         assert!(found.record.pictures && found.record.repeated == 0);
         assert!(found.record.head_residual < 1e-5, "{:?}", found.record);
         let error = worst(&found, &images);
         assert!(error < 1e-5, "batch of {}: {error:e}", which.len());
         // The same without being told the batch size.
-        let alone = restore_batch(&victim, &gradient, None, &Spear::default(), 3).unwrap();
+        let alone = restore_batch(&victim, &gradient, None, &Spear::default(), 3, &|| false).unwrap();
         assert_eq!((alone.labels, alone.record.rank), (labels, which.len()));
     }
 }
@@ -62,7 +63,7 @@ fn a_seed_gives_the_same_bits() {
     let victim = mlp(&[100]);
     let (_, _, gradient) = gradient_of(&victim, &[4, 8, 15, 16]);
     let inputs = |seed| {
-        let found = restore_batch(&victim, &gradient, Some(4), &Spear::default(), seed).unwrap();
+        let found = restore_batch(&victim, &gradient, Some(4), &Spear::default(), seed, &|| false).unwrap();
         found.inputs.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
     };
     assert_eq!(inputs(3), inputs(3));
@@ -73,7 +74,7 @@ fn a_hidden_layer_gives_its_inputs() {
     let victim = Victim::from_seed(&Request::named("lenet5"), 1).unwrap();
     let (images, mut labels, gradient) = gradient_of(&victim, &[1, 2, 3, 5]);
     labels.sort_unstable();
-    let found = restore_batch(&victim, &gradient, Some(4), &Spear::default(), 3).unwrap();
+    let found = restore_batch(&victim, &gradient, Some(4), &Spear::default(), 3, &|| false).unwrap();
     assert_eq!((found.labels.clone(), found.record.pictures), (labels, false));
     let device = Cpu::<f32>::new();
     let mut reader = gia_gpu::attack::exact::inputs::LayerInputs::new(&device, &victim, 0, 4).unwrap();
@@ -88,7 +89,8 @@ fn a_repeated_picture_lowers_the_rank_and_the_rest_is_restored() {
     for which in [vec![0, 5, 5, 7], vec![2, 2, 2]] {
         let (images, mut labels, gradient) = gradient_of(&victim, &which);
         labels.sort_unstable();
-        let found = restore_batch(&victim, &gradient, Some(which.len()), &Spear::default(), 3).unwrap();
+        let found =
+            restore_batch(&victim, &gradient, Some(which.len()), &Spear::default(), 3, &|| false).unwrap();
         assert_eq!(found.labels, labels);
         assert_eq!(found.record.repeated, which.len() - found.record.rank);
         assert!(found.record.repeated > 0 && found.inputs.rows == which.len());
