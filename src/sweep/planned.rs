@@ -10,7 +10,7 @@ pub struct Planned {
     /// In the order in which they are computed.
     pub cells: Vec<PlannedCell>,
     pub blocks: usize,
-    /// Of the attacks' plans.
+    /// Of the attacks' plans, and what the work around each block counts for.
     pub operations: u64,
     /// At the speed that was given.
     pub seconds: Option<f64>,
