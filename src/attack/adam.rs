@@ -1,7 +1,7 @@
 //! Adam (Kingma 2015) as part of the plan: one replay is one step, and all state stays on the device.
 
 use super::{
-    AttackError, Found, Hooks,
+    AttackError, Found, Hooks, ball,
     checkpoint::{Kept, StageCheckpoint},
     config::{Optimiser, Schedule, Sign},
     course::{Course, RING, Standing},
@@ -152,7 +152,13 @@ impl Iteration {
                 change = tape.mul_scalar(change, about.rate);
             }
             let next = tape.sub(x, change);
-            let next = held(tape, next, &about.bounds);
+            let next = match &about.bounds {
+                Bounds::Free => next,
+                Bounds::Range { shape, low, high } => held(tape, next, shape, [low, high]),
+                Bounds::Ball { centre, share } => {
+                    ball::project(tape, next, problem.variables[*centre].var, *share)
+                }
+            };
             updates.push((x, next));
             moved_to.push(next);
         }
@@ -282,12 +288,11 @@ fn signed(tape: &mut Tape, gradient: Var, sign: Sign) -> Var {
     }
 }
 
-/// `x (T,…)` within its bounds.
-fn held(tape: &mut Tape, x: Var, bounds: &Bounds) -> Var {
-    let Bounds::Range { shape, low, high } = bounds else { return x };
+/// `x (T,…)` between these bounds.
+fn held(tape: &mut Tape, x: Var, shape: &[usize], [low, high]: [&Vec<f32>; 2]) -> Var {
     let mut side = |values: &[f32]| {
         let values = values.iter().map(|&v| f64::from(v)).collect();
-        tape.literal(&[&[1], &shape[..]].concat(), values)
+        tape.literal(&[&[1], shape].concat(), values)
     };
     let (low, high) = (side(low), side(high));
     let raised = tape.max(x, low);

@@ -87,6 +87,7 @@ impl AttackConfig {
             ("image_norm", self.image_norm),
             ("batch_norm", self.batch_norm),
             ("group_consistency", self.group_consistency),
+            ("divergence", self.divergence),
         ] {
             weight(setting, value)?;
         }
@@ -100,6 +101,10 @@ impl AttackConfig {
             if !self.scales.is_empty() {
                 let found = format!("{:?}", self.scales);
                 return Err(ConfigError::new("scales", "none where pixels are not what is moved", found));
+            }
+            self.radii.iter().try_for_each(|&radius| weight("radii", radius))?;
+            if self.sought == Sought::Features && self.radii.is_empty() {
+                return Err(ConfigError::new("radii", "1 or more", 0));
             }
             if !matches!(self.optimiser, Optimiser::Adam { .. }) {
                 let expected = format!("adam for {}", self.sought);

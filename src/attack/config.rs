@@ -28,6 +28,8 @@ choices! {
         Steps = "steps",
         /// Half a cosine, from the full rate to 0
         Cosine = "cosine",
+        /// Up over a twentieth of the iterations, and half a cosine down over the last three quarters (Fang 2023)
+        Ramp = "ramp",
     }
 }
 
@@ -77,6 +79,8 @@ choices! {
         Latent = "latent",
         /// These, and then the generator's weights, too
         LatentWeights = "latent-weights",
+        /// The numbers, and then what goes from one of its stages to the next, stage after stage (Fang 2023)
+        Features = "features",
     }
 }
 
@@ -90,8 +94,18 @@ impl Default for Sought {
 impl Sought {
     /// Whether a generator that was trained elsewhere is of use.
     pub fn takes_generator(self) -> bool {
-        matches!(self, Sought::Latent | Sought::LatentWeights)
+        matches!(self, Sought::Latent | Sought::LatentWeights | Sought::Features)
     }
+}
+
+/// Which of a generator's classes the pictures are taken for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GeneratorClass {
+    /// None: their shares are sought, too.
+    Open,
+    /// One for all pictures, or one each.
+    Names(Vec<String>),
 }
 
 choices! {
@@ -144,6 +158,16 @@ pub struct AttackConfig {
     /// Resize a generator's pictures where the victim takes others.
     #[serde(default)]
     pub resize: bool,
+    /// Of a generator that knows classes.
+    #[serde(default)]
+    pub generator_class: Option<GeneratorClass>,
+    /// How far features may go from where their stage starts, in shares of their l1 norm: of the numbers' own stage on, the
+    /// last for all further stages.
+    #[serde(default)]
+    pub radii: Vec<f64>,
+    /// Weight of the divergence of a picture's numbers from N(0, 1).
+    #[serde(default)]
+    pub divergence: f64,
     /// Of pixels.
     pub start: Start,
     /// Before the attack proper, shorter ones on pictures smaller by these factors, each the next one's start.

@@ -3,17 +3,21 @@
 use std::{fmt, sync::Arc};
 
 use super::{
+    AttackError,
     config::Output,
     setting::Trial,
-    unknown::{Constant, Moves, Unknown, Variable},
+    unknown::{Bounds, Constant, Moves, Unknown, Variable},
 };
 use crate::{
     data::Normalisation,
+    device::{Device, cpu::Cpu, write_all},
     nn::{
         Declaration, drawn,
-        generator::{Generator, apply, declarations, spectral},
+        generator::{Generator, apply, declarations, shape_into, spectral, tensors_of},
+        loss::one_hot,
         scale::enlarge,
     },
+    plan::Plan,
     random,
     tape::{Tape, Var},
 };
@@ -23,6 +27,8 @@ use crate::{
 pub struct Trained {
     pub generator: Arc<dyn Generator>,
     pub tensors: Arc<Vec<Vec<f32>>>,
+    /// In the order of their shares; empty: it knows none.
+    pub class_names: Vec<String>,
     /// Where it comes from and what it was trained on, for reports; `None`: nobody trained it.
     pub from: Option<String>,
 }
@@ -38,7 +44,7 @@ impl Trained {
     pub fn untrained(generator: Arc<dyn Generator>, seed: u64) -> Trained {
         let declarations = declarations(&*generator);
         let tensors = drawn(&declarations, &mut random::generator(seed, "generator"));
-        Trained { generator, tensors: Arc::new(tensors), from: None }
+        Trained { generator, tensors: Arc::new(tensors), class_names: vec![], from: None }
     }
 }
 
@@ -50,12 +56,15 @@ pub struct Source {
     pub image: [usize; 3],
     pub normalisation: Normalisation,
     pub output: Output,
+    /// The class of each picture; empty where the generator knows none, or where they are sought, too.
+    pub classes: Vec<usize>,
 }
 
 impl Source {
-    /// `(T,B,C,H,W)` from numbers `(T,B,Z)` and tensors `(T,…)`.
-    fn pictures(&self, tape: &mut Tape, latent: Var, tensors: &[Var]) -> Var {
-        let made = apply(&*self.generator, tape, 0..self.generator.stages(), latent, tensors);
+    /// `(T,B,C,H,W)` from what goes into a stage, `(T,B,…)`, and the tensors `(T,…)` of it and all further ones.
+    fn pictures(&self, tape: &mut Tape, stage: usize, x: Var, tensors: &[Var]) -> Var {
+        let stages = stage..self.generator.stages();
+        let made = apply(&*self.generator, tape, stages, x, tensors);
         let [_, height, width] = self.image;
         let sized = enlarge(tape, made, [height, width]);
         match self.output {
@@ -75,10 +84,40 @@ impl Source {
         tape.add(scaled, shift)
     }
 
-    /// First numbers of a trial, N(0, 1).
-    fn latent(&self, batch: usize, seed: u64, Trial { target, restart, .. }: Trial) -> Vec<f32> {
+    /// Numbers of a picture that are no class's share.
+    fn numbers(&self) -> usize {
+        self.generator.latent() - self.generator.classes()
+    }
+
+    /// What each trial has to make pictures of: the numbers, then the classes' shares where the generator knows any.
+    fn variables(&self, batch: usize, moves: Moves) -> Vec<Variable> {
+        let numbers = Variable { moves, ..Variable::free(&[batch, self.numbers()]) };
+        let known = self.generator.classes();
+        if known == 0 {
+            return vec![numbers];
+        }
+        let moves = if self.classes.is_empty() { moves } else { Moves::Kept };
+        let bounds = Bounds::Range { shape: vec![1, 1], low: vec![0.0], high: vec![1.0] };
+        vec![numbers, Variable { moves, bounds, ..Variable::free(&[batch, known]) }]
+    }
+
+    /// First values of these: numbers from N(0, 1), and a class that is open has equal shares of all.
+    fn start(&self, batch: usize, seed: u64, Trial { target, restart, .. }: Trial) -> Vec<Vec<f32>> {
         let mut generator = random::generator(seed, &format!("generator's latent {target} {restart}"));
-        random::normal(&mut generator, batch * self.generator.latent())
+        let numbers = random::normal(&mut generator, batch * self.numbers());
+        match (self.generator.classes(), &self.classes[..]) {
+            (0, _) => vec![numbers],
+            (known, []) => vec![numbers, vec![1.0 / known as f32; batch * known]],
+            (known, classes) => vec![numbers, one_hot(classes, known)],
+        }
+    }
+
+    /// What goes into the first stage, `(T,B,Z)`.
+    fn latent(tape: &mut Tape, variables: &[Var]) -> Var {
+        match variables {
+            [numbers] => *numbers,
+            all => tape.concat(all, 2),
+        }
     }
 }
 
@@ -88,33 +127,138 @@ pub struct Latent {
     pub batch: usize,
     pub source: Source,
     pub tensors: Arc<Vec<Vec<f32>>>,
+    /// Weight of the divergence of a picture's numbers from N(0, 1).
+    pub divergence: f64,
 }
+
+/// Keeps the logarithm of numbers that are all the same finite.
+const LEAST_VARIANCE: f64 = 1e-12;
 
 impl Unknown for Latent {
     fn variables(&self) -> Vec<Variable> {
-        vec![Variable::free(&[self.batch, self.source.generator.latent()])]
+        self.source.variables(self.batch, Moves::Optimiser)
     }
 
     fn constants(&self) -> Vec<Constant<'_>> {
-        let declarations = declarations(&*self.source.generator).into_iter();
-        let pairs = declarations.zip(self.tensors.iter());
-        pairs.map(|(d, values)| Constant { shape: d.shape, values }).collect()
+        constants(&self.source, 0, &self.tensors)
     }
 
     fn start(&self, seed: u64, trial: Trial) -> Vec<Vec<f32>> {
-        vec![self.source.latent(self.batch, seed, trial)]
+        self.source.start(self.batch, seed, trial)
+    }
+
+    /// Of each picture's numbers, taken for draws from one normal distribution, from N(0, 1): ½(σ² + μ² − 1 − ln σ²), the mean
+    /// over the batch.
+    fn penalty(&self, tape: &mut Tape, variables: &[Var]) -> Option<Var> {
+        (self.divergence != 0.0).then(|| {
+            let numbers = variables[0];
+            let mean = tape.mean(numbers, &[2]);
+            let centred = tape.sub(numbers, mean);
+            let square = tape.mul(centred, centred);
+            let variance = tape.mean(square, &[2]);
+            let variance = tape.add_scalar(variance, LEAST_VARIANCE);
+            let log = tape.log(variance);
+            let mean = tape.mul(mean, mean);
+            let both = tape.add(variance, mean);
+            let all = tape.sub(both, log);
+            let all = tape.add_scalar(all, -1.0);
+            let sum = tape.sum_per_trial(all);
+            tape.mul_scalar(sum, 0.5 * self.divergence / self.batch as f64)
+        })
     }
 
     fn picture(&self, tape: &mut Tape, variables: &[Var], constants: &[Var]) -> Var {
-        let trials = tape.shape(variables[0])[0];
-        let tensors: Vec<Var> = constants
-            .iter()
-            .map(|&constant| {
-                let full = [&[trials], &tape.shape(constant)[1..]].concat();
-                tape.broadcast_to(constant, &full)
-            })
-            .collect();
-        self.source.pictures(tape, variables[0], &tensors)
+        let latent = Source::latent(tape, variables);
+        let tensors = of_every_trial(tape, variables[0], constants);
+        self.source.pictures(tape, 0, latent, &tensors)
+    }
+}
+
+/// The tensors from a stage on.
+fn constants<'a>(source: &Source, stage: usize, tensors: &'a [Vec<f32>]) -> Vec<Constant<'a>> {
+    let first = tensors_of(&*source.generator, 0..stage).end;
+    let pairs = declarations(&*source.generator).into_iter().zip(tensors).skip(first);
+    pairs.map(|(d, values)| Constant { shape: d.shape, values }).collect()
+}
+
+/// Constants `(1,…)` as `(T,…)`, like a variable.
+fn of_every_trial(tape: &mut Tape, variable: Var, constants: &[Var]) -> Vec<Var> {
+    let trials = tape.shape(variable)[0];
+    let full = |&constant: &Var| {
+        let full = [&[trials], &tape.shape(constant)[1..]].concat();
+        tape.broadcast_to(constant, &full)
+    };
+    constants.iter().map(full).collect()
+}
+
+/// What goes into one of the stages, near what it was when the search of it began, for a generator that all trials share.
+pub struct Features {
+    /// `B`
+    pub batch: usize,
+    pub source: Source,
+    pub tensors: Arc<Vec<Vec<f32>>>,
+    /// Which stage: 1 or more.
+    pub stage: usize,
+    /// How far they may go, in shares of their l1 norm.
+    pub radius: f64,
+}
+
+impl Features {
+    /// Values of this unknown's variables from those of the stage before: the features as they come out there, twice.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn from_before(&self, before: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, AttackError> {
+        let generator = &*self.source.generator;
+        let mut tape = Tape::new();
+        let shape = [&[1], &shape_into(generator, self.stage - 1, self.batch)[..]].concat();
+        let (inputs, x) = match self.stage {
+            1 => {
+                let own = self.source.variables(self.batch, Moves::Kept);
+                let own: Vec<Var> = own.iter().map(|v| tape.input(&[&[1], &v.shape[..]].concat())).collect();
+                let x = Source::latent(&mut tape, &own);
+                (own, x)
+            }
+            _ => {
+                let x = tape.input(&shape);
+                (vec![x], x)
+            }
+        };
+        let stages = self.stage - 1..self.stage;
+        let own = tensors_of(generator, stages.clone());
+        let declared = &declarations(generator)[own.clone()];
+        let tensors: Vec<Var> = declared.iter().map(|d| tape.input(&[&[1], &d.shape[..]].concat())).collect();
+        let features = apply(generator, &mut tape, stages, x, &tensors);
+        let mut executable = Cpu::<f32>::new().compile(&Plan::new(&tape, &[features], &[]))?;
+        write_all(&mut *executable, &tensors, &self.tensors[own])?;
+        write_all(&mut *executable, &inputs, before)?;
+        executable.run(1)?;
+        let features = executable.read(features)?;
+        Ok(vec![features.clone(), features])
+    }
+}
+
+impl Unknown for Features {
+    /// The features, and where their ball has its centre.
+    fn variables(&self) -> Vec<Variable> {
+        let shape = shape_into(&*self.source.generator, self.stage, self.batch);
+        let bounds = Bounds::Ball { centre: 1, share: self.radius };
+        let centre = Variable { moves: Moves::Kept, ..Variable::free(&shape) };
+        vec![Variable { bounds, ..Variable::free(&shape) }, centre]
+    }
+
+    fn constants(&self) -> Vec<Constant<'_>> {
+        constants(&self.source, self.stage, &self.tensors)
+    }
+
+    /// Nowhere: it starts at what the stage before hands over.
+    fn start(&self, _: u64, _: Trial) -> Vec<Vec<f32>> {
+        self.variables().iter().map(|v| vec![0.0; v.shape.iter().product()]).collect()
+    }
+
+    fn picture(&self, tape: &mut Tape, variables: &[Var], constants: &[Var]) -> Var {
+        let tensors = of_every_trial(tape, variables[0], constants);
+        self.source.pictures(tape, self.stage, variables[0], &tensors)
     }
 }
 
@@ -141,6 +285,11 @@ impl Weights {
         Weights { tensors: Some(tensors), ..Weights::drawn(batch, source) }
     }
 
+    /// Variables before the generator's tensors.
+    fn numbers(&self) -> usize {
+        if self.source.generator.classes() == 0 { 1 } else { 2 }
+    }
+
     /// What moves a tensor.
     fn moves(declaration: &Declaration) -> Moves {
         match declaration.trainable {
@@ -154,10 +303,9 @@ impl Weights {
 impl Unknown for Weights {
     /// The numbers, then the generator's tensors.
     fn variables(&self) -> Vec<Variable> {
-        let numbers = [self.batch, self.source.generator.latent()];
-        let latent = Variable { moves: Moves::Kept, ..Variable::free(&numbers) };
         let tensor = |d: &Declaration| Variable { moves: Weights::moves(d), ..Variable::free(&d.shape) };
-        [latent].into_iter().chain(self.declarations.iter().map(tensor)).collect()
+        let latent = self.source.variables(self.batch, Moves::Kept).into_iter();
+        latent.chain(self.declarations.iter().map(tensor)).collect()
     }
 
     fn start(&self, seed: u64, trial: Trial) -> Vec<Vec<f32>> {
@@ -170,14 +318,16 @@ impl Unknown for Weights {
                 spectral::settled(&self.declarations, raw)
             }
         };
-        [self.source.latent(self.batch, seed, trial)].into_iter().chain(weights).collect()
+        self.source.start(self.batch, seed, trial).into_iter().chain(weights).collect()
     }
 
     fn follow(&self, tape: &mut Tape, variables: &[Var]) -> Vec<Var> {
-        spectral::moved(tape, &self.declarations, &variables[1..])
+        spectral::moved(tape, &self.declarations, &variables[self.numbers()..])
     }
 
     fn picture(&self, tape: &mut Tape, variables: &[Var], _: &[Var]) -> Var {
-        self.source.pictures(tape, variables[0], &variables[1..])
+        let (latent, tensors) = variables.split_at(self.numbers());
+        let latent = Source::latent(tape, latent);
+        self.source.pictures(tape, 0, latent, tensors)
     }
 }

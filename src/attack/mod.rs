@@ -2,6 +2,7 @@
 
 pub mod adam;
 mod anneal;
+pub mod ball;
 pub mod check;
 pub mod checkpoint;
 mod choices;
@@ -76,6 +77,18 @@ pub struct Outcome {
     pub history: Vec<f32>,
     /// Iterates on the way to it, the first first; none of what was computed at once.
     pub film: Vec<Frame>,
+    /// What its stages came to, in order; the one of the lowest objective is the result. Empty where there is one only, or
+    /// the last is it for other reasons.
+    pub stages: Vec<StageOutcome>,
+}
+
+/// What one of an attack's stages came to for a trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageOutcome {
+    pub name: String,
+    pub objective: f32,
+    /// Best iterate, normalised, `(B,C,H,W)`.
+    pub images: Vec<f32>,
 }
 
 /// What a caller may watch while an attack runs.

@@ -38,8 +38,13 @@ choices! {
         Decoder = "decoder",
         /// Cosine by the numbers and then the weights of a generator, trained elsewhere or not at all (Jeon 2021)
         Gias = "gias",
+        /// Cosine by the numbers of a generator and then its features, stage after stage in l1 balls (Fang 2023)
+        Gifd = "gifd",
     }
 }
+
+/// Of `gifd`'s balls, by stage: chosen on seeds that no table shows.
+const RADII: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
 
 #[derive(Debug, thiserror::Error)]
 #[error("unknown preset '{0}'; known are: {known}", known = Preset::ALL.map(Preset::name).join(", "))]
@@ -61,6 +66,9 @@ impl AttackConfig {
             sought: Sought::Pixels,
             output: Output::Half,
             resize: false,
+            generator_class: None,
+            radii: vec![],
+            divergence: 0.0,
             start: Start::NormalPixels,
             scales: vec![],
             total_variation: 0.0,
@@ -156,6 +164,17 @@ impl AttackConfig {
                 iterations: 3_000,
                 sought: Sought::LatentWeights,
                 total_variation: 1e-6,
+                labels: LabelStrategy::Auto,
+                ..dlg
+            },
+            Preset::Gifd => AttackConfig {
+                objective: Objective::Cosine,
+                optimiser: adam(Sign::None, Schedule::Ramp, 0, 0.0),
+                iterations: 1_000,
+                sought: Sought::Features,
+                radii: RADII.to_vec(),
+                divergence: 0.1,
+                total_variation: 1e-4,
                 labels: LabelStrategy::Auto,
                 ..dlg
             },

@@ -117,7 +117,8 @@ impl Problem {
     ) -> (Problem, Frozen<'w>) {
         let Scene { model, protocol, config, .. } = *scene;
         let mut tape = Tape::new();
-        let Posed { variables, constants, pictures: x } = Posed::new(&mut tape, unknown, sizes.trials);
+        let Posed { variables, constants, pictures: x, penalty } =
+            Posed::new(&mut tape, unknown, sizes.trials);
         let labels = tape.input(&[sizes.trials, sizes.batch, model.classes]);
         let targets = if sizes.joint_labels { softmax(&mut tape, labels) } else { labels };
 
@@ -170,6 +171,9 @@ impl Problem {
 
         let (goals, of_batch) = statistics_targets(&mut tape, config, &statistics, leading);
         let mut total = add_priors(&mut tape, config, distance, x, &sizes.groups, &statistics, &goals);
+        if let Some(penalty) = penalty {
+            total = tape.add(total, penalty);
+        }
         let (mut guidance, mut frozen) = (None, vec![]);
         let schedule = config.guidance.filter(|g| g.weight != 0.0);
         if let Some(((guide, normalisation), schedule)) = guide.zip(schedule) {

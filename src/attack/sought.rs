@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     check::ConfigError,
-    config::{AttackConfig, Optimiser, Sought},
-    generated::{Latent, Source, Trained, Weights},
+    config::{AttackConfig, GeneratorClass, Optimiser, Sought},
+    generated::{Features, Latent, Source, Trained, Weights},
     pixels::Pixels,
     stage::Begin,
     unknown::Unknown,
@@ -36,6 +36,8 @@ pub struct Seeking<'a> {
 
 /// An unknown, what it starts from, and how it is moved.
 pub struct Part<'a> {
+    /// Where there are several, of which the one of the lowest objective counts.
+    pub name: Option<String>,
     pub unknown: Box<dyn Fn() -> Box<dyn Unknown> + 'a>,
     pub begin: Begin<'a>,
     pub optimiser: Optimiser,
@@ -49,14 +51,19 @@ impl<'a> Seeking<'a> {
     pub fn parts(self) -> Result<Vec<Part<'a>>, ConfigError> {
         let Seeking { config, batch, image, normalisation, .. } = self;
         let optimiser = config.optimiser;
-        let source = move |generator: Arc<dyn Generator>| Source {
+        let source = move |generator: Arc<dyn Generator>, classes: &[usize]| Source {
             generator,
             image,
             normalisation: normalisation.clone(),
             output: config.output,
+            classes: classes.to_vec(),
         };
-        let anew =
-            |unknown: Box<dyn Fn() -> Box<dyn Unknown> + 'a>| Part { unknown, begin: Begin::Anew, optimiser };
+        let anew = |unknown: Box<dyn Fn() -> Box<dyn Unknown> + 'a>| Part {
+            name: None,
+            unknown,
+            begin: Begin::Anew,
+            optimiser,
+        };
         Ok(match config.sought {
             Sought::Pixels => vec![anew(Box::new(move || -> Box<dyn Unknown> {
                 let (start, normalisation, clamp) = (config.start, normalisation.clone(), config.clamp);
@@ -65,33 +72,67 @@ impl<'a> Seeking<'a> {
             Sought::Decoder => {
                 let decoder: Arc<dyn Generator> = Arc::new(Decoder::new(batch, image));
                 vec![anew(Box::new(move || -> Box<dyn Unknown> {
-                    Box::new(Weights::drawn(batch, source(Arc::clone(&decoder))))
+                    Box::new(Weights::drawn(batch, source(Arc::clone(&decoder), &[])))
                 }))]
             }
-            Sought::Latent | Sought::LatentWeights => {
-                let Trained { generator, tensors, .. } = self.made()?;
-                let (own, shared) = (Arc::clone(&generator), Arc::clone(&tensors));
-                let mut parts = vec![anew(Box::new(move || -> Box<dyn Unknown> {
-                    let (source, tensors) = (source(Arc::clone(&own)), Arc::clone(&shared));
-                    Box::new(Latent { batch, source, tensors })
-                }))];
-                if config.sought == Sought::LatentWeights {
-                    let first = Arc::clone(&tensors);
-                    let begin = Begin::Best(Box::new(move |latent: &[Vec<f32>]| {
-                        Ok(latent.iter().chain(first.iter()).cloned().collect())
-                    }));
-                    let unknown = move || -> Box<dyn Unknown> {
-                        Box::new(Weights::starting_from(
-                            batch,
-                            source(Arc::clone(&generator)),
-                            Arc::clone(&tensors),
-                        ))
-                    };
-                    parts.push(Part { unknown: Box::new(unknown), begin, optimiser: of_weights(optimiser) });
+            Sought::Latent | Sought::LatentWeights | Sought::Features => {
+                let trained = self.made()?;
+                let classes = self.classes(&trained)?;
+                let Trained { generator, tensors, .. } = trained;
+                let source = move || source(Arc::clone(&generator), &classes);
+                let (own, shared) = (source.clone(), Arc::clone(&tensors));
+                let divergence = config.divergence;
+                let first = anew(Box::new(move || -> Box<dyn Unknown> {
+                    Box::new(Latent { batch, source: own(), tensors: Arc::clone(&shared), divergence })
+                }));
+                match config.sought {
+                    Sought::LatentWeights => {
+                        let first = Part { name: Some("latent".into()), ..first };
+                        vec![first, weights_after(batch, source, tensors, optimiser)]
+                    }
+                    Sought::Features => {
+                        let stages = source().generator.stages();
+                        let first = Part { name: Some("latent".into()), ..first };
+                        let further = (1..stages).map(|stage| {
+                            let radius = config.radii[(stage - 1).min(config.radii.len() - 1)];
+                            features_of(batch, source.clone(), Arc::clone(&tensors), stage, radius, optimiser)
+                        });
+                        [first].into_iter().chain(further).collect()
+                    }
+                    _ => vec![first],
                 }
-                parts
             }
         })
+    }
+
+    /// The class of each picture; empty where the generator knows none, or where they are sought.
+    fn classes(self, trained: &Trained) -> Result<Vec<usize>, ConfigError> {
+        let known = &trained.class_names;
+        let wrong = |expected: String, found: &str| {
+            Err(ConfigError { setting: "generator_class", expected, found: found.into() })
+        };
+        let names = match (&self.config.generator_class, known.is_empty()) {
+            (None, true) => return Ok(vec![]),
+            (None, false) => {
+                let expected = format!("open, or names of its classes ({})", known.join(", "));
+                return wrong(expected, "none, and the generator is class-conditional");
+            }
+            (Some(_), true) => {
+                return wrong("none for a generator that knows no classes".into(), "one");
+            }
+            (Some(GeneratorClass::Open), false) => return Ok(vec![]),
+            (Some(GeneratorClass::Names(names)), false) => names,
+        };
+        if names.len() != 1 && names.len() != self.batch {
+            let expected = format!("one name for all pictures or one for each of the {}", self.batch);
+            return wrong(expected, &names.len().to_string());
+        }
+        let index = |name: &String| match known.iter().position(|own| own == name) {
+            Some(index) => Ok(index),
+            None => wrong(format!("one of {}", known.join(", ")), name).map(|_: Vec<usize>| 0),
+        };
+        let found: Vec<usize> = names.iter().map(index).collect::<Result<_, _>>()?;
+        Ok((0..self.batch).map(|picture| found[picture % found.len()]).collect())
     }
 
     /// The generator, whose pictures fit the victim's.
@@ -115,6 +156,41 @@ impl<'a> Seeking<'a> {
             }),
         }
     }
+}
+
+/// The generator's weights, for the numbers that were found.
+fn weights_after<'a>(
+    batch: usize,
+    source: impl Fn() -> Source + 'a,
+    tensors: Arc<Vec<Vec<f32>>>,
+    optimiser: Optimiser,
+) -> Part<'a> {
+    let first = Arc::clone(&tensors);
+    let begin = Begin::Best(Box::new(move |latent: &[Vec<f32>]| {
+        Ok(latent.iter().chain(first.iter()).cloned().collect())
+    }));
+    let unknown = move || -> Box<dyn Unknown> {
+        Box::new(Weights::starting_from(batch, source(), Arc::clone(&tensors)))
+    };
+    let optimiser = of_weights(optimiser);
+    Part { name: Some("weights".into()), unknown: Box::new(unknown), begin, optimiser }
+}
+
+/// What goes into a stage, from what the stage before found.
+fn features_of<'a>(
+    batch: usize,
+    source: impl Fn() -> Source + 'a,
+    tensors: Arc<Vec<Vec<f32>>>,
+    stage: usize,
+    radius: f64,
+    optimiser: Optimiser,
+) -> Part<'a> {
+    let here = Features { batch, source: source(), tensors: Arc::clone(&tensors), stage, radius };
+    let begin = Begin::Best(Box::new(move |before: &[Vec<f32>]| here.from_before(before)));
+    let unknown = move || -> Box<dyn Unknown> {
+        Box::new(Features { batch, source: source(), tensors: Arc::clone(&tensors), stage, radius })
+    };
+    Part { name: Some(format!("features {stage}")), unknown: Box::new(unknown), begin, optimiser }
 }
 
 fn of_weights(optimiser: Optimiser) -> Optimiser {

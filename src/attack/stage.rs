@@ -40,6 +40,8 @@ pub type HandOver<'a> = dyn Fn(&[Vec<f32>]) -> Result<Vec<Vec<f32>>, AttackError
 
 /// One stage.
 pub struct Stage<'a> {
+    /// Where the stage of the lowest objective counts, and not the last.
+    pub name: Option<String>,
     pub unknown: Box<dyn Unknown + 'a>,
     pub goal: Goal,
     pub begin: Begin<'a>,
@@ -59,7 +61,7 @@ impl<'a> Stage<'a> {
         optimiser: Optimiser,
         iterations: usize,
     ) -> Self {
-        Stage { unknown, goal: Goal::Matching, begin, optimiser, iterations, end: iterations + 1 }
+        Stage { name: None, unknown, goal: Goal::Matching, begin, optimiser, iterations, end: iterations + 1 }
     }
 
     pub fn continues(&self) -> bool {
@@ -83,8 +85,12 @@ pub fn of_config<'a>(setting: &Setting<'a>, guided: bool) -> Result<Vec<Stage<'a
     let seeking =
         Seeking { config, batch, image, normalisation, generator: setting.generator, seed: setting.seed };
     let parts = seeking.parts()?.into_iter();
-    let stages = parts.flat_map(|Part { unknown, begin, optimiser }| {
-        with_guidance(&*unknown, begin, optimiser, config.iterations, guidance)
+    let stages = parts.flat_map(|Part { name, unknown, begin, optimiser }| {
+        let mut stages = with_guidance(&*unknown, begin, optimiser, config.iterations, guidance);
+        if let Some(last) = stages.last_mut() {
+            last.name = name;
+        }
+        stages
     });
     Ok(stages.collect())
 }

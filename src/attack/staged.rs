@@ -1,7 +1,7 @@
 //! The stages of an attack, run for one round: as many trials as fit, in one plan a stage.
 
 use super::{
-    AttackError, Found, Frame, Hooks, Outcome,
+    AttackError, Found, Frame, Hooks, Outcome, StageOutcome,
     adam::{self, Adam},
     checkpoint::{Kept, RoundCheckpoint, StageCheckpoint},
     config::Optimiser,
@@ -44,6 +44,7 @@ pub fn attack(
     let staged = Staged { device, round, shared_noise: guidance.is_some_and(|g| g.weight != 0.0) };
     let (mut over, mut found, mut standing) = (0, vec![], None);
     let mut films: Vec<Vec<Frame>> = vec![vec![]; round.trials.len()];
+    let mut named: Vec<Vec<(StageOutcome, Outcome)>> = vec![vec![]; round.trials.len()];
     for (i, stage) in stages.iter().enumerate() {
         let start = || match &stage.begin {
             Begin::Best(hand_over) => {
@@ -78,12 +79,14 @@ pub fn attack(
         }
         if !goes_on {
             staged.add_frames(stage, over, &mut found, &mut films)?;
+            staged.add_outcomes(stage, &found, &mut named)?;
             over += stage.iterations;
         }
     }
     match stages.last() {
         Some(last) => {
-            let outcomes = staged.outcomes(last, found)?.into_iter().zip(films);
+            let outcomes = staged.outcomes(last, found)?.into_iter().zip(named);
+            let outcomes = outcomes.map(|(last, named)| lowest(last, named)).zip(films);
             Ok(outcomes.map(|(outcome, film)| Outcome { film, ..outcome }).collect())
         }
         None => Ok(vec![]),
@@ -223,6 +226,21 @@ impl Staged<'_> {
         Ok(())
     }
 
+    /// What each trial of this stage came to, if it may be the result.
+    fn add_outcomes(
+        &self,
+        stage: &Stage,
+        found: &[Found],
+        named: &mut [Vec<(StageOutcome, Outcome)>],
+    ) -> Result<(), AttackError> {
+        let Some(name) = &stage.name else { return Ok(()) };
+        for (named, outcome) in named.iter_mut().zip(self.outcomes(stage, found.to_vec())?) {
+            let (name, objective, images) = (name.clone(), outcome.objective, outcome.images.clone());
+            named.push((StageOutcome { name, objective, images }, outcome));
+        }
+        Ok(())
+    }
+
     /// With the pictures that the last stage's best iterates stand for.
     fn outcomes(&self, stage: &Stage, found: Vec<Found>) -> Result<Vec<Outcome>, AttackError> {
         let own = stage.unknown.variables().len();
@@ -233,13 +251,20 @@ impl Staged<'_> {
     }
 }
 
+/// Of the stages that may be the result the one of the lowest objective, the later of equals; else the last.
+fn lowest(last: Outcome, named: Vec<(StageOutcome, Outcome)>) -> Outcome {
+    let (stages, outcomes): (Vec<StageOutcome>, Vec<Outcome>) = named.into_iter().unzip();
+    let best = outcomes.into_iter().rev().min_by(|a, b| a.objective.total_cmp(&b.objective));
+    Outcome { stages, ..best.unwrap_or(last) }
+}
+
 impl Found {
     /// The unknown's variables, and the outcome, its pictures still to be made.
     fn split(mut self, own: usize, joint: bool) -> (Vec<Vec<f32>>, Outcome) {
         let label_logits = self.values.drain(own..).next().filter(|_| joint);
         let Found { values, objective, norm_ratio, stopped, history, .. } = self;
-        let (images, film) = (vec![], vec![]);
-        (values, Outcome { images, label_logits, objective, norm_ratio, stopped, history, film })
+        let (images, film, stages) = (vec![], vec![], vec![]);
+        (values, Outcome { images, label_logits, objective, norm_ratio, stopped, history, film, stages })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{AttackError, setting::Trial};
 use crate::{
-    device::{Device, Executable},
+    device::{Device, DeviceError, Executable},
     plan::Plan,
     tape::{Tape, Var},
 };
@@ -56,6 +56,12 @@ pub enum Bounds {
         low: Vec<f32>,
         high: Vec<f32>,
     },
+    /// `(B,…)`: each picture's part within ‖x − c‖₁ ≤ share·‖c‖₁, where c is another of the unknown's variables, of the same
+    /// shape.
+    Ball {
+        centre: usize,
+        share: f64,
+    },
 }
 
 /// What the pictures depend on and no trial moves, such as the weights of a generator: one copy for all trials.
@@ -87,6 +93,12 @@ pub trait Unknown: Sync {
         vec![]
     }
 
+    /// What is added to the objective for values that are not to be expected, `(T)`.
+    fn penalty(&self, tape: &mut Tape, variables: &[Var]) -> Option<Var> {
+        let _ = (tape, variables);
+        None
+    }
+
     /// Pictures `(T,B,C,H,W)`, normalised as the victim takes them, from variables `(T,…)` and constants `(1,…)`.
     fn picture(&self, tape: &mut Tape, variables: &[Var], constants: &[Var]) -> Var;
 }
@@ -99,6 +111,8 @@ pub struct Posed {
     pub constants: Vec<Var>,
     /// `(T,B,C,H,W)`; the first variable itself where that is a picture.
     pub pictures: Var,
+    /// `(T)`
+    pub penalty: Option<Var>,
 }
 
 impl Posed {
@@ -108,7 +122,8 @@ impl Posed {
         let constants: Vec<Var> =
             unknown.constants().iter().map(|c| tape.input(&[&[1], &c.shape[..]].concat())).collect();
         let pictures = unknown.picture(tape, &variables, &constants);
-        Posed { variables, constants, pictures }
+        let penalty = unknown.penalty(tape, &variables);
+        Posed { variables, constants, pictures, penalty }
     }
 }
 
@@ -136,7 +151,11 @@ pub fn pictures(
     let mut exe = device.compile(&Plan::new(&tape, &[posed.pictures], &[]))?;
     write_constants(unknown, &posed.constants, &mut *exe)?;
     for (i, &variable) in posed.variables.iter().enumerate() {
-        exe.write(variable, &of_all(values, i))?;
+        match exe.write(variable, &of_all(values, i)) {
+            // No picture depends on where a ball has its centre.
+            Err(DeviceError::UnknownVar(_)) => {}
+            written => written?,
+        }
     }
     exe.run(1)?;
     let all = exe.read(posed.pictures)?;

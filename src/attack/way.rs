@@ -166,6 +166,7 @@ fn patched(setting: &Setting, number: usize, target: &Target) -> Result<Reconstr
         stopped: None,
         history: vec![],
         film: vec![],
+        stages: vec![],
     };
     Ok(Reconstruction {
         trials: vec![images],
@@ -289,6 +290,7 @@ fn reconstruction(
             stopped: None,
             history: vec![],
             film: vec![],
+            stages: vec![],
         }]
     } else {
         let features = Features { layer: &batch.layer, at: batch.at, values: &inputs, target: number };
@@ -301,6 +303,7 @@ fn reconstruction(
             stopped: found.stopped,
             history: found.history,
             film: vec![],
+            stages: vec![],
         };
         found.into_iter().map(outcome).collect()
     };

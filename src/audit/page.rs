@@ -1,6 +1,6 @@
 //! `report.html` of a run.
 
-use super::{Clients, Findings, Frame, advised, film, rounds};
+use super::{Clients, Findings, Frame, advised, film, rounds, stages};
 use crate::{
     attack::invert::LabelSource,
     data::place_of_name,
@@ -26,6 +26,7 @@ pub fn page(findings: &Findings, report: &RunReport, frames: &[Vec<Frame>]) -> P
     }
     sections.extend(likeness(report));
     sections.extend(film::section(frames));
+    sections.extend(stages::section(findings, report));
     sections.push(loss(report));
     sections.extend(report.advice.as_ref().map(advised::section));
     if !report.head.defences.client.is_empty() {

@@ -16,7 +16,7 @@ use crate::{
     federated::defence::{accountant, epsilon},
     report::{
         Advice, Batch, Defences, GuidanceRecord, Head, Likeness, LikenessFigures, OutputFolder, Restart,
-        RunReport, Skipped, ThreatRecord, Verdict, animated_gif,
+        RunReport, Skipped, StageRecord, ThreatRecord, Verdict, animated_gif,
     },
     semantic::{SemanticReport, readings},
     watch::Silent,
@@ -103,7 +103,7 @@ impl Audit {
         match (self.attack.sought, self.generator.as_ref().and_then(|generator| generator.from.clone())) {
             (Sought::Pixels, _) => None,
             (Sought::Decoder, _) => Some("a decoder that nobody trained: no data".into()),
-            (Sought::Latent | Sought::LatentWeights, from) => {
+            (Sought::Latent | Sought::LatentWeights | Sought::Features, from) => {
                 Some(from.unwrap_or_else(|| "a DCGAN that nobody trained: no data".into()))
             }
         }
@@ -243,6 +243,7 @@ impl Findings<'_> {
             client_loss: self.outcome.losses.get(number).copied(),
             best_restart: found.best,
             restarts: Restart::all(found),
+            stages: StageRecord::all(found.best()),
             metrics: judged.map(|j| j.comparisons[number].clone()),
             likeness: self.likeness.get(number).cloned(),
             validity: self.outcome.validity.get(number).cloned(),

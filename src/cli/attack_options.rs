@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{help::group, misuse, spelled::spelled};
+use super::{help::group, misuse, options::numbers, spelled::spelled};
 use crate::{
     attack::{
         check::{MAX_SCALE, MAX_SCALES},
         config::{
-            AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Output, Schedule, Sign,
-            Sought, Start, StatisticsTarget,
+            AttackConfig, GeneratorClass, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Output,
+            Schedule, Sign, Sought, Start, StatisticsTarget,
         },
         generated::Trained,
         preset::Preset,
@@ -101,6 +101,12 @@ pub struct AttackOptions {
     /// Resize its pictures where the victim takes others
     #[arg(long)]
     resize_generator: bool,
+    /// Class of a generator that knows classes: open, or names, one for all pictures or one each
+    #[arg(long, value_name = "open|NAME,NAME")]
+    generator_class: Option<String>,
+    /// How far gifd's features may go in each stage, in shares of their l1 norm, as in 0.5,1,2
+    #[arg(long, value_name = "R,R")]
+    radii: Option<String>,
     /// What gias moves: latent, or latent-weights, which is latent and then the generator's weights
     #[arg(long, value_name = "S", value_parser = spelled::<Sought>())]
     sought: Option<Sought>,
@@ -146,6 +152,15 @@ impl AttackOptions {
         set(&mut config.output, self.decoder_output);
         set(&mut config.sought, self.sought);
         config.resize |= self.resize_generator;
+        if let Some(class) = &self.generator_class {
+            config.generator_class = Some(match class.as_str() {
+                "open" => GeneratorClass::Open,
+                names => GeneratorClass::Names(names.split(',').map(|name| name.trim().into()).collect()),
+            });
+        }
+        if let Some(radii) = &self.radii {
+            config.radii = numbers("--radii", radii)?;
+        }
         set(&mut config.start, self.start);
         set(&mut config.labels, self.restore_labels);
         set_weight(&mut config.total_variation, "--tv", self.tv)?;
@@ -182,8 +197,15 @@ impl AttackOptions {
             ("--start", self.start.is_some(), sought == Sought::Pixels, "for pixels"),
             ("--scales", self.scales.is_some(), sought == Sought::Pixels, "for pixels"),
             ("--decoder-output", self.decoder_output.is_some(), sought == Sought::Decoder, "a decoder's"),
-            ("--generator", self.generator.is_some(), sought.takes_generator(), "for gias"),
-            ("--resize-generator", self.resize_generator, sought.takes_generator(), "for gias"),
+            ("--generator", self.generator.is_some(), sought.takes_generator(), "for gias and gifd"),
+            ("--resize-generator", self.resize_generator, sought.takes_generator(), "for gias and gifd"),
+            (
+                "--generator-class",
+                self.generator_class.is_some(),
+                sought.takes_generator(),
+                "for gias and gifd",
+            ),
+            ("--radii", self.radii.is_some(), sought == Sought::Features, "for gifd"),
             ("--sought", self.sought.is_some(), sought.takes_generator(), "for gias"),
         ];
         if let Some((option, _, _, whose)) = all.iter().find(|(_, given, fits, _)| *given && !fits) {

@@ -52,6 +52,7 @@ mod sweep;
 mod threat_options;
 mod train;
 mod train_clip;
+mod train_generator;
 mod train_victim;
 mod training_options;
 mod verbosity;

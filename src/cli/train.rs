@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{train_clip::TrainClip, train_victim::TrainVictim};
+use super::{train_clip::TrainClip, train_generator::TrainGenerator, train_victim::TrainVictim};
 
 /// Train a network on this device.
 #[derive(Args)]
@@ -20,6 +20,8 @@ enum What {
     Victim(TrainVictim),
     /// Train an image tower against a bank of named concepts, as the built-in model was
     Clip(TrainClip),
+    /// Train a generator of pictures, as a prior of attacks (--preset gias, gifd)
+    Generator(TrainGenerator),
 }
 
 impl Train {
@@ -27,6 +29,7 @@ impl Train {
         match self.what {
             What::Victim(command) => command.run(),
             What::Clip(command) => command.run(),
+            What::Generator(command) => command.run(),
         }
     }
 }

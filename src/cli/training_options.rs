@@ -135,22 +135,7 @@ impl TrainingOptions {
 
     /// Where the checkpoint is, for this process alone. One that is there is the work of hours: it is not replaced by chance.
     pub fn checkpoint(&self, inputs: &[&Path]) -> anyhow::Result<(PathBuf, FileClaim)> {
-        let checkpoint = self.out.with_extension("checkpoint.safetensors");
-        for path in [&self.out, &checkpoint] {
-            check_apart("--out", [path.as_path()], inputs.iter().copied())?;
-            TensorFile::check_writable(path)?;
-        }
-        let claim = FileClaim::of(&self.out).map_err(ReportError::from)?;
-        match (checkpoint.exists(), self.resume) {
-            (true, false) => Err(misuse(format!(
-                "{} holds a training that was stopped: go on with --resume, or delete it",
-                checkpoint.display()
-            ))),
-            (false, true) => {
-                Err(misuse(format!("--resume: there is no checkpoint {}", checkpoint.display())))
-            }
-            _ => Ok((checkpoint, claim)),
-        }
+        checkpoint_beside(&self.out, self.resume, inputs)
     }
 
     /// Trains from the beginning, or from the checkpoint.
@@ -175,6 +160,24 @@ impl TrainingOptions {
             _ => train_error(error),
         })?;
         Ok(Trained { tensors, reports, said: failed.map_or(Ok(()), Err) })
+    }
+}
+
+/// As [`TrainingOptions::checkpoint`], for this output.
+pub fn checkpoint_beside(out: &Path, resume: bool, inputs: &[&Path]) -> anyhow::Result<(PathBuf, FileClaim)> {
+    let checkpoint = out.with_extension("checkpoint.safetensors");
+    for path in [out, checkpoint.as_path()] {
+        check_apart("--out", [path], inputs.iter().copied())?;
+        TensorFile::check_writable(path)?;
+    }
+    let claim = FileClaim::of(out).map_err(ReportError::from)?;
+    match (checkpoint.exists(), resume) {
+        (true, false) => Err(misuse(format!(
+            "{} holds a training that was stopped: go on with --resume, or delete it",
+            checkpoint.display()
+        ))),
+        (false, true) => Err(misuse(format!("--resume: there is no checkpoint {}", checkpoint.display()))),
+        _ => Ok((checkpoint, claim)),
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod assign;
 mod comparison;
 mod folders;
+pub mod frechet;
 pub mod identification;
 pub mod lpips;
 mod psnr;

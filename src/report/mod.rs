@@ -21,6 +21,7 @@ mod run;
 #[cfg(feature = "report")]
 pub mod size_plot;
 pub mod spreadsheet;
+mod stages;
 #[cfg(feature = "report")]
 pub mod terminal;
 mod validity;
@@ -41,6 +42,7 @@ pub use run::{
     Batch, Defences, Figures, Floors, GuidanceRecord, Restart, RunReport, Skipped, ThreatRecord, Timing,
     figures,
 };
+pub use stages::StageRecord;
 pub use validity::{Test, Testing, Validity};
 pub use verdict::{Answer, Finding, Verdict, What};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Advice, Head, Likeness, LikenessFigures, Round, Validity};
+use super::{Advice, Head, Likeness, LikenessFigures, Round, StageRecord, Validity};
 
 use crate::{
     attack::{
@@ -205,6 +205,8 @@ pub struct Batch {
     pub client_loss: Option<f32>,
     pub best_restart: usize,
     pub restarts: Vec<Restart>,
+    /// What the attack's stages came to for the best restart, where the one of the lowest objective is the result.
+    pub stages: Vec<StageRecord>,
     pub metrics: Option<Comparison>,
     #[serde(flatten)]
     pub likeness: Option<Likeness>,

@@ -99,6 +99,7 @@ impl AttackedBatch {
                 stopped: t.stopped,
                 history: t.history.read()?,
                 film: vec![],
+                stages: vec![],
             })
         };
         let trials: Vec<Outcome> = self.trials.iter().map(trial).collect::<Option<_>>()?;
@@ -157,6 +158,7 @@ mod tests {
             stopped: Some(7),
             history: vec![1.5, f32::INFINITY],
             film: vec![],
+            stages: vec![],
         };
         for label_source in
             [LabelSource::Given, LabelSource::Joint, LabelSource::Exact, LabelSource::Restored(Method::Ilrg)]

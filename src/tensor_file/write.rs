@@ -15,6 +15,8 @@ use crate::files::outgoing::{self, Outgoing};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
     F32,
+    /// Matrices and kernels in F16, vectors in F32.
+    Halves,
     /// Matrices and kernels in 8 bits with a scale per output channel, vectors in F32.
     EightBits,
 }
@@ -22,6 +24,8 @@ pub enum Storage {
 /// A tensor as a file has it.
 enum Stored<'a> {
     Floats(&'a Tensor),
+    /// Rounded to F16.
+    Halves(&'a Tensor),
     /// Rounded, given a scale per output channel.
     Bytes(&'a Tensor, Vec<f32>),
     /// Those scales: `(O)`.
@@ -31,18 +35,25 @@ enum Stored<'a> {
 impl Stored<'_> {
     fn shape(&self) -> Vec<usize> {
         match self {
-            Stored::Floats(tensor) | Stored::Bytes(tensor, _) => tensor.shape.clone(),
+            Stored::Floats(tensor) | Stored::Halves(tensor) | Stored::Bytes(tensor, _) => {
+                tensor.shape.clone()
+            }
             Stored::Scales(scales) => vec![scales.len()],
         }
     }
 
     fn dtype(&self) -> Dtype {
-        if matches!(self, Stored::Bytes(..)) { Dtype::I8 } else { Dtype::F32 }
+        match self {
+            Stored::Bytes(..) => Dtype::I8,
+            Stored::Halves(_) => Dtype::F16,
+            Stored::Floats(_) | Stored::Scales(_) => Dtype::F32,
+        }
     }
 
     fn bytes(&self) -> usize {
         match self {
             Stored::Floats(tensor) => 4 * tensor.data.len(),
+            Stored::Halves(tensor) => 2 * tensor.data.len(),
             Stored::Bytes(tensor, _) => tensor.data.len(),
             Stored::Scales(scales) => 4 * scales.len(),
         }
@@ -52,6 +63,9 @@ impl Stored<'_> {
         match self {
             Stored::Floats(Tensor { data, .. }) | Stored::Scales(data) => {
                 data.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))
+            }
+            Stored::Halves(Tensor { data, .. }) => {
+                data.iter().try_for_each(|&value| out.write_all(&half::f16::from_f32(value).to_le_bytes()))
             }
             Stored::Bytes(tensor, scales) => {
                 eight_bits::round(tensor, scales).try_for_each(|number| out.write_all(&number.to_le_bytes()))
@@ -118,6 +132,12 @@ fn stored(
                 return Err(format!("a tensor cannot be named '{name}': its place is that of scales"));
             }
             stored.insert(name, Stored::Scales(scales));
+        } else if storage == Storage::Halves && eight_bits::suits(tensor) {
+            let beyond = |value: &&f32| !half::f16::from_f32(**value).is_finite();
+            if let Some(value) = data.iter().find(beyond) {
+                return Err(format!("tensor '{name}' holds {value}, which F16 cannot"));
+            }
+            stored.insert(name.clone(), Stored::Halves(tensor));
         } else {
             stored.insert(name.clone(), Stored::Floats(tensor));
         }

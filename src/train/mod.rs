@@ -3,6 +3,7 @@
 mod checkpoint;
 mod degradation;
 mod evaluate;
+pub mod generator;
 mod optimiser;
 mod pictures;
 mod privacy;

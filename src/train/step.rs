@@ -8,7 +8,7 @@ use super::{
 use crate::{
     device::{Device, DeviceError, Executable, write_all},
     federated::Victim,
-    nn::{Declaration, Mode, Model, Pass, loss::cross_entropy, loss::one_hot},
+    nn::{Declaration, Mode, Model, Statistics, loss::cross_entropy, loss::one_hot},
     plan::Plan,
     tape::{Tape, Var},
 };
@@ -88,7 +88,7 @@ impl Planned {
             trainable.iter().map(|p| decays(&p.declaration) * recipe.weight_decay).collect();
         let gradient = t.grad(loss, &values);
         let (mut updates, memories) = moves(t, recipe.optimiser, (&values, &gradient, &decay), inputs);
-        updates.extend(running_statistics(t, &pass));
+        updates.extend(running_statistics(t, &pass.statistics));
 
         let plan = Plan::new(t, &[loss, right], &updates);
         let tensors = pass.parameters.iter().map(|p| p.stored).collect();
@@ -143,7 +143,7 @@ impl Step {
     }
 }
 
-fn read(executable: &mut dyn Executable, vars: &[Var]) -> Result<Vec<Vec<f32>>, DeviceError> {
+pub fn read(executable: &mut dyn Executable, vars: &[Var]) -> Result<Vec<Vec<f32>>, DeviceError> {
     vars.iter().map(|&var| executable.read(var)).collect()
 }
 
@@ -173,9 +173,9 @@ pub fn moves(
 }
 
 /// PyTorch's `BatchNorm2d` in train mode: r ← 0.9·r + 0.1·s, with the unbiased variance.
-fn running_statistics(tape: &mut Tape, pass: &Pass) -> Vec<(Var, Var)> {
+pub fn running_statistics(tape: &mut Tape, statistics: &[Statistics]) -> Vec<(Var, Var)> {
     let mut updates = Vec::new();
-    for layer in &pass.statistics {
+    for layer in statistics {
         let unbiased = layer.count as f64 / (layer.count.max(2) - 1) as f64;
         let pairs =
             [(layer.running_mean, layer.mean, 1.0), (layer.running_variance, layer.variance, unbiased)];

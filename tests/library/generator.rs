@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use gia_gpu::{
     attack::{
         AttackError, GO_ON, Hooks,
-        config::{AttackConfig, Sought},
+        config::{AttackConfig, GeneratorClass, Sought},
         generated::{Latent, Source, Trained},
         invert::{Reconstruction, Setting, Target, invert},
         setting::Trial,
@@ -38,8 +38,9 @@ fn trained(normal: &Normalisation) -> (Trained, Vec<f32>) {
         image: IMAGE,
         normalisation: normal.clone(),
         output: Default::default(),
+        classes: vec![],
     };
-    let unknown = Latent { batch: 2, source, tensors: Arc::clone(&trained.tensors) };
+    let unknown = Latent { batch: 2, source, tensors: Arc::clone(&trained.tensors), divergence: 0.0 };
     let held_out = unknown.start(99, Trial { target: 0, hypothesis: 0, restart: 0 });
     let made = pictures(&Cpu::<f32>::new(), &unknown, &[held_out]).unwrap().swap_remove(0);
     (trained, made)
@@ -120,6 +121,69 @@ fn what_a_generator_made_is_found_by_its_numbers_and_then_by_its_weights() {
     let untrained = found(Sought::Latent, None);
     let [own, without] = [&latent, &untrained].map(|f| error(&f.best().images, &scene.original));
     assert!(own < without, "{own} with the generator that made them, {without} with another");
+}
+
+/// Each stage begins where the one before ended, keeps to its ball, and the lowest of all is the result.
+#[test]
+fn features_are_sought_stage_after_stage_and_the_lowest_objective_is_the_result() {
+    let scene = Scene::new();
+    let gifd = AttackConfig {
+        iterations: 40,
+        total_variation: 0.0,
+        ..AttackConfig::preset("gifd", Depth::Shallow).unwrap()
+    };
+    let found = scene.attack(&gifd, Some(&scene.generator), &ThreatModel::insider()).unwrap();
+    for trial in &found.trials {
+        let names: Vec<&str> = trial.stages.iter().map(|stage| stage.name.as_str()).collect();
+        assert_eq!(names, ["latent", "features 1", "features 2", "features 3", "features 4"]);
+        let objectives: Vec<f32> = trial.stages.iter().map(|stage| stage.objective).collect();
+        assert!(objectives.is_sorted_by(|a, b| *b <= a + 1e-5), "{objectives:?}");
+        let lowest = objectives.iter().copied().fold(f32::INFINITY, f32::min);
+        assert_eq!(trial.objective, lowest);
+        let chosen = trial.stages.iter().rfind(|stage| stage.objective == lowest).unwrap();
+        assert_eq!(trial.images, chosen.images);
+        assert!(lowest < 0.9 * objectives[0], "features find more than numbers: {objectives:?}");
+    }
+    // Balls of no size keep every stage where the numbers were.
+    let still = AttackConfig { radii: vec![0.0], ..gifd };
+    let found = scene.attack(&still, Some(&scene.generator), &ThreatModel::insider()).unwrap();
+    for stage in &found.trials[0].stages[1..] {
+        let off = error(&stage.images, &found.trials[0].stages[0].images);
+        assert!(off < 1e-9, "{}: {off}", stage.name);
+    }
+}
+
+#[test]
+fn a_generator_that_knows_classes_is_told_one_or_left_open() {
+    let scene = Scene::new();
+    let insider = ThreatModel::insider();
+    let names = ["cat", "dog", "ship"].map(String::from).to_vec();
+    let dcgan = Dcgan::to_train(4, 3, 3).trained();
+    let knowing =
+        Trained { class_names: names, from: Some("test".into()), ..Trained::untrained(Arc::new(dcgan), 3) };
+    let with = |class: Option<GeneratorClass>| {
+        let config = AttackConfig { generator_class: class, ..config(Sought::Latent, 3) };
+        scene.attack(&config, Some(&knowing), &insider)
+    };
+    let class = |names: &[&str]| Some(GeneratorClass::Names(names.iter().map(|n| n.to_string()).collect()));
+    let refused = |class, words: &str| {
+        let error = with(class).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}, not {words}");
+    };
+    refused(None, "expected open, or names of its classes (cat, dog, ship), found none");
+    refused(class(&["fox"]), "expected one of cat, dog, ship, found fox");
+    refused(class(&["cat", "dog", "ship"]), "one name for all pictures or one for each of the 2, found 3");
+    let all = [Some(GeneratorClass::Open), class(&["cat"]), class(&["cat", "dog"])].map(|c| with(c).unwrap());
+    assert_ne!(all[0].trials[0].images, all[1].trials[0].images);
+    // The first picture is a cat in both.
+    let half = 3 * 32 * 32;
+    let start = |found: &Reconstruction| found.trials[0].film[0].images.clone();
+    let [a, b] = [start(&all[1]), start(&all[2])];
+    assert_eq!(a[..half], b[..half]);
+    assert_ne!(a[half..], b[half..]);
+    let open = AttackConfig { generator_class: Some(GeneratorClass::Open), ..config(Sought::Latent, 3) };
+    let error = scene.attack(&open, Some(&scene.generator), &insider).unwrap_err().to_string();
+    assert!(error.contains("a generator that knows no classes"), "{error}");
 }
 
 #[test]
@@ -214,8 +278,9 @@ fn the_public_face_generator_is_read_and_makes_pictures() {
     let Trained { generator, tensors, .. } = read_generator(&path, Some("DigiFace")).unwrap();
     assert_eq!((generator.image(), generator.latent()), ([3, 64, 64], 100));
     let normalisation = Normalisation::parse("0,0,0", "1,1,1").unwrap();
-    let source = Source { generator, image: [3, 64, 64], normalisation, output: Default::default() };
-    let unknown = Latent { batch: 8, source, tensors };
+    let source =
+        Source { generator, image: [3, 64, 64], normalisation, output: Default::default(), classes: vec![] };
+    let unknown = Latent { batch: 8, source, tensors, divergence: 0.0 };
     let start = unknown.start(1, Trial { target: 0, hypothesis: 0, restart: 0 });
     let made = pictures(&Cpu::<f32>::new(), &unknown, &[start]).unwrap().swap_remove(0);
     assert!(made.iter().all(|v| (0.0..=1.0).contains(v)));

@@ -24,6 +24,7 @@ mod watched;
 
 mod allocator;
 mod attack;
+mod ball;
 mod checkpoint;
 mod client;
 mod clip;

@@ -96,7 +96,7 @@ pub fn pictures(
 /// The problem on its tape, and the input `(1,B,n)` for ẑ.
 fn pose(setting: &Setting, pixels: &Pixels, features: &Features, trials: usize) -> (Problem, Var) {
     let mut tape = Tape::new();
-    let Posed { variables, constants, pictures } = Posed::new(&mut tape, pixels, trials);
+    let Posed { variables, constants, pictures, .. } = Posed::new(&mut tape, pixels, trials);
     let pass = setting.victim.model.apply(&mut tape, pictures, setting.protocol.mode);
     let z = pass.linear[features.at].input;
     let shape = tape.shape(z).to_vec();

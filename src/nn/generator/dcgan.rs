@@ -10,6 +10,8 @@ use crate::{
     tape::Var,
 };
 
+/// Numbers of a picture, where nobody says otherwise.
+const NUMBERS: usize = 100;
 /// Kernel of all transposed convolutions but perhaps the last.
 const KERNEL: usize = 4;
 /// Deviation of weights that nobody trained.
@@ -18,17 +20,30 @@ const DEVIATION: f32 = 0.02;
 const MOST_LAYERS: usize = 10;
 const WIDEST: usize = 1 << 16;
 
+/// Where its batch norm takes its statistics from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Norms {
+    /// The batch, and nothing is kept of it.
+    Batch,
+    /// The batch, whose statistics move the running ones.
+    Learning,
+    Running,
+}
+
 /// Its sizes, which the shapes of its tensors say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dcgan {
+    /// Numbers of a picture, a class's share among them.
     latent: usize,
+    /// Of these, the last are the classes' shares; 0: it knows no classes.
+    classes: usize,
     /// Channels of the hidden layers, at sides 4, 8, 16, …
     widths: Vec<usize>,
     /// Of its pictures.
     channels: usize,
     /// 4, which doubles the side once more, or 1.
     last_kernel: usize,
-    mode: Mode,
+    norms: Norms,
 }
 
 impl Dcgan {
@@ -36,7 +51,29 @@ impl Dcgan {
     /// statistics but those of a batch.
     pub fn untrained(f: usize, channels: usize) -> Dcgan {
         let widths = [8, 4, 2, 1].map(|times| times * f).to_vec();
-        Dcgan { latent: 100, widths, channels, last_kernel: 1, mode: Mode::Train }
+        Dcgan { latent: NUMBERS, classes: 0, widths, channels, last_kernel: 1, norms: Norms::Batch }
+    }
+
+    /// The same, to be trained: with running statistics, and with the shares of so many classes beside its numbers.
+    pub fn to_train(f: usize, channels: usize, classes: usize) -> Dcgan {
+        let untrained = Dcgan::untrained(f, channels);
+        Dcgan { latent: NUMBERS + classes, classes, norms: Norms::Learning, ..untrained }
+    }
+
+    /// The same with the running statistics.
+    pub fn trained(self) -> Dcgan {
+        Dcgan { norms: Norms::Running, ..self }
+    }
+
+    /// The same whose last numbers are the shares of so many classes.
+    ///
+    /// # Errors
+    /// It has no more numbers than classes.
+    pub fn with_classes(self, classes: usize) -> Result<Dcgan, String> {
+        match classes < self.latent {
+            true => Ok(Dcgan { classes, ..self }),
+            false => Err(format!("{classes} classes: expected fewer than its {} numbers", self.latent)),
+        }
     }
 
     /// As the tensors of a file say, in eval mode. `shape`: of a tensor of this name, where it is there.
@@ -78,7 +115,7 @@ impl Dcgan {
             latent = if layer == 0 { inputs } else { latent };
             before = Some(outputs);
         }
-        Ok(Dcgan { latent, widths, channels, last_kernel, mode: Mode::Eval })
+        Ok(Dcgan { latent, classes: 0, widths, channels, last_kernel, norms: Norms::Running })
     }
 }
 
@@ -91,6 +128,10 @@ impl Generator for Dcgan {
 
     fn latent(&self) -> usize {
         self.latent
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
     }
 
     /// One a transposed convolution.
@@ -115,15 +156,18 @@ impl Generator for Dcgan {
         let conv = Conv { outputs: self.widths[stage], kernel: KERNEL, stride, padding };
         let y = net.transposed_conv2d(&name, y, conv, Some(start));
         let norm = format!("main.{}", 3 * stage + 1);
-        let y = match self.mode {
-            Mode::Eval => net.normalise(&norm, y),
-            Mode::Train => net.batch_norm_of_batch(&norm, y),
+        let y = match self.norms {
+            Norms::Batch => net.batch_norm_of_batch(&norm, y),
+            Norms::Learning | Norms::Running => net.normalise(&norm, y),
         };
         net.tape.relu(y)
     }
 
     fn mode(&self) -> Mode {
-        self.mode
+        match self.norms {
+            Norms::Batch | Norms::Learning => Mode::Train,
+            Norms::Running => Mode::Eval,
+        }
     }
 }
 
@@ -146,7 +190,7 @@ mod tests {
         let all = declarations(&small);
         let shape = |name: &str| all.iter().find(|d| d.name == name).map(|d| &d.shape[..]);
         let read = Dcgan::of_shapes(shape).unwrap();
-        assert_eq!(read, Dcgan { mode: Mode::Eval, ..small });
+        assert_eq!(read, small.trained());
         let refused = |change: &dyn Fn(&str) -> Option<&'static [usize]>, words: &str| {
             let error = Dcgan::of_shapes(|name| change(name).or_else(|| shape(name))).unwrap_err();
             assert!(error.contains(words), "{error}, not {words}");

@@ -3,15 +3,17 @@
 
 mod dcgan;
 mod decoder;
+mod discriminator;
 pub mod spectral;
 
 use std::ops::Range;
 
 pub use dcgan::Dcgan;
 pub use decoder::Decoder;
+pub use discriminator::Discriminator;
 
 use super::{
-    Declaration, Mode, Network,
+    Declaration, Mode, Network, Statistics,
     options::{Activation, Norm},
 };
 use crate::tape::{Tape, Var};
@@ -23,6 +25,11 @@ pub trait Generator: Send + Sync {
 
     /// Numbers that its first stage takes for one picture.
     fn latent(&self) -> usize;
+
+    /// Of these, the last are the shares of so many classes; 0: it knows no classes.
+    fn classes(&self) -> usize {
+        0
+    }
 
     /// How many stages it has.
     fn stages(&self) -> usize;
@@ -42,6 +49,24 @@ pub fn declarations(generator: &dyn Generator) -> Vec<Declaration> {
     net.parameters.into_iter().map(|parameter| parameter.declaration).collect()
 }
 
+/// Which of [`declarations`] these stages use.
+pub fn tensors_of(generator: &dyn Generator, stages: Range<usize>) -> Range<usize> {
+    let used = |end: usize| {
+        let mut tape = Tape::new();
+        let z = tape.input(&[1, 1, generator.latent()]);
+        trace(generator, &mut tape, 0..end, z, None).1.parameters.len()
+    };
+    used(stages.start)..used(stages.end)
+}
+
+/// Of what goes into a stage, for so many pictures: `[B, …]`.
+pub fn shape_into(generator: &dyn Generator, stage: usize, batch: usize) -> Vec<usize> {
+    let mut tape = Tape::new();
+    let z = tape.input(&[1, batch, generator.latent()]);
+    let (x, _) = trace(generator, &mut tape, 0..stage, z, None);
+    tape.shape(x)[1..].to_vec()
+}
+
 /// What these stages make of `x`, given the values `(T,…)` of the tensors that they declare.
 pub fn apply(
     generator: &dyn Generator,
@@ -53,6 +78,17 @@ pub fn apply(
     trace(generator, tape, stages, x, Some(values.to_vec())).0
 }
 
+/// The same of all stages, and what each batch norm saw.
+pub fn apply_and_watch(
+    generator: &dyn Generator,
+    tape: &mut Tape,
+    x: Var,
+    values: &[Var],
+) -> (Var, Vec<Statistics>) {
+    let (y, net) = trace(generator, tape, 0..generator.stages(), x, Some(values.to_vec()));
+    (y, net.statistics)
+}
+
 fn trace<'t>(
     generator: &dyn Generator,
     tape: &'t mut Tape,
@@ -60,18 +96,23 @@ fn trace<'t>(
     x: Var,
     given: Option<Vec<Var>>,
 ) -> (Var, Network<'t>) {
+    let mut net = network(tape, x, generator.mode(), given);
+    let y = stages.fold(x, |x, stage| generator.stage(&mut net, stage, x));
+    (y, net)
+}
+
+/// One that has no layer yet, for `x (T,…)`.
+fn network(tape: &mut Tape, x: Var, mode: Mode, given: Option<Vec<Var>>) -> Network<'_> {
     let trials = tape.shape(x)[0];
-    let mut net = Network {
+    Network {
         tape,
         trials,
-        mode: generator.mode(),
+        mode,
         activation: Activation::Relu,
         norm: Norm::Batch,
         parameters: vec![],
         statistics: vec![],
         linear: vec![],
         given,
-    };
-    let y = stages.fold(x, |x, stage| generator.stage(&mut net, stage, x));
-    (y, net)
+    }
 }

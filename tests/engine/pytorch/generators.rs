@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gia_gpu::{
     attack::{
         config::{AttackConfig, Output},
-        generated::{Source, Weights},
+        generated::{Features, Source, Weights},
         problem::{Problem, Scene, Sizes},
         unknown::Moves,
     },
@@ -14,7 +14,7 @@ use gia_gpu::{
     federated::Protocol,
     nn::{
         Depth,
-        generator::{Dcgan, Decoder, Generator, declarations, spectral},
+        generator::{Dcgan, Decoder, Generator, apply, declarations, spectral, tensors_of},
     },
     tape::{Tape, Var},
 };
@@ -88,6 +88,7 @@ fn check(family: &Family, target: &Target) -> f64 {
         image: family.model.image,
         normalisation: Normalisation::default(),
         output: Output::Half,
+        classes: vec![],
     };
     let unknown = Weights::drawn(BATCH, source);
     let problem = Problem::new(&scene, &unknown, Sizes::one_target(TRIALS, BATCH, false));
@@ -132,6 +133,60 @@ fn check(family: &Family, target: &Target) -> f64 {
     latent.max(assert_sketched(target, |i| format!("∂total by tensor {i}"), &slopes, table))
 }
 
+/// The worst relative error of ∂total by what goes into each further stage.
+fn check_features(family: &Family, target: &Target) -> f64 {
+    let config = AttackConfig { total_variation: 0.0, ..AttackConfig::preset("ig", Depth::Deep).unwrap() };
+    let protocol = Protocol::default();
+    let scene = Scene {
+        model: &family.model,
+        protocol: &protocol,
+        config: &config,
+        views: &[],
+        weighted: false,
+        scaled: false,
+    };
+    let generator = generator(family);
+    let own = tensors(family, target, 0);
+    let latent = formula::picture(0, 0, BATCH * generator.latent());
+    let slopes = (1..generator.stages()).map(|stage| {
+        let mut tape = Tape::new();
+        let z = tape.input(&[1, BATCH, generator.latent()]);
+        let used = tensors_of(&*generator, 0..stage);
+        let declared = &declarations(&*generator)[used.clone()];
+        let inputs: Vec<Var> = declared.iter().map(|d| tape.input(&[&[1], &d.shape[..]].concat())).collect();
+        let features = apply(&*generator, &mut tape, 0..stage, z, &inputs);
+        let given = inputs.into_iter().zip(own[used].iter().cloned()).chain([(z, latent.clone())]);
+        let values = target.evaluate(&tape, &[features], &given.collect::<Vec<_>>()).swap_remove(0);
+
+        let source = Source {
+            generator: Arc::clone(&generator),
+            image: family.model.image,
+            normalisation: Normalisation::default(),
+            output: Output::Half,
+            classes: vec![],
+        };
+        let narrow = own.iter().map(|t| t.iter().map(|&v| v as f32).collect());
+        let unknown =
+            Features { batch: BATCH, source, tensors: Arc::new(narrow.collect()), stage, radius: 1.0 };
+        let problem = Problem::new(&scene, &unknown, Sizes::one_target(1, BATCH, false));
+        let mut inputs = vec![(problem.variables[0].var, values)];
+        let first = tensors_of(&*generator, 0..stage).end;
+        inputs.extend(problem.constants.iter().copied().zip(own[first..].iter().cloned()));
+        inputs.extend(family.weights(&problem.parameters));
+        inputs.push((problem.labels, family.targets(BATCH)));
+        let observed = family.observed(&problem.parameters, "gradient");
+        inputs.extend(problem.observed.iter().copied().zip(observed));
+        target.evaluate(&problem.tape, &[problem.gradients[0]], &inputs).swap_remove(0)
+    });
+    let slopes: Vec<Vec<f64>> = slopes.collect();
+    assert_sketched(
+        target,
+        |i| format!("∂total by what goes into stage {}", i + 1),
+        &slopes,
+        family.data("features"),
+    )
+}
+
 fn check_everywhere(name: &str) {
     let family = Family::load(name);
     let errors = targets().iter().map(|target| format!("{:.1e}", check(&family, target)));
@@ -146,4 +201,7 @@ fn an_untrained_decoder_and_every_derivative_equal_those_of_pytorch() {
 #[test]
 fn a_dcgan_and_every_derivative_equal_those_of_pytorch() {
     check_everywhere("dcgan");
+    let family = Family::load("dcgan");
+    let errors = targets().iter().map(|target| format!("{:.1e}", check_features(&family, target)));
+    println!("features: {:?}", errors.collect::<Vec<_>>());
 }
