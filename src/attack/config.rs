@@ -92,6 +92,11 @@ impl Default for Sought {
 }
 
 impl Sought {
+    /// Whether it is one of what `gias` can move.
+    pub fn is_of_latents(self) -> bool {
+        matches!(self, Sought::Latent | Sought::LatentWeights)
+    }
+
     /// Whether a generator that was trained elsewhere is of use.
     pub fn takes_generator(self) -> bool {
         matches!(self, Sought::Latent | Sought::LatentWeights | Sought::Features)

@@ -206,12 +206,12 @@ impl AttackOptions {
                 "for gias and gifd",
             ),
             ("--radii", self.radii.is_some(), sought == Sought::Features, "for gifd"),
-            ("--sought", self.sought.is_some(), sought.takes_generator(), "for gias"),
+            ("--sought", self.sought.is_some(), sought.is_of_latents(), "for gias"),
         ];
         if let Some((option, _, _, whose)) = all.iter().find(|(_, given, fits, _)| *given && !fits) {
             return Err(misuse(format!("{option} is {whose}, preset {} moves {sought}", config.preset)));
         }
-        match self.sought.filter(|sought| !sought.takes_generator()) {
+        match self.sought.filter(|sought| !sought.is_of_latents()) {
             Some(other) => Err(misuse(format!("--sought: expected latent or latent-weights, found {other}"))),
             None => Ok(()),
         }

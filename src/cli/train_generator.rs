@@ -16,7 +16,7 @@ use super::{
     print_json, print_line,
     progress::{Terminal, above},
     signals,
-    training_options::{CHECKPOINT_EVERY, checkpoint_beside, pictures_error, train_error},
+    training_options::{CHECKPOINT_EVERY, Trained, checkpoint_beside, pictures_error, train_error},
 };
 use crate::{
     audit::{GeneratorInfo, MadeDistance, made_distance, sample_sheet, write_generator},
@@ -123,7 +123,7 @@ impl TrainGenerator {
         };
         let device = self.device.open()?;
         let names = if self.conditional { pictures.class_names.clone() } else { vec![] };
-        let (tensors, reports, said) = self.train(&training, &*device, (&names, &sheet))?;
+        let Trained { tensors, reports, said } = self.train(&training, &*device, (&names, &sheet))?;
         let trained = training.adversaries().generator.trained();
         let distance = test
             .map(|test| {
@@ -157,13 +157,13 @@ impl TrainGenerator {
         }
     }
 
-    /// The averaged generator's tensors, its epochs, and whether all could be printed.
+    /// The averaged generator, and its epochs.
     fn train(
         &self,
         training: &GeneratorTraining,
         device: &dyn Device,
         (names, sheet): (&[String], &Path),
-    ) -> anyhow::Result<(Vec<Vec<f32>>, Vec<EpochReport>, anyhow::Result<()>)> {
+    ) -> anyhow::Result<Trained> {
         let from = if self.resume { training.resume(device).map_err(train_error)? } else { training.start() };
         let generator = training.adversaries().generator.trained();
         let mut failed = None;
@@ -185,7 +185,7 @@ impl TrainGenerator {
             }
             _ => train_error(error),
         })?;
-        Ok((tensors, reports, failed.map_or(Ok(()), Err)))
+        Ok(Trained { tensors, reports, said: failed.map_or(Ok(()), Err) })
     }
 
     fn sheet(

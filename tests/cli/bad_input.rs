@@ -34,9 +34,16 @@ fn wrong_options_are_misuse() {
     run("--preset decoder --start pattern", &["--start is for pixels", "decoder"]);
     run("--preset decoder --scales 2", &["--scales is for pixels", "decoder"]);
     run("--preset ig --decoder-output tanh", &["--decoder-output", "ig moves pixels"]);
-    run("--preset ig --generator none.safetensors", &["--generator is for gias", "ig"]);
+    run("--preset ig --generator none.safetensors", &["--generator is for gias and gifd", "ig"]);
     run("--preset decoder --sought latent", &["--sought is for gias", "decoder"]);
     run("--preset gias --sought pixels", &["expected latent or latent-weights", "pixels"]);
+    run("--preset gias --sought features", &["expected latent or latent-weights", "features"]);
+    run("--preset gifd --sought latent", &["--sought is for gias", "gifd"]);
+    run("--preset gias --radii 1", &["--radii is for gifd", "gias"]);
+    run("--preset gifd --radii 1,-2", &["radii", "-2"]);
+    run("--preset gifd --radii 1,x", &["--radii", "'x'"]);
+    run("--preset decoder --generator-class open", &["--generator-class is for gias and gifd", "decoder"]);
+    run("--preset gias --generator-class open", &["generator", "knows no classes"]);
     let absent = "run --preset gias --resize-generator --generator none.safetensors --generator-data faces";
     fail(1, &format!("{absent} --force --out {}", dir.display()), &["none.safetensors"]);
     fail(1, &format!("run --lpips none.safetensors --force --out {}", dir.display()), &["none.safetensors"]);

@@ -20,6 +20,7 @@ fn the_same_seed_gives_the_same_bits() {
         "--preset dlg --iterations 2 --trials 2 --seed 9",
         "--preset decoder --iterations 8 --trials 2 --batches 2 --seed 9",
         "--preset gias --iterations 3 --trials 2 --batches 2 --seed 9",
+        "--preset gifd --iterations 3 --trials 2 --batches 2 --seed 9",
     ] {
         let [a, b] = run_twice(options);
         assert_eq!((&a["batches"], &a["pictures"]), (&b["batches"], &b["pictures"]), "{options}");

@@ -58,6 +58,7 @@ fn every_command_with_a_device_takes_it() {
         "guide",
         "train victim",
         "train clip",
+        "train generator",
         "evaluate",
         "study labels",
         "study defences",

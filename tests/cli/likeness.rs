@@ -59,6 +59,6 @@ fn lpips_stands_in_reports_and_in_metrics_where_its_weights_are() {
     fail(
         1,
         &format!("metrics --reference {same} --reconstruction {same} --lpips {same}"),
-        &["lpips", "tensor"],
+        &["LPIPS", "tensor"],
     );
 }

@@ -46,5 +46,6 @@ mod sweep;
 mod together;
 mod train;
 mod train_clip;
+mod train_generator;
 mod verdict;
 mod weights;

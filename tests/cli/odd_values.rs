@@ -76,6 +76,15 @@ fn needed(path: &str) -> &'static [&'static str] {
         "train clip" => {
             &["--data=set=data", "--batch=2", "--epochs=1", "--device=cpu", "--out=c.safetensors", LITTLE]
         }
+        "train generator" => &[
+            "--data=data",
+            "--batch=2",
+            "--epochs=1",
+            "--width=1",
+            "--device=cpu",
+            "--out=g.safetensors",
+            LITTLE,
+        ],
         "evaluate" => &["--weights=w.safetensors", "--data=data", "--device=cpu", LITTLE],
         "metrics" => &["--reference=data/a", "--reconstruction=data/a"],
         "study labels" | "study defences" => &["--device=cpu", LITTLE],

@@ -79,8 +79,8 @@ fn the_threshold_is_the_one_that_sorting_finds() {
 fn a_million_values_and_the_edges() {
     let mut generator = random::generator(27, "balls");
     let long = random::normal(&mut generator, 1_000_000);
-    check(&[long.clone()], &[800.0]);
-    check(&[long.clone()], &[4e5]);
+    check(std::slice::from_ref(&long), &[800.0]);
+    check(std::slice::from_ref(&long), &[4e5]);
     check(&[long], &[0.0]);
     check(&[vec![3.0, -3.0, 3.0, 3.0]], &[6.0]);
     check(&[vec![0.0; 5]], &[0.0]);
