@@ -3,10 +3,7 @@
 
 use super::network;
 use crate::{
-    nn::{
-        Declaration, Init, Mode, Network,
-        layers::{Conv, Start},
-    },
+    nn::{Declaration, Mode, Network, layers::Conv},
     tape::{Tape, Var},
 };
 
@@ -14,8 +11,6 @@ use crate::{
 const WIDTHS: [usize; 4] = [1, 2, 4, 8];
 /// Slope of its activations below 0.
 const SLOPE: f64 = 0.2;
-/// Deviation of the first projections on classes.
-const DEVIATION: f32 = 0.02;
 
 /// Convolutions 4×4 of stride 2 with f, 2f, 4f, 8f channels and leaky ReLU, then one number for the whole picture.
 #[derive(Clone, Debug)]
@@ -59,8 +54,7 @@ impl Discriminator {
         if self.classes == 0 {
             return all;
         }
-        let start = Start::without_bias(Init::Normal(DEVIATION));
-        let each = net.conv2d("classes", y, whole(self.classes), Some(start));
+        let each = net.spectral_conv2d("classes", y, whole(self.classes));
         let each = net.tape.reshape(each, &[trials, batch, self.classes]);
         let own = net.tape.mul(each, shares);
         let own = net.tape.sum(own, &[2]);
