@@ -31,7 +31,7 @@ mod round;
 mod rounds;
 mod schedule;
 pub mod setting;
-mod sought;
+pub mod sought;
 pub mod stage;
 mod staged;
 pub mod surrogate;

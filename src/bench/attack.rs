@@ -1,4 +1,4 @@
-//! One iteration of the `ig` attack, timed and checked.
+//! One iteration of an attack, timed and checked.
 
 use std::{
     collections::BTreeMap,
@@ -9,10 +9,13 @@ use super::{BenchError, Inputs};
 use crate::{
     attack::{
         adam::{self, Adam},
-        config::AttackConfig,
-        pixels::Pixels,
+        config::{AttackConfig, Optimiser, Sought},
         problem::{Problem, Scene, Sizes},
+        setting::Trial,
+        sought::Seeking,
+        unknown::{Unknown, of_all, write_constants},
     },
+    data::Normalisation,
     device::{Device, Executable},
     federated::Protocol,
     nn::loss::one_hot,
@@ -20,8 +23,6 @@ use crate::{
     tape::Var,
     tensor_file::Tensor,
 };
-
-const PRESET: &str = "ig";
 
 /// A compiled iteration with its inputs written.
 pub struct Iteration {
@@ -38,7 +39,8 @@ pub struct Iteration {
 impl Iteration {
     /// The graph with its derivatives, one target for each trial.
     pub fn graph(inputs: &Inputs) -> Problem {
-        let (config, protocol) = (&config(inputs), &Protocol::default());
+        let Last { config, unknown, .. } = &Last::of(inputs);
+        let protocol = &Protocol::default();
         let scene = Scene {
             model: &inputs.victim.model,
             protocol,
@@ -52,14 +54,14 @@ impl Iteration {
             groups: (0..inputs.trials).collect(),
             ..Sizes::one_target(inputs.trials, inputs.batch, false)
         };
-        Problem::new(&scene, &pixels(inputs), sizes)
+        Problem::new(&scene, &**unknown, sizes)
     }
 
     /// The plan of one iteration with Adam's step and the clamp to valid pixels, which the tape gains.
     pub fn plan(inputs: &Inputs, problem: &mut Problem) -> adam::Iteration {
-        let config = config(inputs);
-        let adam = Adam::of(config.optimiser, 0).expect("the preset uses Adam");
-        adam::Iteration::new(problem, &pixels(inputs), adam, config.iterations)
+        let Last { config, unknown, optimiser } = Last::of(inputs);
+        let adam = Adam::of(optimiser, 0).expect("only presets with Adam are taken");
+        adam::Iteration::new(problem, &*unknown, adam, config.iterations)
     }
 
     pub fn new(device: &dyn Device, inputs: &Inputs) -> Result<Iteration, BenchError> {
@@ -72,7 +74,7 @@ impl Iteration {
         let seconds = [graph, plan - graph, started.elapsed() - plan].map(|d: Duration| d.as_secs_f64());
         write(&problem, inputs, &mut *executable)?;
         executable.write(iteration.best_objective, &vec![f32::INFINITY; inputs.trials])?;
-        let all = config(inputs).iterations;
+        let all = Last::of(inputs).config.iterations;
         Ok(Iteration { problem, iteration, executable, left: all, all, seconds })
     }
 
@@ -127,17 +129,42 @@ fn tensor(problem: &Problem, var: Var, data: Vec<f32>) -> Tensor {
     Tensor { shape: problem.tape.shape(var).to_vec(), data }
 }
 
-fn config(inputs: &Inputs) -> AttackConfig {
-    AttackConfig::preset(PRESET, inputs.victim.model.depth()).expect("the preset exists")
+/// The last of the preset's stages, which takes most of its time.
+struct Last {
+    config: AttackConfig,
+    unknown: Box<dyn Unknown>,
+    optimiser: Optimiser,
 }
 
-fn pixels(inputs: &Inputs) -> Pixels {
-    let free = Pixels::free(inputs.batch, inputs.victim.image_shape());
-    Pixels { clamp: config(inputs).clamp, ..free }
+impl Last {
+    /// As for pictures under CIFAR-10's normalisation, and by a generator that nobody trained.
+    fn of(inputs: &Inputs) -> Last {
+        let name = inputs.preset.name();
+        let config = AttackConfig::preset(name, inputs.victim.model.depth()).expect("the preset exists");
+        let image = inputs.victim.image_shape();
+        let normalisation = &Normalisation::default().for_channels(image[0]);
+        let seeking =
+            Seeking { config: &config, batch: inputs.batch, image, normalisation, generator: None, seed: 0 };
+        let mut parts = seeking.parts().expect("a generator that nobody trained is made to fit");
+        let last = parts.pop().expect("an attack has a stage");
+        let (unknown, optimiser) = ((last.unknown)(), last.optimiser);
+        drop((last, parts));
+        Last { config, unknown, optimiser }
+    }
 }
 
 fn write(problem: &Problem, inputs: &Inputs, executable: &mut dyn Executable) -> Result<(), BenchError> {
-    executable.write(problem.x, &inputs.x)?;
+    let Last { unknown, config, .. } = Last::of(inputs);
+    if config.sought == Sought::Pixels {
+        executable.write(problem.x, &inputs.x)?;
+    } else {
+        let trial = |restart| Trial { target: 0, hypothesis: 0, restart };
+        let starts: Vec<_> = (0..inputs.trials).map(|t| unknown.start(0, trial(t))).collect();
+        for (i, moved) in problem.variables.iter().enumerate() {
+            executable.write(moved.var, &of_all(&starts, i))?;
+        }
+        write_constants(&*unknown, &problem.constants, executable)?;
+    }
     executable.write(problem.labels, &one_hot(&inputs.labels, inputs.victim.model.classes))?;
     for (parameter, values) in problem.parameters.iter().zip(&inputs.victim.tensors) {
         executable.write(parameter.stored, values)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{BenchError, Subject, Work};
 use crate::{
+    attack::preset::Preset,
     data::{Normalisation, samples},
     device::Device,
     federated::{Client, Protocol, Victim},
@@ -19,6 +20,8 @@ const TARGET: &str = "target.";
 
 pub struct Inputs {
     pub victim: Victim,
+    /// Whose last stage's iterations are measured.
+    pub preset: Preset,
     /// `T`
     pub trials: usize,
     /// `B`
@@ -35,7 +38,7 @@ impl Inputs {
     /// An untrained victim, and the gradient of other embedded sample pictures for every trial.
     pub fn drawn(device: &dyn Device, subject: &Subject, seed: u64) -> Result<Inputs, BenchError> {
         let victim = Victim::from_seed(&subject.victim, seed)?;
-        let Subject { batch, trials, work, .. } = *subject;
+        let Subject { batch, trials, work, preset, .. } = *subject;
         let normalisation = Normalisation::default().for_channels(victim.image_shape()[0]);
         let samples = samples();
         let (mut pictures, mut labels) = (vec![], vec![]);
@@ -45,7 +48,7 @@ impl Inputs {
         }
         let pictures = normalisation.normalise(&pictures)?;
         if work == Work::Training {
-            return Ok(Inputs { victim, trials, batch, x: pictures, labels, target: vec![] });
+            return Ok(Inputs { victim, preset, trials, batch, x: pictures, labels, target: vec![] });
         }
         let mut target: Vec<Vec<f32>> = vec![vec![]; victim.gradient_specs().len()];
         let mut client = Client::new(device, &victim, &Protocol::default(), batch)?;
@@ -54,7 +57,7 @@ impl Inputs {
             target.iter_mut().zip(update.gradient).for_each(|(all, one)| all.extend(one));
         }
         let x = random::normal(&mut random::generator(seed, "start"), pictures.len());
-        Ok(Inputs { victim, trials, batch, x, labels, target })
+        Ok(Inputs { victim, preset, trials, batch, x, labels, target })
     }
 
     /// Everything from a safetensors or `.npz` file: `x (T,B,C,H,W)`, `labels (T,B)` as floats, `victim.NAME` for
@@ -63,7 +66,7 @@ impl Inputs {
     /// # Errors
     /// A tensor that is missing, of another shape or type, or not finite; a label that is no class.
     pub fn read(path: &Path, subject: &Subject) -> Result<Inputs, BenchError> {
-        let Subject { work, batch, trials, .. } = *subject;
+        let Subject { work, batch, trials, preset, .. } = *subject;
         let mut victim = Victim::from_seed(&subject.victim, 0)?;
         let file = TensorFile::read(path)?;
         let [c, h, w] = victim.image_shape();
@@ -82,7 +85,7 @@ impl Inputs {
         let (x, labels) = (next(), class_indices(path, &next(), victim.model.classes)?);
         victim.tensors = (0..victim.declarations.len()).map(|_| next()).collect();
         victim.weights = path.display().to_string();
-        Ok(Inputs { victim, trials, batch, x, labels, target: tensors.collect() })
+        Ok(Inputs { victim, preset, trials, batch, x, labels, target: tensors.collect() })
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     BenchError, Inputs, Measured, Ready, Series, Spread, Subject, Work, in_turn, spread::median_interval_95,
 };
 use crate::{
-    attack::MAX_TRIALS,
+    attack::{MAX_TRIALS, preset::Preset},
     device::Device,
     federated::Request,
     watch::{Stage, Watch},
@@ -76,6 +76,7 @@ pub fn sweeps(victim: &Request) -> Vec<Sweep> {
     let powers = |most: usize| (0..).map(|i| 1 << i).take_while(move |&n| n <= most);
     let subject = |victim: &Request, batch, trials| Subject {
         work: Work::Attack,
+        preset: Preset::Ig,
         victim: victim.clone(),
         batch,
         trials,
@@ -158,6 +159,7 @@ mod tests {
             let seconds = series.spread();
             let measured = Measured {
                 work: Work::Attack,
+                preset: None,
                 architecture: "lenet-zhu".into(),
                 options: String::new(),
                 image: [3, 32, 32],

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{BenchError, Inputs, Iteration, Spread, TrainingStep, sample};
 use crate::{
+    attack::preset::Preset,
     device::Device,
     federated::Request,
     nn::{Model, Options, options::Stem},
@@ -15,7 +16,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
-    /// One iteration of the `ig` attack: forward, double backward, cosine and total variation, signed Adam.
+    /// One iteration of an attack, `ig` where nobody says otherwise: forward, double backward, cosine and total variation,
+    /// signed Adam.
     Attack,
     /// One step of SGD with Nesterov's momentum, batch norm in train mode.
     Training,
@@ -24,6 +26,8 @@ pub enum Work {
 #[derive(Clone, Debug)]
 pub struct Subject {
     pub work: Work,
+    /// Whose last stage's iterations are measured: one of those that match gradients by Adam.
+    pub preset: Preset,
     pub victim: Request,
     /// `B`
     pub batch: usize,
@@ -35,6 +39,8 @@ pub struct Subject {
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
     pub work: Work,
+    /// Of an attack.
+    pub preset: Option<Preset>,
     pub architecture: String,
     /// As in `stem=cifar`; empty where all is the architecture's own.
     pub options: String,
@@ -61,7 +67,7 @@ pub fn standard() -> Vec<Subject> {
     let own = Options::default();
     let subject = |work, name: &str, options: &Options, batch, trials| {
         let victim = Request { options: options.clone(), ..Request::named(name) };
-        Subject { work, victim, batch, trials }
+        Subject { work, preset: Preset::Ig, victim, batch, trials }
     };
     vec![
         subject(Work::Attack, "lenet-zhu", &own, 1, 1),
@@ -83,6 +89,9 @@ impl fmt::Display for Subject {
             write!(f, " {}", self.victim.options)?;
         }
         write!(f, " B={}", self.batch)?;
+        if self.work == Work::Attack && self.preset != Preset::Ig {
+            write!(f, " {}", self.preset)?;
+        }
         match (self.work, self.trials) {
             (Work::Training, _) => f.write_str(" training"),
             (Work::Attack, 1) => Ok(()),
@@ -144,6 +153,7 @@ impl Ready<'_> {
         };
         Measured {
             work: self.subject.work,
+            preset: (self.subject.work == Work::Attack).then_some(self.subject.preset),
             architecture: self.model.name.clone(),
             options: self.model.options.to_string(),
             image: self.model.image,

@@ -48,6 +48,21 @@ fn json_holds_the_documented_fields() {
     assert!(number(&totals["flops"]) > 0.0 && number(&totals["memory"]) > 0.0, "{totals}");
 }
 
+/// Of an attack in stages, the last one's iterations.
+#[test]
+fn attacks_that_match_gradients_by_adam_are_measured_side_by_side() {
+    let options = "--only attack --batch 2 --seconds 1e-3 --json";
+    let text = succeed(&format!("{LENET} {options} --preset ig,decoder,gias,gifd"));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let iterations = report["iterations"].as_array().unwrap();
+    let presets: Vec<&str> = iterations.iter().map(|i| i["preset"].as_str().unwrap()).collect();
+    assert_eq!(presets, ["ig", "decoder", "gias", "gifd"]);
+    let flops: Vec<f64> = iterations.iter().map(|i| number(&i["totals"]["flops"])).collect();
+    assert!(flops[1] > flops[0] && flops[2] > flops[0], "a generator costs more than none: {flops:?}");
+    fail(2, &format!("{LENET} {options} --preset dlg"), &["--preset dlg", "by Adam"]);
+    fail(2, &format!("{LENET} {options} --preset spear"), &["--preset spear", "by Adam"]);
+}
+
 #[test]
 fn scaling_has_every_point_of_three_axes_and_every_step_of_trials() {
     let out = folder();

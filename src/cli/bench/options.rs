@@ -3,12 +3,18 @@
 use clap::Args;
 
 use crate::{
+    attack::{
+        config::{AttackConfig, Optimiser},
+        preset::Preset,
+        way::Way,
+    },
     bench::{Subject, Work, standard},
     cli::{
         help::group,
         misuse,
         model_options::{Known, ModelOptions},
         options::MAX_BATCH,
+        spelled::spelled,
     },
     federated::{DEFAULT_CLASSES, Request, check_classes},
     nn::Model,
@@ -23,6 +29,11 @@ pub struct SubjectOptions {
     /// Pictures in the batch, as in 1,4; 1 if only --arch is given
     #[arg(long, value_name = "N", value_delimiter = ',', requires = "network", help_heading = group::INPUT)]
     batch: Vec<usize>,
+    /// Attacks, as in ig,decoder: those that match gradients by Adam; of one in stages the last is measured
+    ///
+    /// Without it ig.
+    #[arg(long, value_name = "P", value_delimiter = ',', requires = "network", value_parser = spelled::<Preset>(), help_heading = group::ATTACK)]
+    preset: Vec<Preset>,
     /// Trials at once, each with a gradient of its own, as in 1,16,64
     #[arg(long, value_name = "T", value_delimiter = ',', requires = "network", help_heading = group::ATTACK)]
     trials: Vec<usize>,
@@ -68,17 +79,31 @@ impl SubjectOptions {
                         "--batch {batch} × --trials {trials}: expected 1 to {MAX_BATCH} pictures"
                     )));
                 }
-                if attack {
+                let presets = if self.preset.is_empty() { vec![Preset::Ig] } else { self.preset.clone() };
+                for preset in presets.into_iter().filter(|_| attack) {
+                    check_preset(preset, &model)?;
                     let (work, victim) = (Work::Attack, request.clone());
-                    subjects.push(Subject { work, victim, batch, trials });
+                    subjects.push(Subject { work, preset, victim, batch, trials });
                 }
             }
             if training {
                 model.check_train(batch).map_err(misuse)?;
                 let (work, victim) = (Work::Training, request.clone());
-                subjects.push(Subject { work, victim, batch, trials: 1 });
+                subjects.push(Subject { work, preset: Preset::Ig, victim, batch, trials: 1 });
             }
         }
         Ok(subjects)
+    }
+}
+
+/// Whether its iterations can be measured.
+fn check_preset(preset: Preset, model: &Model) -> anyhow::Result<()> {
+    let config = AttackConfig::preset(preset.name(), model.depth()).map_err(misuse)?;
+    let by_adam = matches!(config.optimiser, Optimiser::Adam { .. }) && !config.surrogate;
+    match config.way == Way::Matching && by_adam && config.batch_norm == 0.0 {
+        true => Ok(()),
+        false => Err(misuse(format!(
+            "--preset {preset}: expected one that matches gradients by Adam alone: ig, modern, decoder, gias or gifd"
+        ))),
     }
 }
