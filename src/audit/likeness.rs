@@ -4,8 +4,9 @@
 use super::{Audit, AuditError, Clients};
 use crate::{
     attack::exact::{inputs::LayerInputs, layers::linear_layers},
-    data::Picture,
+    data::{Normalisation, Picture},
     device::Device,
+    federated::Victim,
     metrics::{
         compare,
         identification::rank,
@@ -29,7 +30,8 @@ impl Audit {
     ) -> Result<Vec<Likeness>, AuditError> {
         let originals: Vec<Picture> = clients.originals();
         let found = pictures.concat();
-        let [pool, seen] = [&originals, &found].map(|all| self.features_of_pictures(device, all));
+        let [pool, seen] = [&originals, &found]
+            .map(|all| features_of_pictures(device, &self.victim, &self.normalisation, all));
         let (pool, seen) = (pool?, seen?);
         let embedded = match lpips {
             Some(lpips) => Some((lpips.embed(device, &originals)?, lpips.embed(device, &found)?)),
@@ -62,15 +64,25 @@ impl Audit {
             });
         batches.collect()
     }
+}
 
-    /// What the victim's last layer is given for each picture.
-    fn features_of_pictures(
-        &self,
-        device: &dyn Device,
-        pictures: &[Picture],
-    ) -> Result<Vec<Vec<f32>>, AuditError> {
-        let last = linear_layers(&self.victim).len() - 1;
-        let images = self.normalisation.normalise(pictures)?;
-        Ok(LayerInputs::new(device, &self.victim, last, pictures.len())?.of(&images)?)
+/// What the victim's last layer is given for each picture, in eval mode.
+///
+/// # Errors
+/// Pictures of another shape than the victim's, or that the device has no memory for.
+pub fn features_of_pictures(
+    device: &dyn Device,
+    victim: &Victim,
+    normalisation: &Normalisation,
+    pictures: &[Picture],
+) -> Result<Vec<Vec<f32>>, AuditError> {
+    let expected = victim.image_shape();
+    if let Some(other) = pictures.iter().find(|picture| picture.shape() != expected) {
+        let ([c, h, w], [own_c, own_h, own_w]) = (other.shape(), expected);
+        let expected = format!("{own_c}×{own_h}×{own_w} (C×H×W), as the victim takes");
+        return Err(AuditError::Misuse(format!("pictures: expected {expected}, found {c}×{h}×{w}")));
     }
+    let last = linear_layers(victim).len() - 1;
+    let images = normalisation.normalise(pictures)?;
+    Ok(LayerInputs::new(device, victim, last, pictures.len())?.of(&images)?)
 }

@@ -46,6 +46,7 @@ pub use film::Frame;
 pub use generator::{GeneratorInfo, generator_of, read_generator, write_generator};
 pub use guidance::{EncodedMeanings, Meanings, guidable};
 pub use judged::Judged;
+pub use likeness::features_of_pictures;
 pub use made::{MadeDistance, made_distance, sample_sheet};
 pub use membership::{Candidate, Membership, Suspects};
 pub use naming::NamingModel;

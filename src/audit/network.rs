@@ -210,7 +210,7 @@ impl Network {
         }
     }
 
-    /// The network of weights that say what they are, for the pictures of this data set.
+    /// The network of weights that say what they are, for pictures of which so much is known.
     ///
     /// # Errors
     /// The file's options cannot be read.
@@ -218,15 +218,10 @@ impl Network {
         &self,
         info: &WeightsInfo,
         path: &Path,
-        dataset: &Dataset,
+        pictures: Known,
     ) -> Result<Request, AuditError> {
-        let mut known = Known {
-            architecture: info.architecture.clone(),
-            image: info.image_shape,
-            pictures: dataset.picture(0).ok().map(|p| p.shape()),
-            sizes: dataset.sizes(),
-            ..Known::default()
-        };
+        let mut known =
+            Known { architecture: info.architecture.clone(), image: info.image_shape, ..pictures };
         // The options belong to the architecture that the file names.
         if self.architecture.is_none() || self.architecture == info.architecture {
             let options = info.options.as_deref().map(str::parse).transpose();

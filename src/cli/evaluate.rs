@@ -123,7 +123,14 @@ impl Evaluate {
     fn victim(&self, info: &WeightsInfo, dataset: &Dataset) -> anyhow::Result<Victim> {
         let network = self.model.network()?;
         let victim = match &self.weights {
-            Some(weights) => Victim::from_file(weights, &network.of_weights(info, weights, dataset)?),
+            Some(weights) => {
+                let pictures = Known {
+                    pictures: dataset.picture(0).ok().map(|p| p.shape()),
+                    sizes: dataset.sizes(),
+                    ..Known::default()
+                };
+                Victim::from_file(weights, &network.of_weights(info, weights, pictures)?)
+            }
             None => Victim::from_seed(&network.request(&Known::of_data(dataset))?, 0),
         };
         victim.map_err(victim_error)

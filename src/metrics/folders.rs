@@ -5,15 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{
-    Comparison, MetricsError, check, compare, flat_grey_floor,
-    identification::rank,
-    lpips::{Lpips, distance},
+    Comparison, MetricsError, check, compare, flat_grey_floor, identification::rank, lpips::distance,
     read_tensor_pictures,
 };
-use crate::{
-    data::{Picture, natural, read_png_folder},
-    device::Device,
-};
+use crate::data::{Picture, natural, read_png_folder};
 
 /// What [`compare_folders`] found.
 #[derive(Clone, Debug, Serialize)]
@@ -24,20 +19,49 @@ pub struct FolderComparison {
     pub comparison: Comparison,
     /// A flat grey picture in place of every reconstruction.
     pub flat_grey: Comparison,
-    /// How AlexNet sees them; absent where its weights were not given.
+    /// How networks see them.
     #[serde(flatten)]
-    pub seen: Option<Seen>,
+    pub seen: Seen,
 }
 
-/// LPIPS of every pair, and whether the reference would be recognised among all references.
-#[derive(Clone, Debug, Serialize)]
+/// How networks see every pair, and whether the reference would be recognised among all references; absent where no network
+/// was given.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Seen {
     /// Of each reconstruction with the reference at its index.
-    pub lpips: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lpips: Option<Vec<f64>>,
     /// The same of a flat grey picture.
-    pub lpips_flat_grey: Vec<f64>,
-    /// Place of that reference among all of them by LPIPS, 1 being the nearest.
-    pub identification_rank: Vec<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lpips_flat_grey: Option<Vec<f64>>,
+    /// Mean squared difference of a victim's features.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fmse: Option<Vec<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fmse_flat_grey: Option<Vec<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identification_rank: Option<PlaceAmongAll>,
+}
+
+/// Place of each reconstruction's reference among all of them by its distance, 1 being the nearest.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlaceAmongAll {
+    /// How many there are.
+    pub pool: usize,
+    pub lpips: Option<Vec<usize>>,
+    pub features: Option<Vec<usize>>,
+}
+
+/// What a network makes of pictures: a vector each.
+pub type Embed<'e> = dyn Fn(&[Picture]) -> Result<Vec<Vec<f32>>, MetricsError> + 'e;
+
+/// Networks that look at pictures, where there are any.
+#[derive(Default)]
+pub struct Eyes<'e> {
+    /// As [`Lpips::embed`](super::lpips::Lpips::embed).
+    pub lpips: Option<Box<Embed<'e>>>,
+    /// A victim's features.
+    pub features: Option<Box<Embed<'e>>>,
 }
 
 /// The files at one index.
@@ -51,14 +75,14 @@ pub struct Pair {
 /// both are taken in natural order (`2.png` before `10.png`), leading zeros or not. Either may be a file of unrounded
 /// pictures instead, see [`read_tensor_pictures`], whose order pairs.
 pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<FolderComparison, MetricsError> {
-    compare_folders_with(reference, reconstruction, None)
+    compare_folders_with(reference, reconstruction, &Eyes::default())
 }
 
-/// The same, by LPIPS on this device, too.
+/// The same, as these networks see them, too.
 pub fn compare_folders_with(
     reference: &Path,
     reconstruction: &Path,
-    lpips: Option<(&Lpips, &dyn Device)>,
+    eyes: &Eyes,
 ) -> Result<FolderComparison, MetricsError> {
     let (mut references, mut reconstructions) = (read(reference)?, read(reconstruction)?);
     if references.len() != reconstructions.len() {
@@ -87,10 +111,7 @@ pub fn compare_folders_with(
     let pairs = pairs.map(|(a, b)| Pair { reference: a.0.clone(), reconstruction: b.0.clone() }).collect();
     let pictures = |files: Vec<(PathBuf, Picture)>| files.into_iter().map(|(_, picture)| picture).collect();
     let (references, reconstructions): (Vec<_>, Vec<_>) = (pictures(references), pictures(reconstructions));
-    let seen = match lpips {
-        Some((lpips, device)) => Some(seen(lpips, device, &references, &reconstructions)?),
-        None => None,
-    };
+    let seen = seen(eyes, &references, &reconstructions)?;
     Ok(FolderComparison {
         pairs,
         seen,
@@ -99,21 +120,46 @@ pub fn compare_folders_with(
     })
 }
 
-fn seen(
-    lpips: &Lpips,
-    device: &dyn Device,
-    references: &[Picture],
-    reconstructions: &[Picture],
-) -> Result<Seen, MetricsError> {
-    let pool = lpips.embed(device, references)?;
-    let found = lpips.embed(device, reconstructions)?;
+fn seen(eyes: &Eyes, references: &[Picture], reconstructions: &[Picture]) -> Result<Seen, MetricsError> {
     let [c, h, w] = references[0].shape();
-    let grey = lpips.embed(device, &[Picture::flat(c, h, w, 0.5)?])?;
+    let grey = [Picture::flat(c, h, w, 0.5)?];
+    let look = |embed: &Embed| -> Result<Looked, MetricsError> {
+        let (pool, found, grey) = (embed(references)?, embed(reconstructions)?, embed(&grey)?);
+        Ok(Looked {
+            distances: pool.iter().zip(&found).map(|(a, b)| distance(a, b)).collect(),
+            of_grey: pool.iter().map(|a| distance(a, &grey[0])).collect(),
+            ranks: found.iter().enumerate().map(|(i, f)| rank(f, &pool, i)).collect(),
+            width: pool[0].len(),
+        })
+    };
+    let lpips = eyes.lpips.as_deref().map(look).transpose()?;
+    let features = eyes.features.as_deref().map(look).transpose()?;
+    let means = |sums: &[f64], width: usize| sums.iter().map(|sum| sum / width as f64).collect();
     Ok(Seen {
-        lpips: pool.iter().zip(&found).map(|(a, b)| distance(a, b)).collect(),
-        lpips_flat_grey: pool.iter().map(|a| distance(a, &grey[0])).collect(),
-        identification_rank: found.iter().enumerate().map(|(i, f)| rank(f, &pool, i)).collect(),
+        identification_rank: (lpips.is_some() || features.is_some()).then(|| PlaceAmongAll {
+            pool: references.len(),
+            lpips: lpips.as_ref().map(|l| l.ranks.clone()),
+            features: features.as_ref().map(|f| f.ranks.clone()),
+        }),
+        lpips: lpips.as_ref().map(|l| l.distances.clone()),
+        lpips_flat_grey: lpips.map(|l| l.of_grey),
+        fmse: features.as_ref().map(|f| means(&f.distances, f.width)),
+        fmse_flat_grey: features.map(|f| means(&f.of_grey, f.width)),
     })
+}
+
+/// Squared distances, and ranks.
+struct Looked {
+    distances: Vec<f64>,
+    of_grey: Vec<f64>,
+    ranks: Vec<usize>,
+    /// Of a vector.
+    width: usize,
+}
+
+/// Of a folder or file, in no order.
+pub fn read_pictures(path: &Path) -> Result<Vec<Picture>, MetricsError> {
+    Ok(read(path)?.into_iter().map(|(_, picture)| picture).collect())
 }
 
 fn read(path: &Path) -> Result<Vec<(PathBuf, Picture)>, MetricsError> {

@@ -25,7 +25,10 @@ use crate::{
 };
 
 pub use comparison::{Comparison, Infinite, PerImage, Score};
-pub use folders::{FolderComparison, Pair, Seen, compare_folders, compare_folders_with};
+pub use folders::{
+    Embed, Eyes, FolderComparison, Pair, PlaceAmongAll, Seen, compare_folders, compare_folders_with,
+    read_pictures,
+};
 pub use psnr::{mse, psnr};
 pub use ssim::WINDOW as SSIM_WINDOW;
 pub use tensors::{IMAGES, read_tensor_pictures};
@@ -44,6 +47,9 @@ pub enum MetricsError {
     File(#[from] TensorFileError),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A network that cannot look at these pictures, in words.
+    #[error("{0}")]
+    Network(String),
 }
 
 /// Compares the pictures of one batch. Both slices are as long, all pictures have one shape, and all values are finite;

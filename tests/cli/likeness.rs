@@ -35,6 +35,27 @@ fn a_report_has_the_victims_features_and_the_place_of_the_true_picture() {
 }
 
 #[test]
+fn metrics_has_a_victims_features_where_its_weights_are() {
+    let Captured { folder, weights, .. } = captured();
+    let out = folder.path().join("out");
+    let options = "--preset ig --iterations 30 --batches 3 --no-names --device cpu";
+    succeed(&format!("run --arch lenet-zhu --weights {weights} {options} --force --out {}", out.display()));
+    let found = out.join("reconstruction.safetensors").display().to_string();
+    let compared = format!("metrics --reference {found} --reconstruction {found}");
+    let with = format!("{compared} --arch lenet-zhu --weights {weights}");
+    let seen: Value = serde_json::from_str(&succeed(&format!("{with} --json"))).unwrap();
+    assert_eq!(numbers(&seen["fmse"]), [0.0; 3]);
+    assert_eq!(seen["identification_rank"]["pool"], 3);
+    assert!(seen["identification_rank"]["lpips"].is_null() && seen["lpips"].is_null());
+    assert_eq!(numbers(&seen["identification_rank"]["features"]), [1.0; 3]);
+    assert!(numbers(&seen["fmse_flat_grey"]).iter().all(|v| *v > 0.0));
+    assert!(succeed(&with).contains("FMSE"));
+    fail(2, &format!("{compared} --arch lenet-zhu"), &["need --weights"]);
+    fail(2, &format!("{compared} --weights {weights} --arch lenet-zhu --image-size 16"), &["16"]);
+    fail(1, &format!("{compared} --arch lenet-zhu --weights none.safetensors"), &["none.safetensors"]);
+}
+
+#[test]
 fn lpips_stands_in_reports_and_in_metrics_where_its_weights_are() {
     let weights = std::env::var_os("GIA_WEIGHTS").map(|f| PathBuf::from(f).join("lpips_alexnet.safetensors"));
     let Some(weights) = weights.filter(|path| path.exists()) else {
@@ -54,7 +75,7 @@ fn lpips_stands_in_reports_and_in_metrics_where_its_weights_are() {
         succeed(&format!("metrics --reference {same} --reconstruction {same} --lpips {weights} --json"));
     let found: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(numbers(&found["lpips"]), [0.0; 3]);
-    assert_eq!(numbers(&found["identification_rank"]), [1.0; 3]);
+    assert_eq!(numbers(&found["identification_rank"]["lpips"]), [1.0; 3]);
     assert!(numbers(&found["lpips_flat_grey"]).iter().all(|v| *v > 0.0));
     fail(
         1,
