@@ -10,6 +10,9 @@ pub enum WeightsError {
     #[error("no weights are called '{name}', expected one of {expected}")]
     Unknown { name: String, expected: String },
 
+    #[error("'{name}' is published as a pickle alone, which is not read: {script} makes safetensors of it")]
+    Elsewhere { name: &'static str, script: &'static str },
+
     #[error("{path}: {cause}")]
     File { path: PathBuf, cause: std::io::Error },
 

@@ -65,8 +65,14 @@ pub const KNOWN: [Known; 4] = [
     },
 ];
 
+/// LPIPS' AlexNet: its authors and PyPI publish pickles, which are not read.
+const LPIPS: &str = "lpips-alex";
+
 /// The entry of this name.
 pub fn known(name: &str) -> Result<&'static Known, WeightsError> {
+    if name == LPIPS {
+        return Err(WeightsError::Elsewhere { name: LPIPS, script: "examples/export_lpips.py" });
+    }
     KNOWN.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<&str> = KNOWN.iter().map(|entry| entry.name).collect();
         WeightsError::Unknown { name: name.into(), expected: names.join(", ") }

@@ -85,6 +85,11 @@ fn said(output: &Output, code: i32, words: &[&str]) {
 }
 
 #[test]
+fn weights_that_are_published_as_pickles_alone_are_said_to_be() {
+    fail(2, "weights get lpips-alex", &["lpips-alex", "pickle", "examples/export_lpips.py"]);
+}
+
+#[test]
 fn weights_are_fetched_once_and_then_listed() {
     let (cache, server) = (Cache::new(), Server::start(files(), Manners::default()));
     said(
