@@ -89,7 +89,8 @@ impl Course {
             if latest.iter().all(|l| !l.is_finite()) {
                 self.done = self.iterations + 1;
             }
-            let stops = (hooks.stop)();
+            // At its end a stage is over, told to stop or not: the next one hears of it.
+            let stops = self.done < end && (hooks.stop)();
             if let Some(checkpoint) =
                 checkpoint.filter(|checkpoint| self.done < end && (stops || checkpoint.is_due()))
             {

@@ -169,11 +169,15 @@ pub fn invert_in_stages(
         is_whole
     });
     let attacked: Vec<usize> = attacked.collect();
+    let told = (hooks.stop)();
     let mut outcomes = outcomes.into_iter();
     attacked
         .into_iter()
         .map(|target| {
-            let trials: Vec<Outcome> = outcomes.by_ref().take(hypotheses(target) * restarts).collect();
+            (target, outcomes.by_ref().take(hypotheses(target) * restarts).collect::<Vec<Outcome>>())
+        })
+        .take_while(|(_, trials)| !(told && trials.iter().all(nothing_counts_yet)))
+        .map(|(target, trials)| {
             let best = (0..trials.len())
                 .min_by(|&a, &b| trials[a].objective.total_cmp(&trials[b].objective))
                 .filter(|&b| trials[b].objective.is_finite())
@@ -192,6 +196,11 @@ pub fn invert_in_stages(
             })
         })
         .collect()
+}
+
+/// Whether a trial was told to stop before an iterate of it could be kept: what names still guide is no candidate.
+fn nothing_counts_yet(trial: &Outcome) -> bool {
+    trial.objective == f32::INFINITY && trial.stopped.is_none()
 }
 
 /// The labels of each target before the attack: given, or restored; `None` where the attack is to learn them.

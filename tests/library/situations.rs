@@ -87,9 +87,9 @@ impl Situation {
     }
 }
 
-/// Four local steps on four pictures.
+/// Two local steps, each on one of the pictures.
 fn local(audit: &mut Audit, optimiser: LocalOptimiser, learning_rate: f64) {
-    audit.protocol.local = Some(Local { optimiser, ..Local::sgd(4, 1, learning_rate) });
+    audit.protocol.local = Some(Local { optimiser, ..Local::sgd(2, 1, learning_rate) });
 }
 
 fn read_as_sgd(audit: &mut Audit) {
@@ -151,17 +151,17 @@ fn situations() -> Vec<Situation> {
         Situation { client: |a| noise(a, 10.0), ..s("noise 10", "ig", 600, 1, NOT_SHOWN) },
         Situation {
             client: |a| local(a, LocalOptimiser::Sgd, 0.01),
-            ..s("sgd read as sgd", "ig", 600, 4, LEAKS)
+            ..s("sgd read as sgd", "ig", 400, 2, LEAKS)
         },
         Situation {
             client: |a| local(a, LocalOptimiser::Momentum(0.9), 0.01),
             eavesdropper: read_as_sgd,
-            ..s("momentum read as sgd", "ig", 600, 4, LEAKS)
+            ..s("momentum read as sgd", "ig", 400, 2, LEAKS)
         },
         Situation {
             client: |a| local(a, LocalOptimiser::Adam { epsilon: 1e-8 }, 0.01),
             eavesdropper: read_as_sgd,
-            ..s("adam read as sgd", "ig", 600, 4, FAILED)
+            ..s("adam read as sgd", "ig", 400, 2, FAILED)
         },
         Situation {
             client: |a| noise(a, 1e-3),

@@ -1,8 +1,14 @@
 //! Attacks that are guided, beside those that are not.
 
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
 use gia_gpu::{
     attack::{
         AttackError, GO_ON, Hooks,
+        checkpoint::Checkpoints,
         config::{AttackConfig, Optimiser, Schedule},
         guidance::{Anneal, Fall, Guidance, Guide, Hypothesis},
         invert::{Reconstruction, Setting, Target, invert, invert_guided},
@@ -17,7 +23,7 @@ use gia_gpu::{
 };
 
 use super::{clip, directions, guided, width};
-use crate::{bits::bits, watched::Watched};
+use crate::{bits::bits, resumed::Slow, watched::Watched};
 
 /// What an attack on two batches of two pictures finds, with names by label.
 struct Attack {
@@ -51,6 +57,17 @@ impl Attack {
         hypotheses: Option<&[Vec<Hypothesis>]>,
         change: impl Fn(&mut AttackConfig),
     ) -> Result<Vec<Reconstruction>, AttackError> {
+        let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None };
+        self.run_with(device, hypotheses, change, &mut hooks)
+    }
+
+    fn run_with(
+        &self,
+        device: &dyn Device,
+        hypotheses: Option<&[Vec<Hypothesis>]>,
+        change: impl Fn(&mut AttackConfig),
+        hooks: &mut Hooks,
+    ) -> Result<Vec<Reconstruction>, AttackError> {
         let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
         config.iterations = 16;
         change(&mut config);
@@ -67,14 +84,13 @@ impl Attack {
             restarts: 2,
             seed: 1,
         };
-        let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None };
         let width = width(&self.clip);
         match hypotheses {
-            None => invert(device, &setting, &self.targets, &mut hooks),
+            None => invert(device, &setting, &self.targets, hooks),
             Some(hypotheses) => {
                 let guide =
                     Guide { encoder: &self.clip, names: &self.names, width, hypotheses, oracle: false };
-                invert_guided(device, &setting, Some(&guide), &self.targets, &mut hooks)
+                invert_guided(device, &setting, Some(&guide), &self.targets, hooks)
             }
         }
     }
@@ -94,6 +110,36 @@ fn a_weight_of_0_is_no_guidance_to_the_bit() {
     assert!(bits(&weightless) == plain);
     let with = attack.run(&device, Some(&hypotheses), |config| guided(config, 0.5)).unwrap();
     assert!(bits(&with) != plain);
+}
+
+/// Whatever it has found by then, also nothing while names still pull; and between its stages.
+#[test]
+fn told_to_stop_at_any_look_it_ends_and_resumed_it_finds_the_same_bits() {
+    let attack = Attack::new();
+    let device = Cpu::<f32>::new();
+    let hypotheses = [vec![means(&[(3, 0), (7, 1)])], vec![means(&[(1, 2), (3, 0)])]];
+    let pull = |config: &mut AttackConfig| guided(config, 0.5);
+    let expected = bits(&attack.run(&device, Some(&hypotheses), pull).unwrap());
+    // Looks are 5 iterations apart, the first after 1; names pull until iteration 8.
+    let slow = Slow(&device);
+    for look in 1.. {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        let looks = AtomicUsize::new(0);
+        let stop = || looks.fetch_add(1, Ordering::Relaxed) + 1 >= look;
+        let checkpoints = Checkpoints::new(&path, Duration::from_secs(60), "this".into(), false);
+        let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: &stop, checkpoints: Some(&checkpoints) };
+        let early = attack.run_with(&slow, Some(&hypotheses), pull, &mut hooks).unwrap();
+        assert!(early.iter().all(|found| found.best().objective.is_finite()));
+        checkpoints.end(true).unwrap();
+        let again = Checkpoints::new(&path, Duration::from_secs(60), "this".into(), true);
+        let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: Some(&again) };
+        let found = attack.run_with(&device, Some(&hypotheses), pull, &mut hooks).unwrap();
+        assert!(bits(&found) == expected, "stopped at look {look}");
+        if looks.into_inner() < look {
+            break;
+        }
+    }
 }
 
 #[test]
