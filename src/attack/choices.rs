@@ -53,7 +53,7 @@ pub enum LabelStrategy {
 /// Share of `cosine-top` where none is written.
 const TOP: f64 = 0.5;
 /// Slope at 0 of `soft` where none is written.
-pub const SOFT_SIGN: f64 = 100.0;
+pub(crate) const SOFT_SIGN: f64 = 100.0;
 
 const fn form(text: &'static str, meaning: &'static str) -> Form {
     Form { text, meaning }

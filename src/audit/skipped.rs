@@ -63,7 +63,7 @@ impl Readable {
 }
 
 /// A target's labels; `None`: the attack is to learn them.
-pub type Known = Option<Vec<usize>>;
+pub(crate) type Known = Option<Vec<usize>>;
 
 /// Why a batch whose gradient is 0 is left out.
 pub const ZERO: &str = "the gradient is 0 in every element: there is nothing in it to attack";

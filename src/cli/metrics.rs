@@ -13,7 +13,7 @@ use crate::{
 /// Compare two folders of PNG files, paired by sorted name, or files of unrounded pictures (reconstruction.safetensors).
 #[derive(Args)]
 #[command(next_help_heading = group::INPUT, after_help = "Example: gia-gpu metrics --reference originals --reconstruction found/images --json")]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// Folder of the originals, or a safetensors file with a tensor 'images' (N,C,H,W)
     #[arg(long, value_name = "PATH")]
     reference: PathBuf,
@@ -31,7 +31,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let device = Cpu::<f32>::new();
         let lpips = self.lpips.as_deref().map(Lpips::read).transpose()?;
         let lpips = lpips.as_ref().map(|lpips| (lpips, &device as &dyn Device));

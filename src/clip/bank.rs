@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What the metadata says under `format`.
-pub const FORMAT: &str = "gia-gpu concepts";
+pub(crate) const FORMAT: &str = "gia-gpu concepts";
 
 /// Names that an error lists as the nearest to one that is not known.
 const NEAREST: usize = 3;

@@ -125,7 +125,7 @@ impl LocalOptimiser {
 }
 
 /// What an optimiser remembers of every parameter from step to step, on a tape.
-pub struct Memory {
+pub(crate) struct Memory {
     optimiser: LocalOptimiser,
     /// λ of the weight decay.
     decay: f64,
@@ -135,13 +135,13 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub fn new(tape: &mut Tape, optimiser: LocalOptimiser, decay: f64, parameters: usize) -> Memory {
+    pub(crate) fn new(tape: &mut Tape, optimiser: LocalOptimiser, decay: f64, parameters: usize) -> Memory {
         let zero = tape.scalar(0.0);
         Memory { optimiser, decay, steps: 0, of_each: vec![[zero; 2]; parameters] }
     }
 
     /// The next step's directions, one a parameter: θ ← θ − η·direction.
-    pub fn directions(&mut self, tape: &mut Tape, values: &[Var], gradient: &[Var]) -> Vec<Var> {
+    pub(crate) fn directions(&mut self, tape: &mut Tape, values: &[Var], gradient: &[Var]) -> Vec<Var> {
         self.steps += 1;
         let of = |((&value, &gradient), memory): ((&Var, &Var), &mut [Var; 2])| {
             let decoupled = matches!(self.optimiser, LocalOptimiser::AdamW { .. });

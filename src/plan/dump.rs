@@ -9,7 +9,7 @@ use super::{
 use crate::tape::spec::ConvSpec;
 
 /// Bytes of one element on the device.
-pub const ELEMENT: u64 = 4;
+pub(crate) const ELEMENT: u64 = 4;
 
 /// Sums over the steps of one iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]

@@ -22,7 +22,7 @@ pub enum Entry {
 }
 
 /// What decides results in a shard: all but the device, which may differ and is recorded with every block.
-pub const DEVICE: &str = "--device";
+pub(crate) const DEVICE: &str = "--device";
 
 /// Blocks by what they are; of a block that several computed, one.
 #[derive(Debug, Default)]

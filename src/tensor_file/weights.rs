@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What the metadata of our weights says under `format`, so that they are not taken for a gradient.
-pub const FORMAT: &str = "gia-gpu weights";
+pub(crate) const FORMAT: &str = "gia-gpu weights";
 
 /// `None` where the file says nothing.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -146,22 +146,22 @@ fn to_byte(value: f32) -> u8 {
 
 /// What each byte becomes in each channel.
 #[derive(Clone)]
-pub struct Levels(Vec<[f32; 256]>);
+pub(crate) struct Levels(Vec<[f32; 256]>);
 
 impl Levels {
-    pub fn new(normalisation: &Normalisation) -> Levels {
+    pub(crate) fn new(normalisation: &Normalisation) -> Levels {
         let channel =
             |(&mean, &std): (&f32, &f32)| std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std);
         Levels(normalisation.mean().iter().zip(normalisation.std()).map(channel).collect())
     }
 
     /// Bytes as pixels in [0, 1], for as many channels.
-    pub fn plain(&self) -> Levels {
+    pub(crate) fn plain(&self) -> Levels {
         Levels(vec![std::array::from_fn(|byte| byte as f32 / 255.0); self.0.len()])
     }
 
     /// Pixels in [0, 1], `(C,H,W)`, as the network sees them.
-    pub fn normalise(&self, pixels: &mut [f32]) {
+    pub(crate) fn normalise(&self, pixels: &mut [f32]) {
         let plane = pixels.len() / self.0.len();
         for (plane, levels) in pixels.chunks_mut(plane).zip(&self.0) {
             let (low, range) = (levels[0], levels[255] - levels[0]);
@@ -170,12 +170,12 @@ impl Levels {
     }
 
     /// Of channel `channel`.
-    pub fn channel(&self, channel: usize) -> &[f32; 256] {
+    pub(crate) fn channel(&self, channel: usize) -> &[f32; 256] {
         &self.0[channel]
     }
 
     /// A picture `(C,H,W)` as the network sees it.
-    pub fn write(&self, picture: &[u8], to: &mut [f32]) {
+    pub(crate) fn write(&self, picture: &[u8], to: &mut [f32]) {
         let plane = picture.len() / self.0.len();
         for ((from, to), levels) in picture.chunks(plane).zip(to.chunks_mut(plane)).zip(&self.0) {
             from.iter().zip(to).for_each(|(&byte, to)| *to = levels[usize::from(byte)]);

@@ -130,7 +130,7 @@ fn beside(layer: &LastLayer, feature: &[f64], error: &[f64]) -> f64 {
     (left / all.max(f64::MIN_POSITIVE)).sqrt()
 }
 
-pub fn restore(layer: &LastLayer, method: Method) -> Result<Restored, LabelError> {
+pub(crate) fn restore(layer: &LastLayer, method: Method) -> Result<Restored, LabelError> {
     let found = exact_label(layer, method)?;
     let mut warnings = vec![];
     if found.residual > FAR {

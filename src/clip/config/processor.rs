@@ -29,7 +29,7 @@ struct Defaults {
 }
 
 /// What a file says, and what it says the model's pictures are.
-pub struct Prepared {
+pub(crate) struct Prepared {
     pub preprocessing: Preprocessing,
     pub side: SideClaim,
 }
@@ -43,7 +43,7 @@ pub struct SideClaim {
 }
 
 /// `None` where there is no file.
-pub fn read(folder: &Path, naming: Naming) -> Result<Option<Prepared>, ClipError> {
+pub(crate) fn read(folder: &Path, naming: Naming) -> Result<Option<Prepared>, ClipError> {
     if let Some(file) = Json::read(folder.join("preprocessor_config.json"))? {
         return processor(&file.part(), naming).map(Some);
     }

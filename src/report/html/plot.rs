@@ -125,11 +125,11 @@ pub(super) struct Tick {
 }
 
 impl Span {
-    pub fn across(axis: &Axis, values: impl Iterator<Item = f64>) -> Span {
+    pub(crate) fn across(axis: &Axis, values: impl Iterator<Item = f64>) -> Span {
         Span::new(axis, values, LEFT, RIGHT)
     }
 
-    pub fn up(axis: &Axis, values: impl Iterator<Item = f64>) -> Span {
+    pub(crate) fn up(axis: &Axis, values: impl Iterator<Item = f64>) -> Span {
         Span::new(axis, values, BOTTOM, TOP)
     }
 
@@ -171,7 +171,7 @@ impl Span {
     }
 
     /// Where a value lies that the axis holds.
-    pub fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         let along = |v: f64| match self.scale {
             Scale::Share | Scale::Linear => v,
             Scale::Doubling | Scale::Logarithmic => v.ln(),
@@ -215,32 +215,32 @@ pub(super) struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    pub fn width(&self) -> f64 {
+    pub(crate) fn width(&self) -> f64 {
         WIDTH
     }
-    pub fn height(&self) -> f64 {
+    pub(crate) fn height(&self) -> f64 {
         HEIGHT
     }
-    pub fn left(&self) -> f64 {
+    pub(crate) fn left(&self) -> f64 {
         LEFT
     }
-    pub fn right(&self) -> f64 {
+    pub(crate) fn right(&self) -> f64 {
         RIGHT
     }
-    pub fn bottom(&self) -> f64 {
+    pub(crate) fn bottom(&self) -> f64 {
         BOTTOM
     }
     /// Baseline of the numbers under the axis, and of its label.
-    pub fn numbers(&self) -> f64 {
+    pub(crate) fn numbers(&self) -> f64 {
         BOTTOM + 16.0
     }
-    pub fn label(&self) -> f64 {
+    pub(crate) fn label(&self) -> f64 {
         BOTTOM + 36.0
     }
-    pub fn across(&self) -> f64 {
+    pub(crate) fn across(&self) -> f64 {
         (LEFT + RIGHT) / 2.0
     }
-    pub fn middle(&self) -> f64 {
+    pub(crate) fn middle(&self) -> f64 {
         (TOP + BOTTOM) / 2.0
     }
 }

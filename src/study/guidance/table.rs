@@ -86,7 +86,7 @@ pub struct Row {
 }
 
 /// A row an arm, in their order.
-pub fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
+pub(crate) fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
     let of = |arm: &Arm| measured.iter().find(|m| m.arm == *arm).map(|m| &m.batches);
     let row = |arm: &Arm| {
         let plain = of(&Arm { weight: None, towards: Towards::Nothing, ..*arm })?;
@@ -117,7 +117,7 @@ pub fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
 }
 
 /// A row a batch.
-pub fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
+pub(crate) fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(vec![]);
     writer.write_record([
         "batch_size",

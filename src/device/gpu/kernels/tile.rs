@@ -7,7 +7,7 @@
 use super::BUSY;
 
 /// Slices of the operands that a workgroup holds at a time (`DEPTH` in `parts/tile.wgsl`).
-pub const DEPTH: usize = 16;
+pub(crate) const DEPTH: usize = 16;
 
 /// Invocations of a workgroup along rows and columns; each owns `4 · bands` rows of 4 results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

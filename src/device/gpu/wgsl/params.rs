@@ -118,7 +118,7 @@ impl Text {
 
 /// The leaves of the struct `Params` of a finished text: words one after another, as a uniform buffer has them
 /// as long as structs within fill whole 16 bytes, which WGSL asks of them.
-pub fn fields(file: &str, source: &str) -> Result<Vec<Field>, WgslError> {
+pub(crate) fn fields(file: &str, source: &str) -> Result<Vec<Field>, WgslError> {
     let structs = structs(source);
     match structs.contains_key("Params") {
         true => leaves(file, &structs, "", "Params"),
