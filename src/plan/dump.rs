@@ -195,6 +195,7 @@ fn fused(program: &super::kernel::Program) -> String {
 }
 
 impl Plan {
+    /// What one iteration computes and moves.
     pub fn totals(&self) -> Totals {
         let (prologue, steps) = self.steps.split_at(self.prologue);
         let mut totals = Totals { steps: steps.len(), unfused: self.unfused().len(), ..Totals::default() };
