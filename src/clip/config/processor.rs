@@ -37,8 +37,11 @@ pub(crate) struct Prepared {
 /// The side of the model's pictures, as a key states it.
 #[derive(Clone, Debug)]
 pub struct SideClaim {
+    /// The file that says so.
     pub path: PathBuf,
+    /// The key that says so.
     pub key: String,
+    /// In pixels.
     pub side: usize,
 }
 
