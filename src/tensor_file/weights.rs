@@ -13,6 +13,7 @@ pub(crate) const FORMAT: &str = "gia-gpu weights";
 /// `None` where the file says nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WeightsInfo {
+    /// As in `resnet18`.
     pub architecture: Option<String>,
     /// Choices beside the architecture's name, as in `stem=cifar norm=group:32`.
     pub options: Option<String>,
