@@ -12,19 +12,26 @@ use crate::{
 /// PyTorch's 1e-8 a first step says next to nothing of the pictures: its direction g/(|g| + ε) is a sign.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum LocalOptimiser {
+    /// w − η·g
     #[default]
     Sgd,
+    /// SGD with a velocity v ← μ·v + g, and this μ.
     Momentum(f64),
+    /// SGD with Nesterov's momentum μ.
     Nesterov(f64),
     /// Adam with weight decay in the gradient.
     Adam {
+        /// Added to √v̂, > 0.
         epsilon: f64,
     },
     /// Adam with weight decay beside the gradient (Loshchilov 2019).
     AdamW {
+        /// Added to √v̂, > 0.
         epsilon: f64,
     },
+    /// g divided by the root of a running mean of g².
     RmsProp {
+        /// Added to that root, > 0.
         epsilon: f64,
     },
 }

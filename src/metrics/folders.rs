@@ -20,6 +20,7 @@ use crate::{
 pub struct FolderComparison {
     /// Picture `i` of both folders; every index in the comparisons counts along this list.
     pub pairs: Vec<Pair>,
+    /// Three figures under three pairings.
     #[serde(flatten)]
     pub comparison: Comparison,
     /// A flat grey picture in place of every reconstruction.
@@ -43,7 +44,9 @@ pub struct Seen {
 /// The files at one index.
 #[derive(Clone, Debug, Serialize)]
 pub struct Pair {
+    /// The original's file.
     pub reference: PathBuf,
+    /// The file that is compared with it.
     pub reconstruction: PathBuf,
 }
 

@@ -16,6 +16,7 @@ pub struct Pictures {
     pub bytes: Vec<u8>,
     /// `(N)`, each below the class count.
     pub labels: Vec<usize>,
+    /// `(K)`: the network's classes, in order.
     pub class_names: Vec<String>,
     /// The data sets that they come from, in order; their lengths sum to `N`.
     pub parts: Vec<Part>,
@@ -24,7 +25,9 @@ pub struct Pictures {
 /// Pictures of one data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
+    /// As the user gave it.
     pub name: String,
+    /// How many pictures it has.
     pub len: usize,
     /// How often each picture is shown in an epoch: with 0.5, half of them, drawn anew for each epoch.
     pub share: f64,
@@ -32,14 +35,27 @@ pub struct Part {
     pub classes: Vec<usize>,
 }
 
+/// Why a data set cannot be learned from.
 #[derive(Debug, thiserror::Error)]
 pub enum PicturesError {
+    /// A picture cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The pictures do not fit into memory.
     #[error(transparent)]
     Memory(#[from] DeviceError),
+    /// A picture has a class that the network does not have.
     #[error("data set {dataset}: picture {index} has label {label}, the network has {classes} classes")]
-    Label { dataset: String, index: usize, label: usize, classes: usize },
+    Label {
+        /// Its data set.
+        dataset: String,
+        /// Its place in it.
+        index: usize,
+        /// Its class.
+        label: usize,
+        /// Classes of the network.
+        classes: usize,
+    },
 }
 
 impl Pictures {
@@ -110,10 +126,12 @@ impl Pictures {
         self.parts.iter().map(Part::shown).sum()
     }
 
+    /// How many pictures there are.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }

@@ -102,6 +102,7 @@ impl Step {
         Planned::new(model, recipe).plan
     }
 
+    /// Compiles a step of this network.
     pub fn new(device: &dyn Device, model: &Model, recipe: &Recipe) -> Result<Step, DeviceError> {
         let Planned { plan, x, targets, inputs, loss, right, tensors, memories } =
             Planned::new(model, recipe);
@@ -109,11 +110,13 @@ impl Step {
         Ok(Step { executable, classes, x, targets, optimiser, inputs, loss, right, tensors, memories })
     }
 
+    /// Sets parameters, buffers and what the optimiser remembers.
     pub fn write(&mut self, state: &State) -> Result<(), DeviceError> {
         let vars = self.tensors.iter().chain(self.memories.iter().flatten());
         write_all(&mut *self.executable, vars, state.tensors.iter().chain(state.memories.iter().flatten()))
     }
 
+    /// Parameters, buffers and what the optimiser remembers, as they are now.
     pub fn read(&mut self) -> Result<State, DeviceError> {
         let tensors = self.tensors()?;
         let memories = self.memories.iter().map(|vars| read(&mut *self.executable, vars));

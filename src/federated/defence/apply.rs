@@ -22,6 +22,7 @@ pub struct Defended<'a> {
 }
 
 impl<'a> Defended<'a> {
+    /// A client of `batch` pictures that applies these defences, in order, to what it sends.
     pub fn new(
         device: &dyn Device,
         victim: &'a Victim,
