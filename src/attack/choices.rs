@@ -23,6 +23,7 @@ pub enum Objective {
 /// Which layers are matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layers {
+    /// Every tensor of the gradient.
     All,
     /// The last so many tensors of the gradient.
     Last(usize),

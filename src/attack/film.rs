@@ -3,6 +3,7 @@
 /// Pictures after so many iterations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
+    /// Iterations done by then.
     pub iteration: usize,
     /// Normalised, `(B,C,H,W)`.
     pub images: Vec<f32>,

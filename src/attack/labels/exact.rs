@@ -19,6 +19,7 @@ const SECOND: f64 = 0.02;
 /// One label, and the factor that goes with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExactLabel {
+    /// y
     pub label: usize,
     /// s
     pub scale: f64,
