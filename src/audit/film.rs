@@ -10,6 +10,7 @@ use crate::{
 /// Pictures of one batch after so many iterations of the restart that was kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
+    /// Iterations done by then.
     pub iteration: usize,
     /// `B`
     pub pictures: Vec<Picture>,

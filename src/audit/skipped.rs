@@ -16,15 +16,18 @@ pub struct Attacked {
     pub outcome: Option<Outcome>,
     /// The numbers of the batches that it is of.
     pub kept: Vec<usize>,
+    /// Batches that were left out, and why.
     pub skipped: Vec<Skipped>,
 }
 
 /// Targets of which something can be read so far, and those that were left out.
 #[derive(Clone, Debug)]
 pub struct Readable {
+    /// In order.
     pub targets: Vec<Target>,
     /// Their numbers among all.
     pub kept: Vec<usize>,
+    /// Batches that were left out, and why.
     pub skipped: Vec<Skipped>,
 }
 

@@ -7,7 +7,9 @@ use crate::statistics::Estimate;
 /// A mean, and its 95 % interval where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
+    /// Over all units, such as batches.
     pub mean: f64,
+    /// Of the mean; absent where the units are too few.
     pub interval_95: Option<[f64; 2]>,
 }
 

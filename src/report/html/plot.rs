@@ -29,16 +29,21 @@ const MARKS: [&str; COLOURS] = [
     "M-1.6-4.4h3.2v8.8h-3.2z",
 ];
 
+/// An axis of a plot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
+    /// What is measured, with its unit.
     pub label: String,
+    /// How values become places.
     pub scale: Scale,
 }
 
+/// How an axis divides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     /// Shares from 0 to 1, in percent.
     Share,
+    /// Equal distances are equal differences.
     Linear,
     /// Batch sizes: each doubling is as far, and each value of the data is named.
     Doubling,
@@ -49,11 +54,14 @@ pub enum Scale {
 /// A horizontal line to hold the others against, such as what chance gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Level {
+    /// What stands beside the line.
     pub name: String,
+    /// Where on the vertical axis it is.
     pub value: f64,
 }
 
 impl Axis {
+    /// An axis with this label.
     pub fn new(label: impl Into<String>, scale: Scale) -> Axis {
         Axis { label: label.into(), scale }
     }
@@ -95,6 +103,7 @@ impl Axis {
 }
 
 impl Level {
+    /// A line with this name at this height.
     pub fn new(name: impl Into<String>, value: f64) -> Level {
         Level { name: name.into(), value }
     }
