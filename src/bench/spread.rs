@@ -9,11 +9,17 @@ const FEWEST: usize = 5;
 /// Seconds of one iteration, over samples of several iterations each.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Spread {
+    /// Of all samples.
     pub median: f64,
+    /// A quarter of the samples are below.
     pub lower_quartile: f64,
+    /// A quarter of the samples are above.
     pub upper_quartile: f64,
+    /// Of all samples.
     pub lowest: f64,
+    /// Of all samples.
     pub highest: f64,
+    /// How many there are.
     pub samples: usize,
     /// Iterations of each sample.
     pub iterations: usize,

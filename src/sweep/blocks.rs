@@ -49,6 +49,7 @@ impl Blocks {
         Ok(())
     }
 
+    /// What an attack on this block came to, if it is done.
     pub fn get(&self, block: &Block) -> Option<&Attacked> {
         self.0.get(block).map(|(attacked, _)| attacked)
     }
