@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-pub fn audit(folder: &Path, iterations: usize, batches: usize) -> Result<String, Box<dyn Error>> {
+pub(crate) fn audit(folder: &Path, iterations: usize, batches: usize) -> Result<String, Box<dyn Error>> {
     let (dataset, device) = (samples(), device::open());
     let mut audit = Audit::untrained("lenet-zhu", "auto", &dataset, 42)?;
     audit.attack.iterations = iterations;

@@ -11,7 +11,7 @@ use gia_gpu::{
     watch::Silent,
 };
 
-pub fn sweep(folder: &Path, iterations: usize) -> Result<String, Box<dyn Error>> {
+pub(crate) fn sweep(folder: &Path, iterations: usize) -> Result<String, Box<dyn Error>> {
     let dataset = samples();
     let mut victim = SweptVictim::untrained("lenet-zhu", "ig", &dataset, [1, 2])?;
     victim.batches = 4;

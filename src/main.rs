@@ -1,3 +1,5 @@
+//! The program: [`gia_gpu::cli`], and what must be set before it runs.
+
 fn main() -> std::process::ExitCode {
     // Mesa's device selection layer complains on standard error on machines without a desktop, and we
     // choose among all adapters ourselves.

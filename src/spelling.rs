@@ -11,6 +11,7 @@ use serde_json::json;
 pub struct Form {
     /// CAPITALS stand for a value, what is in brackets may be left out: `cosine-top[:SHARE]`.
     pub text: &'static str,
+    /// In words, for help and schema.
     pub meaning: &'static str,
 }
 

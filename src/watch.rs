@@ -35,14 +35,40 @@ pub trait Watch: Sync {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress<'a> {
     /// Pieces done and in all: pictures, names, batches.
-    Count { done: usize, of: usize },
+    Count {
+        /// Pieces that are done.
+        done: usize,
+        /// Pieces in all.
+        of: usize,
+    },
     /// Bytes done, and in all where that is known.
-    Bytes { done: u64, of: Option<u64> },
+    Bytes {
+        /// Bytes that have arrived.
+        done: u64,
+        /// Bytes in all.
+        of: Option<u64>,
+    },
     /// Iterations done and in all, and the latest objective of every trial.
-    Iterations { done: usize, of: usize, latest: &'a [f32] },
+    Iterations {
+        /// Iterations that are done.
+        done: usize,
+        /// Iterations in all.
+        of: usize,
+        /// Of every trial, `(T)`.
+        latest: &'a [f32],
+    },
     /// A part with stages of its own begins: its name, parts done and in all, and how long all that is left will take,
     /// where one can say.
-    Part { name: &'a str, done: usize, of: usize, left: Option<Duration> },
+    Part {
+        /// For people.
+        name: &'a str,
+        /// Parts that are done.
+        done: usize,
+        /// Parts in all.
+        of: usize,
+        /// Of all the work.
+        left: Option<Duration>,
+    },
 }
 
 /// Nobody looks.
@@ -63,18 +89,22 @@ impl<'w> Stage<'w> {
         Stage { watch, name }
     }
 
+    /// So many of so many are done.
     pub fn count(&self, done: usize, of: usize) {
         self.watch.progress(self.name, Progress::Count { done, of });
     }
 
+    /// So many bytes have arrived, of all where that is known.
     pub fn bytes(&self, done: u64, of: Option<u64>) {
         self.watch.progress(self.name, Progress::Bytes { done, of });
     }
 
+    /// So many iterations are done, with every trial's latest objective.
     pub fn iterations(&self, done: usize, of: usize, latest: &[f32]) {
         self.watch.progress(self.name, Progress::Iterations { done, of, latest });
     }
 
+    /// A named part of the stage is so far, with the time that is left where that can be told.
     pub fn part(&self, name: &str, done: usize, of: usize, left: Option<Duration>) {
         self.watch.progress(self.name, Progress::Part { name, done, of, left });
     }

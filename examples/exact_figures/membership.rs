@@ -19,7 +19,7 @@ use super::{Failure, Figures, Pictures, add_noise, mlp, percent, trained, victim
 const BATCHES: usize = 40;
 const OUTSIDERS: usize = 200;
 
-pub fn membership(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
+pub(crate) fn membership(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     println!(
         "\n| victim | layer | noise | B | members | found at 0 of {} false alarms |",
         BATCHES * OUTSIDERS

@@ -25,7 +25,7 @@ use gia_gpu::{
 
 use super::{Failure, Figures, Pictures, percent, trained, victim};
 
-pub fn labels(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
+pub(crate) fn labels(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     println!(
         "\n| victim | activation | pictures | labels right | largest error of the factor | … of a reversed update |"
     );
@@ -57,7 +57,7 @@ pub fn labels(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
 const NAMED: usize = 96;
 
 /// Names from class features, of single batches, and from the model alone.
-pub fn names(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
+pub(crate) fn names(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     let (Some(test), Some(public)) = (&all.test, &all.public) else {
         println!("names: give --test and --public");
         return Ok(());
@@ -133,7 +133,7 @@ fn only(features: Vec<Option<ClassFeatures>>) -> Outcome {
 const PICTURES: [f64; 6] = [0.0, 0.125, 0.25, 0.5, 1.0, 2.0];
 
 /// Names from features and pictures together, by the weight of the pictures: labels given, `ig`.
-pub fn combination(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
+pub(crate) fn combination(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     let (Some(test), Some(public)) = (&all.test, &all.public) else {
         println!("combination: give --test and --public");
         return Ok(());

@@ -33,7 +33,7 @@ fn decibels(found: &ExactBatch, truth: &[f32], [c, h, w]: [usize; 3]) -> Vec<f64
     (0..found.inputs.rows).map(|i| of(found.inputs.row(i))).collect()
 }
 
-pub fn spear(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
+pub(crate) fn spear(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     println!(
         "| mlp | noise | B | batches of pictures all ≥ 100 dB | all ≥ 40 dB | median dB | worst dB | labels right | median s | median row sets |"
     );
@@ -87,7 +87,7 @@ pub fn spear(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     Ok(())
 }
 
-pub fn heads(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
+pub(crate) fn heads(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     println!(
         "\n| victim | layer | B | batches | features to 1e-4 | median relative error | worst | median s |"
     );
@@ -142,7 +142,7 @@ pub fn heads(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
 }
 
 /// SPEAR on the first layer of trained weights, pictures that they have not seen.
-pub fn of_trained(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
+pub(crate) fn of_trained(all: &Figures, device: &dyn Device) -> Result<(), Failure> {
     let (Some(weights), Some(data)) = (&all.mlp, &all.mlp_data) else {
         println!("trained: give --mlp and --mlp-data");
         return Ok(());

@@ -22,10 +22,15 @@ const EPSILON: f64 = 1e-8;
 /// Adam's own settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Adam {
+    /// Of the optimiser's steps, before the schedule.
     pub learning_rate: f64,
+    /// What Adam is given in place of the gradient.
     pub sign: Sign,
+    /// How the learning rate falls over the iterations.
     pub schedule: Schedule,
+    /// Iterations over which the learning rate rises from 0 first.
     pub warm_up: usize,
+    /// Each gradient gets this times the learning rate times N(0,1); 0: no noise.
     pub langevin: f64,
     /// Of the Langevin noise.
     pub seed: u64,
@@ -49,6 +54,7 @@ impl Adam {
 
 /// One attack iteration as a plan with state.
 pub struct Iteration {
+    /// One replay is one iteration.
     pub plan: Plan,
     /// Iterations done, `(1)`.
     pub counter: Var,

@@ -9,6 +9,7 @@ use crate::spelling::{Form, Spelled, as_text, expected};
 pub enum Fall {
     /// At once.
     Step,
+    /// Along a straight line.
     Linear,
     /// Half a cosine.
     Cosine,
@@ -17,6 +18,7 @@ pub enum Fall {
 /// When a weight falls to 0, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Anneal {
+    /// Its shape between `from` and `to`.
     pub fall: Fall,
     /// Share of the iterations after which it begins to fall.
     pub from: f64,

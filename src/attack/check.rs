@@ -20,6 +20,7 @@ pub const MAX_ITERATIONS: usize = 10_000_000;
 pub const MAX_RESTARTS: usize = 4096;
 /// Most coarse scales, and the largest factor.
 pub const MAX_SCALES: usize = 8;
+/// Largest factor by which a coarse scale's pictures are smaller.
 pub const MAX_SCALE: usize = 64;
 /// Most iterations of L-BFGS in one of the attack's, and most steps that it remembers.
 const MAX_INNER: usize = 10_000;
@@ -28,8 +29,11 @@ const MAX_INNER: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{setting}: expected {expected}, found {found}")]
 pub struct ConfigError {
+    /// As a user writes it: the setting or the option.
     pub setting: &'static str,
+    /// What would make sense.
     pub expected: String,
+    /// What was given.
     pub found: String,
 }
 

@@ -23,6 +23,7 @@ pub enum Objective {
 /// Which layers are matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layers {
+    /// Every tensor of the gradient.
     All,
     /// The last so many tensors of the gradient.
     Last(usize),
@@ -53,7 +54,7 @@ pub enum LabelStrategy {
 /// Share of `cosine-top` where none is written.
 const TOP: f64 = 0.5;
 /// Slope at 0 of `soft` where none is written.
-pub const SOFT_SIGN: f64 = 100.0;
+pub(crate) const SOFT_SIGN: f64 = 100.0;
 
 const fn form(text: &'static str, meaning: &'static str) -> Form {
     Form { text, meaning }

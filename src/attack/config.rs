@@ -33,12 +33,17 @@ choices! {
     }
 }
 
+/// How an attack moves what is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
 pub enum Optimiser {
+    /// Adam (Kingma 2015); an iteration of the attack is one step.
     Adam {
+        /// Of the optimiser's steps, before the schedule.
         learning_rate: f64,
+        /// What Adam is given in place of the gradient.
         sign: Sign,
+        /// How the learning rate falls over the iterations.
         schedule: Schedule,
         /// Iterations over which the rate rises from 0 first.
         warm_up: usize,
@@ -47,7 +52,9 @@ pub enum Optimiser {
     },
     /// L-BFGS with a line search; an iteration of the attack is `inner` of its iterations.
     Lbfgs {
+        /// Iterations of L-BFGS in one of the attack's.
         inner: usize,
+        /// Steps that L-BFGS remembers.
         history: usize,
         /// Stop a trial when its objective falls below this.
         stop: f64,
@@ -142,17 +149,25 @@ choices! {
     }
 }
 
+/// An attack with every choice made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttackConfig {
+    /// Name of the preset that the other fields began as.
     pub preset: String,
+    /// By gradient matching or exactly.
     pub way: Way,
+    /// The distance between the trial gradient and the observed one.
     pub objective: Objective,
     /// What the objective is multiplied by where priors are added to it.
     pub objective_weight: f64,
+    /// Which tensors of the gradient are matched.
     pub layers: Layers,
+    /// How much each of them counts.
     pub layer_weights: LayerWeights,
+    /// What moves the unknown, and how.
     pub optimiser: Optimiser,
+    /// Of the attack proper and of each of its stages; a coarse scale has a quarter of them.
     pub iterations: usize,
     /// What is moved.
     #[serde(default)]
@@ -187,6 +202,7 @@ pub struct AttackConfig {
     pub image_norm: f64,
     /// Weight of the distance between batch-norm statistics (Yin 2021).
     pub batch_norm: f64,
+    /// Whose statistics the batch-norm prior draws towards.
     pub batch_norm_target: StatisticsTarget,
     /// Weight of the distance of a trial from the mean of its target's trials (Yin 2021).
     pub group_consistency: f64,
@@ -198,5 +214,6 @@ pub struct AttackConfig {
     /// client's training (Zhu 2023).
     #[serde(default)]
     pub surrogate: bool,
+    /// What to do when the labels are not given.
     pub labels: LabelStrategy,
 }

@@ -17,7 +17,7 @@ pub(super) const RING: usize = 100;
 
 /// How far an attack has come.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Course {
+pub(crate) struct Course {
     iterations: usize,
     /// Evaluations done. One more than there are iterations, for the last iterate's objective.
     done: usize,
@@ -33,7 +33,7 @@ pub struct Course {
 
 /// Where an attack stands: how far it has come, and what its plan leaves to the next iteration.
 #[derive(Serialize, Deserialize)]
-pub struct Standing {
+pub(crate) struct Standing {
     pub course: Course,
     pub state: Vec<Vec<f32>>,
 }
@@ -44,20 +44,20 @@ fn first_chunk() -> usize {
 
 impl Course {
     /// `values`: of all variables of all trials.
-    pub fn new(trials: usize, iterations: usize, values: usize) -> Course {
+    pub(crate) fn new(trials: usize, iterations: usize, values: usize) -> Course {
         let histories = vec![Vec::with_capacity(iterations + 1); trials];
         let moments = moments(iterations, values).into();
         Course { iterations, done: 0, histories, chunk: first_chunk(), moments, film: vec![] }
     }
 
     /// Evaluations done.
-    pub fn done(&self) -> usize {
+    pub(crate) fn done(&self) -> usize {
         self.done
     }
 
     /// Goes on until `end` evaluations are done (`iterations + 1` are all), no trial's objective is finite, or it is told to
     /// stop: then it is over before its end, and `checkpoint` has where it stood.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         iteration: &Iteration,
         exe: &mut dyn Executable,
@@ -105,7 +105,11 @@ impl Course {
     }
 
     /// What has been found, a trial each.
-    pub fn found(self, iteration: &Iteration, exe: &mut dyn Executable) -> Result<Vec<Found>, AttackError> {
+    pub(crate) fn found(
+        self,
+        iteration: &Iteration,
+        exe: &mut dyn Executable,
+    ) -> Result<Vec<Found>, AttackError> {
         let trials = self.histories.len();
         let best = iteration.best.iter().map(|&b| exe.read(b)).collect::<Result<Vec<_>, _>>()?;
         let objectives = exe.read(iteration.best_objective)?;

@@ -3,6 +3,7 @@
 /// Pictures after so many iterations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
+    /// Iterations done by then.
     pub iteration: usize,
     /// Normalised, `(B,C,H,W)`.
     pub images: Vec<f32>,
@@ -15,7 +16,7 @@ const FRAMES: u32 = 7;
 
 /// Iterations of a stage of `iterations` whose iterates are kept, of `values` values each: the start, and from there on twice
 /// as many each time up to half of them.
-pub fn moments(iterations: usize, values: usize) -> Vec<usize> {
+pub(crate) fn moments(iterations: usize, values: usize) -> Vec<usize> {
     let kept = (MOST / values.max(1)).min(FRAMES as usize);
     let mut moments: Vec<usize> = (1..FRAMES).map(|i| iterations >> i).filter(|&at| at > 0).collect();
     moments.push(0);

@@ -25,7 +25,9 @@ use crate::{
 /// A generator with its tensors, one a declaration.
 #[derive(Clone)]
 pub struct Trained {
+    /// The network.
     pub generator: Arc<dyn Generator>,
+    /// Its values, in the order of its declarations, row-major.
     pub tensors: Arc<Vec<Vec<f32>>>,
     /// In the order of their shares; empty: it knows none.
     pub class_names: Vec<String>,
@@ -51,10 +53,13 @@ impl Trained {
 /// A generator, and how its pictures become what a victim takes.
 #[derive(Clone)]
 pub struct Source {
+    /// The network.
     pub generator: Arc<dyn Generator>,
     /// `[C, H, W]` that the victim takes: pictures of another size are resized.
     pub image: [usize; 3],
+    /// Mean and deviation that the victim's pictures are given.
     pub normalisation: Normalisation,
+    /// How the generator's last tanh becomes pixels.
     pub output: Output,
     /// The class of each picture; empty where the generator knows none, or where they are sought, too.
     pub classes: Vec<usize>,
@@ -125,7 +130,9 @@ impl Source {
 pub struct Latent {
     /// `B`
     pub batch: usize,
+    /// The generator, and how its pictures become the victim's.
     pub source: Source,
+    /// The generator's values, in the order of its declarations.
     pub tensors: Arc<Vec<Vec<f32>>>,
     /// Weight of the divergence of a picture's numbers from N(0, 1).
     pub divergence: f64,
@@ -195,7 +202,9 @@ fn of_every_trial(tape: &mut Tape, variable: Var, constants: &[Var]) -> Vec<Var>
 pub struct Features {
     /// `B`
     pub batch: usize,
+    /// The generator, and how its pictures become the victim's.
     pub source: Source,
+    /// The generator's values, in the order of its declarations.
     pub tensors: Arc<Vec<Vec<f32>>>,
     /// Which stage: 1 or more.
     pub stage: usize,

@@ -24,6 +24,7 @@ pub type Hypothesis = BTreeMap<usize, usize>;
 pub struct Guidance {
     /// λ until it falls.
     pub weight: f64,
+    /// When λ falls to 0, and how.
     pub schedule: Anneal,
 }
 
@@ -43,6 +44,7 @@ impl Guidance {
 /// Who compares pictures with names, and what the names are taken to mean.
 #[derive(Clone, Copy)]
 pub struct Guide<'a> {
+    /// The model of pictures and words.
     pub encoder: &'a dyn Encoder,
     /// `(N,E)`, of length 1.
     pub names: &'a [f32],

@@ -31,14 +31,18 @@ impl Setting<'_> {
 /// Where a reconstruction's labels come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelSource {
+    /// The eavesdropper was told them.
     Given,
+    /// Read off the last layer's gradient by this method.
     Restored(Method),
+    /// Optimised together with the pictures.
     Joint,
     /// Read with the exactly restored pictures.
     Exact,
 }
 
 impl LabelSource {
+    /// As reports write it: `given`, `joint`, `spear` or the method's name.
     pub fn name(self) -> &'static str {
         match self {
             LabelSource::Given => "given",
@@ -64,6 +68,7 @@ pub struct Reconstruction {
     pub best: usize,
     /// `(B)`
     pub labels: Vec<usize>,
+    /// Where `labels` come from.
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
@@ -76,6 +81,7 @@ pub struct Reconstruction {
 }
 
 impl Reconstruction {
+    /// The trial with the lowest objective.
     pub fn best(&self) -> &Outcome {
         &self.trials[self.best]
     }

@@ -14,20 +14,20 @@ const ROWS: usize = 1024;
 const LENGTH: usize = 1024;
 
 /// The table, which all noise of an attack is picked from.
-pub struct Noise {
+pub(crate) struct Noise {
     generator: ChaCha8Rng,
     table: Var,
 }
 
 impl Noise {
-    pub fn new(tape: &mut Tape, seed: u64) -> Noise {
+    pub(crate) fn new(tape: &mut Tape, seed: u64) -> Noise {
         let mut generator = random::generator(seed, "langevin");
         let table = random::normal(&mut generator, ROWS * LENGTH).into_iter().map(f64::from).collect();
         Noise { generator, table: tape.literal(&[ROWS, LENGTH], table) }
     }
 
     /// Of `shape`, for the iteration that `counter (1)` says, up to `iterations`; every call picks other rows.
-    pub fn of(&mut self, tape: &mut Tape, shape: &[usize], counter: Var, iterations: usize) -> Var {
+    pub(crate) fn of(&mut self, tape: &mut Tape, shape: &[usize], counter: Var, iterations: usize) -> Var {
         let len: usize = shape.iter().product();
         let rows = len.div_ceil(LENGTH);
         let picks =

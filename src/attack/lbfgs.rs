@@ -46,6 +46,7 @@ pub struct Search {
 pub struct Span<'l> {
     /// Of the attack.
     pub iterations: usize,
+    /// Of each of the library's minimisations.
     pub settings: Lbfgs,
     /// Where it stood when it was stopped before.
     pub before: Option<Search>,

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 pub struct Lbfgs {
     /// Most iterations of the library.
     pub iterations: u64,
+    /// Steps that it remembers.
     pub history: usize,
     /// A trial ends when its value falls below this.
     pub stop: f64,
@@ -61,6 +62,7 @@ struct Known {
 pub struct Traces<'t>(&'t [Arc<Mutex<Under>>]);
 
 impl Traces<'_> {
+    /// A copy of where each trial stands, to go on from.
     pub fn copy(&self) -> Vec<Trace> {
         self.0.iter().map(|under| lock(under).trace.clone()).collect()
     }

@@ -53,8 +53,11 @@ pub struct Found {
     pub values: Vec<Vec<f32>>,
     /// As in [`Outcome`], like all that follows.
     pub objective: f32,
+    /// ‖g‖/‖g*‖ of the best iterate.
     pub norm_ratio: f32,
+    /// The iteration at which the objective stopped being finite.
     pub stopped: Option<usize>,
+    /// Objective at every iteration (Adam) or evaluation (L-BFGS).
     pub history: Vec<f32>,
     /// Iterations, and the values then.
     pub film: Vec<(usize, Vec<Vec<f32>>)>,
@@ -85,7 +88,9 @@ pub struct Outcome {
 /// What one of an attack's stages came to for a trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageOutcome {
+    /// As messages and reports call it.
     pub name: String,
+    /// Lowest matching objective of the stage.
     pub objective: f32,
     /// Best iterate, normalised, `(B,C,H,W)`.
     pub images: Vec<f32>,
@@ -110,37 +115,87 @@ impl Hooks<'_> {
     }
 }
 
+/// Why an attack cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum AttackError {
+    /// The device has no memory, or fails.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The attack cannot be left on disk, or taken up again.
     #[error(transparent)]
     Checkpoint(#[from] checkpoint::CheckpointError),
+    /// The attack uses what the eavesdropper may not know.
     #[error(transparent)]
     Threat(#[from] threat::ThreatError),
+    /// Labels are to be restored, and cannot be.
     #[error("{cause}")]
-    Labels { target: usize, cause: labels::LabelError },
+    Labels {
+        /// The gradient's number among those that are attacked.
+        target: usize,
+        /// Why not.
+        cause: labels::LabelError,
+    },
+    /// The exact attack does not work on this gradient.
     #[error("gradient {target}: {cause}")]
-    Exact { target: usize, cause: exact::ExactError },
+    Exact {
+        /// The gradient's number among those that are attacked.
+        target: usize,
+        /// Why not.
+        cause: exact::ExactError,
+    },
+    /// The picture cannot be computed from its patches.
     #[error("gradient {target}: {cause}")]
-    Patches { target: usize, cause: patches::PatchError },
+    Patches {
+        /// The gradient's number among those that are attacked.
+        target: usize,
+        /// Why not.
+        cause: patches::PatchError,
+    },
+    /// A setting that the user gave makes no sense.
     #[error(transparent)]
     Config(#[from] check::ConfigError),
+    /// The protocol makes no sense for this batch.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// The model cannot be built.
     #[error(transparent)]
     Model(#[from] ArchitectureError),
+    /// The caller gave a target that does not fit the victim.
     #[error("target {target}, {what}: expected {expected}, found {found}")]
-    Target { target: usize, what: String, expected: String, found: String },
+    Target {
+        /// The gradient's number among those that are attacked.
+        target: usize,
+        /// Which part of it.
+        what: String,
+        /// What would fit.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// Settings that make sense alone and not together; the text says why.
     #[error("{0}")]
     Invalid(String),
+    /// The observed gradient is 0.
     #[error("gradient {target} is 0 in every element: there is nothing in it to attack")]
-    ZeroGradient { target: usize },
+    ZeroGradient {
+        /// The gradient's number among those that are attacked.
+        target: usize,
+    },
+    /// The user gave a name to a label that is not in the batch.
     #[error(
         "label {label} is not in the batch, so that nothing can be guided by it: the labels are {}",
         labels.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
     )]
-    GuidedLabel { label: usize, labels: Vec<usize> },
+    GuidedLabel {
+        /// That label.
+        label: usize,
+        /// Those of the batch.
+        labels: Vec<usize>,
+    },
+    /// Every trial overflows from the first iteration on.
     #[error("no trial of gradient {target} had a finite objective, from the first iteration on")]
-    NotFinite { target: usize },
+    NotFinite {
+        /// The gradient's number among those that are attacked.
+        target: usize,
+    },
 }

@@ -8,7 +8,9 @@ const EPSILON: f64 = 1e-24;
 
 /// The distance and the norm ratio ‖g‖/‖g*‖, each `(T)`.
 pub struct Match {
+    /// D(g, g*)
     pub distance: Var,
+    /// ‖g‖/‖g*‖
     pub norm_ratio: Var,
 }
 

@@ -13,22 +13,38 @@ use crate::{federated::Victim, nn::PatchEmbedding};
 /// Singular values below this share of the largest are rounding of an f32 gradient.
 const SMALLEST: f64 = 1e-7;
 
+/// Why the picture cannot be computed from its patches.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchError {
+    /// The victim is no vision transformer of the kind that this needs.
     #[error("the victim has no learned position embedding right after its patches")]
     NoEmbedding,
+    /// The user asked for guidance or gave a defence.
     #[error("guidance and defences change what patches are found from")]
     Changed,
+    /// The client does not send the gradient of one step; the text says why that is needed.
     #[error("{0}")]
     Protocol(String),
+    /// The batch has several pictures: so many.
     #[error("a batch of {0}: the gradients of several pictures are added up, expected one picture")]
     Batch(usize),
+    /// The derivatives cannot have full rank.
     #[error("{tokens} patches of width {width}: expected no more patches than the width")]
-    TooMany { tokens: usize, width: usize },
+    TooMany {
+        /// Patches of the picture.
+        tokens: usize,
+        /// D, the length of a token.
+        width: usize,
+    },
+    /// The update leaves out this tensor, or its derivative vanished.
     #[error("the gradient of '{0}' is 0: it tells nothing of the patches")]
     Zero(String),
+    /// The decomposition did not converge.
     #[error("the derivatives by the {tokens} patches have no singular value decomposition")]
-    NotConverged { tokens: usize },
+    NotConverged {
+        /// Patches of the picture.
+        tokens: usize,
+    },
 }
 
 impl PatchError {
@@ -62,6 +78,7 @@ pub struct Patches {
     pub picture: Vec<f32>,
     /// Patches, and of the derivatives by them the rank: all patches are exact where they are equal.
     pub tokens: usize,
+    /// Rank of the derivatives; below `tokens`, patches are mixed.
     pub rank: usize,
     /// The largest of the derivatives' singular values over the smallest that counts: how much rounding grows.
     pub condition: f64,

@@ -24,7 +24,9 @@ pub struct Pixels {
     pub image: [usize; 3],
     /// How much smaller the pictures are that are moved.
     pub scale: usize,
+    /// What each trial draws its first pixels from.
     pub start: Start,
+    /// From pixels in [0, 1] to what the victim takes.
     pub normalisation: Normalisation,
     /// Keep every pixel between 0 and 1.
     pub clamp: bool,

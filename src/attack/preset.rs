@@ -46,6 +46,7 @@ choices! {
 /// Of `gifd`'s balls, by stage: chosen on seeds that no table shows.
 const RADII: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
 
+/// The user asked for a preset of this name, which there is not.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown preset '{0}'; known are: {known}", known = Preset::ALL.map(Preset::name).join(", "))]
 pub struct UnknownPreset(pub String);

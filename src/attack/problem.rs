@@ -19,9 +19,11 @@ use crate::{
 /// What all trials of an attack share.
 #[derive(Clone, Copy)]
 pub struct Scene<'a> {
+    /// The victim's network.
     pub model: &'a Model,
     /// What the eavesdropper takes the client to do.
     pub protocol: &'a Protocol,
+    /// The attack, with every choice made.
     pub config: &'a AttackConfig,
     /// What it does to its trial gradient to match a defended one.
     pub views: &'a [View],
@@ -58,12 +60,15 @@ impl Sizes {
 pub struct Moved {
     /// `(T,…)`
     pub var: Var,
+    /// Its shape, its bounds and what moves it.
     pub about: Variable,
 }
 
 /// The problem's inputs and results on its tape.
 pub struct Problem {
+    /// Everything that is computed.
     pub tape: Tape,
+    /// How many trials there are, of how many targets.
     pub sizes: Sizes,
     /// What is optimised: the unknown's variables, then the labels' logits and α where they are.
     pub variables: Vec<Moved>,
@@ -73,6 +78,7 @@ pub struct Problem {
     pub x: Var,
     /// `(T,B,K)`: one-hot rows that the host writes, or logits that the attack optimises.
     pub labels: Var,
+    /// The victim's, one copy for all trials that the host writes.
     pub parameters: Vec<Parameter>,
     /// The observed gradient, one input `(T|1,…)` a trainable parameter.
     pub observed: Vec<Var>,

@@ -29,6 +29,7 @@ pub struct Recomputing<'a> {
 }
 
 impl<'a> Recomputing<'a> {
+    /// Compiles the client's training of one batch.
     pub fn new(device: &dyn Device, setting: &'a Setting<'a>) -> Result<Recomputing<'a>, AttackError> {
         let client = Client::new(device, setting.victim, setting.protocol, setting.batch).map_err(failed)?;
         Ok(Recomputing { client, setting })

@@ -12,7 +12,7 @@ use crate::{device::Executable, nn::loss::one_hot, random};
 
 /// What a round attacks, and from which labels.
 #[derive(Clone, Copy)]
-pub struct Round<'a> {
+pub(crate) struct Round<'a> {
     pub setting: &'a Setting<'a>,
     pub targets: &'a [Target],
     /// Labels of each target; `None` where the attack is to learn them, for all or for none.
@@ -23,20 +23,20 @@ pub struct Round<'a> {
 
 impl Round<'_> {
     /// Whether labels are learned with the pictures.
-    pub fn joint(&self) -> bool {
+    pub(crate) fn joint(&self) -> bool {
         self.known.iter().any(Option::is_none)
     }
 }
 
 /// A trial's first label logits `(B,K)`.
-pub fn logits(setting: &Setting, Trial { target, restart, .. }: Trial) -> Vec<f32> {
+pub(crate) fn logits(setting: &Setting, Trial { target, restart, .. }: Trial) -> Vec<f32> {
     let mut generator = random::generator(setting.seed, &format!("labels {target} {restart}"));
     random::normal(&mut generator, setting.batch * setting.victim.model.classes)
 }
 
 /// Called when the device has taken the plan: what does not fit is refused before anything is drawn. `starts[t]`: the
 /// problem's variables of trial `t`.
-pub fn fill(
+pub(crate) fn fill(
     round: &Round,
     problem: &Problem,
     unknown: &dyn Unknown,

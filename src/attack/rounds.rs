@@ -19,7 +19,7 @@ use super::{
 use crate::device::Device;
 
 /// The outcomes of the round's trials, in order; told to stop, of the first of them.
-pub fn attack(
+pub(crate) fn attack(
     device: &dyn Device,
     all: &Round,
     stages: &[Stage],

@@ -2,14 +2,14 @@
 
 use super::config::Schedule;
 
-pub const BETA_1: f64 = 0.9;
-pub const BETA_2: f64 = 0.999;
+pub(crate) const BETA_1: f64 = 0.9;
+pub(crate) const BETA_2: f64 = 0.999;
 /// Shares of the iterations in which [`Schedule::Ramp`] rises and falls.
 const RISING: f64 = 0.05;
 const FALLING: f64 = 0.75;
 
 /// The learning rate of iteration `i` of `iterations`.
-pub fn rate(schedule: Schedule, warm_up: usize, full: f64, i: usize, iterations: usize) -> f64 {
+pub(crate) fn rate(schedule: Schedule, warm_up: usize, full: f64, i: usize, iterations: usize) -> f64 {
     let warm = if i < warm_up { (i + 1) as f64 / (warm_up + 1) as f64 } else { 1.0 };
     let falling = match schedule {
         Schedule::Constant => 1.0,

@@ -39,6 +39,7 @@ impl Target {
 /// What all targets have in common.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
+    /// The model with its weights.
     pub victim: &'a Victim,
     /// What the eavesdropper takes the client to do.
     pub protocol: &'a Protocol,
@@ -46,7 +47,9 @@ pub struct Setting<'a> {
     pub views: &'a [View],
     /// `B`
     pub batch: usize,
+    /// From pixels in [0, 1] to what the victim takes.
     pub normalisation: &'a Normalisation,
+    /// The attack, with every choice made.
     pub config: &'a AttackConfig,
     /// Trained elsewhere, for what is sought by a generator; `None`: one that nobody trained.
     pub generator: Option<&'a Trained>,
@@ -54,6 +57,7 @@ pub struct Setting<'a> {
     pub threat: &'a ThreatModel,
     /// Restarts of each target.
     pub restarts: usize,
+    /// Of starts, noise and all else that is drawn.
     pub seed: u64,
     /// The first target's number among all that share the seed, from which what is drawn for each follows.
     pub first: usize,
@@ -88,8 +92,10 @@ impl Setting<'_> {
 /// One trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial {
+    /// The target's place among those that are attacked.
     pub target: usize,
     /// Which of the target's hypotheses guides it. Starts don't depend on it.
     pub hypothesis: usize,
+    /// Its number among the restarts of its target and hypothesis.
     pub restart: usize,
 }

@@ -22,7 +22,7 @@ const OF_WEIGHTS: f64 = 1e-3;
 
 /// Whose pictures are sought, and by what generator.
 #[derive(Clone, Copy)]
-pub struct Seeking<'a> {
+pub(crate) struct Seeking<'a> {
     pub config: &'a AttackConfig,
     /// `B`
     pub batch: usize,
@@ -35,7 +35,7 @@ pub struct Seeking<'a> {
 }
 
 /// An unknown, what it starts from, and how it is moved.
-pub struct Part<'a> {
+pub(crate) struct Part<'a> {
     /// Where there are several, of which the one of the lowest objective counts.
     pub name: Option<String>,
     pub unknown: Box<dyn Fn() -> Box<dyn Unknown> + 'a>,
@@ -48,7 +48,7 @@ impl<'a> Seeking<'a> {
     ///
     /// # Errors
     /// A generator of other pictures than the victim's.
-    pub fn parts(self) -> Result<Vec<Part<'a>>, ConfigError> {
+    pub(crate) fn parts(self) -> Result<Vec<Part<'a>>, ConfigError> {
         let Seeking { config, batch, image, normalisation, .. } = self;
         let optimiser = config.optimiser;
         let source = move |generator: Arc<dyn Generator>, classes: &[usize]| Source {

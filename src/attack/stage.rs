@@ -19,6 +19,7 @@ const COARSE_SHARE: usize = 4;
 /// What a stage lowers: the matching objective and the priors of the configuration, and perhaps more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
+    /// These alone.
     Matching,
     /// And the distance between pictures and the names that guide them.
     Guided,
@@ -42,9 +43,13 @@ pub type HandOver<'a> = dyn Fn(&[Vec<f32>]) -> Result<Vec<Vec<f32>>, AttackError
 pub struct Stage<'a> {
     /// Where the stage of the lowest objective counts, and not the last.
     pub name: Option<String>,
+    /// What is sought.
     pub unknown: Box<dyn Unknown + 'a>,
+    /// What is lowered.
     pub goal: Goal,
+    /// Where it starts.
     pub begin: Begin<'a>,
+    /// What moves the unknown, and how.
     pub optimiser: Optimiser,
     /// Of the optimiser's whole schedule, which stages that continue each other share.
     pub iterations: usize,
@@ -64,6 +69,7 @@ impl<'a> Stage<'a> {
         Stage { name: None, unknown, goal: Goal::Matching, begin, optimiser, iterations, end: iterations + 1 }
     }
 
+    /// Whether it goes on from where the stage before stands.
     pub fn continues(&self) -> bool {
         matches!(self.begin, Begin::Continued)
     }

@@ -32,7 +32,7 @@ type Values = Vec<Vec<Vec<f32>>>;
 type Start<'a> = dyn Fn() -> Result<Values, AttackError> + 'a;
 
 /// Runs every stage in turn. `of_round`: where each is kept.
-pub fn attack(
+pub(crate) fn attack(
     device: &dyn Device,
     round: &Round,
     stages: &[Stage],
@@ -270,7 +270,11 @@ impl Found {
 
 /// As many of the round's trials as the device has memory for, in every stage. Trials that influence each other, those
 /// of one target under group consistency, stay together: if they do not fit, the device refuses their plan.
-pub fn trials_at_once(device: &dyn Device, round: &Round, stages: &[Stage]) -> Result<usize, AttackError> {
+pub(crate) fn trials_at_once(
+    device: &dyn Device,
+    round: &Round,
+    stages: &[Stage],
+) -> Result<usize, AttackError> {
     let setting = round.setting;
     let together = if setting.config.group_consistency != 0.0 { setting.restarts } else { 1 };
     let (mut fits, mut too_many) = (1, MAX_TRIALS.min(round.trials.len()).div_ceil(together).max(1) + 1);

@@ -17,9 +17,11 @@ const RATE: f64 = 1e-3;
 
 /// What a client's training is taken to come to.
 pub struct Surrogate {
+    /// The victim's, one copy for all trials that the host writes.
     pub parameters: Vec<Parameter>,
     /// ∇L(x; w_α), `(T,…)` each.
     pub gradient: Vec<Var>,
+    /// What every batch norm sees of all the pictures.
     pub statistics: Vec<Statistics>,
 }
 

@@ -41,17 +41,30 @@ choices! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ThreatModel {
+    /// `server`, `insider`, `as used`, or what the user calls it.
     pub name: String,
+    /// What the eavesdropper may know.
     pub grants: Vec<Knowledge>,
 }
 
+/// Why an attack is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ThreatError {
+    /// The attack uses what is not granted: the user's settings contradict each other.
     #[error(
         "the threat model '{name}' does not grant {}, which {} needs; it grants: {}",
         missing.name(), user, grants.iter().map(|g| g.name()).collect::<Vec<_>>().join(", ")
     )]
-    NotGranted { name: String, missing: Knowledge, user: String, grants: Vec<Knowledge> },
+    NotGranted {
+        /// Of the threat model.
+        name: String,
+        /// What is not granted.
+        missing: Knowledge,
+        /// The part of the attack that uses it.
+        user: String,
+        /// What is granted.
+        grants: Vec<Knowledge>,
+    },
 }
 
 /// Threat models with a name.
@@ -104,11 +117,14 @@ impl ThreatModel {
 /// What is used, and by what part of the attack, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
+    /// What is used.
     pub knowledge: Knowledge,
+    /// By what part of the attack, in words.
     pub user: String,
 }
 
 impl Use {
+    /// By a part of the attack, in words.
     pub fn new(knowledge: Knowledge, user: &str) -> Use {
         Use { knowledge, user: user.into() }
     }
@@ -116,9 +132,11 @@ impl Use {
 
 /// What decides the knowledge that an attack uses.
 pub struct Setup<'a> {
+    /// The attack, with every choice made.
     pub config: &'a AttackConfig,
     /// What the eavesdropper takes the client to do.
     pub protocol: &'a Protocol,
+    /// Whether the eavesdropper is told the labels.
     pub labels_given: bool,
     /// The eavesdropper does to its trial gradient what the client's defence does.
     pub adaptive: bool,
@@ -129,6 +147,7 @@ pub struct Setup<'a> {
 }
 
 impl Setup<'_> {
+    /// Everything that the attack uses; a piece may come several times, for several parts.
     pub fn uses(&self) -> Vec<Use> {
         let Setup { config, protocol, .. } = self;
         let mut uses = vec![

@@ -11,6 +11,7 @@ use crate::{
 /// What moves a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moves {
+    /// The stage's optimiser, by the objective's derivative.
     Optimiser,
     /// A rule of its own, after each step of the optimiser ([`Unknown::follow`]).
     Rule,
@@ -25,6 +26,7 @@ pub struct Variable {
     pub shape: Vec<usize>,
     /// Its learning rate is this many times its stage's.
     pub rate: f64,
+    /// Where it must stay.
     pub bounds: Bounds,
     /// Adam's sign and noise are not for it: they are meant for pixels, whose gradients differ in scale and not in
     /// meaning.
@@ -49,17 +51,23 @@ impl Variable {
 /// Where a variable must stay.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bounds {
+    /// Anywhere.
     Free,
     /// Between values of a shape that broadcasts to the variable's.
     Range {
+        /// Of both bounds.
         shape: Vec<usize>,
+        /// Least values, row-major.
         low: Vec<f32>,
+        /// Largest values, row-major.
         high: Vec<f32>,
     },
     /// `(B,…)`: each picture's part within ‖x − c‖₁ ≤ share·‖c‖₁, where c is another of the unknown's variables, of the same
     /// shape.
     Ball {
+        /// Position of c among the unknown's variables.
         centre: usize,
+        /// Radius, in units of ‖c‖₁.
         share: f64,
     },
 }
@@ -69,6 +77,7 @@ pub enum Bounds {
 pub struct Constant<'a> {
     /// Without the trial axis.
     pub shape: Vec<usize>,
+    /// Row-major.
     pub values: &'a [f32],
 }
 
@@ -116,6 +125,7 @@ pub struct Posed {
 }
 
 impl Posed {
+    /// Puts inputs for `trials` trials on the tape, and the pictures that follow from them.
     pub fn new(tape: &mut Tape, unknown: &dyn Unknown, trials: usize) -> Posed {
         let variables: Vec<Var> =
             unknown.variables().iter().map(|v| tape.input(&[&[trials], &v.shape[..]].concat())).collect();

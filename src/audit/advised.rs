@@ -6,7 +6,7 @@ use crate::report::{
 };
 
 /// What would protect the clients.
-pub fn section(advice: &Advice) -> Section {
+pub(crate) fn section(advice: &Advice) -> Section {
     let of = |tried: &Tried, what: What| {
         let finding = tried.of(what);
         let estimate = finding.and_then(|f| Some(Measured { mean: f.estimate?, interval_95: f.interval }));

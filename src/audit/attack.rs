@@ -30,6 +30,7 @@ pub struct Outcome {
     pub pictures: Vec<Vec<Picture>>,
     /// `M`: features of the classes that each batch holds, see [`LastLayer64::features_of`].
     pub features: Vec<Option<ClassFeatures>>,
+    /// How long the attack took.
     pub timing: Timing,
     /// It was told to stop: what it has is the best so far, perhaps of fewer targets.
     pub interrupted: bool,

@@ -26,13 +26,13 @@ const AT_AN_END: f64 = 0.03;
 const POOR: f32 = 5e-3;
 
 /// Whether a reconstruction's gradient is of a length of its own.
-pub fn is_of_another_length(audit: &Audit, ratio: f32) -> bool {
+pub(crate) fn is_of_another_length(audit: &Audit, ratio: f32) -> bool {
     // Of an update matched at a point between, only the direction counts.
     !audit.attack.surrogate && !RATIOS.contains(&ratio)
 }
 
 /// `loss`: the client's, where it is known.
-pub fn of_length(audit: &Audit, found: &Reconstruction, loss: Option<f32>) -> Option<String> {
+pub(crate) fn of_length(audit: &Audit, found: &Reconstruction, loss: Option<f32>) -> Option<String> {
     let ratio = found.best().norm_ratio;
     if !is_of_another_length(audit, ratio) {
         return None;
@@ -56,7 +56,11 @@ pub fn of_length(audit: &Audit, found: &Reconstruction, loss: Option<f32>) -> Op
 }
 
 /// Restored pixels that fill another normalisation's box, or pile up at the ends of their own.
-pub fn of_normalisation(audit: &Audit, found: &Reconstruction, pictures: &[Picture]) -> Option<String> {
+pub(crate) fn of_normalisation(
+    audit: &Audit,
+    found: &Reconstruction,
+    pictures: &[Picture],
+) -> Option<String> {
     let used = &audit.normalisation;
     let narrower = [NormalisationPreset::None, NormalisationPreset::Half];
     let others = narrower.into_iter().filter(|other| Some(*other) != NormalisationPreset::of_values(used));

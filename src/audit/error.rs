@@ -13,6 +13,7 @@ use crate::{
     train::TrainError,
 };
 
+/// Why an audit fails; the command line's exit code follows from it.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// What was asked for makes no sense, in words.
@@ -20,44 +21,69 @@ pub enum AuditError {
     Misuse(String),
     /// A name that makes no sense, or that the model does not know; `of`: what gave it.
     #[error("{of}: {cause}")]
-    Name { of: String, cause: Box<ClipError> },
+    Name {
+        /// The option or file that gave it.
+        of: String,
+        /// What is wrong with it.
+        cause: Box<ClipError>,
+    },
     /// A failure and what it happened to.
     #[error("{what}: {cause}")]
-    Within { what: String, cause: Box<AuditError> },
+    Within {
+        /// What it happened to.
+        what: String,
+        /// The failure.
+        cause: Box<AuditError>,
+    },
     /// A file that does not hold what it should.
     #[error("{0}")]
     File(String),
+    /// The attack uses what the threat model does not grant.
     #[error(transparent)]
     NotGranted(#[from] ThreatError),
+    /// The attack cannot be made.
     #[error(transparent)]
     Attack(#[from] AttackError),
+    /// The client's training gives nothing to send.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The naming model, a name or a picture for it is no good.
     #[error(transparent)]
     Clip(#[from] ClipError),
+    /// Pictures cannot be read or written.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The device has no memory, or fails.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The exact attack cannot be made.
     #[error(transparent)]
     Exact(#[from] ExactError),
+    /// Pictures cannot be compared.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// A client's file cannot be attacked.
     #[error(transparent)]
     Received(#[from] ReceivedError),
+    /// The report cannot be made or written.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// Label indices cannot be named.
     #[error(transparent)]
     Semantic(#[from] SemanticError),
+    /// A file of tensors is no good.
     #[error(transparent)]
     TensorFile(#[from] TensorFileError),
+    /// A network cannot be trained.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// There is no such victim.
     #[error(transparent)]
     Victim(#[from] VictimError),
 }
 
 impl AuditError {
+    /// A [`Misuse`](AuditError::Misuse) in these words.
     pub fn misuse(message: impl std::fmt::Display) -> AuditError {
         AuditError::Misuse(message.to_string())
     }

@@ -10,6 +10,7 @@ use crate::{
 /// Pictures of one batch after so many iterations of the restart that was kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
+    /// Iterations done by then.
     pub iteration: usize,
     /// `B`
     pub pictures: Vec<Picture>,
@@ -41,7 +42,7 @@ impl Audit {
 const ANIMATED: usize = 32;
 
 /// The first pictures of all batches side by side, a frame a moment: a batch that has fewer stands still in the end.
-pub fn animation(film: &[Vec<Frame>]) -> Vec<Vec<Picture>> {
+pub(crate) fn animation(film: &[Vec<Frame>]) -> Vec<Vec<Picture>> {
     let length = film.iter().map(Vec::len).max().unwrap_or(0);
     let at = |moment: usize| {
         let now = |frames: &Vec<Frame>| frames.get(moment).or(frames.last()).map(|f| f.pictures.clone());
@@ -54,7 +55,7 @@ pub fn animation(film: &[Vec<Frame>]) -> Vec<Vec<Picture>> {
 const STRIPS: usize = 6;
 
 /// How the first pictures came about; nothing where they were computed at once.
-pub fn section(film: &[Vec<Frame>]) -> Option<Section> {
+pub(crate) fn section(film: &[Vec<Frame>]) -> Option<Section> {
     let moving = || film.iter().enumerate().filter(|(_, frames)| frames.len() > 1);
     let of = |(number, frames): (usize, &Vec<Frame>)| {
         let count = frames[0].pictures.len();

@@ -18,6 +18,7 @@ use crate::{
 pub struct Meanings {
     /// Whether they are the truth, of which an eavesdropper knows nothing.
     pub oracle: bool,
+    /// By label index.
     pub names: BTreeMap<usize, String>,
 }
 
@@ -75,6 +76,7 @@ impl EncodedMeanings<'_> {
         known.iter().map(of).collect()
     }
 
+    /// What the attack is given: the names as vectors, and the hypotheses of each target.
     pub fn guide<'a>(&'a self, hypotheses: &'a [Vec<Hypothesis>]) -> Guide<'a> {
         Guide {
             encoder: &*self.model.encoder,
@@ -85,6 +87,7 @@ impl EncodedMeanings<'_> {
         }
     }
 
+    /// What the report says of it.
     pub fn record(&self) -> GuidanceRecord {
         GuidanceRecord {
             by: if self.meanings.oracle { "oracle" } else { "names" },

@@ -13,9 +13,11 @@ pub struct Judged {
     pub comparisons: Vec<Comparison>,
     /// `M`: flat grey and noise in place of the reconstructions.
     pub grey: Vec<Comparison>,
+    /// Uniform noise in place of the reconstructions.
     pub noise: Vec<Comparison>,
     /// Over all batches.
     pub figures: Figures,
+    /// The same of `grey` and `noise`.
     pub floors: Floors,
 }
 

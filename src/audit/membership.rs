@@ -36,11 +36,13 @@ pub struct Suspects<'a> {
 /// What the update says of them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Membership {
+    /// Whose inputs are compared.
     pub layer: String,
     /// `B`
     pub batch: usize,
     /// Of the layer's gradient.
     pub rank: usize,
+    /// Pictures that were in no update, to hold the candidates against.
     pub outsiders: usize,
     /// In the order given.
     pub candidates: Vec<Candidate>,
@@ -52,7 +54,9 @@ pub struct Membership {
 /// One picture.
 #[derive(Clone, Debug, Serialize)]
 pub struct Candidate {
+    /// Its file or number, as it was given.
     pub picture: String,
+    /// Whether it was in the batch, and how sure that is.
     #[serde(flatten)]
     pub verdict: Verdict,
 }

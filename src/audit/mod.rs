@@ -85,7 +85,9 @@ pub struct Audit {
     pub defences: Vec<Defence>,
     /// The eavesdropper knows the defences and adapts to them.
     pub adaptive: bool,
+    /// From pixels in [0, 1] to what the victim takes.
     pub normalisation: Normalisation,
+    /// The attack, with every choice made.
     pub attack: AttackConfig,
     /// What a generator that others trained makes pictures look like; see [`read_generator`].
     pub generator: Option<Trained>,

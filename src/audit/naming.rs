@@ -14,6 +14,7 @@ use crate::{
 
 /// A model and names, not yet encoded.
 pub struct NamingModel {
+    /// What compares pictures with names.
     pub encoder: Box<dyn Encoder>,
     /// `N`, different ones, see [`check_labels`].
     pub names: Vec<String>,
@@ -86,7 +87,9 @@ impl Aggregation {
 /// How names are given to label indices.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
+    /// Greedily or one to one.
     pub assignment: Assignment,
+    /// How much each batch counts where several are named together.
     pub aggregation: Aggregation,
 }
 

@@ -16,12 +16,15 @@ pub const DEFAULT_ARCHITECTURE: &str = "lenet-zhu";
 /// What the user says; what is `None` is known from elsewhere.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Network {
+    /// As in the registry.
     pub architecture: Option<String>,
     /// The network of a file, in place of the registry's.
     pub graph: Option<Arc<Graph>>,
+    /// Choices that do not stand in the name.
     pub options: Options,
     /// `[H, W]`
     pub size: Option<[usize; 2]>,
+    /// Of the pictures: 1 or 3.
     pub channels: Option<usize>,
     /// `K`
     pub classes: Option<usize>,
@@ -30,7 +33,9 @@ pub struct Network {
 /// What something beside the user says: a gradient file, a data set.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
+    /// As in the registry.
     pub architecture: Option<String>,
+    /// Choices that do not stand in the name.
     pub options: Options,
     /// `[C, H, W]`, binding.
     pub image: Option<[usize; 3]>,
@@ -38,6 +43,7 @@ pub struct Known {
     pub pictures: Option<[usize; 3]>,
     /// Every size `[H, W]` of them, with how many have it.
     pub sizes: Vec<([usize; 2], usize)>,
+    /// `K`
     pub classes: Option<usize>,
 }
 

@@ -11,6 +11,7 @@ use crate::{
 pub enum SaidNormalisation {
     /// For any number of channels.
     Preset(NormalisationPreset),
+    /// Mean and deviation of each channel.
     Values(Normalisation),
 }
 

@@ -29,7 +29,9 @@ pub struct GradientFiles {
 /// What the user says of them beside the network; what is left open the first file says.
 #[derive(Clone, Debug, Default)]
 pub struct Said {
+    /// What the clients do before they send.
     pub training: Training,
+    /// Whether the tensors are a gradient, an update or a model.
     pub kind: Option<Kind>,
     /// `B`
     pub batch: Option<usize>,
@@ -43,6 +45,7 @@ pub struct Said {
 
 /// What they come to.
 pub struct Observation {
+    /// Victim, protocol and attack, as user and files say them.
     pub audit: Audit,
     /// `B`
     pub batch: usize,

@@ -17,7 +17,7 @@ use crate::{
 /// Batches whose losses are drawn.
 const LOSSES: usize = 6;
 
-pub fn page(findings: &Findings, report: &RunReport, frames: &[Vec<Frame>]) -> Page {
+pub(crate) fn page(findings: &Findings, report: &RunReport, frames: &[Vec<Frame>]) -> Page {
     let mut sections = vec![Section::new("Pictures", pictures(findings, report))];
     sections.extend(rounds::sections(report));
     if let Some(semantic) = &report.semantic {

@@ -77,6 +77,7 @@ impl Public {
         self.pictures.is_empty()
     }
 
+    /// How many pictures there are.
     pub fn len(&self) -> usize {
         self.pictures.len()
     }

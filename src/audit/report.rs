@@ -24,9 +24,11 @@ use crate::{
 
 /// All that a report is made of.
 pub struct Findings<'a> {
+    /// What was sent, and how it was attacked.
     pub audit: &'a Audit,
     /// The program as called.
     pub command: Vec<String>,
+    /// Where it was computed.
     pub device: DeviceInfo,
     /// What the eavesdropper is granted, see [`Audit::granted`].
     pub threat_model: ThreatModel,
@@ -34,8 +36,11 @@ pub struct Findings<'a> {
     pub data: String,
     /// Absent where the gradients came from elsewhere.
     pub clients: Option<&'a Clients>,
+    /// What came of clients and attack.
     pub outcome: &'a Outcome,
+    /// What the labels mean; absent where naming was left out.
     pub semantic: Option<SemanticReport>,
+    /// What guided the attack; absent where nothing did.
     pub guidance: Option<GuidanceRecord>,
     /// Whether the update tells who took part, see [`Audit::membership`]; absent where that cannot be measured.
     pub membership: Option<Measure>,
@@ -53,9 +58,11 @@ pub struct Findings<'a> {
 
 /// What a report's head says beside the audit.
 pub struct Circumstances<'a> {
+    /// What the report says in the end.
     pub verdict: Verdict,
     /// The program as called.
     pub command: &'a [String],
+    /// Where it was computed.
     pub device: DeviceInfo,
     /// What the eavesdropper is granted, see [`Audit::granted`].
     pub threat_model: &'a ThreatModel,

@@ -59,7 +59,7 @@ pub fn check_rounds(rounds: &[Observation]) -> Result<(), AuditError> {
 }
 
 /// A row a file; none where there are not several.
-pub fn rounds(findings: &Findings) -> Result<Vec<Round>, AuditError> {
+pub(crate) fn rounds(findings: &Findings) -> Result<Vec<Round>, AuditError> {
     let Findings { files, outcome, semantic, .. } = findings;
     if files.len() < 2 || outcome.found.len() != files.len() {
         return Ok(vec![]);
@@ -126,7 +126,7 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 /// A table of the rounds and a plot of what they add up to; nothing for a single one.
-pub fn sections(report: &RunReport) -> Vec<Section> {
+pub(crate) fn sections(report: &RunReport) -> Vec<Section> {
     let rounds = &report.rounds;
     if rounds.is_empty() {
         return vec![];

@@ -13,9 +13,11 @@ use crate::{
 
 /// A client's message, and what its file says of it.
 pub struct Message {
+    /// What the tensors are: gradient, update or model.
     pub kind: Kind,
     /// By parameter name.
     pub tensors: BTreeMap<String, Tensor>,
+    /// What the file's metadata says.
     pub info: GradientInfo,
     /// Of the first step.
     pub loss: f32,

@@ -16,15 +16,18 @@ pub struct Attacked {
     pub outcome: Option<Outcome>,
     /// The numbers of the batches that it is of.
     pub kept: Vec<usize>,
+    /// Batches that were left out, and why.
     pub skipped: Vec<Skipped>,
 }
 
 /// Targets of which something can be read so far, and those that were left out.
 #[derive(Clone, Debug)]
 pub struct Readable {
+    /// In order.
     pub targets: Vec<Target>,
     /// Their numbers among all.
     pub kept: Vec<usize>,
+    /// Batches that were left out, and why.
     pub skipped: Vec<Skipped>,
 }
 
@@ -63,7 +66,7 @@ impl Readable {
 }
 
 /// A target's labels; `None`: the attack is to learn them.
-pub type Known = Option<Vec<usize>>;
+pub(crate) type Known = Option<Vec<usize>>;
 
 /// Why a batch whose gradient is 0 is left out.
 pub const ZERO: &str = "the gradient is 0 in every element: there is nothing in it to attack";

@@ -13,7 +13,7 @@ use crate::{
 const STRIPS: usize = 6;
 
 /// The first pictures as every stage left them; nothing where there is one stage, or where its pictures are not kept.
-pub fn section(findings: &Findings, report: &RunReport) -> Option<Section> {
+pub(crate) fn section(findings: &Findings, report: &RunReport) -> Option<Section> {
     let normalisation = &findings.audit.normalisation;
     let [_, height, width] = findings.audit.victim.image_shape();
     let batches = findings.outcome.found.iter().zip(&report.batches).enumerate();

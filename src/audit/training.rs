@@ -15,14 +15,21 @@ use crate::{
 pub struct Training {
     /// Of the client's batch norm.
     pub mode: Option<Mode>,
+    /// Steps of local training.
     pub local_steps: Option<usize>,
     /// In place of steps.
     pub local_epochs: Option<usize>,
+    /// η of local training.
     pub local_lr: Option<f64>,
+    /// Pictures of one local step.
     pub local_batch: Option<usize>,
+    /// The rule of local training.
     pub local_optimiser: Option<LocalOptimiser>,
+    /// λ of local training.
     pub weight_decay: Option<f64>,
+    /// What the client trains on.
     pub loss: Option<ClientLoss>,
+    /// Clients whose mean is observed.
     pub clients: Option<Shares>,
 }
 

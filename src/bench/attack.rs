@@ -64,6 +64,7 @@ impl Iteration {
         adam::Iteration::new(problem, &*unknown, adam, config.iterations)
     }
 
+    /// Builds, plans and compiles an iteration, and writes its inputs.
     pub fn new(device: &dyn Device, inputs: &Inputs) -> Result<Iteration, BenchError> {
         let started = Instant::now();
         let mut problem = Iteration::graph(inputs);
@@ -78,6 +79,7 @@ impl Iteration {
         Ok(Iteration { problem, iteration, executable, left: all, all, seconds })
     }
 
+    /// What one iteration computes and moves.
     pub fn totals(&self) -> Totals {
         self.iteration.plan.totals()
     }

@@ -20,6 +20,7 @@ use crate::{
 /// One kernel with its operands.
 #[derive(Clone, Debug)]
 pub struct Case {
+    /// Sizes of its operands, in words.
     pub shape: String,
     kernel: Kernel,
     /// Elements of each operand.

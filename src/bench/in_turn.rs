@@ -12,12 +12,14 @@ const FEWEST: usize = 7;
 /// Seconds of one iteration in every round.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
+    /// One a round, in order.
     pub seconds: Vec<f64>,
     /// Iterations of each round.
     pub iterations: usize,
 }
 
 impl Series {
+    /// Median and quartiles of these.
     pub fn spread(&self) -> Spread {
         Spread::of(self.seconds.clone(), self.iterations)
     }

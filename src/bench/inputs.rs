@@ -18,7 +18,9 @@ const LABELS: &str = "labels";
 const VICTIM: &str = "victim.";
 const TARGET: &str = "target.";
 
+/// The network, and what it is given.
 pub struct Inputs {
+    /// The model with its weights.
     pub victim: Victim,
     /// Whose last stage's iterations are measured.
     pub preset: Preset,

@@ -24,7 +24,9 @@ const SIDE: usize = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
+    /// The device's floating-point operations.
     Arithmetic,
+    /// What the device's memory can move.
     Memory,
 }
 
@@ -33,13 +35,17 @@ pub enum Bound {
 pub struct KernelMeasured {
     /// As its files are called.
     pub kernel: &'static str,
+    /// Sizes of its operands, in words.
     pub shape: String,
+    /// Of one call.
     pub seconds: Spread,
     /// Floating-point operations of the plain algorithm; a faster one may do with less, and exceed the peak.
     pub flops: u64,
     /// Bytes of its operands and result, each counted once.
     pub bytes: u64,
+    /// `flops` by the median time.
     pub flops_per_second: f64,
+    /// `bytes` by the median time.
     pub bytes_per_second: f64,
     /// The peak that it would run into first.
     pub bound: Bound,
@@ -48,6 +54,7 @@ pub struct KernelMeasured {
 }
 
 impl Case {
+    /// Calls the kernel for about so many seconds, and compares its speed with the device's peaks.
     pub fn measure(
         &self,
         device: &dyn Device,

@@ -44,20 +44,37 @@ pub use spread::{Spread, sample};
 pub use subject::{Measured, Ready, Subject, Work, standard};
 pub use training::TrainingStep;
 
+/// Why nothing can be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
+    /// The device has no memory, or fails.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The attack whose iteration is timed cannot be made.
     #[error(transparent)]
     Attack(#[from] AttackError),
+    /// The client's training gives nothing to attack.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// There is no such victim.
     #[error(transparent)]
     Victim(#[from] VictimError),
+    /// A file of inputs is no good.
     #[error(transparent)]
     File(#[from] TensorFileError),
+    /// Pictures cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The file of inputs has a label that is none of the victim's classes.
     #[error("{path}: tensor 'labels': expected class indices from 0 to {most}, found {found} at {index}")]
-    Label { path: String, index: usize, found: f32, most: usize },
+    Label {
+        /// The file.
+        path: String,
+        /// Of the first such label.
+        index: usize,
+        /// That label.
+        found: f32,
+        /// The largest class index.
+        most: usize,
+    },
 }

@@ -7,10 +7,12 @@ use serde::Serialize;
 use super::{Bound, KernelMeasured, Measured, Peaks, Spread, Work};
 use crate::device::DeviceInfo;
 
+/// A bench as JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchReport {
     /// Of this program.
     pub version: &'static str,
+    /// What was measured.
     pub device: DeviceInfo,
     /// Of the CPU device.
     pub threads: usize,
@@ -18,13 +20,16 @@ pub struct BenchReport {
     pub seconds: f64,
     /// Null where neither they nor kernels were asked for.
     pub peaks: Option<Peaks>,
+    /// One for each kernel and shape; empty where they were not asked for.
     pub kernels: Vec<KernelMeasured>,
+    /// One for each subject; empty where none was asked for.
     pub iterations: Vec<Measured>,
     /// The most memory of this process that was resident at once; null where the system does not say.
     pub peak_memory_bytes: Option<u64>,
 }
 
 impl BenchReport {
+    /// A report without measurements.
     pub fn new(device: DeviceInfo, seconds: f64) -> BenchReport {
         BenchReport {
             version: env!("CARGO_PKG_VERSION"),

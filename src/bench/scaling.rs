@@ -12,6 +12,7 @@ use crate::{
     watch::{Stage, Watch},
 };
 
+/// What grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Axis {
@@ -26,16 +27,20 @@ pub enum Axis {
 /// One axis, everything else held.
 #[derive(Clone, Debug)]
 pub struct Sweep {
+    /// What grows.
     pub axis: Axis,
+    /// Values on the axis, rising, and what is measured at each.
     pub subjects: Vec<(usize, Subject)>,
 }
 
 /// A value on the axis, and what it came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Point {
+    /// On the axis.
     pub value: usize,
     /// Rounds that an attack runs one after another, and what one of them came to.
     pub rounds: usize,
+    /// What the subject came to.
     #[serde(flatten)]
     pub measured: Measured,
 }
@@ -50,8 +55,11 @@ impl Point {
 /// What a trial costs among more of them, by what it costs at the point before: a ratio in each round.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Step {
+    /// Trials at the point before.
     pub from: usize,
+    /// Trials at this point.
     pub to: usize,
+    /// Over the rounds.
     pub median: f64,
     /// 95 % interval of the median, by order statistics.
     pub interval_95: [f64; 2],
@@ -62,7 +70,9 @@ pub struct Step {
 /// What one axis came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Growth {
+    /// What grows.
     pub axis: Axis,
+    /// By rising value.
     pub points: Vec<Point>,
     /// Of trials; more pictures in a trial, or wider layers, cost more.
     pub steps: Vec<Step>,
@@ -93,6 +103,7 @@ pub fn sweeps(victim: &Request) -> Vec<Sweep> {
 }
 
 impl Axis {
+    /// As JSON and the plots' files have it.
     pub fn name(self) -> &'static str {
         match self {
             Axis::Batch => "batch",

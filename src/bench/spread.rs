@@ -9,11 +9,17 @@ const FEWEST: usize = 5;
 /// Seconds of one iteration, over samples of several iterations each.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Spread {
+    /// Of all samples.
     pub median: f64,
+    /// A quarter of the samples are below.
     pub lower_quartile: f64,
+    /// A quarter of the samples are above.
     pub upper_quartile: f64,
+    /// Of all samples.
     pub lowest: f64,
+    /// Of all samples.
     pub highest: f64,
+    /// How many there are.
     pub samples: usize,
     /// Iterations of each sample.
     pub iterations: usize,
@@ -41,7 +47,10 @@ impl Spread {
 }
 
 /// How many iterations take `goal` seconds or so, and what they took. The first iteration is not counted.
-pub fn fitting<E>(goal: f64, mut time: impl FnMut(usize) -> Result<f64, E>) -> Result<(usize, f64), E> {
+pub(crate) fn fitting<E>(
+    goal: f64,
+    mut time: impl FnMut(usize) -> Result<f64, E>,
+) -> Result<(usize, f64), E> {
     time(1)?;
     let (mut iterations, mut spent) = (1, time(1)?);
     // The clock and the return to the host must not be part of what is measured.
@@ -72,7 +81,7 @@ pub fn sample<E>(seconds: f64, mut run: impl FnMut(usize) -> Result<(), E>) -> R
 
 /// 95 % interval of the median by order statistics (the sign test's): as many values on either side lie outside as
 /// chance allows. Of fewer than six values it is all of them, and less certain.
-pub fn median_interval_95(values: &[f64]) -> [f64; 2] {
+pub(crate) fn median_interval_95(values: &[f64]) -> [f64; 2] {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();

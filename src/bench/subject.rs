@@ -13,6 +13,7 @@ use crate::{
     plan::Totals,
 };
 
+/// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
@@ -23,11 +24,14 @@ pub enum Work {
     Training,
 }
 
+/// Something to measure.
 #[derive(Clone, Debug)]
 pub struct Subject {
+    /// An attack's iteration or a training's step.
     pub work: Work,
     /// Whose last stage's iterations are measured: one of those that match gradients by Adam.
     pub preset: Preset,
+    /// Which network.
     pub victim: Request,
     /// `B`
     pub batch: usize,
@@ -38,15 +42,19 @@ pub struct Subject {
 /// What a subject came to. Times are in seconds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
+    /// An attack's iteration or a training's step.
     pub work: Work,
     /// Of an attack.
     pub preset: Option<Preset>,
+    /// The victim's, as in the registry.
     pub architecture: String,
     /// As in `stem=cifar`; empty where all is the architecture's own.
     pub options: String,
     /// `[C, H, W]`
     pub image: [usize; 3],
+    /// `B`
     pub batch: usize,
+    /// `T`; 1 for training.
     pub trials: usize,
     /// Of one iteration.
     pub seconds: Spread,
@@ -56,6 +64,7 @@ pub struct Measured {
     pub tape_seconds: Option<f64>,
     /// `Plan::new`; for training graph and compilation are part of it.
     pub plan_seconds: f64,
+    /// Making the plan's kernels; absent for training.
     pub compile_seconds: Option<f64>,
     /// Of one iteration; not known for training.
     pub totals: Option<Totals>,
@@ -113,6 +122,7 @@ enum Running<'a> {
 }
 
 impl Subject {
+    /// Builds, plans and compiles it.
     pub fn ready<'a>(&'a self, device: &dyn Device, inputs: &'a Inputs) -> Result<Ready<'a>, BenchError> {
         let running = match self.work {
             Work::Attack => Running::Attack(Box::new(Iteration::new(device, inputs)?)),
@@ -143,6 +153,7 @@ impl Ready<'_> {
         }
     }
 
+    /// What it came to, with these times of an iteration.
     pub fn measured(&self, seconds: Spread) -> Measured {
         let (timing, totals) = match &self.running {
             Running::Attack(iteration) => {

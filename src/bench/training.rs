@@ -22,6 +22,7 @@ pub struct TrainingStep<'a> {
 }
 
 impl<'a> TrainingStep<'a> {
+    /// Builds, plans and compiles a step, and writes its inputs.
     pub fn new(device: &dyn Device, inputs: &'a Inputs) -> Result<TrainingStep<'a>, BenchError> {
         let recipe = Recipe { batch: inputs.batch, optimiser: OPTIMISER, ..Recipe::default() };
         let started = Instant::now();

@@ -15,7 +15,7 @@ use crate::{
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::CLIENT)]
-pub struct AdviseOptions {
+pub(crate) struct AdviseOptions {
     /// Where something leaks, measure which defence would close it and what that costs
     ///
     /// Tries defences of rising strength on up to eight of the clients, each against an eavesdropper who knows it, until what
@@ -33,7 +33,7 @@ pub struct AdviseOptions {
 
 impl AdviseOptions {
     /// `None` where nobody asked.
-    pub fn advice(
+    pub(crate) fn advice(
         &self,
         findings: &Findings,
         dataset: &Dataset,
@@ -50,7 +50,7 @@ impl AdviseOptions {
 }
 
 /// For people.
-pub fn text(advice: &Advice) -> String {
+pub(crate) fn text(advice: &Advice) -> String {
     let mut text = format!("advice: {}\n", advice.sentence);
     if advice.tried.is_empty() {
         return text;

@@ -23,7 +23,7 @@ use crate::{
 /// The attack.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::ATTACK)]
-pub struct AttackOptions {
+pub(crate) struct AttackOptions {
     /// Attack to start from; other options change its settings
     ///
     /// Without it auto for run and invert, ig elsewhere.
@@ -125,12 +125,12 @@ pub struct AttackOptions {
 
 impl AttackOptions {
     /// The preset for this victim, `ig` if none is given, with the options' changes.
-    pub fn config(&self, architecture: &str) -> anyhow::Result<AttackConfig> {
+    pub(crate) fn config(&self, architecture: &str) -> anyhow::Result<AttackConfig> {
         self.config_or(Preset::Ig, architecture)
     }
 
     /// The same with another preset where none is given.
-    pub fn config_or(&self, preset: Preset, architecture: &str) -> anyhow::Result<AttackConfig> {
+    pub(crate) fn config_or(&self, preset: Preset, architecture: &str) -> anyhow::Result<AttackConfig> {
         let preset = self.preset.unwrap_or(preset);
         if !(1..=4096).contains(&self.trials) {
             return Err(misuse(format!("--trials: expected 1 to 4096, found {}", self.trials)));
@@ -185,7 +185,7 @@ impl AttackOptions {
     }
 
     /// The generator's file, read.
-    pub fn generator(&self) -> anyhow::Result<Option<Trained>> {
+    pub(crate) fn generator(&self) -> anyhow::Result<Option<Trained>> {
         let path = self.generator.as_deref();
         Ok(path.map(|path| read_generator(path, self.generator_data.as_deref())).transpose()?)
     }

@@ -28,7 +28,7 @@ use crate::{
     after_help = "Example: gia-gpu capture --arch lenet-zhu --seed 1 --images cat.png dog.png --labels 3,5 \
                   --out gradient.safetensors --save-weights victim.safetensors"
 )]
-pub struct Capture {
+pub(crate) struct Capture {
     /// Pictures of the batch, in order, of torchvision's formats
     ///
     /// Those of other sizes than the network's input are resized and cropped, as torchvision's Resize and CenterCrop do.
@@ -62,7 +62,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         self.check_outputs()?;
         let pictures = self.images.iter().map(|path| Picture::read(path)).collect::<Result<Vec<_>, _>>()?;
         let known = Known::of_pictures(&pictures);

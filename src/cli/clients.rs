@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The options that say who the clients are.
-pub struct ClientOptions<'a> {
+pub(crate) struct ClientOptions<'a> {
     pub data: &'a DataOptions,
     pub victim: &'a VictimOptions,
     pub protocol: &'a ProtocolOptions,
@@ -37,12 +37,12 @@ pub struct ClientOptions<'a> {
 }
 
 /// Refuses to write a report over the data set, into it or around it.
-pub fn check_out(data: Option<&Path>, out: &Path) -> anyhow::Result<()> {
+pub(crate) fn check_out(data: Option<&Path>, out: &Path) -> anyhow::Result<()> {
     check_apart("--out and the data set of --data", [out], data)
 }
 
 impl ClientOptions<'_> {
-    pub fn open(&self, dataset: &Dataset, config: AttackConfig) -> anyhow::Result<(Audit, Clients)> {
+    pub(crate) fn open(&self, dataset: &Dataset, config: AttackConfig) -> anyhow::Result<(Audit, Clients)> {
         let protocol = self.protocol.protocol(&GradientInfo::default(), self.data.batch())?;
         let defences = self.defence.defences(&protocol)?;
         let victim = self.victim.open(self.seed, &DataOptions::known(dataset))?;

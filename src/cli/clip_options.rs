@@ -17,7 +17,7 @@ const VICTIM: &str = "victim";
 /// The model, and how names are said to it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::NAMING)]
-pub struct ClipOptions {
+pub(crate) struct ClipOptions {
     /// Model that compares pictures with names: builtin, or a CLIP
     ///
     /// A CLIP's safetensors file, a folder with model.safetensors (and config.json), a name from `gia-gpu weights list`, a
@@ -37,17 +37,17 @@ pub struct ClipOptions {
 
 impl ClipOptions {
     /// Whether the user chose a model.
-    pub fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.clip.is_some()
     }
 
     /// Whether the victim's own features are to name, which know names by example alone.
-    pub fn is_victim(&self) -> bool {
+    pub(crate) fn is_victim(&self) -> bool {
         self.clip.as_deref().is_some_and(|clip| clip.as_os_str() == VICTIM)
     }
 
     /// The model; says what it notes.
-    pub fn open(&self) -> anyhow::Result<Box<dyn Encoder>> {
+    pub(crate) fn open(&self) -> anyhow::Result<Box<dyn Encoder>> {
         let path = match &self.clip {
             None => return Ok(builtin::open()?),
             Some(clip) if clip.as_os_str() == builtin::NAME => return Ok(builtin::open()?),
@@ -67,7 +67,7 @@ impl ClipOptions {
         Ok(Box::new(clip))
     }
 
-    pub fn templates(&self) -> anyhow::Result<Templates> {
+    pub(crate) fn templates(&self) -> anyhow::Result<Templates> {
         Ok(match self.templates.to_str() {
             Some("imagenet") => Templates::imagenet(),
             Some("plain") => Templates::plain(),
@@ -95,7 +95,7 @@ fn located(clip: &std::path::Path) -> anyhow::Result<PathBuf> {
 /// Which names there are to choose from.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::NAMING)]
-pub struct CandidateNames {
+pub(crate) struct CandidateNames {
     /// Candidate names for the label indices, as in dog,cat,airplane
     ///
     /// Without it, the data set's class names.
@@ -105,12 +105,12 @@ pub struct CandidateNames {
 
 impl CandidateNames {
     /// Whether the user gave them.
-    pub fn are_given(&self) -> bool {
+    pub(crate) fn are_given(&self) -> bool {
         self.names.is_some()
     }
 
     /// As given, else `class_names` of the data set, where one is known.
-    pub fn of(&self, class_names: Option<&[String]>) -> Option<Vec<String>> {
+    pub(crate) fn of(&self, class_names: Option<&[String]>) -> Option<Vec<String>> {
         match &self.names {
             Some(names) => Some(names.split(',').map(String::from).collect()),
             None => class_names.map(<[String]>::to_vec),
@@ -118,7 +118,7 @@ impl CandidateNames {
     }
 
     /// A name that makes no sense, or that the model does not know, is misuse of what gave it.
-    pub fn error(&self, error: ClipError) -> anyhow::Error {
+    pub(crate) fn error(&self, error: ClipError) -> anyhow::Error {
         let option =
             if self.are_given() { "--names" } else { "class names of the data set (others by --names)" };
         naming_error(option, error)
@@ -126,7 +126,7 @@ impl CandidateNames {
 }
 
 /// A name that makes no sense, or that the model does not know, is misuse of the option that gave it.
-pub fn naming_error(option: &str, error: ClipError) -> anyhow::Error {
+pub(crate) fn naming_error(option: &str, error: ClipError) -> anyhow::Error {
     match error {
         ClipError::LongLabel { .. }
         | ClipError::UnknownName { .. }

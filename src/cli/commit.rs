@@ -7,12 +7,12 @@ use crate::device::{Device, cpu::Cpu, gpu::Gpu};
 const COMMIT: &str = env!("GIA_GPU_COMMIT");
 
 /// `0.1.0 (cc9b3b6)`
-pub fn version() -> String {
+pub(crate) fn version() -> String {
     format!("{} ({COMMIT})", env!("CARGO_PKG_VERSION"))
 }
 
 /// What `--version` prints: version and commit, the devices, and which of them computes where nothing else is said.
-pub fn described() -> anyhow::Result<String> {
+pub(crate) fn described() -> anyhow::Result<String> {
     let mut devices = vec![Cpu::<f32>::new().with_isa(default_isa()?).info()];
     devices.extend(Gpu::adapters());
     let best = devices.iter().find(|device| device.kind == "gpu" && !device.software).unwrap_or(&devices[0]);

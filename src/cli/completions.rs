@@ -17,13 +17,13 @@ use super::{help::group, print_line, print_text};
                   gia-gpu completions zsh > ~/.zfunc/_gia-gpu\n  \
                   gia-gpu completions fish > ~/.config/fish/completions/gia-gpu.fish"
 )]
-pub struct Completions {
+pub(crate) struct Completions {
     /// Shell to complete in
     shell: Shell,
 }
 
 impl Completions {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let mut text = vec![];
         clap_complete::generate(self.shell, &mut super::command(), "gia-gpu", &mut text);
         print_text(&text)
@@ -36,14 +36,14 @@ impl Completions {
     next_help_heading = group::OUTPUT,
     after_help = "Examples:\n  gia-gpu man | man -l -\n  gia-gpu man --out ~/.local/share/man/man1"
 )]
-pub struct Manual {
+pub(crate) struct Manual {
     /// Folder for a page of every command: gia-gpu.1, gia-gpu-run.1, …
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 impl Manual {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let Some(out) = self.out else {
             let mut page = vec![];
             Man::new(super::command()).render(&mut page)?;

@@ -10,19 +10,19 @@ use super::misuse;
 use crate::{files::incoming, spelling::did_you_mean};
 
 /// The options that a file may hold: all but the file itself.
-pub fn options(command: &Command) -> impl Iterator<Item = &Arg> {
+pub(crate) fn options(command: &Command) -> impl Iterator<Item = &Arg> {
     let own =
         |option: &&Arg| option.get_long().is_some_and(|name| name != "config") && !option.is_global_set();
     command.get_arguments().filter(own)
 }
 
 /// What a file calls it.
-pub fn key(option: &Arg) -> &str {
+pub(crate) fn key(option: &Arg) -> &str {
     option.get_long().unwrap_or_default()
 }
 
 /// The file's settings as arguments; those of the command line come after them and win.
-pub fn arguments(path: &Path, command: &Command) -> anyhow::Result<Vec<OsString>> {
+pub(crate) fn arguments(path: &Path, command: &Command) -> anyhow::Result<Vec<OsString>> {
     let text = incoming::read_text(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| match error.message() {
         message if message.contains("duplicate key") => {
@@ -107,7 +107,7 @@ fn unexpected(path: &Path, key: &str, expected: &str, found: &Value) -> anyhow::
 }
 
 /// The option's default as TOML, if it has one.
-pub fn default(option: &Arg) -> Option<String> {
+pub(crate) fn default(option: &Arg) -> Option<String> {
     if !option.get_action().takes_values() {
         return Some("false".into());
     }
@@ -117,7 +117,7 @@ pub fn default(option: &Arg) -> Option<String> {
 }
 
 /// What the option came to, as TOML; `None` where it was not given and has no default.
-pub fn effective(option: &Arg, matches: &ArgMatches) -> Option<String> {
+pub(crate) fn effective(option: &Arg, matches: &ArgMatches) -> Option<String> {
     let id = option.get_id().as_str();
     if !option.get_action().takes_values() {
         return Some(matches.get_flag(id).to_string());

@@ -20,7 +20,7 @@ const WIDTH: usize = 100;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  gia-gpu config init audit.toml\n  gia-gpu run --config audit.toml\n  \
                   gia-gpu config show --config audit.toml --batch 4")]
-pub struct ConfigCommand {
+pub(crate) struct ConfigCommand {
     #[command(subcommand)]
     action: Action,
 }
@@ -43,7 +43,7 @@ enum Action {
 }
 
 impl ConfigCommand {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.action {
             Action::Init { file: None } => print_line(document().trim_end()),
             Action::Init { file: Some(path) } => {

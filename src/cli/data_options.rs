@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The data set at `path`, or the embedded samples; `names`: of the victim's classes, as `--class-names` gives them.
-pub fn open_data(path: Option<&Path>, names: Option<&str>) -> anyhow::Result<Dataset> {
+pub(crate) fn open_data(path: Option<&Path>, names: Option<&str>) -> anyhow::Result<Dataset> {
     let dataset = path.map_or_else(|| Ok(samples()), Dataset::open)?;
     if !dataset.left_out.is_empty() {
         let kinds: Vec<String> =
@@ -33,7 +33,7 @@ pub fn open_data(path: Option<&Path>, names: Option<&str>) -> anyhow::Result<Dat
 }
 
 /// Says whether pictures of these sizes are resized to the network's `[H, W]`.
-pub fn note_sizes(sizes: &[([usize; 2], usize)], [height, width]: [usize; 2]) {
+pub(crate) fn note_sizes(sizes: &[([usize; 2], usize)], [height, width]: [usize; 2]) {
     if sizes.iter().any(|(size, _)| *size != [height, width]) {
         note(&format!(
             "pictures of other sizes are resized and cropped to {height}×{width}, as torchvision's Resize and CenterCrop do"
@@ -44,7 +44,7 @@ pub fn note_sizes(sizes: &[([usize; 2], usize)], [height, width]: [usize; 2]) {
 /// The clients' pictures.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::INPUT)]
-pub struct DataOptions {
+pub(crate) struct DataOptions {
     /// Pictures: folders of classes, CIFAR-10's batches or IDX files
     ///
     /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files. Without it, the embedded samples
@@ -75,16 +75,16 @@ pub struct DataOptions {
 
 impl DataOptions {
     /// `B`
-    pub fn batch(&self) -> usize {
+    pub(crate) fn batch(&self) -> usize {
         self.batch.unwrap_or(1)
     }
 
     /// `M`
-    pub fn batches(&self) -> usize {
+    pub(crate) fn batches(&self) -> usize {
         self.batches.unwrap_or(1)
     }
 
-    pub fn open(&self) -> anyhow::Result<Dataset> {
+    pub(crate) fn open(&self) -> anyhow::Result<Dataset> {
         check_batch(self.batch())?;
         if !(1..=MAX_BATCH).contains(&self.batches()) {
             return Err(misuse(format!("--batches: expected 1 to {MAX_BATCH}, found {}", self.batches())));
@@ -93,12 +93,17 @@ impl DataOptions {
     }
 
     /// What the data set says of the network.
-    pub fn known(dataset: &Dataset) -> Known {
+    pub(crate) fn known(dataset: &Dataset) -> Known {
         Known::of_data(dataset)
     }
 
     /// Batches that keep the rule, fitted to the victim's input.
-    pub fn read(&self, dataset: &Dataset, victim: &Victim, seed: u64) -> anyhow::Result<Vec<ClientBatch>> {
+    pub(crate) fn read(
+        &self,
+        dataset: &Dataset,
+        victim: &Victim,
+        seed: u64,
+    ) -> anyhow::Result<Vec<ClientBatch>> {
         let (batch, batches, rule) = (self.batch(), self.batches(), self.batch_labels);
         let chosen = match self.shuffle {
             true => dataset.random_batches(batch, batches, rule, seed),

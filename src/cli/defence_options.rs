@@ -11,7 +11,7 @@ use crate::federated::{
 /// The client's defence.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = group::CLIENT)]
-pub struct DefenceOptions {
+pub(crate) struct DefenceOptions {
     /// Defences of the client, in this order, as in noise:1e-2,clip:1.0
     ///
     /// noise:S, laplace:S, clip:C, dp-sgd:C:M, top-k:SHARE, sign or soteria:SHARE, separated by commas.
@@ -25,7 +25,7 @@ pub struct DefenceOptions {
 impl DefenceOptions {
     /// # Errors
     /// Defences that cannot be read, or do not fit the protocol.
-    pub fn defences(&self, protocol: &Protocol) -> anyhow::Result<Vec<Defence>> {
+    pub(crate) fn defences(&self, protocol: &Protocol) -> anyhow::Result<Vec<Defence>> {
         let defences = match &self.defence {
             Some(text) => parse(text).map_err(|error| misuse(format!("--defence: {error}")))?,
             None if self.adaptive => return Err(misuse("--adaptive needs a --defence to adapt to")),
@@ -38,7 +38,7 @@ impl DefenceOptions {
 
 /// # Errors
 /// Defences that do not fit the protocol.
-pub fn check(protocol: &Protocol, defences: &[Defence]) -> anyhow::Result<()> {
+pub(crate) fn check(protocol: &Protocol, defences: &[Defence]) -> anyhow::Result<()> {
     client_protocol(protocol, defences)
         .and_then(|defended| defended.check(defended.clients.least()))
         .map_err(|error| misuse(format!("--defence: {error}")))

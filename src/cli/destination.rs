@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// Reads a folder, or `out[-N]`.
-pub fn destination() -> ValueParser {
+pub(crate) fn destination() -> ValueParser {
     OsStringValueParser::new().map(Destination::from).into()
 }
 
 /// Whether results of an earlier run may go.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::OUTPUT)]
-pub struct ForceOption {
+pub(crate) struct ForceOption {
     /// Replace the results of an earlier run in --out
     #[arg(long)]
     pub force: bool,
@@ -29,7 +29,7 @@ pub struct ForceOption {
 
 impl ForceOption {
     /// The folder, this process's alone from now on.
-    pub fn claim(&self, to: &Destination) -> anyhow::Result<OutputFolder> {
+    pub(crate) fn claim(&self, to: &Destination) -> anyhow::Result<OutputFolder> {
         let folder = OutputFolder::claim(to, self.force)?;
         if to.numbered && folder.path() != to.path {
             note(&format!("results go to {}", folder.path().display()));
@@ -38,7 +38,7 @@ impl ForceOption {
     }
 
     /// The same of a file.
-    pub fn claim_file(&self, path: &Path) -> anyhow::Result<FileClaim> {
+    pub(crate) fn claim_file(&self, path: &Path) -> anyhow::Result<FileClaim> {
         let claim = FileClaim::of(path).map_err(ReportError::from)?;
         match path.exists() && !self.force {
             true => Err(misuse(format!(
@@ -51,6 +51,6 @@ impl ForceOption {
 }
 
 /// Where a report's page and grid are, for the last line.
-pub fn written(folder: &Path) -> [String; 2] {
+pub(crate) fn written(folder: &Path) -> [String; 2] {
     ["report.html", "grid.png"].map(|name| folder.join(name).display().to_string())
 }

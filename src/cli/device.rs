@@ -62,7 +62,7 @@ impl FromStr for DeviceChoices {
 
 /// What `--isa` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IsaChoice {
+pub(crate) enum IsaChoice {
     Auto,
     One(Isa),
     /// Of `bench` alone.
@@ -72,7 +72,7 @@ pub enum IsaChoice {
 /// Where to compute, and with which vectors.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::DEVICE)]
-pub struct Place {
+pub(crate) struct Place {
     /// auto, cpu, gpu, or gpu:N as `devices` lists them
     ///
     /// auto is a real GPU if there is one, else the CPU; gpu a GPU, or a software driver where there is nothing else; gpu:N,
@@ -88,7 +88,7 @@ pub struct Place {
 
 impl Place {
     /// The device.
-    pub fn open(&self) -> anyhow::Result<Box<dyn Device>> {
+    pub(crate) fn open(&self) -> anyhow::Result<Box<dyn Device>> {
         let several = match &self.device {
             DeviceChoices::All => true,
             DeviceChoices::These(these) => these.len() > 1,
@@ -104,7 +104,7 @@ impl Place {
     }
 
     /// All that are asked for, one or more; the CPU device once for each instruction set, widest first.
-    pub fn open_each(&self) -> anyhow::Result<Vec<Box<dyn Device>>> {
+    pub(crate) fn open_each(&self) -> anyhow::Result<Vec<Box<dyn Device>>> {
         let isas = self.isas()?;
         let on_cpu = || -> Vec<Box<dyn Device>> {
             isas.iter().map(|&isa| Box::new(Cpu::<f32>::new().with_isa(isa)) as Box<dyn Device>).collect()
@@ -145,7 +145,7 @@ impl Place {
     }
 
     /// Whether every instruction set is asked for.
-    pub fn every_isa(&self) -> bool {
+    pub(crate) fn every_isa(&self) -> bool {
         self.isa == Some(IsaChoice::All)
     }
 
@@ -180,7 +180,7 @@ fn gpu(allow_software: bool, which: Option<String>) -> Result<Gpu, DeviceError> 
 }
 
 /// What the CPU device uses where no option says otherwise: `GIA_GPU_ISA`, or the widest that there is.
-pub fn default_isa() -> anyhow::Result<Isa> {
+pub(crate) fn default_isa() -> anyhow::Result<Isa> {
     match env::var_os(ISA) {
         Some(name) if !name.is_empty() => {
             name.to_string_lossy().parse().map_err(|error| misuse(format!("{ISA}: {error}")))
@@ -190,7 +190,7 @@ pub fn default_isa() -> anyhow::Result<Isa> {
 }
 
 /// `--isa` with `all` among its values.
-pub fn with_all(isa: Arg) -> Arg {
+pub(crate) fn with_all(isa: Arg) -> Arg {
     isa.value_parser(values(true))
 }
 

@@ -18,7 +18,7 @@ use crate::device::{
     after_long_help = "JSON: a list of id (as --device takes it), kind, name, backend, driver, software; of the CPU also isa, the instruction set \
                        that is used, and isas, those that it has, widest first.\n\nExample: gia-gpu devices --json"
 )]
-pub struct Devices {
+pub(crate) struct Devices {
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +36,7 @@ struct Listed {
 }
 
 impl Devices {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let info = Cpu::<f32>::new().with_isa(default_isa()?).info();
         let isas = Isa::available().into_iter().map(Isa::name).collect();
         let mut devices = vec![Listed { id: "cpu".into(), info, isas }];

@@ -35,7 +35,7 @@ use crate::{
     after_help = "Example: gia-gpu evaluate --arch resnet20 --weights resnet20.safetensors --data cifar/test\n\n\
                   Weights of `train victim` say their architecture and normalisation themselves."
 )]
-pub struct Evaluate {
+pub(crate) struct Evaluate {
     #[command(flatten)]
     model: ModelOptions,
     /// Weights: a safetensors or .npz file with PyTorch's state_dict
@@ -70,7 +70,7 @@ pub struct Evaluate {
 }
 
 impl Evaluate {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         check_batch(self.batch)?;
         check_limit(self.limit)?;
         if let Some(logits) = &self.logits {

@@ -14,7 +14,7 @@ use crate::{
 /// Pictures in place of the text of names.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = group::NAMING)]
-pub struct ExampleOptions {
+pub(crate) struct ExampleOptions {
     /// Learn names from pictures: a folder per name, a few public pictures each
     ///
     /// No text is needed: names become means of the model's image features, of --clip, or with `--clip victim` of the
@@ -25,12 +25,16 @@ pub struct ExampleOptions {
 }
 
 impl ExampleOptions {
-    pub fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.names_from.is_some()
     }
 
     /// The pictures, without those that a client has; `None` where none were given.
-    pub fn open(&self, audit: Option<&Audit>, clients: Option<&Clients>) -> anyhow::Result<Option<Examples>> {
+    pub(crate) fn open(
+        &self,
+        audit: Option<&Audit>,
+        clients: Option<&Clients>,
+    ) -> anyhow::Result<Option<Examples>> {
         let Some(folder) = &self.names_from else { return Ok(None) };
         let examples = Examples::open(folder).map_err(named)?;
         match audit {
@@ -45,7 +49,7 @@ impl ExampleOptions {
     }
 
     /// Learns the names, and says first how well they are known.
-    pub fn learn(
+    pub(crate) fn learn(
         &self,
         examples: &Examples,
         clip: &ClipOptions,

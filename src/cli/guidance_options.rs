@@ -16,7 +16,7 @@ const WEIGHT: f64 = 0.002;
 /// How strongly names guide.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = group::ATTACK)]
-pub struct GuidanceOptions {
+pub(crate) struct GuidanceOptions {
     /// Weight λ of the pull towards names
     ///
     /// It multiplies Σ (1 − cosine of picture and name), which is added to the objective. Without it 0.002.
@@ -29,7 +29,7 @@ pub struct GuidanceOptions {
 /// How long they do.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = group::ATTACK)]
-pub struct ScheduleOptions {
+pub(crate) struct ScheduleOptions {
     /// How the pull towards names falls to 0, and from which share of the iterations to which
     ///
     /// What is kept and compared comes from after that. Without it cosine:0.5:0.75.
@@ -38,11 +38,11 @@ pub struct ScheduleOptions {
 }
 
 impl GuidanceOptions {
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         self.guide_weight.is_none() && self.schedule.guide_schedule.is_none()
     }
 
-    pub fn guidance(&self) -> anyhow::Result<Guidance> {
+    pub(crate) fn guidance(&self) -> anyhow::Result<Guidance> {
         let weight = self.guide_weight.unwrap_or(WEIGHT);
         if !weight.is_finite() || weight < 0.0 {
             return Err(misuse(format!("--guide-weight: expected a weight ≥ 0, found {weight}")));
@@ -53,14 +53,14 @@ impl GuidanceOptions {
 
 impl ScheduleOptions {
     /// λ begins at `weight`.
-    pub fn guidance(&self, weight: f64) -> Guidance {
+    pub(crate) fn guidance(&self, weight: f64) -> Guidance {
         Guidance { weight, schedule: self.guide_schedule.unwrap_or_default() }
     }
 }
 
 /// The value of `--guide`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GuideChoice {
+pub(crate) enum GuideChoice {
     /// The true names of the labels.
     Oracle,
     /// Names of label indices.
@@ -93,7 +93,7 @@ impl FromStr for GuideChoice {
 
 impl GuideChoice {
     /// What every label index is taken to mean. `truth`: by index, for the oracle.
-    pub fn meanings(&self, classes: usize, truth: &[Option<String>]) -> anyhow::Result<Meanings> {
+    pub(crate) fn meanings(&self, classes: usize, truth: &[Option<String>]) -> anyhow::Result<Meanings> {
         match self {
             GuideChoice::Oracle => Ok(Meanings::oracle(truth)),
             GuideChoice::Names(names) => match names.keys().find(|label| **label >= classes) {

@@ -3,17 +3,17 @@
 use clap::{Arg, Command};
 
 /// The groups, in the order in which the help has them.
-pub mod group {
-    pub const MEASUREMENT: &str = "Measurement";
-    pub const INPUT: &str = "Input";
-    pub const VICTIM: &str = "Victim";
-    pub const CLIENT: &str = "Client";
-    pub const ATTACK: &str = "Attack";
-    pub const TRAINING: &str = "Training";
-    pub const NAMING: &str = "Naming";
-    pub const OUTPUT: &str = "Output";
-    pub const DEVICE: &str = "Device";
-    pub const GLOBAL: &str = "Global options";
+pub(crate) mod group {
+    pub(crate) const MEASUREMENT: &str = "Measurement";
+    pub(crate) const INPUT: &str = "Input";
+    pub(crate) const VICTIM: &str = "Victim";
+    pub(crate) const CLIENT: &str = "Client";
+    pub(crate) const ATTACK: &str = "Attack";
+    pub(crate) const TRAINING: &str = "Training";
+    pub(crate) const NAMING: &str = "Naming";
+    pub(crate) const OUTPUT: &str = "Output";
+    pub(crate) const DEVICE: &str = "Device";
+    pub(crate) const GLOBAL: &str = "Global options";
 }
 
 /// Options that the short help shows of a command that has many.
@@ -47,7 +47,7 @@ const COMMON: [&str; 24] = [
 const MANY: usize = 20;
 
 /// The command and all below it, with a short help that fits a screen.
-pub fn shortened(command: Command) -> Command {
+pub(crate) fn shortened(command: Command) -> Command {
     let options = command.get_arguments().filter(|option| !option.is_global_set()).count();
     let common = |option: &Arg| option.get_long().is_none_or(|name| COMMON.contains(&name));
     let command = command.mut_args(|option| {

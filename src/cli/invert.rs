@@ -38,7 +38,7 @@ use crate::{
 #[derive(Args)]
 #[command(next_help_heading = group::VICTIM, after_help = "Example: gia-gpu invert --arch lenet-zhu --weights victim.safetensors \
                   --gradient gradient.safetensors --out found")]
-pub struct Invert {
+pub(crate) struct Invert {
     #[command(flatten)]
     model: ModelOptions,
     /// The victim's weights before training
@@ -95,7 +95,7 @@ pub struct Invert {
 }
 
 impl Invert {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let observing = Observing {
             model: &self.model,
             weights: self.weights.as_deref(),

@@ -8,11 +8,11 @@ use super::{help::group, misuse};
 use crate::report::limits::{Figure, Limits};
 
 /// Exit code of a run whose figures are above their limits.
-pub const EXCEEDED: u8 = 3;
+pub(crate) const EXCEEDED: u8 = 3;
 
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = group::OUTPUT)]
-pub struct LimitOptions {
+pub(crate) struct LimitOptions {
     /// Exit with code 3 if a figure is above its limit, as in ssim=0.5,psnr=20,names=0.3,labels=0.5,membership=0
     ///
     /// For checks that run by themselves. All files are written before. SSIM and PSNR (dB) are means of pictures paired
@@ -23,7 +23,7 @@ pub struct LimitOptions {
 
 /// What was exceeded: an error of exit code 3.
 #[derive(Debug)]
-pub struct Exceeded(String);
+pub(crate) struct Exceeded(String);
 
 impl Display for Exceeded {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -35,7 +35,7 @@ impl std::error::Error for Exceeded {}
 
 impl LimitOptions {
     /// Refuses limits where the originals are not known: nothing could be judged.
-    pub fn needs_originals(&self) -> anyhow::Result<()> {
+    pub(crate) fn needs_originals(&self) -> anyhow::Result<()> {
         match self.fail_above {
             Some(_) => Err(misuse(
                 "--fail-above: with --gradient nobody knows the originals, and nothing can be held against a limit",
@@ -45,7 +45,7 @@ impl LimitOptions {
     }
 
     /// Whether all figures stay below their limits.
-    pub fn check(&self, value: impl Fn(Figure) -> Option<f64>) -> anyhow::Result<()> {
+    pub(crate) fn check(&self, value: impl Fn(Figure) -> Option<f64>) -> anyhow::Result<()> {
         let Some(limits) = &self.fail_above else { return Ok(()) };
         let exceeded = limits.exceeded(value).map_err(|missing| {
             misuse(format!("--fail-above: not measured in this run: {}", missing.join(", ")))

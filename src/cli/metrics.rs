@@ -28,7 +28,7 @@ use crate::{
     after_help = "Examples: gia-gpu metrics --reference originals --reconstruction found/images --json\n\
                   gia-gpu metrics --reference originals --reconstruction found/images --weights victim.safetensors"
 )]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// Folder of the originals, or a safetensors file with a tensor 'images' (N,C,H,W)
     #[arg(long, value_name = "PATH")]
     reference: PathBuf,
@@ -53,7 +53,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let device = Cpu::<f32>::new();
         let lpips = self.lpips.as_deref().map(Lpips::read).transpose()?;
         let victim = self.victim()?;

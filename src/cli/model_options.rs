@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 
 use super::{help::group, misuse, progress::Terminal, spelled::spelled};
-pub use crate::audit::{DEFAULT_ARCHITECTURE, Known};
+pub(crate) use crate::audit::{DEFAULT_ARCHITECTURE, Known};
 use crate::{
     audit::{AuditError, Network, note_positions},
     federated::{Request, Victim, VictimError},
@@ -23,7 +23,7 @@ use crate::{
 /// The network.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 #[command(next_help_heading = group::VICTIM)]
-pub struct ModelOptions {
+pub(crate) struct ModelOptions {
     /// Architecture, as in lenet-zhu, convnet64 or resnet18
     ///
     /// lenet-zhu, lenet5, mlp, convnet<width>, torchvision's resnet18/34/50 and vgg11/13/16/19[_bn], CIFAR's
@@ -63,12 +63,12 @@ pub struct ModelOptions {
 
 impl ModelOptions {
     /// Whether none of them is given.
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         *self == ModelOptions::default()
     }
 
     /// What presets are chosen for: the architecture, or a name that the registry does not know.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match (&self.model, &self.arch) {
             (Some(_), _) => "",
             (None, Some(name)) => name,
@@ -90,7 +90,7 @@ impl ModelOptions {
     }
 
     /// What the options say.
-    pub fn network(&self) -> anyhow::Result<Network> {
+    pub(crate) fn network(&self) -> anyhow::Result<Network> {
         let hidden = self.hidden.as_deref().map(parse_hidden).transpose();
         let hidden = hidden.map_err(|error| misuse(format!("--hidden: {error}")))?;
         Ok(Network {
@@ -104,7 +104,7 @@ impl ModelOptions {
     }
 
     /// The options, then what is known, then the architecture's own.
-    pub fn request(&self, known: &Known) -> anyhow::Result<Request> {
+    pub(crate) fn request(&self, known: &Known) -> anyhow::Result<Request> {
         Ok(self.network()?.request(known)?)
     }
 }
@@ -124,7 +124,7 @@ fn parse_size(text: &str) -> anyhow::Result<[usize; 2]> {
 /// The network and its weights.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::VICTIM)]
-pub struct VictimOptions {
+pub(crate) struct VictimOptions {
     #[command(flatten)]
     pub model: ModelOptions,
     /// Weights: a safetensors or .npz file with PyTorch's state_dict
@@ -136,7 +136,7 @@ pub struct VictimOptions {
 
 impl VictimOptions {
     /// The network; `known`: what the data set says. Of a file, the classes are those that it has.
-    pub fn request(&self, known: &Known) -> anyhow::Result<Request> {
+    pub(crate) fn request(&self, known: &Known) -> anyhow::Result<Request> {
         let request = self.model.request(known)?;
         Ok(match self.weights {
             Some(_) => Request { classes: self.model.classes, ..request },
@@ -145,7 +145,7 @@ impl VictimOptions {
     }
 
     /// `known`: what the data set says, for a victim without weights.
-    pub fn open(&self, seed: u64, known: &Known) -> anyhow::Result<Victim> {
+    pub(crate) fn open(&self, seed: u64, known: &Known) -> anyhow::Result<Victim> {
         let request = self.request(known)?;
         let victim = match &self.weights {
             Some(path) => Victim::from_file(path, &request),
@@ -160,6 +160,6 @@ impl VictimOptions {
 }
 
 /// What the options ask for is misuse where no file is to blame.
-pub fn victim_error(error: VictimError) -> anyhow::Error {
+pub(crate) fn victim_error(error: VictimError) -> anyhow::Error {
     AuditError::from(error).into()
 }

@@ -40,7 +40,7 @@ const SHOWN: usize = 5;
                   gia-gpu name --clip ViT-B-32/model.safetensors --labels dog,cat --templates plain dog.jpg --json\n  \
                   gia-gpu name --names-from chest-x-rays found/images/*.png"
 )]
-pub struct Name {
+pub(crate) struct Name {
     #[command(flatten)]
     clip: ClipOptions,
     /// Names to choose from, as in dog,cat,airplane
@@ -79,7 +79,7 @@ struct Report<'n> {
 }
 
 impl Name {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let labels: Vec<String> = self.labels.iter().flat_map(|l| l.split(',')).map(String::from).collect();
         let examples = self.examples.open(None, None)?;
         if examples.is_none() {

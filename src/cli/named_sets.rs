@@ -10,7 +10,7 @@ use crate::{
 
 /// `NAME=PATH`
 #[derive(Clone, Debug)]
-pub struct NamedPath {
+pub(crate) struct NamedPath {
     pub name: String,
     pub path: PathBuf,
 }
@@ -31,7 +31,7 @@ impl FromStr for NamedPath {
 impl NamedPath {
     /// All its pictures, fitted to `[C, H, W]`, under its own name. A folder's name is a class's, with spaces for
     /// underscores.
-    pub fn read(&self, shape: [usize; 3]) -> anyhow::Result<Pictures> {
+    pub(crate) fn read(&self, shape: [usize; 3]) -> anyhow::Result<Pictures> {
         let mut dataset = Dataset::open(&self.path)?;
         dataset.class_names.iter_mut().for_each(|name| *name = spoken(name));
         let classes = dataset.class_names.len();
@@ -41,7 +41,7 @@ impl NamedPath {
     }
 
     /// Its pictures with the labels that the same data set's classes have in `all`.
-    pub fn within(&self, all: &Pictures, shape: [usize; 3]) -> anyhow::Result<Pictures> {
+    pub(crate) fn within(&self, all: &Pictures, shape: [usize; 3]) -> anyhow::Result<Pictures> {
         let known = |part: &&Part| part.name == self.name;
         let part = all.parts.iter().find(known).ok_or_else(|| {
             let names: Vec<&str> = all.parts.iter().map(|part| part.name.as_str()).collect();
@@ -68,7 +68,7 @@ impl NamedPath {
 }
 
 /// All data sets as one.
-pub fn open_sets(sets: &[NamedPath], shape: [usize; 3]) -> anyhow::Result<Pictures> {
+pub(crate) fn open_sets(sets: &[NamedPath], shape: [usize; 3]) -> anyhow::Result<Pictures> {
     for (index, set) in sets.iter().enumerate() {
         if sets[..index].iter().any(|other| other.name == set.name) {
             return Err(misuse(format!("--data: the name '{}' stands twice", set.name)));

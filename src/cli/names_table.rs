@@ -8,7 +8,7 @@ use crate::semantic::{Assignment, IndexNaming, Score, SemanticReport};
 const LISTED: usize = 20;
 
 /// A line an index, then the share of indices named right with every control.
-pub fn of(report: &SemanticReport) -> String {
+pub(crate) fn of(report: &SemanticReport) -> String {
     let mut text = String::new();
     let _ = write_names(&mut text, report);
     if report.accuracy.is_some() {

@@ -31,7 +31,7 @@ pub enum AggregationChoice {
 /// What the label indices mean.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::NAMING)]
-pub struct NamingOptions {
+pub(crate) struct NamingOptions {
     #[command(flatten)]
     clip: ClipOptions,
     #[command(flatten)]
@@ -63,7 +63,7 @@ impl NamingOptions {
     ///
     /// # Errors
     /// What is wrong with a model or with names that the user gave.
-    pub fn open(&self, class_names: Option<&[String]>) -> anyhow::Result<Option<NamingModel>> {
+    pub(crate) fn open(&self, class_names: Option<&[String]>) -> anyhow::Result<Option<NamingModel>> {
         if self.no_names {
             return Ok(None);
         }
@@ -101,7 +101,7 @@ impl NamingOptions {
     ///
     /// # Errors
     /// Options that say something else.
-    pub fn by_example(&self) -> anyhow::Result<&ClipOptions> {
+    pub(crate) fn by_example(&self) -> anyhow::Result<&ClipOptions> {
         match () {
             () if self.no_names => Err(misuse("--names-from and --no-names: expected one of them")),
             () if self.names.are_given() => {
@@ -117,7 +117,7 @@ impl NamingOptions {
     }
 
     /// One-to-one naming of so many label indices at least needs as many names.
-    pub fn check_count(&self, choice: &NamingModel, indices: usize) -> anyhow::Result<()> {
+    pub(crate) fn check_count(&self, choice: &NamingModel, indices: usize) -> anyhow::Result<()> {
         match self.assignment {
             Assignment::OneToOne if choice.names.len() < indices => Err(misuse(format!(
                 "--assignment one-to-one: {indices} label indices need as many candidate names, found {}: give more with \
@@ -130,7 +130,7 @@ impl NamingOptions {
 
     /// Encodes the names and compiles the image half, so that what is wrong with a name shows before anything is
     /// attacked. `None` as for [`NamingOptions::open`].
-    pub fn namer<'c>(
+    pub(crate) fn namer<'c>(
         &self,
         choice: &'c NamingModel,
         device: &'c dyn Device,
@@ -148,7 +148,7 @@ impl NamingOptions {
     }
 
     /// The same for the cells of a sweep; none where nothing is named.
-    pub fn namer_of<'c>(
+    pub(crate) fn namer_of<'c>(
         &self,
         model: Option<&'c NamingModel>,
         device: &'c dyn Device,
@@ -156,7 +156,7 @@ impl NamingOptions {
         model.map_or(Ok(None), |model| self.namer(model, device, NAMED_AT_ONCE))
     }
 
-    pub fn rule(&self) -> Rule {
+    pub(crate) fn rule(&self) -> Rule {
         Rule { assignment: self.assignment, aggregation: self.aggregation.into() }
     }
 }

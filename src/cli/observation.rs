@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The options that decide how files are read.
-pub struct Observing<'a> {
+pub(crate) struct Observing<'a> {
     pub model: &'a ModelOptions,
     pub weights: Option<&'a Path>,
     /// At least one.
@@ -32,7 +32,7 @@ pub struct Observing<'a> {
 }
 
 /// The options that decide how they are attacked.
-pub struct Attacking<'a> {
+pub(crate) struct Attacking<'a> {
     pub threat: &'a ThreatOptions,
     pub attack: &'a AttackOptions,
     /// Where none is given.
@@ -41,7 +41,7 @@ pub struct Attacking<'a> {
 
 impl Observing<'_> {
     /// Reads all files, and refuses an attack that the threat model does not grant.
-    pub fn open(&self, by: &Attacking) -> anyhow::Result<Observation> {
+    pub(crate) fn open(&self, by: &Attacking) -> anyhow::Result<Observation> {
         let mut observation = self.read(|architecture| by.attack.config_or(by.preset, architecture))?;
         let audit = &mut observation.audit;
         audit.restarts = by.attack.trials;
@@ -52,7 +52,7 @@ impl Observing<'_> {
     }
 
     /// Reads all files; `config`: the attack on a victim of this architecture.
-    pub fn read(
+    pub(crate) fn read(
         &self,
         config: impl FnOnce(&str) -> anyhow::Result<AttackConfig>,
     ) -> anyhow::Result<Observation> {

@@ -8,7 +8,7 @@ use crate::federated::Kind;
 /// What the file holds.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = group::INPUT)]
-pub struct ObservedOptions {
+pub(crate) struct ObservedOptions {
     /// What the gradient file holds, where it does not say itself
     ///
     /// Without it an update where there is --local-lr, else a gradient.
@@ -21,12 +21,12 @@ pub struct ObservedOptions {
 
 impl ObservedOptions {
     /// Whether none of them is given.
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         self.kind.is_none() && !self.trust_file
     }
 
     /// The option alone.
-    pub fn kind(&self) -> Option<Kind> {
+    pub(crate) fn kind(&self) -> Option<Kind> {
         self.kind
     }
 }

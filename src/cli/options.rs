@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args};
 use super::{
     device::Place, help::group, misuse, progress::Terminal, signals, spelled::spelled, verbosity::detail,
 };
-pub use crate::data::same_file;
+pub(crate) use crate::data::same_file;
 use crate::{
     audit::{SaidNormalisation, check_labels, choose_normalisation},
     data::{Normalisation, NormalisationPreset},
@@ -16,17 +16,17 @@ use crate::{
 };
 
 /// Reads a count: 1 or more, and no more than a machine could ever hold.
-pub fn at_least_one() -> impl clap::builder::TypedValueParser<Value = usize> {
+pub(crate) fn at_least_one() -> impl clap::builder::TypedValueParser<Value = usize> {
     count_to(1 << 32)
 }
 
 /// Reads a count of 1 to `most`.
-pub fn count_to(most: usize) -> impl clap::builder::TypedValueParser<Value = usize> {
+pub(crate) fn count_to(most: usize) -> impl clap::builder::TypedValueParser<Value = usize> {
     clap::builder::RangedU64ValueParser::<usize>::new().range(1..=most as u64)
 }
 
 /// Refuses outputs that are, hold or lie in an input. `option`: what gave the outputs.
-pub fn check_apart<'p>(
+pub(crate) fn check_apart<'p>(
     option: &str,
     outputs: impl IntoIterator<Item = &'p Path>,
     inputs: impl IntoIterator<Item = &'p Path> + Clone,
@@ -36,7 +36,7 @@ pub fn check_apart<'p>(
 
 /// When to stop with what there is.
 #[derive(Args, Clone, Debug, Default)]
-pub struct TimeLimit {
+pub(crate) struct TimeLimit {
     /// Stop after so long with what there is, as in 2:00:00, 30m or 90 (seconds)
     ///
     /// As a signal does: exit code 4.
@@ -46,13 +46,13 @@ pub struct TimeLimit {
 
 impl TimeLimit {
     /// The time runs from now on.
-    pub fn start(&self) {
+    pub(crate) fn start(&self) {
         if let Some(limit) = self.time_limit {
             signals::stop_after(limit);
         }
     }
 
-    pub fn seconds(&self) -> Option<f64> {
+    pub(crate) fn seconds(&self) -> Option<f64> {
         self.time_limit.map(|limit| limit.as_secs_f64())
     }
 }
@@ -75,12 +75,12 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 /// Most pictures that one option may ask for.
-pub const MAX_BATCH: usize = 65_536;
+pub(crate) const MAX_BATCH: usize = 65_536;
 
 /// How pixels become the network's input.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::INPUT)]
-pub struct NormalisationOptions {
+pub(crate) struct NormalisationOptions {
     /// How pixels become the network's input, by name
     ///
     /// Without it what the gradient file says, else cifar10.
@@ -101,12 +101,16 @@ pub struct NormalisationOptions {
 impl NormalisationOptions {
     /// The options; else `known`, from a file; else CIFAR-10's, or its mean over the channels where there
     /// are not three.
-    pub fn open(&self, channels: usize, known: Option<Normalisation>) -> anyhow::Result<Normalisation> {
+    pub(crate) fn open(
+        &self,
+        channels: usize,
+        known: Option<Normalisation>,
+    ) -> anyhow::Result<Normalisation> {
         Ok(choose_normalisation(self.given()?.as_ref(), known, channels, &Terminal)?)
     }
 
     /// The options alone.
-    pub fn given(&self) -> anyhow::Result<Option<SaidNormalisation>> {
+    pub(crate) fn given(&self) -> anyhow::Result<Option<SaidNormalisation>> {
         Ok(match (&self.mean, &self.std) {
             (Some(mean), Some(std)) => {
                 Some(SaidNormalisation::Values(Normalisation::parse(mean, std).map_err(misuse)?))
@@ -119,7 +123,7 @@ impl NormalisationOptions {
 /// Where to compute, and in how much memory.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = group::DEVICE)]
-pub struct DeviceOptions {
+pub(crate) struct DeviceOptions {
     #[command(flatten)]
     pub place: Place,
     /// Most memory that one plan may take, as in 2G or 512M
@@ -130,17 +134,17 @@ pub struct DeviceOptions {
 }
 
 impl DeviceOptions {
-    pub fn open(&self) -> anyhow::Result<Box<dyn Device>> {
+    pub(crate) fn open(&self) -> anyhow::Result<Box<dyn Device>> {
         Ok(self.limited(vec![self.place.open()?])?.remove(0))
     }
 
     /// All that are asked for, one or more.
-    pub fn open_each(&self) -> anyhow::Result<Vec<Box<dyn Device>>> {
+    pub(crate) fn open_each(&self) -> anyhow::Result<Vec<Box<dyn Device>>> {
         self.limited(self.place.open_each()?)
     }
 
     /// All that are asked for as one, which attacks spread their trials over.
-    pub fn open_spread(&self) -> anyhow::Result<Box<dyn Device>> {
+    pub(crate) fn open_spread(&self) -> anyhow::Result<Box<dyn Device>> {
         let mut devices = self.open_each()?;
         for device in &devices {
             detail(|| format!("computes on {}", device.info().facts()));
@@ -161,7 +165,7 @@ impl DeviceOptions {
 
 /// Files may take no more than `--memory` says, from now on: they are read before a device is opened. What is wrong with it
 /// is said there.
-pub fn limit_memory(mut matches: &ArgMatches) {
+pub(crate) fn limit_memory(mut matches: &ArgMatches) {
     while let Some((_, inner)) = matches.subcommand() {
         matches = inner;
     }
@@ -186,7 +190,7 @@ fn parse_bytes(text: &str) -> anyhow::Result<u64> {
 }
 
 /// The value of `--batch`.
-pub fn check_batch(batch: usize) -> anyhow::Result<()> {
+pub(crate) fn check_batch(batch: usize) -> anyhow::Result<()> {
     match batch {
         1..=MAX_BATCH => Ok(()),
         _ => Err(misuse(format!("--batch: expected 1 to {MAX_BATCH}, found {batch}"))),
@@ -194,7 +198,7 @@ pub fn check_batch(batch: usize) -> anyhow::Result<()> {
 }
 
 /// The value of `--limit`.
-pub fn check_limit(limit: Option<usize>) -> anyhow::Result<()> {
+pub(crate) fn check_limit(limit: Option<usize>) -> anyhow::Result<()> {
     match limit {
         Some(0) => Err(misuse("--limit: expected 1 or more, found 0")),
         _ => Ok(()),
@@ -202,7 +206,7 @@ pub fn check_limit(limit: Option<usize>) -> anyhow::Result<()> {
 }
 
 /// `1,2,4`
-pub fn numbers<T: std::str::FromStr>(option: &str, text: &str) -> anyhow::Result<Vec<T>> {
+pub(crate) fn numbers<T: std::str::FromStr>(option: &str, text: &str) -> anyhow::Result<Vec<T>> {
     let number = |part: &str| {
         let wrong = || misuse(format!("{option}: expected numbers as in 1,2,4, found '{part}'"));
         part.trim().parse().map_err(|_| wrong())
@@ -211,7 +215,7 @@ pub fn numbers<T: std::str::FromStr>(option: &str, text: &str) -> anyhow::Result
 }
 
 /// `3,5`: class indices, which need not be the victim's; `option`: what gave them.
-pub fn indices(option: &str, text: &str) -> anyhow::Result<Vec<usize>> {
+pub(crate) fn indices(option: &str, text: &str) -> anyhow::Result<Vec<usize>> {
     let index = |part: &str| {
         let part = part.trim();
         part.parse()
@@ -221,7 +225,12 @@ pub fn indices(option: &str, text: &str) -> anyhow::Result<Vec<usize>> {
 }
 
 /// The same, below `classes`, `batch` of them.
-pub fn parse_classes(option: &str, text: &str, batch: usize, classes: usize) -> anyhow::Result<Vec<usize>> {
+pub(crate) fn parse_classes(
+    option: &str,
+    text: &str,
+    batch: usize,
+    classes: usize,
+) -> anyhow::Result<Vec<usize>> {
     let labels = indices(option, text)?;
     check_labels(option, &labels, batch, classes)?;
     Ok(labels)

@@ -38,7 +38,7 @@ use crate::{
     next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu plan --arch convnet64 --preset ig --batch 1"
 )]
-pub struct PlanCommand {
+pub(crate) struct PlanCommand {
     #[command(flatten)]
     model: ModelOptions,
     #[command(flatten)]
@@ -66,7 +66,7 @@ pub struct PlanCommand {
 }
 
 impl PlanCommand {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         check_batch(self.batch)?;
         let request = self.model.request(&Known::default())?;
         let classes = request.classes.unwrap_or(DEFAULT_CLASSES);

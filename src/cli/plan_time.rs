@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The plan in words as the device runs it, each step with its median time over `iterations`, and sums by kernel.
-pub fn timed(device: &dyn Device, plan: &Plan, iterations: usize) -> anyhow::Result<String> {
+pub(crate) fn timed(device: &dyn Device, plan: &Plan, iterations: usize) -> anyhow::Result<String> {
     let Profile { plan, steps: times } = device.profile(plan, iterations)?;
     let mut kinds: BTreeMap<(bool, &str), (usize, Duration, u64, u64)> = BTreeMap::new();
     for (i, (step, &time)) in plan.steps.iter().zip(&times).enumerate() {

@@ -10,7 +10,7 @@ const END: usize = 500;
 
 /// The same text with control and bidirectional characters written as escapes (`\u{1b}`) and lines that are too long
 /// shortened in their middle. Line breaks stay.
-pub fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(moves) && text.lines().all(|line| line.len() <= LONGEST) {
         return Cow::Borrowed(text);
     }

@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// The terminal: a bar a stage, hidden where standard error is not a terminal.
 #[derive(Clone, Copy, Debug)]
-pub struct Terminal;
+pub(crate) struct Terminal;
 
 impl Watch for Terminal {
     fn progress(&self, stage: &'static str, now: Progress) {
@@ -68,7 +68,7 @@ impl Watch for Terminal {
 }
 
 /// Prints above the bars.
-pub fn above<R>(print: impl FnOnce() -> R) -> R {
+pub(crate) fn above<R>(print: impl FnOnce() -> R) -> R {
     SCREEN.suspend(print)
 }
 

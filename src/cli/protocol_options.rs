@@ -13,7 +13,7 @@ use crate::{
 /// The client's training.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = group::CLIENT)]
-pub struct ProtocolOptions {
+pub(crate) struct ProtocolOptions {
     /// Batch norm of the client
     #[arg(long, value_parser = spelled::<Mode>())]
     mode: Option<Mode>,
@@ -56,7 +56,7 @@ pub struct ProtocolOptions {
 
 impl ProtocolOptions {
     /// What the options say.
-    pub fn training(&self) -> anyhow::Result<Training> {
+    pub(crate) fn training(&self) -> anyhow::Result<Training> {
         Ok(Training {
             mode: self.mode,
             local_steps: self.local_steps,
@@ -71,12 +71,12 @@ impl ProtocolOptions {
     }
 
     /// The pictures of all clients, where --clients says them.
-    pub fn pictures(&self) -> Option<usize> {
+    pub(crate) fn pictures(&self) -> Option<usize> {
         self.clients.as_ref().and_then(Shares::pictures)
     }
 
     /// The options, then what the file says, for `batch` pictures in all.
-    pub fn protocol(&self, info: &GradientInfo, batch: usize) -> anyhow::Result<Protocol> {
+    pub(crate) fn protocol(&self, info: &GradientInfo, batch: usize) -> anyhow::Result<Protocol> {
         Ok(self.training()?.protocol(info, batch)?)
     }
 }

@@ -10,7 +10,7 @@ use crate::data::Dataset;
 /// What the eavesdropper has beside the update.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = group::NAMING)]
-pub struct PublicOptions {
+pub(crate) struct PublicOptions {
     /// Public pictures with names, which tell names from features and from the model alone
     ///
     /// A folder with a folder per class, or a data set; pictures that a client has are left out. Without it the pictures
@@ -21,7 +21,7 @@ pub struct PublicOptions {
 
 impl PublicOptions {
     /// The pictures that were given.
-    pub fn open(&self) -> anyhow::Result<Option<Dataset>> {
+    pub(crate) fn open(&self) -> anyhow::Result<Option<Dataset>> {
         Ok(self.public.as_deref().map(Dataset::open).transpose()?)
     }
 }

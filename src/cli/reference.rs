@@ -9,10 +9,10 @@ use super::print_line;
 /// Print all commands and options as Markdown.
 #[derive(Args)]
 #[command(after_help = "Example: gia-gpu reference > docs/reference.md")]
-pub struct Reference {}
+pub(crate) struct Reference {}
 
 impl Reference {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let mut command = super::command();
         command.build();
         let mut text = String::from(

@@ -18,7 +18,7 @@ const FOLDER: &str = "checkpoint";
 const EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Args, Clone, Debug, Default)]
-pub struct ResumeOptions {
+pub(crate) struct ResumeOptions {
     /// Go on from the checkpoint that a stopped or killed attack left in --out
     ///
     /// With the same options and program, on the same device: the result has the same bits as if nothing had stopped it.
@@ -30,14 +30,14 @@ pub struct ResumeOptions {
 
 impl ResumeOptions {
     /// From now on a signal, or the end of the time, ends the work, which keeps what it has.
-    pub fn watch_for_the_end(&self) {
+    pub(crate) fn watch_for_the_end(&self) {
         signals::keep_what_there_is();
         self.limit.start();
     }
 
     /// The folder, this process's alone from now on, and its checkpoints. Those that are there are the work of hours: they
     /// are not replaced by chance.
-    pub fn claim(
+    pub(crate) fn claim(
         &self,
         to: &Destination,
         force: &ForceOption,
@@ -64,14 +64,14 @@ impl ResumeOptions {
 }
 
 /// The work is over and written, or interrupted: checkpoints stay only where they are needed.
-pub fn end(checkpoints: &Checkpoints, interrupted: bool) {
+pub(crate) fn end(checkpoints: &Checkpoints, interrupted: bool) {
     if let Err(error) = checkpoints.end(interrupted) {
         Terminal.warning(&format!("there is no whole checkpoint: {error}"));
     }
 }
 
 /// Says that what lies in the folder is not all, and how it goes on.
-pub fn check(interrupted: bool, out: &Path) -> anyhow::Result<()> {
+pub(crate) fn check(interrupted: bool, out: &Path) -> anyhow::Result<()> {
     match interrupted {
         true => Err(signals::stopped(format!(
             "stopped early: {} has what was found until then, and --resume goes on",

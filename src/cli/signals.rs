@@ -11,12 +11,12 @@ use std::{
 };
 
 /// Exit code of work that was stopped early, everything kept.
-pub const STOPPED: u8 = 4;
+pub(crate) const STOPPED: u8 = 4;
 
 static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// From now on a signal asks the work to end; a second one ends the process at once.
-pub fn keep_what_there_is() {
+pub(crate) fn keep_what_there_is() {
     use signal_hook::{consts::*, flag};
     #[cfg(unix)]
     let signals = [SIGINT, SIGTERM, SIGUSR1];
@@ -32,19 +32,19 @@ pub fn keep_what_there_is() {
 static ENDS: OnceLock<Instant> = OnceLock::new();
 
 /// The work ends so long from now, as if a signal came then.
-pub fn stop_after(limit: Duration) {
+pub(crate) fn stop_after(limit: Duration) {
     if let Some(end) = Instant::now().checked_add(limit) {
         let _ = ENDS.set(end);
     }
 }
 
 /// Whether a signal has come, or the time is over.
-pub fn is_stopped() -> bool {
+pub(crate) fn is_stopped() -> bool {
     ASKED.load(Ordering::Relaxed) || ENDS.get().is_some_and(|end| Instant::now() >= *end)
 }
 
 /// Says that what lies in the folder is not all.
-pub fn check(interrupted: bool, out: &Path) -> anyhow::Result<()> {
+pub(crate) fn check(interrupted: bool, out: &Path) -> anyhow::Result<()> {
     match interrupted {
         true => {
             Err(Stopped(format!("stopped early: {} has what was found until then", out.display())).into())
@@ -54,13 +54,13 @@ pub fn check(interrupted: bool, out: &Path) -> anyhow::Result<()> {
 }
 
 /// An error of exit code 4.
-pub fn stopped(message: String) -> anyhow::Error {
+pub(crate) fn stopped(message: String) -> anyhow::Error {
     Stopped(message).into()
 }
 
 /// The work was stopped early: an error of exit code 4.
 #[derive(Debug)]
-pub struct Stopped(String);
+pub(crate) struct Stopped(String);
 
 impl Display for Stopped {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {

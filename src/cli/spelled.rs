@@ -14,13 +14,13 @@ const ALL: &str = "all";
 
 /// One value, or all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OneOrAll<T> {
+pub(crate) enum OneOrAll<T> {
     One(T),
     All,
 }
 
 /// Reads a value of this type.
-pub fn spelled<T: Spelled + Clone + Send + Sync + 'static>() -> ValueParser {
+pub(crate) fn spelled<T: Spelled + Clone + Send + Sync + 'static>() -> ValueParser {
     match T::FORMS.iter().any(Form::is_open) {
         true => Forms(PhantomData::<fn() -> T>).into(),
         false => PossibleValuesParser::new(shown::<T>()).try_map(|text| text.parse::<T>()).into(),
@@ -28,7 +28,7 @@ pub fn spelled<T: Spelled + Clone + Send + Sync + 'static>() -> ValueParser {
 }
 
 /// Reads a value of this type, which has closed forms alone, or `all`.
-pub fn one_or_all<T: Spelled + Clone + Send + Sync + 'static>(meaning: &'static str) -> ValueParser {
+pub(crate) fn one_or_all<T: Spelled + Clone + Send + Sync + 'static>(meaning: &'static str) -> ValueParser {
     let all = PossibleValue::new(ALL).help(meaning);
     let read = |text: String| match text.as_str() {
         ALL => Ok(OneOrAll::All),

@@ -11,7 +11,7 @@ use crate::{
 const LISTED: usize = 8;
 
 /// What the report found, for a person at a terminal.
-pub fn of(report: &RunReport) -> impl Display + '_ {
+pub(crate) fn of(report: &RunReport) -> impl Display + '_ {
     struct Summary<'a>(&'a RunReport);
     impl Display for Summary<'_> {
         fn fmt(&self, f: &mut Formatter) -> fmt::Result {

@@ -14,7 +14,7 @@ use crate::{
 /// The threat model.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = group::ATTACK)]
-pub struct ThreatOptions {
+pub(crate) struct ThreatOptions {
     /// What the eavesdropper may know: server, insider or a TOML file
     ///
     /// server is honest but curious, insider knows everything; a TOML file has `name` and `grants`. A run that needs more
@@ -25,7 +25,7 @@ pub struct ThreatOptions {
 
 impl ThreatOptions {
     /// The threat model; `None` where nothing limits what is known.
-    pub fn open(&self) -> anyhow::Result<Option<ThreatModel>> {
+    pub(crate) fn open(&self) -> anyhow::Result<Option<ThreatModel>> {
         let Some(name) = &self.threat_model else { return Ok(None) };
         match ThreatModel::named(name) {
             Some(model) => Ok(Some(model)),

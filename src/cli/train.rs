@@ -9,7 +9,7 @@ use super::{train_clip::TrainClip, train_generator::TrainGenerator, train_victim
 #[command(
     after_help = "Example: gia-gpu train victim --arch resnet20 --data cifar/train --test cifar/test --out resnet20.safetensors"
 )]
-pub struct Train {
+pub(crate) struct Train {
     #[command(subcommand)]
     what: What,
 }
@@ -25,7 +25,7 @@ enum What {
 }
 
 impl Train {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.what {
             What::Victim(command) => command.run(),
             What::Clip(command) => command.run(),

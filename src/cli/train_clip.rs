@@ -40,7 +40,7 @@ const CHANNELS: usize = 3;
                   `gia-gpu name --clip names.safetensors` uses it. A checkpoint beside --out holds the latest epoch; \
                   --resume goes on from it."
 )]
-pub struct TrainClip {
+pub(crate) struct TrainClip {
     /// Data set to learn from, and what to call it
     ///
     /// Class folders, CIFAR-10's binary batches or IDX files. Again for each further one.
@@ -68,7 +68,7 @@ pub struct TrainClip {
 }
 
 impl TrainClip {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         check_batch(self.training.batch)?;
         let recipe = self.training.recipe();
         let shape = [CHANNELS, self.image_size, self.image_size];

@@ -49,7 +49,7 @@ const COMPARED: usize = 2_000;
                   it. Beside --out lie a sheet of samples, after every epoch, and a checkpoint; --resume goes on from it, \
                   also to more epochs."
 )]
-pub struct TrainGenerator {
+pub(crate) struct TrainGenerator {
     /// Pictures to learn from: folders of classes, CIFAR-10's batches or IDX files
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
@@ -93,7 +93,7 @@ pub struct TrainGenerator {
 }
 
 impl TrainGenerator {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         check_batch(self.batch)?;
         check_limit(self.limit)?;
         let recipe = self.recipe();

@@ -37,7 +37,7 @@ use crate::{
                   --learning-rate 0.4 --out resnet20.safetensors\n\nA checkpoint beside --out holds the latest \
                   epoch; --resume goes on from it and ends with the same bits as a training that was never stopped."
 )]
-pub struct TrainVictim {
+pub(crate) struct TrainVictim {
     /// Pictures to learn from: folders of classes, CIFAR-10's batches or IDX files
     ///
     /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files.
@@ -82,7 +82,7 @@ impl ClientDefence {
 }
 
 impl TrainVictim {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         check_batch(self.training.batch)?;
         check_limit(self.limit)?;
         let defending = self.defence.defending(self.training.batch)?;

@@ -30,11 +30,11 @@ use crate::{
 };
 
 /// Between two checkpoints inside an epoch.
-pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
+pub(crate) const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
 
 #[derive(Args)]
 #[command(next_help_heading = group::TRAINING)]
-pub struct TrainingOptions {
+pub(crate) struct TrainingOptions {
     /// How often every picture is shown
     #[arg(long, value_name = "N", default_value_t = 10)]
     epochs: usize,
@@ -94,7 +94,7 @@ pub struct TrainingOptions {
 }
 
 /// What came of a training.
-pub struct Trained {
+pub(crate) struct Trained {
     /// In `state_dict` order.
     pub tensors: Vec<Vec<f32>>,
     pub reports: Vec<EpochReport>,
@@ -104,7 +104,7 @@ pub struct Trained {
 
 impl Trained {
     /// What the epochs came to, but for their time: the same training writes the same file.
-    pub fn results(&self) -> Vec<Value> {
+    pub(crate) fn results(&self) -> Vec<Value> {
         let result = |r: &EpochReport| {
             json!({"epoch": r.epoch, "loss": r.loss, "train_accuracy": r.train_accuracy,
                    "test_accuracy": r.test_accuracy, "test_cross_entropy": r.test_cross_entropy})
@@ -114,7 +114,7 @@ impl Trained {
 }
 
 impl TrainingOptions {
-    pub fn recipe(&self) -> Recipe {
+    pub(crate) fn recipe(&self) -> Recipe {
         let optimiser = match self.optimiser {
             OptimiserName::Sgd => Optimiser::Sgd { momentum: self.momentum, nesterov: self.nesterov },
             OptimiserName::AdamW => Optimiser::AdamW { beta1: self.beta1, beta2: self.beta2, epsilon: 1e-8 },
@@ -134,12 +134,12 @@ impl TrainingOptions {
     }
 
     /// Where the checkpoint is, for this process alone. One that is there is the work of hours: it is not replaced by chance.
-    pub fn checkpoint(&self, inputs: &[&Path]) -> anyhow::Result<(PathBuf, FileClaim)> {
+    pub(crate) fn checkpoint(&self, inputs: &[&Path]) -> anyhow::Result<(PathBuf, FileClaim)> {
         checkpoint_beside(&self.out, self.resume, inputs)
     }
 
     /// Trains from the beginning, or from the checkpoint.
-    pub fn train(&self, training: &Training, device: &dyn Device) -> anyhow::Result<Trained> {
+    pub(crate) fn train(&self, training: &Training, device: &dyn Device) -> anyhow::Result<Trained> {
         let from: Checkpoint =
             if self.resume { training.resume(device).map_err(train_error)? } else { training.start() };
         let mut failed = None;
@@ -164,7 +164,11 @@ impl TrainingOptions {
 }
 
 /// As [`TrainingOptions::checkpoint`], for this output.
-pub fn checkpoint_beside(out: &Path, resume: bool, inputs: &[&Path]) -> anyhow::Result<(PathBuf, FileClaim)> {
+pub(crate) fn checkpoint_beside(
+    out: &Path,
+    resume: bool,
+    inputs: &[&Path],
+) -> anyhow::Result<(PathBuf, FileClaim)> {
     let checkpoint = out.with_extension("checkpoint.safetensors");
     for path in [out, checkpoint.as_path()] {
         check_apart("--out", [path], inputs.iter().copied())?;
@@ -189,12 +193,12 @@ fn line(report: &EpochReport) -> String {
 }
 
 /// A label that the network has no class for comes from `--classes`.
-pub fn pictures_error(error: PicturesError) -> anyhow::Error {
+pub(crate) fn pictures_error(error: PicturesError) -> anyhow::Error {
     if matches!(error, PicturesError::Label { .. }) { misuse(error) } else { error.into() }
 }
 
 /// What the options ask for is misuse.
-pub fn train_error(error: TrainError) -> anyhow::Error {
+pub(crate) fn train_error(error: TrainError) -> anyhow::Error {
     match error {
         TrainError::Recipe(_)
         | TrainError::Model(_)

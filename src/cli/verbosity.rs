@@ -17,7 +17,7 @@ static LEVEL: AtomicI8 = AtomicI8::new(0);
 /// Options that every command has.
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = group::GLOBAL)]
-pub struct Verbosity {
+pub(crate) struct Verbosity {
     /// Say nothing but results, warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
@@ -36,7 +36,7 @@ pub struct Verbosity {
 
 impl Verbosity {
     /// Holds for this process from now on.
-    pub fn set(self) {
+    pub(crate) fn set(self) {
         if let Some(pixels) = self.max_pixels {
             limits::set_max_pixels(pixels);
         }
@@ -45,19 +45,19 @@ impl Verbosity {
 }
 
 /// Whether nothing beside results, warnings and errors is said.
-pub fn is_quiet() -> bool {
+pub(crate) fn is_quiet() -> bool {
     LEVEL.load(Ordering::Relaxed) < 0
 }
 
 /// Says on standard error what only those who asked for more want to know.
-pub fn detail(text: impl FnOnce() -> String) {
+pub(crate) fn detail(text: impl FnOnce() -> String) {
     if LEVEL.load(Ordering::Relaxed) > 0 {
         let _ = writeln!(io::stderr(), "{}", text());
     }
 }
 
 /// Runs a command; with `-v` says which program it is, and at the end how long it took.
-pub fn told<T>(command: impl FnOnce() -> T) -> T {
+pub(crate) fn told<T>(command: impl FnOnce() -> T) -> T {
     detail(|| format!("gia-gpu {}", commit::version()));
     let started = Instant::now();
     let result = command();

@@ -8,7 +8,7 @@ use crate::report::Verdict;
 const LISTED: usize = 3;
 
 /// The sentence, what to know of the attacks, and what to try next, in lines that fit the terminal.
-pub fn of(verdict: &Verdict) -> String {
+pub(crate) fn of(verdict: &Verdict) -> String {
     let terminal = console::Term::stdout();
     // Whoever reads lines does not want them broken.
     let width = if terminal.is_term() { usize::from(terminal.size().1).clamp(40, 100) } else { usize::MAX };

@@ -21,7 +21,7 @@ use crate::{
 /// Published CLIP weights on this machine.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  gia-gpu weights list\n  gia-gpu weights get clip-vit-b32")]
-pub struct Weights {
+pub(crate) struct Weights {
     #[command(subcommand)]
     command: Command,
 }
@@ -62,7 +62,7 @@ struct List {
 }
 
 impl Weights {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Get(get) => get.run(),
             Command::List(list) => list.run(),

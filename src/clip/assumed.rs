@@ -10,10 +10,10 @@ use super::{
 use crate::tensor_file::TensorFile;
 
 /// Of OpenAI's and OpenCLIP's weights.
-pub const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// Heads of public models of these sizes: 64 wide (Dosovitskiy 2021) but for the large ones.
-pub fn heads(side: Side, width: usize) -> usize {
+pub(crate) fn heads(side: Side, width: usize) -> usize {
     match (side, width) {
         // ViT-H/14, g/14, bigG/14 and e/14 of OpenCLIP, SigLIP's giant.
         (Side::Image, 1280 | 1408 | 1664 | 1792 | 1536) => 16,
@@ -24,13 +24,13 @@ pub fn heads(side: Side, width: usize) -> usize {
 }
 
 /// OpenAI's own checkpoints say so by three numbers that nobody else saves: all of them were made alike.
-pub fn original(file: &TensorFile) -> bool {
+pub(crate) fn original(file: &TensorFile) -> bool {
     ["input_resolution", "context_length", "vocab_size"]
         .iter()
         .all(|name| file.tensors.contains_key(*name) || file.non_float.contains_key(*name))
 }
 
-pub fn activation(file: &TensorFile, naming: Naming) -> Activation {
+pub(crate) fn activation(file: &TensorFile, naming: Naming) -> Activation {
     match naming {
         Naming::HuggingFace { siglip: true } => Activation::GeluTanh,
         Naming::HuggingFace { siglip: false } => Activation::QuickGelu,
@@ -40,7 +40,7 @@ pub fn activation(file: &TensorFile, naming: Naming) -> Activation {
 }
 
 /// What the user should know: each line names what no file says and what was taken for it.
-pub fn notes(
+pub(crate) fn notes(
     path: &Path,
     sources: &Sources,
     chosen: bool,

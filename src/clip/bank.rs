@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What the metadata says under `format`.
-pub const FORMAT: &str = "gia-gpu concepts";
+pub(crate) const FORMAT: &str = "gia-gpu concepts";
 
 /// Names that an error lists as the nearest to one that is not known.
 const NEAREST: usize = 3;
@@ -34,6 +34,7 @@ const ALIKE: f64 = 0.5;
 
 /// A tower and what its features are compared with.
 pub struct Bank {
+    /// What the file says about itself.
     pub about: About,
     /// What a report calls it.
     pub name: String,
@@ -49,12 +50,15 @@ pub struct Bank {
 /// What the file says about itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct About {
+    /// Of the tower, as in the registry.
     pub architecture: String,
     /// Choices beside the architecture's name, as in `norm=group:32`; may be empty.
     pub options: String,
     /// `S`: the tower takes pictures of 3×S×S.
     pub size: usize,
+    /// `(3)`: subtracted from pixels in [0, 1] before the tower sees them.
     pub mean: Vec<f32>,
+    /// `(3)`: then divided by.
     pub std: Vec<f32>,
     /// `(K)`, in the order of the bank's rows.
     pub concepts: Vec<String>,
@@ -67,7 +71,9 @@ pub struct About {
 /// A data set, and its classes as indices of concepts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConceptSet {
+    /// As the user gave it.
     pub name: String,
+    /// Of each class in turn: its row of the bank.
     pub concepts: Vec<usize>,
 }
 

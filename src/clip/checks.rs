@@ -9,7 +9,7 @@ use super::{
 use crate::tensor_file::TensorFile;
 
 /// Whether all tensors of a CLIP are there, of any shape.
-pub fn names(file: &TensorFile) -> Result<Naming, ClipError> {
+pub(crate) fn names(file: &TensorFile) -> Result<Naming, ClipError> {
     let naming = Naming::of(file);
     let names = naming.unwrap_or(Naming::HuggingFace { siglip: false });
     let places = |side| {
@@ -44,7 +44,12 @@ pub fn names(file: &TensorFile) -> Result<Naming, ClipError> {
 }
 
 /// What the files say of the tensors must be so.
-pub fn claims(sources: &Sources, weights: &Path, image: &ImageTower, text: &Tower) -> Result<(), ClipError> {
+pub(crate) fn claims(
+    sources: &Sources,
+    weights: &Path,
+    image: &ImageTower,
+    text: &Tower,
+) -> Result<(), ClipError> {
     let Some(config) = &sources.path else { return side(sources, image) };
     let wrong = |key: &str, said: String, found: String| ClipError::Config {
         path: config.clone(),
@@ -98,7 +103,7 @@ fn side(sources: &Sources, image: &ImageTower) -> Result<(), ClipError> {
 }
 
 /// Nothing may be left over: it would belong to a part that is not computed.
-pub fn rest(file: &TensorFile) -> Result<(), ClipError> {
+pub(crate) fn rest(file: &TensorFile) -> Result<(), ClipError> {
     const HARMLESS: [&str; 7] = [
         "position_ids",
         "attn_mask",

@@ -8,6 +8,7 @@ use crate::{
 /// Pictures shown in one way.
 #[derive(Clone, Copy, Debug)]
 pub struct Condition {
+    /// As reports write it.
     pub name: &'static str,
     /// Pixels that the picture moves down and to the right; black comes in.
     shift: usize,

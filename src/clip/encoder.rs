@@ -171,17 +171,17 @@ impl Run {
 }
 
 /// The text half, compiled for each length of text in turn.
-pub struct TextEncoder<'w> {
+pub(crate) struct TextEncoder<'w> {
     tower: &'w Tower,
 }
 
 impl<'w> TextEncoder<'w> {
-    pub fn new(tower: &'w Tower) -> Self {
+    pub(crate) fn new(tower: &'w Tower) -> Self {
         TextEncoder { tower }
     }
 
     /// Features `(N,E)` of texts as they were placed, of any length.
-    pub fn features(
+    pub(crate) fn features(
         &self,
         device: &dyn Device,
         texts: &[Placed],
@@ -253,7 +253,11 @@ impl<'w> TextEncoder<'w> {
 }
 
 /// Rows of length 1. `what`: where they come from, for an error.
-pub fn directions(features: &[f32], width: usize, what: impl Fn() -> String) -> Result<Vec<f32>, ClipError> {
+pub(crate) fn directions(
+    features: &[f32],
+    width: usize,
+    what: impl Fn() -> String,
+) -> Result<Vec<f32>, ClipError> {
     let mut unit = features.to_vec();
     for row in unit.chunks_mut(width) {
         let norm = row.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
@@ -266,7 +270,7 @@ pub fn directions(features: &[f32], width: usize, what: impl Fn() -> String) -> 
 }
 
 /// The direction of the mean of every `group` rows' directions.
-pub fn mean_directions(
+pub(crate) fn mean_directions(
     features: &[f32],
     width: usize,
     group: usize,

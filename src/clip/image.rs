@@ -10,7 +10,7 @@ use super::{
 use crate::tape::{Tape, Var};
 
 /// `pixels (B,3,S,S)`, normalised, to features `(B,E)`, of any length.
-pub fn encode(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, pixels: Var) -> Var {
+pub(crate) fn encode(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, pixels: Var) -> Var {
     let batch = tape.shape(pixels)[0];
     let sequence = embed(tape, weights, tower, pixels);
     let tokens = tower.tensor("position").shape[0];
@@ -86,7 +86,7 @@ fn embed(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, pixels: Var) -> V
 }
 
 /// `(1,B,D)` to features `(B,E)`.
-pub fn project(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, pooled: Var) -> Var {
+pub(crate) fn project(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, pooled: Var) -> Var {
     let batch = tape.shape(pooled)[1];
     let features = match tower.parts.projection {
         Projection::None => pooled,

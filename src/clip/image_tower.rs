@@ -15,7 +15,9 @@ use crate::{
 
 /// What makes features of pictures.
 pub enum ImageTower {
+    /// A vision transformer.
     Transformer(Tower),
+    /// A convolutional network with attention in the end.
     ResNet(ResNet),
 }
 
@@ -33,6 +35,7 @@ impl ImageTower {
         }
     }
 
+    /// Parts of its attention: of every block, or of the pooling of a ResNet.
     pub fn heads(&self) -> usize {
         match self {
             ImageTower::Transformer(tower) => tower.heads,

@@ -22,7 +22,7 @@ const SIGNS: [(&str, &str); 13] = [
     ("features.0.", "a VGG or another image classifier"),
 ];
 
-pub fn looks_like(file: &TensorFile) -> String {
+pub(crate) fn looks_like(file: &TensorFile) -> String {
     if let Some(format) = file.metadata.get("format").filter(|format| format.starts_with("gia-gpu")) {
         let of = file.metadata.get("architecture").map(|name| format!(" of {name}")).unwrap_or_default();
         return format!("it looks like a file of {format}{of}");

@@ -21,13 +21,19 @@ use crate::{
     watch::Watch,
 };
 
+/// Both towers with their weights.
 pub struct Clip {
     /// The file of its weights.
     pub path: PathBuf,
+    /// Whose names the file's tensors have.
     pub naming: Naming,
+    /// Makes features of pictures.
     pub image: ImageTower,
+    /// Makes features of texts.
     pub text: Tower,
+    /// Makes probabilities of cosines.
     pub head: Head,
+    /// How a picture becomes the image tower's input.
     pub preprocessing: Preprocessing,
     /// What was assumed because no file says it.
     pub notes: Vec<String>,

@@ -13,10 +13,12 @@ pub enum Side {
 /// Whose names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
+    /// Those of `transformers`.
     HuggingFace {
         /// A SigLIP, whose image tower has a head of its own.
         siglip: bool,
     },
+    /// Those of OpenAI and OpenCLIP.
     OpenClip {
         /// What stands before the text tower's names: nothing, or `text.` in OpenCLIP's later classes.
         text: &'static str,

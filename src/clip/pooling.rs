@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The mean of all tokens but the first, `(1,B·L,D) → (1,B,D)`.
-pub fn mean_of_rest(tape: &mut Tape, x: Var, [batch, tokens]: [usize; 2]) -> Var {
+pub(crate) fn mean_of_rest(tape: &mut Tape, x: Var, [batch, tokens]: [usize; 2]) -> Var {
     let width = tape.shape(x)[2];
     let x = tape.reshape(x, &[batch, tokens, width]);
     let rest = tape.narrow(x, 1, 1, tokens - 1);
@@ -20,7 +20,13 @@ pub fn mean_of_rest(tape: &mut Tape, x: Var, [batch, tokens]: [usize; 2]) -> Var
 }
 
 /// SigLIP's: one learned query, then x + mlp(norm(x)). `(1,B·L,D) → (1,B,D)`
-pub fn with_hidden(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, x: Var, sizes: [usize; 2]) -> Var {
+pub(crate) fn with_hidden(
+    tape: &mut Tape,
+    weights: &mut Frozen,
+    tower: &Tower,
+    x: Var,
+    sizes: [usize; 2],
+) -> Var {
     let latent = weights.input(tape, "latent", &[1, 1, tower.width]);
     let x = read_by_one(tape, weights, tower, latent, x, sizes);
     let normal = norm(tape, weights, tower, "pool_norm", x);
@@ -30,7 +36,7 @@ pub fn with_hidden(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, x: Var,
 
 /// CoCa's (Yu 2022), as OpenCLIP has it: learned queries, norms before and after; the feature is what the first query
 /// reads, or the mean of what the others do. `(1,B·L,D) → (1,B,E)`
-pub fn with_norms(
+pub(crate) fn with_norms(
     tape: &mut Tape,
     weights: &mut Frozen,
     tower: &Tower,

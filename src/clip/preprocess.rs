@@ -9,6 +9,7 @@ use crate::{
 
 pub use super::resize::Interpolation;
 
+/// Red, green and blue.
 pub const CHANNELS: usize = 3;
 
 /// Of OpenAI's training data.
@@ -55,8 +56,11 @@ pub enum Rounding {
 /// How a picture becomes the model's input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
+    /// What size a picture is given before its middle is cut out.
     pub resize: Resize,
+    /// The kernel of that resampling.
     pub interpolation: Interpolation,
+    /// Where the middle begins when a side's surplus is odd.
     pub rounding: Rounding,
     /// Grey in [0, 1] of the frame of what is too small.
     pub fill: f64,

@@ -29,11 +29,13 @@ pub struct HeldOut {
     pub folder: String,
     /// Examples.
     pub pictures: usize,
+    /// How many names the examples have.
     pub names: usize,
     /// Named right, each by the others.
     pub right: usize,
     /// In [0, 1], with Clopper and Pearson's 95 % interval.
     pub share: f64,
+    /// Clopper and Pearson's, of `share`.
     pub interval_95: [f64; 2],
     /// 1/names
     pub chance: f64,

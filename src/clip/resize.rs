@@ -6,7 +6,9 @@ use std::ops::Range;
 /// The kernel of a resampling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
+    /// Triangles, of support 1.
     Bilinear,
+    /// Keys' cubic with a = −0.5, of support 2.
     Bicubic,
 }
 

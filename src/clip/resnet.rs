@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// By how much the feature map is smaller than the picture.
-pub const REDUCTION: usize = 32;
+pub(crate) const REDUCTION: usize = 32;
 
 pub struct ResNet {
     /// Blocks of each stage.

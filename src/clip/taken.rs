@@ -12,9 +12,9 @@ use super::{
 use crate::tensor_file::{Tensor, TensorFile, TensorFileError};
 
 /// Tensors by their names here.
-pub type Tensors = BTreeMap<String, Tensor>;
+pub(crate) type Tensors = BTreeMap<String, Tensor>;
 
-pub struct Taken<'f> {
+pub(crate) struct Taken<'f> {
     pub file: &'f mut TensorFile,
     pub naming: Naming,
     pub parts: Parts,
@@ -22,7 +22,7 @@ pub struct Taken<'f> {
 }
 
 impl Taken<'_> {
-    pub fn tensor(&mut self, name: &str) -> Result<(), ClipError> {
+    pub(crate) fn tensor(&mut self, name: &str) -> Result<(), ClipError> {
         let place = self.naming.place(self.parts.side, name);
         let path = self.file.path.clone();
         let found = finite(self.file, &place.name)?;
@@ -61,13 +61,13 @@ impl Taken<'_> {
         Ok(())
     }
 
-    pub fn matrix(&self, name: &str) -> Result<[usize; 2], ClipError> {
+    pub(crate) fn matrix(&self, name: &str) -> Result<[usize; 2], ClipError> {
         let shape = self.tensors[name].shape.as_slice();
         shape.try_into().map_err(|_| self.wrong_shape(name, "two axes"))
     }
 
     /// The first tensor whose shape does not go with the others'.
-    pub fn check(&self, layers: usize, width: usize) -> Result<(), ClipError> {
+    pub(crate) fn check(&self, layers: usize, width: usize) -> Result<(), ClipError> {
         let columns = |name: &str| match self.tensors.contains_key(name) {
             true => self.matrix(name).map(|[_, columns]| columns),
             false => Ok(0),
@@ -140,7 +140,7 @@ impl Taken<'_> {
     }
 
     /// `expected` and what was found are as the file has them.
-    pub fn wrong_shape(&self, name: &str, expected: &str) -> ClipError {
+    pub(crate) fn wrong_shape(&self, name: &str, expected: &str) -> ClipError {
         let place = self.naming.place(self.parts.side, name);
         let mut found = self.tensors[name].shape.clone();
         if place.transposed {
@@ -151,7 +151,7 @@ impl Taken<'_> {
 }
 
 /// A tensor that is there, of finite numbers.
-pub fn finite<'f>(file: &'f TensorFile, name: &str) -> Result<&'f Tensor, ClipError> {
+pub(crate) fn finite<'f>(file: &'f TensorFile, name: &str) -> Result<&'f Tensor, ClipError> {
     let (path, name) = (file.path.clone(), name.to_string());
     if let Some(aside) = file.non_float.get(&name) {
         let found = aside.dtype.clone();
@@ -168,7 +168,7 @@ pub fn finite<'f>(file: &'f TensorFile, name: &str) -> Result<&'f Tensor, ClipEr
 }
 
 /// Takes one number out of the file, where it is.
-pub fn scalar(file: &mut TensorFile, name: &str) -> Result<f32, ClipError> {
+pub(crate) fn scalar(file: &mut TensorFile, name: &str) -> Result<f32, ClipError> {
     let tensor = finite(file, name)?;
     let &[value] = tensor.data.as_slice() else {
         let (path, found) = (file.path.clone(), tensor.shape.clone());
@@ -188,7 +188,7 @@ fn part(tensor: &Tensor, index: usize, of: usize) -> Option<Tensor> {
 }
 
 /// `(M,N) → (N,M)`
-pub fn transposed(tensor: &Tensor) -> Option<Tensor> {
+pub(crate) fn transposed(tensor: &Tensor) -> Option<Tensor> {
     /// Rows and columns that are turned together, so that both sides stay in the cache.
     const TILE: usize = 32;
     let [rows, cols] = tensor.shape.as_slice().try_into().ok()?;

@@ -21,6 +21,7 @@ impl Templates {
         Templates(vec![SLOT.into()])
     }
 
+    /// The sentences that OpenAI used for ImageNet.
     pub fn imagenet() -> Self {
         Templates(lines(IMAGENET).map(|(_, line)| line.into()).collect())
     }
@@ -46,6 +47,7 @@ impl Templates {
         }
     }
 
+    /// How many sentences there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -16,7 +16,7 @@ const HIDDEN: f32 = -1e30;
 
 /// `embedded (1,B·L,D)`, tokens with their positions, and `ends (B)`, the row of each text's token that counts, to
 /// features `(B,E)`, of any length. `keys (B,L)` is added to the scores of each text's tokens.
-pub fn encode(
+pub(crate) fn encode(
     tape: &mut Tape,
     weights: &mut Frozen,
     tower: &Tower,
@@ -46,7 +46,7 @@ pub fn encode(
 }
 
 /// A text as the tower reads it.
-pub struct Placed {
+pub(crate) struct Placed {
     /// Ids, no more than needed.
     pub ids: Vec<usize>,
     /// Which of them counts.
@@ -56,7 +56,7 @@ pub struct Placed {
 }
 
 /// Whether what follows the token that counts is never looked at: only then can texts be short.
-pub fn ends_early(tower: &Tower) -> bool {
+pub(crate) fn ends_early(tower: &Tower) -> bool {
     tower.causal && tower.pool != Pool::Last && !tower.parts.class
 }
 
@@ -70,7 +70,7 @@ pub struct Padding {
 }
 
 /// A text padded to the tower's context, or cut behind the token that counts where that is as good.
-pub fn place(tower: &Tower, ids: &[usize], padding: Padding) -> Placed {
+pub(crate) fn place(tower: &Tower, ids: &[usize], padding: Padding) -> Placed {
     let context = tower.context();
     let count = context.saturating_sub(ids.len());
     let missing = vec![padding.id; count];
@@ -101,7 +101,7 @@ pub fn place(tower: &Tower, ids: &[usize], padding: Padding) -> Placed {
 
 /// Rows of `embedded` for texts of token ids, each padded to `tokens`: what stands behind a text that was cut is never
 /// looked at, so zeros do.
-pub fn embed(tower: &Tower, texts: &[&[usize]], tokens: usize) -> Vec<f32> {
+pub(crate) fn embed(tower: &Tower, texts: &[&[usize]], tokens: usize) -> Vec<f32> {
     let width = tower.width;
     let (table, positions) = (&tower.tensor("token").data, &tower.tensor("position").data);
     let mut rows = vec![0.0; texts.len() * tokens * width];

@@ -4,7 +4,7 @@ use super::Activation;
 
 /// Heads and activation of timm's vision transformers with SigLIP's pooling; `None` for another model, among them
 /// those of averages (`gap`).
-pub fn siglip(name: &str) -> Option<(usize, Activation)> {
+pub(crate) fn siglip(name: &str) -> Option<(usize, Activation)> {
     let (size, rest) = name.strip_prefix("vit_")?.split_once("_patch")?;
     let (patch, side) = rest.split_once("_siglip_")?;
     let (heads, tanh, exact): (usize, &[&str], &[&str]) = match (size, patch) {

@@ -9,6 +9,7 @@ pub const VOCABULARY: usize = 49_408;
 /// A text as ids, start and end of text included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
+    /// Of the vocabulary, in order.
     pub ids: Vec<usize>,
     /// Tokens that the context had no room for.
     pub cut: usize,
@@ -26,6 +27,7 @@ impl Default for Tokens {
 }
 
 impl Tokens {
+    /// With OpenAI's own vocabulary.
     pub fn new() -> Self {
         Tokens { encoder: Tokenizer::new() }
     }

@@ -14,12 +14,12 @@ use crate::{
 };
 
 /// Takes the rows of interest out of all, `(1,B·L,D) → (1,B,D)`.
-pub type Select<'s> = &'s dyn Fn(&mut Tape, Var) -> Var;
+pub(crate) type Select<'s> = &'s dyn Fn(&mut Tape, Var) -> Var;
 
 /// All blocks, `x (1,B·L,D)` to the rows of their result that `select` takes out of one, `(1,B,D)`, or to all; a mask
 /// `(1,L,L)` is added to the attention's scores. What the last block would compute for other rows, nobody reads; without
 /// a mask, it makes no keys and values either.
-pub fn blocks(
+pub(crate) fn blocks(
     tape: &mut Tape,
     weights: &mut Frozen,
     tower: &Tower,
@@ -65,7 +65,7 @@ pub fn blocks(
 }
 
 /// Two linear layers with the tower's activation between them.
-pub fn hidden(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, names: [&str; 2], x: Var) -> Var {
+pub(crate) fn hidden(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, names: [&str; 2], x: Var) -> Var {
     let hidden = weights.linear(tape, names[0], x);
     let hidden = match tower.activation {
         Activation::QuickGelu => quick_gelu(tape, hidden),
@@ -76,7 +76,7 @@ pub fn hidden(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, names: [&str
 }
 
 /// The tower's layer norm of this name, of `x (…,D)`.
-pub fn norm(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, name: &str, x: Var) -> Var {
+pub(crate) fn norm(tape: &mut Tape, weights: &mut Frozen, tower: &Tower, name: &str, x: Var) -> Var {
     let gamma = weights.vector(tape, &format!("{name}.weight"));
     let beta = weights.vector(tape, &format!("{name}.bias"));
     layer_norm(tape, x, gamma, beta, tower.epsilon)

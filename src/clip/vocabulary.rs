@@ -26,12 +26,16 @@ pub enum Clean {
     Canonicalize,
 }
 
+/// What makes tokens of texts.
 pub enum Vocabulary {
+    /// CLIP's own byte pairs.
     Clip {
+        /// The tokeniser.
         tokens: Box<Tokens>,
         /// Punctuation is taken away first.
         canonical: bool,
     },
+    /// A `tokenizer.json`.
     File(Box<FileTokens>),
     /// There is none; what a text is told.
     Missing(std::path::PathBuf),

@@ -10,7 +10,7 @@ const FILES: [&str; 3] =
 
 /// The weights of a folder. Where its `config.json` describes no pair of towers, `model.safetensors` may be another
 /// library's part of the model, and OpenCLIP's file comes first.
-pub fn weights_in(path: &Path) -> Result<PathBuf, ClipError> {
+pub(crate) fn weights_in(path: &Path) -> Result<PathBuf, ClipError> {
     if !path.is_dir() {
         return Ok(path.into());
     }

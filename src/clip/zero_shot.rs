@@ -14,6 +14,7 @@ const SMALLEST: usize = 2;
 /// What a model says about pictures, a row each.
 #[derive(Clone, Debug)]
 pub struct Names {
+    /// `(K)`: the names, in the order of the columns.
     pub labels: Vec<String>,
     /// `(N,K)`: rows sum to 1, but for a SigLIP.
     pub probabilities: Vec<Vec<f64>>,

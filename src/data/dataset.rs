@@ -124,6 +124,7 @@ impl Dataset {
         self.labels.len()
     }
 
+    /// Whether it has no pictures.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -133,6 +134,7 @@ impl Dataset {
         &self.labels
     }
 
+    /// The class of the picture at `index`, from 0.
     pub fn label(&self, index: usize) -> Result<usize, DataError> {
         self.labels.get(index).copied().ok_or_else(|| self.no_such_picture(index))
     }

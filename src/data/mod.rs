@@ -41,18 +41,55 @@ pub use paths::same_file;
 pub use picture::Picture;
 pub use samples::{SAMPLES, samples};
 
+/// Why pictures cannot be had, or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
+    /// The file is not there, or may not be read.
     #[error("{} cannot be read: {cause}", path.display())]
-    Unreadable { path: PathBuf, cause: io::Error },
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The disk is full, or the folder may not be written to.
     #[error("{} cannot be written: {cause}", path.display())]
-    Unwritable { path: PathBuf, cause: io::Error },
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The file is not what its format asks for.
     #[error("{}: expected {expected}, found {found}", path.display())]
-    Malformed { path: PathBuf, expected: String, found: String },
+    Malformed {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was expected.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
+    /// The user asked for a picture beyond the last.
     #[error("data set {dataset} has {count} pictures, counted from 0; there is no picture {index}")]
-    NoSuchPicture { dataset: String, index: usize, count: usize },
+    NoSuchPicture {
+        /// As the user gave it.
+        dataset: String,
+        /// That was asked for.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// Two inputs do not fit each other: sizes, channels, counts.
     #[error("{what}: expected {expected}, found {found}")]
-    Mismatch { what: &'static str, expected: String, found: String },
+    Mismatch {
+        /// What does not fit.
+        what: &'static str,
+        /// What was expected.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
 }
 
 impl DataError {

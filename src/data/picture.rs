@@ -24,7 +24,9 @@ const LARGEST_SIDE: usize = 16_384;
 pub struct Picture {
     /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
+    /// In pixels.
     pub height: usize,
+    /// In pixels.
     pub width: usize,
     /// Planar, `(C, H, W)` row-major, of length `channels · height · width`.
     pub pixels: Vec<f32>,

@@ -14,6 +14,7 @@ pub struct Limited<D> {
 }
 
 impl<D: Device> Limited<D> {
+    /// The device with a limit of so many bytes.
     pub fn new(device: D, bytes: u64) -> Self {
         Limited { device, bytes }
     }

@@ -23,6 +23,7 @@ pub trait Device: Send + Sync {
     /// # Errors
     /// [`DeviceError::TooLarge`] if the device does not have them, or cannot bind so large a buffer.
     fn required(&self, plan: &Plan) -> Result<u64, DeviceError>;
+    /// What reports say about it.
     fn info(&self) -> DeviceInfo;
     /// How long each step of the plan takes, over so many iterations with numbers drawn from N(0,0.01).
     fn profile(&self, plan: &Plan, iterations: usize) -> Result<Profile, DeviceError>;
@@ -76,6 +77,7 @@ pub struct DeviceInfo {
     pub name: String,
     /// Graphics API, `native` for the CPU.
     pub backend: String,
+    /// Name and version of the driver; may be empty.
     pub driver: String,
     /// True for a software driver such as lavapipe.
     pub software: bool,
@@ -100,18 +102,41 @@ impl DeviceInfo {
     }
 }
 
+/// Why a device cannot compute.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
+    /// There is no GPU, or no driver for it.
     #[error("no usable GPU adapter: {0}")]
     NoAdapter(String),
+    /// The user asked for an adapter that there is not; the text has those that there are.
     #[error("{0}")]
     NoSuchAdapter(String),
+    /// A plan or tensor needs more memory than there is.
     #[error("{what} needs {needed} bytes, more than the device's {limit_name} of {limit} bytes")]
-    TooLarge { what: String, needed: u64, limit_name: &'static str, limit: u64 },
+    TooLarge {
+        /// The plan or tensor.
+        what: String,
+        /// Bytes that it needs.
+        needed: u64,
+        /// Which limit it is.
+        limit_name: &'static str,
+        /// Bytes of the limit.
+        limit: u64,
+    },
+    /// The caller reads or writes a variable that the plan does not keep.
     #[error("{0:?} is neither an input nor a kept output of this plan")]
     UnknownVar(Var),
+    /// The caller writes a tensor of another length.
     #[error("{var:?} holds {expected} elements, {found} given")]
-    WrongLength { var: Var, expected: usize, found: usize },
+    WrongLength {
+        /// The variable.
+        var: Var,
+        /// Its elements.
+        expected: usize,
+        /// Elements that were given.
+        found: usize,
+    },
+    /// The driver reports an error, or the device is lost.
     #[error("the device failed: {0}")]
     Failed(String),
 }

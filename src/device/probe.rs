@@ -14,9 +14,11 @@ pub enum Limit {
 
 /// Work to be timed: one replay does `amount` of it.
 pub struct Probe {
+    /// What holds the work up.
     pub limit: Limit,
     /// Floating-point operations (a multiply-add is two) or bytes, each read and written once.
     pub amount: u64,
+    /// The compiled work.
     pub executable: Box<dyn Executable>,
     /// Reading it waits for the replays before.
     pub wait: Var,

@@ -7,6 +7,7 @@ use crate::{plan::Plan, random};
 
 /// The plan as the device runs it, and the median time of each of its steps.
 pub struct Profile {
+    /// What the device runs.
     pub plan: Plan,
     /// One for each of the plan's steps.
     pub steps: Vec<Duration>,

@@ -11,20 +11,45 @@ use crate::{
 /// Why a client's training gives nothing to send.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    /// The device has no memory, or fails.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The model cannot be built.
     #[error(transparent)]
     Model(#[from] ArchitectureError),
+    /// The protocol makes no sense for this batch.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// Labels and pictures are not equally many: the caller's mistake.
     #[error("expected {expected} labels, one a picture, found {found}")]
-    Labels { expected: usize, found: usize },
+    Labels {
+        /// How many pictures there are.
+        expected: usize,
+        /// How many labels there are.
+        found: usize,
+    },
+    /// A label that the model has no class for.
     #[error("expected labels from 0 to {last}, found {label}", last = classes - 1)]
-    Label { classes: usize, label: usize },
+    Label {
+        /// How many the model has.
+        classes: usize,
+        /// The first that is too large.
+        label: usize,
+    },
+    /// The step overflows: a learning rate that is too large, or broken weights.
     #[error("the gradient of tensor '{tensor}' is not finite (loss {loss}): the training step overflows")]
-    NotFinite { tensor: String, loss: f32 },
+    NotFinite {
+        /// The first such tensor.
+        tensor: String,
+        /// The client's mean loss.
+        loss: f32,
+    },
+    /// The victim is saturated, or its units are dead: every derivative is 0.
     #[error("the gradient is 0 in every element (loss {loss}): there is nothing in it to attack")]
-    Zero { loss: f32 },
+    Zero {
+        /// The client's mean loss.
+        loss: f32,
+    },
 }
 
 /// What a client's training comes to.

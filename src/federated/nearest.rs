@@ -7,7 +7,11 @@ use crate::{
 
 /// The architecture that most of the file's tensors fit, by name and shape, with the share they are of
 /// the larger of the two lists: `resnet18 stem=cifar`, `lenet5 of 1 channel`.
-pub fn nearest(file: &TensorFile, image: [usize; 3], classes: usize) -> Option<(String, usize, usize)> {
+pub(crate) fn nearest(
+    file: &TensorFile,
+    image: [usize; 3],
+    classes: usize,
+) -> Option<(String, usize, usize)> {
     let [asked, h, w] = image;
     // Of those that fit equally the last is taken.
     let kinds = [1, 3, asked].map(|channels| [None, Some(Stem::Cifar)].map(|stem| (channels, stem)));

@@ -12,19 +12,26 @@ use crate::{
 /// PyTorch's 1e-8 a first step says next to nothing of the pictures: its direction g/(|g| + ε) is a sign.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum LocalOptimiser {
+    /// w − η·g
     #[default]
     Sgd,
+    /// SGD with a velocity v ← μ·v + g, and this μ.
     Momentum(f64),
+    /// SGD with Nesterov's momentum μ.
     Nesterov(f64),
     /// Adam with weight decay in the gradient.
     Adam {
+        /// Added to √v̂, > 0.
         epsilon: f64,
     },
     /// Adam with weight decay beside the gradient (Loshchilov 2019).
     AdamW {
+        /// Added to √v̂, > 0.
         epsilon: f64,
     },
+    /// g divided by the root of a running mean of g².
     RmsProp {
+        /// Added to that root, > 0.
         epsilon: f64,
     },
 }
@@ -125,7 +132,7 @@ impl LocalOptimiser {
 }
 
 /// What an optimiser remembers of every parameter from step to step, on a tape.
-pub struct Memory {
+pub(crate) struct Memory {
     optimiser: LocalOptimiser,
     /// λ of the weight decay.
     decay: f64,
@@ -135,13 +142,13 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub fn new(tape: &mut Tape, optimiser: LocalOptimiser, decay: f64, parameters: usize) -> Memory {
+    pub(crate) fn new(tape: &mut Tape, optimiser: LocalOptimiser, decay: f64, parameters: usize) -> Memory {
         let zero = tape.scalar(0.0);
         Memory { optimiser, decay, steps: 0, of_each: vec![[zero; 2]; parameters] }
     }
 
     /// The next step's directions, one a parameter: θ ← θ − η·direction.
-    pub fn directions(&mut self, tape: &mut Tape, values: &[Var], gradient: &[Var]) -> Vec<Var> {
+    pub(crate) fn directions(&mut self, tape: &mut Tape, values: &[Var], gradient: &[Var]) -> Vec<Var> {
         self.steps += 1;
         let of = |((&value, &gradient), memory): ((&Var, &Var), &mut [Var; 2])| {
             let decoupled = matches!(self.optimiser, LocalOptimiser::AdamW { .. });

@@ -20,6 +20,7 @@ pub struct Local {
     pub batch: usize,
     /// η
     pub learning_rate: f64,
+    /// The rule of its steps.
     #[serde(default)]
     pub optimiser: LocalOptimiser,
     /// λ, in the gradient; of AdamW beside it.
@@ -41,6 +42,7 @@ impl Local {
     }
 }
 
+/// What a client does before it sends, but for its defences.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Protocol {
     /// Of the client's batch norm.
@@ -51,6 +53,7 @@ pub struct Protocol {
     pub local: Option<Local>,
     /// DP-SGD (Abadi 2016): every picture's gradient is clipped to this norm before the mean.
     pub example_clip: Option<f64>,
+    /// What it trains on.
     #[serde(default)]
     pub loss: ClientLoss,
 }
@@ -162,34 +165,83 @@ impl Protocol {
 /// Why a client cannot train so.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ProtocolError {
+    /// No pictures, or more than a plan takes.
     #[error("expected 1 to {MAX_BATCH} pictures, found {batch}")]
-    Batch { batch: usize },
+    Batch {
+        /// Pictures in all.
+        batch: usize,
+    },
+    /// The user gave a number of clients that does not divide the pictures.
     #[error("--clients: {batch} pictures do not divide among {clients}")]
-    Clients { batch: usize, clients: Shares },
+    Clients {
+        /// Pictures in all.
+        batch: usize,
+        /// As `--clients` was given.
+        clients: Shares,
+    },
+    /// The sizes that the user gave do not add up to the pictures.
     #[error("--clients {clients}: expected {expected} pictures in all, found {batch}")]
-    Sizes { batch: usize, clients: Shares, expected: usize },
+    Sizes {
+        /// Pictures in all.
+        batch: usize,
+        /// As `--clients` was given.
+        clients: Shares,
+        /// Their sum.
+        expected: usize,
+    },
+    /// The user gave no steps, or too many.
     #[error("--local-steps: expected 1 to {MAX_STEPS}, found {found}")]
-    Steps { found: usize },
+    Steps {
+        /// What was given.
+        found: usize,
+    },
+    /// The user gave steps of no pictures.
     #[error("--local-batch: expected 1 or more, found 0")]
     LocalBatch,
+    /// The user gave a learning rate that is not a number above 0.
     #[error("--local-lr: expected a rate > 0, found {found}")]
-    Rate { found: f64 },
+    Rate {
+        /// What was given.
+        found: f64,
+    },
+    /// The user gave a weight decay that is negative or not finite.
     #[error("--weight-decay: expected a number of 0 or above, found {found}")]
-    Decay { found: f64 },
+    Decay {
+        /// What was given.
+        found: f64,
+    },
+    /// The loss does not go with the rest of the protocol; the text says why.
     #[error("--loss: {0}")]
     Loss(String),
+    /// DP-SGD's clipping was asked for with a loss that is a sum.
     #[error("clipping per example is for a mean over the pictures, found --loss {loss}")]
-    ClippedSum { loss: ClientLoss },
+    ClippedSum {
+        /// The loss.
+        loss: ClientLoss,
+    },
+    /// The user gave a clipping norm that is not a number above 0.
     #[error("clipping per example: expected a norm > 0, found {found}")]
-    Limit { found: f64 },
+    Limit {
+        /// What was given.
+        found: f64,
+    },
+    /// DP-SGD's clipping was asked for with batch norm in train mode.
     #[error(
         "clipping per example needs batch norm in eval mode: in train mode a picture has no gradient of its own"
     )]
     ClippedInTrainMode,
+    /// DP-SGD was given behind another defence.
     #[error("dp-sgd clips each picture's gradient: it comes first")]
     DpSgdBehind,
+    /// DP-SGD was asked for with local training or several clients.
     #[error("dp-sgd is for the gradient of one step of one client")]
     DpSgdAlone,
+    /// A defence that does not go with the victim or the protocol.
     #[error("expected {expected}, found '{found}'")]
-    Defence { expected: &'static str, found: Defence },
+    Defence {
+        /// What would.
+        expected: &'static str,
+        /// The defence.
+        found: Defence,
+    },
 }

@@ -14,17 +14,28 @@ use crate::{
 /// Buffers whose last part is one of these may stand beside gradients.
 const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
 
+/// Why a client's file cannot be attacked.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceivedError {
+    /// The file, or a tensor of it, is no good.
     #[error(transparent)]
     File(#[from] TensorFileError),
+    /// The buffers that the client sent are missing or no good.
     #[error("the batch-norm statistics of the client (capture --send-buffers): {0}")]
     Buffers(TensorFileError),
+    /// The client's buffers do not follow from the server's by one batch.
     #[error(
         "{path}: the client's batch would have a variance of {found} at '{tensor}', expected 0 or above: the running \
          statistics do not come from this server and this training"
     )]
-    Variance { path: String, tensor: String, found: f32 },
+    Variance {
+        /// The file.
+        path: String,
+        /// Name of the running variance.
+        tensor: String,
+        /// The variance that the batch would have.
+        found: f32,
+    },
 }
 
 /// A client's file, understood.

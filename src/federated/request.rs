@@ -13,9 +13,11 @@ pub const DEFAULT_CLASSES: usize = 10;
 /// Which model, before its weights are known.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
+    /// As in the registry, or what a file's network is called.
     pub name: String,
     /// The network of a file, in place of the registry's of this name.
     pub graph: Option<Arc<Graph>>,
+    /// Choices that do not stand in the name.
     pub options: Options,
     /// `[C, H, W]`, where it is not the architecture's own.
     pub image: Option<[usize; 3]>,

@@ -102,8 +102,11 @@ impl Shares {
 /// A client's part of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
+    /// Its first picture's place in the batch.
     pub start: usize,
+    /// How many pictures it has.
     pub count: usize,
+    /// How much its update counts in the mean.
     pub weight: usize,
 }
 

@@ -21,6 +21,7 @@ pub struct Simulation {
     pub statistics: Vec<Statistics>,
     /// What the last layer is given for each picture, before training, `(T,B,d)`.
     pub features: Var,
+    /// Of each picture before training, `(T,B,K)`.
     pub logits: Var,
 }
 

@@ -29,7 +29,9 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Victim {
+    /// The network, with every choice made.
     pub model: Model,
+    /// Parameters and buffers in `state_dict` order.
     pub declarations: Vec<Declaration>,
     /// One tensor a declaration, row-major.
     pub tensors: Vec<Vec<f32>>,
@@ -165,6 +167,7 @@ impl Victim {
         (trainable[weight], self.last_bias().map(|bias| &trainable[bias][..]))
     }
 
+    /// Whether the model has running statistics.
     pub fn has_batch_norm(&self) -> bool {
         self.declarations.iter().any(|d| !d.trainable)
     }

@@ -20,14 +20,36 @@ const MOST: usize = 10_000;
 /// Why a folder cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
+    /// Another process is writing to the folder.
     #[error("{} is taken: {holder} writes to it; give another folder, or wait", path.display())]
-    Taken { path: PathBuf, holder: String },
+    Taken {
+        /// The folder.
+        path: PathBuf,
+        /// Which one.
+        holder: String,
+    },
+    /// The folder has results, and the user did not say to replace them.
     #[error("{} holds the results of an earlier run ({found}): give another folder, or --force to replace them", path.display())]
-    Finished { path: PathBuf, found: String },
+    Finished {
+        /// The folder.
+        path: PathBuf,
+        /// The file that shows it.
+        found: String,
+    },
+    /// All numbered folders are there already.
     #[error("{}, {}-2 … {}-{MOST} are all there: give another folder", path.display(), path.display(), path.display())]
-    NoneFree { path: PathBuf },
+    NoneFree {
+        /// The folder without a number.
+        path: PathBuf,
+    },
+    /// The disk is full, or the folder may not be written to.
     #[error("{} cannot be written: {cause}", path.display())]
-    Unwritable { path: PathBuf, cause: io::Error },
+    Unwritable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
 }
 
 impl ClaimError {
@@ -43,6 +65,7 @@ const NUMBERED: &str = "[-N]";
 /// Where results go, as `--out` writes it: a folder, or `out[-N]`, the first of `out`, `out-2`, … that is free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
+    /// Of the folder, without a number.
     pub path: PathBuf,
     /// The path, or the first with a number behind it that is free.
     pub numbered: bool,
@@ -143,6 +166,7 @@ impl Claim {
         Err(ClaimError::NoneFree { path: path.into() })
     }
 
+    /// Of the folder that was claimed.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -89,11 +89,13 @@ pub fn stage(folder: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(PARTIAL).tempdir_in(folder)
 }
 
+/// Gives a file or folder another name, replacing a file that has it.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     faults::step()?;
     fs::rename(from, to)
 }
 
+/// Deletes a file.
 pub fn remove(file: &Path) -> io::Result<()> {
     faults::step()?;
     fs::remove_file(file)

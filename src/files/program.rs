@@ -13,7 +13,9 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {cause}", path.display())]
 pub struct Unreadable {
+    /// Where the program is.
     pub path: PathBuf,
+    /// What the system says.
     pub cause: io::Error,
 }
 

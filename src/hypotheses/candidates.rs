@@ -23,6 +23,7 @@ pub struct Candidates<'a> {
     pub truth: &'a [Option<String>],
     /// Others beside the true names; `None`: all names are candidates.
     pub distractors: Option<usize>,
+    /// Of the distractors that are drawn.
     pub seed: u64,
 }
 

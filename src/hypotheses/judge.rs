@@ -6,7 +6,7 @@ use super::{Judged, Names, Ranking, Tally, Trials, report::GuideBatch, tally::ch
 
 /// A batch whose true names are all candidates; `labels`: the client's. `truth`: place of the true hypothesis among those
 /// tried. Where other indices were restored than the batch holds, no hypothesis about them is the whole truth.
-pub fn judge(trials: &Trials, ranking: &Ranking, truth: Option<usize>, labels: &[usize]) -> Judged {
+pub(crate) fn judge(trials: &Trials, ranking: &Ranking, truth: Option<usize>, labels: &[usize]) -> Judged {
     let [chance_first, chance_top_3] = chance(trials.kept.of);
     let indices = &trials.similarity.indices;
     let held: BTreeSet<usize> = labels.iter().copied().collect();
@@ -33,7 +33,7 @@ pub fn judge(trials: &Trials, ranking: &Ranking, truth: Option<usize>, labels: &
 }
 
 /// What was found, in one sentence.
-pub fn sentence(batches: &[GuideBatch], tally: Option<&Tally>) -> String {
+pub(crate) fn sentence(batches: &[GuideBatch], tally: Option<&Tally>) -> String {
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     if let (Some(tally), true) = (tally, batches.len() > 1) {
         return format!(

@@ -26,16 +26,41 @@ use crate::audit::AuditError;
 /// Candidate names of label indices in turn: `names[i]` is the place of index `i`'s name among the candidates.
 pub type Names = Vec<usize>;
 
+/// Why label indices cannot be explained.
 #[derive(Debug, thiserror::Error)]
 pub enum HypothesesError {
+    /// A batch shows a class that the user gave no name for.
     #[error("batch {batch} shows {name}, which is none of the names")]
-    NoCandidate { batch: usize, name: String },
+    NoCandidate {
+        /// Its number.
+        batch: usize,
+        /// What the class is called.
+        name: String,
+    },
+    /// The user asked for more distractors than there are other names.
     #[error("expected at most {most}, the names that batch {batch} does not show, found {found}")]
-    Distractors { batch: usize, most: usize, found: usize },
+    Distractors {
+        /// Its number.
+        batch: usize,
+        /// How many there are.
+        most: usize,
+        /// How many were asked for.
+        found: usize,
+    },
+    /// One-to-one naming needs as many names as indices.
     #[error("the {indices} label indices of batch {batch} need as many candidate names, found {names}")]
-    TooFewNames { batch: usize, indices: usize, names: usize },
+    TooFewNames {
+        /// Its number.
+        batch: usize,
+        /// Label indices of the batch.
+        indices: usize,
+        /// Candidate names.
+        names: usize,
+    },
+    /// The user asked for no hypothesis at all.
     #[error("hypotheses of a batch: expected 1 or more, found 0")]
     NoBeam,
+    /// An audit under a hypothesis fails.
     #[error(transparent)]
     Audit(Box<AuditError>),
 }

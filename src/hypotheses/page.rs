@@ -12,7 +12,7 @@ use crate::{
 /// Batches that are shown with their pictures and their ranking.
 const SHOWN: usize = 8;
 
-pub fn page(explanation: &Explanation, report: &GuideReport) -> Result<Page, MetricsError> {
+pub(crate) fn page(explanation: &Explanation, report: &GuideReport) -> Result<Page, MetricsError> {
     let Explanation { evidence, search, found, .. } = explanation;
     let mut sections: Vec<Section> = tally(report).into_iter().collect();
     for (number, batch) in report.batches.iter().enumerate().take(SHOWN) {

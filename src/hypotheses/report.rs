@@ -22,6 +22,7 @@ use crate::{
 
 /// Who sent what is to be explained, and what is known of it.
 pub struct Evidence<'a> {
+    /// What was sent, and how it is attacked.
     pub audit: &'a Audit,
     /// What the eavesdropper is granted.
     pub threat_model: ThreatModel,
@@ -39,19 +40,25 @@ pub struct Evidence<'a> {
 
 /// What was tried on the evidence and what came of it: all that the report is made of.
 pub struct Explanation<'a> {
+    /// What is to be explained.
     pub evidence: &'a Evidence<'a>,
+    /// How it was searched.
     pub search: &'a Search<'a>,
+    /// What the search came to.
     pub found: &'a Found,
     /// As called.
     pub command: Vec<String>,
 }
 
+/// All of `report.json` of a guided naming.
 #[derive(Clone, Debug, Serialize)]
 pub struct GuideReport {
+    /// What every report of attacks begins with.
     #[serde(flatten)]
     pub head: Head,
     /// What compares pictures with names.
     pub model: String,
+    /// All candidate names.
     pub names: Vec<String>,
     /// Whether no two indices may share a name.
     pub one_to_one: bool,
@@ -59,22 +66,30 @@ pub struct GuideReport {
     pub beam: usize,
     /// Candidates beside the true names, where the candidates were chosen so.
     pub distractors: Option<usize>,
+    /// Of the attacks without guidance.
     pub unguided_timing: Timing,
+    /// Of the attacks under all hypotheses.
     pub timing: Timing,
     /// Over all batches that can be judged; absent where there is none.
     pub tally: Option<Tally>,
+    /// In order, without those that were left out.
     pub batches: Vec<GuideBatch>,
     /// Batches of which nothing could be read, such as one whose gradient is 0: they count nowhere else.
     pub skipped: Vec<Skipped>,
 }
 
+/// One batch, and what its label indices could mean.
 #[derive(Clone, Debug, Serialize)]
 pub struct GuideBatch {
     /// Places of its pictures in the data set; none where they are not known.
     pub pictures: Vec<usize>,
+    /// `B`: class indices; absent where they are not known.
     pub true_labels: Option<Vec<usize>>,
+    /// `B`: class indices, as given or restored.
     pub labels: Vec<usize>,
+    /// Where `labels` come from.
     pub label_source: LabelSource,
+    /// Mean cross entropy of the client's step; absent where it is not known.
     pub client_loss: Option<f32>,
     /// `I`: the label indices found, rising.
     pub indices: Vec<usize>,
@@ -106,6 +121,7 @@ pub struct GuideBatch {
     pub hypotheses: Vec<HypothesisRecord>,
 }
 
+/// One hypothesis, and what the attack under it came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct HypothesisRecord {
     /// `I`: names of the indices.
@@ -120,6 +136,7 @@ pub struct HypothesisRecord {
     pub tied: bool,
     /// Product of its names' similarities without guidance.
     pub similarity: f64,
+    /// Whether it is what the indices mean.
     pub is_true: bool,
 }
 

@@ -16,9 +16,11 @@ use crate::{
 /// Where hypotheses come from, and what tries them.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
+    /// What computes.
     pub device: &'a dyn Device,
     /// What compares pictures with names, and all names.
     pub model: &'a NamingModel,
+    /// What candidates come from.
     pub candidates: Candidates<'a>,
     /// Whether no two indices may share a name.
     pub one_to_one: bool,

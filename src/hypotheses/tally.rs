@@ -10,27 +10,38 @@ pub struct Judged {
     /// How much of the true hypothesis ranks first and among the first three, see
     /// [`Ranking::among`](super::Ranking::among).
     pub first: f64,
+    /// How much of the true hypothesis ranks among the first three.
     pub top_3: f64,
     /// What a blind ranking of all hypotheses, the pruned ones included, scores on average.
     pub chance_first: f64,
+    /// What a blind ranking scores among the first three.
     pub chance_top_3: f64,
     /// 1 where naming the unguided reconstructions finds the true hypothesis, else 0.
     pub unguided: f64,
     /// Share of the indices that the hypothesis ranked first names right, and that naming without guidance does.
     pub names: f64,
+    /// Share of the indices that naming without guidance names right.
     pub unguided_names: f64,
 }
 
 /// Means over batches, with 95 % intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Tally {
+    /// That can be judged.
     pub batches: usize,
+    /// How often the true hypothesis ranks first.
     pub first: Estimate,
+    /// How often it ranks among the first three.
     pub top_3: Estimate,
+    /// What a blind ranking scores on average.
     pub chance_first: f64,
+    /// What a blind ranking scores among the first three.
     pub chance_top_3: f64,
+    /// How often naming without guidance finds the true hypothesis.
     pub unguided: Estimate,
+    /// Share of the indices that the hypothesis ranked first names right.
     pub names: Estimate,
+    /// Share of the indices that naming without guidance names right.
     pub unguided_names: Estimate,
     /// Over the same batches: `first` minus `unguided`.
     pub first_minus_unguided: Estimate,

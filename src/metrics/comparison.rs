@@ -35,8 +35,11 @@ pub struct Comparison {
 /// How many values are infinite under each pairing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Infinite {
+    /// By position.
     pub aligned: usize,
+    /// By the best one-to-one assignment.
     pub one_to_one: usize,
+    /// Each with its best reference.
     pub best_reference: usize,
 }
 
@@ -63,16 +66,20 @@ pub struct Score {
     /// Each reconstruction with the reference it scores best with; a reference may serve several times.
     #[schemars(with = "Option<f64>")]
     pub best_reference: f64,
+    /// Value by value.
     pub per_image: PerImage,
 }
 
 /// What the means of a [`Score`] are of; index `i` belongs to reconstruction `i`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PerImage {
+    /// Reconstruction `i` with reference `i`.
     #[schemars(with = "Vec<Option<f64>>")]
     pub aligned: Vec<f64>,
+    /// Reconstruction `i` with reference `assignment[i]`.
     #[schemars(with = "Vec<Option<f64>>")]
     pub one_to_one: Vec<f64>,
+    /// Reconstruction `i` with its best reference.
     #[schemars(with = "Vec<Option<f64>>")]
     pub best_reference: Vec<f64>,
 }

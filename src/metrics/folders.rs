@@ -15,6 +15,7 @@ use crate::data::{Picture, natural, read_png_folder};
 pub struct FolderComparison {
     /// Picture `i` of both folders; every index in the comparisons counts along this list.
     pub pairs: Vec<Pair>,
+    /// Three figures under three pairings.
     #[serde(flatten)]
     pub comparison: Comparison,
     /// A flat grey picture in place of every reconstruction.
@@ -37,8 +38,10 @@ pub struct Seen {
     /// Mean squared difference of a victim's features.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fmse: Option<Vec<f64>>,
+    /// The same of a flat grey picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fmse_flat_grey: Option<Vec<f64>>,
+    /// By any of these networks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identification_rank: Option<PlaceAmongAll>,
 }
@@ -48,7 +51,9 @@ pub struct Seen {
 pub struct PlaceAmongAll {
     /// How many there are.
     pub pool: usize,
+    /// By LPIPS.
     pub lpips: Option<Vec<usize>>,
+    /// By the victim's features.
     pub features: Option<Vec<usize>>,
 }
 
@@ -67,7 +72,9 @@ pub struct Eyes<'e> {
 /// The files at one index.
 #[derive(Clone, Debug, Serialize)]
 pub struct Pair {
+    /// The original's file.
     pub reference: PathBuf,
+    /// The file that is compared with it.
     pub reconstruction: PathBuf,
 }
 

@@ -33,18 +33,37 @@ pub use psnr::{mse, psnr};
 pub use ssim::WINDOW as SSIM_WINDOW;
 pub use tensors::{IMAGES, read_tensor_pictures};
 
+/// Why pictures cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
+    /// Neither side has pictures.
     #[error("there is nothing to compare: no pictures")]
     Empty,
+    /// The two sides differ in number.
     #[error("expected as many reconstructions as references ({reference}), found {reconstruction}")]
-    Count { reference: usize, reconstruction: usize },
+    Count {
+        /// How many references there are.
+        reference: usize,
+        /// How many reconstructions there are.
+        reconstruction: usize,
+    },
+    /// A picture differs in size, or is too small for the measure.
     #[error("{which}: expected {expected}, found {found}")]
-    Picture { which: String, expected: String, found: String },
+    Picture {
+        /// The picture, in words.
+        which: String,
+        /// What would do.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A file of pictures is no good.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A file of tensors is no good.
     #[error(transparent)]
     File(#[from] TensorFileError),
+    /// The network that compares cannot be run.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// A network that cannot look at these pictures, in words.

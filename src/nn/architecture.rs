@@ -21,6 +21,7 @@ pub enum Depth {
     /// So few layers, without pooling, that fine structure is told by the gradient and noise with it: presets smooth
     /// more.
     Shallow,
+    /// So many layers, or pooling, that the gradient says less of fine structure.
     Deep,
 }
 
@@ -47,10 +48,12 @@ pub trait Architecture: Send + Sync {
     /// Names of the [`Options`] that this architecture takes.
     fn options(&self) -> &'static [&'static str];
 
+    /// The function between layers, where the options choose no other.
     fn activation(&self) -> Activation {
         Activation::Relu
     }
 
+    /// How deep the network is, for presets.
     fn depth(&self) -> Depth {
         Depth::Deep
     }
@@ -116,12 +119,20 @@ pub const NAMES: [&str; 21] = [
 /// Hidden widths of an MLP that is told nothing else.
 const DEFAULT_HIDDEN: [usize; 1] = [512];
 
+/// Why a model cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchitectureError {
+    /// The user named an architecture that is not in the registry.
     #[error("unknown architecture '{0}'{meant}; known are: {known}", meant = did_you_mean(.0, &NAMES), known = NAMES.join("; "))]
     Unknown(String),
+    /// An option or a size does not fit the architecture: the user's mistake.
     #[error("architecture '{name}': {reason}")]
-    Invalid { name: String, reason: String },
+    Invalid {
+        /// The architecture.
+        name: String,
+        /// What does not fit.
+        reason: String,
+    },
 }
 
 /// Of the architecture of this name.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::tape::Var;
 
-pub struct CifarResNet {
+pub(crate) struct CifarResNet {
     /// Blocks of each stage: (depth − 2) / 6.
     pub blocks: usize,
 }

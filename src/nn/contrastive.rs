@@ -7,13 +7,16 @@ use crate::tape::{Tape, Var};
 
 /// Names of the head's tensors; all others are the tower's.
 pub const BANK: &str = "bank.weight";
+/// `()`: logarithm of what cosines are multiplied by.
 pub const LOGIT_SCALE: &str = "logit_scale";
 
 /// Where the logarithm of the scale starts, and what it is held under, as in CLIP.
 const TEMPERATURE: f64 = 0.07;
 const LARGEST_SCALE: f64 = 100.0;
 
+/// A tower whose classes are the rows of a bank.
 pub struct Contrastive {
+    /// The network that turns a picture into features.
     pub tower: Box<dyn Architecture>,
     /// `E`: features of a picture, the tower's outputs.
     pub width: usize,

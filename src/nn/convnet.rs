@@ -12,13 +12,13 @@ use crate::tape::Var;
 /// Largest width accepted: its linear layer alone then has 36 × 4096 inputs.
 const MAX_WIDTH: usize = 4096;
 
-pub struct ConvNet {
+pub(crate) struct ConvNet {
     width: usize,
 }
 
 impl ConvNet {
     /// `width` as it stands in the name, e.g. `64` in `convnet64`; empty means 64.
-    pub fn new(name: &str, width: &str) -> Result<Self, ArchitectureError> {
+    pub(crate) fn new(name: &str, width: &str) -> Result<Self, ArchitectureError> {
         let parsed = if width.is_empty() { Some(64) } else { width.parse().ok() };
         match parsed {
             Some(width) if (1..=MAX_WIDTH).contains(&width) => Ok(ConvNet { width }),

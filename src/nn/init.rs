@@ -12,6 +12,7 @@ pub enum Init {
     Uniform(f32),
     /// N(0, std²)
     Normal(f32),
+    /// This value everywhere.
     Constant(f32),
 }
 

@@ -4,7 +4,7 @@
 use super::{Architecture, Network, layers::Conv, options::ACTIVATION};
 use crate::tape::Var;
 
-pub struct LeNet5;
+pub(crate) struct LeNet5;
 
 impl Architecture for LeNet5 {
     fn forward(&self, net: &mut Network, x: Var, classes: usize) -> Var {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::tape::Var;
 
-pub struct LeNetZhu;
+pub(crate) struct LeNetZhu;
 
 impl Architecture for LeNetZhu {
     fn forward(&self, net: &mut Network, x: Var, classes: usize) -> Var {

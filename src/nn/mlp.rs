@@ -7,7 +7,7 @@ use super::{
 };
 use crate::tape::Var;
 
-pub struct Mlp {
+pub(crate) struct Mlp {
     pub hidden: Vec<usize>,
 }
 

@@ -18,10 +18,12 @@ const MAX_CHANNELS: usize = 1024;
 /// Beyond every public data set.
 pub const MAX_CLASSES: usize = 1 << 20;
 
+/// A network with every choice made, without weights.
 #[derive(Clone)]
 pub struct Model {
     /// What messages and reports call it, e.g. `convnet64`; nothing is decided by it.
     pub name: String,
+    /// Choices that do not stand in the name.
     pub options: Options,
     /// `[C, H, W]`
     pub image: [usize; 3],

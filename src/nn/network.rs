@@ -34,6 +34,7 @@ pub struct Declaration {
     pub name: String,
     /// Without the trial axis.
     pub shape: Vec<usize>,
+    /// How it starts where no file gives it.
     pub init: Init,
     /// False for buffers such as running statistics, which have no gradient.
     pub trainable: bool,
@@ -42,6 +43,7 @@ pub struct Declaration {
 /// A declared tensor on a tape.
 #[derive(Clone, Debug)]
 pub struct Parameter {
+    /// Its name, its shape and how it starts.
     pub declaration: Declaration,
     /// The input `(1, …)` that the host fills: one copy for all trials.
     pub stored: Var,
@@ -56,9 +58,11 @@ pub struct Statistics {
     pub name: String,
     /// Of the batch, `(T,C)`; the variance is the biased one that the layer divides by.
     pub mean: Var,
+    /// Of the batch, `(T,C)`, biased.
     pub variance: Var,
     /// The model's, `(T,C)`.
     pub running_mean: Var,
+    /// The model's, `(T,C)`.
     pub running_variance: Var,
     /// Values of each channel that the batch's statistics are over.
     pub count: usize,
@@ -82,11 +86,15 @@ pub struct LinearLayer {
 /// Layers declare their parameters as they are used, so a network is written down once, as its forward
 /// pass. Applied again with values of its own, the same pass runs with those.
 pub struct Network<'t> {
+    /// Where the operations go.
     pub tape: &'t mut Tape,
     /// `T`
     pub trials: usize,
+    /// Which statistics batch norm takes.
     pub mode: Mode,
+    /// What stands between layers.
     pub activation: Activation,
+    /// What stands where the architecture normalises.
     pub norm: Norm,
     /// In `state_dict` order.
     pub parameters: Vec<Parameter>,

@@ -5,7 +5,9 @@ use crate::tape::{Tape, Var};
 
 /// PyTorch's defaults of `Adam`, `AdamW` and `RMSprop`.
 pub const BETAS: [f64; 2] = [0.9, 0.999];
+/// Share of the old in RMSprop's running mean of g².
 pub const ALPHA: f64 = 0.99;
+/// What PyTorch adds to the root of a mean of g².
 pub const EPSILON: f64 = 1e-8;
 
 /// Added under no root, but the least that one is taken of: √v has no derivative at v = 0, where a dead unit's
@@ -25,7 +27,9 @@ pub fn sgd(tape: &mut Tape, gradient: Var, memory: Var, momentum: f64, nesterov:
 
 /// What Adam (Kingma 2015) needs beside the gradient.
 pub struct Adam {
+    /// β₁ and β₂: shares of the old in the running means of g and g².
     pub betas: [f64; 2],
+    /// Added to √v̂, > 0.
     pub epsilon: f64,
     /// 1 − β₁ᵗ and 1 − β₂ᵗ.
     pub corrections: [Var; 2],

@@ -36,6 +36,7 @@ choices! {
 /// What stands where an architecture normalises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Norm {
+    /// Batch norm, of the whole batch in train mode.
     Batch,
     /// Group norm (Wu 2018) of at most this many groups: the largest number up to it that divides both it
     /// and the channels.
@@ -45,17 +46,23 @@ pub enum Norm {
 /// `None`: as the architecture has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    /// What a ResNet begins with.
     pub stem: Option<Stem>,
     /// Widths of an MLP's hidden layers.
     pub hidden: Option<Vec<usize>>,
+    /// The function between layers.
     pub activation: Option<Activation>,
+    /// What stands where the architecture normalises.
     pub norm: Option<Norm>,
 }
 
 /// Names of the options, as they are displayed.
 pub const STEM: &str = "stem";
+/// Key of the hidden layers' widths.
 pub const HIDDEN: &str = "hidden";
+/// Key of the function between layers.
 pub const ACTIVATION: &str = "activation";
+/// Key of what normalises.
 pub const NORM: &str = "norm";
 
 /// Groups of `--norm group`, as in the paper.

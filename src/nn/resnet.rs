@@ -8,7 +8,7 @@ use super::{
 };
 use crate::tape::Var;
 
-pub struct ResNet {
+pub(crate) struct ResNet {
     /// Blocks of each stage.
     pub blocks: [usize; 4],
     /// Blocks of 1×1, 3×3 and 1×1 convolutions with four times the width, in place of two 3×3.

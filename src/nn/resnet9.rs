@@ -12,13 +12,13 @@ use crate::tape::Var;
 /// Largest width accepted: beyond it is a mistake.
 const MAX_WIDTH: usize = 1024;
 
-pub struct ResNet9 {
+pub(crate) struct ResNet9 {
     width: usize,
 }
 
 impl ResNet9 {
     /// `width` as it stands in the name behind a hyphen, e.g. `-32` in `resnet9-32`; empty means 64, as in the source.
-    pub fn new(name: &str, width: &str) -> Result<Self, ArchitectureError> {
+    pub(crate) fn new(name: &str, width: &str) -> Result<Self, ArchitectureError> {
         let parsed = match width.strip_prefix('-') {
             _ if width.is_empty() => Some(64),
             Some(digits) => digits.parse().ok(),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::tape::Var;
 
-pub struct Vgg {
+pub(crate) struct Vgg {
     /// Convolutions before each of the five poolings.
     pub blocks: [usize; 5],
     pub normalised: bool,

@@ -13,6 +13,7 @@ use crate::tape::Var;
 /// torchvision's, of every norm.
 const EPSILON: f64 = 1e-6;
 
+/// Sizes of a vision transformer.
 #[derive(Clone, Copy, Debug)]
 pub struct Vit {
     /// Side of a picture, where nothing else says.
@@ -21,7 +22,9 @@ pub struct Vit {
     pub patch: usize,
     /// `D`, a multiple of the heads.
     pub width: usize,
+    /// Blocks.
     pub layers: usize,
+    /// Of every attention.
     pub heads: usize,
     /// Of the hidden layer of a block's MLP.
     pub hidden: usize,

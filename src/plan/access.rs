@@ -8,14 +8,14 @@ use crate::tape::op::Op;
 
 /// One coordinate of a tensor: `offset + Σ factor · c[dim]` over the coordinates `c` of the index space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Coordinate {
+pub(crate) struct Coordinate {
     pub offset: isize,
     pub terms: Vec<(usize, isize)>,
 }
 
 /// A tensor seen from an index space: one [`Coordinate`] per axis, valid inside a box.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Access {
+pub(crate) struct Access {
     pub coordinates: Vec<Coordinate>,
     /// Half-open interval of each index coordinate outside which the tensor reads as 0.
     pub valid: Vec<[usize; 2]>,
@@ -23,7 +23,7 @@ pub struct Access {
 
 /// Why an access cannot be passed on through a shape operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub(crate) enum Obstacle {
     /// It can if this dimension of the index space is cut into `(len / inner, inner)`.
     Split { dim: usize, inner: usize },
     /// It cannot: the tensor must be stored.
@@ -32,7 +32,7 @@ pub enum Obstacle {
 
 impl Access {
     /// What the operand of a shape operation sees, given what its result sees.
-    pub fn through(&self, op: &Op, from: &[usize], to: &[usize]) -> Result<Access, Obstacle> {
+    pub(crate) fn through(&self, op: &Op, from: &[usize], to: &[usize]) -> Result<Access, Obstacle> {
         let mut access = self.clone();
         match op {
             Op::Reshape => access.coordinates = self.reshaped(from, to)?,
@@ -71,7 +71,7 @@ impl Access {
     }
 
     /// The address of the element in a row-major tensor of this shape.
-    pub fn view(&self, shape: &[usize]) -> View {
+    pub(crate) fn view(&self, shape: &[usize]) -> View {
         let linear = self.linear(shape);
         let mut strides = vec![0; self.valid.len()];
         linear.terms.iter().for_each(|&(d, factor)| strides[d] += factor);

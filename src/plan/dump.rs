@@ -9,7 +9,7 @@ use super::{
 use crate::tape::spec::ConvSpec;
 
 /// Bytes of one element on the device.
-pub const ELEMENT: u64 = 4;
+pub(crate) const ELEMENT: u64 = 4;
 
 /// Sums over the steps of one iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -195,6 +195,7 @@ fn fused(program: &super::kernel::Program) -> String {
 }
 
 impl Plan {
+    /// What one iteration computes and moves.
     pub fn totals(&self) -> Totals {
         let (prologue, steps) = self.steps.split_at(self.prologue);
         let mut totals = Totals { steps: steps.len(), unfused: self.unfused().len(), ..Totals::default() };

@@ -10,10 +10,10 @@ use super::{
 use crate::tape::{Tape, Var, op::Op};
 
 /// Longest program of one kernel; a larger expression is cut.
-pub const MAX_CODE: usize = 96;
+pub(crate) const MAX_CODE: usize = 96;
 
 /// The program of a kernel and the index space it runs over.
-pub struct Fused {
+pub(crate) struct Fused {
     pub dims: Vec<usize>,
     /// How many leading dims are kept by a reduction (all of them in a map).
     pub outer: usize,
@@ -27,7 +27,7 @@ pub struct Fused {
 ///
 /// # Errors
 /// A tensor that must be stored before this kernel can be built.
-pub fn fuse(
+pub(crate) fn fuse(
     tape: &Tape,
     stored: &[bool],
     root: Var,

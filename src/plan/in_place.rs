@@ -140,7 +140,7 @@ fn fits(map: &MapKernel, read: usize) -> bool {
 }
 
 /// Makes the map read this operand from its output.
-pub fn overwrite(map: &mut MapKernel, read: usize) {
+pub(crate) fn overwrite(map: &mut MapKernel, read: usize) {
     for leaf in &mut map.program.leaves {
         leaf.source = match leaf.source {
             Source::Read(r) if r == read => Source::Output,

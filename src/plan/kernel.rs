@@ -17,17 +17,23 @@ pub const MAX_MAP_READS: usize = 6;
 /// Most loop trips that one invocation may be asked for (drivers may cut longer loops short).
 pub const MAX_TRIPS: usize = 60_000;
 
+/// One kernel with its buffers.
 #[derive(Clone, Debug)]
 pub struct Step {
+    /// What is computed.
     pub kernel: Kernel,
     /// Distinct for `Map` and `MapReduce`; the two operands in order for everything else.
     pub reads: Vec<BufferId>,
+    /// The buffer of the result.
     pub write: BufferId,
 }
 
+/// What a step computes, with its sizes.
 #[derive(Clone, Debug)]
 pub enum Kernel {
+    /// reads what its program's leaves say
     Map(MapKernel),
+    /// reads what its program's leaves say
     MapReduce(MapReduceKernel),
     /// reads a, b
     Matmul(MatmulKernel),
@@ -88,7 +94,9 @@ fn product(dims: &[usize]) -> usize {
 /// The output is row-major over `dims`.
 #[derive(Clone, Debug)]
 pub struct MapKernel {
+    /// Sizes of the index space, and of the output.
     pub dims: Vec<usize>,
+    /// What is computed at each point.
     pub program: Program,
 }
 
@@ -96,10 +104,13 @@ pub struct MapKernel {
 /// The output is row-major over `dims[..outer]`.
 #[derive(Clone, Debug)]
 pub struct MapReduceKernel {
+    /// Sizes of the index space.
     pub dims: Vec<usize>,
     /// How many leading axes are kept.
     pub outer: usize,
+    /// How the values of the other axes are combined.
     pub reduce: Reduce,
+    /// What is computed at each point.
     pub program: Program,
 }
 
@@ -107,15 +118,22 @@ pub struct MapReduceKernel {
 /// value is the result. `Instr::Load(l)` reads `leaves[l]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
+    /// What it reads.
     pub leaves: Vec<Leaf>,
+    /// One instruction a value.
     pub code: Vec<Instr>,
 }
 
+/// One instruction of a [`Program`]; operands are numbers of earlier values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Instr {
+    /// A leaf's element at the point.
     Load(usize),
+    /// The same number everywhere.
     Const(f64),
+    /// A function of one value.
     Unary(Unary, usize),
+    /// A function of two values.
     Binary(Binary, usize, usize),
     /// mask, where ≠ 0, where 0
     Select(usize, usize, usize),
@@ -124,10 +142,13 @@ pub enum Instr {
 /// One operand of a fused expression: where it is stored and how the index space maps onto it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leaf {
+    /// Where it is stored.
     pub source: Source,
+    /// Which element each point reads.
     pub view: View,
 }
 
+/// What a leaf reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// Index into [`Step::reads`].
@@ -143,7 +164,9 @@ pub enum Source {
 /// Addresses are in range wherever all coordinates are valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
+    /// Address of the element at coordinates 0.
     pub offset: isize,
+    /// Distance of neighbours along each axis, in elements; 0 where they share one.
     pub strides: Vec<isize>,
     /// Half-open interval of each coordinate; the full axis where nothing is padded.
     pub valid: Vec<[usize; 2]>,
@@ -175,9 +198,13 @@ impl View {
 /// `c[t,i,j] = Σ_k a[t,i,k]·b[t,k,j]`, c row-major `(T,M,N)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatmulKernel {
+    /// `T`
     pub trials: usize,
+    /// `M`: rows of a and c.
     pub m: usize,
+    /// `N`: columns of b and c.
     pub n: usize,
+    /// `K`: columns of a and rows of b.
     pub k: usize,
     /// `(T,M,K)`
     pub a: MatrixView,
@@ -188,9 +215,13 @@ pub struct MatmulKernel {
 /// Element `(t,row,col)` is `offset + t·trial + row·row + col·col`; a stride is 0 where shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatrixView {
+    /// Address of the first element.
     pub offset: usize,
+    /// From one trial to the next.
     pub trial: usize,
+    /// From one row to the next.
     pub row: usize,
+    /// From one column to the next.
     pub col: usize,
 }
 
@@ -198,15 +229,20 @@ pub struct MatrixView {
 /// and used by every trial (stride 0 on the trial axis).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvKernel {
+    /// All sizes of one trial.
     pub spec: ConvSpec,
+    /// `T`
     pub trials: usize,
+    /// In the order of the step's reads.
     pub shared: [bool; 2],
 }
 
 /// Two convolutions, or two gradients by x, of one spec, added: one contraction over both's channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvSumKernel {
+    /// All sizes of one trial, and of each of the two.
     pub spec: ConvSpec,
+    /// `T`
     pub trials: usize,
     /// Of each pair of operands, as in [`ConvKernel`].
     pub shared: [[bool; 2]; 2],
@@ -219,8 +255,10 @@ impl ConvSumKernel {
     }
 }
 
+/// Pooling windows over the last two axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowKernel {
+    /// Sizes of a plane and of its windows.
     pub spec: WindowSpec,
     /// Product of all axes before the last two.
     pub planes: usize,
@@ -230,7 +268,10 @@ pub struct WindowKernel {
 /// Indices are whole numbers stored as floats; one outside the table reads zeros and adds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GatherKernel {
+    /// Rows of the table.
     pub rows: usize,
+    /// Elements of a row.
     pub width: usize,
+    /// Indices.
     pub count: usize,
 }

@@ -13,14 +13,14 @@ use crate::tape::{
 };
 
 /// A step over tensors instead of buffers.
-pub struct TensorStep {
+pub(crate) struct TensorStep {
     pub kernel: Kernel,
     pub reads: Vec<Var>,
     pub write: Var,
 }
 
 /// Steps in execution order that compute every tensor in `required`.
-pub fn lower(tape: &Tape, required: &[Var], fuse: bool) -> Vec<TensorStep> {
+pub(crate) fn lower(tape: &Tape, required: &[Var], fuse: bool) -> Vec<TensorStep> {
     let mut stored = choose_stored(tape, required);
     if !fuse {
         stored.iter_mut().zip(tape.nodes()).for_each(|(s, n)| *s |= !matches!(n.op, Op::Scalar(_)));

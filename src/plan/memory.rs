@@ -9,7 +9,7 @@ use super::{
 use crate::tape::{Tape, Var, op::Op};
 
 /// A schedule with every tensor in a buffer.
-pub struct Assigned {
+pub(crate) struct Assigned {
     pub steps: Vec<Step>,
     /// Length of each buffer.
     pub buffers: Vec<usize>,
@@ -19,7 +19,7 @@ pub struct Assigned {
 
 /// From the step that writes a tensor to the last that needs it, both included.
 #[derive(Clone, Copy, Debug)]
-pub struct Lifetime {
+pub(crate) struct Lifetime {
     pub len: usize,
     pub from: usize,
     pub to: usize,
@@ -34,7 +34,7 @@ impl Lifetime {
 /// Places every tensor. `persistent` tensors and literals keep a buffer of their own; `in_place` pairs
 /// `(value, state)` share the state's; the rest share buffers with tensors that they never live with. What the
 /// first `prologue` steps make for the others lives to the end: the others run again without them.
-pub fn assign(
+pub(crate) fn assign(
     tape: &Tape,
     steps: Vec<TensorStep>,
     prologue: usize,
@@ -104,7 +104,7 @@ fn lifetimes(
 
 /// A number for each tensor, the same only for tensors that never live together: the larger of each pair goes
 /// first, into the smallest buffer that is free all its life ("greedy by size", Pisarchyk 2020).
-pub fn shared(lifetimes: &[Lifetime]) -> Vec<usize> {
+pub(crate) fn shared(lifetimes: &[Lifetime]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..lifetimes.len()).collect();
     order.sort_by_key(|&i| (Reverse(lifetimes[i].len), i));
     let mut buffers: Vec<Vec<usize>> = Vec::new();

@@ -33,6 +33,7 @@ use kernel::{BufferId, Kernel, Step};
 /// A compiled schedule, replayed as one iteration.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
+    /// In order: the prologue's, then those of one iteration.
     pub steps: Vec<Step>,
     /// How many steps, from the first on, depend on nothing that changes from one iteration to the next: they run
     /// when one of [`Plan::prologue_reads`] was written, and before the first iteration.
@@ -89,6 +90,7 @@ impl Plan {
         Plan::build(tape, keep, &[], varying, PlanOptions::default())
     }
 
+    /// [`Plan::new`] with some of its optimisations left out, for tests and measurements.
     pub fn with_options(tape: &Tape, keep: &[Var], updates: &[(Var, Var)], options: PlanOptions) -> Plan {
         Plan::build(tape, keep, updates, &[], options)
     }

@@ -21,7 +21,7 @@ const FLOPS: u64 = 16;
 const BYTES: u64 = 8;
 
 /// Whether each node has the same value in every iteration: none that `changing` holds, and none that depends on one.
-pub fn constant(tape: &Tape, changing: &HashSet<Var>) -> Vec<bool> {
+pub(crate) fn constant(tape: &Tape, changing: &HashSet<Var>) -> Vec<bool> {
     let mut constant: Vec<bool> = Vec::with_capacity(tape.nodes().len());
     for (i, node) in tape.nodes().iter().enumerate() {
         let is_constant = node.inputs.iter().all(|v| constant[v.index()]);
@@ -32,7 +32,7 @@ pub fn constant(tape: &Tape, changing: &HashSet<Var>) -> Vec<bool> {
 
 /// Moves the steps that depend on nothing that changes to the front, and says how many they are. `changing`: inputs
 /// that differ from one iteration to the next; `updates`: `(state, new value)`.
-pub fn hoist(
+pub(crate) fn hoist(
     tape: &Tape,
     steps: Vec<TensorStep>,
     changing: &HashSet<Var>,

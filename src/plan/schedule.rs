@@ -23,7 +23,7 @@ struct Graph<'a> {
 
 /// Reorders the first `prologue` steps, and the others. `held`: tensors that keep their memory anyway;
 /// `updates`: `(state, new value)`.
-pub fn order(
+pub(crate) fn order(
     tape: &Tape,
     mut steps: Vec<TensorStep>,
     prologue: usize,

@@ -11,14 +11,14 @@ use crate::tape::{
 };
 
 /// The simplified tape. A node `Op::Scalar` may have any shape there: a tensor of one value.
-pub struct Simplified {
+pub(crate) struct Simplified {
     pub tape: Tape,
     /// New name of every old node that is still needed.
     pub renamed: HashMap<Var, Var>,
 }
 
 /// Rebuilds what `roots` need. Inputs among the roots are always kept.
-pub fn simplify(tape: &Tape, roots: &[Var]) -> Simplified {
+pub(crate) fn simplify(tape: &Tape, roots: &[Var]) -> Simplified {
     let mut needed = vec![false; tape.nodes().len()];
     roots.iter().for_each(|r| needed[r.index()] = true);
     for i in (0..needed.len()).rev() {

@@ -31,7 +31,7 @@ fn is_pointwise(op: &Op) -> bool {
 
 /// Stored are: what is required, what a non-fusible operation makes, and pointwise results that
 /// more than one kernel wants or that a broadcast would repeat, unless they are cheaper to redo.
-pub fn choose_stored(tape: &Tape, required: &[Var]) -> Vec<bool> {
+pub(crate) fn choose_stored(tape: &Tape, required: &[Var]) -> Vec<bool> {
     let mut stored: Vec<bool> = tape.nodes().iter().map(|n| !is_fusible(&n.op)).collect();
     required.iter().for_each(|v| stored[v.index()] = true);
     for node in tape.nodes().iter().filter(|n| !is_fusible(&n.op) && !matches!(n.op, Op::Reduce(..))) {

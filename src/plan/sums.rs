@@ -14,7 +14,7 @@ use crate::tape::{
 };
 
 /// Merges pairs of convolutions in sums. A merged node has four operands: x, v, u, w. `roots` keep their values.
-pub fn merge(simple: Simplified, roots: &[Var]) -> Simplified {
+pub(crate) fn merge(simple: Simplified, roots: &[Var]) -> Simplified {
     let Simplified { tape, renamed } = simple;
     let sums = Sums::new(&tape, roots.iter().map(|root| renamed[root]));
     let rewritten: HashMap<Var, (Vec<[Var; 2]>, Vec<Var>)> =

@@ -14,7 +14,7 @@ use crate::tape::{Tape, Var, op::Op, spec::ConvSpec};
 const WEIGHTS: usize = 4096;
 
 /// Replaces gradients by x whose weights do not depend on `changing`, inputs of the tape before it was simplified.
-pub fn turn(simple: Simplified, changing: &[Var]) -> Simplified {
+pub(crate) fn turn(simple: Simplified, changing: &[Var]) -> Simplified {
     let Simplified { tape, renamed } = simple;
     let constant = constant(&tape, &changing.iter().map(|v| renamed[v]).collect());
     let mut turned = Turned { tape: Tape::new(), known: HashMap::new() };

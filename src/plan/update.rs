@@ -15,7 +15,7 @@ use crate::tape::{
 };
 
 /// Gives every update a value of its own: one that is neither an input, nor kept, nor another update's.
-pub fn separate(tape: &mut Tape, kept: &[Var], updates: Vec<(Var, Var)>) -> Vec<(Var, Var)> {
+pub(crate) fn separate(tape: &mut Tape, kept: &[Var], updates: Vec<(Var, Var)>) -> Vec<(Var, Var)> {
     let mut taken: HashSet<Var> = kept.iter().copied().collect();
     updates
         .into_iter()
@@ -31,7 +31,7 @@ pub fn separate(tape: &mut Tape, kept: &[Var], updates: Vec<(Var, Var)>) -> Vec<
 
 /// A kept output that simplified to an input gets a value of its own: it must hold what the iteration
 /// computed, not what the input has become since.
-pub fn detach(tape: &mut Tape, kept: Var) -> Var {
+pub(crate) fn detach(tape: &mut Tape, kept: Var) -> Var {
     if tape.node(kept).op == Op::Input { duplicate(tape, kept) } else { kept }
 }
 
@@ -42,7 +42,11 @@ fn duplicate(tape: &mut Tape, value: Var) -> Var {
 
 /// Rewrites steps so that each update ends in its state. Returns the tensors that live in a state's
 /// buffer: `(new value, state)`.
-pub fn write_in_place(tape: &Tape, steps: &mut Vec<TensorStep>, updates: &[(Var, Var)]) -> Vec<(Var, Var)> {
+pub(crate) fn write_in_place(
+    tape: &Tape,
+    steps: &mut Vec<TensorStep>,
+    updates: &[(Var, Var)],
+) -> Vec<(Var, Var)> {
     let mut in_place = Vec::new();
     let mut copies = Vec::new();
     for &(state, value) in updates {

@@ -14,6 +14,7 @@ pub struct Likeness {
     /// Mean squared difference of the victim's features, of what its last layer is given.
     #[schemars(with = "Vec<Option<f64>>")]
     pub fmse: Vec<f64>,
+    /// Where each original ranks among a pool of pictures, by similarity to its reconstruction.
     pub identification_rank: Ranks,
 }
 
@@ -31,17 +32,24 @@ pub struct Ranks {
 /// Means over all pictures of all batches, with intervals over the batches.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct LikenessFigures {
+    /// Absent where its weights were not given.
     pub lpips: Option<Estimate>,
+    /// Mean squared difference of the victim's features.
     pub fmse: Estimate,
+    /// Where originals rank among a pool of pictures.
     pub identification_rank: RankFigures,
 }
 
+/// Where originals rank among a pool of pictures by similarity to their reconstructions; 1 is first.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct RankFigures {
+    /// Pictures of the pool: the originals of all batches.
     pub pool: usize,
     /// What guessing reaches: the middle of the pool.
     pub chance: f64,
+    /// Rank by LPIPS; absent where its weights were not given.
     pub lpips: Option<Estimate>,
+    /// Rank by the victim's features.
     pub features: Estimate,
 }
 

@@ -11,10 +11,15 @@ pub struct Limits(Vec<(Figure, f64)>);
 /// A figure that can be limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Figure {
+    /// Mean SSIM, one-to-one.
     Ssim,
+    /// Mean PSNR in dB, one-to-one.
     Psnr,
+    /// Share of the label indices named right.
     Names,
+    /// Share of the labels restored.
     Labels,
+    /// Share of the members found at no false alarm.
     Membership,
 }
 
@@ -27,6 +32,7 @@ const FIGURES: [(&str, Figure); 5] = [
 ];
 
 impl Figure {
+    /// As `--fail-above` takes it.
     pub fn name(self) -> &'static str {
         FIGURES.iter().find(|(_, figure)| *figure == self).map_or("", |(name, _)| name)
     }

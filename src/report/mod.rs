@@ -52,25 +52,57 @@ use std::path::PathBuf;
 #[cfg(feature = "report")]
 use crate::data::DataError;
 
+/// Why a report cannot be made or written.
 #[cfg(feature = "report")]
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
+    /// The folder belongs to another process, or has results.
     #[error(transparent)]
     Claim(#[from] crate::files::claim::ClaimError),
+    /// Frames of an animation do not go together: a bug in the caller.
     #[error("animation: expected {expected}, found {found}")]
-    Animation { expected: String, found: String },
+    Animation {
+        /// What would do.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
+    /// Pictures of a grid do not go together: a bug in the caller.
     #[error("picture grid: expected {expected}, found {found}")]
-    Grid { expected: String, found: String },
+    Grid {
+        /// What would do.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
+    /// A section's parts do not go together: a bug in the caller.
     #[error("report.html, {what}: expected {expected}, found {found}")]
-    Section { what: String, expected: String, found: String },
+    Section {
+        /// Which section.
+        what: String,
+        /// What would do.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
+    /// The page's template fails.
     #[error("report.html: {0}")]
     Template(#[from] askama::Error),
+    /// A plot cannot be drawn or written.
     #[error("{} cannot be drawn: {problem}", path.display())]
-    Plot { path: PathBuf, problem: String },
+    Plot {
+        /// The plot's file.
+        path: PathBuf,
+        /// What the library says.
+        problem: String,
+    },
+    /// The terminal does not take pictures.
     #[error("pictures cannot be shown in this terminal: {0}")]
     Terminal(#[from] viuer::ViuError),
+    /// A picture cannot be written.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A file of tensors cannot be written.
     #[error(transparent)]
     File(#[from] crate::tensor_file::TensorFileError),
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 pub struct Round {
     /// Its place in `batches`.
     pub batch: usize,
+    /// The gradient file of the round.
     pub file: String,
     /// Label indices that this update shows, rising.
     pub classes: Vec<usize>,

@@ -27,12 +27,15 @@ use crate::{
 /// Points of a loss history that a report keeps.
 const HISTORY_POINTS: usize = 400;
 
+/// All of `report.json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RunReport {
+    /// What every report of attacks begins with.
     #[serde(flatten)]
     pub head: Head,
     /// Absent where names did not guide.
     pub guidance: Option<GuidanceRecord>,
+    /// How long the attack took.
     pub timing: Timing,
     /// The attack was stopped before its end: this is the best that it had found, perhaps of fewer batches.
     pub interrupted: bool,
@@ -46,6 +49,7 @@ pub struct RunReport {
     pub labels: Option<LabelMetrics>,
     /// What the labels mean, read off the reconstructions; absent where naming was left out.
     pub semantic: Option<SemanticReport>,
+    /// In order, without those that were left out.
     pub batches: Vec<Batch>,
     /// What each of several files gives away, where they are the updates of one client over rounds; else empty.
     pub rounds: Vec<Round>,
@@ -77,12 +81,14 @@ pub struct GuidanceRecord {
 /// What the eavesdropper may know, and what it was given of that.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ThreatRecord {
+    /// Who is assumed to listen, and what that eavesdropper may know.
     #[serde(flatten)]
     pub model: ThreatModel,
     /// `gradient` or `update`.
     pub observes: &'static str,
     /// Where the victim's weights come from: a file, or a seed.
     pub weights: String,
+    /// The eavesdropper knows how many pictures a batch has.
     pub batch_size: bool,
     /// `given`, or how they were found.
     #[schemars(with = "String")]
@@ -91,11 +97,14 @@ pub struct ThreatRecord {
     pub batch_norm_statistics: &'static str,
     /// Steps, batch size and learning rate, where the client trains locally.
     pub local_training: Option<Local>,
+    /// Which statistics of the data the eavesdropper knows.
     pub data_statistics: &'static str,
+    /// Where a generator comes from and what it was trained on; absent where none was used.
     pub generative_prior: Option<String>,
 }
 
 impl ThreatRecord {
+    /// What these settings give the eavesdropper, of what the model grants.
     pub fn new(
         model: ThreatModel,
         victim: &Victim,
@@ -128,16 +137,20 @@ impl ThreatRecord {
 pub struct Defences {
     /// In the order in which they were applied.
     pub client: Vec<String>,
+    /// The eavesdropper knows the defences and adapts to them.
     pub adaptive_eavesdropper: bool,
     /// ε of the step at `delta`, for DP-SGD.
     pub epsilon: Option<f64>,
+    /// δ of `epsilon`, for DP-SGD.
     pub delta: Option<f64>,
 }
 
+/// How long the attack took.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Timing {
     /// Of the attack, planning and compiling included.
     pub seconds: f64,
+    /// Of each attack.
     pub iterations: usize,
     /// Independent attacks, restarts included.
     pub trials: usize,
@@ -146,6 +159,7 @@ pub struct Timing {
 }
 
 impl Timing {
+    /// Of an attack of so many seconds.
     pub fn new(seconds: f64, iterations: usize, trials: usize) -> Timing {
         let milliseconds_per_iteration_and_trial = seconds * 1e3 / (iterations * trials).max(1) as f64;
         Timing { seconds, iterations, trials, milliseconds_per_iteration_and_trial }
@@ -162,14 +176,20 @@ pub struct Pairings {
 /// Means over all pictures, with intervals over the batches.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Figures {
+    /// In dB; higher is more alike.
     pub psnr: Pairings,
+    /// At most 1, for equal pictures.
     pub ssim: Pairings,
+    /// Mean squared difference of pixels in [0, 1].
     pub mse: Pairings,
 }
 
+/// What pictures score that know nothing of the originals.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Floors {
+    /// A flat grey picture in place of every reconstruction.
     pub flat_grey: Figures,
+    /// Uniform noise in place of every reconstruction.
     pub noise: Figures,
 }
 
@@ -178,6 +198,7 @@ pub struct Floors {
 pub struct Skipped {
     /// Its number among all batches.
     pub batch: usize,
+    /// In words.
     pub reason: String,
 }
 
@@ -186,8 +207,11 @@ pub struct Skipped {
 pub struct Batch {
     /// Index of its pictures in the data set, and of the files in `images/`.
     pub pictures: Vec<usize>,
+    /// `B`: class indices; absent where they are not known.
     pub true_labels: Option<Vec<usize>>,
+    /// `B`: class indices, as given or restored.
     pub labels: Vec<usize>,
+    /// Where `labels` come from.
     #[schemars(with = "String")]
     pub label_source: LabelSource,
     /// Where the method that restored the labels finds its assumptions broken.
@@ -200,20 +224,26 @@ pub struct Batch {
     pub recomputed: Option<Recomputed>,
     /// What speaks against the update being what it is said to be.
     pub doubts: Vec<String>,
+    /// `K`: what classes are called; absent where nobody says.
     pub class_names: Option<Vec<String>>,
     /// Mean cross entropy of the client's step.
     pub client_loss: Option<f32>,
+    /// Place of the restart that was kept, among `restarts`.
     pub best_restart: usize,
+    /// In order.
     pub restarts: Vec<Restart>,
     /// What the attack's stages came to for the best restart, where the one of the lowest objective is the result.
     pub stages: Vec<StageRecord>,
+    /// With the originals; absent where they are not known.
     pub metrics: Option<Comparison>,
+    /// How like the originals networks find them; absent where the originals are not known.
     #[serde(flatten)]
     pub likeness: Option<Likeness>,
     /// Whether the attack did its work on it.
     pub validity: Option<Validity>,
 }
 
+/// What one trial of the attack came to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Restart {
     /// Lowest gradient-matching objective, `null` if never finite.
@@ -231,6 +261,7 @@ pub struct Restart {
 }
 
 impl Restart {
+    /// What this outcome came to, its history thinned.
     pub fn of(outcome: &Outcome) -> Restart {
         let count = outcome.history.len();
         let every = count.div_ceil(HISTORY_POINTS).max(1);
@@ -246,6 +277,7 @@ impl Restart {
         }
     }
 
+    /// Every trial of a reconstruction, in order.
     pub fn all(reconstruction: &Reconstruction) -> Vec<Restart> {
         reconstruction.trials.iter().map(Restart::of).collect()
     }

@@ -35,14 +35,18 @@ const BESIDE: f64 = 0.3;
 /// One picture of several beside each other.
 #[derive(Clone, Debug, Default)]
 pub struct Panel {
+    /// Above the plot.
     pub title: String,
+    /// A line each.
     pub series: Vec<Series>,
     /// A dashed line at this height, and what it is.
     pub level: Option<(&'static str, f64)>,
 }
 
+/// A line over batch size.
 #[derive(Clone, Debug)]
 pub struct Series {
+    /// In the legend.
     pub name: String,
     /// Batch size and value.
     pub points: Vec<(usize, Measured)>,

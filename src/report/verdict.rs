@@ -64,7 +64,9 @@ impl What {
 /// One question and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
+    /// The question.
     pub what: What,
+    /// What was found on it.
     pub answer: Answer,
     /// Absent where the truth is not known.
     pub estimate: Option<f64>,
@@ -79,7 +81,9 @@ pub struct Finding {
 /// The whole of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
+    /// Leaks where any finding does; else that of the pictures.
     pub answer: Answer,
+    /// In words.
     pub sentence: String,
     /// Pictures first.
     pub findings: Vec<Finding>,

@@ -15,6 +15,7 @@ const STRENGTHS: [f64; 5] = [0.01, 0.03, 0.1, 0.3, 1.0];
 pub struct Classifier {
     ridge: Ridge,
     temperature: f64,
+    /// What was chosen and how well it does, for reports.
     pub record: ClassifierRecord,
 }
 

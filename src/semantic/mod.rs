@@ -31,15 +31,31 @@ pub use similarity::{Assignment, Seen, Similarity};
 
 use crate::clip::ClipError;
 
+/// Why label indices cannot be named.
 #[derive(Debug, thiserror::Error)]
 pub enum SemanticError {
+    /// The model of pictures and words cannot be read or run.
     #[error(transparent)]
     Clip(#[from] ClipError),
+    /// The user gave fewer names than one-to-one naming needs.
     #[error(
         "one-to-one naming of {indices} label indices needs as many candidate names, found {names}: give more names, \
          or name them greedily"
     )]
-    TooFewNames { names: usize, indices: usize },
+    TooFewNames {
+        /// Candidate names given.
+        names: usize,
+        /// Label indices to be named.
+        indices: usize,
+    },
+    /// Two inputs do not fit each other, such as pictures and rows: a bug in the caller.
     #[error("{what}: expected {expected}, found {found}")]
-    Mismatch { what: &'static str, expected: String, found: String },
+    Mismatch {
+        /// What does not fit.
+        what: &'static str,
+        /// What it should have been.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
 }

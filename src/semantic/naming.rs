@@ -27,6 +27,7 @@ pub struct Batch<'a> {
 /// How names are given, and what they are judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct Study<'a> {
+    /// How each index gets its name: greedily or one to one.
     pub assignment: Assignment,
     /// `(M)`, ≥ 0: how much each batch counts in the aggregation; all the same if absent.
     pub weights: Option<&'a [f64]>,

@@ -26,7 +26,7 @@ const LEAST: f64 = 1e-6;
 ///
 /// Chosen on seed 101 of an untrained `lenet-zhu` (`cargo run --release --example exact_figures -- … --seed 101 --only lenet
 /// combination`), as the weight whose largest loss against the better of both routes is least over 1 to 16 pictures.
-pub const WEIGHTS: [f64; 2] = [1.0, 0.5];
+pub(crate) const WEIGHTS: [f64; 2] = [1.0, 0.5];
 
 impl PublicRows {
     /// What the model alone says of the indices that each batch holds.

@@ -53,6 +53,7 @@ pub struct BatchNaming {
 /// What a label index seems to mean.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct IndexNaming {
+    /// The label index, as the eavesdropper sees it.
     pub index: usize,
     /// Reconstructions that carry it.
     pub reconstructions: usize,
@@ -62,6 +63,7 @@ pub struct IndexNaming {
     pub name: String,
     /// Its mean probability.
     pub probability: f64,
+    /// The name of the highest mean probability, whatever the other indices have.
     pub greedy: Choice,
     /// Absent where there are fewer names than indices.
     pub one_to_one: Option<Choice>,
@@ -74,6 +76,7 @@ pub struct IndexNaming {
 /// A name for an index.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Choice {
+    /// One of the candidate names.
     pub name: String,
     /// Its mean probability.
     pub probability: f64,
@@ -82,6 +85,7 @@ pub struct Choice {
 /// The result and what stands beside it. Shares are of the indices that the batches truly hold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Accuracies {
+    /// What was asked: names read off the reconstructions.
     pub reconstructions: Accuracy,
     /// Upper bound: the original pictures with their true indices.
     pub originals: Accuracy,

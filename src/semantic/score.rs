@@ -58,6 +58,7 @@ pub struct Score {
 /// By both ways to give names.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Accuracy {
+    /// Each index with its own best name; several may share one.
     pub greedy: Score,
     /// Absent where a single batch has more indices than there are names.
     pub one_to_one: Option<Score>,

@@ -12,12 +12,16 @@ pub const FEWEST: usize = 6;
 /// JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Estimate {
+    /// Over all values.
     #[schemars(with = "Option<f64>")]
     pub mean: f64,
+    /// Over all values.
     #[schemars(with = "Option<f64>")]
     pub median: f64,
+    /// Of all values.
     #[schemars(with = "Option<f64>")]
     pub lowest: f64,
+    /// Of all values.
     #[schemars(with = "Option<f64>")]
     pub highest: f64,
     /// `null` below six batches, and where all agree on a value of no known range.
@@ -45,6 +49,7 @@ impl Few {
         Some(Few { values: kept, count: values.len() })
     }
 
+    /// As many as there were units.
     pub fn values(&self) -> &[f64] {
         &self.values[..self.count]
     }

@@ -40,7 +40,9 @@ pub const STRENGTHS: [&str; 16] = [
 
 /// The same batches behind each defence, attacked once unaware of it and once adapted to it.
 pub struct DefenceStudy<'a> {
+    /// What computes.
     pub device: &'a dyn Device,
+    /// Whose updates each defence is applied to.
     pub clients: &'a Clients,
     /// A row each, applied in order.
     pub defences: &'a [Vec<Defence>],
@@ -49,40 +51,62 @@ pub struct DefenceStudy<'a> {
 /// What one eavesdropper gets.
 #[derive(Clone, Debug, Serialize)]
 pub struct Leak {
+    /// How well labels were restored, mean over the batches.
     pub labels: LabelMetrics,
+    /// In dB, one-to-one.
     pub psnr: Estimate,
+    /// One-to-one.
     pub ssim: Estimate,
     /// Batches of which nothing could be read behind this defence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
 }
 
+/// What leaks past one defence.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
+    /// As the command line takes it; `none`.
     pub defence: String,
     /// ε of the step, for DP-SGD.
     pub epsilon: Option<f64>,
+    /// To an eavesdropper who does not know of the defence.
     pub unaware: Leak,
     /// Absent where there is nothing to adapt to.
     pub adaptive: Option<Leak>,
 }
 
+/// The study as JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct DefenceReport {
+    /// The program: `gia-gpu`.
     pub tool: &'static str,
+    /// The program's.
     pub version: &'static str,
+    /// Of noise, starts and all else that is drawn.
     pub seed: u64,
+    /// Where it was computed.
     pub device: DeviceInfo,
+    /// The victim's, as in the registry.
     pub architecture: String,
+    /// Where the victim's weights come from.
     pub weights: String,
+    /// The data set.
     pub data: String,
+    /// `B`
     pub batch: usize,
+    /// `M`: batches behind each defence.
     pub batches: usize,
+    /// What a client does before it sends, but for its defence.
     pub protocol: Protocol,
+    /// The attack, with every choice made.
     pub attack: AttackConfig,
+    /// δ of every row's `epsilon`.
     pub delta: f64,
+    /// One a defence.
     pub rows: Vec<Row>,
+    /// A flat grey picture in place of every reconstruction; absent where no batch could be attacked.
     pub flat_grey: Option<Figures>,
+    /// Noise in place of every reconstruction; absent where no batch could be attacked.
     pub noise: Option<Figures>,
     /// Batches whose gradient is 0 without a defence: they count in no row.
     pub skipped: Vec<Skipped>,

@@ -26,11 +26,17 @@ use crate::{
 
 /// Random batches of one victim, classes drawn uniformly and with repetition.
 pub struct LabelStudy<'a> {
+    /// What computes.
     pub device: &'a dyn Device,
+    /// The model with its weights.
     pub victim: &'a Victim,
+    /// Where the clients' pictures come from.
     pub dataset: &'a Dataset,
+    /// From pixels in [0, 1] to what the victim takes.
     pub normalisation: &'a Normalisation,
+    /// What a client does before it sends, but for its defences.
     pub protocol: Protocol,
+    /// In the order in which they are applied.
     pub defences: &'a [Defence],
     /// `B`
     pub batch: usize,
@@ -43,10 +49,15 @@ pub struct LabelStudy<'a> {
 /// One method, over all batches.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
+    /// What it is called; `random`: labels drawn as the batches' own were.
     pub method: String,
+    /// Share of all K classes whose presence is right (LeAcc).
     pub le_acc: Estimate,
+    /// Share of all K classes whose count is right (LnAcc).
     pub ln_acc: Estimate,
+    /// Share of the batch's labels that were found (IRec).
     pub irec: Estimate,
+    /// Mean over the batches, in [0, 1]; absent where the method does not say how sure it is.
     pub confidence: Option<f64>,
     /// Share of the batches with a warning that the method's assumption fails.
     pub flagged: Option<f64>,
@@ -54,22 +65,36 @@ pub struct Row {
     pub run: f64,
 }
 
+/// The study as JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct LabelReport {
+    /// The program: `gia-gpu`.
     pub tool: &'static str,
+    /// The program's.
     pub version: &'static str,
+    /// Of batches and noise.
     pub seed: u64,
+    /// Where it was computed.
     pub device: DeviceInfo,
+    /// The victim's, as in the registry.
     pub architecture: String,
+    /// Where the victim's weights come from.
     pub weights: String,
     /// `[C, H, W]`
     pub image: [usize; 3],
+    /// `K`
     pub classes: usize,
+    /// `B`
     pub batch: usize,
+    /// `M`
     pub batches: usize,
+    /// What a client does before it sends, but for its defences.
     pub protocol: Protocol,
+    /// In the order in which they are applied.
     pub defences: Vec<String>,
+    /// The data set.
     pub data: String,
+    /// One a method.
     pub rows: Vec<Row>,
     /// Batches whose gradient is 0: they count nowhere else.
     pub skipped: Vec<Skipped>,

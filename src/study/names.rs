@@ -20,8 +20,11 @@ use crate::{
 
 /// Some data sets, and what is to name their pictures.
 pub struct NameStudy<'a> {
+    /// What computes.
     pub device: &'a dyn Device,
+    /// What compares pictures with names.
     pub encoder: &'a dyn Encoder,
+    /// The sentences that names are put into.
     pub templates: &'a Templates,
     /// Each with what to call it; none is empty.
     pub sets: &'a [(String, Dataset)],
@@ -31,27 +34,37 @@ pub struct NameStudy<'a> {
     pub degraded: Option<usize>,
 }
 
+/// The study as JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct NameReport {
+    /// The program: `gia-gpu`.
     pub tool: &'static str,
+    /// The program's.
     pub version: &'static str,
+    /// Where it was computed.
     pub device: DeviceInfo,
+    /// What named the pictures.
     pub model: String,
     /// Of all data sets together.
     pub names: usize,
+    /// One for each data set and condition.
     pub rows: Vec<Row>,
 }
 
 /// One data set under one condition.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
+    /// What the data set is called.
     pub data: String,
+    /// How its pictures are shown.
     pub condition: &'static str,
+    /// How many were named.
     pub pictures: usize,
     /// Of the data set.
     pub names: usize,
     /// Share whose own name comes first among the data set's, with Wilson's 95 % interval.
     pub top1: f64,
+    /// Wilson's, of `top1`.
     pub top1_interval_95: [f64; 2],
     /// Share whose own name comes first among those of all data sets.
     pub top1_among_all: f64,
@@ -67,6 +80,7 @@ struct Set<'a> {
 }
 
 impl NameStudy<'_> {
+    /// Names every picture under every condition.
     pub fn run(&self, watch: &dyn Watch) -> Result<NameReport, AuditError> {
         let mut names: Vec<String> = vec![];
         let mut sets = vec![];

@@ -16,12 +16,15 @@ use crate::{
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attacked {
+    /// Which batches of which cell.
     pub block: Block,
     /// Where it was computed.
     pub device: String,
+    /// Those that could be attacked, in order.
     pub batches: Vec<AttackedBatch>,
     /// Numbered in the cell.
     pub skipped: Vec<Skipped>,
+    /// Wall time of all the work on the block.
     pub seconds: f64,
     /// Wall time of the attack alone.
     pub milliseconds_per_iteration_and_trial: f64,
@@ -34,10 +37,15 @@ pub struct AttackedBatch {
     pub number: usize,
     /// Of the client.
     pub loss: Values,
+    /// `B`: class indices, as given or restored.
     pub labels: Vec<usize>,
+    /// Where `labels` come from, as reports write it.
     pub label_source: String,
+    /// Where the method that restored the labels finds its assumptions broken.
     pub label_warnings: Vec<String>,
+    /// Place of the trial that was kept, among `trials`.
     pub best: usize,
+    /// In order.
     pub trials: Vec<Trial>,
 }
 
@@ -69,6 +77,7 @@ impl Values {
 }
 
 impl AttackedBatch {
+    /// What the journal keeps of a reconstruction: the batch's number, the client's loss and all trials.
     pub fn of(number: usize, loss: f32, found: &Reconstruction) -> AttackedBatch {
         let trial = |t: &Outcome| Trial {
             images: Values::of(&t.images),

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Takes a block that was attacked; no two at once.
-pub type Take<'t> = dyn FnMut(Attacked) -> Result<(), SweepError> + Send + 't;
+pub(crate) type Take<'t> = dyn FnMut(Attacked) -> Result<(), SweepError> + Send + 't;
 
 impl Plan<'_> {
     /// The clients of a cell, all of them, and the eavesdropper on them.

@@ -7,6 +7,7 @@ use std::{fmt::Write, path::Path};
 pub struct Resources {
     /// `2:00:00`
     pub time: Option<String>,
+    /// Name of the cluster's partition.
     pub partition: Option<String>,
     /// GPUs of a task.
     pub gpus: Option<usize>,

@@ -13,9 +13,11 @@ const PICTURES: usize = 16;
 /// Which batches of which cell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Block {
+    /// Whose batches they are.
     pub cell: Cell,
     /// Number of the first batch.
     pub first: usize,
+    /// How many there are.
     pub batches: usize,
 }
 

@@ -22,7 +22,7 @@ pub enum Entry {
 }
 
 /// What decides results in a shard: all but the device, which may differ and is recorded with every block.
-pub const DEVICE: &str = "--device";
+pub(crate) const DEVICE: &str = "--device";
 
 /// Blocks by what they are; of a block that several computed, one.
 #[derive(Debug, Default)]
@@ -49,6 +49,7 @@ impl Blocks {
         Ok(())
     }
 
+    /// What an attack on this block came to, if it is done.
     pub fn get(&self, block: &Block) -> Option<&Attacked> {
         self.0.get(block).map(|(attacked, _)| attacked)
     }

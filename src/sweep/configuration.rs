@@ -12,18 +12,22 @@ pub struct Configuration(Vec<(String, String)>);
 /// The first option that two configurations do not share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
+    /// As it is written, with its dashes on the command line.
     pub option: String,
     /// What it was, if it was given.
     pub was: Option<String>,
+    /// What it is now, if it is given.
     pub is: Option<String>,
 }
 
 impl Configuration {
+    /// The same with one option more.
     pub fn with(mut self, option: impl Into<String>, value: impl Display) -> Configuration {
         self.0.push((option.into(), value.to_string()));
         self
     }
 
+    /// Options and values, in the order in which they are compared.
     pub fn options(&self) -> &[(String, String)] {
         &self.0
     }

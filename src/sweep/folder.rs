@@ -14,12 +14,12 @@ use crate::{data::DataError, files::outgoing, report::html::PictureBatch, semant
 const PAGE: &str = "report.html";
 
 /// Once nothing of the options can fail any more: a sweep that is refused leaves nothing.
-pub fn make_folder(out: &Path) -> Result<(), SweepError> {
+pub(crate) fn make_folder(out: &Path) -> Result<(), SweepError> {
     Ok(outgoing::make_folder(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?)
 }
 
 /// What stands in the folder, and what it is made from beside the finished cells.
-pub struct Folder<'a> {
+pub(crate) struct Folder<'a> {
     pub plan: &'a Plan<'a>,
     pub out: &'a Path,
     pub configuration: &'a Configuration,
@@ -28,7 +28,7 @@ pub struct Folder<'a> {
 
 impl Folder<'_> {
     /// Tables, plots and page of what is finished; the paths that a person wants to know.
-    pub fn write(&self, finished: &[&Finished]) -> Result<Vec<PathBuf>, SweepError> {
+    pub(crate) fn write(&self, finished: &[&Finished]) -> Result<Vec<PathBuf>, SweepError> {
         let Folder { plan, out, configuration, .. } = *self;
         let sweep = plan.sweep;
         results::write(out, finished)?;

@@ -23,9 +23,11 @@ pub struct Groups<'a> {
     pub seen: &'a [Seen],
     /// `M`: the indices that each truly holds.
     pub present: &'a [BTreeSet<usize>],
+    /// What the label indices mean.
     pub truth: &'a Truth,
     /// `M`: how much each counts.
     pub weights: &'a [f64],
+    /// Batches of a group.
     pub size: usize,
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What all cells share.
-pub struct Laboratory<'a> {
+pub(crate) struct Laboratory<'a> {
     pub plan: &'a Plan<'a>,
     pub device: &'a dyn Device,
     /// `None`: nothing is named.
@@ -26,7 +26,7 @@ pub struct Laboratory<'a> {
 
 impl Laboratory<'_> {
     /// A cell from all its blocks, in order.
-    pub fn finish(
+    pub(crate) fn finish(
         &mut self,
         task: &Task,
         blocks: &[&Attacked],

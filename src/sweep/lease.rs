@@ -30,7 +30,7 @@ struct Holder {
 }
 
 /// Given back when it is dropped.
-pub struct Lease {
+pub(crate) struct Lease {
     path: Arc<PathBuf>,
     /// Dropped, it ends the thread that renews.
     renewing: Option<(Sender<()>, thread::JoinHandle<()>)>,
@@ -38,7 +38,7 @@ pub struct Lease {
 
 impl Lease {
     /// `None`: another process, here or elsewhere, holds it.
-    pub fn take(journal: &Path) -> io::Result<Option<Lease>> {
+    pub(crate) fn take(journal: &Path) -> io::Result<Option<Lease>> {
         let path = journal.with_extension("lease");
         if let Ok(bytes) = fs::read(&path) {
             // A holder whose words cannot be read is dead, or is just writing: its time tells.

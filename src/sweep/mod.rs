@@ -72,6 +72,7 @@ const TOGETHER: usize = 8;
 
 /// Every victim at each of its batch sizes, behind every defence, with every seed.
 pub struct Sweep<'a> {
+    /// Where the clients' pictures come from.
     pub dataset: &'a Dataset,
     /// Which pictures make up a batch.
     pub rule: BatchRule,

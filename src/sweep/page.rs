@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// All that the page tells of.
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// The command as called.
     pub command: &'a [String],
     pub lines: &'a [Line],
@@ -40,7 +40,7 @@ pub struct Facts<'a> {
     pub verdict: Option<Verdict>,
 }
 
-pub fn page(facts: &Facts) -> Page {
+pub(crate) fn page(facts: &Facts) -> Page {
     let plain = undefended(facts.lines);
     let random = facts.lines.iter().flat_map(|l| &l.points).find_map(|p| p.random);
     let mut sections = vec![];

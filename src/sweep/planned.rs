@@ -9,6 +9,7 @@ use super::{Plan, SweepError, deal, imbalance};
 pub struct Planned {
     /// In the order in which they are computed.
     pub cells: Vec<PlannedCell>,
+    /// Of all cells.
     pub blocks: usize,
     /// Of the attacks' plans, and what the work around each block counts for.
     pub operations: u64,
@@ -25,19 +26,28 @@ pub struct Planned {
 /// One cell.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlannedCell {
+    /// Victim, weights, batch size, defence and seed, in words.
     pub cell: String,
+    /// Of the cell.
     pub batches: usize,
+    /// Units of work that these batches are divided into.
     pub blocks: usize,
+    /// Of all its blocks.
     pub operations: u64,
+    /// At the speed that was given; absent without one.
     pub seconds: Option<f64>,
 }
 
 /// What one shard would have.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlannedShard {
+    /// As in `3/16`.
     pub shard: String,
+    /// How many it has.
     pub blocks: usize,
+    /// Of all its blocks.
     pub operations: u64,
+    /// At the speed that was given; absent without one.
     pub seconds: Option<f64>,
 }
 

@@ -46,7 +46,9 @@ pub fn values(line: &Line, value: impl Fn(&Point) -> Option<Measured>) -> Vec<(u
 
 /// Lines that belong beside each other, under a title.
 pub struct Group<'l> {
+    /// Above the plot.
     pub title: String,
+    /// One for each victim, its weights and defence.
     pub lines: Vec<&'l Line>,
 }
 

@@ -8,8 +8,11 @@ use crate::{report::html::Measured, semantic::Assignment, statistics::paired_p_v
 /// All cells of one victim, its weights and one defence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
+    /// Its architecture, with options.
     pub victim: String,
+    /// Where its weights come from.
     pub weights: String,
+    /// What it is called; `none`.
     pub defence: String,
     /// By rising batch size.
     pub points: Vec<Point>,
@@ -22,7 +25,9 @@ pub struct Point {
     pub batch_size: usize,
     /// Of all seeds.
     pub batches: usize,
+    /// Batches of which nothing could be read.
     pub skipped: usize,
+    /// Share of names that is right by chance; absent where nothing was named.
     pub random: Option<f64>,
     /// Share of labels named right from one batch.
     pub single: BTreeMap<Source, Measured>,
@@ -30,19 +35,25 @@ pub struct Point {
     pub against: BTreeMap<Source, f64>,
     /// The same from groups of batches.
     pub aggregated: BTreeMap<Source, Measured>,
+    /// In dB, one-to-one.
     pub psnr: Option<Measured>,
+    /// One-to-one.
     pub ssim: Option<Measured>,
+    /// SSIM of a flat grey picture in place of every reconstruction.
     pub ssim_flat_grey: Option<Measured>,
+    /// Share of the batches' labels that were found (IRec).
     pub irec: Option<Measured>,
     /// Share of the members found at no false alarm.
     pub membership: Option<Measured>,
 }
 
 impl Line {
+    /// Whether its weights come from a file.
     pub fn is_trained(&self) -> bool {
         self.weights != UNTRAINED
     }
 
+    /// Whether its clients protect what they send.
     pub fn is_defended(&self) -> bool {
         self.defence != UNDEFENDED
     }

@@ -49,7 +49,9 @@ impl fmt::Display for Cell {
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
+    /// What the cell yields.
     pub record: Record,
+    /// How long it took.
     pub timing: Timing,
     /// Absent where nothing could be attacked.
     pub sample: Option<Sample>,
@@ -67,13 +69,17 @@ pub struct Timing {
 /// What a cell yields. The same options give the same record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
+    /// Victim, weights, batch size, defence and seed.
     pub cell: Cell,
+    /// Of each attack.
     pub iterations: usize,
     /// Restarts of each attack.
     pub trials: usize,
+    /// In order.
     pub batches: Vec<BatchRecord>,
     /// Batches that could not be attacked.
     pub skipped: Vec<Skipped>,
+    /// Over the batches.
     pub figures: Figures,
     /// What was read out of the labels; absent where naming was left out, or nothing could be attacked.
     pub naming: Option<Naming>,
@@ -90,8 +96,11 @@ pub struct Record {
 /// A figure under three pairings of reconstructions and originals, see [`Score`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pairings<T> {
+    /// By position.
     pub aligned: Option<T>,
+    /// By the best one-to-one assignment.
     pub one_to_one: Option<T>,
+    /// Each reconstruction with its best original.
     pub best_reference: Option<T>,
 }
 
@@ -110,15 +119,23 @@ pub struct BatchRecord {
     pub client_loss: Option<f64>,
     /// Lowest gradient-matching objective.
     pub objective: Option<f64>,
+    /// Share of all K classes whose presence is right (LeAcc).
     pub le_acc: f64,
+    /// Share of all K classes whose count is right (LnAcc).
     pub ln_acc: f64,
+    /// Share of the batch's labels that were found (IRec).
     pub irec: f64,
+    /// In dB.
     pub psnr: Pairings<f64>,
+    /// At most 1, for equal pictures.
     pub ssim: Pairings<f64>,
     /// One-to-one, of a flat grey picture and of noise in place of the reconstructions.
     pub psnr_flat_grey: Option<f64>,
+    /// SSIM of a flat grey picture.
     pub ssim_flat_grey: Option<f64>,
+    /// In dB, of noise.
     pub psnr_noise: Option<f64>,
+    /// SSIM of noise.
     pub ssim_noise: Option<f64>,
     /// Share of its indices named right from this batch alone.
     pub named: BTreeMap<Source, Shares>,
@@ -127,16 +144,27 @@ pub struct BatchRecord {
 /// Over the batches of a cell, with 95 % intervals; absent where a batch's figure is not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
+    /// Mean cross entropy of the clients' steps.
     pub client_loss: Option<Measured>,
+    /// Lowest gradient-matching objective.
     pub objective: Option<Measured>,
+    /// Share of all K classes whose presence is right (LeAcc).
     pub le_acc: Option<Measured>,
+    /// Share of all K classes whose count is right (LnAcc).
     pub ln_acc: Option<Measured>,
+    /// Share of the batch's labels that were found (IRec).
     pub irec: Option<Measured>,
+    /// In dB.
     pub psnr: Pairings<Measured>,
+    /// At most 1, for equal pictures.
     pub ssim: Pairings<Measured>,
+    /// In dB, of a flat grey picture in place of every reconstruction.
     pub psnr_flat_grey: Option<Measured>,
+    /// SSIM of a flat grey picture.
     pub ssim_flat_grey: Option<Measured>,
+    /// In dB, of noise in place of every reconstruction.
     pub psnr_noise: Option<Measured>,
+    /// SSIM of noise.
     pub ssim_noise: Option<Measured>,
 }
 
@@ -144,6 +172,7 @@ pub struct Figures {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
+    /// The attack's pictures.
     Reconstructions,
     /// Class features in the gradient, by public pictures.
     Features,
@@ -156,7 +185,9 @@ pub enum Source {
     Originals,
     /// The reconstructions dealt to other indices.
     Shuffled,
+    /// Uniform noise in place of every reconstruction.
     Noise,
+    /// A flat grey picture in place of every reconstruction.
     FlatGrey,
     /// Originals of another batch.
     Unrelated,
@@ -165,14 +196,18 @@ pub enum Source {
 /// Share of indices named right, by both ways to give names; one-to-one is absent where names are too few.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shares {
+    /// Each index with its own best name.
     pub greedy: f64,
+    /// Each name for one index.
     pub one_to_one: Option<f64>,
 }
 
 /// The same over batches, or over groups of batches.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
+    /// Each index with its own best name.
     pub greedy: Measured,
+    /// Each name for one index.
     pub one_to_one: Option<Measured>,
 }
 
@@ -187,6 +222,7 @@ impl From<&Accuracy> for Scores {
 }
 
 impl Shares {
+    /// The share by this way to give names.
     pub fn by(&self, assignment: Assignment) -> Option<f64> {
         match assignment {
             Assignment::Greedy => Some(self.greedy),
@@ -196,6 +232,7 @@ impl Shares {
 }
 
 impl Scores {
+    /// The share by this way to give names.
     pub fn by(&self, assignment: Assignment) -> Option<Measured> {
         match assignment {
             Assignment::Greedy => Some(self.greedy),
@@ -216,6 +253,7 @@ pub struct Naming {
 }
 
 impl Source {
+    /// Every source, in the order of tables.
     pub const ALL: [Source; 9] = [
         Source::Reconstructions,
         Source::Features,
@@ -232,6 +270,7 @@ impl Source {
     pub const CONTROLS: [Source; 5] =
         [Source::ModelAlone, Source::Shuffled, Source::Noise, Source::FlatGrey, Source::Unrelated];
 
+    /// As tables and journals write it.
     pub fn name(self) -> &'static str {
         match self {
             Source::Reconstructions => "reconstructions",
@@ -278,12 +317,14 @@ impl BatchRecord {
         (self.psnr_noise, self.ssim_noise) = (one_to_one(&noise.psnr), one_to_one(&noise.ssim));
     }
 
+    /// Takes the three shares of restored labels over.
     pub fn set_labels(&mut self, metrics: LabelMetrics) {
         (self.le_acc, self.ln_acc, self.irec) = (metrics.le_acc, metrics.ln_acc, metrics.irec);
     }
 }
 
 impl Figures {
+    /// Means over these batches.
     pub fn of(batches: &[BatchRecord]) -> Figures {
         type Value<'a> = &'a dyn Fn(&BatchRecord) -> Option<f64>;
         let over = |value: Value| measure(batches.iter().map(value), Estimate::of);

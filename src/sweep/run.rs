@@ -25,6 +25,7 @@ const JOURNAL: &str = "journal.jsonl";
 
 /// What became of a sweep.
 pub struct Swept {
+    /// What decides the results.
     pub configuration: Configuration,
     /// In the order of the plan's tasks.
     pub finished: Vec<Finished>,
@@ -36,6 +37,7 @@ pub struct Swept {
 }
 
 impl Swept {
+    /// What each finished cell yields, in the order of the plan.
     pub fn cells(&self) -> Vec<&Record> {
         self.finished.iter().map(|f| &f.record).collect()
     }

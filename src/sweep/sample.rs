@@ -31,6 +31,7 @@ struct Pair {
 }
 
 impl Sample {
+    /// The first pictures of a batch, with what was reconstructed of them; `None` for an empty batch.
     pub fn of(
         batch: usize,
         originals: &[Picture],

@@ -10,7 +10,9 @@ const MOST: usize = 100_000;
 /// Shard `number` of `of`, counted from 1: `3/16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
+    /// From 1.
     pub number: usize,
+    /// How many shards there are.
     pub of: usize,
 }
 

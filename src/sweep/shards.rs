@@ -19,9 +19,11 @@ use crate::{
 
 /// What became of a shard.
 pub struct Sharded {
+    /// Its own journal.
     pub journal: PathBuf,
     /// Blocks that are done, of how many.
     pub done: usize,
+    /// Blocks of the shard.
     pub of: usize,
 }
 

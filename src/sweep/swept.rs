@@ -17,6 +17,7 @@ const BATCHES: usize = 8;
 /// A victim of a sweep, and how it is attacked.
 #[derive(Clone, Debug)]
 pub struct SweptVictim {
+    /// Which network, with which options.
     pub request: Request,
     /// `None`: it is initialised by the seed of each cell.
     pub weights: Option<PathBuf>,
@@ -26,6 +27,7 @@ pub struct SweptVictim {
     pub batches: usize,
     /// Whether the eavesdropper is told the labels.
     pub labels_given: bool,
+    /// The attack, with every choice made.
     pub config: AttackConfig,
     /// What its pictures are made by, where others trained it.
     pub generator: Option<Trained>,
@@ -45,16 +47,22 @@ pub struct Size {
 /// What a client applies, in order, and what that is called.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedDefence {
+    /// As tables and the command line write it.
     pub name: String,
+    /// In the order in which they are applied; empty: none.
     pub defences: Vec<Defence>,
 }
 
 /// A cell, and which victim, size and defence it has.
 #[derive(Clone, Debug)]
 pub struct Task {
+    /// Place among the sweep's victims.
     pub victim: usize,
+    /// Place among the victim's sizes.
     pub size: usize,
+    /// Place among the sweep's defences.
     pub defence: usize,
+    /// What is measured, by name.
     pub cell: Cell,
 }
 
@@ -84,6 +92,7 @@ impl SweptVictim {
         })
     }
 
+    /// The victim with its weights: those of the file, or drawn by the seed.
     pub fn open(&self, seed: u64) -> Result<Victim, VictimError> {
         match &self.weights {
             Some(path) => Victim::from_file(path, &self.request),

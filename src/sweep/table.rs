@@ -11,7 +11,7 @@ use crate::report::html::Measured;
 
 /// A row a point of every line, pooled over seeds: pictures and labels, then names by what they are read from.
 /// `together`: batches of an aggregation.
-pub fn table(lines: &[Line], together: usize) -> String {
+pub(crate) fn table(lines: &[Line], together: usize) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,

@@ -10,7 +10,7 @@ const ALPHA: f64 = 0.05;
 
 /// Over all cells: for each question the cell whose answer is least by chance, corrected for the number of cells. `None`
 /// where no cell could be attacked.
-pub fn verdict(cells: &[&Record]) -> Option<Verdict> {
+pub(crate) fn verdict(cells: &[&Record]) -> Option<Verdict> {
     let judged: Vec<(&Record, &Verdict)> =
         cells.iter().filter_map(|cell| Some((*cell, cell.verdict.as_ref()?))).collect();
     let mut findings = vec![];

@@ -36,6 +36,7 @@ impl Tape {
         self.broadcast_to(value, shape)
     }
 
+    /// The same elements in row-major order under another shape; `x` itself where the shapes are equal.
     pub fn reshape(&mut self, x: Var, shape: &[usize]) -> Var {
         let (from, len) = (self.shape(x).to_vec(), self.len_of(x));
         assert_eq!(len, shape.iter().product::<usize>(), "reshape {from:?} to {shape:?}");
@@ -134,6 +135,7 @@ impl Tape {
         self.reduce(Reduce::Max, x, axes)
     }
 
+    /// Mean over the listed axes, which stay with size 1.
     pub fn mean(&mut self, x: Var, axes: &[usize]) -> Var {
         let count: usize = axes.iter().map(|&a| self.shape(x)[a]).product();
         let sum = self.sum(x, axes);

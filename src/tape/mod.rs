@@ -32,8 +32,11 @@ impl Var {
 /// One operation, its operands and the shape of its result.
 #[derive(Clone, Debug)]
 pub struct Node {
+    /// What is computed.
     pub op: Op,
+    /// The operands, all of earlier nodes.
     pub inputs: Vec<Var>,
+    /// Of the result; `[]` for a scalar.
     pub shape: Vec<usize>,
 }
 
@@ -64,18 +67,22 @@ pub struct Tape {
 }
 
 impl Tape {
+    /// A tape without nodes.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// All nodes; operands come before what is made of them.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
+    /// The node that makes this variable.
     pub fn node(&self, var: Var) -> &Node {
         &self.nodes[var.index()]
     }
 
+    /// The sizes of a variable's axes; `[]` for a scalar.
     pub fn shape(&self, var: Var) -> &[usize] {
         &self.node(var).shape
     }

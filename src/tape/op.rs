@@ -12,15 +12,25 @@ use super::spec::{ConvSpec, WindowSpec};
 /// Pointwise function of one tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unary {
+    /// −x
     Neg,
+    /// eˣ
     Exp,
+    /// ln x
     Log,
+    /// √x
     Sqrt,
+    /// 1/√x
     Rsqrt,
+    /// tanh x
     Tanh,
+    /// 1/(1 + e⁻ˣ)
     Sigmoid,
+    /// The error function, 2/√π·∫₀ˣ e^(−t²) dt.
     Erf,
+    /// |x|, with gradient sign(x).
     Abs,
+    /// xⁿ for an integer n.
     Powi(i32),
     /// 1 where x > 0, else 0. Its gradient is zero.
     Step,
@@ -31,9 +41,13 @@ pub enum Unary {
 /// Pointwise function of two tensors of one shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Binary {
+    /// a + b
     Add,
+    /// a − b
     Sub,
+    /// a·b
     Mul,
+    /// a/b
     Div,
     /// The larger; NaN if either is NaN, so that a broken value is never hidden by a ReLU or a clamp.
     Max,
@@ -48,6 +62,7 @@ pub enum Binary {
 /// How a reduction combines elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reduce {
+    /// Adds them up.
     Sum,
     /// A constant to differentiation: used to stabilise softmax, where its gradient cancels.
     Max,
@@ -62,10 +77,13 @@ pub enum Op {
     Literal(Literal),
     /// A rank-0 constant.
     Scalar(OrderedFloat<f64>),
+    /// The same function of every element.
     Unary(Unary),
+    /// The same function of every pair of elements.
     Binary(Binary),
     /// `select(mask, a, b)`: a where mask ≠ 0, else b.
     Select,
+    /// The same elements in row-major order under the node's shape.
     Reshape,
     /// Output axis `d` is input axis `axes[d]`.
     Permute(Vec<usize>),

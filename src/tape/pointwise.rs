@@ -18,14 +18,23 @@ macro_rules! binary {
 }
 
 unary! {
+    /// −x
     neg => Unary::Neg;
+    /// eˣ
     exp => Unary::Exp;
+    /// ln x
     log => Unary::Log;
+    /// √x
     sqrt => Unary::Sqrt;
+    /// 1/√x
     rsqrt => Unary::Rsqrt;
+    /// tanh x
     tanh => Unary::Tanh;
+    /// 1/(1 + e⁻ˣ)
     sigmoid => Unary::Sigmoid;
+    /// The error function, 2/√π·∫₀ˣ e^(−t²) dt.
     erf => Unary::Erf;
+    /// |x|, with gradient sign(x).
     abs => Unary::Abs;
     /// 1 where x > 0, else 0; zero gradient.
     step => Unary::Step;
@@ -34,11 +43,17 @@ unary! {
 }
 
 binary! {
+    /// a + b
     add => Binary::Add;
+    /// a − b
     sub => Binary::Sub;
+    /// a·b
     mul => Binary::Mul;
+    /// a/b
     div => Binary::Div;
+    /// The larger of both; NaN if either is NaN.
     max => Binary::Max;
+    /// The smaller of both; NaN if either is NaN.
     min => Binary::Min;
     /// 1 where a < b, else 0; zero gradient.
     less => Binary::Less;
@@ -47,6 +62,7 @@ binary! {
 }
 
 impl Tape {
+    /// xⁿ for an integer n.
     pub fn powi(&mut self, x: Var, n: i32) -> Var {
         self.unary(Unary::Powi(n), x)
     }
@@ -70,11 +86,13 @@ impl Tape {
         self.push(Op::Select, inputs.to_vec(), shape)
     }
 
+    /// x + c
     pub fn add_scalar(&mut self, x: Var, c: f64) -> Var {
         let c = self.scalar(c);
         self.add(x, c)
     }
 
+    /// c·x
     pub fn mul_scalar(&mut self, x: Var, c: f64) -> Var {
         let c = self.scalar(c);
         self.mul(x, c)

@@ -16,10 +16,13 @@ pub struct ConvSpec {
     pub size: [usize; 2],
     /// `[kh, kw]`
     pub kernel: [usize; 2],
+    /// Of the kernel's moves, `[down, right]`.
     pub stride: [usize; 2],
     /// Zeros on each side of an axis.
     pub padding: [usize; 2],
+    /// Distance of neighbouring kernel elements in the input, per axis.
     pub dilation: [usize; 2],
+    /// Into which channels and outputs are divided; each part is convolved for itself.
     pub groups: usize,
 }
 
@@ -80,14 +83,17 @@ impl ConvSpec {
         })
     }
 
+    /// Of x, `(T,B,C,H,W)`.
     pub fn input_shape(&self, trials: usize) -> Vec<usize> {
         vec![trials, self.batch, self.channels, self.size[0], self.size[1]]
     }
 
+    /// Of w, `(T,O,C/groups,kh,kw)`.
     pub fn weight_shape(&self, trials: usize) -> Vec<usize> {
         vec![trials, self.outputs, self.channels / self.groups, self.kernel[0], self.kernel[1]]
     }
 
+    /// Of the result, `(T,B,O,OH,OW)`.
     pub fn output_shape(&self, trials: usize) -> Vec<usize> {
         let [oh, ow] = self.output_size();
         vec![trials, self.batch, self.outputs, oh, ow]
@@ -99,7 +105,9 @@ impl ConvSpec {
 pub struct WindowSpec {
     /// `[H, W]`
     pub size: [usize; 2],
+    /// Height and width of a window.
     pub kernel: [usize; 2],
+    /// From one window to the next, per axis.
     pub stride: [usize; 2],
     /// Positions outside the input on each side; never chosen by a maximum, zero in a sum.
     pub padding: [usize; 2],

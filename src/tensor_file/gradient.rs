@@ -22,6 +22,7 @@ const MAX_COUNT: usize = 1 << 24;
 /// What a gradient file's metadata says; `None` where it says nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GradientInfo {
+    /// As in `resnet18`.
     pub architecture: Option<String>,
     /// Choices beside the architecture's name, as in `stem=cifar norm=group:32`.
     pub options: Option<String>,
@@ -35,10 +36,13 @@ pub struct GradientInfo {
     pub local_steps: Option<usize>,
     /// In place of the steps, where clients of several sizes pass over their pictures so often.
     pub local_epochs: Option<usize>,
+    /// Pictures of one local step.
     pub local_batch: Option<usize>,
+    /// η of local training.
     pub local_lr: Option<f64>,
     /// As in `momentum:0.9`; plain SGD where nothing is said.
     pub local_optimiser: Option<String>,
+    /// λ of local training; 0 where nothing is said.
     pub weight_decay: Option<f64>,
     /// What the client trained on, as in `sum`; the mean cross entropy where nothing is said.
     pub loss: Option<String>,
@@ -59,7 +63,9 @@ pub struct GradientInfo {
 /// A gradient and what is known about it.
 #[derive(Clone, Debug)]
 pub struct GradientFile {
+    /// The tensors, by name.
     pub file: TensorFile,
+    /// What the metadata says, read and checked.
     pub info: GradientInfo,
 }
 

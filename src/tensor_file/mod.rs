@@ -33,7 +33,9 @@ pub use write::Storage;
 /// A row-major tensor: `data.len()` is the product of `shape`; a scalar has shape `[]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
+    /// Sizes of the axes.
     pub shape: Vec<usize>,
+    /// All elements, row-major.
     pub data: Vec<f32>,
 }
 
@@ -42,6 +44,7 @@ pub struct Tensor {
 pub struct NonFloat {
     /// As safetensors calls it: `I64`, `BOOL`, …
     pub dtype: String,
+    /// Sizes of the axes.
     pub shape: Vec<usize>,
 }
 

@@ -5,7 +5,9 @@ use super::{Naming, Tensor, TensorFile, TensorFileError};
 /// A parameter that an architecture has: its `state_dict` name and shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterSpec {
+    /// PyTorch `state_dict` name.
     pub name: String,
+    /// Sizes of the axes, without trials.
     pub shape: Vec<usize>,
 }
 

@@ -8,6 +8,7 @@ use super::{Extra, ParameterSpec, Tensor, TensorFile, TensorFileError};
 pub struct Partial {
     /// 0 where nothing was sent.
     pub tensors: Vec<Tensor>,
+    /// Of each tensor in turn: whether the file has it and it is not 0.
     pub sent: Vec<bool>,
 }
 

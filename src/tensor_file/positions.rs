@@ -15,7 +15,9 @@ const COUNTER: &str = "num_batches_tracked";
 /// A file whose tensors have got their names by position.
 #[derive(Clone, Debug)]
 pub struct Matching {
+    /// The tensors under their names.
     pub file: TensorFile,
+    /// Which array was taken for which tensor.
     pub report: PositionReport,
 }
 
@@ -38,20 +40,28 @@ pub struct PositionReport {
 pub struct PositionMismatch {
     /// From 0.
     pub position: usize,
+    /// How many arrays the file has.
     pub count: usize,
+    /// What the arrays were matched with, such as all tensors or the trainable ones.
     pub list: String,
+    /// The tensor that is expected at this position.
     pub name: String,
+    /// Its shape.
     pub expected: Vec<usize>,
+    /// The array's shape.
     pub found: Vec<usize>,
+    /// What may have happened.
     pub hint: PositionHint,
 }
 
 /// What may have happened to arrays that do not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PositionHint {
+    /// Nothing that explains it.
     None,
     /// All expected shapes are there, in another order; this one's is at `at`.
     Permuted {
+        /// From 0, where the expected shape is.
         at: usize,
     },
     /// The array's axes are in another order.

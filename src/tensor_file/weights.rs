@@ -8,11 +8,12 @@ use super::{
 };
 
 /// What the metadata of our weights says under `format`, so that they are not taken for a gradient.
-pub const FORMAT: &str = "gia-gpu weights";
+pub(crate) const FORMAT: &str = "gia-gpu weights";
 
 /// `None` where the file says nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WeightsInfo {
+    /// As in `resnet18`.
     pub architecture: Option<String>,
     /// Choices beside the architecture's name, as in `stem=cifar norm=group:32`.
     pub options: Option<String>,

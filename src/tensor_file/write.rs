@@ -14,6 +14,7 @@ use crate::files::outgoing::{self, Outgoing};
 /// How numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
+    /// Every tensor in F32, without loss.
     F32,
     /// Matrices and kernels in F16, vectors in F32.
     Halves,

@@ -28,7 +28,9 @@ pub struct Progress {
     pub step: usize,
     /// Over these steps: sum of the losses, pictures that were classified right, seconds.
     pub loss: f64,
+    /// Pictures that were classified right, over these steps.
     pub right: usize,
+    /// Wall time of these steps.
     pub seconds: f64,
     /// Of the complete epochs.
     pub reports: Vec<EpochReport>,
@@ -37,22 +39,58 @@ pub struct Progress {
 /// Everything that a training needs to go on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
+    /// How far it has come.
     pub progress: Progress,
+    /// What it has learned.
     pub state: State,
 }
 
+/// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
+    /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] TensorFileError),
+    /// The file is a tensor file of another kind.
     #[error("{path} is no checkpoint of a training: metadata '{key}' {problem}")]
-    Metadata { path: PathBuf, key: &'static str, problem: String },
+    Metadata {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Of the metadata.
+        key: &'static str,
+        /// What is wrong with its value.
+        problem: String,
+    },
+    /// The content has changed since it was written.
     #[error("{path} is damaged: its checksum is {found}, it says {expected}")]
-    Damaged { path: PathBuf, expected: String, found: String },
+    Damaged {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The checksum that it names.
+        expected: String,
+        /// The checksum that it has.
+        found: String,
+    },
+    /// What it says of its progress makes no sense.
     #[error("{path} is no checkpoint of this training: {problem}")]
-    Progress { path: PathBuf, problem: String },
+    Progress {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The user asked for other options than those of the training that was stopped.
     #[error("{path} is the checkpoint of another training: {option} was {found}, is {expected}")]
-    Other { path: PathBuf, option: String, expected: String, found: String },
+    Other {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The first that differs.
+        option: String,
+        /// What this training says.
+        expected: String,
+        /// What the checkpoint says.
+        found: String,
+    },
 }
 
 impl Checkpoint {
@@ -79,6 +117,7 @@ impl Checkpoint {
         TensorFile::write(path, &tensors.collect(), &metadata.into())
     }
 
+    /// Reads a checkpoint of a network of these tensors, trained so: `identity` has the options that must be equal.
     pub fn read(
         path: &Path,
         declarations: &[Declaration],

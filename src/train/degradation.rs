@@ -17,15 +17,22 @@ const CONTRAST: RangeInclusive<f32> = 0.25..=1.0;
 /// In the order in which it is applied: blur, contrast around grey, noise.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Degradation {
+    /// Deviation of a Gaussian blur, in pixels; `None`: no blur.
     pub blur: Option<f32>,
+    /// What differences from grey are multiplied by; `None`: 1.
     pub contrast: Option<f32>,
+    /// What is added in the end.
     pub noise: Option<Noise>,
 }
 
+/// Gaussian noise on every value of a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Noise {
+    /// In units of pixels in [0, 1].
     pub deviation: f32,
+    /// Deviation of the blur that makes it coarse, in pixels; `None`: each pixel for itself.
     pub grain: Option<f32>,
+    /// What it is drawn by.
     pub seed: u64,
 }
 

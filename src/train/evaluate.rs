@@ -25,21 +25,30 @@ pub struct Evaluator {
 pub struct Evaluation {
     /// `(N,K)`
     pub logits: Vec<f32>,
+    /// Pictures that were classified right.
     pub right: usize,
     /// Mean over the pictures.
     pub cross_entropy: f64,
+    /// N
     pub pictures: usize,
 }
 
+/// Why a network cannot be evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
+    /// The device has no memory, or fails.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The network overflows on a picture.
     #[error("the logits of picture {index} are not finite: the network overflows")]
-    NotFinite { index: usize },
+    NotFinite {
+        /// Which one.
+        index: usize,
+    },
 }
 
 impl Evaluator {
+    /// Compiles the network for `batch` pictures at once.
     pub fn new(device: &dyn Device, model: &Model, batch: usize) -> Result<Evaluator, DeviceError> {
         let mut tape = Tape::new();
         let ([c, h, w], classes) = (model.image, model.classes);

@@ -9,13 +9,26 @@ use crate::{
     tape::{Tape, Var},
 };
 
+/// The rule by which gradients move parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase")]
 pub enum Optimiser {
     /// PyTorch's `SGD`; weight decay is part of the gradient.
-    Sgd { momentum: f64, nesterov: bool },
+    Sgd {
+        /// μ in v ← μ·v + g; 0: no velocity.
+        momentum: f64,
+        /// Whether the velocity is looked ahead (Nesterov).
+        nesterov: bool,
+    },
     /// PyTorch's `AdamW` (Loshchilov 2019); weight decay is no part of the gradient.
-    AdamW { beta1: f64, beta2: f64, epsilon: f64 },
+    AdamW {
+        /// Share of the old in the running mean of g.
+        beta1: f64,
+        /// Share of the old in the running mean of g².
+        beta2: f64,
+        /// Is added to √v̂.
+        epsilon: f64,
+    },
 }
 
 choices! {

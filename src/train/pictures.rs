@@ -16,6 +16,7 @@ pub struct Pictures {
     pub bytes: Vec<u8>,
     /// `(N)`, each below the class count.
     pub labels: Vec<usize>,
+    /// `(K)`: the network's classes, in order.
     pub class_names: Vec<String>,
     /// The data sets that they come from, in order; their lengths sum to `N`.
     pub parts: Vec<Part>,
@@ -24,7 +25,9 @@ pub struct Pictures {
 /// Pictures of one data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
+    /// As the user gave it.
     pub name: String,
+    /// How many pictures it has.
     pub len: usize,
     /// How often each picture is shown in an epoch: with 0.5, half of them, drawn anew for each epoch.
     pub share: f64,
@@ -32,14 +35,27 @@ pub struct Part {
     pub classes: Vec<usize>,
 }
 
+/// Why a data set cannot be learned from.
 #[derive(Debug, thiserror::Error)]
 pub enum PicturesError {
+    /// A picture cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The pictures do not fit into memory.
     #[error(transparent)]
     Memory(#[from] DeviceError),
+    /// A picture has a class that the network does not have.
     #[error("data set {dataset}: picture {index} has label {label}, the network has {classes} classes")]
-    Label { dataset: String, index: usize, label: usize, classes: usize },
+    Label {
+        /// Its data set.
+        dataset: String,
+        /// Its place in it.
+        index: usize,
+        /// Its class.
+        label: usize,
+        /// Classes of the network.
+        classes: usize,
+    },
 }
 
 impl Pictures {
@@ -110,10 +126,12 @@ impl Pictures {
         self.parts.iter().map(Part::shown).sum()
     }
 
+    /// How many pictures there are.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -146,22 +164,22 @@ fn to_byte(value: f32) -> u8 {
 
 /// What each byte becomes in each channel.
 #[derive(Clone)]
-pub struct Levels(Vec<[f32; 256]>);
+pub(crate) struct Levels(Vec<[f32; 256]>);
 
 impl Levels {
-    pub fn new(normalisation: &Normalisation) -> Levels {
+    pub(crate) fn new(normalisation: &Normalisation) -> Levels {
         let channel =
             |(&mean, &std): (&f32, &f32)| std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std);
         Levels(normalisation.mean().iter().zip(normalisation.std()).map(channel).collect())
     }
 
     /// Bytes as pixels in [0, 1], for as many channels.
-    pub fn plain(&self) -> Levels {
+    pub(crate) fn plain(&self) -> Levels {
         Levels(vec![std::array::from_fn(|byte| byte as f32 / 255.0); self.0.len()])
     }
 
     /// Pixels in [0, 1], `(C,H,W)`, as the network sees them.
-    pub fn normalise(&self, pixels: &mut [f32]) {
+    pub(crate) fn normalise(&self, pixels: &mut [f32]) {
         let plane = pixels.len() / self.0.len();
         for (plane, levels) in pixels.chunks_mut(plane).zip(&self.0) {
             let (low, range) = (levels[0], levels[255] - levels[0]);
@@ -170,12 +188,12 @@ impl Levels {
     }
 
     /// Of channel `channel`.
-    pub fn channel(&self, channel: usize) -> &[f32; 256] {
+    pub(crate) fn channel(&self, channel: usize) -> &[f32; 256] {
         &self.0[channel]
     }
 
     /// A picture `(C,H,W)` as the network sees it.
-    pub fn write(&self, picture: &[u8], to: &mut [f32]) {
+    pub(crate) fn write(&self, picture: &[u8], to: &mut [f32]) {
         let plane = picture.len() / self.0.len();
         for ((from, to), levels) in picture.chunks(plane).zip(to.chunks_mut(plane)).zip(&self.0) {
             from.iter().zip(to).for_each(|(&byte, to)| *to = levels[usize::from(byte)]);

@@ -17,7 +17,9 @@ pub struct Privacy {
     /// Against whoever sees the model after every round, in which the noises of all clients add up and pictures take part
     /// at random: as Opacus counts it.
     pub epsilon_of_models: f64,
+    /// δ of both.
     pub delta: f64,
+    /// Steps of the training.
     pub rounds: usize,
     /// Pictures of a round among all.
     pub sampling_rate: f64,

@@ -8,11 +8,13 @@ use crate::federated::{Protocol, defence::client_protocol};
 /// Steps of an optimiser with a one-cycle schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
+    /// Passes over the pictures.
     pub epochs: usize,
     /// Pictures of a step. Those that an epoch has left at its end are not enough for one and wait for the next.
     pub batch: usize,
     /// The largest, which the schedule reaches after its warm-up.
     pub learning_rate: f64,
+    /// How gradients move parameters.
     pub optimiser: Optimiser,
     /// λ of λ/2·‖θ‖², over weights alone.
     pub weight_decay: f64,
@@ -22,6 +24,7 @@ pub struct Recipe {
     pub augment: bool,
     /// Share of the pictures that are shown noisy, blurred or pale.
     pub degraded: f64,
+    /// Of first values, order and augmentation.
     pub seed: u64,
     /// Clients that protect what they send, in place of one training on all pictures of a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,7 +54,9 @@ impl Default for Recipe {
 pub struct RecipeError {
     /// As in `learning-rate`.
     pub name: &'static str,
+    /// What a training can have.
     pub expected: String,
+    /// What was given.
     pub found: String,
 }
 

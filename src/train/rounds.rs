@@ -87,16 +87,19 @@ impl<'a> Rounds<'a> {
         })
     }
 
+    /// Sets parameters and what the server's optimiser remembers.
     pub fn write(&mut self, state: &State) -> Result<(), DeviceError> {
         self.tensors.clone_from(&state.tensors);
         let values = state.tensors.iter().zip(&self.trainable).filter(|(_, trained)| **trained);
         self.server.write(values.map(|(tensor, _)| tensor), &state.memories)
     }
 
+    /// Parameters and what the server's optimiser remembers, as they are now.
     pub fn read(&mut self) -> Result<State, DeviceError> {
         Ok(State { tensors: self.tensors.clone(), memories: self.server.memories()? })
     }
 
+    /// Parameters and buffers as they are now, in `state_dict` order.
     pub fn tensors(&self) -> Vec<Vec<f32>> {
         self.tensors.clone()
     }

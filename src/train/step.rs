@@ -102,6 +102,7 @@ impl Step {
         Planned::new(model, recipe).plan
     }
 
+    /// Compiles a step of this network.
     pub fn new(device: &dyn Device, model: &Model, recipe: &Recipe) -> Result<Step, DeviceError> {
         let Planned { plan, x, targets, inputs, loss, right, tensors, memories } =
             Planned::new(model, recipe);
@@ -109,11 +110,13 @@ impl Step {
         Ok(Step { executable, classes, x, targets, optimiser, inputs, loss, right, tensors, memories })
     }
 
+    /// Sets parameters, buffers and what the optimiser remembers.
     pub fn write(&mut self, state: &State) -> Result<(), DeviceError> {
         let vars = self.tensors.iter().chain(self.memories.iter().flatten());
         write_all(&mut *self.executable, vars, state.tensors.iter().chain(state.memories.iter().flatten()))
     }
 
+    /// Parameters, buffers and what the optimiser remembers, as they are now.
     pub fn read(&mut self) -> Result<State, DeviceError> {
         let tensors = self.tensors()?;
         let memories = self.memories.iter().map(|vars| read(&mut *self.executable, vars));
@@ -143,18 +146,18 @@ impl Step {
     }
 }
 
-pub fn read(executable: &mut dyn Executable, vars: &[Var]) -> Result<Vec<Vec<f32>>, DeviceError> {
+pub(crate) fn read(executable: &mut dyn Executable, vars: &[Var]) -> Result<Vec<Vec<f32>>, DeviceError> {
     vars.iter().map(|&var| executable.read(var)).collect()
 }
 
 /// 1 for weights, 0 for all else: pulled towards 0, a norm's scale or a bias would change what the network can say, not how
 /// smoothly it says it.
-pub fn decays(declaration: &Declaration) -> f64 {
+pub(crate) fn decays(declaration: &Declaration) -> f64 {
     if declaration.shape.len() >= 2 { 1.0 } else { 0.0 }
 }
 
 /// How the optimiser moves these values with these gradients and weight decays: the updates, and what it remembers of each.
-pub fn moves(
+pub(crate) fn moves(
     tape: &mut Tape,
     optimiser: Optimiser,
     (values, gradient, decay): (&[Var], &[Var], &[f64]),
@@ -173,7 +176,7 @@ pub fn moves(
 }
 
 /// PyTorch's `BatchNorm2d` in train mode: r ← 0.9·r + 0.1·s, with the unbiased variance.
-pub fn running_statistics(tape: &mut Tape, statistics: &[Statistics]) -> Vec<(Var, Var)> {
+pub(crate) fn running_statistics(tape: &mut Tape, statistics: &[Statistics]) -> Vec<(Var, Var)> {
     let mut updates = Vec::new();
     for layer in statistics {
         let unbiased = layer.count as f64 / (layer.count.max(2) - 1) as f64;

@@ -3,13 +3,13 @@
 use super::{Recipe, Rounds, Seen, State, Step, TrainError};
 use crate::{device::Device, federated::Victim};
 
-pub enum Stepping<'a> {
+pub(crate) enum Stepping<'a> {
     Whole(Step),
     Rounds(Box<Rounds<'a>>),
 }
 
 impl<'a> Stepping<'a> {
-    pub fn new(
+    pub(crate) fn new(
         device: &dyn Device,
         victim: &'a Victim,
         recipe: &'a Recipe,
@@ -21,14 +21,14 @@ impl<'a> Stepping<'a> {
         Ok(Stepping::Rounds(Rounds::new(device, victim, recipe, defending)?.into()))
     }
 
-    pub fn write(&mut self, state: &State) -> Result<(), TrainError> {
+    pub(crate) fn write(&mut self, state: &State) -> Result<(), TrainError> {
         match self {
             Stepping::Whole(step) => Ok(step.write(state)?),
             Stepping::Rounds(rounds) => Ok(rounds.write(state)?),
         }
     }
 
-    pub fn read(&mut self) -> Result<State, TrainError> {
+    pub(crate) fn read(&mut self) -> Result<State, TrainError> {
         match self {
             Stepping::Whole(step) => Ok(step.read()?),
             Stepping::Rounds(rounds) => Ok(rounds.read()?),
@@ -36,7 +36,7 @@ impl<'a> Stepping<'a> {
     }
 
     /// Parameters and buffers, in `state_dict` order.
-    pub fn tensors(&mut self) -> Result<Vec<Vec<f32>>, TrainError> {
+    pub(crate) fn tensors(&mut self) -> Result<Vec<Vec<f32>>, TrainError> {
         match self {
             Stepping::Whole(step) => Ok(step.tensors()?),
             Stepping::Rounds(rounds) => Ok(rounds.tensors()),
@@ -44,7 +44,7 @@ impl<'a> Stepping<'a> {
     }
 
     /// Step `step`, counted from 0, on normalised images `(B,C,H,W)` and their labels, each below `K`.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         images: &[f32],
         labels: &[usize],

@@ -30,10 +30,13 @@ const EVALUATION_BATCH: usize = 256;
 pub struct Training<'a> {
     /// With its initial values.
     pub victim: &'a Victim,
+    /// How it learns.
     pub recipe: &'a Recipe,
+    /// What it learns from.
     pub pictures: &'a Pictures,
     /// To be evaluated after every epoch.
     pub test: Option<&'a Pictures>,
+    /// From pixels in [0, 1] to what the network takes.
     pub normalisation: &'a Normalisation,
     /// Absent where nothing is to be kept of a training that is stopped.
     pub checkpoint: Option<CheckpointFile<'a>>,
@@ -44,6 +47,7 @@ pub struct Training<'a> {
 pub struct CheckpointFile<'a> {
     /// Written after every epoch, and inside an epoch when this time has passed.
     pub path: &'a Path,
+    /// Time between two checkpoints inside an epoch.
     pub every: Duration,
 }
 
@@ -56,36 +60,61 @@ pub struct EpochReport {
     pub loss: f64,
     /// Of pictures as they were shown, while the network learned.
     pub train_accuracy: f64,
+    /// In [0, 1]; absent without test pictures.
     pub test_accuracy: Option<f64>,
+    /// Mean over the test pictures; absent without any.
     pub test_cross_entropy: Option<f64>,
+    /// Wall time of the epoch.
     pub seconds: f64,
 }
 
+/// Why a training fails.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
+    /// The device has no memory, or fails.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A client's training gives nothing to send.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The network cannot be built.
     #[error(transparent)]
     Model(#[from] ArchitectureError),
+    /// A value of the recipe makes no sense.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
+    /// The test pictures cannot be evaluated.
     #[error(transparent)]
     Evaluation(#[from] EvaluationError),
+    /// A checkpoint cannot be read, written or used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A file of tensors cannot be written.
     #[error(transparent)]
     File(#[from] TensorFileError),
+    /// The program's own file, which identifies it, cannot be read.
     #[error("this program's own file cannot be read: {0}")]
     Program(#[from] program::Unreadable),
+    /// The training diverges.
     #[error(
         "the loss is {loss} at step {step} of epoch {epoch}: the training diverges; try a smaller learning rate"
     )]
-    NotFinite { loss: f32, epoch: usize, step: usize },
+    NotFinite {
+        /// Of the step.
+        loss: f32,
+        /// From 1.
+        epoch: usize,
+        /// From 1, in the epoch.
+        step: usize,
+    },
     /// What is done is in the checkpoint, if there is a file for it.
     #[error("stopped early, after step {step} of epoch {epoch}")]
-    Stopped { epoch: usize, step: usize },
+    Stopped {
+        /// From 1.
+        epoch: usize,
+        /// Steps of that epoch that are done.
+        step: usize,
+    },
 }
 
 impl Training<'_> {

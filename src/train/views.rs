@@ -9,7 +9,7 @@ use super::{Degradation, Pictures, Recipe, pictures::Levels};
 use crate::random;
 
 /// An epoch's order and views.
-pub struct Epoch {
+pub(crate) struct Epoch {
     order: Vec<usize>,
     views: Vec<View>,
 }
@@ -28,7 +28,7 @@ const LARGEST_SHIFT: usize = 8;
 
 impl Epoch {
     /// Draws epoch `epoch`, counted from 0.
-    pub fn draw(recipe: &Recipe, pictures: &Pictures, epoch: usize) -> Epoch {
+    pub(crate) fn draw(recipe: &Recipe, pictures: &Pictures, epoch: usize) -> Epoch {
         let mut order = chosen(recipe.seed, pictures, epoch);
         order.shuffle(&mut random::generator(recipe.seed, &format!("order of epoch {epoch}")));
         let mut generator = random::generator(recipe.seed, &format!("views of epoch {epoch}"));
@@ -53,7 +53,7 @@ impl Epoch {
     }
 
     /// Batch `index` as the network sees it: images `(B,C,H,W)` into `images`, and their labels.
-    pub fn batch(
+    pub(crate) fn batch(
         &self,
         pictures: &Pictures,
         levels: &Levels,

@@ -12,18 +12,18 @@ fn parts(url: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// Whether it is an address that can be asked.
-pub fn is_web(url: &str) -> bool {
+pub(crate) fn is_web(url: &str) -> bool {
     parts(url).is_some()
 }
 
 /// Whether what is said there can be read and changed on the way.
-pub fn is_plain(url: &str) -> bool {
+pub(crate) fn is_plain(url: &str) -> bool {
     parts(url).is_some_and(|(scheme, ..)| scheme.eq_ignore_ascii_case("http"))
 }
 
 /// Where a location leads that was said at `at`: whole, without scheme, without server, or relative to its path
 /// (RFC 3986, 5.2).
-pub fn resolve(at: &str, location: &str) -> String {
+pub(crate) fn resolve(at: &str, location: &str) -> String {
     let location = location.split('#').next().unwrap_or_default();
     let has_scheme = location.split(['/', '?']).next().is_some_and(|start| start.contains(':'));
     let Some((scheme, authority, rest)) = parts(at).filter(|_| !has_scheme) else { return location.into() };

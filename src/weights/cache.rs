@@ -7,6 +7,7 @@ use super::{Known, WeightsError, known::WEIGHTS};
 /// Weights on this machine.
 #[derive(Clone, Debug)]
 pub struct Cached {
+    /// Where they are.
     pub folder: PathBuf,
     /// Bytes of all files.
     pub size: u64,

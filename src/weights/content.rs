@@ -10,10 +10,12 @@ use safetensors::tensor::Metadata;
 /// What a file must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Content {
+    /// It is not looked at.
     #[default]
     Anything,
     /// Its header must be whole and fit its length.
     Safetensors,
+    /// It must be one JSON value.
     Json,
 }
 

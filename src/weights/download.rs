@@ -24,9 +24,11 @@ const CHUNK: usize = 1 << 16;
 /// What a file must be.
 #[derive(Clone, Debug, Default)]
 pub struct Checks {
+    /// In bytes; `None` where nobody says it.
     pub size: Option<u64>,
     /// Hexadecimal, and who says so.
     pub sha256: Option<(String, &'static str)>,
+    /// What kind of file it must be.
     pub content: Content,
 }
 
@@ -37,13 +39,18 @@ pub enum Checked {
     Hash(&'static str),
     /// Its length alone: nobody says a SHA-256.
     Size,
+    /// With nothing: the server says neither.
     Nothing,
 }
 
+/// A file that is there now.
 #[derive(Clone, Debug)]
 pub struct Fetched {
+    /// In bytes.
     pub size: u64,
+    /// Of its content, hexadecimal.
     pub sha256: String,
+    /// What was known of it beforehand.
     pub checked: Checked,
 }
 

@@ -16,13 +16,13 @@ const REDIRECTIONS: usize = 8;
 /// A server that says nothing for so long has gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct Client {
+pub(crate) struct Client {
     agent: Agent,
 }
 
 /// What headers say of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Said {
+pub(crate) struct Said {
     pub size: Option<u64>,
     /// Hexadecimal, lower case.
     pub sha256: Option<String>,
@@ -31,7 +31,7 @@ pub struct Said {
 }
 
 impl Client {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let config = Agent::config_builder()
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -45,7 +45,7 @@ impl Client {
     }
 
     /// What the server says of the file; nothing where it does not answer such questions.
-    pub fn ask(&self, url: &str) -> Result<Said, WeightsError> {
+    pub(crate) fn ask(&self, url: &str) -> Result<Said, WeightsError> {
         let (response, said) = self.follow(url, |url| self.agent.head(url).call())?;
         match response.status().as_u16() {
             200 => Ok(said),
@@ -57,7 +57,7 @@ impl Client {
 
     /// The file from byte `from` on, if it still is the one with this tag; else from its start, as far as the server goes
     /// along with that. With what the server says of it.
-    pub fn get(
+    pub(crate) fn get(
         &self,
         url: &str,
         from: u64,

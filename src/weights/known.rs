@@ -5,14 +5,18 @@ use super::WeightsError;
 /// Published weights.
 #[derive(Debug)]
 pub struct Known {
+    /// What the user asks for, such as `clip-vit-b32`.
     pub name: &'static str,
+    /// One line for the list.
     pub about: &'static str,
+    /// Where they are published.
     pub source: Source,
 }
 
 /// A repository of Hugging Face.
 #[derive(Debug)]
 pub struct Source {
+    /// As in `OWNER/NAME`.
     pub repository: &'static str,
     /// The revision that has the weights as safetensors.
     pub weights_revision: &'static str,
@@ -25,6 +29,7 @@ pub const WEIGHTS: &str = "model.safetensors";
 /// What is read beside them.
 pub const BESIDE: [&str; 2] = ["config.json", "preprocessor_config.json"];
 
+/// In the order in which people are shown them.
 pub const KNOWN: [Known; 4] = [
     Known {
         name: "clip-vit-b32",

@@ -9,12 +9,12 @@ use gia_gpu::{
 
 use crate::support::*;
 
-pub fn network(name: &str) -> String {
+pub(crate) fn network(name: &str) -> String {
     format!("{}/tests/fixtures/graphs/{name}.pt2", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The first `count` pictures of the samples, as files.
-pub fn pictures(folder: &Path, count: usize) -> Vec<String> {
+pub(crate) fn pictures(folder: &Path, count: usize) -> Vec<String> {
     let path = |i: usize| {
         let path = folder.join(format!("{i}.png"));
         samples().picture(i).unwrap().write_png(&path).unwrap();
@@ -34,7 +34,7 @@ fn data(folder: &Path) -> String {
 }
 
 /// Captures the gradient of one picture and saves the weights.
-pub fn capture(name: &str, folder: &Path, more: &str) -> (String, String) {
+pub(crate) fn capture(name: &str, folder: &Path, more: &str) -> (String, String) {
     let path = |file: &str| folder.join(file).display().to_string();
     let (gradient, weights) = (path("g.safetensors"), path("w.safetensors"));
     succeed(&format!(

@@ -10,7 +10,7 @@ use std::{
 
 /// What a server does wrong, or leaves out.
 #[derive(Clone, Debug, Default)]
-pub struct Manners {
+pub(crate) struct Manners {
     /// Every answer says `Range` and `206`.
     pub ranges: bool,
     /// Say the SHA-256 as Hugging Face does, on a redirection to the file.
@@ -25,7 +25,7 @@ pub struct Manners {
     pub location: Option<String>,
 }
 
-pub struct Server {
+pub(crate) struct Server {
     pub address: String,
     pub manners: Arc<Mutex<Manners>>,
     /// The first line of every request, and its range.
@@ -34,7 +34,7 @@ pub struct Server {
 
 impl Server {
     /// Serves `files` by path until the test ends.
-    pub fn start(files: BTreeMap<String, Vec<u8>>, manners: Manners) -> Server {
+    pub(crate) fn start(files: BTreeMap<String, Vec<u8>>, manners: Manners) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let manners = Arc::new(Mutex::new(manners));
@@ -51,7 +51,7 @@ impl Server {
     }
 
     /// Requests of this method, each with its range.
-    pub fn requests(&self, method: &str) -> Vec<String> {
+    pub(crate) fn requests(&self, method: &str) -> Vec<String> {
         self.seen.lock().unwrap().iter().filter(|line| line.starts_with(method)).cloned().collect()
     }
 }

@@ -11,7 +11,7 @@ use gia_gpu::tensor_file::{GradientFile, GradientInfo, Tensor, TensorFile};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gia-gpu"));
     // As on a machine without a desktop, where Mesa would complain on standard error.
     command.env_remove("XDG_RUNTIME_DIR");
@@ -19,27 +19,27 @@ pub fn program() -> Command {
 }
 
 /// Splits at spaces; arguments with spaces go through [`program`].
-pub fn run(arguments: &str) -> Output {
+pub(crate) fn run(arguments: &str) -> Output {
     program().args(arguments.split_whitespace()).output().unwrap()
 }
 
-pub fn succeed(arguments: &str) -> String {
+pub(crate) fn succeed(arguments: &str) -> String {
     let output = run(arguments);
     assert!(output.status.success(), "{arguments}\n{}", stderr(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The lines of standard error that are notes.
-pub fn notes(output: &Output) -> String {
+pub(crate) fn notes(output: &Output) -> String {
     stderr(output).split_inclusive('\n').filter(|line| line.starts_with("note: ")).collect()
 }
 
 /// Runs, and expects this exit code and these words on standard error, nothing on standard output, no panic.
-pub fn fail(code: i32, arguments: &str, words: &[&str]) {
+pub(crate) fn fail(code: i32, arguments: &str, words: &[&str]) {
     let output = run(arguments);
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments}\n{message}");
@@ -50,16 +50,16 @@ pub fn fail(code: i32, arguments: &str, words: &[&str]) {
     }
 }
 
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-pub fn report(folder: &Path) -> Value {
+pub(crate) fn report(folder: &Path) -> Value {
     serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap()
 }
 
 /// Every file below a folder, by relative path; not the lock that a kill left, which the next run takes.
-pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
@@ -75,16 +75,16 @@ pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-pub fn fixture(name: &str) -> String {
+pub(crate) fn fixture(name: &str) -> String {
     format!("{}/tests/fixtures/{name}.safetensors", env!("CARGO_MANIFEST_DIR"))
 }
 
-pub fn clip_fixture() -> PathBuf {
+pub(crate) fn clip_fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clip/hf_quick_gelu_f32")
 }
 
 /// Makes a folder with a small random CLIP that has the whole vocabulary.
-pub fn small_clip(model: &Path) {
+pub(crate) fn small_clip(model: &Path) {
     fs::create_dir(model).unwrap();
     let config = fs::read_to_string(clip_fixture().join("config.json")).unwrap();
     let config = config.replace("\"vocab_size\": 50", "\"vocab_size\": 49408");
@@ -100,7 +100,7 @@ pub fn small_clip(model: &Path) {
 }
 
 /// A captured gradient of one sample picture (class 2), and the weights it belongs to.
-pub struct Captured {
+pub(crate) struct Captured {
     pub folder: TempDir,
     pub picture: String,
     pub gradient: String,
@@ -109,7 +109,7 @@ pub struct Captured {
 
 impl Captured {
     /// The gradient once more, with this batch size in its metadata, or with no metadata at all.
-    pub fn claiming(&self, batch_size: Option<usize>) -> String {
+    pub(crate) fn claiming(&self, batch_size: Option<usize>) -> String {
         let tensors = TensorFile::read(Path::new(&self.gradient)).unwrap().tensors;
         let path = self.folder.path().join(format!("claims_{batch_size:?}.safetensors"));
         match batch_size {
@@ -123,7 +123,7 @@ impl Captured {
     }
 }
 
-pub fn captured() -> Captured {
+pub(crate) fn captured() -> Captured {
     let folder = folder();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (picture, gradient, weights) = (path("picture.png"), path("g.safetensors"), path("w.safetensors"));

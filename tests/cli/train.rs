@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::*;
 
 /// A folder with a folder for each of the first two classes of the samples.
-pub fn pictures(folder: &Path) -> String {
+pub(crate) fn pictures(folder: &Path) -> String {
     let (data, root) = (samples(), folder.join("data"));
     for (i, &label) in data.labels().iter().enumerate().filter(|(_, label)| **label < 2) {
         let class = root.join(format!("class{label}"));

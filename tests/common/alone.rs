@@ -7,7 +7,7 @@ const ALONE: &str = "GIA_TEST_ALONE";
 
 /// Runs the calling test in a process of its own, where no other test's threads are: `body` runs there, and what it
 /// says if it fails is shown here. `body` must be a closure written in the test itself, whose path its type carries.
-pub fn alone<F: FnOnce()>(body: F) {
+pub(crate) fn alone<F: FnOnce()>(body: F) {
     if env::var_os(ALONE).is_some() {
         return body();
     }

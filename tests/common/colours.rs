@@ -8,13 +8,13 @@ use gia_gpu::{
     watch::Watch,
 };
 
-pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
+pub(crate) const COLOURS: [&str; 3] = ["red", "green", "blue"];
 
 /// Features are the mean of each colour; "red" means red alone, and so on.
-pub struct Colours(Normalisation);
+pub(crate) struct Colours(Normalisation);
 
 impl Colours {
-    pub fn new() -> Colours {
+    pub(crate) fn new() -> Colours {
         Colours(Normalisation::new(vec![0.0; 3], vec![1.0; 3]).unwrap())
     }
 }

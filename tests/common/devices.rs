@@ -16,7 +16,7 @@ use gia_gpu::{
 };
 
 /// A device, and how far its results may be from the reference, ‖a − b‖ / ‖b‖ of each tensor.
-pub struct Target {
+pub(crate) struct Target {
     pub name: &'static str,
     pub tolerance: f64,
     /// `None` for the CPU device in `f64`, which takes and gives more digits than [`Device`] does.
@@ -24,7 +24,7 @@ pub struct Target {
 }
 
 /// Every device that the tests run on, opened once.
-pub fn targets() -> &'static [Target] {
+pub(crate) fn targets() -> &'static [Target] {
     static TARGETS: OnceLock<Vec<Target>> = OnceLock::new();
     TARGETS.get_or_init(|| {
         let gpu = Gpu::new(GpuOptions { allow_software: true, checked: true, ..GpuOptions::default() })
@@ -41,7 +41,7 @@ pub fn targets() -> &'static [Target] {
 
 impl Target {
     /// Values of `keep` after one run, given values of inputs.
-    pub fn evaluate(&self, tape: &Tape, keep: &[Var], inputs: &[(Var, Vec<f64>)]) -> Vec<Vec<f64>> {
+    pub(crate) fn evaluate(&self, tape: &Tape, keep: &[Var], inputs: &[(Var, Vec<f64>)]) -> Vec<Vec<f64>> {
         let plan = Plan::new(tape, keep, &[]);
         let Some(device) = &self.device else {
             let mut exe = Cpu::<f64>::new().compile_typed(&plan).unwrap();
@@ -60,12 +60,12 @@ impl Target {
     }
 
     /// The device itself; `None` for `f64`.
-    pub fn device(&self) -> Option<&dyn Device> {
+    pub(crate) fn device(&self) -> Option<&dyn Device> {
         self.device.as_deref()
     }
 
     /// Asserts ‖found − expected‖ ≤ tolerance · ‖expected‖.
-    pub fn assert_close(&self, what: &str, found: &[f64], expected: &[f64]) {
+    pub(crate) fn assert_close(&self, what: &str, found: &[f64], expected: &[f64]) {
         assert_eq!(found.len(), expected.len(), "{what} on {}", self.name);
         let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
         let error = norm(&mut found.iter().zip(expected).map(|(f, e)| f - e));

@@ -9,17 +9,17 @@ use std::path::PathBuf;
 use safetensors::{Dtype, SafeTensors};
 
 /// Row-major.
-pub struct Reference {
+pub(crate) struct Reference {
     pub shape: Vec<usize>,
     pub data: Vec<f64>,
 }
 
-pub fn fixture_path(name: &str) -> PathBuf {
+pub(crate) fn fixture_path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{name}.safetensors"))
 }
 
 /// All tensors of a fixture: F64, F32 and I64 (labels) alike as f64.
-pub fn fixture(name: &str) -> BTreeMap<String, Reference> {
+pub(crate) fn fixture(name: &str) -> BTreeMap<String, Reference> {
     let bytes = std::fs::read(fixture_path(name)).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let read = |(name, view): (&str, safetensors::tensor::TensorView)| {
@@ -35,7 +35,7 @@ pub fn fixture(name: &str) -> BTreeMap<String, Reference> {
 }
 
 /// What a fixture says about itself.
-pub fn metadata(name: &str) -> HashMap<String, String> {
+pub(crate) fn metadata(name: &str) -> HashMap<String, String> {
     let bytes = std::fs::read(fixture_path(name)).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     header.metadata().clone().unwrap()

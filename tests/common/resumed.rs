@@ -36,10 +36,10 @@ use gia_gpu::{
 };
 
 const TARGETS: usize = 2;
-pub const RESTARTS: usize = 2;
+pub(crate) const RESTARTS: usize = 2;
 
 /// Pictures of noise and an attack on them.
-pub struct Scene {
+pub(crate) struct Scene {
     victim: Victim,
     normalisation: Normalisation,
     targets: Vec<Target>,
@@ -47,7 +47,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn new(preset: &str, change: impl FnOnce(&mut AttackConfig)) -> Scene {
+    pub(crate) fn new(preset: &str, change: impl FnOnce(&mut AttackConfig)) -> Scene {
         let victim = Victim::from_seed(&Request::named("lenet-zhu"), 4).unwrap();
         let target = |i: usize| {
             let x = random::normal(&mut random::generator(i as u64, "resumed"), 3 * 32 * 32);
@@ -61,7 +61,7 @@ impl Scene {
     }
 
     /// `stop` is asked at every look.
-    pub fn attack(
+    pub(crate) fn attack(
         &self,
         device: &dyn Device,
         checkpoints: Option<&Checkpoints>,
@@ -85,18 +85,22 @@ impl Scene {
     }
 
     /// Without a stop.
-    pub fn whole(&self, device: &dyn Device) -> Vec<Reconstruction> {
+    pub(crate) fn whole(&self, device: &dyn Device) -> Vec<Reconstruction> {
         self.attack(device, None, &mut |_, _, _| {}, GO_ON).unwrap()
     }
 
     /// Goes on from what lies in the folder, to the end.
-    pub fn resumed(&self, device: &dyn Device, folder: &Path) -> Result<Vec<Reconstruction>, AttackError> {
+    pub(crate) fn resumed(
+        &self,
+        device: &dyn Device,
+        folder: &Path,
+    ) -> Result<Vec<Reconstruction>, AttackError> {
         let checkpoints = Checkpoints::new(folder, Duration::from_secs(60), "this".into(), true);
         self.attack(device, Some(&checkpoints), &mut |_, _, _| {}, GO_ON)
     }
 
     /// Stopped at that look, perhaps before the end; whether it was.
-    pub fn stopped(&self, device: &dyn Device, folder: &Path, resume: bool, look: usize) -> bool {
+    pub(crate) fn stopped(&self, device: &dyn Device, folder: &Path, resume: bool, look: usize) -> bool {
         let checkpoints = Checkpoints::new(folder, Duration::from_secs(60), "this".into(), resume);
         let looks = AtomicUsize::new(0);
         let stop = || looks.fetch_add(1, Ordering::Relaxed) + 1 >= look;
@@ -108,7 +112,7 @@ impl Scene {
 }
 
 /// A device on which an iteration takes so long that the attack looks up every few of them.
-pub struct Slow<'d>(pub &'d dyn Device);
+pub(crate) struct Slow<'d>(pub &'d dyn Device);
 
 struct SlowExecutable(Box<dyn Executable>);
 
@@ -151,7 +155,7 @@ impl Device for Slow<'_> {
 
 /// Adam on coarse and then fine pictures, L-BFGS with labels that are learned, and the weights of a decoder, beside which
 /// vectors move and numbers stay; each stopped twice at random and resumed: the same bits as never stopped.
-pub fn stops_and_goes_on(device: &Arc<dyn Device>) {
+pub(crate) fn stops_and_goes_on(device: &Arc<dyn Device>) {
     let adam = Scene::new("ig", |config| {
         config.iterations = 40;
         config.scales = vec![2];

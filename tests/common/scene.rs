@@ -11,7 +11,7 @@ use gia_gpu::{
 };
 
 /// The problem of an undefended gradient of a victim with ten classes.
-pub fn problem(victim: &str, config: &AttackConfig, sizes: Sizes) -> Problem {
+pub(crate) fn problem(victim: &str, config: &AttackConfig, sizes: Sizes) -> Problem {
     let model = Model::new(victim, &Options::default(), None, 10).unwrap();
     let protocol = Protocol::default();
     let scene =

@@ -23,10 +23,10 @@ use image::ImageFormat;
 use serde_json::json;
 
 /// Whether the file at this path is taken.
-pub type Reader = fn(&Path) -> bool;
+pub(crate) type Reader = fn(&Path) -> bool;
 
 /// A valid file, and what reads it; the name may decide that.
-pub struct Seed {
+pub(crate) struct Seed {
     pub name: &'static str,
     pub bytes: Vec<u8>,
     pub read: Reader,
@@ -156,7 +156,7 @@ fn read_journal(path: &Path) -> bool {
 }
 
 /// All of them; what stands beside them for their readers is written to `folder`.
-pub fn seeds(folder: &Path) -> Vec<Seed> {
+pub(crate) fn seeds(folder: &Path) -> Vec<Seed> {
     for name in ["train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"] {
         fs::write(folder.join(name), idx(&[3])).unwrap();
     }

@@ -17,7 +17,7 @@ use gia_gpu::{
 
 /// The CPU, counting the plans that it compiles and noting the largest's memory.
 #[derive(Clone, Default)]
-pub struct Watched {
+pub(crate) struct Watched {
     plans: Arc<AtomicUsize>,
     bytes: Arc<AtomicUsize>,
 }
@@ -48,12 +48,12 @@ impl Device for Watched {
 
 impl Watched {
     /// Plans compiled.
-    pub fn plans(&self) -> usize {
+    pub(crate) fn plans(&self) -> usize {
         self.plans.load(Ordering::Relaxed)
     }
 
     /// Memory of the largest.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 }

@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// What `body` returns, and the most bytes that this thread held for it at a time.
-pub fn most_during<T>(body: impl FnOnce() -> T) -> (T, usize) {
+pub(crate) fn most_during<T>(body: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.with(|[held, most]| {
         most.set(held.get());
         held.get()

@@ -19,6 +19,7 @@ use crate::{
 pub struct Identity(Vec<(String, String)>);
 
 impl Identity {
+    /// The same with one value more, which is compared after those before it.
     pub fn with(mut self, name: impl Into<String>, value: impl ToString) -> Identity {
         self.0.push((name.into(), value.to_string()));
         self

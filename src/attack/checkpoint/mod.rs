@@ -27,14 +27,43 @@ pub(super) enum Kept {
     Found(Vec<Found>),
 }
 
+/// Why an attack cannot be left or taken up again.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
+    /// A checkpoint cannot be opened.
     #[error("{} cannot be read: {cause}", path.display())]
-    Unreadable { path: PathBuf, cause: std::io::Error },
+    Unreadable {
+        /// The file or folder of checkpoints.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The disk is full, or the folder may not be written to.
     #[error("{} cannot be written: {cause}", path.display())]
-    Unwritable { path: PathBuf, cause: std::io::Error },
+    Unwritable {
+        /// The file or folder of checkpoints.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The file is not what this program writes.
     #[error("{} is no checkpoint of an attack, or damaged: {problem}", path.display())]
-    Damaged { path: PathBuf, problem: String },
+    Damaged {
+        /// The file or folder of checkpoints.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The user asked for something else than what was stopped.
     #[error("{} is the checkpoint of another attack: {what} was {was}, is {is}", path.display())]
-    Other { path: PathBuf, what: String, was: String, is: String },
+    Other {
+        /// The file or folder of checkpoints.
+        path: PathBuf,
+        /// The first setting that differs.
+        what: String,
+        /// Its value in the checkpoint.
+        was: String,
+        /// Its value now.
+        is: String,
+    },
 }

@@ -149,12 +149,14 @@ impl Checkpoints {
 }
 
 impl<'k> Attack<'k> {
+    /// The attack's round of this number, from 0.
     pub fn of_round(self, round: usize) -> RoundCheckpoint<'k> {
         RoundCheckpoint { attack: self, round, closed: AtomicBool::new(self.store.state().stopped) }
     }
 }
 
 impl RoundCheckpoint<'_> {
+    /// The round's stage of this number, from 0.
     pub fn of_stage(&self, stage: usize) -> StageCheckpoint<'_> {
         let Attack { store, number, .. } = self.attack;
         let name = format!("attack-{number:03}-round-{:03}-stage-{}.cbor", self.round + 1, stage + 1);

@@ -5,7 +5,7 @@ use super::matrix::Matrix;
 /// For each picture: of the units where its column of D is not 0, the share where ReLU's input is above 0. 1 for the true
 /// pictures, about a half for wrong ones. `outer`: D `(m, r)`; `nothing`: |D| that counts as 0, one a column; `inputs`: Z
 /// = W·X + b, `(m, r)`.
-pub fn agreement(outer: &Matrix, nothing: &[f64], inputs: &Matrix) -> Vec<f64> {
+pub(crate) fn agreement(outer: &Matrix, nothing: &[f64], inputs: &Matrix) -> Vec<f64> {
     (0..outer.columns)
         .map(|j| {
             let on = (0..outer.rows).filter(|&i| outer.at(i, j).abs() > nothing[j]);

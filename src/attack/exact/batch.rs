@@ -65,11 +65,13 @@ pub struct ExactBatch {
     pub inputs: Matrix,
     /// `(B)`
     pub labels: Vec<usize>,
+    /// The layer whose inputs they are.
     pub layer: Linear,
     /// Its position, see [`linear_layers`].
     pub at: usize,
     /// Whether every picture switches on the units that the gradient says.
     pub agrees: bool,
+    /// How they were found and checked, for reports.
     pub record: ExactRecord,
 }
 

@@ -63,6 +63,7 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// Of the rows of A `(m, B)`, its singular values and the noise of an entry; the seed draws the sets.
     pub fn new(rows: &'a Matrix, singular: &'a [f64], noise: f64, seed: u64) -> Field<'a> {
         let lengths: Vec<f64> = (0..rows.rows).map(|i| norm(rows.row(i))).collect();
         let longest = lengths.iter().copied().fold(0.0, f64::max);

@@ -15,11 +15,11 @@ const PASSES: usize = 4;
 
 /// Candidates seen so far, the one with the most zeros first, each once.
 #[derive(Debug, Default)]
-pub struct Pool(pub Vec<Candidate>);
+pub(crate) struct Pool(pub Vec<Candidate>);
 
 impl Pool {
     /// Takes new ones in; whether any was new. Of `rank` pictures no more than a few candidates each are kept.
-    pub fn add(&mut self, new: Vec<Candidate>, rank: usize) -> bool {
+    pub(crate) fn add(&mut self, new: Vec<Candidate>, rank: usize) -> bool {
         let mut grown = false;
         for candidate in new {
             if !self.0.iter().any(|known| same(known, &candidate)) {
@@ -33,7 +33,7 @@ impl Pool {
     }
 
     /// The first stage: positions of up to `rank` independent candidates, sparsest first.
-    pub fn sparsest(&self, rank: usize) -> Result<Vec<usize>, NotConverged> {
+    pub(crate) fn sparsest(&self, rank: usize) -> Result<Vec<usize>, NotConverged> {
         let mut chosen: Vec<usize> = vec![];
         for i in 0..self.0.len() {
             if chosen.len() == rank {
@@ -48,7 +48,7 @@ impl Pool {
     }
 
     /// The second stage: swaps that raise what `agreement` says of a choice, until none does.
-    pub fn improved(
+    pub(crate) fn improved(
         &self,
         mut chosen: Vec<usize>,
         agreement: &dyn Fn(&[usize]) -> Result<f64, NotConverged>,

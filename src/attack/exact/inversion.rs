@@ -24,6 +24,7 @@ const TOGETHER: usize = 16;
 
 /// What was restored of one target.
 pub struct Features<'a> {
+    /// The layer whose inputs they are.
     pub layer: &'a Linear,
     /// Position of the layer, see [`linear_layers`](super::layers::linear_layers).
     pub at: usize,

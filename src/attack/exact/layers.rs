@@ -11,11 +11,13 @@ use crate::{
 /// A linear layer of a victim.
 #[derive(Clone, Debug)]
 pub struct Linear {
+    /// As the victim's `state_dict` has it, without `.weight`.
     pub name: String,
     /// `[m, n]`
     pub shape: [usize; 2],
     /// Position of its weight among the gradient's tensors; the bias, if there is one, comes next.
     pub weight: usize,
+    /// Whether it has one.
     pub bias: bool,
     /// What its outputs go straight into.
     pub activation: Option<Activation>,
@@ -91,12 +93,15 @@ pub fn relu_layer(victim: &Victim, name: Option<&str>) -> Result<usize, ExactErr
 /// A layer with its values.
 #[derive(Clone, Copy, Debug)]
 pub struct Valued<'a> {
+    /// What of it does not depend on its values.
     pub layer: &'a Linear,
     /// `(m, n)`
     pub weight: &'a [f32],
     /// `(m)`
     pub bias: Option<&'a [f32]>,
+    /// ∂L/∂W `(m, n)`
     pub weight_gradient: &'a [f32],
+    /// ∂L/∂b `(m)`
     pub bias_gradient: Option<&'a [f32]>,
 }
 
@@ -142,6 +147,7 @@ pub fn chained(layers: &[Linear]) -> bool {
 /// Linear layers with ReLU between them, from one of them to the logits.
 #[derive(Clone, Debug)]
 pub struct Head<'a> {
+    /// From the first to the one that gives the logits.
     pub layers: Vec<Valued<'a>>,
 }
 

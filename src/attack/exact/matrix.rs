@@ -7,31 +7,42 @@ use rayon::prelude::*;
 /// `(rows, columns)`, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
+    /// Numbers of a column.
     pub rows: usize,
+    /// Numbers of a row.
     pub columns: usize,
+    /// Row-major, `rows·columns` of them.
     pub values: Vec<f64>,
 }
 
 /// A = U·diag(s)·Vᵀ, thin: of the shorter side's width, `s` falling.
 pub struct Svd {
+    /// U `(rows, k)`, with orthonormal columns.
     pub u: Matrix,
+    /// Singular values `(k)`, falling.
     pub s: Vec<f64>,
+    /// V `(columns, k)`, with orthonormal columns.
     pub v: Matrix,
 }
 
+/// The decomposition did not converge, as with entries that are not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the singular value decomposition of a {rows}×{columns} matrix did not converge")]
 pub struct NotConverged {
+    /// Of the matrix.
     pub rows: usize,
+    /// Of the matrix.
     pub columns: usize,
 }
 
 impl Matrix {
+    /// From row-major values, `rows·columns` of them.
     pub fn new(rows: usize, columns: usize, values: Vec<f64>) -> Matrix {
         assert_eq!(values.len(), rows * columns, "a {rows}×{columns} matrix");
         Matrix { rows, columns, values }
     }
 
+    /// With this entry at each row and column.
     pub fn from_fn(rows: usize, columns: usize, mut entry: impl FnMut(usize, usize) -> f64) -> Matrix {
         let values = (0..rows * columns).map(|at| entry(at / columns, at % columns)).collect();
         Matrix { rows, columns, values }
@@ -43,14 +54,17 @@ impl Matrix {
         Matrix::from_fn(rows, columns.len(), |i, j| columns[j][i])
     }
 
+    /// One entry.
     pub fn at(&self, row: usize, column: usize) -> f64 {
         self.values[row * self.columns + column]
     }
 
+    /// One row, `(columns)`.
     pub fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.columns..(row + 1) * self.columns]
     }
 
+    /// One column, `(rows)`, copied.
     pub fn column(&self, column: usize) -> Vec<f64> {
         (0..self.rows).map(|row| self.at(row, column)).collect()
     }
@@ -66,6 +80,7 @@ impl Matrix {
         Matrix::from_fn(self.rows, count, |i, j| self.at(i, j))
     }
 
+    /// The transpose, `(columns, rows)`.
     pub fn transposed(&self) -> Matrix {
         Matrix::from_fn(self.columns, self.rows, |i, j| self.at(j, i))
     }
@@ -94,10 +109,12 @@ impl Matrix {
     }
 }
 
+/// Σ aᵢ·bᵢ
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// ‖v‖₂
 pub fn norm(values: &[f64]) -> f64 {
     dot(values, values).sqrt()
 }
@@ -183,9 +200,11 @@ pub fn pseudo_inverse(a: &Matrix) -> Result<Matrix, NotConverged> {
     Ok(v.with_columns_times(&inverse).times(&u.transposed()))
 }
 
+/// The matrix of a system is not positive definite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a {size}×{size} system has no single solution: its matrix is not positive definite")]
 pub struct NotDefinite {
+    /// Rows and columns.
     pub size: usize,
 }
 

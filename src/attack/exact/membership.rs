@@ -66,6 +66,7 @@ impl Span {
 /// What is said of one candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Verdict {
+    /// ‖v − R·Rᵀ·v‖/‖v‖ of its input: 0 in the row space, 1 orthogonal to it.
     pub distance: f64,
     /// Share of the outsiders that are as near; `None` without outsiders.
     pub false_alarm_rate: Option<f64>,

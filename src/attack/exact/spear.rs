@@ -16,6 +16,7 @@ use super::{
 /// A linear layer z = W·x + b that ReLU follows, and its part of the gradient.
 #[derive(Clone, Copy, Debug)]
 pub struct ReluLayer<'a, T> {
+    /// For messages.
     pub name: &'a str,
     /// `[m, n]`
     pub shape: [usize; 2],
@@ -36,6 +37,7 @@ pub struct Search {
     pub batch: Option<usize>,
     /// Sets of rows that are drawn at most.
     pub budget: u64,
+    /// Of the sets of rows that are drawn.
     pub seed: u64,
 }
 
@@ -50,6 +52,7 @@ pub struct Restored {
     pub rank: usize,
     /// Of each picture: the share of the units that were on by the gradient and are by the picture.
     pub agreement: Vec<f64>,
+    /// Where the lengths of the inputs come from.
     pub scale: Scale,
     /// Sets of rows drawn.
     pub sets: u64,

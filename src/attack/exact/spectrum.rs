@@ -23,6 +23,7 @@ const ABOVE_ROUNDING: f64 = 4.0;
 
 /// A floating type that gradients come in.
 pub trait Entry: Copy + Into<f64> + Send + Sync {
+    /// Distance from 1 to the next number: no rounding has a larger relative error.
     const ROUNDING: f64;
 }
 

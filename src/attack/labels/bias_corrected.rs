@@ -8,7 +8,7 @@ use super::{LabelError, LastLayer, Method, Restored, lowest::order};
 
 /// Every c with ∇b_c < 0 once; m = Σ_those ∇b / B is what one label adds to its ∇b; then argmin ∇b, m
 /// subtracted, until there are B labels.
-pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
+pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
     let method = Method::BiasCorrected;
     let gradient = layer.bias_gradient.ok_or(LabelError::NoBias { method })?;
     let gradient: Vec<f64> = gradient.iter().map(|&b| f64::from(b)).collect();

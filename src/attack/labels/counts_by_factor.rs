@@ -16,13 +16,13 @@ use super::{
 };
 
 /// More classes than this are not solved for: the count of negative elements says enough of them.
-pub const MOST_CLASSES: usize = 1024;
+pub(crate) const MOST_CLASSES: usize = 1024;
 
 /// How far counts may be apart, as a share, that are the same but for the predictions' errors.
 const TIED: f64 = 0.2;
 
 /// n(a) = x₀ + a·x₁, `(K)` each.
-pub struct Family {
+pub(crate) struct Family {
     at_zero: Vec<f64>,
     slope: Vec<f64>,
     batch: usize,
@@ -50,7 +50,7 @@ pub struct Reading {
 impl Family {
     /// Of a layer with weights and a bias; for a batch of one its features follow without the bias, too. `None` where
     /// the layer does not determine it.
-    pub fn new(layer: &LastLayer, batch: usize) -> Option<Family> {
+    pub(crate) fn new(layer: &LastLayer, batch: usize) -> Option<Family> {
         let weight = layer.weight?;
         let no_bias = vec![0.0; layer.classes];
         let bias = layer.bias.unwrap_or(&no_bias);
@@ -84,7 +84,7 @@ impl Family {
 
     /// The member of factor `s`; with `smoothed`, what is left when the least count that absent classes share is taken
     /// for label smoothing.
-    pub fn reading(&self, factor: f64, smoothed: bool) -> Reading {
+    pub(crate) fn reading(&self, factor: f64, smoothed: bool) -> Reading {
         let mut real: Vec<f64> = self.at_zero.iter().zip(&self.slope).map(|(n, d)| n + d / factor).collect();
         let smoothing = if smoothed { self.smoothing(&real) } else { 0.0 };
         if smoothing > 0.0 {
@@ -102,7 +102,7 @@ impl Family {
     }
 
     /// Of one picture, the label and factor of this sign whose gradient comes nearest.
-    pub fn single(&self, sign: f64) -> Option<Reading> {
+    pub(crate) fn single(&self, sign: f64) -> Option<Reading> {
         let fit = |class: usize| {
             let [mut product, mut square] = [0.0; 2];
             for (c, (p, slope)) in self.at_zero.iter().zip(&self.slope).enumerate() {
@@ -133,7 +133,7 @@ impl Family {
     }
 
     /// The factors at which a first count becomes 0, of either sign: the right one where a class is absent.
-    pub fn ends(&self) -> [Option<f64>; 2] {
+    pub(crate) fn ends(&self) -> [Option<f64>; 2] {
         let quotients = |sign: f64| {
             let falling = self.at_zero.iter().zip(&self.slope).filter(move |(_, d)| sign * **d < 0.0);
             falling.map(|(n, d)| -n / d)

@@ -19,6 +19,7 @@ const SECOND: f64 = 0.02;
 /// One label, and the factor that goes with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExactLabel {
+    /// y
     pub label: usize,
     /// s
     pub scale: f64,
@@ -130,7 +131,7 @@ fn beside(layer: &LastLayer, feature: &[f64], error: &[f64]) -> f64 {
     (left / all.max(f64::MIN_POSITIVE)).sqrt()
 }
 
-pub fn restore(layer: &LastLayer, method: Method) -> Result<Restored, LabelError> {
+pub(crate) fn restore(layer: &LastLayer, method: Method) -> Result<Restored, LabelError> {
     let found = exact_label(layer, method)?;
     let mut warnings = vec![];
     if found.residual > FAR {

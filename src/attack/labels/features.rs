@@ -9,7 +9,7 @@ const SMALLEST_SHARE: f64 = 1e-6;
 
 /// ē: the mean feature of the batch as the classes with ∇b > 0 see it, Σ ∇W_c / Σ ∇b_c over them. For
 /// classes that are not in the batch, this is an average of its features weighted by their predictions.
-pub fn mean_feature(layer: &LastLayer, bias_gradient: &[f32]) -> Vec<f64> {
+pub(crate) fn mean_feature(layer: &LastLayer, bias_gradient: &[f32]) -> Vec<f64> {
     let (mut sum, mut weight) = (vec![0.0; layer.features()], 0.0);
     for (row, &b) in layer.rows().zip(bias_gradient).filter(|(_, b)| **b > 0.0) {
         weight += f64::from(b);
@@ -26,7 +26,7 @@ pub fn mean_feature(layer: &LastLayer, bias_gradient: &[f32]) -> Vec<f64> {
 /// Where the samples of class j and the predictions for it nearly cancel in ∇b_j, as they do with B ≥ K, the
 /// quotient is ē plus a small difference blown up without bound. So it may go no further from ē than the
 /// classes with ∇b < 0 do on average, weighted by −∇b; and it is ē where rounding leaves no ∇b_j.
-pub fn class_features(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f64> {
+pub(crate) fn class_features(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f64> {
     let mean = mean_feature(layer, bias_gradient);
     let mut difference = differences(layer, bias_gradient, &mean);
     let distance: Vec<f64> = difference.col_iter().map(|column| column.norm_l2()).collect();
@@ -38,7 +38,7 @@ pub fn class_features(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f64> {
 }
 
 /// The same of a gradient whose sign is not known: no class goes further from ē than so many times ‖ē‖.
-pub fn class_features_of_any_sign(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f64> {
+pub(crate) fn class_features_of_any_sign(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f64> {
     const FURTHEST: f64 = 3.0;
     let mean = mean_feature(layer, bias_gradient);
     let mut difference = differences(layer, bias_gradient, &mean);

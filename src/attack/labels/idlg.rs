@@ -10,7 +10,7 @@ pub fn idlg(last_weight_gradient: &[f32], classes: usize) -> usize {
 }
 
 /// For a batch above one, which the paper does not treat: the B lowest row sums, one label each.
-pub fn restore(layer: &LastLayer, batch: usize) -> Restored {
+pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Restored {
     let real: Vec<f64> = row_sums(layer.rows()).collect();
     let (counts, said) = lowest_row(layer, &real, batch);
     let mut warnings: Vec<String> = said.into_iter().collect();

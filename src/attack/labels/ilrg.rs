@@ -24,7 +24,7 @@ const RANK_TOLERANCE: f64 = f32::EPSILON as f64;
 /// A solution is far from its counts when it is half-way to where it could as well be rounded otherwise.
 const FAR: f64 = 0.25;
 
-pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
+pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
     let method = Method::Ilrg;
     let bias_gradient = layer.bias_gradient.ok_or(LabelError::NoBias { method })?;
     let weight = layer.weight.ok_or(LabelError::NoWeights { method, tensor: "weight" })?;

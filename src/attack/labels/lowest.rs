@@ -3,7 +3,7 @@
 use super::LastLayer;
 
 /// Counts of the `batch` lowest scores. A batch above K takes every class ⌊B/K⌋ times first.
-pub fn lowest(scores: &[f64], batch: usize) -> Vec<usize> {
+pub(crate) fn lowest(scores: &[f64], batch: usize) -> Vec<usize> {
     let classes = scores.len();
     let mut counts = vec![batch / classes; classes];
     for &class in &order(scores)[..batch % classes] {
@@ -14,7 +14,7 @@ pub fn lowest(scores: &[f64], batch: usize) -> Vec<usize> {
 
 /// As [`lowest`] of what the rows of ∇W show, for a method that knows a label by a row below 0. Where no row is, as in a
 /// saturated victim's gradient, the elements of ∇b are taken in their place; what is to be said of that comes with it.
-pub fn lowest_row(layer: &LastLayer, rows: &[f64], batch: usize) -> (Vec<usize>, Option<String>) {
+pub(crate) fn lowest_row(layer: &LastLayer, rows: &[f64], batch: usize) -> (Vec<usize>, Option<String>) {
     if rows.iter().any(|row| *row < 0.0) {
         return (lowest(rows, batch), None);
     }
@@ -33,7 +33,7 @@ pub fn lowest_row(layer: &LastLayer, rows: &[f64], batch: usize) -> (Vec<usize>,
 }
 
 /// Classes from the lowest score to the highest.
-pub fn order(scores: &[f64]) -> Vec<usize> {
+pub(crate) fn order(scores: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     order

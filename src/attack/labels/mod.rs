@@ -77,6 +77,7 @@ impl Method {
 /// What a method made of a gradient.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Restored {
+    /// Which method it was.
     pub method: Method,
     /// `(K)`: samples of each class, `B` together.
     pub counts: Vec<usize>,

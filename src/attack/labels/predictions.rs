@@ -3,7 +3,7 @@
 use faer::Mat;
 
 /// P_j = softmax(W·ê_j + b) in column `j` of `(K, K)`.
-pub fn predictions(weight: &[f32], bias: &[f32], features: &Mat<f64>) -> Mat<f64> {
+pub(crate) fn predictions(weight: &[f32], bias: &[f32], features: &Mat<f64>) -> Mat<f64> {
     let d = features.nrows();
     let weight = Mat::from_fn(d, bias.len(), |i, c| f64::from(weight[c * d + i]));
     let mut logits = weight.transpose() * features;

@@ -4,7 +4,7 @@ use super::{LabelError, LastLayer, Method, Restored, lowest::order, rounding::ap
 
 /// Every class of { c : ∇b_c < 0 } once. The rule gives a set, no counts: the rest of the batch is spread
 /// over the set in proportion to −∇b_c. Of a set above the batch, the B lowest ∇b_c are taken.
-pub fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
+pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, LabelError> {
     let method = Method::Sign;
     let gradient = layer.bias_gradient.ok_or(LabelError::NoBias { method })?;
     let real: Vec<f64> = gradient.iter().map(|&b| -(batch as f64) * f64::from(b)).collect();

@@ -23,6 +23,7 @@ pub enum Doubt {
     NoPredictions,
 }
 
+/// What an update is, by its last layer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// The mean gradient, as stated; no other reading comes near. Without predictions, no reversed one.
@@ -33,6 +34,7 @@ pub enum Verdict {
     Other(Reading),
     /// More classes are below 0 than the batch has samples, and no more above: reversed, unless labels are smoothed.
     LooksReversed,
+    /// Nothing can be said, for this reason.
     Undecided(Doubt),
 }
 
@@ -41,6 +43,7 @@ pub enum Verdict {
 pub struct SignAndScale {
     /// Factors 1 and −1, of one picture the best of either sign; `None` where there are no predictions.
     pub readings: Option<[Reading; 2]>,
+    /// What the readings come to.
     pub verdict: Verdict,
 }
 

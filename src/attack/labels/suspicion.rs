@@ -14,13 +14,33 @@ const ROUNDING: f64 = 1e-6;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Suspicion {
     /// Σ ∇b is not 0.
-    SumNotZero { sum: f64, expected_within: f64 },
+    SumNotZero {
+        /// Σ ∇b
+        sum: f64,
+        /// How far from 0 rounding can take it.
+        expected_within: f64,
+    },
     /// The negative elements sum to less than −1.
-    Scale { negatives: f64 },
+    Scale {
+        /// Sum of the negative elements.
+        negatives: f64,
+    },
     /// More classes have ∇b < 0 than the batch has samples.
-    TooManyClasses { negative: usize, batch: usize },
+    TooManyClasses {
+        /// Classes with ∇b < 0.
+        negative: usize,
+        /// Samples of the batch.
+        batch: usize,
+    },
     /// The same, while no more than the batch has samples have ∇b > 0: an update −η·g, read as g.
-    Reversed { negative: usize, positive: usize, batch: usize },
+    Reversed {
+        /// Classes with ∇b < 0.
+        negative: usize,
+        /// Classes with ∇b > 0.
+        positive: usize,
+        /// Samples of the batch.
+        batch: usize,
+    },
 }
 
 impl Display for Suspicion {

@@ -5,7 +5,7 @@ use rand::RngExt;
 
 use super::LastLayer;
 
-pub struct Synthetic {
+pub(crate) struct Synthetic {
     pub classes: usize,
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
@@ -17,7 +17,13 @@ pub struct Synthetic {
 
 impl Synthetic {
     /// Features `(B, d)` of samples with these labels; W and b are U(−bound, bound).
-    pub fn new(classes: usize, bound: f32, features: &[Vec<f32>], labels: &[usize], seed: u64) -> Synthetic {
+    pub(crate) fn new(
+        classes: usize,
+        bound: f32,
+        features: &[Vec<f32>],
+        labels: &[usize],
+        seed: u64,
+    ) -> Synthetic {
         let mut generator = random::generator(seed, "layer");
         let d = features[0].len();
         let weight = random::uniform(&mut generator, bound, classes * d);
@@ -25,7 +31,12 @@ impl Synthetic {
         Synthetic::of_layer(weight, bias, features, labels)
     }
 
-    pub fn of_layer(weight: Vec<f32>, bias: Vec<f32>, features: &[Vec<f32>], labels: &[usize]) -> Synthetic {
+    pub(crate) fn of_layer(
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+        features: &[Vec<f32>],
+        labels: &[usize],
+    ) -> Synthetic {
         let (classes, d) = (bias.len(), features[0].len());
         let (mut weight_gradient, mut bias_gradient) = (vec![0.0; classes * d], vec![0.0; classes]);
         let mut counts = vec![0; classes];
@@ -52,7 +63,7 @@ impl Synthetic {
         Synthetic { classes, weight, bias, weight_gradient, bias_gradient, counts }
     }
 
-    pub fn layer(&self) -> LastLayer<'_> {
+    pub(crate) fn layer(&self) -> LastLayer<'_> {
         LastLayer::new(self.classes, &self.weight_gradient, Some(&self.bias_gradient))
             .and_then(|layer| layer.with_weights(&self.weight, Some(&self.bias)))
             .unwrap()
@@ -60,7 +71,7 @@ impl Synthetic {
 }
 
 /// One feature vector a label: a mean of its class plus noise, kept above 0.
-pub fn positive_features(labels: &[usize], d: usize, seed: u64) -> Vec<Vec<f32>> {
+pub(crate) fn positive_features(labels: &[usize], d: usize, seed: u64) -> Vec<Vec<f32>> {
     let mut generator = random::generator(seed, "noise");
     labels
         .iter()
@@ -72,7 +83,7 @@ pub fn positive_features(labels: &[usize], d: usize, seed: u64) -> Vec<Vec<f32>>
         .collect()
 }
 
-pub fn random_labels(batch: usize, classes: usize, seed: u64) -> Vec<usize> {
+pub(crate) fn random_labels(batch: usize, classes: usize, seed: u64) -> Vec<usize> {
     let mut generator = random::generator(seed, "labels");
     (0..batch).map(|_| generator.random_range(0..classes)).collect()
 }

@@ -8,7 +8,7 @@ const NOTICEABLE: f64 = 0.01;
 /// With this many classes a sample, the classes of the batch are few enough to be told from predictions.
 const CLASSES_A_SAMPLE: usize = 2;
 
-pub fn general(method: Method, layer: &LastLayer, batch: usize, found: &SignAndScale) -> Vec<String> {
+pub(crate) fn general(method: Method, layer: &LastLayer, batch: usize, found: &SignAndScale) -> Vec<String> {
     let mut warnings = vec![];
     warnings.extend(found.warning());
     match layer.bias_gradient {

@@ -3,7 +3,7 @@
 use super::{LastLayer, Method, Restored, lowest::lowest_row};
 
 /// The paper sorts min_j ∇W_cj and takes the first B: it assumes that no label occurs twice.
-pub fn restore(layer: &LastLayer, batch: usize) -> Restored {
+pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Restored {
     let minimum = |row: &[f32]| row.iter().fold(f64::INFINITY, |a, &b| a.min(f64::from(b)));
     let real: Vec<f64> = layer.rows().map(minimum).collect();
     let (counts, said) = lowest_row(layer, &real, batch);

@@ -17,7 +17,12 @@ use crate::{
 const DRAWS: usize = 9_999;
 
 /// Share of the labels restored (IRec), beside labels drawn evenly from all classes; `None` where they were given.
-pub fn measure(found: &[Reconstruction], clients: &Clients, classes: usize, seed: u64) -> Option<Measure> {
+pub(crate) fn measure(
+    found: &[Reconstruction],
+    clients: &Clients,
+    classes: usize,
+    seed: u64,
+) -> Option<Measure> {
     if found.iter().all(|f| f.label_source == LabelSource::Given) {
         return None;
     }

@@ -21,7 +21,7 @@ const PIXELS: usize = 200_000_000;
 /// SSIM, its floor, and how often other pictures in place of the originals are as like: if the reconstructions know
 /// nothing of their originals, these are no nearer to them than any others (a randomisation test). `pictures`: `M` × `B`.
 /// `None` for pictures that are too small for SSIM.
-pub fn measure(
+pub(crate) fn measure(
     pictures: &[Vec<Picture>],
     clients: &Clients,
     judged: &Judged,

@@ -24,6 +24,7 @@ const AGREE: f64 = 0.6;
 pub struct Grounds {
     /// SSIM, one-to-one; absent where the originals are not known, or too small for it.
     pub pictures: Option<Measure>,
+    /// Whether the pictures that were sent are known, so that reconstructions can be judged.
     pub knows_originals: bool,
     /// Share of the members found; absent where nobody asked.
     pub membership: Option<Measure>,
@@ -31,7 +32,9 @@ pub struct Grounds {
     pub labels: Option<Measure>,
     /// Share of the label indices named right.
     pub names: Option<Measure>,
+    /// How the attacks went.
     pub attacked: Attacked,
+    /// How many were attacked.
     pub batches: usize,
     /// The attack was stopped before its end.
     pub is_interrupted: bool,
@@ -42,8 +45,11 @@ pub struct Grounds {
 /// A figure, and what it is without the update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure {
+    /// Mean over the batches, in [0, 1].
     pub estimate: f64,
+    /// 95 %, over batches; absent where they are too few.
     pub interval: Option<[f64; 2]>,
+    /// What is reached without the update.
     pub floor: f64,
     /// That chance reaches the estimate; absent where there is nothing to test against.
     pub p_value: Option<f64>,
@@ -54,9 +60,11 @@ pub struct Measure {
 pub struct Attacked {
     /// `M`; empty where the attacks were not tested.
     pub validity: Vec<Validity>,
+    /// Whether the clients protect what they send.
     pub is_defended: bool,
     /// Batches whose restored labels came with a warning.
     pub labels_warned: usize,
+    /// Whether the eavesdropper is told the labels.
     pub labels_given: bool,
 }
 
@@ -95,6 +103,7 @@ impl Attacked {
 }
 
 impl Grounds {
+    /// What leaks, how sure that is, and what to try next.
     pub fn verdict(&self) -> Verdict {
         let asked = [
             (What::Pictures, self.pictures),

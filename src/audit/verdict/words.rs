@@ -7,7 +7,7 @@ use crate::report::{Answer, Finding, Test, What};
 const FEW: usize = 6;
 
 /// Pictures first; how many updates it rests on; a demonstration says that it is one.
-pub fn sentence(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> String {
+pub(crate) fn sentence(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> String {
     let updates = match grounds.batches {
         1 => "this update".to_string(),
         n => format!("these {n} updates"),
@@ -124,7 +124,7 @@ fn short(finding: &Finding, grounds: &Grounds) -> String {
 }
 
 /// The tests that most batches failed.
-pub fn failed(attacked: &Attacked) -> Vec<String> {
+pub(crate) fn failed(attacked: &Attacked) -> Vec<String> {
     let known = attacked.validity.iter().any(|v| v.at_originals.is_some());
     let all = attacked.validity.len();
     let sentence = |(test, batches): (Test, usize)| {
@@ -153,7 +153,7 @@ fn meaning(test: Test) -> &'static str {
 }
 
 /// What to try next, the most promising first.
-pub fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Vec<String> {
+pub(crate) fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> Vec<String> {
     let attacked = &grounds.attacked;
     let failed = attacked.failed();
     let fails = |test: Test| failed.contains_key(&test);

@@ -13,7 +13,7 @@ use crate::{
 
 #[derive(Args)]
 #[command(next_help_heading = group::MEASUREMENT)]
-pub struct CheckOptions {
+pub(crate) struct CheckOptions {
     /// Take the numbers from this safetensors file
     ///
     /// x (T,B,C,H,W) normalised, labels (T,B) as floats, victim.NAME for every tensor of the victim, and for an attack
@@ -29,12 +29,17 @@ pub struct CheckOptions {
 }
 
 impl CheckOptions {
-    pub fn wanted(&self) -> bool {
+    pub(crate) fn wanted(&self) -> bool {
         self.check.is_some()
     }
 
     /// From the file, if there is one; else drawn.
-    pub fn inputs(&self, device: &dyn Device, subject: &Subject, seed: u64) -> Result<Inputs, BenchError> {
+    pub(crate) fn inputs(
+        &self,
+        device: &dyn Device,
+        subject: &Subject,
+        seed: u64,
+    ) -> Result<Inputs, BenchError> {
         match &self.input {
             Some(path) => Inputs::read(path, subject),
             None => Inputs::drawn(device, subject, seed),
@@ -42,7 +47,7 @@ impl CheckOptions {
     }
 
     /// Whether the files fit what is to be measured.
-    pub fn check(&self, subjects: &[Subject]) -> anyhow::Result<()> {
+    pub(crate) fn check(&self, subjects: &[Subject]) -> anyhow::Result<()> {
         if (self.input.is_some() || self.check.is_some()) && subjects.len() != 1 {
             let found: Vec<String> = subjects.iter().map(Subject::to_string).collect();
             return Err(misuse(format!(
@@ -58,7 +63,7 @@ impl CheckOptions {
         Ok(())
     }
 
-    pub fn write(&self, device: &dyn Device, subject: &Subject, seed: u64) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, device: &dyn Device, subject: &Subject, seed: u64) -> anyhow::Result<()> {
         let Some(out) = &self.check else { return Ok(()) };
         let inputs = self.inputs(device, subject, seed)?;
         let found = match subject.work {

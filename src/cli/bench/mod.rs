@@ -44,7 +44,7 @@ use options::SubjectOptions;
                        gia-gpu bench --only attack --arch resnet18 --stem cifar --batch 1,4 \
                        --trials 1 --threads 2\n  gia-gpu bench --scaling --out scaling"
 )]
-pub struct Bench {
+pub(crate) struct Bench {
     /// What to measure, as in peaks,kernels
     ///
     /// Without it all of it, or with --arch the attack.
@@ -90,7 +90,7 @@ const MAX_THREADS: usize = 1024;
 const MAX_SECONDS: f64 = 3600.0;
 
 impl Bench {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         if !(self.seconds > 0.0 && self.seconds <= MAX_SECONDS) {
             return Err(misuse(format!(
                 "--seconds: expected more than 0 and at most {MAX_SECONDS}, found {}",

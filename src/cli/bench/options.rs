@@ -23,7 +23,7 @@ use crate::{
 /// What to measure iterations of.
 #[derive(Args)]
 #[command(next_help_heading = group::MEASUREMENT)]
-pub struct SubjectOptions {
+pub(crate) struct SubjectOptions {
     #[command(flatten)]
     model: ModelOptions,
     /// Pictures in the batch, as in 1,4; 1 if only --arch is given
@@ -41,12 +41,12 @@ pub struct SubjectOptions {
 
 impl SubjectOptions {
     /// Whether --arch or --model says which.
-    pub fn one_victim(&self) -> bool {
+    pub(crate) fn one_victim(&self) -> bool {
         self.model.arch.is_some() || self.model.model.is_some()
     }
 
     /// Of --arch, or its default.
-    pub fn victim(&self) -> anyhow::Result<Request> {
+    pub(crate) fn victim(&self) -> anyhow::Result<Request> {
         self.model().map(|(request, _)| request)
     }
 
@@ -60,7 +60,7 @@ impl SubjectOptions {
 
     /// The standard ones; or of --arch every batch with every number of trials for the attack, and every batch
     /// for training.
-    pub fn subjects(&self, attack: bool, training: bool) -> anyhow::Result<Vec<Subject>> {
+    pub(crate) fn subjects(&self, attack: bool, training: bool) -> anyhow::Result<Vec<Subject>> {
         let wanted = |work| if work == Work::Attack { attack } else { training };
         if !self.one_victim() {
             if !self.model.is_default() {

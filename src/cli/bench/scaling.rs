@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Args)]
 #[command(next_help_heading = group::MEASUREMENT)]
-pub struct ScalingOptions {
+pub(crate) struct ScalingOptions {
     /// Time iterations against batch, trials and width
     ///
     /// The attack's iteration against the batch (1 to 64), the trials (1 to 256, in rounds as attacks run them) and the width
@@ -36,7 +36,7 @@ struct ScalingReport {
 }
 
 impl ScalingOptions {
-    pub fn run(
+    pub(crate) fn run(
         &self,
         device: &dyn Device,
         victim: &Request,

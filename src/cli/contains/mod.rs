@@ -35,7 +35,7 @@ use crate::{
                   layer's gradient has distance 0. Outsiders are pictures of the same kind that were certainly not in \
                   the batch: they say how often a stranger is as near."
 )]
-pub struct Contains {
+pub(crate) struct Contains {
     #[command(flatten)]
     model: ModelOptions,
     /// The victim's weights before training
@@ -90,7 +90,7 @@ pub struct Contains {
 }
 
 impl Contains {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
             return Err(misuse(format!("--alpha: expected a chance between 0 and 1, found {}", self.alpha)));
         }

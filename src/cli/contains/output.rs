@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use crate::audit::{Candidate, Membership};
 
 /// For a person at a terminal, the nearest candidate first.
-pub struct Table<'a> {
+pub(crate) struct Table<'a> {
     pub found: &'a Membership,
     pub alpha: f64,
 }

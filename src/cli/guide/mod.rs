@@ -55,7 +55,7 @@ use crate::{
                   --distractors 2 --one-to-one --restarts 4 --out guided\n  gia-gpu guide --gradient g.safetensors \
                   --weights victim.safetensors --names dog,cat,ship"
 )]
-pub struct Guide {
+pub(crate) struct Guide {
     #[command(flatten)]
     data: DataOptions,
     /// Observed gradients or updates, in place of pictures
@@ -119,7 +119,7 @@ pub struct Guide {
 }
 
 impl Guide {
-    pub fn run(mut self) -> anyhow::Result<()> {
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
         self.data.batch = self.data.batch.or(self.protocol.pictures());
         if self.beam == 0 {
             return Err(named(HypothesesError::NoBeam));

@@ -37,7 +37,7 @@ use crate::{
                   gradient.safetensors --batch 8 --last-layer fc.weight,fc.bias\n\n\
                   With --last-layer the files need to hold no more than these two tensors; others are ignored."
 )]
-pub struct Labels {
+pub(crate) struct Labels {
     /// The observed gradient: a safetensors file with the names of the parameters
     #[arg(long, value_name = "FILE")]
     gradient: PathBuf,
@@ -70,7 +70,7 @@ pub struct Labels {
 }
 
 impl Labels {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         self.check()?;
         let gradient = GradientFile::read(&self.gradient)?;
         let batch = self.batch_size(gradient.info.batch_size)?;

@@ -8,7 +8,7 @@ use crate::attack::labels::{LabelMetrics, Restored};
 
 /// A method's result, and how right it is where the truth is given.
 #[derive(Serialize)]
-pub struct Entry {
+pub(crate) struct Entry {
     #[serde(flatten)]
     restored: Restored,
     #[serde(flatten)]
@@ -16,7 +16,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn new(restored: Restored, truth: Option<&[usize]>) -> Entry {
+    pub(crate) fn new(restored: Restored, truth: Option<&[usize]>) -> Entry {
         let metrics = truth.map(|truth| LabelMetrics::new(&restored.counts, truth));
         Entry { restored, metrics }
     }

@@ -51,7 +51,7 @@ const THUMBNAILS: usize = 8;
 
 /// What the eavesdropper is told of the labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LabelKnowledge {
+pub(crate) enum LabelKnowledge {
     /// Nothing: they are restored, or learned
     Auto,
     /// The eavesdropper is told them
@@ -80,7 +80,7 @@ enum ClassOrderChoice {
                   gia-gpu run --gradient a.safetensors b.safetensors --weights victim.safetensors \
                   --names dog,cat,ship\n\n`gia-gpu config init` writes a file with all these options."
 )]
-pub struct Run {
+pub(crate) struct Run {
     /// TOML file of these options, as `gia-gpu config init` writes it
     ///
     /// The command line wins.
@@ -175,7 +175,7 @@ fn some_outcome(outcome: Option<Outcome>, skipped: &[Skipped]) -> anyhow::Result
 }
 
 impl Run {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let run = match &self.config {
             Some(path) => Run::resolve(path, own_arguments(1))?.0,
             None => self,
@@ -191,7 +191,7 @@ impl Run {
     }
 
     /// The command whose options these are.
-    pub fn command() -> clap::Command {
+    pub(crate) fn command() -> clap::Command {
         Verbosity::augment_args(Run::augment_args(clap::Command::new("gia-gpu run").disable_help_flag(true)))
     }
 
@@ -205,7 +205,7 @@ impl Run {
     }
 
     /// The file's options, then these arguments once more, which win.
-    pub fn resolve(
+    pub(crate) fn resolve(
         file: &std::path::Path,
         arguments: impl Iterator<Item = OsString>,
     ) -> anyhow::Result<(Run, ArgMatches)> {
@@ -221,7 +221,7 @@ impl Run {
         Ok((run, matches))
     }
 
-    pub fn file(&self) -> Option<&std::path::Path> {
+    pub(crate) fn file(&self) -> Option<&std::path::Path> {
         self.config.as_deref()
     }
 
@@ -231,7 +231,7 @@ impl Run {
     }
 
     /// The attack's settings.
-    pub fn attack_config(&self) -> anyhow::Result<AttackConfig> {
+    pub(crate) fn attack_config(&self) -> anyhow::Result<AttackConfig> {
         let name = self.victim.model.name();
         let mut config = self.attack.config_or(Preset::Auto, name)?;
         if self.is_demonstration() {

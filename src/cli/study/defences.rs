@@ -39,7 +39,7 @@ const ITERATIONS: usize = 1_000;
     after_help = "Examples:\n  gia-gpu study defences\n  gia-gpu study defences --data cifar-10-batches-bin --batches 8 \
                   --defence noise:1e-3 --defence noise:1e-3,top-k:0.1"
 )]
-pub struct DefenceStudy {
+pub(crate) struct DefenceStudy {
     /// A row of the table: defences in order, as in noise:1e-2,clip:1.0
     ///
     /// May be repeated. Without it, every defence at several strengths.
@@ -69,7 +69,7 @@ pub struct DefenceStudy {
 }
 
 impl DefenceStudy {
-    pub fn run(mut self) -> anyhow::Result<()> {
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
         self.data.batch = self.data.batch.or(self.protocol.pictures());
         if let Some(out) = &self.out {
             check_out(self.data.data.as_deref(), out)?;

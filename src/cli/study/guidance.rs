@@ -43,7 +43,7 @@ const ITERATIONS: usize = 1_000;
     after_help = "Examples:\n  gia-gpu study guidance\n  gia-gpu study guidance --data cifar/test --batch-sizes 1,2,4 \
                   --batches 48 --guide-weights 0.002,0.02 --out guidance"
 )]
-pub struct GuidanceStudy {
+pub(crate) struct GuidanceStudy {
     /// Pictures: folders of classes, CIFAR-10's batches or IDX files
     ///
     /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files. Without it, the embedded samples
@@ -93,7 +93,7 @@ pub struct GuidanceStudy {
 }
 
 impl GuidanceStudy {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         check_out(self.data.as_deref(), &self.out)?;
         let dataset = open_data(self.data.as_deref(), self.class_names.as_deref())?;
         let (sizes, weights, config) = (self.sizes()?, self.weights()?, self.config()?);

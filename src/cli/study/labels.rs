@@ -30,7 +30,7 @@ const MAX_BATCHES: usize = 100_000;
                   Where the victim has other classes than the data set, pictures get labels at random: an \
                   untrained victim does not know the difference."
 )]
-pub struct LabelStudy {
+pub(crate) struct LabelStudy {
     /// Pictures: folders of classes, CIFAR-10's batches or IDX files
     ///
     /// A folder with a folder per class, CIFAR-10's binary batches, or IDX files. Without it, the embedded samples
@@ -67,7 +67,7 @@ pub struct LabelStudy {
 }
 
 impl LabelStudy {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         check_batch(self.batch)?;
         if !(1..=MAX_BATCHES).contains(&self.batches) {
             return Err(misuse(format!("--batches: expected 1 to {MAX_BATCHES}, found {}", self.batches)));

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 #[command(
     after_help = "Examples:\n  gia-gpu study labels --arch lenet5 --classes 100\n  gia-gpu study defences"
 )]
-pub struct StudyCommand {
+pub(crate) struct StudyCommand {
     #[command(subcommand)]
     study: Study,
 }
@@ -30,7 +30,7 @@ enum Study {
 }
 
 impl StudyCommand {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.study {
             Study::Labels(study) => study.run(),
             Study::Names(study) => study.run(),

@@ -22,7 +22,7 @@ use crate::{data::Dataset, study};
     next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu study names --data cifar-10=cifar/test --data fashion-mnist=fashion-mnist/t10k-images-idx3-ubyte.gz"
 )]
-pub struct NameStudy {
+pub(crate) struct NameStudy {
     /// Data set and what to call it
     ///
     /// Class folders, CIFAR-10's binary batches or IDX files. Again for each further one.
@@ -44,7 +44,7 @@ pub struct NameStudy {
 }
 
 impl NameStudy {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         check_limit(self.limit)?;
         let sets = self.sets()?;
         let encoder = self.clip.open()?;

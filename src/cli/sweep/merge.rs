@@ -20,7 +20,7 @@ use crate::{
     after_help = "Example: gia-gpu sweep --shard 1/2 --out study & gia-gpu sweep --shard 2/2 --out study; wait; \
                   gia-gpu sweep merge study"
 )]
-pub struct Merge {
+pub(crate) struct Merge {
     /// Folders with journals of shards; the results go into the first
     #[arg(value_name = "DIR", required = true)]
     folders: Vec<PathBuf>,
@@ -32,7 +32,7 @@ pub struct Merge {
 }
 
 impl Merge {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let whole = |folder: &PathBuf| {
             folder.canonicalize().map_err(|cause| misuse(format!("{}: {cause}", folder.display())))
         };

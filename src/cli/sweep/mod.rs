@@ -42,7 +42,7 @@ use crate::{
     disable_help_subcommand = true,
     subcommand_value_name = "plan|submit|merge"
 )]
-pub struct SweepCommand {
+pub(crate) struct SweepCommand {
     #[command(subcommand)]
     part: Option<Part>,
     #[command(flatten)]
@@ -60,7 +60,7 @@ enum Part {
 }
 
 impl SweepCommand {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.part {
             None => self.sweep.run(),
             Some(Part::Plan(plan)) => plan.run(),
@@ -87,7 +87,7 @@ impl SweepCommand {
                   gia-gpu sweep --config study.toml\n\n\
                   In a file, victims may be tables: [[victim]] with arch, weights and other options as keys."
 )]
-pub struct Sweep {
+pub(crate) struct Sweep {
     /// TOML file of these options; the command line wins
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -240,7 +240,7 @@ fn finish(swept: &Swept, json: bool) -> anyhow::Result<()> {
 }
 
 /// The error with the options that it is about.
-pub fn named(error: SweepError) -> anyhow::Error {
+pub(crate) fn named(error: SweepError) -> anyhow::Error {
     match error {
         SweepError::Batches { batch_size, batches, cause } => {
             misuse(format!("--batch-sizes {batch_size} × --batches {batches}: {cause}"))

@@ -26,7 +26,7 @@ const OWN: [&str; 2] = ["--shards", "--speed"];
     next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu sweep plan --batch-sizes 1,4,16 --batches 50 --shards 8 --speed 50"
 )]
-pub struct PlanSweep {
+pub(crate) struct PlanSweep {
     #[command(flatten)]
     sweep: Sweep,
     /// Show what each of N shards would have
@@ -38,7 +38,7 @@ pub struct PlanSweep {
 }
 
 impl PlanSweep {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let own = without(&own_arguments(2).collect::<Vec<_>>(), &OWN, &[]);
         let prepared = Prepared::new(self.sweep.config.as_deref(), own, command_line())?;
         let limit = prepared.sweep.limit.seconds();

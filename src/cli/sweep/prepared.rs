@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Options that were read, from a file and the command line.
-pub struct Prepared {
+pub(crate) struct Prepared {
     pub sweep: Sweep,
     command: Command,
     matches: ArgMatches,
@@ -29,7 +29,11 @@ pub struct Prepared {
 
 impl Prepared {
     /// `own`: the command line's options; `called`: the whole of it.
-    pub fn new(file: Option<&Path>, own: Vec<OsString>, called: Vec<String>) -> anyhow::Result<Prepared> {
+    pub(crate) fn new(
+        file: Option<&Path>,
+        own: Vec<OsString>,
+        called: Vec<String>,
+    ) -> anyhow::Result<Prepared> {
         let command = Command::new("gia-gpu sweep").disable_help_flag(true);
         let command = Verbosity::augment_args(Sweep::augment_args(command));
         let (sweep, matches) = resolve(file, &command, own)?;
@@ -37,7 +41,7 @@ impl Prepared {
     }
 
     /// Opens everything and finds out whether it fits together.
-    pub fn with_plan<R>(
+    pub(crate) fn with_plan<R>(
         &self,
         use_it: impl FnOnce(&Plan, Option<&NamingModel>) -> anyhow::Result<R>,
     ) -> anyhow::Result<R> {

@@ -16,7 +16,7 @@ const NOT_COMPARED: [&str; 9] =
 const LISTS: [&str; 2] = ["--victim", "--defences"];
 
 /// The file's options, then those of the command line once more, which win.
-pub fn resolve<T: FromArgMatches>(
+pub(crate) fn resolve<T: FromArgMatches>(
     file: Option<&Path>,
     command: &Command,
     own: Vec<OsString>,
@@ -41,7 +41,7 @@ pub fn resolve<T: FromArgMatches>(
 }
 
 /// Every option with what it came to.
-pub fn configuration(command: &Command, matches: &ArgMatches) -> Configuration {
+pub(crate) fn configuration(command: &Command, matches: &ArgMatches) -> Configuration {
     let compared = |option: &&Arg| !NOT_COMPARED.contains(&config::key(option));
     config::options(command).filter(compared).fold(Configuration::default(), |all, option| {
         let values = matches.try_get_raw(option.get_id().as_str()).ok().flatten();

@@ -27,7 +27,7 @@ const ALONE: [&str; 2] = ["--slurm", "--now"];
     next_help_heading = group::INPUT,
     after_help = "Example: gia-gpu sweep submit --slurm --time 2:00:00 --partition gpu --gpus 1 --shards 16 --batches 50 --out study"
 )]
-pub struct Submit {
+pub(crate) struct Submit {
     #[command(flatten)]
     sweep: Sweep,
     /// For Slurm
@@ -57,7 +57,7 @@ pub struct Submit {
 }
 
 impl Submit {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
         let own = without(&own_arguments(2).collect::<Vec<_>>(), &WITH_VALUE, &ALONE);
         for value in [&self.time, &self.partition, &self.mem].into_iter().flatten() {
             if value.is_empty() || !value.chars().all(|c| c.is_ascii_alphanumeric() || ":-_.,".contains(c)) {

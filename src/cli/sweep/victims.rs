@@ -27,7 +27,7 @@ const DEMONSTRATION: usize = 1_000;
 
 /// Options that a victim can have of its own.
 #[derive(Args, Clone, Debug)]
-pub struct VictimSettings {
+pub(crate) struct VictimSettings {
     #[command(flatten)]
     pub victim: VictimOptions,
     /// Pictures in a batch
@@ -76,7 +76,7 @@ impl VictimSettings {
 }
 
 /// The victims of `--victim`, or the one of the other options. `embedded`: whether the pictures are those of the program.
-pub fn victims(
+pub(crate) fn victims(
     own: &[String],
     common: &VictimSettings,
     matches: &ArgMatches,
@@ -149,7 +149,7 @@ fn given(matches: &ArgMatches) -> Vec<OsString> {
 }
 
 /// `none`, or defences in order, as in `noise:1e-2,clip:1.0`.
-pub fn defences(texts: &[String]) -> anyhow::Result<Vec<NamedDefence>> {
+pub(crate) fn defences(texts: &[String]) -> anyhow::Result<Vec<NamedDefence>> {
     let one = |text: &String| {
         if text.trim() == UNDEFENDED {
             return Ok(NamedDefence::none());

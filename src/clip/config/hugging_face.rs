@@ -34,7 +34,7 @@ enum Family {
     SigLip,
 }
 
-pub fn read(file: &Json, naming: Naming, found: &mut Sources) -> Result<(), ClipError> {
+pub(crate) fn read(file: &Json, naming: Naming, found: &mut Sources) -> Result<(), ClipError> {
     let root = file.part();
     let family = family(&root, naming)?;
     root.only(&[GENERAL, WHOLE])?;
@@ -143,12 +143,12 @@ fn tower(part: &Part, heads: usize, family: Family) -> Result<Choices, ClipError
 }
 
 /// Notes what a key says of a size.
-pub fn claim(part: &Part, choices: &mut Choices, key: &str, value: Option<usize>, size: Size) {
+pub(crate) fn claim(part: &Part, choices: &mut Choices, key: &str, value: Option<usize>, size: Size) {
     choices.claims.extend(value.map(|n| (part.full(key), Claim::Size(size, n))));
 }
 
 /// The side of the pictures; both libraries' default is 224.
-pub fn image_size(part: &Part, choices: &mut Choices) -> Result<(), ClipError> {
+pub(crate) fn image_size(part: &Part, choices: &mut Choices) -> Result<(), ClipError> {
     choices.image_size = Some(part.side("image_size")?.unwrap_or(224));
     claim(part, choices, "image_size", choices.image_size, Size::Image);
     Ok(())

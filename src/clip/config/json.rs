@@ -7,8 +7,11 @@ use serde_json::Value;
 use super::super::ClipError;
 use crate::files::incoming;
 
+/// A file and its content.
 pub struct Json {
+    /// For messages.
     pub path: PathBuf,
+    /// The whole content.
     pub root: Value,
 }
 
@@ -35,6 +38,7 @@ impl Json {
 /// An object of the file, and the key that it stands under.
 #[derive(Clone, Debug)]
 pub struct Part<'j> {
+    /// Of the file, for messages.
     pub path: &'j Path,
     key: String,
     value: &'j Value,
@@ -51,6 +55,7 @@ impl<'j> Part<'j> {
         }
     }
 
+    /// What stands under a key; null where it is missing.
     pub fn value(&self, key: &str) -> &'j Value {
         &self.value[key]
     }
@@ -65,6 +70,7 @@ impl<'j> Part<'j> {
         if self.key.is_empty() { key.into() } else { format!("{}.{key}", self.key) }
     }
 
+    /// The error that a key has another value than expected.
     pub fn wrong(&self, key: &str, expected: impl ToString, found: impl ToString) -> ClipError {
         let (key, expected, found) = (self.full(key), expected.to_string(), found.to_string());
         ClipError::Config { path: self.path.into(), key, expected, found }
@@ -82,14 +88,17 @@ impl<'j> Part<'j> {
         }
     }
 
+    /// A text under a key, `None` where it is missing.
     pub fn text(&self, key: &str) -> Result<Option<&'j str>, ClipError> {
         self.field(key, "a text", Value::as_str)
     }
 
+    /// True or false under a key, `None` where it is missing.
     pub fn flag(&self, key: &str) -> Result<Option<bool>, ClipError> {
         self.field(key, "true or false", Value::as_bool)
     }
 
+    /// A whole number above 0 under a key, `None` where it is missing.
     pub fn whole(&self, key: &str) -> Result<Option<usize>, ClipError> {
         self.field(key, "a whole number above 0", positive)
     }
@@ -103,6 +112,7 @@ impl<'j> Part<'j> {
         })
     }
 
+    /// A number above 0 under a key, `None` where it is missing.
     pub fn number(&self, key: &str) -> Result<Option<f64>, ClipError> {
         self.field(key, "a number above 0", |v| v.as_f64().filter(|&n| n > 0.0))
     }

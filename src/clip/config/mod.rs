@@ -32,6 +32,7 @@ choices! {
 /// How many parts an attention has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heads {
+    /// So many.
     Count(usize),
     /// The tower's width divided by this, rounded down.
     OfWidth(usize),
@@ -42,6 +43,7 @@ pub enum Heads {
 pub enum Pool {
     /// Of a picture: the class token's.
     First,
+    /// The last token's.
     Last,
     /// The mean of all but the first.
     Average,
@@ -54,15 +56,19 @@ pub enum Pool {
 /// A size that a file states and that the tensors have too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
+    /// Of the tower's tokens.
     Width,
+    /// Blocks of the tower.
     Layers,
     /// Of a block's hidden layer.
     Hidden,
+    /// Side of a patch, in pixels.
     Patch,
     /// Side of the pictures.
     Image,
     /// Of the text.
     Context,
+    /// How many tokens have an embedding.
     Vocabulary,
     /// Of the space that pictures and words share.
     Shared,
@@ -73,16 +79,22 @@ pub enum Size {
 /// A part of a tower that a file says is there, or is not, and that the tensors show too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
+    /// A norm in front of the blocks.
     NormPre,
+    /// A factor for each channel behind attention and MLP.
     LayerScale,
+    /// Attentional pooling.
     Pooler,
+    /// A matrix to the space that pictures and words share.
     Projection,
+    /// A bias of that matrix.
     ProjectionBias,
     /// A class token behind the text.
     Class,
 }
 
 impl Piece {
+    /// In words, for messages.
     pub fn name(self) -> &'static str {
         match self {
             Piece::NormPre => "a norm in front of the blocks",
@@ -98,16 +110,22 @@ impl Piece {
 /// Something to compare with the tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Claim {
+    /// A size has this value.
     Size(Size, usize),
+    /// A part is there, or is not.
     Piece(Piece, bool),
 }
 
 /// Choices for one tower; `None` where no file says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choices {
+    /// Of every attention.
     pub heads: Option<Heads>,
+    /// Between the layers of a block's MLP.
     pub activation: Option<Activation>,
+    /// What norms add to the variance.
     pub epsilon: Option<f64>,
+    /// Which token's state the feature is.
     pub pool: Option<Pool>,
     /// Whether tokens see those before them alone.
     pub causal: Option<bool>,
@@ -130,6 +148,7 @@ pub struct Choices {
 pub struct TextFiles {
     /// `text_cfg.hf_tokenizer_name`: a `tokenizer.json` is asked for.
     pub named: Option<String>,
+    /// What is done to the text before it is cut into tokens; `None` where no file says.
     pub clean: Option<Clean>,
     /// Separators are replaced by zeros.
     pub strip_separator: bool,
@@ -138,21 +157,28 @@ pub struct TextFiles {
 /// Who wrote the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writer {
+    /// `transformers`.
     HuggingFace,
+    /// OpenCLIP.
     OpenClip,
 }
 
 /// What the JSON files beside the weights say.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
+    /// For the image tower.
     pub image: Choices,
+    /// For the text tower.
     pub text: Choices,
+    /// How a picture becomes the model's input, where a file says.
     pub preprocessing: Option<Preprocessing>,
     /// The side of the model's pictures, where `preprocessing` says it.
     pub side: Option<SideClaim>,
+    /// How a text is prepared for a `tokenizer.json`.
     pub text_files: TextFiles,
     /// Whether the logits have a bias, where a file says.
     pub bias: Option<(String, bool)>,
+    /// `None` where there is no file beside the weights.
     pub writer: Option<Writer>,
     /// The file that `image` and `text` come from.
     pub path: Option<PathBuf>,

@@ -30,7 +30,7 @@ const VISION: &str = "attentional_pool attn_pooler_heads attn_pooler_queries fin
 const TEXT: &str = "context_length embed_cls eos_id final_ln_after_pool heads hf_model_pretrained hf_pooler_type hf_proj_type \
     hf_tokenizer_name no_causal_mask pad_id proj_bias proj_type tokenizer_kwargs vocab_size";
 
-pub fn read(file: &Json, naming: Naming, found: &mut Sources) -> Result<(), ClipError> {
+pub(crate) fn read(file: &Json, naming: Naming, found: &mut Sources) -> Result<(), ClipError> {
     let root = file.part();
     let model = root.part("model_cfg")?;
     if !root.has("model_cfg") {

@@ -29,7 +29,7 @@ struct Defaults {
 }
 
 /// What a file says, and what it says the model's pictures are.
-pub struct Prepared {
+pub(crate) struct Prepared {
     pub preprocessing: Preprocessing,
     pub side: SideClaim,
 }
@@ -37,13 +37,16 @@ pub struct Prepared {
 /// The side of the model's pictures, as a key states it.
 #[derive(Clone, Debug)]
 pub struct SideClaim {
+    /// The file that says so.
     pub path: PathBuf,
+    /// The key that says so.
     pub key: String,
+    /// In pixels.
     pub side: usize,
 }
 
 /// `None` where there is no file.
-pub fn read(folder: &Path, naming: Naming) -> Result<Option<Prepared>, ClipError> {
+pub(crate) fn read(folder: &Path, naming: Naming) -> Result<Option<Prepared>, ClipError> {
     if let Some(file) = Json::read(folder.join("preprocessor_config.json"))? {
         return processor(&file.part(), naming).map(Some);
     }

@@ -212,7 +212,7 @@ impl<R: Number> Executable for CpuExecutable<R> {
 
 /// That no step, literal or bound variable reaches beyond the plan's buffers, on any device.
 #[cfg(feature = "gpu")]
-pub fn check(plan: &Plan) -> Result<(), DeviceError> {
+pub(crate) fn check(plan: &Plan) -> Result<(), DeviceError> {
     check_bindings(plan)?;
     for (index, step) in plan.steps.iter().enumerate() {
         f32::prepare(&step.kernel, None)

@@ -25,7 +25,7 @@ const LEN: usize = 32 << 20;
 /// Elements that a thread works on at a time.
 const BLOCK: usize = 64 << 10;
 
-pub fn probe(isa: Isa, limit: Limit) -> Result<Probe, DeviceError> {
+pub(crate) fn probe(isa: Isa, limit: Limit) -> Result<Probe, DeviceError> {
     let (executable, amount): (Box<dyn Executable>, u64) = match limit {
         Limit::Arithmetic => {
             let lanes = multiply_adds(isa, 1.0f32, 0) * rayon::current_num_threads();

@@ -13,15 +13,15 @@ use super::{
 use crate::device::{DeviceError, DeviceInfo};
 
 /// What every kernel is written for.
-pub const STORAGE_BUFFERS: u32 = 7;
-pub const INVOCATIONS: u32 = 256;
-pub const WORKGROUP_BYTES: u32 = 16 << 10;
+pub(crate) const STORAGE_BUFFERS: u32 = 7;
+pub(crate) const INVOCATIONS: u32 = 256;
+pub(crate) const WORKGROUP_BYTES: u32 = 16 << 10;
 
 const BACKENDS: wgpu::Backends =
     wgpu::Backends::VULKAN.union(wgpu::Backends::METAL).union(wgpu::Backends::DX12);
 
 /// Every adapter of every driver that this process may see: the best first, equal ones by PCI address.
-pub fn all() -> Vec<Adapter> {
+pub(crate) fn all() -> Vec<Adapter> {
     let mut adapters = hidden_too();
     let seen: Vec<Seen> = adapters.iter().map(|adapter| seen(&adapter.get_info())).collect();
     let mut shown = visible(&seen, &|name| env::var(name).ok()).into_iter();
@@ -47,7 +47,7 @@ fn hidden_too() -> Vec<Adapter> {
 }
 
 /// The best adapter that can run every kernel.
-pub fn choose(options: &GpuOptions) -> Result<Adapter, DeviceError> {
+pub(crate) fn choose(options: &GpuOptions) -> Result<Adapter, DeviceError> {
     let mut refused = Vec::new();
     let adapters = all();
     let infos: Vec<AdapterInfo> = adapters.iter().map(Adapter::get_info).collect();
@@ -137,7 +137,7 @@ fn rank(kind: DeviceType) -> u8 {
     }
 }
 
-pub fn info(adapter: &AdapterInfo) -> DeviceInfo {
+pub(crate) fn info(adapter: &AdapterInfo) -> DeviceInfo {
     DeviceInfo {
         kind: "gpu".into(),
         name: adapter.name.clone(),
@@ -149,7 +149,7 @@ pub fn info(adapter: &AdapterInfo) -> DeviceInfo {
 }
 
 /// Whether the adapter is a software driver, and all that its speed depends on, in words.
-pub fn identity(adapter: &Adapter) -> (bool, String) {
+pub(crate) fn identity(adapter: &Adapter) -> (bool, String) {
     let AdapterInfo { name, vendor, device, device_type, driver, driver_info, backend, .. } =
         adapter.get_info();
     let identity = format!("{name} {vendor:x} {device:x}, {backend} {driver} {driver_info}");

@@ -13,7 +13,7 @@ use crate::device::DeviceError;
 /// Bytes of the two timestamps of a part.
 const STAMPS: u64 = 16;
 
-pub struct Clock<'a> {
+pub(crate) struct Clock<'a> {
     context: &'a Context,
     stamps: Option<Stamps>,
 }
@@ -26,7 +26,7 @@ struct Stamps {
 
 impl<'a> Clock<'a> {
     /// For up to `most` parts at once.
-    pub fn new(context: &'a Context, most: usize) -> Result<Self, DeviceError> {
+    pub(crate) fn new(context: &'a Context, most: usize) -> Result<Self, DeviceError> {
         if !context.device.features().contains(Features::TIMESTAMP_QUERY) {
             return Ok(Clock { context, stamps: None });
         }
@@ -52,7 +52,7 @@ impl<'a> Clock<'a> {
     }
 
     /// The times of so many parts, which `encode` encodes into passes of their own.
-    pub fn times(
+    pub(crate) fn times(
         &self,
         parts: usize,
         encode: &dyn Fn(&mut ComputePass, usize),

@@ -10,7 +10,7 @@ use wgpu::{Adapter, Buffer, ErrorFilter, Features, Limits, MapMode, PollType, Su
 use super::{GpuOptions, adapter, pipeline::Pipelines};
 use crate::device::{DeviceError, DeviceInfo};
 
-pub struct Context {
+pub(crate) struct Context {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub limits: Limits,
@@ -22,7 +22,11 @@ pub struct Context {
 
 impl Context {
     /// `folder`: compiled pipelines are kept there.
-    pub fn open(adapter: &Adapter, options: &GpuOptions, folder: Option<&Path>) -> Result<Self, DeviceError> {
+    pub(crate) fn open(
+        adapter: &Adapter,
+        options: &GpuOptions,
+        folder: Option<&Path>,
+    ) -> Result<Self, DeviceError> {
         let offered = adapter.limits();
         let limits = Limits {
             max_buffer_size: offered.max_buffer_size,
@@ -63,7 +67,7 @@ impl Context {
     }
 
     /// Runs `make` and returns what it made, or the first error that the device reported meanwhile.
-    pub fn guard<T>(&self, make: impl FnOnce() -> T) -> Result<T, DeviceError> {
+    pub(crate) fn guard<T>(&self, make: impl FnOnce() -> T) -> Result<T, DeviceError> {
         let scopes = [ErrorFilter::Internal, ErrorFilter::Validation, ErrorFilter::OutOfMemory]
             .map(|filter| self.device.push_error_scope(filter));
         let made = make();
@@ -75,7 +79,7 @@ impl Context {
     }
 
     /// The error that the device reported outside every [`Context::guard`], if any.
-    pub fn check(&self) -> Result<(), DeviceError> {
+    pub(crate) fn check(&self) -> Result<(), DeviceError> {
         match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
             Some(message) => Err(DeviceError::Failed(message.clone())),
@@ -83,7 +87,7 @@ impl Context {
     }
 
     /// Blocks until a submission has run.
-    pub fn wait(&self, submission: SubmissionIndex) -> Result<(), DeviceError> {
+    pub(crate) fn wait(&self, submission: SubmissionIndex) -> Result<(), DeviceError> {
         let until = PollType::Wait { submission_index: Some(submission), timeout: None };
         let polled = self.device.poll(until);
         self.check()?;
@@ -91,7 +95,7 @@ impl Context {
     }
 
     /// Waits for a submission that filled the first `bytes` of `staging`, and gives them to `take`.
-    pub fn read_back<T>(
+    pub(crate) fn read_back<T>(
         &self,
         submission: SubmissionIndex,
         staging: &Buffer,

@@ -24,7 +24,7 @@ const STAGING: u64 = 16 << 20;
 /// Steps that are timed in one submission: a slow device may take tenths of a second for each.
 const TIMED: usize = 8;
 
-pub struct GpuExecutable {
+pub(crate) struct GpuExecutable {
     context: Arc<Context>,
     memory: Memory,
     /// The prologue's, then those of one iteration.
@@ -50,7 +50,7 @@ struct Dispatch {
 
 impl GpuExecutable {
     /// Of a plan that was checked, and the launches of each step.
-    pub fn new(
+    pub(crate) fn new(
         context: Arc<Context>,
         plan: &Plan,
         each: impl IntoIterator<Item = Vec<Launch>>,
@@ -122,7 +122,7 @@ impl GpuExecutable {
     }
 
     /// One whole iteration, prologue included, and how long each step took.
-    pub fn run_timed(&mut self) -> Result<Vec<Duration>, DeviceError> {
+    pub(crate) fn run_timed(&mut self) -> Result<Vec<Duration>, DeviceError> {
         self.stale = false;
         let clock = Clock::new(&self.context, TIMED)?;
         let mut times = Vec::with_capacity(self.steps.len());
@@ -137,12 +137,12 @@ impl GpuExecutable {
     }
 
     /// Dispatches of one replay.
-    pub fn dispatches(&self) -> usize {
+    pub(crate) fn dispatches(&self) -> usize {
         self.dispatches.len()
     }
 
     /// Encodes dispatches `from..to` of the endless replay.
-    pub fn encode(&self, pass: &mut ComputePass, from: usize, to: usize) {
+    pub(crate) fn encode(&self, pass: &mut ComputePass, from: usize, to: usize) {
         encode(&self.dispatches, pass, from, to);
     }
 

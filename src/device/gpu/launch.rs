@@ -7,7 +7,7 @@ use crate::{device::DeviceError, plan::kernel::BufferId};
 const MAX_GROUPS: usize = 65_535;
 
 #[derive(Clone)]
-pub struct Launch {
+pub(crate) struct Launch {
     /// Name of the kernel's file.
     pub kernel: &'static str,
     /// Which of the kernel's texts, in words; empty where there is one.
@@ -22,7 +22,7 @@ pub struct Launch {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
+pub(crate) enum Slot {
     Buffer(BufferId),
     /// This many elements of the buffer of partial results, which lives from one launch to the next.
     Partials(usize),
@@ -33,7 +33,7 @@ impl Launch {
     ///
     /// # Errors
     /// [`DeviceError::Failed`] if the names are not the shader's, or a size is beyond 32 bits.
-    pub fn new(
+    pub(crate) fn new(
         kernel: &'static str,
         words: &Words,
         params: &Values,
@@ -55,7 +55,7 @@ impl From<WgslError> for DeviceError {
 
 /// A dispatch of `groups` workgroups, wrapped into rows; a shader finds its number as
 /// `id.y · x + id.x`, where x is this dispatch's first extent.
-pub fn fold(groups: usize) -> Result<[u32; 3], DeviceError> {
+pub(crate) fn fold(groups: usize) -> Result<[u32; 3], DeviceError> {
     let rows = groups.div_ceil(MAX_GROUPS).max(1);
     if rows > MAX_GROUPS || groups > u32::MAX as usize {
         return Err(DeviceError::Failed(format!("a kernel of {groups} workgroups cannot be dispatched")));

@@ -22,7 +22,7 @@ const MOST_REPLAYS: u32 = 64;
 const ROUNDS: usize = 3;
 
 /// The time of one replay of a step of this plan in this style: the least of several rounds.
-pub fn step(
+pub(crate) fn step(
     context: &Arc<Context>,
     plan: &Plan,
     step: &Step,

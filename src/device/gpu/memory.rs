@@ -13,7 +13,7 @@ use crate::{
 
 const WORD: u64 = 4;
 
-pub struct Memory {
+pub(crate) struct Memory {
     /// One for each of [`Plan::buffers`].
     pub buffers: Vec<Buffer>,
     partials: Buffer,
@@ -24,7 +24,7 @@ pub struct Memory {
 
 impl Memory {
     /// Allocates everything, zeroed, and uploads literals and parameters.
-    pub fn new(context: &Context, plan: &Plan, launches: &[Launch]) -> Result<Self, DeviceError> {
+    pub(crate) fn new(context: &Context, plan: &Plan, launches: &[Launch]) -> Result<Self, DeviceError> {
         required(context, plan, launches)?;
         let alignment = u64::from(context.limits.min_uniform_buffer_offset_alignment);
         let longest = launches.iter().map(|l| l.params.len()).max().unwrap_or(1);
@@ -62,7 +62,7 @@ impl Memory {
         context.queue.write_buffer(&self.params, 0, bytemuck::cast_slice(&params));
     }
 
-    pub fn params(&self, launch: usize) -> BufferBinding<'_> {
+    pub(crate) fn params(&self, launch: usize) -> BufferBinding<'_> {
         BufferBinding {
             buffer: &self.params,
             offset: launch as u64 * self.params_stride,
@@ -70,7 +70,7 @@ impl Memory {
         }
     }
 
-    pub fn slot(&self, slot: Slot) -> &Buffer {
+    pub(crate) fn slot(&self, slot: Slot) -> &Buffer {
         match slot {
             Slot::Buffer(id) => &self.buffers[id],
             Slot::Partials(_) => &self.partials,
@@ -79,7 +79,7 @@ impl Memory {
 }
 
 /// Bytes that a compiled plan takes, if this device can bind all of it.
-pub fn required(context: &Context, plan: &Plan, launches: &[Launch]) -> Result<u64, DeviceError> {
+pub(crate) fn required(context: &Context, plan: &Plan, launches: &[Launch]) -> Result<u64, DeviceError> {
     check_sizes(&context.limits, plan, launches)?;
     let buffers = plan.buffers.iter().fold(0u64, |sum, &len| sum.saturating_add(len as u64 * WORD));
     let needed = buffers.saturating_add(partials_len(launches) as u64 * WORD);

@@ -19,7 +19,7 @@ const TARGET: Duration = Duration::from_millis(100);
 /// Dispatches of the first submission, before anything is known.
 const FIRST: usize = 8;
 
-pub struct Pace {
+pub(crate) struct Pace {
     size: usize,
     in_flight: VecDeque<Submission>,
     last_end: Instant,
@@ -34,26 +34,26 @@ struct Submission {
 }
 
 impl Pace {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Pace { size: FIRST, in_flight: VecDeque::new(), last_end: Instant::now() }
     }
 
     /// Dispatches that the next submission may hold.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.size
     }
 
-    pub fn submitted(&mut self, index: SubmissionIndex, dispatches: usize) {
+    pub(crate) fn submitted(&mut self, index: SubmissionIndex, dispatches: usize) {
         self.in_flight.push_back(Submission { index, dispatches, start: Instant::now(), timed: true });
     }
 
     /// The submission that must have run before another one is sent.
-    pub fn due(&self) -> Option<SubmissionIndex> {
+    pub(crate) fn due(&self) -> Option<SubmissionIndex> {
         self.in_flight.front().filter(|_| self.in_flight.len() >= IN_FLIGHT).map(|s| s.index.clone())
     }
 
     /// Notes that the submission that was due has run, and adapts the size of the next.
-    pub fn finished(&mut self) {
+    pub(crate) fn finished(&mut self) {
         let now = Instant::now();
         if let Some(done) = self.in_flight.pop_front()
             && done.timed
@@ -66,7 +66,7 @@ impl Pace {
     }
 
     /// Forgets the times of what is in flight: the host turns to other things.
-    pub fn pause(&mut self) {
+    pub(crate) fn pause(&mut self) {
         for submission in &mut self.in_flight {
             submission.timed = false;
         }

@@ -16,7 +16,7 @@ use super::{context::Context, store};
 use crate::device::DeviceError;
 
 /// Pipelines are kept as long as the device, so that plans of equal structure compile once.
-pub struct Pipelines {
+pub(crate) struct Pipelines {
     device: wgpu::Device,
     checked: bool,
     /// By the number of buffers read.
@@ -34,18 +34,23 @@ struct OnDisk {
 }
 
 impl Pipelines {
-    pub fn new(device: wgpu::Device, checked: bool, folder: Option<&Path>, adapter: &AdapterInfo) -> Self {
+    pub(crate) fn new(
+        device: wgpu::Device,
+        checked: bool,
+        folder: Option<&Path>,
+        adapter: &AdapterInfo,
+    ) -> Self {
         let on_disk = folder.and_then(|folder| OnDisk::open(&device, folder, adapter));
         Pipelines { device, checked, layouts: Default::default(), pipelines: Default::default(), on_disk }
     }
 
-    pub fn checked(&self) -> bool {
+    pub(crate) fn checked(&self) -> bool {
         self.checked
     }
 
     /// Writes what the driver compiled since the last time. A folder that cannot be written is no error: the
     /// next run compiles again.
-    pub fn save(&self) {
+    pub(crate) fn save(&self) {
         let Some(on_disk) = &self.on_disk else { return };
         let count = lock(&self.pipelines).len();
         let mut saved = lock(&on_disk.saved);
@@ -58,7 +63,7 @@ impl Pipelines {
     }
 
     /// Binding 0: parameters (uniform); 1..=reads: read-only storage; reads + 1: the result.
-    pub fn layout(&self, reads: usize) -> BindGroupLayout {
+    pub(crate) fn layout(&self, reads: usize) -> BindGroupLayout {
         let make = || {
             let entries: Vec<_> = (0..reads + 2)
                 .map(|binding| BindGroupLayoutEntry {
@@ -82,7 +87,7 @@ impl Pipelines {
     }
 
     /// The pipeline of a shader whose entry point is `main`.
-    pub fn pipeline(
+    pub(crate) fn pipeline(
         &self,
         context: &Context,
         label: &str,

@@ -20,7 +20,7 @@ use crate::{
 /// Waits on an element of its own: what the probe writes is large.
 const WAIT: usize = 0;
 
-pub fn probe(context: Arc<Context>, limit: Limit) -> Result<Probe, DeviceError> {
+pub(crate) fn probe(context: Arc<Context>, limit: Limit) -> Result<Probe, DeviceError> {
     let (launch, amount, buffers) = prepare(limit, context.limits.max_storage_buffer_binding_size)?;
     let wait = Var::from_index(WAIT);
     let plan = Plan { buffers, bound: HashMap::from([(wait, (WAIT, 1))]), ..Plan::default() };
@@ -29,7 +29,7 @@ pub fn probe(context: Arc<Context>, limit: Limit) -> Result<Probe, DeviceError> 
 }
 
 /// The launch, what it does, and the lengths of the buffers, of which the first is for waiting.
-pub fn prepare(limit: Limit, binding_bytes: u64) -> Result<(Launch, u64, Vec<usize>), DeviceError> {
+pub(crate) fn prepare(limit: Limit, binding_bytes: u64) -> Result<(Launch, u64, Vec<usize>), DeviceError> {
     let slot = |id| Slot::Buffer(WAIT + id);
     Ok(match limit {
         Limit::Arithmetic => {

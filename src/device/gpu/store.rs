@@ -13,14 +13,14 @@ pub fn default_folder() -> Option<PathBuf> {
 }
 
 /// A name that a person recognises: what it holds, and for what.
-pub fn file_name(what: &str, identity: &str, extension: &str) -> String {
+pub(crate) fn file_name(what: &str, identity: &str, extension: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
     let name: String = identity.chars().map(plain).take(120).collect();
     format!("{what}-{name}.{extension}")
 }
 
 /// Writes under a temporary name in the target's folder, which is made, then renames.
-pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     outgoing::make_folder(outgoing::folder_of(path))?;
     outgoing::write(path, bytes)
 }

@@ -2,7 +2,7 @@
 
 /// An adapter as far as a mask is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Of PCI.
     pub vendor: u32,
     /// `0000:01:00.0`; empty where the driver does not say.
@@ -19,7 +19,7 @@ const MASKS: [(u32, &[&str]); 2] = [
 /// Whether each adapter is visible. A mask of numbers counts the vendor's devices in the order of their PCI addresses, which is
 /// CUDA's own where all are of one kind or `CUDA_DEVICE_ORDER` says so; where that is not known, and for masks of another form
 /// (UUIDs), it hides nothing. `variable` looks up the environment.
-pub fn visible(adapters: &[Seen], variable: &dyn Fn(&str) -> Option<String>) -> Vec<bool> {
+pub(crate) fn visible(adapters: &[Seen], variable: &dyn Fn(&str) -> Option<String>) -> Vec<bool> {
     let mut shown = vec![true; adapters.len()];
     for (vendor, variables) in MASKS {
         let mut own: Vec<usize> = (0..adapters.len()).filter(|&i| adapters[i].vendor == vendor).collect();

@@ -22,6 +22,7 @@ pub struct Defended<'a> {
 }
 
 impl<'a> Defended<'a> {
+    /// A client of `batch` pictures that applies these defences, in order, to what it sends.
     pub fn new(
         device: &dyn Device,
         victim: &'a Victim,
@@ -135,7 +136,7 @@ impl<'a> Defended<'a> {
 }
 
 /// The noise of a noise defence, `relative` times as strong.
-pub fn add_noise(defence: Defence, relative: f64, sent: &mut [Vec<f32>], generator: &mut ChaCha8Rng) {
+pub(crate) fn add_noise(defence: Defence, relative: f64, sent: &mut [Vec<f32>], generator: &mut ChaCha8Rng) {
     match defence {
         Defence::Noise(deviation) => {
             for tensor in sent {

@@ -10,11 +10,28 @@ use crate::{
 /// Computes no more of the gradient than the defences need: noise falls on each entry for itself, all others
 /// look at the whole.
 pub enum LastLayerClient<'a> {
-    Whole { client: Box<Defended<'a>>, which: Vec<usize> },
-    Alone { client: Client, victim: &'a Victim, scale: f64, defences: &'a [Defence] },
+    /// The whole gradient is computed and defended, and the last layer's tensors are taken out.
+    Whole {
+        /// Who computes it.
+        client: Box<Defended<'a>>,
+        /// Positions of the last layer's tensors.
+        which: Vec<usize>,
+    },
+    /// Only the last layer's gradient is computed.
+    Alone {
+        /// Who computes it.
+        client: Client,
+        /// The model with its weights.
+        victim: &'a Victim,
+        /// What the mean gradient is multiplied by, see [`Protocol::scale`].
+        scale: f64,
+        /// In the order in which they are applied.
+        defences: &'a [Defence],
+    },
 }
 
 impl<'a> LastLayerClient<'a> {
+    /// A client of `batch` pictures; what is computed follows from the defences.
     pub fn new(
         device: &dyn Device,
         victim: &'a Victim,

@@ -27,7 +27,12 @@ pub enum Defence {
     Clip(f64),
     /// DP-SGD (Abadi 2016): every picture's gradient clipped to `clip`, then N(0, (multiplier·clip)²) on
     /// their sum.
-    DpSgd { clip: f64, multiplier: f64 },
+    DpSgd {
+        /// Norm to which every picture's gradient is clipped.
+        clip: f64,
+        /// Deviation of the noise, in units of `clip`.
+        multiplier: f64,
+    },
     /// This share of the entries, the largest by magnitude; the others are 0 (Aji 2017).
     TopK(f64),
     /// Signs only (signSGD, Bernstein 2018).

@@ -12,7 +12,7 @@ use crate::{
 const OFFSET: f64 = 0.1;
 
 /// ‖∂r_f/∂x‖ / (r_f + 0.1) of every feature f, summed over the batch; one replay a feature.
-pub struct Scores {
+pub(crate) struct Scores {
     executable: Box<dyn Executable>,
     x: Var,
     /// The model's tensors, in `state_dict` order.
@@ -25,7 +25,7 @@ pub struct Scores {
 }
 
 impl Scores {
-    pub fn new(
+    pub(crate) fn new(
         device: &dyn Device,
         victim: &Victim,
         protocol: &Protocol,
@@ -57,12 +57,12 @@ impl Scores {
     }
 
     /// Parameters and buffers in place of the victim's, in `state_dict` order.
-    pub fn set_tensors(&mut self, tensors: &[Vec<f32>]) -> Result<(), DeviceError> {
+    pub(crate) fn set_tensors(&mut self, tensors: &[Vec<f32>]) -> Result<(), DeviceError> {
         write_all(&mut *self.executable, &self.tensors, tensors)
     }
 
     /// Which features are pruned: the share with the lowest scores.
-    pub fn pruned(&mut self, images: &[f32], share: f64) -> Result<Vec<bool>, ClientError> {
+    pub(crate) fn pruned(&mut self, images: &[f32], share: f64) -> Result<Vec<bool>, ClientError> {
         self.executable.write(self.x, images)?;
         let mut scores = Vec::with_capacity(self.features);
         for f in 0..self.features {

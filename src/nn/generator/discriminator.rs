@@ -15,6 +15,7 @@ const SLOPE: f64 = 0.2;
 /// Convolutions 4×4 of stride 2 with f, 2f, 4f, 8f channels and leaky ReLU, then one number for the whole picture.
 #[derive(Clone, Debug)]
 pub struct Discriminator {
+    /// Channels of the first convolution.
     pub f: usize,
     /// `[C, H, W]`
     pub image: [usize; 3],

@@ -17,11 +17,11 @@ const MOST_ELEMENTS: usize = 1 << 28;
 const MOST_CONSTANT: usize = 1 << 22;
 
 /// What is said where a network has noise.
-pub const NOISE: &str = "dropout and stochastic depth are left out (the identity), in train mode too: their masks are \
-                         neither in the file nor in the update";
+pub(crate) const NOISE: &str = "dropout and stochastic depth are left out (the identity), in train mode too: \
+                                their masks are neither in the file nor in the update";
 
 #[derive(Default)]
-pub struct Assembly {
+pub(crate) struct Assembly {
     nodes: Vec<Node>,
     pub tensors: Vec<Tensor>,
     pub notes: Vec<String>,
@@ -37,7 +37,7 @@ pub struct Assembly {
 
 impl Assembly {
     /// The picture, `[B, C, H, W]` as exported.
-    pub fn picture(&mut self, shape: &[usize]) -> Result<usize, String> {
+    pub(crate) fn picture(&mut self, shape: &[usize]) -> Result<usize, String> {
         let &[batch, c, h, w] = shape else {
             return Err(format!("its input is {shape:?}, expected a batch of pictures (B, C, H, W)"));
         };
@@ -50,12 +50,12 @@ impl Assembly {
     }
 
     /// A node that is the tensor of this position in the list.
-    pub fn tensor(&mut self, at: usize) -> Result<usize, String> {
+    pub(crate) fn tensor(&mut self, at: usize) -> Result<usize, String> {
         let shape = self.tensors[at].shape.iter().map(|&n| Extent::Fixed(n)).collect();
         self.insert(Op::Parameter(at), vec![], shape)
     }
 
-    pub fn constant(&mut self, constant: Constant) -> Result<usize, String> {
+    pub(crate) fn constant(&mut self, constant: Constant) -> Result<usize, String> {
         if constant.data.len() > MOST_CONSTANT {
             return Err(format!(
                 "a constant of {} numbers, expected at most {MOST_CONSTANT}",
@@ -66,14 +66,14 @@ impl Assembly {
     }
 
     /// The same of 1 and 0, for true and false.
-    pub fn booleans(&mut self, constant: Constant) -> Result<usize, String> {
+    pub(crate) fn booleans(&mut self, constant: Constant) -> Result<usize, String> {
         let node = self.constant(constant)?;
         self.booleans.insert(node);
         Ok(node)
     }
 
     /// Whether a node is such a constant, moved or not.
-    pub fn is_boolean(&self, mut node: usize) -> bool {
+    pub(crate) fn is_boolean(&self, mut node: usize) -> bool {
         while matches!(
             self.nodes[node].op,
             Op::Reshape(_) | Op::Expand(_) | Op::Permute(_) | Op::Slice { .. }
@@ -84,11 +84,11 @@ impl Assembly {
     }
 
     /// A node whose operands are all there.
-    pub fn push(&mut self, op: Op, inputs: &[usize]) -> Result<usize, String> {
+    pub(crate) fn push(&mut self, op: Op, inputs: &[usize]) -> Result<usize, String> {
         self.push_with(op, inputs.iter().map(|&i| Some(i)).collect())
     }
 
-    pub fn push_with(&mut self, op: Op, inputs: Vec<Option<usize>>) -> Result<usize, String> {
+    pub(crate) fn push_with(&mut self, op: Op, inputs: Vec<Option<usize>>) -> Result<usize, String> {
         let operands = Operands(inputs.iter().map(|input| input.map(|i| &self.nodes[i].shape[..])).collect());
         let shape = infer(&op, &operands)?;
         self.insert(op, inputs, shape)
@@ -107,27 +107,27 @@ impl Assembly {
         Ok(self.nodes.len() - 1)
     }
 
-    pub fn shape(&self, node: usize) -> &[Extent] {
+    pub(crate) fn shape(&self, node: usize) -> &[Extent] {
         &self.nodes[node].shape
     }
 
-    pub fn op(&self, node: usize) -> &Op {
+    pub(crate) fn op(&self, node: usize) -> &Op {
         &self.nodes[node].op
     }
 
-    pub fn input(&self, node: usize, operand: usize) -> Option<usize> {
+    pub(crate) fn input(&self, node: usize, operand: usize) -> Option<usize> {
         self.nodes[node].inputs.get(operand).copied().flatten()
     }
 
     /// Says something once.
-    pub fn note(&mut self, text: &str) {
+    pub(crate) fn note(&mut self, text: &str) {
         if !self.notes.iter().any(|note| note == text) {
             self.notes.push(text.into());
         }
     }
 
     /// The graph whose logits are this node. Tensors that nothing uses stay: they are in the client's gradient as zeros.
-    pub fn finish(mut self, name: String, output: usize) -> Result<Graph, String> {
+    pub(crate) fn finish(mut self, name: String, output: usize) -> Result<Graph, String> {
         let image = self.image.ok_or("it has no input")?;
         let shape = self.shape(output);
         let &[BATCH, Extent::Fixed(classes)] = shape else {

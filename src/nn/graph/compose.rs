@@ -11,7 +11,12 @@ use super::{
 
 impl Assembly {
     /// `x[start:end:step]` of one axis by Python's rules: negative positions count from the end, all are held inside.
-    pub fn slice(&mut self, x: usize, at: usize, [start, end, step]: [i64; 3]) -> Result<usize, String> {
+    pub(crate) fn slice(
+        &mut self,
+        x: usize,
+        at: usize,
+        [start, end, step]: [i64; 3],
+    ) -> Result<usize, String> {
         let extent = *self.shape(x).get(at).ok_or_else(|| format!("axis {at} of a tensor that has fewer"))?;
         if start == 0 && end >= extent.at(self.exported) as i64 && step == 1 {
             return Ok(x);
@@ -47,7 +52,7 @@ impl Assembly {
     }
 
     /// One position of an axis, which goes away.
-    pub fn select(&mut self, x: usize, at: usize, index: i64) -> Result<usize, String> {
+    pub(crate) fn select(&mut self, x: usize, at: usize, index: i64) -> Result<usize, String> {
         let mut shape = self.shape(x).to_vec();
         let size = shape.get(at).and_then(|e| e.fixed());
         let size = size.ok_or_else(|| format!("axis {at} is the batch, or there is none"))? as i64;
@@ -61,7 +66,7 @@ impl Assembly {
     }
 
     /// Consecutive parts of one axis.
-    pub fn split(&mut self, x: usize, at: usize, lens: &[usize]) -> Result<Vec<usize>, String> {
+    pub(crate) fn split(&mut self, x: usize, at: usize, lens: &[usize]) -> Result<Vec<usize>, String> {
         let mut start = 0usize;
         let part = |&len: &usize| {
             let part = self.push(Op::Slice { axis: at, start, len }, &[x]);
@@ -73,7 +78,7 @@ impl Assembly {
 
     /// Joined along one axis. Exported with a batch of one, what does not depend on the picture has 1 where others have
     /// the batch.
-    pub fn concat(&mut self, mut parts: Vec<usize>, axis: usize) -> Result<usize, String> {
+    pub(crate) fn concat(&mut self, mut parts: Vec<usize>, axis: usize) -> Result<usize, String> {
         let whole = parts
             .iter()
             .find(|&&part| self.shape(part).contains(&BATCH))
@@ -93,7 +98,7 @@ impl Assembly {
     }
 
     /// Without these axes of size 1.
-    pub fn squeeze(&mut self, x: usize, axes: &[usize]) -> Result<usize, String> {
+    pub(crate) fn squeeze(&mut self, x: usize, axes: &[usize]) -> Result<usize, String> {
         let shape = self.shape(x).iter().enumerate();
         let kept = shape.filter(|(d, e)| !(axes.contains(d) && **e == Extent::Fixed(1))).map(|(_, &e)| e);
         let kept = kept.collect();
@@ -101,7 +106,7 @@ impl Assembly {
     }
 
     /// A product; with a matrix turned round it is a linear layer.
-    pub fn product(&mut self, x: usize, y: usize, bias: Option<usize>) -> Result<usize, String> {
+    pub(crate) fn product(&mut self, x: usize, y: usize, bias: Option<usize>) -> Result<usize, String> {
         let turned = matches!(self.op(y), Op::Permute(axes) if axes[..] == [1, 0]);
         if let Some(weight) = self.input(y, 0).filter(|_| turned) {
             return self.push_with(Op::Linear, vec![Some(x), Some(weight), bias]);
@@ -114,7 +119,7 @@ impl Assembly {
     }
 
     /// A sum that is a bias of the layer before it, where both are that; the layer alone is dropped if nothing else uses it.
-    pub fn with_bias(&mut self, x: usize, bias: usize) -> Result<Option<usize>, String> {
+    pub(crate) fn with_bias(&mut self, x: usize, bias: usize) -> Result<Option<usize>, String> {
         let outputs = self.shape(x).last().copied();
         let fits = *self.op(x) == Op::Linear
             && self.input(x, 2).is_none()
@@ -128,7 +133,7 @@ impl Assembly {
     }
 
     /// The numbers of a constant, reshaped or not.
-    pub fn known(&self, node: usize) -> Option<Constant> {
+    pub(crate) fn known(&self, node: usize) -> Option<Constant> {
         let shape = self.shape(node).iter().map(|e| e.fixed()).collect::<Option<_>>()?;
         let mut source = node;
         while let Op::Reshape(_) = self.op(source) {
@@ -141,7 +146,7 @@ impl Assembly {
     }
 
     /// Whether a node is a constant of this value everywhere.
-    pub fn is_number(&self, mut node: usize, value: f64) -> bool {
+    pub(crate) fn is_number(&self, mut node: usize, value: f64) -> bool {
         while let (Op::Expand(_) | Op::Reshape(_), Some(input)) = (self.op(node), self.input(node, 0)) {
             node = input;
         }
@@ -149,7 +154,7 @@ impl Assembly {
     }
 
     /// How many parts of `each` an axis has, the last one smaller.
-    pub fn even(&self, x: usize, at: usize, each: usize) -> Result<Vec<usize>, String> {
+    pub(crate) fn even(&self, x: usize, at: usize, each: usize) -> Result<Vec<usize>, String> {
         let size = self.shape(x).get(at).and_then(|e| e.fixed());
         let size = size.ok_or_else(|| {
             format!("axis {at} is the batch, or there is none: pictures would be told apart")
@@ -163,7 +168,10 @@ impl Assembly {
 
 /// Parameters with running statistics behind those of their layer, as a `state_dict` has them; and where each of both
 /// went.
-pub fn in_order(parameters: Vec<Tensor>, statistics: Vec<Tensor>) -> (Vec<Tensor>, HashMap<String, usize>) {
+pub(crate) fn in_order(
+    parameters: Vec<Tensor>,
+    statistics: Vec<Tensor>,
+) -> (Vec<Tensor>, HashMap<String, usize>) {
     let layer = |name: &str| name.rsplit_once('.').map_or("", |(layer, _)| layer).to_string();
     let mut last: HashMap<String, usize> = HashMap::new();
     for (at, tensor) in parameters.iter().enumerate() {

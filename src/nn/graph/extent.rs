@@ -5,7 +5,7 @@ use std::fmt;
 
 /// The size of one axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub(crate) enum Extent {
     Fixed(usize),
     /// `outer·B·inner`, row-major: `(B,L)` flattened is `B·L`, `(L,B)` is `L·B`.
     Pictures {
@@ -15,18 +15,18 @@ pub enum Extent {
 }
 
 /// `B`
-pub const BATCH: Extent = Extent::Pictures { outer: 1, inner: 1 };
+pub(crate) const BATCH: Extent = Extent::Pictures { outer: 1, inner: 1 };
 
 impl Extent {
     /// For a batch of this size; saturates.
-    pub fn at(self, batch: usize) -> usize {
+    pub(crate) fn at(self, batch: usize) -> usize {
         match self {
             Extent::Fixed(n) => n,
             Extent::Pictures { outer, inner } => outer.saturating_mul(inner).saturating_mul(batch),
         }
     }
 
-    pub fn fixed(self) -> Option<usize> {
+    pub(crate) fn fixed(self) -> Option<usize> {
         match self {
             Extent::Fixed(n) => Some(n),
             Extent::Pictures { .. } => None,
@@ -34,7 +34,7 @@ impl Extent {
     }
 
     /// Without the batch.
-    pub fn count(self) -> usize {
+    pub(crate) fn count(self) -> usize {
         self.at(1)
     }
 }
@@ -58,17 +58,17 @@ impl fmt::Display for Extent {
 }
 
 /// `(B, 3, 32, 32)`
-pub fn show(shape: &[Extent]) -> String {
+pub(crate) fn show(shape: &[Extent]) -> String {
     format!("({})", shape.iter().map(Extent::to_string).collect::<Vec<_>>().join(", "))
 }
 
 /// Elements for one picture; `None` where they overflow.
-pub fn elements(shape: &[Extent]) -> Option<usize> {
+pub(crate) fn elements(shape: &[Extent]) -> Option<usize> {
     shape.iter().try_fold(1usize, |product, extent| product.checked_mul(extent.count()))
 }
 
 /// NumPy's broadcasting.
-pub fn broadcast(a: &[Extent], b: &[Extent]) -> Result<Vec<Extent>, String> {
+pub(crate) fn broadcast(a: &[Extent], b: &[Extent]) -> Result<Vec<Extent>, String> {
     let rank = a.len().max(b.len());
     let at = |s: &[Extent], d: usize| match (d + s.len()).checked_sub(rank) {
         Some(d) => s[d],
@@ -87,7 +87,7 @@ pub fn broadcast(a: &[Extent], b: &[Extent]) -> Result<Vec<Extent>, String> {
 
 /// A size that a file asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// As the file has it: the batch may be a factor of it.
     Number(usize),
     /// Known to hold the batch, or not to.
@@ -98,7 +98,7 @@ pub enum Asked {
 
 impl Asked {
     /// Taken as it is, without a batch where none is named; `None` for -1.
-    pub fn known(self) -> Option<Extent> {
+    pub(crate) fn known(self) -> Option<Extent> {
         match self {
             Asked::Number(n) => Some(Extent::Fixed(n)),
             Asked::Known(extent) => Some(extent),
@@ -111,7 +111,7 @@ impl Asked {
 ///
 /// The elements keep their row-major order, so the batch stays between the same two numbers of elements; of the axes that
 /// it can be a factor of, the one where it stands alone is taken, else one where it comes first.
-pub fn reshape(from: &[Extent], asked: &[Asked], exported: usize) -> Result<Vec<Extent>, String> {
+pub(crate) fn reshape(from: &[Extent], asked: &[Asked], exported: usize) -> Result<Vec<Extent>, String> {
     let refused = |reason: &str| format!("{} cannot be reshaped so: {reason}", show(from));
     let total = from.iter().try_fold(1usize, |product, e| product.checked_mul(e.at(exported)));
     let total = total.ok_or_else(|| refused("it has too many elements"))?;

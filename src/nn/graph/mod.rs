@@ -36,6 +36,7 @@ struct Node {
 pub struct Tensor {
     /// As the file has it.
     pub name: String,
+    /// Sizes of the axes.
     pub shape: Vec<usize>,
     /// Row-major; nothing in a [`Graph::weightless`] network.
     pub data: Arc<Vec<f32>>,

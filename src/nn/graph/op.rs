@@ -7,7 +7,7 @@ use super::extent::Extent;
 
 /// Functions of one number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pointwise {
+pub(crate) enum Pointwise {
     Abs,
     Erf,
     Exp,
@@ -55,7 +55,7 @@ pub enum Pointwise {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pair {
+pub(crate) enum Pair {
     Add,
     Sub,
     Mul,
@@ -66,7 +66,7 @@ pub enum Pair {
 
 /// Sizes of a pooling's windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub(crate) struct Window {
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
     pub padding: [usize; 2],
@@ -74,7 +74,7 @@ pub struct Window {
 
 impl Window {
     /// Whether windows end where the picture `(B,C,H,W)` with its padding does, so that rounding up or down is the same.
-    pub fn divides(&self, shape: &[Extent]) -> bool {
+    pub(crate) fn divides(&self, shape: &[Extent]) -> bool {
         (0..2).all(|d| match shape.get(2 + d) {
             Some(Extent::Fixed(n)) if self.stride[d] > 0 => n
                 .saturating_add(self.padding[d].saturating_mul(2))
@@ -87,7 +87,7 @@ impl Window {
 
 /// Sizes of a convolution that its operands do not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Convolution {
+pub(crate) struct Convolution {
     pub stride: [usize; 2],
     pub padding: [usize; 2],
     pub dilation: [usize; 2],
@@ -96,14 +96,14 @@ pub struct Convolution {
 
 /// Row-major numbers of a file that are no parameter.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Constant {
+pub(crate) struct Constant {
     pub shape: Vec<usize>,
     pub data: Arc<Vec<f64>>,
 }
 
 /// Operands in brackets may be missing.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Op {
+pub(crate) enum Op {
     /// `(B,C,H,W)`
     Picture,
     /// The parameter or buffer at this place of the graph's list.
@@ -180,7 +180,7 @@ pub enum Op {
 
 impl Op {
     /// For messages.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         if let Op::Constant(_) = self {
             return "constant".into();
         }

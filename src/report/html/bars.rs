@@ -14,6 +14,7 @@ const FILLED: f64 = 0.7;
 /// Widest bar.
 const WIDEST: f64 = 44.0;
 
+/// Bars in groups, with intervals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bars {
     /// What the groups are: `pictures in a batch`.
@@ -22,12 +23,16 @@ pub struct Bars {
     pub y: Axis,
     /// What is compared; a bar each in every group.
     pub conditions: Vec<String>,
+    /// From left to right.
     pub groups: Vec<Group>,
+    /// Horizontal lines to hold the bars against.
     pub levels: Vec<Level>,
 }
 
+/// Bars that stand together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
+    /// What stands under it.
     pub name: String,
     /// One for each condition, NaN where there is none.
     pub values: Vec<Measured>,

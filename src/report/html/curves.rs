@@ -13,29 +13,39 @@ const FEW: usize = 24;
 /// How far intervals of one place stand apart.
 const APART: f64 = 5.0;
 
+/// A plot of lines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curves {
+    /// From left to right.
     pub x: Axis,
+    /// From bottom to top.
     pub y: Axis,
+    /// A line each, with its place in the legend.
     pub series: Vec<Series>,
     /// What chance gives, or the like.
     pub levels: Vec<Level>,
 }
 
+/// A line of a plot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
+    /// In the legend.
     pub name: String,
     /// In the order of x.
     pub points: Vec<Point>,
 }
 
+/// A value with its interval at one place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
+    /// Where.
     pub x: f64,
+    /// The value there.
     pub y: Measured,
 }
 
 impl Series {
+    /// A line through values at places, in the order of the places.
     pub fn new(
         name: impl Into<String>,
         points: impl IntoIterator<Item = (f64, impl Into<Measured>)>,
@@ -63,6 +73,7 @@ impl Curves {
         Curves { x, y: Axis::new("matching loss", Scale::Logarithmic), series, levels: vec![] }
     }
 
+    /// The same with one more horizontal line.
     pub fn level(mut self, name: impl Into<String>, value: f64) -> Curves {
         self.levels.push(Level::new(name, value));
         self

@@ -4,6 +4,7 @@ use askama::Template;
 
 use crate::report::ReportError;
 
+/// A list of terms.
 #[derive(Clone, Debug, Default, PartialEq, Template)]
 #[template(path = "facts.html")]
 pub struct Facts {
@@ -12,10 +13,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// A list without terms.
     pub fn new() -> Facts {
         Facts::default()
     }
 
+    /// The same with one term more.
     pub fn with(mut self, term: impl Into<String>, description: impl ToString) -> Facts {
         self.facts.push((term.into(), description.to_string()));
         self

@@ -5,14 +5,17 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::{data::Picture, report::ReportError};
 
+/// Iterates on the way to reconstructions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Film {
+    /// A row each.
     pub strips: Vec<Strip>,
 }
 
 /// One picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strip {
+    /// What stands before the row.
     pub title: String,
     /// With what stands under each.
     pub frames: Vec<(Picture, String)>,

@@ -9,10 +9,15 @@ use crate::report::{Answer, Finding, Verdict, What};
 #[derive(Clone, Debug, PartialEq, Template)]
 #[template(path = "headline.html")]
 pub struct Headline {
+    /// In colour, before the sentence.
     pub answer: Option<Answer>,
+    /// What was found.
     pub sentence: String,
+    /// Of each question, with its own answer.
     pub findings: Vec<Finding>,
+    /// Why the attack, or a part of it, proves nothing; a sentence each.
     pub failed_tests: Vec<String>,
+    /// What to try next, the most promising first.
     pub next: Vec<String>,
 }
 

@@ -10,15 +10,18 @@ use crate::report::ReportError;
 /// Candidate names that get a column; those that no row thinks of go first.
 const MOST_COLUMNS: usize = 24;
 
+/// Similarities of rows to candidate names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
     /// What a row is: `label`, `reconstruction`.
     pub of: String,
     /// Candidate names.
     pub columns: Vec<String>,
+    /// From top to bottom.
     pub rows: Vec<Row>,
 }
 
+/// The similarities of one label index or reconstruction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// `3`

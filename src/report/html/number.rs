@@ -7,7 +7,9 @@ use crate::statistics::Estimate;
 /// A mean, and its 95 % interval where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
+    /// Over all units, such as batches.
     pub mean: f64,
+    /// Of the mean; absent where the units are too few.
     pub interval_95: Option<[f64; 2]>,
 }
 
@@ -24,10 +26,10 @@ impl From<f64> for Measured {
 }
 
 /// Stands where there is no number.
-pub const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 /// With this many decimals and a true minus sign.
-pub fn fixed(value: f64, decimals: usize) -> String {
+pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     match value {
         v if v.is_nan() => NONE.into(),
         v if v.is_infinite() => if v > 0.0 { "∞" } else { "−∞" }.into(),
@@ -41,20 +43,20 @@ pub fn fixed(value: f64, decimals: usize) -> String {
 }
 
 /// `42.0 %` of a share in [0, 1].
-pub fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{}{SPACE}%", fixed(100.0 * share, 1)) } else { NONE.into() }
 }
 
 /// Does not break a line.
-pub const SPACE: char = '\u{a0}';
+pub(crate) const SPACE: char = '\u{a0}';
 
 /// Four digits that count, for losses: `3.142e-4`, and plain where that is as short.
-pub fn significant(value: f64) -> String {
+pub(crate) fn significant(value: f64) -> String {
     digits(value, 4)
 }
 
 /// With this many digits that count.
-pub fn digits(value: f64, count: usize) -> String {
+pub(crate) fn digits(value: f64, count: usize) -> String {
     match value.abs() {
         _ if !value.is_finite() => fixed(value, 0),
         0.0 => "0".into(),
@@ -67,7 +69,7 @@ pub fn digits(value: f64, count: usize) -> String {
 }
 
 /// A share in percent, with its interval: `42.0 [31.2, 53.0] %`.
-pub fn percent_with_interval(share: Measured) -> String {
+pub(crate) fn percent_with_interval(share: Measured) -> String {
     match share.interval_95 {
         Some(_) => format!("{}{SPACE}%", with_interval(share, |v| fixed(100.0 * v, 1))),
         None => percent(share.mean),
@@ -75,13 +77,13 @@ pub fn percent_with_interval(share: Measured) -> String {
 }
 
 /// With a sign, be it plus.
-pub fn signed(text: String) -> String {
+pub(crate) fn signed(text: String) -> String {
     let is_signed = text.starts_with(['−', '–']) || text.bytes().all(|b| matches!(b, b'0' | b'.'));
     if is_signed { text } else { format!("+{text}") }
 }
 
 /// `0.420 [0.312, 0.530]`, each number written by `show`.
-pub fn with_interval(measured: Measured, show: impl Fn(f64) -> String) -> String {
+pub(crate) fn with_interval(measured: Measured, show: impl Fn(f64) -> String) -> String {
     match measured.interval_95 {
         Some([low, high]) => format!("{} [{},{SPACE}{}]", show(measured.mean), show(low), show(high)),
         None => show(measured.mean),

@@ -10,14 +10,18 @@ use crate::{
     report::{ReportError, atomic},
 };
 
+/// A whole page, before it is written as HTML.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
+    /// In the window's title and at the top.
     pub title: String,
     /// What was found.
     pub verdict: Headline,
     /// The few numbers behind it.
     pub figures: Vec<KeyFigure>,
+    /// From top to bottom.
     pub sections: Vec<Section>,
+    /// What is needed to repeat it.
     pub provenance: Provenance,
 }
 
@@ -35,11 +39,15 @@ pub struct KeyFigure {
 /// What is needed to repeat it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Provenance {
+    /// The program: `gia-gpu`.
     pub tool: String,
+    /// The program's.
     pub version: String,
     /// As called, an argument each; empty if it cannot be repeated by a command.
     pub command: Vec<String>,
+    /// Of all that was drawn.
     pub seed: u64,
+    /// Where it was computed.
     pub device: String,
     /// Anything else: data, models, number of batches.
     pub more: Vec<(String, String)>,
@@ -63,6 +71,7 @@ impl Provenance {
         }
     }
 
+    /// The same with one term more.
     pub fn with(mut self, term: impl Into<String>, description: impl ToString) -> Provenance {
         self.more.push((term.into(), description.to_string()));
         self

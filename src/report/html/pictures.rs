@@ -19,22 +19,28 @@ const RISE: usize = 40;
 /// Width of a column there.
 const COLUMN: usize = 100;
 
+/// Originals and reconstructions, batch by batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pictures {
+    /// In order.
     pub batches: Vec<PictureBatch>,
 }
 
+/// The pictures of one batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PictureBatch {
     /// `Batch 3`
     pub title: String,
     /// Empty where they are not known.
     pub originals: Vec<Original>,
+    /// In the order in which the attack has them.
     pub reconstructions: Vec<Reconstructed>,
 }
 
+/// A picture of the client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Original {
+    /// The picture itself.
     pub picture: Picture,
     /// Index of its class, as the eavesdropper sees it.
     pub label: Option<usize>,
@@ -42,8 +48,10 @@ pub struct Original {
     pub name: Option<String>,
 }
 
+/// A picture of the attack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reconstructed {
+    /// The picture itself, its pixels cut to [0, 1].
     pub picture: Picture,
     /// Which of the originals is assigned to it.
     pub original: Option<usize>,
@@ -94,12 +102,14 @@ impl PictureBatch {
 }
 
 impl Original {
+    /// An original of which nothing else is known.
     pub fn new(picture: Picture) -> Original {
         Original { picture, label: None, name: None }
     }
 }
 
 impl Reconstructed {
+    /// A reconstruction of which nothing else is known.
     pub fn new(picture: Picture) -> Reconstructed {
         Reconstructed {
             picture,

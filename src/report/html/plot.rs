@@ -29,16 +29,21 @@ const MARKS: [&str; COLOURS] = [
     "M-1.6-4.4h3.2v8.8h-3.2z",
 ];
 
+/// An axis of a plot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
+    /// What is measured, with its unit.
     pub label: String,
+    /// How values become places.
     pub scale: Scale,
 }
 
+/// How an axis divides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     /// Shares from 0 to 1, in percent.
     Share,
+    /// Equal distances are equal differences.
     Linear,
     /// Batch sizes: each doubling is as far, and each value of the data is named.
     Doubling,
@@ -49,11 +54,14 @@ pub enum Scale {
 /// A horizontal line to hold the others against, such as what chance gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Level {
+    /// What stands beside the line.
     pub name: String,
+    /// Where on the vertical axis it is.
     pub value: f64,
 }
 
 impl Axis {
+    /// An axis with this label.
     pub fn new(label: impl Into<String>, scale: Scale) -> Axis {
         Axis { label: label.into(), scale }
     }
@@ -95,6 +103,7 @@ impl Axis {
 }
 
 impl Level {
+    /// A line with this name at this height.
     pub fn new(name: impl Into<String>, value: f64) -> Level {
         Level { name: name.into(), value }
     }
@@ -125,11 +134,11 @@ pub(super) struct Tick {
 }
 
 impl Span {
-    pub fn across(axis: &Axis, values: impl Iterator<Item = f64>) -> Span {
+    pub(crate) fn across(axis: &Axis, values: impl Iterator<Item = f64>) -> Span {
         Span::new(axis, values, LEFT, RIGHT)
     }
 
-    pub fn up(axis: &Axis, values: impl Iterator<Item = f64>) -> Span {
+    pub(crate) fn up(axis: &Axis, values: impl Iterator<Item = f64>) -> Span {
         Span::new(axis, values, BOTTOM, TOP)
     }
 
@@ -171,7 +180,7 @@ impl Span {
     }
 
     /// Where a value lies that the axis holds.
-    pub fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         let along = |v: f64| match self.scale {
             Scale::Share | Scale::Linear => v,
             Scale::Doubling | Scale::Logarithmic => v.ln(),
@@ -215,32 +224,32 @@ pub(super) struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    pub fn width(&self) -> f64 {
+    pub(crate) fn width(&self) -> f64 {
         WIDTH
     }
-    pub fn height(&self) -> f64 {
+    pub(crate) fn height(&self) -> f64 {
         HEIGHT
     }
-    pub fn left(&self) -> f64 {
+    pub(crate) fn left(&self) -> f64 {
         LEFT
     }
-    pub fn right(&self) -> f64 {
+    pub(crate) fn right(&self) -> f64 {
         RIGHT
     }
-    pub fn bottom(&self) -> f64 {
+    pub(crate) fn bottom(&self) -> f64 {
         BOTTOM
     }
     /// Baseline of the numbers under the axis, and of its label.
-    pub fn numbers(&self) -> f64 {
+    pub(crate) fn numbers(&self) -> f64 {
         BOTTOM + 16.0
     }
-    pub fn label(&self) -> f64 {
+    pub(crate) fn label(&self) -> f64 {
         BOTTOM + 36.0
     }
-    pub fn across(&self) -> f64 {
+    pub(crate) fn across(&self) -> f64 {
         (LEFT + RIGHT) / 2.0
     }
-    pub fn middle(&self) -> f64 {
+    pub(crate) fn middle(&self) -> f64 {
         (TOP + BOTTOM) / 2.0
     }
 }

@@ -8,6 +8,7 @@ use crate::report::ReportError;
 /// Hypotheses that are listed; the true one always is.
 const MOST: usize = 50;
 
+/// Hypotheses and what tells them apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// In ascending order of loss.
@@ -16,6 +17,7 @@ pub struct Ranking {
     pub tie: f64,
 }
 
+/// One meaning of a batch's label indices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hypothesis {
     /// The assignment: label index and candidate name.

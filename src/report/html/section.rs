@@ -3,13 +3,16 @@
 use super::{Bars, Curves, Facts, Film, Matrix, Pictures, Ranking, Table, Threat};
 use crate::report::ReportError;
 
+/// A part of the page under a heading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Section {
+    /// The heading.
     pub title: String,
     /// How to read it, in one line.
     pub reading: String,
     /// What else is to be known: what was left out, what limits it.
     pub notes: Vec<String>,
+    /// What it shows.
     pub body: Body,
 }
 
@@ -26,6 +29,7 @@ pub enum Body {
     Bars(Bars),
     /// Hypotheses in the order of their loss.
     Ranking(Ranking),
+    /// Text and numbers in columns.
     Table(Table),
     /// Terms and what they are here.
     Facts(Facts),
@@ -48,6 +52,7 @@ impl Section {
         self
     }
 
+    /// The same with one note more.
     pub fn note(mut self, note: impl Into<String>) -> Section {
         self.notes.push(note.into());
         self

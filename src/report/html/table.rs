@@ -5,21 +5,26 @@ use askama::Template;
 use super::number::{self, Measured};
 use crate::report::ReportError;
 
+/// Rows under column headings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
+    /// Headings, from left to right.
     pub columns: Vec<String>,
     /// As many cells in each as there are columns; the first names the row.
     pub rows: Vec<Vec<Cell>>,
 }
 
+/// One field of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
+    /// As it is shown.
     pub text: String,
     /// Stands to the right.
     pub is_number: bool,
 }
 
 impl Cell {
+    /// A number with so many decimals.
     pub fn number(value: f64, decimals: usize) -> Cell {
         Cell { text: number::fixed(value, decimals), is_number: true }
     }
@@ -47,6 +52,7 @@ impl Cell {
         Cell { text: number::with_interval(value.into(), signed), is_number: true }
     }
 
+    /// A number that there is not.
     pub fn none() -> Cell {
         Cell { text: number::NONE.into(), is_number: true }
     }
@@ -71,10 +77,12 @@ impl From<usize> for Cell {
 }
 
 impl Table {
+    /// A table without rows under these headings.
     pub fn new(columns: impl IntoIterator<Item = impl Into<String>>) -> Table {
         Table { columns: columns.into_iter().map(Into::into).collect(), rows: vec![] }
     }
 
+    /// The same with one row more, of as many cells as there are columns.
     pub fn row(mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
         self

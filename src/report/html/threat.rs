@@ -7,12 +7,15 @@ use crate::{
     report::ReportError,
 };
 
+/// What the eavesdropper may know.
 #[derive(Clone, Debug, PartialEq, Template)]
 #[template(path = "threat.html")]
 pub struct Threat {
     /// Who is assumed to listen: `server`.
     pub name: String,
+    /// In words, a piece of knowledge each.
     pub granted: Vec<String>,
+    /// In words, a piece of knowledge each.
     pub withheld: Vec<String>,
 }
 

@@ -20,7 +20,7 @@ fn leak(tried: &Tried, target: &[What]) -> f64 {
 
 /// The defences on the frontier, from the most protective on; the first protects, if any does. Of many, three: both ends
 /// and the one between them that leaks least.
-pub fn of(trials: &[Trial], target: &[What]) -> Vec<(Vec<Defence>, bool)> {
+pub(crate) fn of(trials: &[Trial], target: &[What]) -> Vec<(Vec<Defence>, bool)> {
     let mut all: Vec<(&Trial, f64)> =
         trials.iter().filter(|t| !t.defences.is_empty()).map(|t| (t, leak(&t.tried, target))).collect();
     all.sort_by(|(a, x), (b, y)| x.total_cmp(y).then(b.tried.similarity.total_cmp(&a.tried.similarity)));

@@ -21,13 +21,17 @@ const BATCHES: usize = 8;
 /// Whom to advise.
 #[derive(Clone, Copy)]
 pub struct Advisor<'a> {
+    /// What computes.
     pub device: &'a dyn Device,
+    /// What was sent, and how it was attacked.
     pub audit: &'a Audit,
+    /// Whose updates each defence is tried on.
     pub clients: &'a Clients,
     /// What the clients' pictures come from: accuracy is learned and measured on it.
     pub dataset: &'a Dataset,
     /// Pictures to learn from, at most.
     pub limit: usize,
+    /// Passes over the pictures, of each training.
     pub epochs: usize,
 }
 

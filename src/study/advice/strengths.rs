@@ -16,7 +16,7 @@ const KEPT: [f64; 4] = [0.3, 0.1, 0.01, 0.001];
 const PRUNED: [f64; 3] = [0.4, 0.8, 0.95];
 
 /// `gradients`: what the clients send undefended, as mean gradients.
-pub fn families(
+pub(crate) fn families(
     advisor: &Advisor,
     clients: &Clients,
     gradients: &[Vec<f32>],

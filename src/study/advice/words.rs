@@ -3,7 +3,7 @@
 use super::cost::FEW;
 use crate::report::{Advice, Cost, What};
 
-pub fn sentence(advice: &Advice) -> String {
+pub(crate) fn sentence(advice: &Advice) -> String {
     if advice.target.is_empty() {
         return "No leak was shown that a defence could close.".into();
     }

@@ -32,7 +32,9 @@ const RESULTS: &str = "guidance.csv";
 
 /// Which attacks are compared.
 pub struct GuidanceStudy<'a> {
+    /// What computes.
     pub device: &'a dyn Device,
+    /// Where the clients' pictures come from.
     pub dataset: &'a Dataset,
     /// What guides, and reads the names: no independent witness of what it has pulled at.
     pub model: &'a NamingModel,
@@ -40,6 +42,7 @@ pub struct GuidanceStudy<'a> {
     pub sizes: Vec<usize>,
     /// `M` of each size.
     pub batches: usize,
+    /// Which pictures make up a batch.
     pub rule: BatchRule,
     /// Values of λ.
     pub weights: Vec<f64>,
@@ -47,12 +50,18 @@ pub struct GuidanceStudy<'a> {
     pub schedule: Guidance,
 }
 
+/// The study as JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct GuidanceReport {
+    /// The program: `gia-gpu`.
     pub tool: &'static str,
+    /// The program's.
     pub version: &'static str,
+    /// Of batches, noise and starts.
     pub seed: u64,
+    /// Where it was computed.
     pub device: DeviceInfo,
+    /// What decides the results.
     pub configuration: Configuration,
     /// One an arm.
     pub rows: Vec<Row>,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Writes `named.svg` and `ssim.svg` with a panel for each λ; their paths.
-pub fn write(folder: &Path, rows: &[Row]) -> Result<Vec<PathBuf>, ReportError> {
+pub(crate) fn write(folder: &Path, rows: &[Row]) -> Result<Vec<PathBuf>, ReportError> {
     let plots = [
         ("named.svg", "share of labels named right", panels(rows, |row| row.named)),
         ("ssim.svg", "SSIM, one-to-one", panels(rows, |row| row.ssim)),

@@ -11,7 +11,9 @@ use crate::{report::Skipped, statistics::Estimate};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Towards {
+    /// Nothing: gradient matching alone.
     Nothing,
+    /// Each label to the name of its class.
     TrueNames,
     /// Each label to the name of another class: what guidance adds whatever it says.
     OtherNames,
@@ -31,9 +33,11 @@ impl Towards {
 /// One attack on all batches of a size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Arm {
+    /// `B`
     pub batch_size: usize,
     /// λ
     pub weight: Option<f64>,
+    /// What its pictures are drawn to.
     pub towards: Towards,
 }
 
@@ -52,7 +56,9 @@ impl Display for Arm {
 /// What an arm found, a value a batch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measured {
+    /// Which attack.
     pub arm: Arm,
+    /// In order, without those that were left out.
     pub batches: Vec<OfBatch>,
     /// Batches of which nothing could be read.
     pub skipped: Vec<Skipped>,
@@ -63,7 +69,9 @@ pub struct Measured {
 pub struct OfBatch {
     /// Its number among all.
     pub batch: usize,
+    /// One-to-one.
     pub ssim: f64,
+    /// In dB.
     pub psnr: f64,
     /// Share of its label indices that the model names right.
     pub named: f64,
@@ -74,19 +82,28 @@ pub struct OfBatch {
 /// An arm's figures, and how they differ from those of the same batches without guidance.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
+    /// Which attack.
     pub arm: Arm,
+    /// Over its batches.
     pub ssim: Estimate,
+    /// In dB.
     pub psnr: Estimate,
+    /// Share of the label indices that the model names right.
     pub named: Estimate,
+    /// Lowest gradient-matching objective.
     pub objective: Estimate,
+    /// From the same batches without guidance; absent in that arm itself.
     pub ssim_difference: Option<Estimate>,
+    /// In dB, as `ssim_difference`.
     pub psnr_difference: Option<Estimate>,
+    /// As `ssim_difference`.
     pub named_difference: Option<Estimate>,
+    /// As `ssim_difference`.
     pub objective_difference: Option<Estimate>,
 }
 
 /// A row an arm, in their order.
-pub fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
+pub(crate) fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
     let of = |arm: &Arm| measured.iter().find(|m| m.arm == *arm).map(|m| &m.batches);
     let row = |arm: &Arm| {
         let plain = of(&Arm { weight: None, towards: Towards::Nothing, ..*arm })?;
@@ -117,7 +134,7 @@ pub fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
 }
 
 /// A row a batch.
-pub fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
+pub(crate) fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(vec![]);
     writer.write_record([
         "batch_size",

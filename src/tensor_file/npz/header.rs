@@ -32,7 +32,7 @@ pub(super) struct Header {
 
 impl Header {
     /// Leaves `from` at the first byte of data.
-    pub fn read(from: &mut impl Read) -> Result<Header, MemberError> {
+    pub(crate) fn read(from: &mut impl Read) -> Result<Header, MemberError> {
         let content = |cause: std::io::Error| super::content(&cause);
         let mut start = Vec::new();
         from.take(MAGIC.len() as u64 + 2).read_to_end(&mut start).map_err(content)?;

@@ -36,15 +36,19 @@ const OPEN: f64 = 0.1;
 /// How to train a generator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GeneratorRecipe {
+    /// Passes over the pictures.
     pub epochs: usize,
     /// Pictures of the data in a step, and as many made ones.
     pub batch: usize,
+    /// Of both networks, the same for all steps.
     pub learning_rate: f64,
+    /// How gradients move parameters.
     pub optimiser: Optimiser,
     /// f: least channels of both networks, which have 8f, 4f, 2f and f.
     pub width: usize,
     /// Whether it knows the classes of the data.
     pub conditional: bool,
+    /// Of first values, order and numbers.
     pub seed: u64,
 }
 
@@ -82,6 +86,7 @@ impl GeneratorRecipe {
 
 /// A recipe and what is learned from.
 pub struct GeneratorTraining<'a> {
+    /// How to train.
     pub recipe: &'a GeneratorRecipe,
     /// 32×32.
     pub pictures: &'a Pictures,
@@ -90,6 +95,7 @@ pub struct GeneratorTraining<'a> {
 }
 
 impl GeneratorTraining<'_> {
+    /// Both networks, as the recipe has them.
     pub fn adversaries(&self) -> Adversaries {
         let (recipe, image) = (self.recipe, self.pictures.shape);
         let classes = if recipe.conditional { self.pictures.class_names.len() } else { 0 };

@@ -26,9 +26,13 @@ const OWNERS: [&str; 3] = ["generator.", "discriminator.", "average."];
 
 /// The generator, what it is trained against, and how.
 pub struct Adversaries {
+    /// Makes pictures.
     pub generator: Dcgan,
+    /// Tells them from those of the data.
     pub discriminator: Discriminator,
+    /// Pictures of the data in a step, and as many made ones.
     pub batch: usize,
+    /// Of both networks.
     pub optimiser: Optimiser,
 }
 
@@ -214,16 +218,19 @@ impl Step {
         Planned::new(adversaries).plan
     }
 
+    /// Compiles a step.
     pub fn new(device: &dyn Device, adversaries: &Adversaries) -> Result<Step, DeviceError> {
         let planned = Planned::new(adversaries);
         Ok(Step { executable: device.compile(&planned.plan)?, optimiser: adversaries.optimiser, planned })
     }
 
+    /// Sets parameters and what the optimisers remember.
     pub fn write(&mut self, state: &State) -> Result<(), DeviceError> {
         let vars = self.planned.tensors.iter().chain(self.planned.memories.iter().flatten());
         write_all(&mut *self.executable, vars, state.tensors.iter().chain(state.memories.iter().flatten()))
     }
 
+    /// Parameters and what the optimisers remember, as they are now.
     pub fn read(&mut self) -> Result<State, DeviceError> {
         let tensors = read(&mut *self.executable, &self.planned.tensors)?;
         let memories = self.planned.memories.iter().map(|vars| read(&mut *self.executable, vars));

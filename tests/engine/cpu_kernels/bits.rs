@@ -12,7 +12,7 @@ const TRIALS: usize = 3;
 
 /// The three convolutions of these sizes, at each of `levels` and in both types, on several numbers of threads, and alone and
 /// beside two other trials that share the weights.
-pub fn check_bits(way: Way, levels: &[Isa], spec: ConvSpec, random: &mut Random) {
+pub(crate) fn check_bits(way: Way, levels: &[Isa], spec: ConvSpec, random: &mut Random) {
     let lens = [TRIALS * spec.input_len(), spec.weight_len(), TRIALS * spec.output_len()];
     let operands = lens.map(|len| random.values(len));
     at_levels(levels, |isa| {

@@ -12,7 +12,12 @@ use super::{
 };
 
 /// A view of a `(T, rows, cols)` operand, either way round, with gaps, shared or not; and its buffer's length.
-pub fn random_view(random: &mut Random, trials: usize, rows: usize, cols: usize) -> (MatrixView, usize) {
+pub(crate) fn random_view(
+    random: &mut Random,
+    trials: usize,
+    rows: usize,
+    cols: usize,
+) -> (MatrixView, usize) {
     let (offset, gap) = (random.below(5), random.below(3));
     let (row, col) = if random.below(2) == 0 { (cols + gap, 1) } else { (1, rows + gap) };
     let trial = if random.below(2) == 0 { 0 } else { (rows + gap) * (cols + gap) };
@@ -68,7 +73,7 @@ fn matmul_is_the_sum_of_products_for_large_and_lopsided_matrices() {
 }
 
 /// A random convolution with a non-empty output.
-pub fn random_conv(random: &mut Random) -> ConvKernel {
+pub(crate) fn random_conv(random: &mut Random) -> ConvKernel {
     loop {
         let groups = random.one_of(&[1, 1, 1, 2, 3]);
         let pair = |random: &mut Random, choices: &[usize]| [0; 2].map(|_| random.one_of(choices));
@@ -133,7 +138,7 @@ fn check_conv<R: Number>(kernel: &ConvKernel, wanted: usize, random: &mut Random
 }
 
 /// All three derivatives against their definition, in both types, `way` where it fits.
-pub fn check_way(way: Way, kernel: &ConvKernel, random: &mut Random) {
+pub(crate) fn check_way(way: Way, kernel: &ConvKernel, random: &mut Random) {
     for wanted in 0..3 {
         check_conv_on(Cpu::<f64>::new().with_way(way), kernel, wanted, random);
         check_conv_on(Cpu::<f32>::new().with_way(way), kernel, wanted, random);
@@ -141,7 +146,7 @@ pub fn check_way(way: Way, kernel: &ConvKernel, random: &mut Random) {
 }
 
 /// The derivative in operand `wanted` (0 x, 1 w, 2 g), random operands for it, and the length of its result.
-pub fn random_step(
+pub(crate) fn random_step(
     kernel: &ConvKernel,
     wanted: usize,
     random: &mut Random,
@@ -159,7 +164,7 @@ pub fn random_step(
 }
 
 /// The derivative in operand `wanted` (0 x, 1 w, 2 g) against its definition, with random operands, at every level.
-pub fn check_conv_on<R: Number>(cpu: Cpu<R>, kernel: &ConvKernel, wanted: usize, random: &mut Random) {
+pub(crate) fn check_conv_on<R: Number>(cpu: Cpu<R>, kernel: &ConvKernel, wanted: usize, random: &mut Random) {
     let (step, [a, b], written) = random_step(kernel, wanted, random);
     let (all_a, all_b) = (spread(kernel, 0, &a), spread(kernel, 1, &b));
     let (expected, terms) = naive_conv(kernel, wanted, &all_a, &all_b);

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Planes smaller than the kernel and larger, both strides and more, dilation, channels that leave lanes empty.
-pub fn random_spec(random: &mut Random) -> ConvSpec {
+pub(crate) fn random_spec(random: &mut Random) -> ConvSpec {
     loop {
         let mut pair = |choices: &[usize]| [0; 2].map(|_| random.one_of(choices));
         let (size, kernel) = (pair(&[1, 2, 3, 4, 7, 8, 9, 16, 21]), pair(&[1, 2, 3, 3, 5, 7]));

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Output rows of one run or several, of 8 pixels or 16, an odd number of runs among them.
-pub fn random_spec(random: &mut Random) -> ConvSpec {
+pub(crate) fn random_spec(random: &mut Random) -> ConvSpec {
     let padding = [0; 2].map(|_| random.one_of(&[0, 1]));
     let outputs = [random.one_of(&[2, 3, 6, 9]), random.one_of(&[8, 16, 24, 32])];
     ConvSpec {

@@ -10,7 +10,7 @@ use super::{
     support::{Random, absolute, assert_close, at_every_level, run},
 };
 
-pub fn random_gather(random: &mut Random) -> (GatherKernel, Vec<f64>) {
+pub(crate) fn random_gather(random: &mut Random) -> (GatherKernel, Vec<f64>) {
     let [rows, width, count] = [0; 3].map(|_| random.one_of(&[1, 2, 3, 7, 13, 61]));
     let index = (0..count).map(|_| random.below(rows + 2) as f64 - 1.0).collect();
     (GatherKernel { rows, width, count }, index)

@@ -28,7 +28,7 @@ fn load(leaf: &Leaf, at: &[usize], reads: &[&[f64]], output: f64) -> f64 {
     }
 }
 
-pub fn unary(op: Unary, x: f64) -> f64 {
+pub(crate) fn unary(op: Unary, x: f64) -> f64 {
     match op {
         Unary::Neg => -x,
         Unary::Exp => x.exp(),
@@ -50,7 +50,7 @@ pub fn unary(op: Unary, x: f64) -> f64 {
     }
 }
 
-pub fn binary(op: Binary, a: f64, b: f64) -> f64 {
+pub(crate) fn binary(op: Binary, a: f64, b: f64) -> f64 {
     match op {
         Binary::Add => a + b,
         Binary::Sub => a - b,
@@ -66,7 +66,7 @@ pub fn binary(op: Binary, a: f64, b: f64) -> f64 {
 }
 
 /// The program's value at every point of `dims`.
-pub fn map(program: &Program, dims: &[usize], reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
+pub(crate) fn map(program: &Program, dims: &[usize], reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
     let evaluate = |i: usize| {
         let at = coordinates(dims, i);
         let mut values: Vec<f64> = Vec::new();
@@ -92,7 +92,7 @@ pub fn map(program: &Program, dims: &[usize], reads: &[&[f64]], before: &[f64]) 
     (0..dims.iter().product()).map(evaluate).collect()
 }
 
-pub fn matmul(kernel: &MatmulKernel, a: &[f64], b: &[f64]) -> Vec<f64> {
+pub(crate) fn matmul(kernel: &MatmulKernel, a: &[f64], b: &[f64]) -> Vec<f64> {
     let mut c = Vec::new();
     for t in 0..kernel.trials {
         for i in 0..kernel.m {
@@ -111,7 +111,7 @@ pub fn matmul(kernel: &MatmulKernel, a: &[f64], b: &[f64]) -> Vec<f64> {
 }
 
 /// Calls `term(x, w, out)` with the addresses of every product of the trilinear form ⟨conv(x, w), g⟩.
-pub fn conv_terms(kernel: &ConvKernel, mut term: impl FnMut(usize, usize, usize)) {
+pub(crate) fn conv_terms(kernel: &ConvKernel, mut term: impl FnMut(usize, usize, usize)) {
     let s = &kernel.spec;
     let [oh, ow] = s.output_size();
     let (channels, outputs) = (s.channels / s.groups, s.outputs / s.groups);
@@ -143,7 +143,7 @@ pub fn conv_terms(kernel: &ConvKernel, mut term: impl FnMut(usize, usize, usize)
 
 /// Calls `visit(plane, output position, window index, input element)` for every window element inside the
 /// input; the last two addresses count over all planes.
-pub fn window_elements(kernel: &WindowKernel, mut visit: impl FnMut(usize, usize, usize)) {
+pub(crate) fn window_elements(kernel: &WindowKernel, mut visit: impl FnMut(usize, usize, usize)) {
     let s = &kernel.spec;
     let [oh, ow] = s.output_size();
     for plane in 0..kernel.planes {
@@ -161,6 +161,6 @@ pub fn window_elements(kernel: &WindowKernel, mut visit: impl FnMut(usize, usize
 }
 
 /// The table row that `index` names.
-pub fn table_row(kernel: &GatherKernel, index: f64) -> Option<usize> {
+pub(crate) fn table_row(kernel: &GatherKernel, index: f64) -> Option<usize> {
     (0..kernel.rows).find(|&row| row as f64 == index)
 }

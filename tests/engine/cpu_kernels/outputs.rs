@@ -10,7 +10,7 @@ use super::{
 
 /// Rows of whole tiles and of parts of one, strides, uneven sides, kernels with and without a middle, and outputs that leave
 /// lanes empty or need several vectors.
-pub fn random_spec(random: &mut Random) -> ConvSpec {
+pub(crate) fn random_spec(random: &mut Random) -> ConvSpec {
     let mut pair = |choices: &[usize]| [0; 2].map(|_| random.one_of(choices));
     let (size, padding) = (pair(&[8, 11, 12, 16, 21, 22]), pair(&[0, 1, 2, 3]));
     let kernel = random.one_of(&[1, 2, 3, 5, 5]);

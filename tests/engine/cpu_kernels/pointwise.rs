@@ -17,7 +17,7 @@ use super::{
     support::{Random, at_every_level, run, run_on},
 };
 
-pub fn random_dims(random: &mut Random) -> Vec<usize> {
+pub(crate) fn random_dims(random: &mut Random) -> Vec<usize> {
     let rank = random.below(6);
     loop {
         let dims: Vec<usize> = (0..rank).map(|_| random.one_of(&[1, 1, 2, 3, 5, 8, 17, 600])).collect();
@@ -28,7 +28,7 @@ pub fn random_dims(random: &mut Random) -> Vec<usize> {
 }
 
 /// A view with any mix of permuted, broadcast, flipped, padded and strided axes; and its buffer's length.
-pub fn random_view(random: &mut Random, dims: &[usize]) -> (View, usize) {
+pub(crate) fn random_view(random: &mut Random, dims: &[usize]) -> (View, usize) {
     let mut order: Vec<usize> = (0..dims.len()).collect();
     if random.below(2) == 0 {
         for i in (1..order.len()).rev() {
@@ -73,7 +73,7 @@ pub fn random_view(random: &mut Random, dims: &[usize]) -> (View, usize) {
 }
 
 /// A program whose values are whole numbers below 2²⁴, exact in `f32`, over leaves that hold −2..=2.
-pub fn random_program(random: &mut Random, dims: &[usize], in_place: bool) -> (Program, Vec<usize>) {
+pub(crate) fn random_program(random: &mut Random, dims: &[usize], in_place: bool) -> (Program, Vec<usize>) {
     let mut program = Program { leaves: Vec::new(), code: Vec::new() };
     let mut lens = Vec::new();
     for leaf in 0..1 + random.below(4) {
@@ -113,7 +113,7 @@ pub fn random_program(random: &mut Random, dims: &[usize], in_place: bool) -> (P
     (program, lens)
 }
 
-pub fn whole_numbers(random: &mut Random, n: usize) -> Vec<f64> {
+pub(crate) fn whole_numbers(random: &mut Random, n: usize) -> Vec<f64> {
     (0..n).map(|_| random.below(5) as f64 - 2.0).collect()
 }
 
@@ -141,7 +141,7 @@ fn maps_evaluate_random_programs_over_random_views_exactly() {
 }
 
 /// `instr` of so many vectors of `len` numbers, each loaded in its turn.
-pub fn map_of(instr: Instr, operands: usize, len: usize) -> Kernel {
+pub(crate) fn map_of(instr: Instr, operands: usize, len: usize) -> Kernel {
     let dims = vec![len];
     let leaf = |read| Leaf { source: Source::Read(read), view: View::contiguous(&dims) };
     let code = (0..operands).map(Instr::Load).chain([instr]).collect();
@@ -153,7 +153,7 @@ fn apply<R: Number>(isa: Isa, op: Unary, x: &[f64]) -> Vec<f64> {
     run::<R>(isa, map_of(Instr::Unary(op, 0), 1, x.len()), &[x], x.len())
 }
 
-pub const UNARY: [Unary; 16] = [
+pub(crate) const UNARY: [Unary; 16] = [
     Unary::Neg,
     Unary::Exp,
     Unary::Log,
@@ -173,7 +173,7 @@ pub const UNARY: [Unary; 16] = [
 ];
 
 /// Every exponent with both signs and many mantissas, and the special values.
-pub fn all_magnitudes() -> Vec<f64> {
+pub(crate) fn all_magnitudes() -> Vec<f64> {
     let mut values = vec![0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
     for exponent in 0..255u32 {
         for i in 0..200u32 {

@@ -52,7 +52,7 @@ fn reductions_of_random_programs_over_random_views_are_exact_on_whole_numbers() 
 }
 
 /// `a·b` where b's axes are stored in the reverse order if `transposed`.
-pub fn product(dims: &[usize], transposed: [bool; 2]) -> Program {
+pub(crate) fn product(dims: &[usize], transposed: [bool; 2]) -> Program {
     let view = |transposed| {
         let mut view = View::contiguous(dims);
         if transposed {

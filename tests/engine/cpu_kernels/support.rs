@@ -7,14 +7,14 @@ use gia_gpu::{
 };
 
 /// SplitMix64: enough for test data, and the same everywhere.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Random(seed)
     }
 
-    pub fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,31 +23,31 @@ impl Random {
     }
 
     /// In `0..n`.
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.bits() % n as u64) as usize
     }
 
-    pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 
     /// In [−1, 1), exact in `f32`.
-    pub fn value(&mut self) -> f64 {
+    pub(crate) fn value(&mut self) -> f64 {
         (self.bits() >> 40) as f64 / (1u64 << 23) as f64 - 1.0
     }
 
-    pub fn values(&mut self, n: usize) -> Vec<f64> {
+    pub(crate) fn values(&mut self, n: usize) -> Vec<f64> {
         (0..n).map(|_| self.value()).collect()
     }
 }
 
 /// Calls `test` with every instruction set that this processor has, widest first.
-pub fn at_every_level(test: impl FnMut(Isa)) {
+pub(crate) fn at_every_level(test: impl FnMut(Isa)) {
     at_levels(&Isa::available(), test);
 }
 
 /// Calls `test` with each of `levels`; a failure says with which.
-pub fn at_levels(levels: &[Isa], mut test: impl FnMut(Isa)) {
+pub(crate) fn at_levels(levels: &[Isa], mut test: impl FnMut(Isa)) {
     struct Named(Isa);
 
     impl Drop for Named {
@@ -65,7 +65,7 @@ pub fn at_levels(levels: &[Isa], mut test: impl FnMut(Isa)) {
 }
 
 /// The widest, and one of the narrower ones by the number of the case, so that each of them has its share of many cases.
-pub fn shared_out(case: usize) -> Vec<Isa> {
+pub(crate) fn shared_out(case: usize) -> Vec<Isa> {
     let levels = Isa::available();
     let (widest, narrower) = levels.split_first().expect("there is always scalar code");
     let drawn = narrower.get(case % narrower.len().max(1));
@@ -73,12 +73,12 @@ pub fn shared_out(case: usize) -> Vec<Isa> {
 }
 
 /// [`Plan::of_kernel`].
-pub fn plan(kernel: Kernel, reads: &[usize], written: usize) -> Plan {
+pub(crate) fn plan(kernel: Kernel, reads: &[usize], written: usize) -> Plan {
     Plan::of_kernel(kernel, reads, written)
 }
 
 /// Runs `kernel` once. The output starts as `before`.
-pub fn run_on<R: Number>(cpu: Cpu<R>, kernel: Kernel, reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
+pub(crate) fn run_on<R: Number>(cpu: Cpu<R>, kernel: Kernel, reads: &[&[f64]], before: &[f64]) -> Vec<f64> {
     let lens: Vec<usize> = reads.iter().map(|read| read.len()).collect();
     let plan = plan(kernel, &lens, before.len());
     let mut executable = cpu.compile_typed(&plan).expect("the plan is sound");
@@ -92,13 +92,19 @@ pub fn run_on<R: Number>(cpu: Cpu<R>, kernel: Kernel, reads: &[&[f64]], before: 
 }
 
 /// Runs `kernel` once into a buffer that holds something else before: kernels must overwrite it.
-pub fn run<R: Number>(isa: Isa, kernel: Kernel, reads: &[&[f64]], written: usize) -> Vec<f64> {
+pub(crate) fn run<R: Number>(isa: Isa, kernel: Kernel, reads: &[&[f64]], written: usize) -> Vec<f64> {
     run_on(Cpu::<R>::new().with_isa(isa), kernel, reads, &vec![7.5; written])
 }
 
 /// Asserts that `found` is within `√terms · ε · magnitude` of `expected` everywhere. `magnitude` is the sum of
 /// the absolute values of the `terms` numbers that were added up.
-pub fn assert_close<R: Number>(what: &str, found: &[f64], expected: &[f64], magnitude: &[f64], terms: usize) {
+pub(crate) fn assert_close<R: Number>(
+    what: &str,
+    found: &[f64],
+    expected: &[f64],
+    magnitude: &[f64],
+    terms: usize,
+) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let epsilon = R::epsilon().into_f64() * (terms.max(1) as f64).sqrt();
     for (i, ((&found, &expected), &magnitude)) in found.iter().zip(expected).zip(magnitude).enumerate() {
@@ -108,11 +114,11 @@ pub fn assert_close<R: Number>(what: &str, found: &[f64], expected: &[f64], magn
     }
 }
 
-pub fn absolute(values: &[f64]) -> Vec<f64> {
+pub(crate) fn absolute(values: &[f64]) -> Vec<f64> {
     values.iter().map(|v| v.abs()).collect()
 }
 
-pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

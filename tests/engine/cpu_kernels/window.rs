@@ -11,7 +11,7 @@ use super::{
     support::{Random, assert_close, at_every_level, run},
 };
 
-pub fn random_window(random: &mut Random) -> WindowKernel {
+pub(crate) fn random_window(random: &mut Random) -> WindowKernel {
     loop {
         let pair = |random: &mut Random, choices: &[usize]| [0; 2].map(|_| random.one_of(choices));
         let spec = WindowSpec {
@@ -28,13 +28,13 @@ pub fn random_window(random: &mut Random) -> WindowKernel {
 }
 
 /// Elements of the input and of the output.
-pub fn lens(kernel: &WindowKernel) -> [usize; 2] {
+pub(crate) fn lens(kernel: &WindowKernel) -> [usize; 2] {
     let [oh, ow] = kernel.spec.output_size();
     [kernel.planes * kernel.spec.size[0] * kernel.spec.size[1], kernel.planes * oh * ow]
 }
 
 /// Indices into windows, some of them in the padding or outside.
-pub fn random_index(random: &mut Random, kernel: &WindowKernel) -> Vec<f64> {
+pub(crate) fn random_index(random: &mut Random, kernel: &WindowKernel) -> Vec<f64> {
     let elements = kernel.spec.kernel[0] * kernel.spec.kernel[1];
     (0..lens(kernel)[1]).map(|_| random.below(elements + 2) as f64 - 1.0).collect()
 }

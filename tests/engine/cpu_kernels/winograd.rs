@@ -12,7 +12,7 @@ use super::{
     support::{Random, absolute, at_every_level, dot, run_on},
 };
 
-pub fn spec(
+pub(crate) fn spec(
     batch: usize,
     channels: usize,
     outputs: usize,

@@ -9,7 +9,7 @@ use gia_gpu::{
 use rand_chacha::ChaCha8Rng;
 
 /// Values of `keep`, given values of inputs.
-pub fn evaluate(tape: &Tape, keep: &[Var], inputs: &[(Var, Vec<f64>)]) -> Vec<Vec<f64>> {
+pub(crate) fn evaluate(tape: &Tape, keep: &[Var], inputs: &[(Var, Vec<f64>)]) -> Vec<Vec<f64>> {
     let plan = Plan::new(tape, keep, &[]);
     let mut exe = Cpu::<f64>::new().compile_typed(&plan).unwrap();
     inputs.iter().for_each(|(v, data)| exe.write_typed(*v, data).unwrap());
@@ -22,7 +22,7 @@ fn normal(rng: &mut ChaCha8Rng, len: usize) -> Vec<f64> {
 }
 
 /// Checks orders 1 and 2 of `f` at a random point, moved away from kinks by `place`.
-pub fn check_placed(
+pub(crate) fn check_placed(
     name: &str,
     shapes: &[&[usize]],
     place: impl Fn(f64) -> f64,
@@ -90,6 +90,6 @@ pub fn check_placed(
     }
 }
 
-pub fn check(name: &str, shapes: &[&[usize]], f: impl Fn(&mut Tape, &[Var]) -> Var) {
+pub(crate) fn check(name: &str, shapes: &[&[usize]], f: impl Fn(&mut Tape, &[Var]) -> Var) {
     check_placed(name, shapes, |x| x, f);
 }

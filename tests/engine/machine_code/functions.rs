@@ -9,7 +9,7 @@ use iced_x86::{
 use object::{File, Object, ObjectSection, ObjectSymbol, ObjectSymbolTable, RelocationTarget, SymbolKind};
 
 /// A function of the executable.
-pub struct Function {
+pub(crate) struct Function {
     /// Its path, without the hash.
     pub name: String,
     pub instructions: Vec<Instruction>,
@@ -20,7 +20,7 @@ pub struct Function {
 }
 
 /// The functions whose path (without the hash) `wanted` accepts.
-pub fn functions(path: &Path, wanted: impl Fn(&str) -> bool) -> Vec<Function> {
+pub(crate) fn functions(path: &Path, wanted: impl Fn(&str) -> bool) -> Vec<Function> {
     let bytes = fs::read(path).expect("the executable can be read");
     let image = Image::new(File::parse(&*bytes).expect("the executable is an object file"));
     let mut found = Vec::new();
@@ -125,7 +125,7 @@ impl Around for () {
 
 impl Function {
     /// Code that stands alone.
-    pub fn of_code(name: &str, code: &[u8]) -> Function {
+    pub(crate) fn of_code(name: &str, code: &[u8]) -> Function {
         Function::new(name, 0, code, &())
     }
 
@@ -167,12 +167,12 @@ impl Function {
         Function { name: name.to_owned(), instructions, next, calls }
     }
 
-    pub fn address(&self) -> u64 {
+    pub(crate) fn address(&self) -> u64 {
         self.instructions[0].ip()
     }
 
     /// Instructions as text, one a line.
-    pub fn text(&self, of: impl IntoIterator<Item = usize>) -> String {
+    pub(crate) fn text(&self, of: impl IntoIterator<Item = usize>) -> String {
         let mut text = String::new();
         let mut formatter = IntelFormatter::new();
         for i in of {
@@ -203,7 +203,7 @@ fn called(instructions: &[Instruction], call: &Instruction, around: &impl Around
 
 /// What an instruction adds up or multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arithmetic {
+pub(crate) struct Arithmetic {
     pub multiplies: bool,
     pub adds: bool,
     /// Bytes of a number.
@@ -213,7 +213,7 @@ pub struct Arithmetic {
 }
 
 /// Sums, products and both in one; none of other instructions.
-pub fn arithmetic(instruction: &Instruction) -> Option<Arithmetic> {
+pub(crate) fn arithmetic(instruction: &Instruction) -> Option<Arithmetic> {
     let name = format!("{:?}", instruction.mnemonic()).to_lowercase();
     let name = name.strip_prefix('v').unwrap_or(&name);
     let (stem, kind) = name.split_at_checked(name.len().checked_sub(2)?)?;
@@ -235,7 +235,7 @@ pub fn arithmetic(instruction: &Instruction) -> Option<Arithmetic> {
 }
 
 /// Whether the instruction writes a vector, or a number of one, to memory.
-pub fn stores_vector(instruction: &Instruction) -> bool {
+pub(crate) fn stores_vector(instruction: &Instruction) -> bool {
     let mut factory = InstructionInfoFactory::new();
     let writes = factory.info(instruction).used_memory().iter().any(|memory| {
         matches!(
@@ -247,7 +247,7 @@ pub fn stores_vector(instruction: &Instruction) -> bool {
 }
 
 /// Whether what instruction `store` of a loop stores was added up: it comes from a sum, perhaps by way of other registers.
-pub fn stored_sum(instructions: &[Instruction], nodes: &[usize], store: usize) -> bool {
+pub(crate) fn stored_sum(instructions: &[Instruction], nodes: &[usize], store: usize) -> bool {
     let Some(mut register) = registers(&instructions[store]).find(|register| register.is_vector_register())
     else {
         return false;

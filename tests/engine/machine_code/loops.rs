@@ -2,7 +2,7 @@
 
 /// The innermost loops: sets of nodes, ascending, each of which can be reached from every other, and which have no such set
 /// within them that avoids their entries.
-pub fn innermost(next: &[Vec<usize>]) -> Vec<Vec<usize>> {
+pub(crate) fn innermost(next: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut found = Vec::new();
     let mut inside = vec![true; next.len()];
     let mut entry = vec![false; next.len()];

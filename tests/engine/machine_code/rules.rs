@@ -12,7 +12,7 @@ const PLACE: &str = "gia_gpu::device::cpu::";
 
 /// How a function must look. Loops are innermost ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Every loop that multiplies does so in whole vectors, fused where the level can, and writes no vector to
     /// memory. Loops that only add may be narrow: they combine lanes, or write the ragged end of a tile, after its sums.
     Tile,
@@ -48,14 +48,14 @@ const HOT: [(&str, Kind); 15] = [
 
 /// Where `vectorized!` compiles a function for an instruction set.
 #[derive(Clone, Copy)]
-pub struct Level {
+pub(crate) struct Level {
     name: &'static str,
     /// Bytes of a vector.
     width: usize,
     fuses: bool,
 }
 
-pub const AVX512: Level = Level { name: "avx512", width: 64, fuses: true };
+pub(crate) const AVX512: Level = Level { name: "avx512", width: 64, fuses: true };
 /// Nothing is asked of scalar code.
 const LEVELS: [Level; 3] =
     [AVX512, Level { name: "avx2", width: 32, fuses: true }, Level { name: "sse2", width: 16, fuses: false }];
@@ -67,7 +67,7 @@ const MAIN: usize = 4;
 const SHOWN: usize = 12;
 
 /// All faults of the hot functions of an executable, at every level and for numbers of these sizes.
-pub fn check(path: &Path, sizes: &[usize]) -> Vec<String> {
+pub(crate) fn check(path: &Path, sizes: &[usize]) -> Vec<String> {
     let name_of = |name: &str, level: Level| format!("{PLACE}{name}::{}", level.name);
     let wanted: Vec<String> =
         HOT.iter().flat_map(|(name, _)| LEVELS.map(|level| name_of(name, level))).collect();
@@ -101,7 +101,7 @@ fn number(function: &Function) -> Option<usize> {
 }
 
 /// What is wrong with a function.
-pub fn faults(function: &Function, level: Level, kind: Kind) -> Vec<String> {
+pub(crate) fn faults(function: &Function, level: Level, kind: Kind) -> Vec<String> {
     let mut found = Vec::new();
     let mut fault = |what: &str, instructions: Vec<usize>| {
         if !instructions.is_empty() {
@@ -165,7 +165,7 @@ pub fn faults(function: &Function, level: Level, kind: Kind) -> Vec<String> {
 
 /// The faults of all functions that are compiled for an instruction set: calls of helpers that should have been inlined. They are
 /// compiled without the level's instructions, and are given their vectors through memory.
-pub fn check_calls(path: &Path) -> Vec<String> {
+pub(crate) fn check_calls(path: &Path) -> Vec<String> {
     let of_level = |name: &str| LEVELS.iter().any(|level| name.ends_with(&format!("::{}", level.name)));
     let compiled = functions(path, |name| name.starts_with(PLACE) && of_level(name));
     assert!(compiled.len() >= HOT.len() * LEVELS.len(), "only {} functions", compiled.len());
@@ -173,7 +173,7 @@ pub fn check_calls(path: &Path) -> Vec<String> {
 }
 
 /// Calls of a function that it must not make.
-pub fn calls(function: &Function) -> Vec<String> {
+pub(crate) fn calls(function: &Function) -> Vec<String> {
     let callees: BTreeSet<&str> =
         function.calls.iter().map(|(_, to)| &**to).filter(|to| !may_call(to)).collect();
     let to = |callee| function.calls.iter().filter(move |(_, to)| to == callee).map(|(call, _)| *call);

@@ -17,7 +17,7 @@ use super::{
 const TOLERANCE: f64 = 1e-12;
 const REPLAYS: usize = 3;
 
-pub const PLAIN: PlanOptions = PlanOptions {
+pub(crate) const PLAIN: PlanOptions = PlanOptions {
     fuse: false,
     share_buffers: false,
     prologue: false,
@@ -28,7 +28,7 @@ pub const PLAIN: PlanOptions = PlanOptions {
 
 /// Replays the plan a few times. Before each, the interpreter starts from the state that the device
 /// holds, so an error shows in the replay that makes it.
-pub fn check(name: &str, graph: &Graph, options: PlanOptions) {
+pub(crate) fn check(name: &str, graph: &Graph, options: PlanOptions) {
     let Graph { tape, inputs, keep, updates } = graph;
     let plan = Plan::with_options(tape, keep, updates, options);
     let mut exe = Cpu::<f64>::new().compile_typed(&plan).unwrap_or_else(|e| panic!("{name}: {e}"));

@@ -5,7 +5,7 @@ use gia_gpu::tape::spec::{ConvSpec, WindowSpec};
 use super::random_graph::{Grower, Known};
 
 impl Grower {
-    pub fn matmul(&mut self) {
+    pub(crate) fn matmul(&mut self) {
         let [t, m, n, k] = [0; 4].map(|_| self.one_of(&[1, 2, 3, 4, 7]));
         let a = self.matrix([t, m, k]);
         let b = if m == n && self.chance(50) {
@@ -26,7 +26,7 @@ impl Grower {
     }
 
     /// One of the three convolutions.
-    pub fn convolution(&mut self) {
+    pub(crate) fn convolution(&mut self) {
         let groups = self.one_of(&[1, 1, 2]);
         let mut pair = |choices: &[usize]| [0; 2].map(|_| self.one_of(choices));
         let (size, kernel) = (pair(&[3, 4, 5, 6]), pair(&[1, 2, 3]));
@@ -67,7 +67,7 @@ impl Grower {
         }
     }
 
-    pub fn window(&mut self) {
+    pub(crate) fn window(&mut self) {
         let mut pair = |choices: &[usize]| [0; 2].map(|_| self.one_of(choices));
         let spec = WindowSpec {
             size: pair(&[2, 3, 4, 5, 6]),
@@ -109,7 +109,7 @@ impl Grower {
         }
     }
 
-    pub fn table(&mut self) {
+    pub(crate) fn table(&mut self) {
         let index = self.below(self.indices.len());
         let index = self.indices[index];
         let count = self.tape.shape(index.var)[0];

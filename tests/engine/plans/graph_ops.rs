@@ -5,7 +5,7 @@ use gia_gpu::tape::{Tape, Var};
 use super::random_graph::{Grower, Known};
 
 impl Grower {
-    pub fn operation(&mut self) {
+    pub(crate) fn operation(&mut self) {
         match self.below(22) {
             0..=2 => {
                 let x = self.pick();

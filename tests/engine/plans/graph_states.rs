@@ -6,7 +6,7 @@ use super::random_graph::{Grower, Known, START};
 
 impl Grower {
     /// A few states, most of them of one shape, so that they can trade places.
-    pub fn start_states(&mut self) -> Vec<Known> {
+    pub(crate) fn start_states(&mut self) -> Vec<Known> {
         let shape = self.shape();
         (0..self.below(6))
             .map(|_| {
@@ -18,7 +18,7 @@ impl Grower {
     }
 
     /// A next value for most states.
-    pub fn updates(&mut self, states: &[Known], keep: &[Var]) -> Vec<(Var, Var)> {
+    pub(crate) fn updates(&mut self, states: &[Known], keep: &[Var]) -> Vec<(Var, Var)> {
         let mut updates: Vec<(Var, Var)> = Vec::new();
         for (i, &state) in states.iter().enumerate() {
             let shape = self.tape.shape(state.var).to_vec();

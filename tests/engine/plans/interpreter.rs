@@ -9,7 +9,7 @@ use gia_gpu::tape::{
 };
 
 /// Values of all nodes, row-major, given those of the inputs.
-pub fn evaluate(tape: &Tape, inputs: &HashMap<Var, Vec<f64>>) -> Vec<Vec<f64>> {
+pub(crate) fn evaluate(tape: &Tape, inputs: &HashMap<Var, Vec<f64>>) -> Vec<Vec<f64>> {
     let mut values: Vec<Vec<f64>> = Vec::with_capacity(tape.nodes().len());
     for (i, node) in tape.nodes().iter().enumerate() {
         let value = match &node.op {

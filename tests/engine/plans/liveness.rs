@@ -109,7 +109,7 @@ fn no_step_reads_the_buffer_it_writes_or_more_buffers_than_a_kernel_binds() {
 }
 
 /// What every device relies on.
-pub fn check_step(step: &Step) {
+pub(crate) fn check_step(step: &Step) {
     assert!(!step.reads.contains(&step.write), "{step:?}");
     let (leaves, dims) = match &step.kernel {
         Kernel::Map(k) => (&k.program.leaves, &k.dims),

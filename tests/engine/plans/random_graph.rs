@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 /// A graph ready to be planned.
-pub struct Graph {
+pub(crate) struct Graph {
     pub tape: Tape,
     /// Inputs and states with the values that they start from.
     pub inputs: Vec<(Var, Vec<f64>)>,
@@ -18,7 +18,7 @@ pub struct Graph {
 
 /// A node that may be used further.
 #[derive(Clone, Copy)]
-pub struct Known {
+pub(crate) struct Known {
     pub var: Var,
     /// No element is larger in magnitude.
     pub bound: f64,
@@ -27,7 +27,7 @@ pub struct Known {
 }
 
 /// A graph under construction.
-pub struct Grower {
+pub(crate) struct Grower {
     pub rng: ChaCha8Rng,
     pub tape: Tape,
     pub pool: Vec<Known>,
@@ -39,12 +39,12 @@ pub struct Grower {
 /// Values beyond this are scaled down before they are used further.
 const TAME: f64 = 30.0;
 /// Bound of inputs and states.
-pub const START: f64 = 3.0;
+pub(crate) const START: f64 = 3.0;
 /// Largest tensor.
 const MAX_LEN: usize = 1500;
 
 /// The graph of this seed.
-pub fn graph(seed: u64) -> Graph {
+pub(crate) fn graph(seed: u64) -> Graph {
     let mut g = Grower {
         rng: random::generator(seed, "graph"),
         tape: Tape::new(),
@@ -72,19 +72,19 @@ pub fn graph(seed: u64) -> Graph {
 
 impl Grower {
     /// In `0..n`.
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.rng.random_range(0..n)
     }
 
-    pub fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 
-    pub fn shape(&mut self) -> Vec<usize> {
+    pub(crate) fn shape(&mut self) -> Vec<usize> {
         let rank = self.below(4) + 1;
         (0..rank).map(|_| self.one_of(&[1, 2, 2, 3, 3, 4, 5, 6])).collect()
     }
@@ -95,14 +95,14 @@ impl Grower {
         (0..shape.iter().product()).map(|_| value()).collect()
     }
 
-    pub fn input(&mut self, shape: &[usize]) -> Known {
+    pub(crate) fn input(&mut self, shape: &[usize]) -> Known {
         let var = self.tape.input(shape);
         let values = self.values(shape);
         self.inputs.push((var, values));
         self.put(var, START, true)
     }
 
-    pub fn literal(&mut self, shape: &[usize]) -> Known {
+    pub(crate) fn literal(&mut self, shape: &[usize]) -> Known {
         let values = self.values(shape);
         let var = self.tape.literal(shape, values);
         self.put(var, START, true)
@@ -125,7 +125,7 @@ impl Grower {
     }
 
     /// Makes a node available to later ones.
-    pub fn put(&mut self, var: Var, bound: f64, exact: bool) -> Known {
+    pub(crate) fn put(&mut self, var: Var, bound: f64, exact: bool) -> Known {
         let known = self.tamed(Known { var, bound, exact }, TAME);
         if self.tape.len_of(known.var) <= MAX_LEN {
             self.pool.push(known);
@@ -134,7 +134,7 @@ impl Grower {
     }
 
     /// Scaled down to this bound where it is larger.
-    pub fn tamed(&mut self, x: Known, bound: f64) -> Known {
+    pub(crate) fn tamed(&mut self, x: Known, bound: f64) -> Known {
         if x.bound <= bound {
             return x;
         }
@@ -143,7 +143,7 @@ impl Grower {
     }
 
     /// Any node, recent ones more often.
-    pub fn pick(&mut self) -> Known {
+    pub(crate) fn pick(&mut self) -> Known {
         let recent = self.pool.len().min(6);
         let from = if self.chance(50) { self.pool.len() - recent } else { 0 };
         let i = self.rng.random_range(from..self.pool.len());
@@ -151,18 +151,18 @@ impl Grower {
     }
 
     /// A node whose comparisons cannot depend on rounding.
-    pub fn pick_exact(&mut self) -> Known {
+    pub(crate) fn pick_exact(&mut self) -> Known {
         let exact: Vec<Known> = self.pool.iter().copied().filter(|k| k.exact).collect();
         self.one_of(&exact)
     }
 
     /// Some node seen as this shape, through a random stack of shape operations.
-    pub fn pick_as(&mut self, shape: &[usize]) -> Known {
+    pub(crate) fn pick_as(&mut self, shape: &[usize]) -> Known {
         let x = self.pick();
         self.coerce(x, shape)
     }
 
-    pub fn coerce(&mut self, x: Known, shape: &[usize]) -> Known {
+    pub(crate) fn coerce(&mut self, x: Known, shape: &[usize]) -> Known {
         let mut x = x;
         if self.tape.shape(x.var) == shape && self.chance(70) {
             return x;
@@ -205,7 +205,7 @@ impl Grower {
         x
     }
 
-    pub fn permutation(&mut self, n: usize) -> Vec<usize> {
+    pub(crate) fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut axes: Vec<usize> = (0..n).collect();
         (1..n).for_each(|i| axes.swap(i, self.rng.random_range(0..=i)));
         axes

@@ -19,14 +19,14 @@ use super::{
 use crate::devices::{Target, targets};
 
 /// How far a device goes: `None` not at all, else through the client's step and the second order of these.
-pub type Depth = Option<&'static [Objective]>;
+pub(crate) type Depth = Option<&'static [Objective]>;
 
-pub const BOTH: Depth = Some(&[Objective::L2, Objective::Cosine]);
+pub(crate) const BOTH: Depth = Some(&[Objective::L2, Objective::Cosine]);
 const L2: Depth = Some(&[Objective::L2]);
 const COSINE: Depth = Some(&[Objective::Cosine]);
 const FIRST: Depth = Some(&[]);
 
-pub const ALL: [Depth; 3] = [BOTH; 3];
+pub(crate) const ALL: [Depth; 3] = [BOTH; 3];
 
 // What is too slow for both objectives on every device. In `f64` every family has its second order; the other
 // devices take turns, for what differs between two ResNets is how often the same kernels run: lavapipe takes
@@ -47,12 +47,12 @@ const VGG11_BN_EVAL: [Depth; 3] = [None, FIRST, None];
 const VGG11_BN_TRAIN: [Depth; 3] = [COSINE, None, None];
 
 /// `depths`: in `f64` and in `f32` on the CPU device, and on the GPU device.
-pub fn check(name: &str, mode: Mode, depths: [Depth; 3]) {
+pub(crate) fn check(name: &str, mode: Mode, depths: [Depth; 3]) {
     check_family(&Family::load(&format!("families/{name}")), mode, depths);
 }
 
 /// The same of a network that is there.
-pub fn check_family(family: &Family, mode: Mode, depths: [Depth; 3]) {
+pub(crate) fn check_family(family: &Family, mode: Mode, depths: [Depth; 3]) {
     let name = &family.name;
     for (target, depth) in targets().iter().zip(depths) {
         let Some(objectives) = depth else { continue };

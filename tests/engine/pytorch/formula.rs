@@ -14,7 +14,7 @@ enum Kind {
 }
 
 /// Random signs of an element that a sketch takes.
-pub const SIGN_VECTORS: usize = 8;
+pub(crate) const SIGN_VECTORS: usize = 8;
 
 /// SplitMix64 of (kind, seed, ordinal, index): 64 random bits an element.
 fn words(kind: Kind, seed: usize, ordinal: usize) -> impl Iterator<Item = u64> {
@@ -39,7 +39,7 @@ fn uniform(words: impl Iterator<Item = u64>, n: usize, centre: f64, scale: f64) 
 
 /// A parameter's value, by its position among all. Norm layers with a smaller `gain` make a deep network
 /// better conditioned in train mode.
-pub fn weight(ordinal: usize, name: &str, shape: &[usize], gain: f64) -> Vec<f64> {
+pub(crate) fn weight(ordinal: usize, name: &str, shape: &[usize], gain: f64) -> Vec<f64> {
     let (centre, scale) = match shape {
         _ if name.ends_with("running_mean") => (0.0, 0.1),
         _ if name.ends_with("running_var") => (1.0, 0.5),
@@ -51,17 +51,17 @@ pub fn weight(ordinal: usize, name: &str, shape: &[usize], gain: f64) -> Vec<f64
 }
 
 /// Pixels of variance 1.
-pub fn picture(seed: usize, ordinal: usize, n: usize) -> Vec<f64> {
+pub(crate) fn picture(seed: usize, ordinal: usize, n: usize) -> Vec<f64> {
     uniform(words(Kind::Picture, seed, ordinal), n, 0.0, 3_f64.sqrt())
 }
 
 /// A tensor of an observed gradient of about this norm.
-pub fn observed(ordinal: usize, norm: f64, n: usize) -> Vec<f64> {
+pub(crate) fn observed(ordinal: usize, norm: f64, n: usize) -> Vec<f64> {
     uniform(words(Kind::Observed, 0, ordinal), n, 0.0, norm * (3.0 / n as f64).sqrt())
 }
 
 /// Mean and variance of a client's batch at a batch norm of `n` channels.
-pub fn statistics(layer: usize, n: usize) -> [Vec<f64>; 2] {
+pub(crate) fn statistics(layer: usize, n: usize) -> [Vec<f64>; 2] {
     let part = |i: usize, centre, scale| uniform(words(Kind::Statistics, 0, 2 * layer + i), n, centre, scale);
     [part(0, 0.0, 0.3), part(1, 1.0, 0.5)]
 }
@@ -70,7 +70,7 @@ pub fn statistics(layer: usize, n: usize) -> [Vec<f64>; 2] {
 const CHUNK: usize = 4096;
 
 /// ‖values‖ and their products with vectors of random signs.
-pub fn sketch(values: &[f64]) -> [f64; 1 + SIGN_VECTORS] {
+pub(crate) fn sketch(values: &[f64]) -> [f64; 1 + SIGN_VECTORS] {
     let mut sketch = [0.0; 1 + SIGN_VECTORS];
     let mut words = words(Kind::Signs, 0, 0);
     for chunk in values.chunks(CHUNK) {

@@ -10,7 +10,7 @@ use gia_gpu::{
 
 use super::operations::Case;
 
-pub fn build(name: &str, case: &mut Case) -> Var {
+pub(crate) fn build(name: &str, case: &mut Case) -> Var {
     let x = |case: &Case| case.vars["x"];
     match name {
         _ if name.starts_with("conv2d") => conv2d(case),

@@ -18,7 +18,7 @@ use crate::devices::{Target, targets};
 
 /// An objective of the fixtures.
 #[derive(Clone, Copy)]
-pub struct Case {
+pub(crate) struct Case {
     pub name: &'static str,
     pub objective: Objective,
     pub total_variation: f64,
@@ -26,7 +26,7 @@ pub struct Case {
     pub soft: bool,
 }
 
-pub const CASES: [Case; 4] = [
+pub(crate) const CASES: [Case; 4] = [
     Case { name: "l2", objective: Objective::L2, total_variation: 0.0, soft: false },
     Case { name: "cosine", objective: Objective::Cosine, total_variation: 0.0, soft: false },
     Case { name: "cosine_tv", objective: Objective::Cosine, total_variation: 1e-2, soft: false },
@@ -35,7 +35,7 @@ pub const CASES: [Case; 4] = [
 
 /// What one trial is given.
 #[derive(Clone)]
-pub struct Trial {
+pub(crate) struct Trial {
     pub x: Vec<f64>,
     pub labels: Vec<f64>,
     /// Each tensor of the observed gradient.
@@ -43,7 +43,7 @@ pub struct Trial {
 }
 
 impl Case {
-    pub fn problem(&self, victim: &Victim, trials: usize, shared_target: bool) -> Problem {
+    pub(crate) fn problem(&self, victim: &Victim, trials: usize, shared_target: bool) -> Problem {
         let config = AttackConfig {
             objective: self.objective,
             total_variation: self.total_variation,
@@ -63,7 +63,7 @@ impl Case {
     }
 
     /// The trial of the fixtures.
-    pub fn trial(&self, victim: &Victim, problem: &Problem) -> Trial {
+    pub(crate) fn trial(&self, victim: &Victim, problem: &Problem) -> Trial {
         let soft = || victim.inputs["label_logits"].data.clone();
         Trial {
             x: victim.inputs["x_hat"].data.clone(),
@@ -74,12 +74,12 @@ impl Case {
 }
 
 /// What PyTorch compares with: the total, ∂total/∂x, and ∂total/∂labels where they are soft.
-pub fn results(problem: &Problem) -> Vec<Var> {
+pub(crate) fn results(problem: &Problem) -> Vec<Var> {
     [problem.total].into_iter().chain(problem.gradients.iter().copied()).collect()
 }
 
 /// The values of `keep` for each trial, all run as one problem. A shared target is the first trial's.
-pub fn run(
+pub(crate) fn run(
     target: &Target,
     victim: &Victim,
     problem: &Problem,
@@ -103,7 +103,7 @@ pub fn run(
 }
 
 /// The results that PyTorch found.
-pub fn expected(case: &Case, victim: &Victim) -> Vec<Vec<f64>> {
+pub(crate) fn expected(case: &Case, victim: &Victim) -> Vec<Vec<f64>> {
     let mut names = vec![format!("{}.loss", case.name), format!("{}.dx", case.name)];
     if case.soft {
         names.push(format!("{}.dlogits", case.name));
@@ -112,7 +112,7 @@ pub fn expected(case: &Case, victim: &Victim) -> Vec<Vec<f64>> {
 }
 
 /// Compares the results of one trial.
-pub fn assert_results(target: &Target, what: &str, found: &[Vec<f64>], expected: &[Vec<f64>]) {
+pub(crate) fn assert_results(target: &Target, what: &str, found: &[Vec<f64>], expected: &[Vec<f64>]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (i, (f, e)) in found.iter().zip(expected).enumerate() {
         let name = ["total", "∂total/∂x", "∂total/∂labels"][i];

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// One case on a tape.
-pub struct Case {
+pub(crate) struct Case {
     pub tape: Tape,
     /// Inputs and constants by name, in PyTorch's shapes.
     pub vars: BTreeMap<String, Var>,
@@ -25,12 +25,12 @@ pub struct Case {
 
 impl Case {
     /// A pair from the metadata, such as a stride.
-    pub fn pair(&self, name: &str) -> Option<[usize; 2]> {
+    pub(crate) fn pair(&self, name: &str) -> Option<[usize; 2]> {
         let list = self.sizes.get(name)?.as_array().unwrap();
         Some([0, 1].map(|i| list[i].as_u64().unwrap() as usize))
     }
 
-    pub fn number(&self, name: &str) -> Option<f64> {
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
         self.sizes.get(name)?.as_f64()
     }
 }

@@ -21,7 +21,7 @@ fn error(found: &[f64], expected: &[f64]) -> f64 {
 const VANISHING: f64 = 1e-10;
 
 /// Compares tensors with the rows of a table of sketches; returns the worst relative error.
-pub fn assert_sketched(
+pub(crate) fn assert_sketched(
     target: &Target,
     what: impl Fn(usize) -> String,
     found: &[Vec<f64>],
@@ -31,7 +31,7 @@ pub fn assert_sketched(
 }
 
 /// The same to another tolerance than the device's own.
-pub fn assert_sketched_to(
+pub(crate) fn assert_sketched_to(
     tolerance: f64,
     device: &str,
     what: impl Fn(usize) -> String,

@@ -9,10 +9,10 @@ use gia_gpu::{
 
 use crate::common::{Reference, fixture};
 
-pub const CLASSES: usize = 10;
-pub const BATCH: usize = 2;
+pub(crate) const CLASSES: usize = 10;
+pub(crate) const BATCH: usize = 2;
 
-pub struct Victim {
+pub(crate) struct Victim {
     pub name: &'static str,
     pub model: Model,
     pub weights: BTreeMap<String, Reference>,
@@ -22,7 +22,7 @@ pub struct Victim {
 }
 
 /// The two victims that there are fixtures for.
-pub fn victims() -> [Victim; 2] {
+pub(crate) fn victims() -> [Victim; 2] {
     [("lenet-zhu", "lenet_zhu"), ("convnet4", "convnet")].map(|(name, file)| Victim {
         name,
         model: Model::new(name, &Options::default(), None, CLASSES).unwrap(),
@@ -35,13 +35,13 @@ pub fn victims() -> [Victim; 2] {
 
 impl Victim {
     /// One-hot rows `(B,K)` of the hard labels.
-    pub fn hard_labels(&self) -> Vec<f64> {
+    pub(crate) fn hard_labels(&self) -> Vec<f64> {
         let labels: Vec<usize> = self.inputs["labels"].data.iter().map(|&l| l as usize).collect();
         one_hot(&labels, CLASSES).into_iter().map(f64::from).collect()
     }
 
     /// What to write into each parameter and buffer.
-    pub fn weights(&self, parameters: &[Parameter]) -> Vec<(Var, Vec<f64>)> {
+    pub(crate) fn weights(&self, parameters: &[Parameter]) -> Vec<(Var, Vec<f64>)> {
         let value = |p: &Parameter| {
             let found = &self.weights[&p.declaration.name];
             assert_eq!(found.shape, p.declaration.shape, "{}", p.declaration.name);
@@ -51,7 +51,7 @@ impl Victim {
     }
 
     /// The observed gradient g*, in the order of the trainable parameters.
-    pub fn observed(&self, parameters: &[Parameter]) -> Vec<Vec<f64>> {
+    pub(crate) fn observed(&self, parameters: &[Parameter]) -> Vec<Vec<f64>> {
         let trainable = parameters.iter().filter(|p| p.declaration.trainable);
         trainable.map(|p| self.grad[&format!("grad.{}", p.declaration.name)].data.clone()).collect()
     }

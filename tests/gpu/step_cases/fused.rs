@@ -48,7 +48,7 @@ fn read(read: usize, view: View) -> Leaf {
 }
 
 /// `Σ leaf + Π leaf` of all leaves: grows with each one's magnitude.
-pub fn polynomial(leaves: Vec<Leaf>) -> Program {
+pub(crate) fn polynomial(leaves: Vec<Leaf>) -> Program {
     let mut code: Vec<_> = (0..leaves.len()).map(Instr::Load).collect();
     let [mut sum, mut product] = [0, 0];
     for leaf in 1..leaves.len() {
@@ -61,7 +61,7 @@ pub fn polynomial(leaves: Vec<Leaf>) -> Program {
     Program { leaves, code }
 }
 
-pub fn map(name: &str, dims: &[usize], program: Program, reads: Vec<usize>) -> Case {
+pub(crate) fn map(name: &str, dims: &[usize], program: Program, reads: Vec<usize>) -> Case {
     let in_place = program.leaves.iter().any(|leaf| leaf.source == Source::Output);
     Case {
         name: format!("map {name} over {dims:?}"),
@@ -93,7 +93,7 @@ fn everything(dims: &[usize]) -> (Program, Vec<usize>) {
     (polynomial(leaves), vec![n, n, n, volume(&inner), volume(&thin), 1])
 }
 
-pub fn maps() -> Vec<Case> {
+pub(crate) fn maps() -> Vec<Case> {
     let mut cases = Vec::new();
     for dims in
         [vec![], vec![1], vec![257], vec![7, 11], vec![3, 1, 5], vec![4, 3, 5, 6], vec![3, 5, 4, 3, 7, 3]]
@@ -127,7 +127,7 @@ pub fn maps() -> Vec<Case> {
 }
 
 /// More workgroups than one dimension of a dispatch takes.
-pub fn wide_map() -> Case {
+pub(crate) fn wide_map() -> Case {
     let dims = [4099, 4099];
     let mask = View { valid: vec![[0, 4098], [5, 4099]], ..View::contiguous(&dims) };
     let leaves = vec![
@@ -138,7 +138,13 @@ pub fn wide_map() -> Case {
     map("of many workgroups", &dims, polynomial(leaves), vec![4099, 4099])
 }
 
-pub fn map_reduce(dims: &[usize], outer: usize, reduce: Reduce, program: Program, reads: Vec<usize>) -> Case {
+pub(crate) fn map_reduce(
+    dims: &[usize],
+    outer: usize,
+    reduce: Reduce,
+    program: Program,
+    reads: Vec<usize>,
+) -> Case {
     let length = volume(&dims[outer..]);
     Case {
         name: format!("{reduce:?} over {:?} for each of {:?}", &dims[outer..], &dims[..outer]),
@@ -150,7 +156,7 @@ pub fn map_reduce(dims: &[usize], outer: usize, reduce: Reduce, program: Program
     }
 }
 
-pub fn map_reduces() -> Vec<Case> {
+pub(crate) fn map_reduces() -> Vec<Case> {
     let mut cases = Vec::new();
     for (dims, outer) in [
         (vec![], 0),
@@ -188,7 +194,7 @@ pub fn map_reduces() -> Vec<Case> {
 }
 
 /// Maps that use every instruction, for their text alone.
-pub fn every_instruction() -> Vec<Case> {
+pub(crate) fn every_instruction() -> Vec<Case> {
     use Unary::*;
     let unary = [Neg, Exp, Log, Sqrt, Rsqrt, Tanh, Sigmoid, Erf, Abs, Powi(0), Powi(-3), Powi(6), Step, Sign];
     let binary = [

@@ -19,7 +19,7 @@ fn pair(rng: &mut ChaCha8Rng, range: std::ops::RangeInclusive<usize>) -> [usize;
     [(); 2].map(|()| rng.random_range(range.clone()))
 }
 
-pub fn matmuls(count: u64) -> Vec<Case> {
+pub(crate) fn matmuls(count: u64) -> Vec<Case> {
     let make = |seed| {
         let rng = &mut rng(seed);
         let sizes = [5, 150, 150, 150].map(|most| rng.random_range(1..=most));
@@ -31,7 +31,7 @@ pub fn matmuls(count: u64) -> Vec<Case> {
     (0..count).map(make).collect()
 }
 
-pub fn convs(which: Conv, count: u64) -> Vec<Case> {
+pub(crate) fn convs(which: Conv, count: u64) -> Vec<Case> {
     let make = |seed| {
         let rng = &mut rng(seed);
         let groups = rng.random_range(1..=3);
@@ -51,7 +51,7 @@ pub fn convs(which: Conv, count: u64) -> Vec<Case> {
     (0..count).map(make).collect()
 }
 
-pub fn windows(count: u64) -> Vec<Case> {
+pub(crate) fn windows(count: u64) -> Vec<Case> {
     let make = |seed| {
         let rng = &mut rng(seed);
         let [kernel, stride] = [4, 4].map(|most| pair(rng, 1..=most));
@@ -117,7 +117,7 @@ fn expression(rng: &mut ChaCha8Rng) -> (Vec<usize>, Vec<Leaf>, Vec<usize>) {
     (dims, leaves, lens)
 }
 
-pub fn maps(count: u64) -> Vec<Case> {
+pub(crate) fn maps(count: u64) -> Vec<Case> {
     let make = |seed| {
         let (dims, leaves, lens) = expression(&mut rng(seed));
         fused::map("at random", &dims, fused::polynomial(leaves), lens)
@@ -125,7 +125,7 @@ pub fn maps(count: u64) -> Vec<Case> {
     (0..count).map(make).collect()
 }
 
-pub fn map_reduces(count: u64) -> Vec<Case> {
+pub(crate) fn map_reduces(count: u64) -> Vec<Case> {
     let make = |seed| {
         let rng = &mut rng(seed);
         let (dims, leaves, lens) = expression(rng);

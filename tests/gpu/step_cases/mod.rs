@@ -3,9 +3,9 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
-pub mod fused;
-pub mod fuzz;
-pub mod shapes;
+pub(crate) mod fused;
+pub(crate) mod fuzz;
+pub(crate) mod shapes;
 
 use std::sync::OnceLock;
 
@@ -22,17 +22,17 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Relative spacing of `f32` around 1, halved: the error of one rounding.
-pub const EPSILON: f64 = f32::EPSILON as f64 / 2.0;
+pub(crate) const EPSILON: f64 = f32::EPSILON as f64 / 2.0;
 
 /// The GPU that tests run on, or lavapipe where there is none.
-pub fn gpu(checked: bool) -> &'static Gpu {
+pub(crate) fn gpu(checked: bool) -> &'static Gpu {
     static GPUS: [OnceLock<Gpu>; 2] = [OnceLock::new(), OnceLock::new()];
     GPUS[usize::from(checked)].get_or_init(|| open(GpuOptions { checked, ..GpuOptions::default() }))
 }
 
 /// A GPU with these options, or a software driver where there is none. Tiles come from the fixed rule unless the
 /// options say more: a test of many shapes is no place to time them.
-pub fn open(options: GpuOptions) -> Gpu {
+pub(crate) fn open(options: GpuOptions) -> Gpu {
     let tuning = if options.tuning == Tuning::Measured { Tuning::Rule } else { options.tuning };
     Gpu::new(GpuOptions { allow_software: true, tuning, ..options }).unwrap_or_else(|error| {
         panic!("{error}\nGPU tests need a Vulkan driver: run `make test`, which installs lavapipe")
@@ -41,7 +41,7 @@ pub fn open(options: GpuOptions) -> Gpu {
 
 /// One kernel and the operands that it is tried on.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub(crate) struct Case {
     pub name: String,
     pub kernel: Kernel,
     pub reads: Vec<Operand>,
@@ -54,7 +54,7 @@ pub struct Case {
 }
 
 #[derive(Clone, Debug)]
-pub enum Operand {
+pub(crate) enum Operand {
     /// Uniform in [−1, 1).
     Random(usize),
     /// Whole numbers in [−1, end]: both ends lie outside `[0, end)`.
@@ -66,7 +66,7 @@ pub enum Operand {
 }
 
 impl Operand {
-    pub fn values(&self, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    pub(crate) fn values(&self, rng: &mut ChaCha8Rng) -> Vec<f32> {
         match *self {
             Operand::Random(len) => random(rng, len),
             Operand::Index { len, end } => {
@@ -76,7 +76,7 @@ impl Operand {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match *self {
             Operand::Random(len) | Operand::Index { len, .. } => len,
             Operand::Values(ref values) => values.len(),
@@ -84,27 +84,27 @@ impl Operand {
     }
 }
 
-pub fn rng(seed: u64) -> ChaCha8Rng {
+pub(crate) fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-pub fn random(rng: &mut ChaCha8Rng, len: usize) -> Vec<f32> {
+pub(crate) fn random(rng: &mut ChaCha8Rng, len: usize) -> Vec<f32> {
     (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
 }
 
 impl Case {
     /// Operand `i` is `Var` i, the result the one after.
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         let lens: Vec<_> = self.reads.iter().map(Operand::len).collect();
         Plan::of_kernel(self.kernel.clone(), &lens, self.out)
     }
 
-    pub fn result(&self) -> Var {
+    pub(crate) fn result(&self) -> Var {
         Var::from_index(self.reads.len())
     }
 
     /// What is written before the run: the operands, and the result's former content if it is used.
-    pub fn operands(&self, seed: u64) -> Vec<Vec<f32>> {
+    pub(crate) fn operands(&self, seed: u64) -> Vec<Vec<f32>> {
         let mut rng = rng(seed);
         let mut operands: Vec<_> = self.reads.iter().map(|operand| operand.values(&mut rng)).collect();
         if self.in_place {
@@ -114,12 +114,12 @@ impl Case {
     }
 
     /// The result on a device.
-    pub fn run(&self, device: &dyn Device, operands: &[Vec<f32>]) -> Vec<f32> {
+    pub(crate) fn run(&self, device: &dyn Device, operands: &[Vec<f32>]) -> Vec<f32> {
         self.try_run(device, operands).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// The result of the CPU's kernel of the same name, in `f64`.
-    pub fn twin(&self, operands: &[Vec<f32>]) -> Vec<f64> {
+    pub(crate) fn twin(&self, operands: &[Vec<f32>]) -> Vec<f64> {
         let compute = || -> Result<Vec<f64>, DeviceError> {
             let mut executable = Cpu::<f64>::new().compile_typed(&self.plan())?;
             for (i, values) in operands.iter().enumerate() {
@@ -143,11 +143,11 @@ impl Case {
 }
 
 /// `Σ a·b`
-pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }
 
-pub fn magnitudes(values: &[f32]) -> Vec<f32> {
+pub(crate) fn magnitudes(values: &[f32]) -> Vec<f32> {
     values.iter().map(|v| v.abs()).collect()
 }

@@ -9,12 +9,12 @@ use super::{Case, Operand};
 
 /// Trials, M, N, K, whether a and b are transposed in memory, whether each is shared by all trials.
 /// The second starts at element 1, so that an offset is tried, too.
-pub fn matmul(sizes: [usize; 4], transposed: [bool; 2], shared: [bool; 2]) -> Case {
+pub(crate) fn matmul(sizes: [usize; 4], transposed: [bool; 2], shared: [bool; 2]) -> Case {
     matmul_at(sizes, transposed, shared, 1)
 }
 
 /// The same with the second operand from element `offset` on.
-pub fn matmul_at(
+pub(crate) fn matmul_at(
     [trials, m, n, k]: [usize; 4],
     transposed: [bool; 2],
     shared: [bool; 2],
@@ -40,7 +40,7 @@ pub fn matmul_at(
     }
 }
 
-pub fn matmuls() -> Vec<Case> {
+pub(crate) fn matmuls() -> Vec<Case> {
     let no = [false, false];
     vec![
         matmul([1, 1, 1, 1], no, no),
@@ -69,13 +69,13 @@ pub fn matmuls() -> Vec<Case> {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Conv {
+pub(crate) enum Conv {
     Forward,
     GradInput,
     GradWeight,
 }
 
-pub fn conv(which: Conv, spec: ConvSpec, trials: usize, shared: [bool; 2]) -> Case {
+pub(crate) fn conv(which: Conv, spec: ConvSpec, trials: usize, shared: [bool; 2]) -> Case {
     let [oh, ow] = spec.output_size();
     let kernel = ConvKernel { spec, trials, shared };
     let (kernel, lens, out, depth) = match which {
@@ -110,7 +110,7 @@ pub fn conv(which: Conv, spec: ConvSpec, trials: usize, shared: [bool; 2]) -> Ca
 }
 
 /// Batch, channels, outputs; size; kernel; stride; padding; dilation; groups.
-pub fn spec(
+pub(crate) fn spec(
     [batch, channels, outputs]: [usize; 3],
     size: [usize; 2],
     kernel: [usize; 2],
@@ -122,7 +122,7 @@ pub fn spec(
     ConvSpec { batch, channels, outputs, size, kernel, stride, padding, dilation, groups }
 }
 
-pub fn conv_specs() -> Vec<ConvSpec> {
+pub(crate) fn conv_specs() -> Vec<ConvSpec> {
     let one = [1, 1];
     vec![
         spec([1, 1, 1], [1, 1], [1, 1], one, [0, 0], one, 1),
@@ -146,7 +146,7 @@ pub fn conv_specs() -> Vec<ConvSpec> {
     ]
 }
 
-pub fn convs(which: Conv) -> Vec<Case> {
+pub(crate) fn convs(which: Conv) -> Vec<Case> {
     let mut cases = Vec::new();
     for spec in conv_specs() {
         cases.push(conv(which, spec, 1, [false, false]));
@@ -174,7 +174,7 @@ pub fn convs(which: Conv) -> Vec<Case> {
 
 /// Contractions for every tile: sizes that are multiples of all tiles, and sizes that are of none; operands
 /// by vec4s and by elements.
-pub fn tiled() -> Vec<Case> {
+pub(crate) fn tiled() -> Vec<Case> {
     let (no, one) = ([false, false], [1, 1]);
     let mut cases = vec![
         matmul_at([1, 128, 128, 32], no, no, 0),
@@ -198,7 +198,7 @@ pub fn tiled() -> Vec<Case> {
     cases
 }
 
-pub fn window_specs() -> Vec<WindowSpec> {
+pub(crate) fn window_specs() -> Vec<WindowSpec> {
     let spec = |size, kernel, stride, padding| WindowSpec { size, kernel, stride, padding };
     vec![
         spec([1, 1], [1, 1], [1, 1], [0, 0]),
@@ -211,7 +211,7 @@ pub fn window_specs() -> Vec<WindowSpec> {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Window {
+pub(crate) enum Window {
     Argmax,
     Gather,
     Scatter,
@@ -219,7 +219,7 @@ pub enum Window {
     Spread,
 }
 
-pub fn window(which: Window, spec: WindowSpec, planes: usize) -> Case {
+pub(crate) fn window(which: Window, spec: WindowSpec, planes: usize) -> Case {
     let kernel = WindowKernel { spec, planes };
     let [oh, ow] = spec.output_size();
     let [input, output] = [planes * spec.size[0] * spec.size[1], planes * oh * ow];
@@ -242,7 +242,7 @@ pub fn window(which: Window, spec: WindowSpec, planes: usize) -> Case {
     }
 }
 
-pub fn windows() -> Vec<Case> {
+pub(crate) fn windows() -> Vec<Case> {
     let mut cases = Vec::new();
     for which in [Window::Argmax, Window::Gather, Window::Scatter, Window::Sum, Window::Spread] {
         for spec in window_specs() {
@@ -258,7 +258,7 @@ pub fn windows() -> Vec<Case> {
     cases
 }
 
-pub fn gather(rows: usize, width: usize, count: usize) -> Case {
+pub(crate) fn gather(rows: usize, width: usize, count: usize) -> Case {
     Case {
         name: format!("gather {count} of {rows} rows of {width}"),
         kernel: Kernel::Gather(GatherKernel { rows, width, count }),
@@ -269,7 +269,7 @@ pub fn gather(rows: usize, width: usize, count: usize) -> Case {
     }
 }
 
-pub fn scatter_add(rows: usize, width: usize, count: usize) -> Case {
+pub(crate) fn scatter_add(rows: usize, width: usize, count: usize) -> Case {
     Case {
         name: format!("scatter_add {count} into {rows} rows of {width}"),
         kernel: Kernel::ScatterAdd(GatherKernel { rows, width, count }),
@@ -280,7 +280,7 @@ pub fn scatter_add(rows: usize, width: usize, count: usize) -> Case {
     }
 }
 
-pub fn gathers() -> Vec<Case> {
+pub(crate) fn gathers() -> Vec<Case> {
     let sizes = [[1, 1, 1], [7, 5, 13], [100, 64, 3], [3, 2, 70_001], [11, 1, 1000]];
     sizes.iter().flat_map(|&[r, w, c]| [gather(r, w, c), scatter_add(r, w, c)]).collect()
 }

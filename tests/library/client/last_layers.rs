@@ -5,14 +5,14 @@ use gia_gpu::random::{generator, normal, uniform};
 use rand::{Rng, RngExt};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
+pub(crate) enum Activation {
     Relu,
     Tanh,
     Silu,
 }
 
 impl Activation {
-    pub const ALL: [Activation; 3] = [Activation::Relu, Activation::Tanh, Activation::Silu];
+    pub(crate) const ALL: [Activation; 3] = [Activation::Relu, Activation::Tanh, Activation::Silu];
 
     fn of(self, x: f64) -> f64 {
         match self {
@@ -24,7 +24,7 @@ impl Activation {
 }
 
 #[derive(Debug)]
-pub struct Case {
+pub(crate) struct Case {
     pub classes: usize,
     pub batch: usize,
     pub activation: Activation,
@@ -49,7 +49,7 @@ fn softmax(logits: &[f64]) -> Vec<f64> {
 
 impl Case {
     /// K = 2…20, B = 1…64, small batches as likely as large ones.
-    pub fn random(seed: u64, has_bias: bool) -> Case {
+    pub(crate) fn random(seed: u64, has_bias: bool) -> Case {
         let mut random = generator(seed, "case");
         let classes = random.random_range(2..=20);
         let batch = random.random_range(0.0..65f64.ln()).exp() as usize;
@@ -127,7 +127,7 @@ impl Case {
     }
 
     /// ∇W (K, d) and ∇b (K) of the mean cross entropy under this label smoothing, times `factor`.
-    pub fn gradient(&self, factor: f64, smoothing: f64) -> [Vec<f32>; 2] {
+    pub(crate) fn gradient(&self, factor: f64, smoothing: f64) -> [Vec<f32>; 2] {
         let mut weight = vec![0.0; self.weight.len()];
         let mut bias = vec![0.0; self.classes];
         for (label, feature) in self.labels.iter().zip(&self.batch_features) {
@@ -142,7 +142,7 @@ impl Case {
         [weight, bias].map(|values| values.into_iter().map(|v| v as f32).collect())
     }
 
-    pub fn counts(&self) -> Vec<usize> {
+    pub(crate) fn counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes];
         self.labels.iter().for_each(|&label| counts[label] += 1);
         counts

@@ -15,7 +15,7 @@ use crate::{common::fixture, devices::targets};
 /// Relative, as for a model of full size.
 const BOUND: f64 = 1e-4;
 
-pub fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clip").join(name)
 }
 

@@ -12,18 +12,18 @@ use gia_gpu::{
 };
 use serde_json::Value;
 
-pub struct Fixture(Value);
+pub(crate) struct Fixture(Value);
 
 impl Fixture {
-    pub fn open() -> Fixture {
+    pub(crate) fn open() -> Fixture {
         Fixture(serde_json::from_str(include_str!("../../fixtures/exact.json")).unwrap())
     }
 
-    pub fn numbers(&self, path: &str) -> Vec<f64> {
+    pub(crate) fn numbers(&self, path: &str) -> Vec<f64> {
         self.0.pointer(path).unwrap().as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
     }
 
-    pub fn count(&self, path: &str) -> usize {
+    pub(crate) fn count(&self, path: &str) -> usize {
         self.0.pointer(path).unwrap().as_u64().unwrap() as usize
     }
 
@@ -33,7 +33,7 @@ impl Fixture {
     }
 }
 
-pub fn assert_close(found: &[f64], expected: &[f64], what: &str) {
+pub(crate) fn assert_close(found: &[f64], expected: &[f64], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let furthest = found.iter().zip(expected).map(|(f, e)| (f - e).abs()).fold(0.0, f64::max);
     assert!(furthest < 1e-6, "{what}: {furthest:e} apart");

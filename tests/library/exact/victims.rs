@@ -8,13 +8,13 @@ use gia_gpu::{
     nn::Options,
 };
 
-pub fn mlp(hidden: &[usize]) -> Victim {
+pub(crate) fn mlp(hidden: &[usize]) -> Victim {
     let options = Options { hidden: Some(hidden.to_vec()), ..Options::default() };
     Victim::from_seed(&Request { options, ..Request::named("mlp") }, 1).unwrap()
 }
 
 /// Embedded pictures and labels, and the gradient of a victim over them.
-pub fn gradient_of(victim: &Victim, which: &[usize]) -> (Vec<f32>, Vec<usize>, Vec<Vec<f32>>) {
+pub(crate) fn gradient_of(victim: &Victim, which: &[usize]) -> (Vec<f32>, Vec<usize>, Vec<Vec<f32>>) {
     let samples = samples();
     let pictures: Vec<Picture> =
         which.iter().map(|&i| samples.picture(i).unwrap().fitted(victim.image_shape()).unwrap()).collect();
@@ -26,7 +26,7 @@ pub fn gradient_of(victim: &Victim, which: &[usize]) -> (Vec<f32>, Vec<usize>, V
 }
 
 /// Largest distance of any restored input from the nearest true one, in shares of its length.
-pub fn worst(found: &ExactBatch, truth: &[f32]) -> f64 {
+pub(crate) fn worst(found: &ExactBatch, truth: &[f32]) -> f64 {
     let n = found.inputs.columns;
     let of = |row: &[f64]| {
         let distance = |t: &[f32]| {

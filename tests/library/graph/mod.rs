@@ -18,15 +18,15 @@ use serde_json::Value;
 
 use crate::npz::support::zip;
 
-pub fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs").join(name)
 }
 
 /// Begins what is wrong with a network as a victim.
-pub const MODEL: &str = "as a victim: ";
+pub(crate) const MODEL: &str = "as a victim: ";
 
 /// Reads bytes as a file, and makes a victim's model of its network; an error names the file.
-pub fn read(folder: &Path, bytes: &[u8]) -> Result<Graph, String> {
+pub(crate) fn read(folder: &Path, bytes: &[u8]) -> Result<Graph, String> {
     let file = folder.join("network.bin");
     fs::write(&file, bytes).unwrap();
     let graph = Graph::read(&file).map_err(|error: GraphError| {
@@ -48,10 +48,10 @@ pub fn read(folder: &Path, bytes: &[u8]) -> Result<Graph, String> {
 }
 
 /// The members of a `.pt2` archive, which are stored as they are.
-pub struct Archive(pub Vec<(String, Vec<u8>)>);
+pub(crate) struct Archive(pub Vec<(String, Vec<u8>)>);
 
 impl Archive {
-    pub fn of(name: &str) -> Archive {
+    pub(crate) fn of(name: &str) -> Archive {
         let file = fs::File::open(path(name)).unwrap();
         let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
         let archive = rawzip::ZipArchive::from_file(file, &mut buffer).unwrap();
@@ -71,12 +71,12 @@ impl Archive {
         Archive(places.into_iter().map(read).collect())
     }
 
-    pub fn member(&mut self, end: &str) -> &mut Vec<u8> {
+    pub(crate) fn member(&mut self, end: &str) -> &mut Vec<u8> {
         &mut self.0.iter_mut().find(|(name, _)| name.ends_with(end)).unwrap().1
     }
 
     /// With a change of the graph's JSON.
-    pub fn edited(mut self, change: impl FnOnce(&mut Value)) -> Archive {
+    pub(crate) fn edited(mut self, change: impl FnOnce(&mut Value)) -> Archive {
         let member = self.member("models/model.json");
         let mut program: Value = serde_json::from_slice(member).unwrap();
         change(&mut program);
@@ -84,7 +84,7 @@ impl Archive {
         self
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let members: Vec<(&str, Vec<u8>)> =
             self.0.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
         zip(&members, false)

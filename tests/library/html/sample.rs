@@ -10,7 +10,7 @@ use gia_gpu::{
 };
 
 /// The first `count` embedded pictures, and copies with this much noise in reversed order.
-pub fn batch(count: usize, noise: f32) -> (Vec<Picture>, Vec<Picture>) {
+pub(crate) fn batch(count: usize, noise: f32) -> (Vec<Picture>, Vec<Picture>) {
     let dataset = samples();
     let originals: Vec<Picture> = (0..count).map(|i| dataset.picture(i % dataset.len()).unwrap()).collect();
     let mut generator = random::generator(7, "noisy copies");
@@ -25,7 +25,7 @@ pub fn batch(count: usize, noise: f32) -> (Vec<Picture>, Vec<Picture>) {
 }
 
 /// A batch with names, of which every third was read wrong.
-pub fn named_batch(title: &str, count: usize, noise: f32) -> PictureBatch {
+pub(crate) fn named_batch(title: &str, count: usize, noise: f32) -> PictureBatch {
     let dataset = samples();
     let (originals, copies) = batch(count, noise);
     let mut batch = PictureBatch::new(title, &originals, &copies, &compare(&originals, &copies).unwrap());
@@ -43,7 +43,7 @@ pub fn named_batch(title: &str, count: usize, noise: f32) -> PictureBatch {
     batch
 }
 
-pub fn provenance() -> Provenance {
+pub(crate) fn provenance() -> Provenance {
     let device = DeviceInfo {
         kind: "cpu".into(),
         name: "A processor with a name".into(),
@@ -58,7 +58,7 @@ pub fn provenance() -> Provenance {
         .with("data", samples().name)
 }
 
-pub fn matrix(names: &[String]) -> Matrix {
+pub(crate) fn matrix(names: &[String]) -> Matrix {
     let count = names.len();
     let row = |i: usize| {
         let chosen = if i % 3 == 2 { (i + 1) % count } else { i };
@@ -80,7 +80,7 @@ fn measured(mean: f64, half: f64) -> Measured {
     Measured { mean, interval_95: Some([(mean - half).max(0.0), (mean + half).min(1.0)]) }
 }
 
-pub fn ranking() -> Ranking {
+pub(crate) fn ranking() -> Ranking {
     let names = ["dress", "coat", "bag", "sandal"];
     let pairs = (0..4).flat_map(|a| (0..4).filter(move |&b| b != a).map(move |b| (a, b)));
     let hypotheses = pairs.enumerate().map(|(i, (a, b))| Hypothesis {
@@ -98,7 +98,7 @@ fn film() -> Film {
 }
 
 /// Every kind of section.
-pub fn page() -> Page {
+pub(crate) fn page() -> Page {
     let names = samples().class_names;
     let sizes = [1.0, 2.0, 4.0, 8.0, 16.0];
     let falling = |start: f64, rate: f64| {

@@ -5,4 +5,4 @@ mod archives;
 mod arrays;
 mod damage;
 mod positions;
-pub mod support;
+pub(crate) mod support;

@@ -18,33 +18,33 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 /// Draws of values as users give them: most make sense.
-pub struct Draw(pub ChaCha8Rng);
+pub(crate) struct Draw(pub ChaCha8Rng);
 
 impl Draw {
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0.random_range(0..n)
     }
 
-    pub fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    pub fn of<T: Clone>(&mut self, values: &[T]) -> T {
+    pub(crate) fn of<T: Clone>(&mut self, values: &[T]) -> T {
         values[self.below(values.len())].clone()
     }
 
     /// One of the first, and once in 40 draws one of the second.
-    pub fn mostly<T: Clone>(&mut self, good: &[T], odd: &[T]) -> T {
+    pub(crate) fn mostly<T: Clone>(&mut self, good: &[T], odd: &[T]) -> T {
         if self.one_in(40) { self.of(odd) } else { self.of(good) }
     }
 
-    pub fn number(&mut self, good: &[f64]) -> f64 {
+    pub(crate) fn number(&mut self, good: &[f64]) -> f64 {
         let odd =
             [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, -0.0, 0.0, f64::MIN_POSITIVE, f64::MAX, 1e300];
         self.mostly(good, &odd)
     }
 
-    pub fn count(&mut self, good: &[usize]) -> usize {
+    pub(crate) fn count(&mut self, good: &[usize]) -> usize {
         self.mostly(good, &[0, 0, 1, 10_000_001, usize::MAX])
     }
 
@@ -64,7 +64,7 @@ impl Draw {
         }
     }
 
-    pub fn guidance(&mut self) -> Guidance {
+    pub(crate) fn guidance(&mut self) -> Guidance {
         Guidance {
             weight: self.number(&[0.0, 0.1, 2.0]),
             schedule: Anneal {
@@ -75,7 +75,7 @@ impl Draw {
         }
     }
 
-    pub fn config(&mut self) -> AttackConfig {
+    pub(crate) fn config(&mut self) -> AttackConfig {
         let preset = self.of(&Preset::ALL).name();
         let share = self.number(&[0.5, 1.0, 1e-3]);
         let last = self.count(&[1, 2, 99]);
@@ -116,7 +116,7 @@ impl Draw {
         }
     }
 
-    pub fn protocol(&mut self, batch: usize) -> Protocol {
+    pub(crate) fn protocol(&mut self, batch: usize) -> Protocol {
         let optimiser = ["sgd", "momentum:0.9", "nesterov:0.5", "adam", "adamw:1e-2", "rmsprop"];
         let local = Local {
             steps: self.count(&[1, 2, 3]),
@@ -139,7 +139,7 @@ impl Draw {
         }
     }
 
-    pub fn defence(&mut self) -> Defence {
+    pub(crate) fn defence(&mut self) -> Defence {
         let (a, b) = (self.number(&[0.1, 0.5]), self.number(&[0.1, 1.0]));
         self.of(&[
             Defence::Noise(a),
@@ -153,7 +153,7 @@ impl Draw {
     }
 
     /// Of the victim, or not quite.
-    pub fn target(&mut self, whole: &Target, batch: usize, labelled: bool) -> Target {
+    pub(crate) fn target(&mut self, whole: &Target, batch: usize, labelled: bool) -> Target {
         let mut target = whole.clone();
         target.labels = target.labels.filter(|_| labelled);
         match self.below(120) {

@@ -30,7 +30,7 @@ const PATCH: usize = 640;
 
 /// A convolution, or its gradient by x.
 #[derive(Clone, Debug)]
-pub struct Convolution {
+pub(crate) struct Convolution {
     kernel: ConvKernel,
     form: Form,
     /// Outputs of a tile, a multiple of 16, and its positions.
@@ -61,7 +61,7 @@ struct Form {
 
 impl Convolution {
     /// `None` for sizes that it is not made for.
-    pub fn new(kernel: &ConvKernel) -> Option<Convolution> {
+    pub(crate) fn new(kernel: &ConvKernel) -> Option<Convolution> {
         let spec = &kernel.spec;
         let [oh, ow] = is_small_stride(spec).then(|| spec.output_size())?;
         let [height, width] = padded(spec).size;
@@ -80,7 +80,7 @@ impl Convolution {
     }
 
     /// The gradient by x.
-    pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
+    pub(crate) fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
         let spec = &kernel.spec;
         let [oh, ow] = is_small_stride(spec).then(|| spec.output_size())?;
         let ConvSpec { channels, outputs, size: [height, width], kernel: sizes, padding, .. } = *spec;
@@ -168,17 +168,17 @@ impl Convolution {
     }
 
     /// Elements of shared memory: all weights in order.
-    pub fn shared_len(&self) -> usize {
+    pub(crate) fn shared_len(&self) -> usize {
         self.weights.len()
     }
 
     /// Elements of scratch for each thread: a padded image.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         self.padded_len()
     }
 
     /// Writes the outputs, or adds them.
-    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
+    pub(crate) fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         let ConvKernel { spec, trials, shared } = self.kernel;
         let (isa, mut memory) = (workers.isa(), workers.take_shared());
         let weights = &mut memory[..self.shared_len()];

@@ -30,7 +30,7 @@ const CHANNELS: usize = 8;
 const MULTIPLICATIONS: usize = 4 << 20;
 
 #[derive(Clone, Copy, Debug)]
-pub struct GradWeight {
+pub(crate) struct GradWeight {
     spec: ConvSpec,
     trials: usize,
     shared: [bool; 2],
@@ -43,7 +43,7 @@ pub struct GradWeight {
 
 impl GradWeight {
     /// `None` for sizes that it is not made for.
-    pub fn new(kernel: &ConvKernel) -> Option<GradWeight> {
+    pub(crate) fn new(kernel: &ConvKernel) -> Option<GradWeight> {
         let ConvKernel { spec, trials, shared } = *kernel;
         let [oh, ow] = is_small_stride(&spec).then(|| spec.output_size())?;
         let size = [0, 1].map(|d| spec.size[d] + 2 * spec.padding[d]);
@@ -78,11 +78,11 @@ impl GradWeight {
     }
 
     /// Elements of scratch for each thread: turned g, then planes of padded images.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         self.turned_len() + self.pass * self.taps.plane
     }
 
-    pub fn run<R: Real>(&self, x: &[R], g: &[R], out: &mut [R], workers: &mut Workers<R>) {
+    pub(crate) fn run<R: Real>(&self, x: &[R], g: &[R], out: &mut [R], workers: &mut Workers<R>) {
         let spec = &self.spec;
         let work = gemm::work(self.trials * spec.flops() as usize / 2);
         let vectors = spec.outputs.div_ceil(LANES);

@@ -8,15 +8,15 @@ use fearless_simd::{Simd, SimdFloat};
 use crate::device::cpu::vectors::{Real, len, load, put, registers, splat, vectorized};
 
 /// Outputs that are taken together: whole vectors of every width.
-pub const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 /// Positions of a tile.
-pub const TILE: usize = 8;
+pub(crate) const TILE: usize = 8;
 /// Positions of a tile where rows are shorter, or registers few.
-pub const NARROW: usize = 4;
+pub(crate) const NARROW: usize = 4;
 
 /// Which elements of a padded image `(C,H,W)` an output adds up.
 #[derive(Clone, Copy, Debug)]
-pub struct Taps {
+pub(crate) struct Taps {
     pub channels: usize,
     /// `H·W`
     pub plane: usize,
@@ -31,11 +31,11 @@ pub struct Taps {
 vectorized! {
     /// 4 or 8 neighbouring positions from the first element of x on, `form` being their number, the outputs `N`, a multiple of 16, and
     /// the stride: `w (C,kh,kw,N)`, `sums (positions, N)`. `offsets` ascend.
-    pub fn convolve(offsets: &[usize], x: &[R], w: &[R], form: [usize; 3], sums: &mut [R]) = convolve_loop;
+    pub(crate) fn convolve(offsets: &[usize], x: &[R], w: &[R], form: [usize; 3], sums: &mut [R]) = convolve_loop;
 
     /// `Σ x[s·position + tap]·g[position]` over all positions of some images, `(K,K,16)`: `x (images,H,W)` padded,
     /// `g (images,OH,OW,16)`. K is 3 or 5.
-    pub fn correlate(taps: &Taps, x: &[R], g: &[R], columns: usize, sums: &mut [R]) = correlate_loop;
+    pub(crate) fn correlate(taps: &Taps, x: &[R], g: &[R], columns: usize, sums: &mut [R]) = correlate_loop;
 }
 
 #[inline(always)]

@@ -5,7 +5,7 @@ use crate::{device::cpu::vectors::Real, tape::spec::ConvSpec};
 /// Adds patches into `image (channels,H,W)`, of a convolution without padding: row `(c,ky,kx)` of `columns` (rows
 /// `ld` apart) holds, for every output position, what goes to the input element that the kernel's element
 /// `(c,ky,kx)` reads there.
-pub fn add<R: Real>(spec: &ConvSpec, columns: &[R], ld: usize, image: &mut [R]) {
+pub(crate) fn add<R: Real>(spec: &ConvSpec, columns: &[R], ld: usize, image: &mut [R]) {
     let ConvSpec { size: [height, width], kernel, stride, dilation, .. } = *spec;
     let [oh, ow] = spec.output_size();
     let taps = kernel[0] * kernel[1];

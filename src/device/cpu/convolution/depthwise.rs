@@ -22,7 +22,7 @@ use crate::{
 
 /// A convolution `x (T,B,C,H,W) * w (T,C,1,kh,kw)`, or its gradient by x.
 #[derive(Clone, Debug)]
-pub struct Convolution {
+pub(crate) struct Convolution {
     kernel: ConvKernel,
     form: Form,
     /// `(channels/16, taps, 16)`
@@ -31,12 +31,12 @@ pub struct Convolution {
 
 impl Convolution {
     /// `None` where it is not depthwise.
-    pub fn new(kernel: &ConvKernel) -> Option<Convolution> {
+    pub(crate) fn new(kernel: &ConvKernel) -> Option<Convolution> {
         Convolution::of(kernel, Form::new(&kernel.spec)?)
     }
 
     /// The gradient by x.
-    pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
+    pub(crate) fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
         Convolution::of(kernel, Form::grad_input(&kernel.spec)?)
     }
 
@@ -48,17 +48,17 @@ impl Convolution {
     }
 
     /// Elements of scratch for each thread: planes side by side, their results, and those one after the other.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         self.form.source_len() + 2 * self.form.result_len()
     }
 
     /// Elements of shared memory: weights side by side.
-    pub fn shared_len(&self) -> usize {
+    pub(crate) fn shared_len(&self) -> usize {
         self.weights.len()
     }
 
     /// Writes to `out`, or adds to it.
-    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
+    pub(crate) fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         let ConvKernel { spec, trials, shared } = self.kernel;
         let (form, isa) = (&self.form, workers.isa());
         let mut memory = workers.take_shared();

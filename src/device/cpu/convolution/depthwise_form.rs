@@ -7,7 +7,7 @@ use crate::tape::spec::ConvSpec;
 
 /// A depthwise convolution, or its gradient by x, of 16 planes whose numbers lie side by side.
 #[derive(Clone, Debug)]
-pub struct Form {
+pub(crate) struct Form {
     /// Height and width of a plane as it is stored.
     pub source: [usize; 2],
     /// Zeros to the left of each row, and its length with those to the right; rows outside are skipped.
@@ -25,7 +25,7 @@ pub struct Form {
 
 /// Results `first + cell·i`, `count` of them.
 #[derive(Clone, Debug)]
-pub struct Phase {
+pub(crate) struct Phase {
     pub first: [usize; 2],
     pub count: [usize; 2],
     /// Row by row of the kernel.
@@ -40,7 +40,7 @@ pub struct Phase {
 
 /// An element that results add up.
 #[derive(Clone, Copy, Debug)]
-pub struct Tap {
+pub(crate) struct Tap {
     /// Where its weights lie.
     pub weight: usize,
     /// From the place of a result's row and column to it.
@@ -62,7 +62,7 @@ fn fits(spec: &ConvSpec) -> bool {
 
 impl Form {
     /// The convolution's. `None` where it is not depthwise.
-    pub fn new(spec: &ConvSpec) -> Option<Form> {
+    pub(crate) fn new(spec: &ConvSpec) -> Option<Form> {
         let results = fits(spec).then(|| spec.output_size())?;
         let lines = [0, 1].map(|d| {
             let shift = |k: usize| (k * spec.dilation[d]) as isize - spec.padding[d] as isize;
@@ -73,7 +73,7 @@ impl Form {
     }
 
     /// The gradient's by x.
-    pub fn grad_input(spec: &ConvSpec) -> Option<Form> {
+    pub(crate) fn grad_input(spec: &ConvSpec) -> Option<Form> {
         let source = fits(spec).then(|| spec.output_size())?;
         // Pixel s·i + p is the sum over all k with k·d ≡ p + padding (mod s) of g[i + (p + padding − k·d)/s]·w[k].
         let lines = [0, 1].map(|d| {
@@ -150,13 +150,13 @@ impl Form {
 
     /// Elements of 16 planes of the source.
     #[inline(always)]
-    pub fn source_len(&self) -> usize {
+    pub(crate) fn source_len(&self) -> usize {
         self.source[0] * self.pitch * LANES
     }
 
     /// Elements of 16 planes of results.
     #[inline(always)]
-    pub fn result_len(&self) -> usize {
+    pub(crate) fn result_len(&self) -> usize {
         self.results[0] * self.results[1] * LANES
     }
 }

@@ -20,7 +20,7 @@ const PARTS: usize = 16;
 const PARTIAL: usize = 1 << 18;
 
 #[derive(Clone, Debug)]
-pub struct GradWeight {
+pub(crate) struct GradWeight {
     kernel: ConvKernel,
     form: Form,
     /// Images of a partial sum, and how many sums there are.
@@ -30,7 +30,7 @@ pub struct GradWeight {
 
 impl GradWeight {
     /// `None` where it is not depthwise.
-    pub fn new(kernel: &ConvKernel) -> Option<GradWeight> {
+    pub(crate) fn new(kernel: &ConvKernel) -> Option<GradWeight> {
         let (form, spec) = (Form::new(&kernel.spec)?, &kernel.spec);
         // By the sizes of one trial alone.
         let most = (PARTIAL / spec.weight_len()).clamp(1, PARTS);
@@ -48,16 +48,16 @@ impl GradWeight {
     }
 
     /// Elements of scratch for each thread: planes of x and of g, or sums.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         (self.form.source_len() + self.form.result_len()).max(self.sums_len())
     }
 
     /// Elements of shared memory: partial sums.
-    pub fn shared_len(&self) -> usize {
+    pub(crate) fn shared_len(&self) -> usize {
         self.kernel.trials * self.parts * self.blocks() * self.sums_len()
     }
 
-    pub fn run<R: Real>(&self, x: &[R], g: &[R], out: &mut [R], workers: &mut Workers<R>) {
+    pub(crate) fn run<R: Real>(&self, x: &[R], g: &[R], out: &mut [R], workers: &mut Workers<R>) {
         let ConvKernel { spec, trials, shared } = self.kernel;
         let (form, isa) = (&self.form, workers.isa());
         let (blocks, taps, sums_len) = (self.blocks(), spec.patch_len(), self.sums_len());

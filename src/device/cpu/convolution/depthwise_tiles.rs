@@ -17,13 +17,13 @@ const POSITIONS: usize = 1024;
 
 vectorized! {
     /// Up to 16 planes `(planes,H,W)` side by side, `(H,pitch,16)`, zeros around them and in missing ones.
-    pub fn turn(from: &[R], size: [usize; 2], to: &mut [R], pitch: usize, left: usize) = turn_loop;
+    pub(crate) fn turn(from: &[R], size: [usize; 2], to: &mut [R], pitch: usize, left: usize) = turn_loop;
 
     /// `x (H,pitch,16)`, `w (taps,16)` → `out (H,W,16)`.
-    pub fn convolve(form: &Form, x: &[R], w: &[R], out: &mut [R]) = convolve_loop;
+    pub(crate) fn convolve(form: &Form, x: &[R], w: &[R], out: &mut [R]) = convolve_loop;
 
     /// Adds `Σ x[position + tap]·g[position]` to `sums (taps,16)`: `x (H,pitch,16)`, `g (OH,OW,16)`, of a convolution's form.
-    pub fn correlate(form: &Form, x: &[R], g: &[R], sums: &mut [R]) = correlate_loop;
+    pub(crate) fn correlate(form: &Form, x: &[R], g: &[R], sums: &mut [R]) = correlate_loop;
 }
 
 #[inline(always)]

@@ -27,7 +27,7 @@ const IMAGES: usize = 8;
 
 /// A convolution `x (T,B,C,H,W) * w (T,O,C,kh,kw)`, or its gradient by x.
 #[derive(Clone, Debug)]
-pub struct Convolution {
+pub(crate) struct Convolution {
     kernel: ConvKernel,
     form: Form,
     lanes: usize,
@@ -39,14 +39,14 @@ pub struct Convolution {
 
 impl Convolution {
     /// `None` for sizes that it is not made for.
-    pub fn new(kernel: &ConvKernel) -> Option<Convolution> {
+    pub(crate) fn new(kernel: &ConvKernel) -> Option<Convolution> {
         let ConvSpec { channels, kernel: [kh, kw], .. } = kernel.spec;
         let stored = |o: usize, c: usize, [ky, kx]: [usize; 2]| ((o * channels + c) * kh + ky) * kw + kx;
         Convolution::of(kernel, Form::new(&kernel.spec)?, true, stored)
     }
 
     /// The gradient by x.
-    pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
+    pub(crate) fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
         let ConvSpec { channels, kernel: [kh, kw], .. } = kernel.spec;
         let stored = |c: usize, o: usize, [ky, kx]: [usize; 2]| ((o * channels + c) * kh + ky) * kw + kx;
         Convolution::of(kernel, Form::grad_input(&kernel.spec)?, false, stored)
@@ -88,7 +88,7 @@ impl Convolution {
     }
 
     /// Elements of scratch for each thread: a padded image, and the places of a tile.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         self.places_len() + if self.by_images() { self.form.padded_len() } else { 0 }
     }
 
@@ -98,12 +98,12 @@ impl Convolution {
     }
 
     /// Elements of shared memory: padded images, then weights in the order in which they are used.
-    pub fn shared_len(&self) -> usize {
+    pub(crate) fn shared_len(&self) -> usize {
         self.shared_images_len() + self.weights.len()
     }
 
     /// Writes to `out`, or adds to it.
-    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
+    pub(crate) fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         let ConvKernel { spec, trials, shared } = self.kernel;
         let form = &self.form;
         let isa = workers.isa();

@@ -4,13 +4,13 @@ use super::plain::is_small_stride;
 use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
 
 /// Neighbouring results that fit a vector and lie side by side in a row; none where rows are too short.
-pub fn lanes(row: usize) -> Option<usize> {
+pub(crate) fn lanes(row: usize) -> Option<usize> {
     [16, 8].into_iter().find(|&lanes| row > 0 && row.is_multiple_of(lanes))
 }
 
 /// A convolution of stride 1 or 2, or its gradient by x.
 #[derive(Clone, Debug)]
-pub struct Form {
+pub(crate) struct Form {
     /// Channels, height and width of an image as it is stored.
     pub image: [usize; 3],
     /// Zeros above and to the left.
@@ -31,7 +31,7 @@ pub struct Form {
 
 /// An element that a result adds up.
 #[derive(Clone, Copy, Debug)]
-pub struct Tap {
+pub(crate) struct Tap {
     /// Where it lies in a channel of a padded image, from the result's position on.
     pub offset: usize,
     /// The kernel's element that it is multiplied by.
@@ -40,7 +40,7 @@ pub struct Tap {
 
 impl Form {
     /// The convolution's. `None` where it has none.
-    pub fn new(spec: &ConvSpec) -> Option<Form> {
+    pub(crate) fn new(spec: &ConvSpec) -> Option<Form> {
         let [oh, ow] = is_small_stride(spec).then(|| spec.output_size())?;
         let ConvSpec { channels, size, kernel, padding, .. } = *spec;
         let split = spec.stride[0];
@@ -67,7 +67,7 @@ impl Form {
     }
 
     /// The gradient's by x.
-    pub fn grad_input(spec: &ConvSpec) -> Option<Form> {
+    pub(crate) fn grad_input(spec: &ConvSpec) -> Option<Form> {
         let outputs = is_small_stride(spec).then(|| spec.output_size())?;
         let ConvSpec { size, kernel, padding, .. } = *spec;
         let cell = spec.stride[0];
@@ -111,34 +111,34 @@ impl Form {
     }
 
     /// Elements of a channel of a padded image.
-    pub fn plane(&self) -> usize {
+    pub(crate) fn plane(&self) -> usize {
         self.size[0] * self.size[1]
     }
 
     /// Distance between the rows of a padded image.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.size[1] / self.split
     }
 
     /// Elements of a padded image; 0 if the stored one serves.
-    pub fn padded_len(&self) -> usize {
+    pub(crate) fn padded_len(&self) -> usize {
         let stored = self.split == 1 && self.before == [0; 2] && self.size == [self.image[1], self.image[2]];
         if stored { 0 } else { self.image[0] * self.plane() }
     }
 
     /// Elements of an image of the result.
-    pub fn result_len(&self) -> usize {
+    pub(crate) fn result_len(&self) -> usize {
         self.outputs * self.result_plane()
     }
 
     /// Elements of a plane of the result.
-    pub fn result_plane(&self) -> usize {
+    pub(crate) fn result_plane(&self) -> usize {
         self.cell * self.cell * self.positions[0] * self.positions[1]
     }
 }
 
 /// Whether the convolution's form, or its gradient's, has rows of whole vectors.
-pub fn has_rows(kernel: &ConvKernel, of_input: bool) -> bool {
+pub(crate) fn has_rows(kernel: &ConvKernel, of_input: bool) -> bool {
     let form = if of_input { Form::grad_input(&kernel.spec) } else { Form::new(&kernel.spec) };
     form.is_some_and(|form| lanes(form.positions[1]).is_some())
 }

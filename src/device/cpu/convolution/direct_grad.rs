@@ -27,7 +27,7 @@ const PARTIAL: usize = 1 << 18;
 
 /// The gradient by w: `x (T,B,C,H,W), g (T,B,O,OH,OW) → (T,O,C,3,3)`.
 #[derive(Clone, Copy, Debug)]
-pub struct GradWeight {
+pub(crate) struct GradWeight {
     spec: ConvSpec,
     trials: usize,
     shared: [bool; 2],
@@ -41,7 +41,7 @@ pub struct GradWeight {
 
 impl GradWeight {
     /// `None` for sizes that it is not made for.
-    pub fn new(kernel: &ConvKernel) -> Option<GradWeight> {
+    pub(crate) fn new(kernel: &ConvKernel) -> Option<GradWeight> {
         let ConvKernel { spec, trials, shared } = *kernel;
         let [height, width] = spec.output_size();
         let lanes = lanes(width).filter(|&lanes| lanes == 16 || height.is_multiple_of(2))?;
@@ -65,11 +65,11 @@ impl GradWeight {
     }
 
     /// Elements of shared memory: padded images, then partial sums.
-    pub fn shared_len(&self) -> usize {
+    pub(crate) fn shared_len(&self) -> usize {
         pad::padded_len(&self.spec, self.images()) + self.partial_len()
     }
 
-    pub fn run<R: Real>(&self, x: &[R], g: &[R], out: &mut [R], workers: &mut Workers<R>) {
+    pub(crate) fn run<R: Real>(&self, x: &[R], g: &[R], out: &mut [R], workers: &mut Workers<R>) {
         let isa = workers.isa();
         let mut shared = workers.take_shared();
         let (images, partial) = shared.split_at_mut(pad::padded_len(&self.spec, self.images()));

@@ -7,11 +7,13 @@ use crate::device::cpu::vectors::{Real, V, first, len, put, vectorized};
 vectorized! {
     /// Copies planes of `size` into planes of `to_size`, both even, `[top, left]` zeros before them and zeros after them, of which
     /// elements `(2y + p, 2x + q)` lie together for each of the four parities `(p, q)`.
-    pub fn split(from: &[R], size: [usize; 2], to: &mut [R], to_size: [usize; 2], before: [usize; 2]) = split_loop;
+    pub(crate) fn split(
+        from: &[R], size: [usize; 2], to: &mut [R], to_size: [usize; 2], before: [usize; 2]
+    ) = split_loop;
 
     /// `out (planes, 2·rows, 2·row)`, each element `(2y + p, 2x + q)` from place `(p, q)` of `places (4, 4, rows, row)`; `positions`
     /// are `[rows, row]`.
-    pub fn join(places: &[R], positions: [usize; 2], out: &mut [R], add: bool) = join_loop;
+    pub(crate) fn join(places: &[R], positions: [usize; 2], out: &mut [R], add: bool) = join_loop;
 }
 
 #[inline(always)]

@@ -8,13 +8,13 @@ use fearless_simd::{Simd, SimdFloat};
 use crate::device::cpu::vectors::{Real, len, load, put, registers, splat, store, vectorized};
 
 /// Planes of a tile.
-pub const PLANES: usize = 4;
+pub(crate) const PLANES: usize = 4;
 /// Lanes over which a gradient's products are spread before they are added by halves.
 const LANES: usize = 16;
 
 /// Runs of `lanes` pixels of the padded image, and of the planes that correspond to them.
 #[derive(Clone, Copy, Debug)]
-pub struct Runs<'a> {
+pub(crate) struct Runs<'a> {
     /// 8 or 16.
     pub lanes: usize,
     /// Width of the padded image.
@@ -32,12 +32,12 @@ pub struct Runs<'a> {
 
 vectorized! {
     /// Up to four planes of pixels, as many as `out (planes,H,W)` has: `x (C,H,W)` padded, `w (C,taps,4)`. A vector must fit a run.
-    pub fn convolve(runs: &Runs, x: &[R], w: &[R], out: &mut [R]) = convolve_loop;
+    pub(crate) fn convolve(runs: &Runs, x: &[R], w: &[R], out: &mut [R]) = convolve_loop;
 
     /// `Σ g[o][p]·x[p + ky·width]` over all pixels, `size` of them, of `count` images, `(3,4)`. `x`: from one plane of the first image
     /// on, padded; `g`: from four planes on; images are `lens` apart. Runs of 8 go in pairs, one above the other. A vector must
     /// fit a run.
-    pub fn correlate(
+    pub(crate) fn correlate(
         runs: &Runs, operands: [&[R]; 2], lens: [usize; 2], size: [usize; 2], count: usize, sums: &mut [R; 3 * PLANES]
     ) = correlate_loop;
 }

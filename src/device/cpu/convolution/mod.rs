@@ -1,9 +1,9 @@
 //! The ways in which a convolution is computed, and which is taken.
 
-pub mod by_outputs;
+pub(crate) mod by_outputs;
 mod by_outputs_grad;
 mod by_outputs_tiles;
-pub mod col2im;
+pub(crate) mod col2im;
 mod depthwise;
 mod depthwise_form;
 mod depthwise_grad;
@@ -13,8 +13,8 @@ mod direct_form;
 mod direct_grad;
 mod direct_split;
 mod direct_tiles;
-pub mod pad;
-pub mod patches;
+pub(crate) mod pad;
+pub(crate) mod patches;
 mod plain;
 mod weights;
 mod winograd;
@@ -46,7 +46,7 @@ pub enum Way {
 
 /// The three derivatives of ⟨conv(x, w), g⟩.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Derivative {
+pub(crate) enum Derivative {
     Output,
     Input,
     Weight,
@@ -54,7 +54,7 @@ pub enum Derivative {
 
 /// A convolution's way, with its sizes.
 #[derive(Clone, Debug)]
-pub enum Chosen {
+pub(crate) enum Chosen {
     Patches,
     Outputs(by_outputs::Convolution),
     Direct(direct::Convolution),
@@ -64,7 +64,7 @@ pub enum Chosen {
 
 impl Chosen {
     /// For the output or the gradient by x. `wanted` is taken where it fits.
-    pub fn new(kernel: &ConvKernel, derivative: Derivative, wanted: Option<Way>) -> Chosen {
+    pub(crate) fn new(kernel: &ConvKernel, derivative: Derivative, wanted: Option<Way>) -> Chosen {
         let of_input = derivative == Derivative::Input;
         let chosen = match wanted.unwrap_or_else(|| fastest(kernel, derivative)) {
             Way::Patches => None,
@@ -81,7 +81,7 @@ impl Chosen {
     }
 
     /// Elements of scratch for each thread and of shared memory, `patches` where it goes by patches.
-    pub fn memory(&self, patches: [usize; 2]) -> [usize; 2] {
+    pub(crate) fn memory(&self, patches: [usize; 2]) -> [usize; 2] {
         match self {
             Chosen::Patches => patches,
             Chosen::Outputs(way) => [way.scratch_len(), way.shared_len()],
@@ -92,12 +92,18 @@ impl Chosen {
     }
 
     /// Elements of packed operands, `patches` where it goes by patches.
-    pub fn packed(&self, patches: usize) -> usize {
+    pub(crate) fn packed(&self, patches: usize) -> usize {
         if let Chosen::Patches = self { patches } else { 0 }
     }
 
     /// Writes the result of `reads` to `out`, or adds it; false where it goes by patches, and nothing is done.
-    pub fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], add: bool, workers: &mut Workers<R>) -> bool {
+    pub(crate) fn run<R: Real>(
+        &self,
+        reads: &[&[R]],
+        out: &mut [R],
+        add: bool,
+        workers: &mut Workers<R>,
+    ) -> bool {
         match self {
             Chosen::Patches => return false,
             Chosen::Outputs(way) => way.run(reads[0], reads[1], out, add, workers),
@@ -111,7 +117,7 @@ impl Chosen {
 
 /// The way of a gradient by w, with its sizes.
 #[derive(Clone, Debug)]
-pub enum ChosenGradWeight {
+pub(crate) enum ChosenGradWeight {
     Patches,
     Outputs(by_outputs_grad::GradWeight),
     Direct(direct_grad::GradWeight),
@@ -121,7 +127,7 @@ pub enum ChosenGradWeight {
 
 impl ChosenGradWeight {
     /// `wanted` is taken where it fits.
-    pub fn new(kernel: &ConvKernel, wanted: Option<Way>) -> ChosenGradWeight {
+    pub(crate) fn new(kernel: &ConvKernel, wanted: Option<Way>) -> ChosenGradWeight {
         let chosen = match wanted.unwrap_or_else(|| fastest(kernel, Derivative::Weight)) {
             Way::Patches => None,
             Way::Outputs => by_outputs_grad::GradWeight::new(kernel).map(ChosenGradWeight::Outputs),
@@ -133,7 +139,7 @@ impl ChosenGradWeight {
     }
 
     /// As [`Chosen::memory`].
-    pub fn memory(&self, patches: [usize; 2]) -> [usize; 2] {
+    pub(crate) fn memory(&self, patches: [usize; 2]) -> [usize; 2] {
         match self {
             ChosenGradWeight::Patches => patches,
             ChosenGradWeight::Outputs(way) => [way.scratch_len(), 0],
@@ -144,12 +150,12 @@ impl ChosenGradWeight {
     }
 
     /// Elements of packed operands, `patches` where it goes by patches.
-    pub fn packed(&self, patches: usize) -> usize {
+    pub(crate) fn packed(&self, patches: usize) -> usize {
         if let ChosenGradWeight::Patches = self { patches } else { 0 }
     }
 
     /// Writes the gradient to `out`; false where it goes by patches, and nothing is done.
-    pub fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) -> bool {
+    pub(crate) fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) -> bool {
         match self {
             ChosenGradWeight::Patches => return false,
             ChosenGradWeight::Outputs(way) => way.run(reads[0], reads[1], out, workers),

@@ -11,18 +11,18 @@ use crate::{
 use fearless_simd::Simd;
 
 /// The same convolution on images that bring their padding along.
-pub fn padded(spec: &ConvSpec) -> ConvSpec {
+pub(crate) fn padded(spec: &ConvSpec) -> ConvSpec {
     let size = [0, 1].map(|d| spec.size[d] + 2 * spec.padding[d]);
     ConvSpec { size, padding: [0; 2], ..*spec }
 }
 
 /// Elements of `images` padded images; 0 if the convolution has no padding.
-pub fn padded_len(spec: &ConvSpec, images: usize) -> usize {
+pub(crate) fn padded_len(spec: &ConvSpec, images: usize) -> usize {
     if spec.padding == [0; 2] { 0 } else { images * padded(spec).input_len() / spec.batch.max(1) }
 }
 
 /// Copies planes `(n,H,W)` into planes with zeros around them.
-pub fn pad<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], workers: &mut Workers<R>) {
+pub(crate) fn pad<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], workers: &mut Workers<R>) {
     let (len, to_size) = (spec.size[0] * spec.size[1], padded(spec).size);
     let (isa, work) = (workers.isa(), to.len() / 4);
     workers.for_each(to, to_size[0] * to_size[1], work, |_, index, to| {
@@ -32,7 +32,9 @@ pub fn pad<R: Real>(spec: &ConvSpec, planes: &[R], to: &mut [R], workers: &mut W
 
 vectorized! {
     /// Copies planes of `size` into planes of `to_size`, with `[top, left]` zeros before them and zeros after them.
-    pub fn image(from: &[R], size: [usize; 2], to: &mut [R], to_size: [usize; 2], before: [usize; 2]) = image_loop;
+    pub(crate) fn image(
+        from: &[R], size: [usize; 2], to: &mut [R], to_size: [usize; 2], before: [usize; 2]
+    ) = image_loop;
 }
 
 #[inline(always)]
@@ -54,7 +56,7 @@ fn image_loop<S: Simd, R: Real>(
 }
 
 /// Copies the planes inside the padding into `to (n,H,W)`, or adds them: the adjoint of [`pad`].
-pub fn crop<R: Real>(isa: Isa, spec: &ConvSpec, planes: &[R], to: &mut [R], add: bool) {
+pub(crate) fn crop<R: Real>(isa: Isa, spec: &ConvSpec, planes: &[R], to: &mut [R], add: bool) {
     let ([height, width], size) = (spec.size, padded(spec).size);
     let planes = planes.chunks(size[0] * size[1]);
     for (to, from) in to.chunks_mut(height * width).zip(planes) {

@@ -13,7 +13,7 @@ use crate::{
 /// `(C/g·kh·kw, images·OH·OW)`: row `(c,ky,kx)` holds, for every image and output position, the input element
 /// that the kernel's element `(c,ky,kx)` multiplies.
 #[derive(Clone, Copy)]
-pub struct Patches<'a, R> {
+pub(crate) struct Patches<'a, R> {
     spec: ConvSpec,
     /// `(images, C, H, W)` from the group's first channel on.
     images: &'a [R],
@@ -32,7 +32,7 @@ struct Run {
 
 impl<'a, R: Real> Patches<'a, R> {
     /// `spec` must be without padding, see [`super::pad`].
-    pub fn new(spec: &ConvSpec, images: &'a [R], group: usize) -> Self {
+    pub(crate) fn new(spec: &ConvSpec, images: &'a [R], group: usize) -> Self {
         debug_assert_eq!(spec.padding, [0; 2]);
         let first = group * (spec.channels / spec.groups) * spec.size[0] * spec.size[1];
         Patches { spec: *spec, images: &images[first..], outputs: spec.output_size() }

@@ -3,17 +3,17 @@
 use crate::tape::spec::ConvSpec;
 
 /// A 3×3 convolution of stride 1, undilated, of one group.
-pub fn is_plain(spec: &ConvSpec) -> bool {
+pub(crate) fn is_plain(spec: &ConvSpec) -> bool {
     spec.kernel == [3; 2] && spec.stride == [1; 2] && spec.dilation == [1; 2] && spec.groups == 1
 }
 
 /// The gradient by x of a plain convolution, as one.
-pub fn turned(spec: &ConvSpec) -> Option<ConvSpec> {
+pub(crate) fn turned(spec: &ConvSpec) -> Option<ConvSpec> {
     is_plain(spec).then(|| spec.turned())?
 }
 
 /// A convolution of stride 1 or 2, undilated, of one group, that computes something.
-pub fn is_small_stride(spec: &ConvSpec) -> bool {
+pub(crate) fn is_small_stride(spec: &ConvSpec) -> bool {
     let [stride, other] = spec.stride;
     spec.groups == 1
         && spec.dilation == [1; 2]

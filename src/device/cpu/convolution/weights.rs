@@ -10,7 +10,7 @@ const NONE: u32 = u32::MAX;
 
 /// Where the weights of a convolution lie, block after block of its outputs: `(blocks, patch, lanes)`.
 #[derive(Clone, Debug)]
-pub struct Weights {
+pub(crate) struct Weights {
     /// Where each is stored in a set, or [`NONE`].
     stored: Vec<u32>,
     /// Weights of an output that are not left out, and outputs of a block.
@@ -27,7 +27,7 @@ pub struct Weights {
 
 impl Weights {
     /// `stored`: where the weight of an output and a place in the patch is stored, if it has one. `None` where there are too many.
-    pub fn new(
+    pub(crate) fn new(
         kernel: &ConvKernel,
         [outputs, patch, lanes]: [usize; 3],
         in_order: bool,
@@ -53,22 +53,22 @@ impl Weights {
     }
 
     /// Elements of all sets.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.sets * self.stored.len()
     }
 
     /// Elements of a block.
-    pub fn block_len(&self) -> usize {
+    pub(crate) fn block_len(&self) -> usize {
         self.patch * self.lanes
     }
 
     /// The set of an image of all trials', of all sets in order.
-    pub fn of<'a, R>(&self, image: usize, all: &'a [R]) -> &'a [R] {
+    pub(crate) fn of<'a, R>(&self, image: usize, all: &'a [R]) -> &'a [R] {
         &all[image / self.images * self.stored.len()..][..self.stored.len()]
     }
 
     /// Brings all sets in order, by all threads.
-    pub fn arrange<R: Real>(&self, from: &[R], to: &mut [R], workers: &mut Workers<R>) {
+    pub(crate) fn arrange<R: Real>(&self, from: &[R], to: &mut [R], workers: &mut Workers<R>) {
         let (isa, lanes) = (workers.isa(), self.lanes);
         let (blocks, work) = (self.outputs.div_ceil(lanes), to.len());
         workers.for_each(to, self.block_len(), work, |_, index, to| {

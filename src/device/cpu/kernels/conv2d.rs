@@ -18,7 +18,7 @@ use crate::{
     plan::kernel::ConvKernel,
 };
 
-pub struct Conv2d {
+pub(crate) struct Conv2d {
     sizes: Sizes,
     way: Chosen,
 }
@@ -41,7 +41,7 @@ pub(super) struct Sizes {
 
 impl Sizes {
     /// Trials are folded into the batch if operand 1 (the weights) is shared and operand 0 is not.
-    pub fn new(kernel: &ConvKernel) -> Self {
+    pub(crate) fn new(kernel: &ConvKernel) -> Self {
         let spec = &kernel.spec;
         let fold = kernel.shared == [false, true];
         let [oh, ow] = spec.output_size();
@@ -56,24 +56,24 @@ impl Sizes {
     }
 
     /// Elements of an operand of `len` a trial.
-    pub fn operand_len(&self, operand: usize, len: usize) -> usize {
+    pub(crate) fn operand_len(&self, operand: usize, len: usize) -> usize {
         if self.kernel.shared[operand] { len } else { self.kernel.trials * len }
     }
 
     /// Images that x holds.
-    pub fn input_images(&self) -> usize {
+    pub(crate) fn input_images(&self) -> usize {
         self.operand_len(0, self.kernel.spec.batch)
     }
 
     /// An operand of `len` a trial from trial `trial` on.
-    pub fn trial<'a, R>(&self, operand: usize, data: &'a [R], trial: usize, len: usize) -> &'a [R] {
+    pub(crate) fn trial<'a, R>(&self, operand: usize, data: &'a [R], trial: usize, len: usize) -> &'a [R] {
         if self.kernel.shared[operand] { data } else { &data[trial * len..] }
     }
 }
 
 impl Sizes {
     /// Calls `body` with x (operand 0) as [`padded`] images.
-    pub fn with_padding<R: Real>(
+    pub(crate) fn with_padding<R: Real>(
         &self,
         x: &[R],
         workers: &mut Workers<R>,
@@ -92,7 +92,7 @@ impl Sizes {
 
 impl Conv2d {
     /// `way` is taken where it fits.
-    pub fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
+    pub(crate) fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
         Conv2d { sizes: Sizes::new(kernel), way: Chosen::new(kernel, Derivative::Output, way) }
     }
 

@@ -31,7 +31,7 @@ const TASKS: usize = 2;
 /// Elements of a task's columns, at most unless one channel needs more.
 const COLUMNS: usize = 1 << 17;
 
-pub struct Conv2dGradInput {
+pub(crate) struct Conv2dGradInput {
     sizes: Sizes,
     /// Images of a task.
     images: usize,
@@ -42,7 +42,7 @@ pub struct Conv2dGradInput {
 
 impl Conv2dGradInput {
     /// `way` is taken where it fits.
-    pub fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
+    pub(crate) fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
         let sizes = Sizes::new(kernel);
         let spec = &kernel.spec;
         let taps = spec.kernel[0] * spec.kernel[1];

@@ -20,14 +20,14 @@ use crate::{
     plan::kernel::ConvKernel,
 };
 
-pub struct Conv2dGradWeight {
+pub(crate) struct Conv2dGradWeight {
     sizes: Sizes,
     way: Chosen,
 }
 
 impl Conv2dGradWeight {
     /// `way` is taken where it fits.
-    pub fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
+    pub(crate) fn new(kernel: &ConvKernel, way: Option<Way>) -> Self {
         // Every trial has its own gradient, whatever is shared.
         let sizes = Sizes { trials: kernel.trials, images: kernel.spec.batch, ..Sizes::new(kernel) };
         Conv2dGradWeight { sizes, way: Chosen::new(kernel, way) }

@@ -7,12 +7,12 @@ use crate::device::cpu::{
 };
 
 /// A kernel of two operands that can add to what its output holds.
-pub trait Adding<R>: Prepared<R> {
+pub(crate) trait Adding<R>: Prepared<R> {
     /// As [`Prepared::run`], with the result added to `out`.
     fn add(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>);
 }
 
-pub struct ConvSum<C>(pub [C; 2]);
+pub(crate) struct ConvSum<C>(pub [C; 2]);
 
 impl<R: Real, C: Adding<R>> Prepared<R> for ConvSum<C> {
     fn needs(&self) -> Needs {

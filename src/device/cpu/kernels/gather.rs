@@ -9,7 +9,7 @@ use crate::{
     plan::kernel::GatherKernel,
 };
 
-pub struct Gather(pub GatherKernel);
+pub(crate) struct Gather(pub GatherKernel);
 
 /// The row that `index` names, if the table has it.
 pub(super) fn row<R: Real>(index: R, rows: usize) -> Option<usize> {

@@ -28,7 +28,7 @@ const MAX_TURNED: usize = 4;
 /// Rows that are turned round together: a cache line's worth.
 const TURNED_ROWS: usize = 16;
 
-pub struct Map<R> {
+pub(crate) struct Map<R> {
     program: Compiled<R>,
     len: usize,
     reads: Vec<usize>,
@@ -51,7 +51,7 @@ impl Turned {
 }
 
 impl<R: Real> Map<R> {
-    pub fn new(kernel: &MapKernel) -> Result<Self, String> {
+    pub(crate) fn new(kernel: &MapKernel) -> Result<Self, String> {
         let reads = validate::program(&kernel.program, &kernel.dims, true)?;
         let order: Vec<usize> = (0..kernel.dims.len()).collect();
         let space = Space::new(&kernel.dims, &kernel.program.leaves, &order)?;

@@ -23,7 +23,7 @@ const COLUMN_PART: usize = 64;
 /// Points that a task evaluates at least.
 const TASK: usize = 16 * BLOCK;
 
-pub struct MapReduce<R> {
+pub(crate) struct MapReduce<R> {
     program: Compiled<R>,
     reduce: Reduce,
     order: Order,
@@ -43,7 +43,7 @@ enum Order {
 }
 
 impl<R: Real> MapReduce<R> {
-    pub fn new(kernel: &MapReduceKernel) -> Result<Self, String> {
+    pub(crate) fn new(kernel: &MapReduceKernel) -> Result<Self, String> {
         let MapReduceKernel { dims, outer, reduce, program } = kernel;
         let reads = validate::program(program, dims, false)?;
         if *outer > dims.len() {

@@ -13,7 +13,7 @@ use crate::{
     plan::kernel::{MatmulKernel, MatrixView},
 };
 
-pub struct Matmul {
+pub(crate) struct Matmul {
     kernel: MatmulKernel,
     fold: Fold,
     thin: Option<Gemv>,
@@ -30,7 +30,7 @@ enum Fold {
 }
 
 impl Matmul {
-    pub fn new(kernel: &MatmulKernel) -> Self {
+    pub(crate) fn new(kernel: &MatmulKernel) -> Self {
         let MatmulKernel { trials, m, a, b, .. } = kernel;
         let fold = if *trials > 1 && b.trial == 0 && a.trial == m * a.row {
             Fold::Rows

@@ -9,7 +9,7 @@ use crate::{
     plan::kernel::GatherKernel,
 };
 
-pub struct ScatterAdd(pub GatherKernel);
+pub(crate) struct ScatterAdd(pub GatherKernel);
 
 impl<R: Real> Prepared<R> for ScatterAdd {
     fn needs(&self) -> Needs {

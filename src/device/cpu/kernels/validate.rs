@@ -3,7 +3,7 @@
 use crate::plan::kernel::{Instr, Leaf, MAX_MAP_READS, Program, Source, View};
 
 /// Elements that each buffer read by `program` over `dims` must have, or what is wrong.
-pub fn program(program: &Program, dims: &[usize], in_place: bool) -> Result<Vec<usize>, String> {
+pub(crate) fn program(program: &Program, dims: &[usize], in_place: bool) -> Result<Vec<usize>, String> {
     if program.code.is_empty() {
         return Err("an empty program".into());
     }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// One window of a plane `(H,W)`.
-pub struct Window<'a> {
+pub(crate) struct Window<'a> {
     spec: &'a WindowSpec,
     /// Coordinates of its first element, in the padding where negative.
     origin: [isize; 2],
@@ -21,13 +21,13 @@ pub struct Window<'a> {
 impl Window<'_> {
     /// The rows that lie in the input.
     #[inline]
-    pub fn rows(&self) -> Range<usize> {
+    pub(crate) fn rows(&self) -> Range<usize> {
         self.inside(0)
     }
 
     /// The columns that lie in the input.
     #[inline]
-    pub fn cols(&self) -> Range<usize> {
+    pub(crate) fn cols(&self) -> Range<usize> {
         self.inside(1)
     }
 
@@ -40,14 +40,14 @@ impl Window<'_> {
 
     /// Position of input element `(y, x)` in the window, row-major.
     #[inline]
-    pub fn index(&self, y: usize, x: usize) -> usize {
+    pub(crate) fn index(&self, y: usize, x: usize) -> usize {
         let within = |axis: usize, i: usize| (i as isize - self.origin[axis]) as usize;
         within(0, y) * self.spec.kernel[1] + within(1, x)
     }
 
     /// The element of a plane at position `index`; none in the padding or outside the window.
     #[inline]
-    pub fn element(&self, index: f64) -> Option<usize> {
+    pub(crate) fn element(&self, index: f64) -> Option<usize> {
         let WindowSpec { kernel, size, .. } = self.spec;
         if !(index >= 0.0 && index < (kernel[0] * kernel[1]) as f64) {
             return None;
@@ -63,7 +63,7 @@ impl Window<'_> {
 
 /// Calls `body(output position, window)` for every window of a plane, in order.
 #[inline]
-pub fn for_each_window(spec: &WindowSpec, mut body: impl FnMut(usize, Window)) {
+pub(crate) fn for_each_window(spec: &WindowSpec, mut body: impl FnMut(usize, Window)) {
     let [oh, ow] = spec.output_size();
     let start = |axis: usize, o: usize| (o * spec.stride[axis]) as isize - spec.padding[axis] as isize;
     for oy in 0..oh {
@@ -78,7 +78,7 @@ pub fn for_each_window(spec: &WindowSpec, mut body: impl FnMut(usize, Window)) {
 const TASK: usize = 8192;
 
 /// Calls `body(planes, their part of out)` for groups of planes, `len` elements of `out` a plane.
-pub fn for_planes<R: Real>(
+pub(crate) fn for_planes<R: Real>(
     out: &mut [R],
     len: usize,
     work: usize,
@@ -93,12 +93,12 @@ pub fn for_planes<R: Real>(
 }
 
 /// The instruction set for rows of windows: none so wide that a row does not fill a vector.
-pub fn isa<R: Real>(spec: &WindowSpec, workers: &Workers<R>) -> Isa {
+pub(crate) fn isa<R: Real>(spec: &WindowSpec, workers: &Workers<R>) -> Isa {
     workers.isa().fitting::<R>(spec.output_size()[1].max(8))
 }
 
 /// Elements of the input and the output of all planes.
-pub fn lens(kernel: &WindowKernel) -> [usize; 2] {
+pub(crate) fn lens(kernel: &WindowKernel) -> [usize; 2] {
     let [oh, ow] = kernel.spec.output_size();
     [kernel.planes * kernel.spec.size[0] * kernel.spec.size[1], kernel.planes * oh * ow]
 }

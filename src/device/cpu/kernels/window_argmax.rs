@@ -13,7 +13,7 @@ use crate::{
     tape::spec::WindowSpec,
 };
 
-pub struct WindowArgmax(pub WindowKernel);
+pub(crate) struct WindowArgmax(pub WindowKernel);
 
 impl<R: Real> Prepared<R> for WindowArgmax {
     fn needs(&self) -> Needs {

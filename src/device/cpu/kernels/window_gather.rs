@@ -10,7 +10,7 @@ use crate::{
     plan::kernel::WindowKernel,
 };
 
-pub struct WindowGather(pub WindowKernel);
+pub(crate) struct WindowGather(pub WindowKernel);
 
 impl<R: Real> Prepared<R> for WindowGather {
     fn needs(&self) -> Needs {

@@ -10,7 +10,7 @@ use crate::{
     plan::kernel::WindowKernel,
 };
 
-pub struct WindowScatter(pub WindowKernel);
+pub(crate) struct WindowScatter(pub WindowKernel);
 
 impl<R: Real> Prepared<R> for WindowScatter {
     fn needs(&self) -> Needs {

@@ -10,7 +10,7 @@ use crate::{
     plan::kernel::WindowKernel,
 };
 
-pub struct WindowSpread(pub WindowKernel);
+pub(crate) struct WindowSpread(pub WindowKernel);
 
 impl<R: Real> Prepared<R> for WindowSpread {
     fn needs(&self) -> Needs {

@@ -10,7 +10,7 @@ use crate::{
     plan::kernel::WindowKernel,
 };
 
-pub struct WindowSum(pub WindowKernel);
+pub(crate) struct WindowSum(pub WindowKernel);
 
 impl<R: Real> Prepared<R> for WindowSum {
     fn needs(&self) -> Needs {

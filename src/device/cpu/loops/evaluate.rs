@@ -14,7 +14,7 @@ use crate::{
 
 /// What a program reads.
 #[derive(Clone, Copy)]
-pub struct Inputs<'s, 'a, R> {
+pub(crate) struct Inputs<'s, 'a, R> {
     pub isa: Isa,
     /// Its buffers.
     pub reads: &'s [&'a [R]],
@@ -23,14 +23,14 @@ pub struct Inputs<'s, 'a, R> {
 }
 
 impl<'s, 'a, R> Inputs<'s, 'a, R> {
-    pub fn new(isa: Isa, reads: &'s [&'a [R]]) -> Self {
+    pub(crate) fn new(isa: Isa, reads: &'s [&'a [R]]) -> Self {
         Inputs { isa, reads, turned: &[] }
     }
 }
 
 impl<R: Real> Compiled<R> {
     /// Sets the scalars that keep one value. Call before the first block of a task.
-    pub fn begin(&self, reads: &[&[R]], registers: &mut [Vec<R>]) {
+    pub(crate) fn begin(&self, reads: &[&[R]], registers: &mut [Vec<R>]) {
         for &(register, value) in &self.pinned {
             let value = match value {
                 Pinned::Constant(c) => c,
@@ -45,7 +45,7 @@ impl<R: Real> Compiled<R> {
 
     /// Asks for the block `out` that starts at point `start`, and for what it reads, as far as that lies side by side: while
     /// one block is computed, in several loops over the first-level cache, the next one comes from memory.
-    pub fn fetch(&self, reads: &[&[R]], start: usize, out: &[R]) {
+    pub(crate) fn fetch(&self, reads: &[&[R]], start: usize, out: &[R]) {
         for leaf in &self.space.leaves {
             match leaf.data(reads) {
                 Some(data) => prefetch(leaf.run(data, start, out.len())),
@@ -55,7 +55,7 @@ impl<R: Real> Compiled<R> {
     }
 
     /// Points `start..start + out.len()`: where they are stored, if the program only reads them, else evaluated into `out`.
-    pub fn values<'a>(
+    pub(crate) fn values<'a>(
         &self,
         inputs: Inputs<'_, 'a, R>,
         start: usize,
@@ -73,7 +73,7 @@ impl<R: Real> Compiled<R> {
 
     /// Evaluates points `start..start + out.len()` (at most [`Compiled::block_len`], within one row of the space if they go
     /// by rows) into `out`, which holds the elements that [`Source::Output`] reads.
-    pub fn block(&self, inputs: Inputs<R>, start: usize, registers: &mut [Vec<R>], out: &mut [R]) {
+    pub(crate) fn block(&self, inputs: Inputs<R>, start: usize, registers: &mut [Vec<R>], out: &mut [R]) {
         let len = out.len();
         for line in &self.lines {
             let (register, len) = match line.to {

@@ -15,11 +15,11 @@ const VECTORS: usize = 8;
 
 vectorized! {
     /// Sum in a fixed order that depends on the length alone.
-    pub fn sum(x: &[R]) -> R = sum_loop;
+    pub(crate) fn sum(x: &[R]) -> R = sum_loop;
     /// Largest element, −∞ of none; NaN if there is one.
-    pub fn max_of(x: &[R]) -> R = max_loop;
+    pub(crate) fn max_of(x: &[R]) -> R = max_loop;
     /// `Σ a[i]·b[i]` in a fixed order that depends on the length alone.
-    pub fn dot(a: &[R], b: &[R]) -> R = dot_loop;
+    pub(crate) fn dot(a: &[R], b: &[R]) -> R = dot_loop;
 }
 
 /// What a fold makes of its elements.

@@ -23,7 +23,7 @@ const TASK: usize = 512;
 
 /// A thin product, and how it is computed.
 #[derive(Clone, Copy, Debug)]
-pub struct Gemv {
+pub(crate) struct Gemv {
     /// As given, or with rows and columns exchanged, which is the same result where C is one row or column.
     kernel: MatmulKernel,
     order: Order,
@@ -42,7 +42,7 @@ enum Order {
 impl Gemv {
     /// `None` for products that are better packed. Never by the number of trials: a trial's result must not
     /// depend on the others.
-    pub fn new(kernel: &MatmulKernel) -> Option<Gemv> {
+    pub(crate) fn new(kernel: &MatmulKernel) -> Option<Gemv> {
         let dots = |a: &MatrixView, b: &MatrixView| a.col == 1 && b.row == 1;
         let MatmulKernel { m, n, k, a, b, .. } = *kernel;
         if m.min(n) <= DOTS && dots(&a, &b) && k > DEPTH {
@@ -59,11 +59,11 @@ impl Gemv {
     }
 
     /// Elements of scratch for each thread.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         TASK
     }
 
-    pub fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
+    pub(crate) fn run<R: Real>(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
         let MatmulKernel { trials, m, n, k, .. } = self.kernel;
         let reads = if self.exchanged { [reads[1], reads[0]] } else { [reads[0], reads[1]] };
         let work = gemm::work(4 * trials * m * n * k);

@@ -9,19 +9,19 @@ use crate::{
 
 vectorized! {
     /// `y[i] = op(x[i])`
-    pub fn unary(op: Unary, x: &[R], y: &mut [R]) = unary_loop;
+    pub(crate) fn unary(op: Unary, x: &[R], y: &mut [R]) = unary_loop;
     /// `y[i] = op(a[i], b[i])`
-    pub fn binary(op: Binary, a: &[R], b: &[R], y: &mut [R]) = binary_loop;
+    pub(crate) fn binary(op: Binary, a: &[R], b: &[R], y: &mut [R]) = binary_loop;
     /// `y[i] = op(a, b[i])`
-    pub fn binary_of_scalar(op: Binary, a: R, b: &[R], y: &mut [R]) = binary_of_scalar_loop;
+    pub(crate) fn binary_of_scalar(op: Binary, a: R, b: &[R], y: &mut [R]) = binary_of_scalar_loop;
     /// `y[i] = op(a[i], b)`
-    pub fn binary_with_scalar(op: Binary, a: &[R], b: R, y: &mut [R]) = binary_with_scalar_loop;
+    pub(crate) fn binary_with_scalar(op: Binary, a: &[R], b: R, y: &mut [R]) = binary_with_scalar_loop;
     /// `y[i] = a[i]` where `mask[i]` ≠ 0, else `b[i]`
-    pub fn select(mask: &[R], a: &[R], b: &[R], y: &mut [R]) = select_loop;
+    pub(crate) fn select(mask: &[R], a: &[R], b: &[R], y: &mut [R]) = select_loop;
     /// `y[i] = max(x[i], y[i])`, NaN if either is.
-    pub fn max_into(x: &[R], y: &mut [R]) = max_into_loop;
+    pub(crate) fn max_into(x: &[R], y: &mut [R]) = max_into_loop;
     /// `y[i] += factor·x[i]`
-    pub fn add_multiple(factor: R, x: &[R], y: &mut [R]) = add_multiple_loop;
+    pub(crate) fn add_multiple(factor: R, x: &[R], y: &mut [R]) = add_multiple_loop;
 }
 
 /// Where a loop reads.
@@ -103,7 +103,7 @@ fn ones<S: Simd, R: Real>(simd: S, mask: <V<S, R> as SimdBase<S>>::Mask) -> V<S,
 
 /// The larger; NaN if either is.
 #[inline(always)]
-pub fn larger<S: Simd, R: Real>(a: V<S, R>, b: V<S, R>) -> V<S, R> {
+pub(crate) fn larger<S: Simd, R: Real>(a: V<S, R>, b: V<S, R>) -> V<S, R> {
     (a.simd_gt(b) | a.is_nan()).select(a, b)
 }
 

@@ -1,12 +1,12 @@
 //! The loops that kernels are made of: matrix products, and fused expressions block by block.
 
-pub mod evaluate;
-pub mod folds;
-pub mod gemm;
-pub mod gemv;
-pub mod lanes;
-pub mod program;
-pub mod space;
-pub mod transpose;
+pub(crate) mod evaluate;
+pub(crate) mod folds;
+pub(crate) mod gemm;
+pub(crate) mod gemv;
+pub(crate) mod lanes;
+pub(crate) mod program;
+pub(crate) mod space;
+pub(crate) mod transpose;
 mod window_rows;
-pub mod window_tiles;
+pub(crate) mod window_tiles;

@@ -13,7 +13,7 @@ use crate::{
 
 /// A program with registers assigned, over a given index space.
 #[derive(Clone, Debug)]
-pub struct Compiled<R> {
+pub(crate) struct Compiled<R> {
     pub(super) space: Space,
     pub(super) lines: Vec<Line>,
     /// Registers whose first element is one value throughout.
@@ -70,7 +70,7 @@ impl<R: Real> Compiled<R> {
     /// `by_rows`: blocks may be chosen so that they lie in rows of the space, see [`Compiled::block_len`]. Without, they may
     /// start anywhere.
     /// `turned`: leaves whose elements [`Compiled::block`] is given.
-    pub fn new(program: &Program, space: Space, by_rows: bool, turned: Vec<usize>) -> Self {
+    pub(crate) fn new(program: &Program, space: Space, by_rows: bool, turned: Vec<usize>) -> Self {
         let count = program.code.len();
         let mut last_use = vec![None; count];
         for (i, instr) in program.code.iter().enumerate() {
@@ -181,22 +181,22 @@ impl<R: Real> Compiled<R> {
     }
 
     /// Points that [`Compiled::block`] evaluates at most: a power of two, [`BLOCK`] or a row of the space.
-    pub fn block_len(&self) -> usize {
+    pub(crate) fn block_len(&self) -> usize {
         self.block
     }
 
     /// Its index space.
-    pub fn space(&self) -> &Space {
+    pub(crate) fn space(&self) -> &Space {
         &self.space
     }
 
     /// Registers that [`Compiled::block`] needs.
-    pub fn registers(&self) -> usize {
+    pub(crate) fn registers(&self) -> usize {
         self.registers
     }
 
     /// Estimated nanoseconds for so many elements, on one thread.
-    pub fn work(&self, elements: usize) -> usize {
+    pub(crate) fn work(&self, elements: usize) -> usize {
         elements * (1 + self.lines.len()) / 8
     }
 }

@@ -7,20 +7,20 @@ use crate::{
 };
 
 /// Axes that an index space may have after merging.
-pub const MAX_RANK: usize = 16;
+pub(crate) const MAX_RANK: usize = 16;
 /// Blocks that are shorter cost more than copying.
 const SHORTEST_BLOCK: usize = 128;
 
 /// The points of a fused kernel in row-major order, with as few axes as its leaves allow.
 #[derive(Clone, Debug)]
-pub struct Space {
+pub(crate) struct Space {
     pub dims: Vec<usize>,
     pub leaves: Vec<SpaceLeaf>,
 }
 
 /// A leaf over the merged axes.
 #[derive(Clone, Debug)]
-pub struct SpaceLeaf {
+pub(crate) struct SpaceLeaf {
     pub source: Source,
     offset: isize,
     strides: Vec<isize>,
@@ -43,7 +43,7 @@ enum Access {
 
 impl Space {
     /// `order[i]` is the axis of `dims` that becomes axis `i`.
-    pub fn new(dims: &[usize], leaves: &[Leaf], order: &[usize]) -> Result<Self, String> {
+    pub(crate) fn new(dims: &[usize], leaves: &[Leaf], order: &[usize]) -> Result<Self, String> {
         let kept: Vec<usize> = order.iter().copied().filter(|&d| dims[d] != 1).collect();
         let mut space = Space {
             dims: kept.iter().map(|&d| dims[d]).collect(),
@@ -70,7 +70,7 @@ impl Space {
     /// How well the leaves can be read in runs: the lengths of the runs, up to a cache line's worth. Leaves that repeat
     /// along some axis are small beside the others, and do not count: so the answer is the same whether or not trials share
     /// them.
-    pub fn contiguity(&self) -> usize {
+    pub(crate) fn contiguity(&self) -> usize {
         let run = self.dims.last().map_or(1, |&n| n.min(64));
         let runs = |leaf: &SpaceLeaf| match leaf.strides.last() {
             Some(1) | None => run,
@@ -81,7 +81,7 @@ impl Space {
 
     /// Loads points `start..start + to.len()` of leaf `index`. `data`: its buffer, none for
     /// [`Source::Ones`].
-    pub fn load<R: Real>(&self, index: usize, data: Option<&[R]>, start: usize, to: &mut [R]) {
+    pub(crate) fn load<R: Real>(&self, index: usize, data: Option<&[R]>, start: usize, to: &mut [R]) {
         let leaf = &self.leaves[index];
         match (leaf.access, data) {
             (Access::Uniform, _) => to.fill(leaf.uniform(data).expect("a uniform leaf")),
@@ -94,7 +94,7 @@ impl Space {
 
     /// True if the points of every block are stored side by side, so that [`Space::direct`] may be used. `rows`: the length
     /// of blocks that cut rows into equal parts; none if they may start anywhere.
-    pub fn is_direct(&self, index: usize, rows: Option<usize>) -> bool {
+    pub(crate) fn is_direct(&self, index: usize, rows: Option<usize>) -> bool {
         match self.leaves[index].access {
             Access::Identity => true,
             Access::Rows => self.dims.last().zip(rows).is_some_and(|(row, len)| row.is_multiple_of(len)),
@@ -103,7 +103,7 @@ impl Space {
     }
 
     /// True if all points of every block have one value of this leaf, where blocks of `len` cut rows into equal parts.
-    pub fn is_same_along_rows(&self, index: usize, len: usize) -> bool {
+    pub(crate) fn is_same_along_rows(&self, index: usize, len: usize) -> bool {
         let leaf = &self.leaves[index];
         let last = leaf.strides.last().zip(leaf.valid.last()).zip(self.dims.last());
         leaf.source != Source::Output
@@ -113,7 +113,7 @@ impl Space {
     }
 
     /// The axis along which leaf `index` lies side by side, where that is not the last one and no point is outside of it.
-    pub fn turned(&self, index: usize) -> Option<usize> {
+    pub(crate) fn turned(&self, index: usize) -> Option<usize> {
         let leaf = &self.leaves[index];
         let full = leaf.valid.iter().zip(&self.dims).all(|(valid, &n)| *valid == [0, n]);
         let apart = leaf.strides.last().is_some_and(|&stride| stride > 1);
@@ -126,7 +126,7 @@ impl Space {
 
     /// Copies `sizes` points along `axis` and along the last axis, from point `at` on, of a leaf that is [`Space::turned`]: rows
     /// of the last axis, `row` elements apart.
-    pub fn turn<R: Real>(
+    pub(crate) fn turn<R: Real>(
         &self,
         isa: Isa,
         index: usize,
@@ -143,7 +143,13 @@ impl Space {
     }
 
     /// The buffer's own elements for points `start..start + len`.
-    pub fn direct<'a, R: Real>(&self, index: usize, data: &'a [R], start: usize, len: usize) -> &'a [R] {
+    pub(crate) fn direct<'a, R: Real>(
+        &self,
+        index: usize,
+        data: &'a [R],
+        start: usize,
+        len: usize,
+    ) -> &'a [R] {
         let leaf = &self.leaves[index];
         let from = match leaf.access {
             Access::Rows => {
@@ -162,7 +168,7 @@ impl Space {
 
     /// Points that are best evaluated together: at most `most`, fewer where that makes blocks of whole rows, whose elements
     /// need not be copied.
-    pub fn block(&self, most: usize) -> usize {
+    pub(crate) fn block(&self, most: usize) -> usize {
         match self.dims.last() {
             Some(&row) if row < most && most.is_multiple_of(row) && row >= SHORTEST_BLOCK => row,
             _ => most,
@@ -240,7 +246,7 @@ impl SpaceLeaf {
     }
 
     /// The elements of points `start..start + len`, if all points are stored in order; else none.
-    pub fn run<'a, R>(&self, data: &'a [R], start: usize, len: usize) -> &'a [R] {
+    pub(crate) fn run<'a, R>(&self, data: &'a [R], start: usize, len: usize) -> &'a [R] {
         match self.access {
             Access::Identity => &data[self.offset as usize + start..][..len],
             _ => &[],
@@ -248,19 +254,19 @@ impl SpaceLeaf {
     }
 
     /// Its buffer; none for ones and for what is written.
-    pub fn data<'a, R>(&self, reads: &[&'a [R]]) -> Option<&'a [R]> {
+    pub(crate) fn data<'a, R>(&self, reads: &[&'a [R]]) -> Option<&'a [R]> {
         match self.source {
             Source::Read(i) => Some(reads[i]),
             Source::Ones | Source::Output => None,
         }
     }
 
-    pub fn is_uniform(&self) -> bool {
+    pub(crate) fn is_uniform(&self) -> bool {
         self.access == Access::Uniform
     }
 
     /// The value of a leaf that is the same everywhere.
-    pub fn uniform<R: Real>(&self, data: Option<&[R]>) -> Option<R> {
+    pub(crate) fn uniform<R: Real>(&self, data: Option<&[R]>) -> Option<R> {
         match (self.access, data) {
             (Access::Uniform, _) if self.empty => Some(R::zero()),
             (Access::Uniform, None) => Some(R::one()),

@@ -9,7 +9,9 @@ const SIDE: usize = 4;
 
 vectorized! {
     /// `to[j·to_row + i] = from[i·from_row + j]`, for `sizes` of i and j.
-    pub fn transpose(from: &[R], from_row: usize, sizes: [usize; 2], to: &mut [R], to_row: usize) = transpose_loop;
+    pub(crate) fn transpose(
+        from: &[R], from_row: usize, sizes: [usize; 2], to: &mut [R], to_row: usize
+    ) = transpose_loop;
 }
 
 #[inline(always)]

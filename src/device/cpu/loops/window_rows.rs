@@ -11,7 +11,7 @@ use crate::device::cpu::vectors::{Real, V, first, len, made_of, put, splat};
 
 /// Elements `i` of every window: `to[kx][i] = row[K·i + kx]`, zeros after the last.
 #[inline(always)]
-pub fn columns<S: Simd, R: Real, const K: usize>(simd: S, row: &[R]) -> [V<S, R>; K] {
+pub(crate) fn columns<S: Simd, R: Real, const K: usize>(simd: S, row: &[R]) -> [V<S, R>; K] {
     let width = len::<S, R>();
     if K == 2 && row.len() >= 2 * width {
         let (even, odd) = first::<S, R>(simd, row).deinterleave(first::<S, R>(simd, &row[width..]));
@@ -28,7 +28,7 @@ pub fn columns<S: Simd, R: Real, const K: usize>(simd: S, row: &[R]) -> [V<S, R>
 
 /// The inverse of [`columns`], as far as the row reaches.
 #[inline(always)]
-pub fn put_columns<S: Simd, R: Real, const K: usize>(columns: [V<S, R>; K], row: &mut [R]) {
+pub(crate) fn put_columns<S: Simd, R: Real, const K: usize>(columns: [V<S, R>; K], row: &mut [R]) {
     let width = len::<S, R>();
     if K == 2 && row.len() >= 2 * width {
         let (low, high) = columns[0].interleave(columns[1]);
@@ -44,7 +44,7 @@ pub fn put_columns<S: Simd, R: Real, const K: usize>(columns: [V<S, R>; K], row:
 
 /// A vector of numbers, and zeros after the last.
 #[inline(always)]
-pub fn some<S: Simd, R: Real>(simd: S, from: &[R]) -> V<S, R> {
+pub(crate) fn some<S: Simd, R: Real>(simd: S, from: &[R]) -> V<S, R> {
     match from.len() >= len::<S, R>() {
         true => first(simd, from),
         false => made_of::<S, R>(simd, |i| from.get(i).copied().unwrap_or(R::zero())),
@@ -53,7 +53,7 @@ pub fn some<S: Simd, R: Real>(simd: S, from: &[R]) -> V<S, R> {
 
 /// As many numbers of a vector as there is room for.
 #[inline(always)]
-pub fn put_some<S: Simd, R: Real>(value: V<S, R>, to: &mut [R]) {
+pub(crate) fn put_some<S: Simd, R: Real>(value: V<S, R>, to: &mut [R]) {
     match to.len() >= len::<S, R>() {
         true => put::<S, R>(value, to),
         false => to.iter_mut().enumerate().for_each(|(i, to)| *to = value[i]),
@@ -62,7 +62,7 @@ pub fn put_some<S: Simd, R: Real>(value: V<S, R>, to: &mut [R]) {
 
 /// The elements of some windows.
 #[derive(Clone, Copy)]
-pub struct Rows {
+pub(crate) struct Rows {
     start: usize,
     len: usize,
     width: usize,
@@ -71,7 +71,7 @@ pub struct Rows {
 impl Rows {
     /// Those in the windows' row `ky`.
     #[inline(always)]
-    pub fn of(&self, ky: usize) -> Range<usize> {
+    pub(crate) fn of(&self, ky: usize) -> Range<usize> {
         let start = self.start + ky * self.width;
         start..start + self.len
     }
@@ -79,7 +79,7 @@ impl Rows {
 
 /// Calls `body` with the windows `at` of every row of planes of `[height, width]`, a vector of them or fewer, and their elements in the rows of the planes.
 #[inline(always)]
-pub fn each<S: Simd, R: Real, const K: usize>(
+pub(crate) fn each<S: Simd, R: Real, const K: usize>(
     [height, width]: [usize; 2],
     mut body: impl FnMut(Range<usize>, Rows),
 ) {
@@ -95,7 +95,7 @@ pub fn each<S: Simd, R: Real, const K: usize>(
 
 /// Zeros where no window reaches: to the right of them and below.
 #[inline(always)]
-pub fn clear_rest<R: Real>([height, width]: [usize; 2], side: usize, out: &mut [R]) {
+pub(crate) fn clear_rest<R: Real>([height, width]: [usize; 2], side: usize, out: &mut [R]) {
     let (oh, ow) = (height / side, width / side);
     let (inside, below) = out.split_at_mut(oh * side * width);
     below.fill(R::zero());

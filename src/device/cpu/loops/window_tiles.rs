@@ -14,7 +14,7 @@ use crate::{
 
 /// Windows side by side, of planes that lie one below the other.
 #[derive(Clone, Copy, Debug)]
-pub struct Tiles {
+pub(crate) struct Tiles {
     /// 2 or 3.
     side: usize,
     /// Planes that are taken as one, since no row is left over below their windows.
@@ -25,7 +25,7 @@ pub struct Tiles {
 
 impl Tiles {
     /// `None` where windows do not lie so, or this file does not know their side.
-    pub fn of(spec: &WindowSpec, planes: usize) -> Option<Tiles> {
+    pub(crate) fn of(spec: &WindowSpec, planes: usize) -> Option<Tiles> {
         let side = spec.kernel[0];
         let tiles = spec.kernel == [side; 2] && spec.stride == [side; 2] && spec.padding == [0; 2];
         let [height, width] = spec.size;
@@ -47,15 +47,15 @@ macro_rules! of_side {
 
 vectorized! {
     /// `window_argmax` of tiles.
-    pub fn argmax(tiles: &Tiles, x: &[R], out: &mut [R]) = argmax_loop;
+    pub(crate) fn argmax(tiles: &Tiles, x: &[R], out: &mut [R]) = argmax_loop;
     /// `window_gather` of tiles.
-    pub fn gather(tiles: &Tiles, x: &[R], index: &[R], out: &mut [R]) = gather_loop;
+    pub(crate) fn gather(tiles: &Tiles, x: &[R], index: &[R], out: &mut [R]) = gather_loop;
     /// `window_scatter` of tiles.
-    pub fn scatter(tiles: &Tiles, g: &[R], index: &[R], out: &mut [R]) = scatter_loop;
+    pub(crate) fn scatter(tiles: &Tiles, g: &[R], index: &[R], out: &mut [R]) = scatter_loop;
     /// `window_sum` of tiles.
-    pub fn sum(tiles: &Tiles, x: &[R], out: &mut [R]) = sum_loop;
+    pub(crate) fn sum(tiles: &Tiles, x: &[R], out: &mut [R]) = sum_loop;
     /// `window_spread` of tiles.
-    pub fn spread(tiles: &Tiles, g: &[R], out: &mut [R]) = spread_loop;
+    pub(crate) fn spread(tiles: &Tiles, g: &[R], out: &mut [R]) = spread_loop;
 }
 
 /// The number of a window's element.

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Bytes of a plan's buffers and `extra` elements beside them; an error if that is more memory than is free.
-pub fn required<R: Real>(plan: &Plan, extra: usize) -> Result<u64, DeviceError> {
+pub(crate) fn required<R: Real>(plan: &Plan, extra: usize) -> Result<u64, DeviceError> {
     let bytes = |len: usize| (len as u64).saturating_mul(size_of::<R>() as u64);
     let needed = plan.buffers.iter().fold(bytes(extra), |sum, &len| sum.saturating_add(bytes(len)));
     let what = || match (0..plan.buffers.len()).max_by_key(|&id| plan.buffers[id]) {

@@ -1,8 +1,8 @@
 //! Memory that is allocated before a run, and the threads that work in it.
 
-pub mod budget;
-pub mod crew;
-pub mod output;
-pub mod pages;
-pub mod prefetch;
-pub mod workers;
+pub(crate) mod budget;
+pub(crate) mod crew;
+pub(crate) mod output;
+pub(crate) mod pages;
+pub(crate) mod prefetch;
+pub(crate) mod workers;

@@ -11,7 +11,7 @@ use crate::device::cpu::vectors::{Real, V, len, store};
 ///
 /// The tiles of a matrix are no contiguous parts of it, so that the borrow checker cannot hand them out
 /// one by one; cutting C into whole rows instead would make each thread pack all of B.
-pub struct Output<'a, R> {
+pub(crate) struct Output<'a, R> {
     start: *mut R,
     len: usize,
     borrow: PhantomData<&'a mut [R]>,
@@ -21,7 +21,7 @@ pub struct Output<'a, R> {
 unsafe impl<R: Send> Sync for Output<'_, R> {}
 
 impl<'a, R> Output<'a, R> {
-    pub fn new(slice: &'a mut [R]) -> Self {
+    pub(crate) fn new(slice: &'a mut [R]) -> Self {
         Output { start: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
     }
 
@@ -29,7 +29,7 @@ impl<'a, R> Output<'a, R> {
     /// No other slice taken from this output that overlaps `range` may be alive.
     #[allow(clippy::mut_from_ref)]
     #[inline(always)]
-    pub unsafe fn slice(&self, range: Range<usize>) -> &mut [R] {
+    pub(crate) unsafe fn slice(&self, range: Range<usize>) -> &mut [R] {
         assert!(range.start <= range.end && range.end <= self.len, "{range:?} of {}", self.len);
         // SAFETY: the range lies in the slice that was borrowed exclusively for 'a; by the caller's promise
         // this is the only reference to it.
@@ -37,7 +37,7 @@ impl<'a, R> Output<'a, R> {
     }
 
     /// To `len` elements from `at` on, of which the caller may use its own.
-    pub fn pointer(&self, at: usize, len: usize) -> *mut R {
+    pub(crate) fn pointer(&self, at: usize, len: usize) -> *mut R {
         assert!(at < self.len && self.len - at >= len, "{len} from {at} of {}", self.len);
         // SAFETY: it lies in the slice.
         unsafe { self.start.add(at) }
@@ -45,7 +45,7 @@ impl<'a, R> Output<'a, R> {
 
     /// Asks for the cache line of element `at`, which will soon be written; of none past the end.
     #[inline(always)]
-    pub fn prefetch(&self, at: usize) {
+    pub(crate) fn prefetch(&self, at: usize) {
         if at < self.len {
             prefetch_line(self.start.wrapping_add(at));
         }
@@ -56,7 +56,7 @@ impl<'a, R> Output<'a, R> {
     /// # Safety
     /// As for [`Output::slice`].
     #[inline(always)]
-    pub unsafe fn put<S: Simd>(&self, at: usize, value: V<S, R>)
+    pub(crate) unsafe fn put<S: Simd>(&self, at: usize, value: V<S, R>)
     where
         R: Real,
     {

@@ -19,7 +19,7 @@ const LINE: usize = 64;
 ///
 /// # Errors
 /// [`DeviceError::Failed`] if the system has not so much.
-pub fn pieces<R: Real>(lens: &[usize]) -> Result<Vec<Piece<R>>, DeviceError> {
+pub(crate) fn pieces<R: Real>(lens: &[usize]) -> Result<Vec<Piece<R>>, DeviceError> {
     let room = |&len: &usize| (len * size_of::<R>()).next_multiple_of(LINE);
     let bytes: usize = lens.iter().map(room).sum();
     let mut memory = MmapMut::map_anon(bytes.max(1))

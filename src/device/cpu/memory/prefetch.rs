@@ -2,13 +2,13 @@
 
 /// Asks for numbers that will soon be used, where the processor cannot guess that they will or does so too late.
 #[inline(always)]
-pub fn prefetch<R>(row: &[R]) {
+pub(crate) fn prefetch<R>(row: &[R]) {
     row.chunks(64 / size_of::<R>()).for_each(|line| prefetch_line(line.as_ptr()));
 }
 
 /// Asks for the cache line of one number.
 #[inline(always)]
-pub fn prefetch_line<R>(at: *const R) {
+pub(crate) fn prefetch_line<R>(at: *const R) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

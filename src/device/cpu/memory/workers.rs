@@ -20,7 +20,7 @@ use crate::device::{
 const PARALLEL_WORK: usize = 8_000;
 
 /// Elements of a register, and of a block of a fused program at most.
-pub const BLOCK: usize = 1024;
+pub(crate) const BLOCK: usize = 1024;
 
 /// What one thread needs to run any step of a plan.
 pub struct Workspace<R> {

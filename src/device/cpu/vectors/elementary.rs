@@ -27,7 +27,7 @@ fn polynomial<S: Simd, const N: usize>(simd: S, coefficients: [f32; N], x: S::f3
 }
 
 #[inline(always)]
-pub fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let splat = |value| S::f32s::splat(simd, value);
     // Outside this range the result is 0 or ∞; comparisons with NaN are false, so NaN passes.
     let x = x.simd_gt(89.0).select(splat(89.0), x);
@@ -48,7 +48,7 @@ pub fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 }
 
 #[inline(always)]
-pub fn log<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(crate) fn log<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let splat = |value| S::f32s::splat(simd, value);
     let denormal = x.simd_lt(f32::MIN_POSITIVE);
     let scaled = denormal.select(x * 8_388_608.0, x);
@@ -82,7 +82,7 @@ pub fn log<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 }
 
 #[inline(always)]
-pub fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let one = S::f32s::splat(simd, 1.0);
     let z = x * x;
     let p =
@@ -94,7 +94,7 @@ pub fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 }
 
 #[inline(always)]
-pub fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let one = S::f32s::splat(simd, 1.0);
     // e^−|x| never overflows, and keeps full precision where the result is tiny.
     let e = exp(simd, -x.abs());
@@ -102,7 +102,7 @@ pub fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 }
 
 #[inline(always)]
-pub fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(crate) fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let one = S::f32s::splat(simd, 1.0);
     let t = x.abs();
     let s = x * x;

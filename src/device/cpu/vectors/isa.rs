@@ -141,10 +141,22 @@ impl fmt::Display for Isa {
 /// Why a name is no instruction set of this processor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IsaError {
+    /// The user gave a name that no instruction set has.
     #[error("expected one of auto, {}, found '{found}'", Isa::NAMES.join(", "))]
-    Unknown { found: String },
+    Unknown {
+        /// That name.
+        found: String,
+    },
+    /// The user asked for an instruction set that this processor lacks.
     #[error("this processor has no {asked}{note}; it has {}", .has.join(", "))]
-    Missing { asked: String, note: &'static str, has: Vec<&'static str> },
+    Missing {
+        /// Its name.
+        asked: String,
+        /// What of it is missing; may be empty.
+        note: &'static str,
+        /// Those that there are.
+        has: Vec<&'static str>,
+    },
 }
 
 impl FromStr for Isa {

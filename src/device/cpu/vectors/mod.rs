@@ -4,37 +4,37 @@
 //! `fearless_simd`, whose levels are just those that are wanted (AVX-512, AVX2 with FMA, SSE2, NEON, scalar code), on stable Rust
 //! and without dependencies; `pulp` and `macerator` begin at SSE4.2. Nothing here is left to auto-vectorisation.
 
-pub mod elementary;
+pub(crate) mod elementary;
 mod isa;
 mod real;
-pub mod shuffle;
+pub(crate) mod shuffle;
 
 use fearless_simd::{Simd, SimdBase};
 
 pub(crate) use isa::Token;
 pub use isa::{Isa, IsaError};
-pub use real::Real;
+pub(crate) use real::Real;
 
 /// A vector of the width that `S` has.
-pub type V<S, R> = <R as Real>::Vector<S>;
+pub(crate) type V<S, R> = <R as Real>::Vector<S>;
 
 /// Numbers of the longest vector.
-pub const LONGEST: usize = 16;
+pub(crate) const LONGEST: usize = 16;
 
 /// Numbers of a vector.
 #[inline(always)]
-pub const fn len<S: Simd, R: Real>() -> usize {
+pub(crate) const fn len<S: Simd, R: Real>() -> usize {
     <V<S, R> as SimdBase<S>>::LEN
 }
 
 /// Vector registers.
 #[inline(always)]
-pub const fn registers<S: Simd, R: Real>() -> usize {
+pub(crate) const fn registers<S: Simd, R: Real>() -> usize {
     if len::<S, R>() * size_of::<R>() == 64 || cfg!(target_arch = "aarch64") { 32 } else { 16 }
 }
 
 #[inline(always)]
-pub fn splat<S: Simd, R: Real>(simd: S, value: R) -> V<S, R> {
+pub(crate) fn splat<S: Simd, R: Real>(simd: S, value: R) -> V<S, R> {
     V::<S, R>::splat(simd, value)
 }
 
@@ -43,7 +43,7 @@ pub fn splat<S: Simd, R: Real>(simd: S, value: R) -> V<S, R> {
 /// # Safety
 /// So many numbers lie there.
 #[inline(always)]
-pub unsafe fn load<S: Simd, R: Real>(simd: S, at: *const R) -> V<S, R> {
+pub(crate) unsafe fn load<S: Simd, R: Real>(simd: S, at: *const R) -> V<S, R> {
     // SAFETY: the caller's promise; an array is aligned as its elements are.
     unsafe { V::<S, R>::load_array_ref(simd, &*at.cast()) }
 }
@@ -53,14 +53,14 @@ pub unsafe fn load<S: Simd, R: Real>(simd: S, at: *const R) -> V<S, R> {
 /// # Safety
 /// So many numbers may be written there.
 #[inline(always)]
-pub unsafe fn store<S: Simd, R: Real>(value: V<S, R>, at: *mut R) {
+pub(crate) unsafe fn store<S: Simd, R: Real>(value: V<S, R>, at: *mut R) {
     // SAFETY: the caller's promise.
     unsafe { value.store_array(&mut *at.cast()) }
 }
 
 /// The vector of these numbers.
 #[inline(always)]
-pub fn made_of<S: Simd, R: Real>(simd: S, number: impl Fn(usize) -> R) -> V<S, R> {
+pub(crate) fn made_of<S: Simd, R: Real>(simd: S, number: impl Fn(usize) -> R) -> V<S, R> {
     let mut numbers = [R::zero(); LONGEST];
     for (i, to) in numbers.iter_mut().enumerate().take(len::<S, R>()) {
         *to = number(i);
@@ -70,7 +70,7 @@ pub fn made_of<S: Simd, R: Real>(simd: S, number: impl Fn(usize) -> R) -> V<S, R
 
 /// The vector that the slice begins with.
 #[inline(always)]
-pub fn first<S: Simd, R: Real>(simd: S, from: &[R]) -> V<S, R> {
+pub(crate) fn first<S: Simd, R: Real>(simd: S, from: &[R]) -> V<S, R> {
     let from = &from[..len::<S, R>()];
     // SAFETY: they lie in the slice.
     unsafe { load(simd, from.as_ptr()) }
@@ -78,7 +78,7 @@ pub fn first<S: Simd, R: Real>(simd: S, from: &[R]) -> V<S, R> {
 
 /// Writes the vector to the beginning of the slice.
 #[inline(always)]
-pub fn put<S: Simd, R: Real>(value: V<S, R>, to: &mut [R]) {
+pub(crate) fn put<S: Simd, R: Real>(value: V<S, R>, to: &mut [R]) {
     let to = &mut to[..len::<S, R>()];
     // SAFETY: they lie in the slice.
     unsafe { store::<S, R>(value, to.as_mut_ptr()) }

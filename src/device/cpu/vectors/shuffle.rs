@@ -9,7 +9,7 @@ type Block<S, R> = <V<S, R> as SimdBase<S>>::Block;
 
 /// Every fourth number: `out[j][i] = x[4·i + j]`.
 #[inline(always)]
-pub fn by_fours<S: Simd, R: Real>(simd: S, x: &[R]) -> [V<S, R>; 4] {
+pub(crate) fn by_fours<S: Simd, R: Real>(simd: S, x: &[R]) -> [V<S, R>; 4] {
     let width = len::<S, R>();
     let x = &x[..4 * width];
     let (even, odd) = first::<S, R>(simd, x).deinterleave(first::<S, R>(simd, &x[width..]));
@@ -21,7 +21,7 @@ pub fn by_fours<S: Simd, R: Real>(simd: S, x: &[R]) -> [V<S, R>; 4] {
 
 /// The inverse of [`by_fours`]: `out[4·i + j] = x[j][i]`.
 #[inline(always)]
-pub fn in_turn<S: Simd, R: Real>(x: [V<S, R>; 4]) -> [V<S, R>; 4] {
+pub(crate) fn in_turn<S: Simd, R: Real>(x: [V<S, R>; 4]) -> [V<S, R>; 4] {
     let (even, odd) = (x[0].interleave(x[2]), x[1].interleave(x[3]));
     let (low, high) = (even.0.interleave(odd.0), even.1.interleave(odd.1));
     [low.0, low.1, high.0, high.1]
@@ -32,7 +32,7 @@ pub fn in_turn<S: Simd, R: Real>(x: [V<S, R>; 4]) -> [V<S, R>; 4] {
 /// # Safety
 /// Four numbers lie at each of `from`, and may be written to each of the four rows of `to`.
 #[inline(always)]
-pub unsafe fn transpose<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: *mut R, to_row: usize) {
+pub(crate) unsafe fn transpose<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: *mut R, to_row: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         transpose_to(simd, from, [to, to.add(to_row), to.add(2 * to_row), to.add(3 * to_row)]);
@@ -44,7 +44,7 @@ pub unsafe fn transpose<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: *mut
 /// # Safety
 /// Four numbers lie at each of `from`, and may be written to each of `to`.
 #[inline(always)]
-pub unsafe fn transpose_to<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: [*mut R; 4]) {
+pub(crate) unsafe fn transpose_to<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: [*mut R; 4]) {
     // SAFETY: the caller's promise.
     unsafe {
         if <Block<S, R> as SimdBase<S>>::LEN == 4 {
@@ -70,13 +70,13 @@ pub unsafe fn transpose_to<S: Simd, R: Real>(simd: S, from: [*const R; 4], to: [
 
 /// Copies one slice to another as long.
 #[inline(always)]
-pub fn copy<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
+pub(crate) fn copy<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
     write::<S, R, false>(simd, from, to);
 }
 
 /// Adds one slice to another as long.
 #[inline(always)]
-pub fn add<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
+pub(crate) fn add<S: Simd, R: Real>(simd: S, from: &[R], to: &mut [R]) {
     write::<S, R, true>(simd, from, to);
 }
 

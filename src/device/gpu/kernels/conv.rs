@@ -5,7 +5,7 @@ use crate::{plan::kernel::ConvKernel, tape::spec::ConvSpec};
 
 /// The shader's `Params`: the contracted length, the elements of the two operands and of the result for one
 /// trial, and the grid.
-pub fn params(
+pub(crate) fn params(
     &ConvKernel { spec, trials, shared }: &ConvKernel,
     k: usize,
     [first, second, out_len]: [usize; 3],
@@ -42,17 +42,17 @@ pub fn params(
 }
 
 /// The shader's constant of whether a tap can lie outside the picture.
-pub fn padded(spec: &ConvSpec) -> bool {
+pub(crate) fn padded(spec: &ConvSpec) -> bool {
     spec.padding != [0, 0]
 }
 
 /// Residue classes of input positions modulo the stride, on each axis: all inputs of a class meet the same taps.
-pub fn classes(spec: &ConvSpec) -> [usize; 2] {
+pub(crate) fn classes(spec: &ConvSpec) -> [usize; 2] {
     [0, 1].map(|d| spec.stride[d].min(spec.size[d]))
 }
 
 /// Distance of the taps that one input meets, on each axis: `stride / gcd(stride, dilation)`.
-pub fn tap_step(spec: &ConvSpec) -> [usize; 2] {
+pub(crate) fn tap_step(spec: &ConvSpec) -> [usize; 2] {
     fn gcd(a: usize, b: usize) -> usize {
         if b == 0 { a } else { gcd(b, a % b) }
     }

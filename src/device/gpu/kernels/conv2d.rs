@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{device::DeviceError, plan::kernel::ConvKernel};
 
-pub fn launches(
+pub(crate) fn launches(
     kernel: &ConvKernel,
     reads: Vec<Slot>,
     write: Slot,
@@ -37,7 +37,7 @@ pub fn launches(
 }
 
 /// What the tiles cover; none where there are no tiles.
-pub fn extent(kernel: &ConvKernel) -> Option<Extent> {
+pub(crate) fn extent(kernel: &ConvKernel) -> Option<Extent> {
     (!depthwise::fits(kernel)).then(|| whole(kernel))
 }
 

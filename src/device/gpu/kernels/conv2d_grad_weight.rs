@@ -15,7 +15,7 @@ use crate::{device::DeviceError, plan::kernel::ConvKernel};
 /// Share of a tile that must be wanted for tiles to pay.
 const WORTHWHILE: f64 = 1.0 / 16.0;
 
-pub fn launches(
+pub(crate) fn launches(
     kernel: &ConvKernel,
     reads: Vec<Slot>,
     write: Slot,
@@ -40,7 +40,7 @@ pub fn launches(
 }
 
 /// What the tiles cover; none where they would be nearly empty.
-pub fn extent(kernel: &ConvKernel) -> Option<Extent> {
+pub(crate) fn extent(kernel: &ConvKernel) -> Option<Extent> {
     let extent = own_extent(kernel);
     let pays = !kernel.spec.is_depthwise() && Tiling::utilisation(&extent) >= WORTHWHILE;
     pays.then_some(extent)

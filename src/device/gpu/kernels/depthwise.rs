@@ -19,13 +19,13 @@ const RUN: usize = 4;
 const SHORT: usize = 256;
 
 /// Whether the convolution and its gradient by x go this way.
-pub fn fits(kernel: &ConvKernel) -> bool {
+pub(crate) fn fits(kernel: &ConvKernel) -> bool {
     let [u, v] = kernel.spec.kernel;
     kernel.spec.is_depthwise() && u * (v + 1) <= MAX_TRIPS
 }
 
 /// Whether the gradient by w does.
-pub fn fits_weight(kernel: &ConvKernel) -> bool {
+pub(crate) fn fits_weight(kernel: &ConvKernel) -> bool {
     kernel.spec.is_depthwise() && terms(kernel) <= SHORT
 }
 
@@ -35,19 +35,31 @@ fn terms(kernel: &ConvKernel) -> usize {
     kernel.spec.batch * oh * ow
 }
 
-pub fn forward(kernel: &ConvKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+pub(crate) fn forward(
+    kernel: &ConvKernel,
+    reads: Vec<Slot>,
+    write: Slot,
+) -> Result<Vec<Launch>, DeviceError> {
     let spec = &kernel.spec;
     let lens = [spec.input_len(), spec.weight_len(), spec.output_len()];
     rows("conv2d_depthwise", kernel, lens, spec.output_size(), reads, write)
 }
 
-pub fn grad_input(kernel: &ConvKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+pub(crate) fn grad_input(
+    kernel: &ConvKernel,
+    reads: Vec<Slot>,
+    write: Slot,
+) -> Result<Vec<Launch>, DeviceError> {
     let spec = &kernel.spec;
     let lens = [spec.output_len(), spec.weight_len(), spec.input_len()];
     rows("conv2d_grad_input_depthwise", kernel, lens, spec.size, reads, write)
 }
 
-pub fn grad_weight(kernel: &ConvKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+pub(crate) fn grad_weight(
+    kernel: &ConvKernel,
+    reads: Vec<Slot>,
+    write: Slot,
+) -> Result<Vec<Launch>, DeviceError> {
     let spec = &kernel.spec;
     let lens = [spec.input_len(), spec.output_len(), spec.weight_len()];
     let count = kernel.trials * spec.weight_len();

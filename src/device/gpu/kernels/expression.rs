@@ -13,7 +13,7 @@ use crate::{
     tape::op::{Binary, Unary},
 };
 
-pub struct Expression<'a> {
+pub(crate) struct Expression<'a> {
     pub space: Space,
     program: &'a Program,
     /// Members of the shader's `Params`, and their values.
@@ -21,7 +21,7 @@ pub struct Expression<'a> {
 }
 
 impl<'a> Expression<'a> {
-    pub fn new(dims: &[usize], outer: usize, program: &'a Program) -> Self {
+    pub(crate) fn new(dims: &[usize], outer: usize, program: &'a Program) -> Self {
         let space = Space::new(dims, outer, program);
         // Addresses wrap, so a negative stride is its two's complement.
         let mut fields: Vec<_> =
@@ -43,7 +43,12 @@ impl<'a> Expression<'a> {
 
     /// The words of a shader that reads so many buffers. The names of the indices of kept elements and of reduced
     /// ones, and the indents of the two places where they are used.
-    pub fn words(&self, reads: usize, [kept, reduced]: [&str; 2], [outside, inside]: [&str; 2]) -> Words {
+    pub(crate) fn words(
+        &self,
+        reads: usize,
+        [kept, reduced]: [&str; 2],
+        [outside, inside]: [&str; 2],
+    ) -> Words {
         let fields: String = self.fields.iter().map(|(name, _)| format!("    {name}: u32,\n")).collect();
         let read = |i| format!("@group(0) @binding({}) var<storage, read> read{i}: array<f32>;\n", i + 1);
         Words::new()
@@ -56,7 +61,7 @@ impl<'a> Expression<'a> {
     }
 
     /// The values of its own parameters.
-    pub fn params(&self) -> Values {
+    pub(crate) fn params(&self) -> Values {
         let fields = self.fields.iter();
         fields.fold(Values::default(), |values, (name, value)| values.set(name, *value))
     }

@@ -6,7 +6,7 @@ use super::super::{
 };
 use crate::{device::DeviceError, plan::kernel::GatherKernel};
 
-pub fn launches(
+pub(crate) fn launches(
     &GatherKernel { rows, width, count }: &GatherKernel,
     reads: Vec<Slot>,
     write: Slot,

@@ -6,7 +6,11 @@ use super::{
 };
 use crate::{device::DeviceError, plan::kernel::MapKernel};
 
-pub fn launches(kernel: &MapKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+pub(crate) fn launches(
+    kernel: &MapKernel,
+    reads: Vec<Slot>,
+    write: Slot,
+) -> Result<Vec<Launch>, DeviceError> {
     let expression = Expression::new(&kernel.dims, kernel.dims.len(), &kernel.program);
     let size: usize = kernel.dims.iter().product();
     let groups = fold(size.div_ceil(256))?;

@@ -22,7 +22,7 @@ const BUILTINS: &str = "
     @builtin(subgroup_invocation_id) subgroup_lane: u32,";
 const SUBGROUP: &str = "Subgroup(subgroup_size, subgroups, subgroup, subgroup_lane)";
 
-pub fn launches(
+pub(crate) fn launches(
     kernel: &MapReduceKernel,
     reads: Vec<Slot>,
     write: Slot,
@@ -67,7 +67,7 @@ pub fn launches(
 }
 
 /// Reduces a strided matrix `(kept, reduced)` of partial results.
-pub fn join(
+pub(crate) fn join(
     reduce: Reduce,
     dims: [usize; 2],
     strides: [usize; 2],

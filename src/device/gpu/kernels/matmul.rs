@@ -16,7 +16,7 @@ use crate::{
     tape::op::{Binary, Reduce},
 };
 
-pub fn launches(
+pub(crate) fn launches(
     kernel: &MatmulKernel,
     reads: Vec<Slot>,
     write: Slot,
@@ -44,7 +44,7 @@ pub fn launches(
 }
 
 /// What the tiles cover; none where there is nothing to tile.
-pub fn extent(&MatmulKernel { trials, m, n, k, .. }: &MatmulKernel) -> Option<Extent> {
+pub(crate) fn extent(&MatmulKernel { trials, m, n, k, .. }: &MatmulKernel) -> Option<Extent> {
     let tiled = m > 1 && n > 1 && k > 4;
     tiled.then_some(Extent { m, n, k, batch: trials, out_len: trials * m * n })
 }

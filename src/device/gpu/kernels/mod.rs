@@ -12,8 +12,8 @@ mod map_reduce;
 mod matmul;
 mod operand;
 mod pointwise;
-pub mod probe_fma;
-pub mod probe_triad;
+pub(crate) mod probe_fma;
+pub(crate) mod probe_triad;
 mod scatter_add;
 mod space;
 mod split;
@@ -51,7 +51,7 @@ pub struct Style {
 }
 
 /// What one replay of a step dispatches, in order.
-pub fn launches(step: &Step, style: &Style) -> Result<Vec<Launch>, DeviceError> {
+pub(crate) fn launches(step: &Step, style: &Style) -> Result<Vec<Launch>, DeviceError> {
     let product = pointwise::as_matmul(step);
     let step = product.as_ref().unwrap_or(step);
     let reads: Vec<_> = step.reads.iter().map(|&id| Slot::Buffer(id)).collect();
@@ -77,7 +77,7 @@ pub fn launches(step: &Step, style: &Style) -> Result<Vec<Launch>, DeviceError> 
 }
 
 /// The tiles that may suit a step, the fixed rule's first; none where it is not tiled.
-pub fn candidates(step: &Step) -> Vec<Tile> {
+pub(crate) fn candidates(step: &Step) -> Vec<Tile> {
     let product = pointwise::as_matmul(step);
     let extent = match &product.as_ref().unwrap_or(step).kernel {
         Kernel::Matmul(kernel) => matmul::extent(kernel),

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// A strided matrix with one axis along the contraction and one across it.
-pub struct Operand {
+pub(crate) struct Operand {
     /// `A` or `B`
     pub name: char,
     /// Elements across.
@@ -22,7 +22,7 @@ pub struct Operand {
 
 impl Operand {
     /// Adds to a shader's words the part that fetches this operand; how often an invocation calls it for one tile.
-    pub fn choose(&self, words: Words, tile: Tile) -> (Words, usize) {
+    pub(crate) fn choose(&self, words: Words, tile: Tile) -> (Words, usize) {
         let width = if self.name == 'A' { tile.rows * tile.bands } else { tile.cols };
         let aligned = self.bases.iter().all(|base| base % 4 == 0);
         let along =

@@ -10,7 +10,7 @@ const LARGE: usize = 256;
 
 /// The step as a product for each picture: `w (O,C) · x (C,H·W)`, or for the gradient by the input
 /// `wᵀ (C,O) · g (O,H·W)`. None where it is no plain batch of products.
-pub fn as_matmul(step: &Step) -> Option<Step> {
+pub(crate) fn as_matmul(step: &Step) -> Option<Step> {
     let (kernel, transposed) = match &step.kernel {
         Kernel::Conv2d(kernel) => (kernel, false),
         Kernel::Conv2dGradInput(kernel) => (kernel, true),

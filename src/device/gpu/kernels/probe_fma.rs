@@ -15,10 +15,10 @@ const REPEATS: usize = 4;
 const FLOPS: usize = 8 * 4 * REPEATS * 2;
 
 /// Elements of the result.
-pub const LEN: usize = GROUPS * 256;
+pub(crate) const LEN: usize = GROUPS * 256;
 
 /// The launch, and the floating-point operations that it does.
-pub fn launch(write: Slot) -> Result<(Launch, u64), DeviceError> {
+pub(crate) fn launch(write: Slot) -> Result<(Launch, u64), DeviceError> {
     let words = Words::new().set("REPEATS", REPEATS);
     let params = Values::of([("factor", 0.5f32), ("term", 1.0)]).set("trips", TRIPS);
     let launch = Launch::new("probe_fma", &words, &params, vec![], write, [GROUPS as u32, 1, 1])?;

@@ -7,12 +7,12 @@ use super::super::{
 use crate::device::DeviceError;
 
 /// Elements of each array: 128 MiB, or what a binding can hold; together more than an adapter's caches.
-pub fn len(binding_bytes: u64) -> usize {
+pub(crate) fn len(binding_bytes: u64) -> usize {
     (binding_bytes.min(128 << 20) / 16 * 4) as usize
 }
 
 /// The launch over arrays of `len` elements, and the bytes that it reads and writes.
-pub fn launch(len: usize, reads: Vec<Slot>, write: Slot) -> Result<(Launch, u64), DeviceError> {
+pub(crate) fn launch(len: usize, reads: Vec<Slot>, write: Slot) -> Result<(Launch, u64), DeviceError> {
     let vectors = len / 4;
     let groups = fold(vectors.div_ceil(256))?;
     let params = Values::of([("factor", 3.0f32)]).set("size", vectors).set("fold", groups[0]);

@@ -15,7 +15,7 @@ const SHORTEST: usize = 64;
 /// Rows are compared as floats.
 const MOST_ROWS: usize = 1 << 24;
 
-pub fn launches(
+pub(crate) fn launches(
     &GatherKernel { rows, width, count }: &GatherKernel,
     reads: Vec<Slot>,
     write: Slot,

@@ -2,7 +2,7 @@
 
 use crate::plan::kernel::{Program, View};
 
-pub struct Space {
+pub(crate) struct Space {
     pub dims: Vec<usize>,
     /// How many leading axes are kept by a reduction; all of them in a map.
     pub outer: usize,
@@ -12,7 +12,7 @@ pub struct Space {
 
 impl Space {
     /// Drops axes of size 1 and merges neighbours that every view walks in one stride.
-    pub fn new(dims: &[usize], outer: usize, program: &Program) -> Self {
+    pub(crate) fn new(dims: &[usize], outer: usize, program: &Program) -> Self {
         let mut space = Space {
             dims: Vec::new(),
             outer: 0,
@@ -61,12 +61,12 @@ impl Space {
     }
 
     /// Elements kept and elements reduced into each.
-    pub fn lens(&self) -> [usize; 2] {
+    pub(crate) fn lens(&self) -> [usize; 2] {
         [&self.dims[..self.outer], &self.dims[self.outer..]].map(|axes| axes.iter().product())
     }
 
     /// True if more elements are read contiguously along the last kept axis than along the last reduced one.
-    pub fn runs_along_kept(&self) -> bool {
+    pub(crate) fn runs_along_kept(&self) -> bool {
         let contiguous = |axis: Option<usize>| -> usize {
             let Some(axis) = axis else { return 0 };
             self.views

@@ -15,14 +15,14 @@ const PARTIALS: usize = 1 << 24;
 
 /// Workgroups that would run without splits, and the invocations of each.
 #[derive(Clone, Copy)]
-pub struct Whole {
+pub(crate) struct Whole {
     pub workgroups: usize,
     pub invocations: usize,
 }
 
 /// Splits of a sum of `len` terms, none shorter than `shortest`, and the length of one, for a result of `out_len`
 /// elements. Small workgroups leave a large GPU idle even where there are many, but only long sums pay for joining more.
-pub fn split(whole: Whole, len: usize, shortest: usize, out_len: usize) -> (usize, usize) {
+pub(crate) fn split(whole: Whole, len: usize, shortest: usize, out_len: usize) -> (usize, usize) {
     let Whole { workgroups, invocations } = whole;
     let busy = |workgroups: usize| BUSY.div_ceil(workgroups.max(1));
     let filled = busy(workgroups * invocations / WORKGROUP).min(len / (LONG * shortest));
@@ -34,7 +34,7 @@ pub fn split(whole: Whole, len: usize, shortest: usize, out_len: usize) -> (usiz
 
 /// The launch of a kernel that writes `(splits, out_len)`; where there are several splits, into the partial results,
 /// and what sums them into the launch's result.
-pub fn launches(
+pub(crate) fn launches(
     splits: usize,
     out_len: usize,
     launch: Launch,

@@ -7,13 +7,16 @@
 use super::BUSY;
 
 /// Slices of the operands that a workgroup holds at a time (`DEPTH` in `parts/tile.wgsl`).
-pub const DEPTH: usize = 16;
+pub(crate) const DEPTH: usize = 16;
 
 /// Invocations of a workgroup along rows and columns; each owns `4 · bands` rows of 4 results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tile {
+    /// Invocations along the rows of the result.
     pub rows: usize,
+    /// Invocations along the columns of the result.
     pub cols: usize,
+    /// Bands of four rows that an invocation owns.
     pub bands: usize,
 }
 
@@ -52,6 +55,7 @@ impl Tile {
         [4 * self.rows * self.bands, 4 * self.cols]
     }
 
+    /// Of a workgroup, at most 256.
     pub fn invocations(self) -> usize {
         self.rows * self.cols
     }

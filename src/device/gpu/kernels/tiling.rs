@@ -12,7 +12,7 @@ use super::{
 use crate::device::DeviceError;
 
 /// One launch of a contraction, and the one that sums its splits.
-pub struct Tiling {
+pub(crate) struct Tiling {
     pub tile: Tile,
     pub splits: usize,
     exact: bool,
@@ -26,7 +26,7 @@ pub struct Tiling {
 
 impl Tiling {
     /// Cut into the style's tile, else by the rule. `even`: every product of the batch has the whole extent.
-    pub fn new(extent: &Extent, style: &Style, even: bool) -> Result<Self, DeviceError> {
+    pub(crate) fn new(extent: &Extent, style: &Style, even: bool) -> Result<Self, DeviceError> {
         let &Extent { m, n, k, batch, out_len } = extent;
         let rule = Tile::by_rule(extent);
         let tile = style.tile.unwrap_or(rule);
@@ -44,7 +44,7 @@ impl Tiling {
     }
 
     /// One workgroup for each result, its invocations striding through the contraction.
-    pub fn one_result_each(k: usize, out_len: usize, style: &Style) -> Result<Self, DeviceError> {
+    pub(crate) fn one_result_each(k: usize, out_len: usize, style: &Style) -> Result<Self, DeviceError> {
         let (splits, chunk) =
             split(Whole { workgroups: out_len, invocations: WORKGROUP }, k, 8 * WORKGROUP, out_len);
         let count = out_len * splits;
@@ -53,14 +53,14 @@ impl Tiling {
     }
 
     /// Share of the results of the rule's tiles that are wanted.
-    pub fn utilisation(extent: &Extent) -> f64 {
+    pub(crate) fn utilisation(extent: &Extent) -> f64 {
         let tile = Tile::by_rule(extent);
         let ([tiles_m, tiles_n], [m, n]) = (tile.cover(extent), tile.size());
         (extent.m * extent.n) as f64 / (tiles_m * tiles_n * m * n).max(1) as f64
     }
 
     /// The shader's `Grid` for a product of `m` rows and `n` columns.
-    pub fn grid(&self, [m, n]: [usize; 2]) -> Values {
+    pub(crate) fn grid(&self, [m, n]: [usize; 2]) -> Values {
         let [tiles_m, tiles_n] = self.tiles;
         Values::of([
             ("groups", self.count),
@@ -75,14 +75,14 @@ impl Tiling {
     }
 
     /// How often every invocation fetches four elements to fill the tile of each operand.
-    pub fn loads(&self) -> [usize; 2] {
+    pub(crate) fn loads(&self) -> [usize; 2] {
         let Tile { rows, cols, bands } = self.tile;
         [rows * bands, cols].map(|width| (DEPTH * width).div_ceil(self.tile.invocations()))
     }
 
     /// The launch of a tiled kernel, with words of its own and those of every tile, and the one that sums its
     /// splits if there are several. `loads`: fetches of every invocation for a tile of each operand.
-    pub fn launches(
+    pub(crate) fn launches(
         &self,
         kernel: &'static str,
         own: Words,
@@ -106,7 +106,7 @@ impl Tiling {
     }
 
     /// As [`Tiling::launches`], of a kernel that knows no tiles.
-    pub fn finished(
+    pub(crate) fn finished(
         &self,
         kernel: &'static str,
         words: &Words,

@@ -12,14 +12,14 @@ use crate::{
 
 /// Which of the two tensors is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     /// `(P,H,W)`
     Input,
     /// `(P,I,J)`
     Output,
 }
 
-pub fn launches(
+pub(crate) fn launches(
     kernel: &'static str,
     side: Side,
     &WindowKernel { spec, planes }: &WindowKernel,

@@ -6,6 +6,10 @@ use super::{
 };
 use crate::{device::DeviceError, plan::kernel::WindowKernel};
 
-pub fn launches(kernel: &WindowKernel, reads: Vec<Slot>, write: Slot) -> Result<Vec<Launch>, DeviceError> {
+pub(crate) fn launches(
+    kernel: &WindowKernel,
+    reads: Vec<Slot>,
+    write: Slot,
+) -> Result<Vec<Launch>, DeviceError> {
     window::launches("window_scatter", Side::Input, kernel, reads, write)
 }

@@ -6,7 +6,7 @@ macro_rules! files {
     };
 }
 
-pub const FILES: &[(&str, &str)] = files![
+pub(crate) const FILES: &[(&str, &str)] = files![
     "conv2d.wgsl"
     "conv2d_depthwise.wgsl"
     "conv2d_grad_input.wgsl"

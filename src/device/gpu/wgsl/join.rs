@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Library, WgslError, Words};
 
 /// `words` none: everything at its default.
-pub fn join(library: &Library, path: &str, words: Option<&Words>) -> Result<String, WgslError> {
+pub(crate) fn join(library: &Library, path: &str, words: Option<&Words>) -> Result<String, WgslError> {
     let mut joined = Joined {
         library,
         words,

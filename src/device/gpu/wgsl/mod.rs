@@ -20,28 +20,91 @@ pub struct Text {
     pub fields: Vec<Field>,
 }
 
+/// Why a shader cannot be joined or filled in: a bug in a shader or in its Rust side, but for sizes.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum WgslError {
+    /// A shader imports a file that there is not.
     #[error("shaders/{by}: there is no file shaders/{file}")]
-    NoFile { by: String, file: String },
+    NoFile {
+        /// The shader.
+        by: String,
+        /// The file.
+        file: String,
+    },
+    /// A line is not understood.
     #[error("shaders/{file}:{line}: {what}")]
-    Malformed { file: String, line: usize, what: String },
+    Malformed {
+        /// Path in `shaders/`.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A field of `Params` has a type that has no value in Rust.
     #[error("shaders/{file}: the parameter {name} is {kind}: expected u32, f32 or a struct of them")]
-    ParameterType { file: String, name: String, kind: String },
+    ParameterType {
+        /// Path in `shaders/`.
+        file: String,
+        /// The field.
+        name: String,
+        /// Its type.
+        kind: String,
+    },
+    /// A word or constant of the shader got no value.
     #[error("shaders/{file}: no value for {name}")]
-    Missing { file: String, name: String },
+    Missing {
+        /// Path in `shaders/`.
+        file: String,
+        /// The word or constant.
+        name: String,
+    },
+    /// A value was given that nothing in the shader takes.
     #[error(
         "shaders/{file}: a value for {name}, which neither it nor what it imports declares: expected {expected}"
     )]
-    Undeclared { file: String, name: String, expected: String },
+    Undeclared {
+        /// Path in `shaders/`.
+        file: String,
+        /// What it was given for.
+        name: String,
+        /// Names that take one.
+        expected: String,
+    },
+    /// Fields of `Params` got no value.
     #[error("{kernel}: no value for the parameters {names}")]
-    MissingParameters { kernel: String, names: String },
+    MissingParameters {
+        /// Name of the kernel's file.
+        kernel: String,
+        /// The fields.
+        names: String,
+    },
+    /// Values were given for fields that `Params` does not have.
     #[error("{kernel}: values for {names}, which Params does not have: expected {expected}")]
-    UnknownParameters { kernel: String, names: String, expected: String },
+    UnknownParameters {
+        /// Name of the kernel's file.
+        kernel: String,
+        /// The fields.
+        names: String,
+        /// Fields that it has.
+        expected: String,
+    },
+    /// A value is of another type than its field.
     #[error("{kernel}: the parameter {name} is {expected}; found {found}")]
-    WrongType { kernel: String, name: String, expected: &'static str, found: &'static str },
+    WrongType {
+        /// Name of the kernel's file.
+        kernel: String,
+        /// The field.
+        name: String,
+        /// Type of the field.
+        expected: &'static str,
+        /// Type of the value.
+        found: &'static str,
+    },
+    /// A shader or kernel got two values for one name.
     #[error("{0}: two values for {1}")]
     Twice(String, String),
+    /// A tensor is larger than a shader can address.
     #[error("a size of {0} is beyond 32-bit addresses")]
     TooLarge(usize),
 }
@@ -51,6 +114,7 @@ pub enum WgslError {
 pub struct Words(Vec<(String, String)>);
 
 impl Words {
+    /// No words.
     pub fn new() -> Self {
         Words::default()
     }
@@ -81,6 +145,7 @@ impl<'a> Library<'a> {
         Library(files)
     }
 
+    /// Path of every file.
     pub fn paths(&self) -> impl Iterator<Item = &'a str> {
         self.0.iter().map(|&(path, _)| path)
     }

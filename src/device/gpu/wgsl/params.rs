@@ -7,16 +7,20 @@ use super::{Text, WgslError};
 /// A leaf of `Params`: `grid.m` is the member `m` of its member `grid`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
+    /// With those of the structs that it is in, as in `grid.m`.
     pub name: String,
     /// `u32` or `f32`.
     pub kind: &'static str,
 }
 
+/// A value of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     /// A `u32` if it fits one.
     Size(usize),
+    /// A `u32`.
     Word(u32),
+    /// An `f32`.
     Float(f32),
 }
 
@@ -43,10 +47,12 @@ impl From<f32> for Value {
 pub struct Values(Vec<(String, Value)>);
 
 impl Values {
+    /// These names and values.
     pub fn of<V: Into<Value>, const N: usize>(values: [(&str, V); N]) -> Self {
         Values(values.into_iter().map(|(name, value)| (name.to_string(), value.into())).collect())
     }
 
+    /// The same with one value more.
     pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.0.push((name.into(), value.into()));
         self
@@ -57,6 +63,7 @@ impl Values {
         Values(self.0.into_iter().map(|(name, value)| (format!("{member}.{name}"), value)).collect())
     }
 
+    /// The same with these values, too.
     pub fn and(mut self, others: Values) -> Self {
         self.0.extend(others.0);
         self
@@ -118,7 +125,7 @@ impl Text {
 
 /// The leaves of the struct `Params` of a finished text: words one after another, as a uniform buffer has them
 /// as long as structs within fill whole 16 bytes, which WGSL asks of them.
-pub fn fields(file: &str, source: &str) -> Result<Vec<Field>, WgslError> {
+pub(crate) fn fields(file: &str, source: &str) -> Result<Vec<Field>, WgslError> {
     let structs = structs(source);
     match structs.contains_key("Params") {
         true => leaves(file, &structs, "", "Params"),

@@ -21,7 +21,7 @@ fn sizes(sizes: Sizes) -> Translated {
 }
 
 /// The operations whose result is such integers; `None` of another one.
-pub fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
+pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     match name {
         "Shape" => {
             let x = a.tensor(0, to)?;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::nn::graph::{assemble::Assembly, op::Op};
 
-pub struct Arguments<'a> {
+pub(crate) struct Arguments<'a> {
     pub node: &'a NodeProto,
     pub names: &'a Names,
 }
@@ -17,7 +17,7 @@ impl Arguments<'_> {
         self.node.attribute.iter().find(|attribute| attribute.name() == name)
     }
 
-    pub fn attribute_float(&self, name: &str, default: f64) -> Result<f64, String> {
+    pub(crate) fn attribute_float(&self, name: &str, default: f64) -> Result<f64, String> {
         let value = self.attribute(name).map_or(default, |attribute| f64::from(attribute.f()));
         // What was written as a decimal and read as an f32 is that decimal again.
         let decimal = format!("{}", value as f32).parse().unwrap_or(value);
@@ -28,21 +28,21 @@ impl Arguments<'_> {
         }
     }
 
-    pub fn attribute_int(&self, name: &str, default: i64) -> i64 {
+    pub(crate) fn attribute_int(&self, name: &str, default: i64) -> i64 {
         self.attribute(name).map_or(default, AttributeProto::i)
     }
 
-    pub fn attribute_ints(&self, name: &str) -> Option<&[i64]> {
+    pub(crate) fn attribute_ints(&self, name: &str) -> Option<&[i64]> {
         self.attribute(name).map(|attribute| &attribute.ints[..])
     }
 
-    pub fn attribute_string(&self, name: &str) -> Option<String> {
+    pub(crate) fn attribute_string(&self, name: &str) -> Option<String> {
         let attribute = self.attribute(name)?;
         Some(String::from_utf8_lossy(attribute.s()).into_owned())
     }
 
     /// A pair of sizes ≥ 0.
-    pub fn attribute_pair(&self, name: &str, default: [usize; 2]) -> Result<[usize; 2], String> {
+    pub(crate) fn attribute_pair(&self, name: &str, default: [usize; 2]) -> Result<[usize; 2], String> {
         let Some(list) = self.attribute_ints(name) else { return Ok(default) };
         let sizes: Option<Vec<usize>> = list.iter().map(|&n| usize::try_from(n).ok()).collect();
         match sizes.as_deref() {
@@ -52,15 +52,15 @@ impl Arguments<'_> {
     }
 
     /// The value of a `Constant`.
-    pub fn constant(&self) -> Option<&AttributeProto> {
+    pub(crate) fn constant(&self) -> Option<&AttributeProto> {
         self.node.attribute.first()
     }
 
-    pub fn has(&self, i: usize) -> bool {
+    pub(crate) fn has(&self, i: usize) -> bool {
         self.node.input.get(i).is_some_and(|name| !name.is_empty())
     }
 
-    pub fn item(&self, i: usize) -> Result<Item, String> {
+    pub(crate) fn item(&self, i: usize) -> Result<Item, String> {
         let name = self.node.input.get(i).filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| format!("operand {i} is missing"))?;
         let item = self.names.get(name).cloned();
@@ -69,12 +69,12 @@ impl Arguments<'_> {
         })
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.node.input.len()
     }
 
     /// A tensor; numbers that are known become a constant.
-    pub fn tensor(&self, i: usize, to: &mut Assembly) -> Result<usize, String> {
+    pub(crate) fn tensor(&self, i: usize, to: &mut Assembly) -> Result<usize, String> {
         match self.item(i)? {
             Item::Node(node) => Ok(node),
             Item::Sizes(sizes) => to.constant(sizes.constant()?),
@@ -83,12 +83,12 @@ impl Arguments<'_> {
         }
     }
 
-    pub fn optional(&self, i: usize, to: &mut Assembly) -> Result<Option<usize>, String> {
+    pub(crate) fn optional(&self, i: usize, to: &mut Assembly) -> Result<Option<usize>, String> {
         if self.has(i) { self.tensor(i, to).map(Some) } else { Ok(None) }
     }
 
     /// Integers that are known: of a shape, of a constant.
-    pub fn sizes(&self, i: usize) -> Result<Sizes, String> {
+    pub(crate) fn sizes(&self, i: usize) -> Result<Sizes, String> {
         match self.item(i)? {
             Item::Sizes(sizes) => Ok(sizes),
             _ => {
@@ -98,7 +98,7 @@ impl Arguments<'_> {
     }
 
     /// One number that is known.
-    pub fn number(&self, i: usize, to: &Assembly) -> Option<f64> {
+    pub(crate) fn number(&self, i: usize, to: &Assembly) -> Option<f64> {
         match self.item(i).ok()? {
             Item::Sizes(sizes) => sizes.one().map(|n| n as f64),
             Item::Node(node) => match to.op(node) {

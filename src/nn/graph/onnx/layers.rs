@@ -13,7 +13,7 @@ fn one(node: usize) -> Translated {
     Ok(Some(vec![Item::Node(node)]))
 }
 
-pub fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
+pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     match name {
         "Conv" => convolution(a, to),
         "Gemm" => gemm(a, to),
@@ -63,7 +63,7 @@ pub fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     }
 }
 
-pub fn axis(found: i64, rank: usize) -> Result<usize, String> {
+pub(crate) fn axis(found: i64, rank: usize) -> Result<usize, String> {
     let place = if found < 0 { found.saturating_add(rank as i64) } else { found };
     let place = usize::try_from(place).ok().filter(|&place| place < rank);
     place.ok_or_else(|| format!("axis {found} of a tensor of {rank} axes"))

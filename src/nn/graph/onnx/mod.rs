@@ -7,6 +7,7 @@ mod layers;
 mod moves;
 mod numbers;
 #[expect(clippy::enum_variant_names, reason = "names are those of the format")]
+#[expect(unreachable_pub, reason = "prost-build writes `pub`, and the file stays as it was generated")]
 mod proto;
 mod sizes;
 mod tensors;
@@ -22,7 +23,7 @@ use proto::{GraphProto, ModelProto, ValueInfoProto, tensor_shape_proto::dimensio
 use translate::Translation;
 
 /// What keeps batch norms and names.
-pub const EXPORT: &str = "torch.onnx.export(model.eval(), (x,), FILE, dynamo=True, optimize=False, \
+pub(crate) const EXPORT: &str = "torch.onnx.export(model.eval(), (x,), FILE, dynamo=True, optimize=False, \
                           do_constant_folding=False)";
 
 /// The operator sets whose meaning is known here.
@@ -31,11 +32,11 @@ const OPSETS: std::ops::RangeInclusive<i64> = 13..=25;
 const NAMED_BATCH: usize = 8191;
 
 /// Whether a file that starts with these bytes may be ONNX: its first field is the version of the format, or its maker.
-pub fn is_onnx(start: &[u8]) -> bool {
+pub(crate) fn is_onnx(start: &[u8]) -> bool {
     matches!(start, [0x08, 1..=127, ..])
 }
 
-pub fn read(path: &Path) -> Result<Graph, GraphError> {
+pub(crate) fn read(path: &Path) -> Result<Graph, GraphError> {
     let refused = |reason: &str| GraphError::file(path, reason);
     let bytes =
         incoming::read(path, u64::MAX).map_err(|cause| GraphError::Read { path: path.into(), cause })?;

@@ -16,7 +16,7 @@ fn one(node: usize) -> Translated {
     Ok(Some(vec![Item::Node(node)]))
 }
 
-pub fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
+pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     if let Some(known) = arithmetic::translate(name, a, to)? {
         return Ok(Some(known));
     }

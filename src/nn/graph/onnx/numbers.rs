@@ -11,7 +11,7 @@ use crate::nn::graph::{
     op::{Constant, Op, Pair, Pointwise},
 };
 
-pub fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
+pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     let simple = match name {
         "Abs" => Pointwise::Abs,
         "Erf" => Pointwise::Erf,

@@ -7,7 +7,7 @@ use crate::nn::graph::{
 
 /// An integer of which the batch may be a factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Size {
+pub(crate) enum Size {
     Number(i64),
     /// `outer·B·inner`
     Batch(Extent),
@@ -15,7 +15,7 @@ pub enum Size {
 
 /// A scalar, or a list of integers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sizes {
+pub(crate) struct Sizes {
     pub values: Vec<Size>,
     pub scalar: bool,
 }
@@ -24,18 +24,18 @@ pub struct Sizes {
 const MOST: usize = 4096;
 
 impl Sizes {
-    pub fn list(values: Vec<Size>) -> Result<Sizes, String> {
+    pub(crate) fn list(values: Vec<Size>) -> Result<Sizes, String> {
         match values.len() > MOST {
             true => Err(format!("{} integers, expected at most {MOST}", values.len())),
             false => Ok(Sizes { values, scalar: false }),
         }
     }
 
-    pub fn scalar(value: Size) -> Sizes {
+    pub(crate) fn scalar(value: Size) -> Sizes {
         Sizes { values: vec![value], scalar: true }
     }
 
-    pub fn of_shape(shape: &[Extent]) -> Sizes {
+    pub(crate) fn of_shape(shape: &[Extent]) -> Sizes {
         let size = |extent: &Extent| match extent {
             Extent::Fixed(n) => Size::Number(*n as i64),
             batch => Size::Batch(*batch),
@@ -44,14 +44,14 @@ impl Sizes {
     }
 
     /// The one integer, without the batch.
-    pub fn one(&self) -> Option<i64> {
+    pub(crate) fn one(&self) -> Option<i64> {
         match self.values[..] {
             [Size::Number(n)] => Some(n),
             _ => None,
         }
     }
 
-    pub fn numbers(&self) -> Result<Vec<i64>, String> {
+    pub(crate) fn numbers(&self) -> Result<Vec<i64>, String> {
         let number = |size: &Size| match size {
             Size::Number(n) => Some(*n),
             Size::Batch(_) => None,
@@ -63,7 +63,7 @@ impl Sizes {
             .ok_or_else(|| "an integer depends on the batch".into())
     }
 
-    pub fn asked(&self) -> Result<Vec<Asked>, String> {
+    pub(crate) fn asked(&self) -> Result<Vec<Asked>, String> {
         let asked = |size: &Size| match *size {
             Size::Number(-1) => Ok(Asked::Rest),
             Size::Number(n) => usize::try_from(n).map(Asked::Number).map_err(|_| format!("a size of {n}")),
@@ -72,14 +72,14 @@ impl Sizes {
         self.values.iter().map(asked).collect()
     }
 
-    pub fn constant(&self) -> Result<Constant, String> {
+    pub(crate) fn constant(&self) -> Result<Constant, String> {
         let data: Vec<f64> = self.numbers()?.into_iter().map(|n| n as f64).collect();
         let shape = if self.scalar { vec![] } else { vec![data.len()] };
         Ok(Constant { shape, data: data.into() })
     }
 
     /// Element by element; one of length 1 serves for all.
-    pub fn pair(&self, other: &Sizes, name: &str) -> Result<Sizes, String> {
+    pub(crate) fn pair(&self, other: &Sizes, name: &str) -> Result<Sizes, String> {
         let (a, b) = (&self.values, &other.values);
         let len = match (a.len(), b.len()) {
             (m, n) if m == n => m,

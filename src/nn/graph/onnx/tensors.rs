@@ -14,21 +14,21 @@ const FLOAT16: i32 = 10;
 const DOUBLE: i32 = 11;
 const BFLOAT16: i32 = 16;
 
-pub fn is_float(tensor: &TensorProto) -> bool {
+pub(crate) fn is_float(tensor: &TensorProto) -> bool {
     is_float_type(tensor.data_type())
 }
 
-pub fn is_float_type(code: i32) -> bool {
+pub(crate) fn is_float_type(code: i32) -> bool {
     matches!(code, FLOAT | FLOAT16 | DOUBLE | BFLOAT16)
 }
 
-pub fn shape(tensor: &TensorProto) -> Result<Vec<usize>, String> {
+pub(crate) fn shape(tensor: &TensorProto) -> Result<Vec<usize>, String> {
     let sizes: Option<Vec<usize>> = tensor.dims.iter().map(|&n| usize::try_from(n).ok()).collect();
     sizes.ok_or_else(|| format!("its shape is {:?}, expected sizes ≥ 0", tensor.dims))
 }
 
 /// A parameter or a running statistic.
-pub fn parameter(tensor: &TensorProto, trainable: bool) -> Result<Tensor, String> {
+pub(crate) fn parameter(tensor: &TensorProto, trainable: bool) -> Result<Tensor, String> {
     let data: Vec<f32> = numbers(tensor, |v| v as f32)?;
     Ok(Tensor { name: tensor.name().into(), shape: shape(tensor)?, data: data.into(), trainable })
 }
@@ -37,7 +37,7 @@ pub fn parameter(tensor: &TensorProto, trainable: bool) -> Result<Tensor, String
 ///
 /// # Errors
 /// A type that is not read, numbers in another file, and another count than the shape says; nothing is allocated before.
-pub fn numbers<T>(tensor: &TensorProto, convert: fn(f64) -> T) -> Result<Vec<T>, String> {
+pub(crate) fn numbers<T>(tensor: &TensorProto, convert: fn(f64) -> T) -> Result<Vec<T>, String> {
     if tensor.data_location() == DataLocation::External {
         let file = tensor.external_data.iter().find(|entry| entry.key() == "location");
         return Err(format!(

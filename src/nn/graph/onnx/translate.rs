@@ -19,7 +19,7 @@ use crate::nn::graph::{
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Item {
+pub(crate) enum Item {
     Node(usize),
     /// Integers that are known.
     Sizes(Sizes),
@@ -29,12 +29,12 @@ pub enum Item {
     List(Vec<usize>),
 }
 
-pub type Names = HashMap<String, Item>;
+pub(crate) type Names = HashMap<String, Item>;
 
 /// An operation's results; `None` where a table does not know it.
-pub type Translated = Result<Option<Vec<Item>>, String>;
+pub(crate) type Translated = Result<Option<Vec<Item>>, String>;
 
-pub struct Translation {
+pub(crate) struct Translation {
     assembly: Assembly,
     names: Names,
     /// What the file says of results.
@@ -43,7 +43,10 @@ pub struct Translation {
 
 impl Translation {
     /// `assembly` has the picture and the tensors. An error comes with its place, if it has one.
-    pub fn new(mut assembly: Assembly, graph: &GraphProto) -> Result<Translation, (Option<String>, String)> {
+    pub(crate) fn new(
+        mut assembly: Assembly,
+        graph: &GraphProto,
+    ) -> Result<Translation, (Option<String>, String)> {
         let mut names = Names::new();
         let initializers: HashMap<&str, _> =
             graph.initializer.iter().map(|tensor| (tensor.name(), tensor)).collect();
@@ -67,7 +70,7 @@ impl Translation {
         Ok(Translation { assembly, names, shapes })
     }
 
-    pub fn apply(&mut self, node: &NodeProto) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, node: &NodeProto) -> Result<(), String> {
         if !matches!(node.domain(), "" | "ai.onnx") {
             return Err(format!("an operation of '{}' is not known: {ADVICE}", node.domain()));
         }
@@ -130,7 +133,7 @@ impl Translation {
     }
 
     /// The graph so far, and the node of this name.
-    pub fn finish(self, output: &str) -> Result<(Assembly, usize), String> {
+    pub(crate) fn finish(self, output: &str) -> Result<(Assembly, usize), String> {
         match self.names.get(output) {
             Some(Item::Node(node)) => Ok((self.assembly, *node)),
             _ => Err("it is computed by no operation".into()),
@@ -139,7 +142,7 @@ impl Translation {
 }
 
 /// A tensor of integers: a short list of sizes, or a constant.
-pub fn integers(tensor: &super::proto::TensorProto, to: &mut Assembly) -> Result<Item, String> {
+pub(crate) fn integers(tensor: &super::proto::TensorProto, to: &mut Assembly) -> Result<Item, String> {
     let data: Vec<i64> = tensors::numbers(tensor, |v| v as i64)?;
     let values = data.iter().map(|&n| Size::Number(n)).collect();
     match tensors::shape(tensor)?.len() {
@@ -153,7 +156,7 @@ pub fn integers(tensor: &super::proto::TensorProto, to: &mut Assembly) -> Result
 }
 
 /// Where a node is, for messages.
-pub fn place(node: &NodeProto) -> String {
+pub(crate) fn place(node: &NodeProto) -> String {
     let name = match (node.name(), node.output.first()) {
         ("", Some(output)) => output.clone(),
         ("", None) => String::new(),

@@ -18,7 +18,7 @@ use crate::nn::graph::GraphError;
 /// Most members: a network of a thousand layers has a few thousand.
 const MOST_MEMBERS: u64 = 100_000;
 
-pub struct Archive {
+pub(crate) struct Archive {
     path: PathBuf,
     zip: ZipArchive<FileReader>,
     /// By name without the archive's own folder.
@@ -29,7 +29,7 @@ pub struct Archive {
 
 impl Archive {
     /// `length` is the file's.
-    pub fn open(path: &Path, length: u64) -> Result<Archive, GraphError> {
+    pub(crate) fn open(path: &Path, length: u64) -> Result<Archive, GraphError> {
         let refused = |reason: String| GraphError::file(path, &reason);
         let damaged = |error: rawzip::Error| refused(format!("a damaged zip archive: {error}"));
         let file = File::open(path).map_err(|cause| GraphError::Read { path: path.into(), cause })?;
@@ -68,16 +68,16 @@ impl Archive {
         Ok(Archive { path: path.into(), zip, members, left })
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.members.keys().map(String::as_str)
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 
     /// The bytes of a member of at most `limit`, its CRC checked.
-    pub fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, GraphError> {
+    pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, GraphError> {
         let refused = |reason: String| GraphError::file(&self.path, &format!("member '{name}': {reason}"));
         let place = self.members.get(name).ok_or_else(|| refused("is missing".into()))?;
         let size = place.uncompressed_size_hint();

@@ -9,7 +9,7 @@ use crate::nn::graph::extent::{Asked, Extent};
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Item {
+pub(crate) enum Item {
     /// A node of the graph.
     Node(usize),
     /// Every element has this value on average: memory that is not yet written, and draws.
@@ -20,13 +20,13 @@ pub enum Item {
 
 /// What names stand for so far.
 #[derive(Default)]
-pub struct Names {
+pub(crate) struct Names {
     pub tensors: HashMap<String, Item>,
     pub ints: HashMap<String, Extent>,
 }
 
 impl Names {
-    pub fn item(&self, name: &str) -> Result<Item, String> {
+    pub(crate) fn item(&self, name: &str) -> Result<Item, String> {
         let item = self.tensors.get(name).cloned();
         item.ok_or_else(|| {
             format!("its operand '{name}' is not known: it is no result of an earlier operation")
@@ -34,13 +34,13 @@ impl Names {
     }
 }
 
-pub struct Arguments<'a> {
+pub(crate) struct Arguments<'a> {
     call: &'a Call,
     names: &'a Names,
 }
 
 impl<'a> Arguments<'a> {
-    pub fn new(call: &'a Call, names: &'a Names) -> Arguments<'a> {
+    pub(crate) fn new(call: &'a Call, names: &'a Names) -> Arguments<'a> {
         Arguments { call, names }
     }
 
@@ -56,12 +56,12 @@ impl<'a> Arguments<'a> {
         Err(format!("argument '{name}': expected {expected}, found {found}"))
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
     /// A tensor, whatever it stands for.
-    pub fn item(&self, name: &str) -> Result<Item, String> {
+    pub(crate) fn item(&self, name: &str) -> Result<Item, String> {
         match self.get(name) {
             Some(("as_tensor", value)) => self.named(value),
             _ => self.misfit(name, "a tensor"),
@@ -73,11 +73,11 @@ impl<'a> Arguments<'a> {
         self.names.item(name)
     }
 
-    pub fn tensor(&self, name: &str) -> Result<usize, String> {
+    pub(crate) fn tensor(&self, name: &str) -> Result<usize, String> {
         node(self.item(name)?)
     }
 
-    pub fn optional(&self, name: &str) -> Result<Option<usize>, String> {
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<usize>, String> {
         match self.get(name) {
             None => Ok(None),
             Some(("as_optional_tensor", value)) => match value.get("as_tensor") {
@@ -89,7 +89,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A list of tensors.
-    pub fn tensors(&self, name: &str) -> Result<Vec<usize>, String> {
+    pub(crate) fn tensors(&self, name: &str) -> Result<Vec<usize>, String> {
         match self.get(name) {
             Some(("as_tensors", Value::Array(list))) => {
                 list.iter().map(|value| node(self.named(value)?)).collect()
@@ -99,7 +99,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A number, if it is one.
-    pub fn scalar(&self, name: &str) -> Option<f64> {
+    pub(crate) fn scalar(&self, name: &str) -> Option<f64> {
         match self.get(name)? {
             ("as_int" | "as_float", value) => value.as_f64(),
             ("as_bool", value) => value.as_bool().map(f64::from),
@@ -107,7 +107,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    pub fn float(&self, name: &str, default: f64) -> Result<f64, String> {
+    pub(crate) fn float(&self, name: &str, default: f64) -> Result<f64, String> {
         match (self.get(name), self.scalar(name)) {
             (None, _) => Ok(default),
             (_, Some(value)) if value.is_finite() => Ok(value),
@@ -115,7 +115,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    pub fn bool(&self, name: &str, default: bool) -> Result<bool, String> {
+    pub(crate) fn bool(&self, name: &str, default: bool) -> Result<bool, String> {
         match self.get(name) {
             None => Ok(default),
             Some(("as_bool", Value::Bool(value))) => Ok(*value),
@@ -123,11 +123,11 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    pub fn string(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn string(&self, name: &str) -> Option<&'a str> {
         self.get(name).filter(|(kind, _)| *kind == "as_string").and_then(|(_, value)| value.as_str())
     }
 
-    pub fn int(&self, name: &str) -> Result<Option<i64>, String> {
+    pub(crate) fn int(&self, name: &str) -> Result<Option<i64>, String> {
         match self.get(name) {
             None => Ok(None),
             Some(("as_int", value)) if value.is_i64() => Ok(value.as_i64()),
@@ -139,12 +139,12 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    pub fn required(&self, name: &str) -> Result<i64, String> {
+    pub(crate) fn required(&self, name: &str) -> Result<i64, String> {
         self.int(name)?.map_or_else(|| self.misfit(name, "an integer"), Ok)
     }
 
     /// An integer that may hold the batch.
-    pub fn extent(&self, name: &str) -> Result<Extent, String> {
+    pub(crate) fn extent(&self, name: &str) -> Result<Extent, String> {
         match self.get(name) {
             Some(("as_int" | "as_sym_int", value)) => match self.size(value)? {
                 Asked::Known(extent) => Ok(extent),
@@ -156,7 +156,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// Integers ≥ 0, all without the batch.
-    pub fn ints(&self, name: &str) -> Result<Option<Vec<i64>>, String> {
+    pub(crate) fn ints(&self, name: &str) -> Result<Option<Vec<i64>>, String> {
         match self.get(name) {
             None => Ok(None),
             Some(("as_int", value)) => Ok(Some(value.as_i64().into_iter().collect())),
@@ -176,7 +176,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A pair of sizes ≥ 0; one stands for both.
-    pub fn pair(&self, name: &str, default: [usize; 2]) -> Result<[usize; 2], String> {
+    pub(crate) fn pair(&self, name: &str, default: [usize; 2]) -> Result<[usize; 2], String> {
         let sizes: Option<Vec<usize>> = match self.ints(name)? {
             None => return Ok(default),
             Some(list) if list.is_empty() => return Ok(default),
@@ -190,7 +190,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// Sizes of a shape, in which the batch may be a factor.
-    pub fn sizes(&self, name: &str) -> Result<Vec<Asked>, String> {
+    pub(crate) fn sizes(&self, name: &str) -> Result<Vec<Asked>, String> {
         match self.get(name) {
             Some(("as_ints" | "as_sym_ints", Value::Array(list))) => {
                 list.iter().map(|value| self.size(value)).collect()
@@ -214,13 +214,13 @@ impl<'a> Arguments<'a> {
     }
 
     /// An axis of a tensor of `rank` axes; negative ones count from the last.
-    pub fn axis(&self, name: &str, rank: usize, default: i64) -> Result<usize, String> {
+    pub(crate) fn axis(&self, name: &str, rank: usize, default: i64) -> Result<usize, String> {
         let found = self.int(name)?.unwrap_or(default);
         axis(found, rank)
     }
 
     /// Axes; all of them where none is given.
-    pub fn axes(&self, name: &str, rank: usize) -> Result<Vec<usize>, String> {
+    pub(crate) fn axes(&self, name: &str, rank: usize) -> Result<Vec<usize>, String> {
         match self.ints(name)? {
             None => Ok((0..rank).collect()),
             Some(list) if list.is_empty() => Ok((0..rank).collect()),
@@ -229,7 +229,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-pub fn axis(found: i64, rank: usize) -> Result<usize, String> {
+pub(crate) fn axis(found: i64, rank: usize) -> Result<usize, String> {
     let positive = if found < 0 { found.saturating_add(rank as i64) } else { found };
     usize::try_from(positive)
         .ok()
@@ -237,7 +237,7 @@ pub fn axis(found: i64, rank: usize) -> Result<usize, String> {
         .ok_or_else(|| format!("axis {found} of a tensor of {rank} axes"))
 }
 
-pub fn node(item: Item) -> Result<usize, String> {
+pub(crate) fn node(item: Item) -> Result<usize, String> {
     match item {
         Item::Node(node) => Ok(node),
         Item::Uniform(_) => Err("an operand is memory or noise that is not written from the picture".into()),

@@ -3,7 +3,7 @@
 //! Python is run or unpickled.
 
 mod archive;
-pub mod aten;
+pub(crate) mod aten;
 mod call;
 mod payload;
 mod schema;
@@ -27,7 +27,7 @@ const CONSTANTS: &str = "data/constants/";
 const MOST_TEXT: u64 = 64 << 20;
 
 /// `length` is the file's.
-pub fn read(path: &Path, length: u64) -> Result<Graph, GraphError> {
+pub(crate) fn read(path: &Path, length: u64) -> Result<Graph, GraphError> {
     let refused = |reason: &str| GraphError::file(path, reason);
     let archive = Archive::open(path, length)?;
     let Some(model) = [MODEL, EARLIER].into_iter().find(|name| archive.has(name)) else {

@@ -27,7 +27,7 @@ fn decoder(dtype: u64) -> Option<Decode> {
     })
 }
 
-pub fn is_float(dtype: u64) -> bool {
+pub(crate) fn is_float(dtype: u64) -> bool {
     matches!(dtype, 6 | 7 | 8 | 13)
 }
 
@@ -35,7 +35,7 @@ pub fn is_float(dtype: u64) -> bool {
 ///
 /// # Errors
 /// A type that is not read, or a tensor that reaches past its storage; nothing is allocated before.
-pub fn numbers<T>(meta: &Meta, storage: &[u8], convert: fn(f64) -> T) -> Result<Vec<T>, String> {
+pub(crate) fn numbers<T>(meta: &Meta, storage: &[u8], convert: fn(f64) -> T) -> Result<Vec<T>, String> {
     let shape = meta.shape()?;
     let (width, decode) =
         decoder(meta.dtype).ok_or_else(|| format!("its type (code {}) is not read", meta.dtype))?;

@@ -7,31 +7,31 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
 use serde_json::Value;
 
 /// Of the schema.
-pub const MAJOR: u64 = 8;
+pub(crate) const MAJOR: u64 = 8;
 
 #[derive(Deserialize)]
-pub struct Version {
+pub(crate) struct Version {
     pub schema_version: Major,
 }
 
 #[derive(Deserialize)]
-pub struct Major {
+pub(crate) struct Major {
     pub major: u64,
 }
 
 #[derive(Deserialize)]
-pub struct Program {
+pub(crate) struct Program {
     pub graph_module: Module,
 }
 
 #[derive(Deserialize)]
-pub struct Module {
+pub(crate) struct Module {
     pub graph: Nodes,
     pub signature: Signature,
 }
 
 #[derive(Deserialize)]
-pub struct Nodes {
+pub(crate) struct Nodes {
     #[serde(deserialize_with = "calls")]
     pub nodes: Vec<Call>,
     /// By name.
@@ -41,7 +41,7 @@ pub struct Nodes {
 
 /// One operation.
 #[derive(Deserialize)]
-pub struct Call {
+pub(crate) struct Call {
     /// `torch.ops.aten.conv2d.default`
     pub target: String,
     pub inputs: Vec<Input>,
@@ -51,21 +51,21 @@ pub struct Call {
 }
 
 #[derive(Deserialize)]
-pub struct Input {
+pub(crate) struct Input {
     pub name: String,
     /// One key, which says the kind, and the value.
     pub arg: Value,
 }
 
 #[derive(Deserialize)]
-pub struct Signature {
+pub(crate) struct Signature {
     /// One key, which says the kind.
     pub input_specs: Vec<Value>,
     pub output_specs: Vec<Value>,
 }
 
 #[derive(Clone, Deserialize)]
-pub struct Meta {
+pub(crate) struct Meta {
     /// Code of a type; see [`Meta::float`].
     pub dtype: u64,
     pub sizes: Vec<Value>,
@@ -79,13 +79,13 @@ pub struct Meta {
 
 /// Where the bytes of every tensor are, by name.
 #[derive(Deserialize)]
-pub struct Payloads {
+pub(crate) struct Payloads {
     #[serde(deserialize_with = "by_name")]
     pub config: BTreeMap<String, Payload>,
 }
 
 #[derive(Deserialize)]
-pub struct Payload {
+pub(crate) struct Payload {
     pub path_name: String,
     #[serde(default)]
     pub use_pickle: bool,
@@ -113,13 +113,13 @@ fn by_name<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<BT
 }
 
 /// `{"as_int": 3}`, or an expression with the value that it had on export.
-pub fn number(value: &Value) -> Option<i64> {
+pub(crate) fn number(value: &Value) -> Option<i64> {
     let hint = || value.get("as_expr")?.get("hint")?.get("as_int")?.as_i64();
     value.get("as_int").and_then(Value::as_i64).or_else(hint)
 }
 
 impl Meta {
-    pub fn shape(&self) -> Result<Vec<usize>, String> {
+    pub(crate) fn shape(&self) -> Result<Vec<usize>, String> {
         let size = |value: &Value| number(value).and_then(|n| usize::try_from(n).ok());
         self.sizes.iter().map(size).collect::<Option<_>>().ok_or_else(|| {
             "its shape depends on data: export the network for pictures of one size".to_string()

@@ -20,7 +20,7 @@ use crate::nn::graph::{GraphError, Tensor, assemble::Assembly, compose::in_order
 const BOOL: u64 = 12;
 
 /// Where tensors' numbers are.
-pub struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     pub archive: &'a Archive,
     pub weights: Payloads,
     pub constants: Payloads,
@@ -29,7 +29,7 @@ pub struct Sources<'a> {
 }
 
 /// What a torch before 2.8 says of weights: types and shapes, beside the graph.
-pub fn described(module: &Module) -> Payloads {
+pub(crate) fn described(module: &Module) -> Payloads {
     let mut config = BTreeMap::new();
     for value in
         module.signature.input_specs.iter().filter_map(Value::as_object).flat_map(|spec| spec.values())
@@ -72,7 +72,7 @@ impl Sources<'_> {
 }
 
 /// Declares everything that goes in; tensors come in `state_dict` order.
-pub fn declare(
+pub(crate) fn declare(
     path: &Path,
     module: &Module,
     sources: &Sources,
@@ -219,7 +219,7 @@ fn constant(sources: &Sources, name: &str, assembly: &mut Assembly) -> Result<It
 }
 
 /// The name of the one output that the user gets.
-pub fn output(path: &Path, signature: &Signature) -> Result<String, GraphError> {
+pub(crate) fn output(path: &Path, signature: &Signature) -> Result<String, GraphError> {
     let outputs: Vec<&Value> =
         signature.output_specs.iter().filter_map(|spec| spec.get("user_output")).collect();
     match &outputs[..] {

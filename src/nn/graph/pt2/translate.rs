@@ -11,7 +11,7 @@ use super::{
 };
 use crate::nn::graph::assemble::Assembly;
 
-pub struct Translation {
+pub(crate) struct Translation {
     assembly: Assembly,
     names: Names,
     /// Which names share memory: a group's number.
@@ -21,12 +21,12 @@ pub struct Translation {
 }
 
 impl Translation {
-    pub fn new(assembly: Assembly, names: Names) -> Translation {
+    pub(crate) fn new(assembly: Assembly, names: Names) -> Translation {
         Translation { assembly, names, memory: HashMap::new(), stale: HashSet::new() }
     }
 
     /// One operation; `metas`: what the file says of results.
-    pub fn apply(&mut self, call: &Call, metas: &BTreeMap<String, Meta>) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, call: &Call, metas: &BTreeMap<String, Meta>) -> Result<(), String> {
         let operation = operation(&call.target)?;
         let outputs = outputs(call)?;
         let operands: Vec<&str> = call.inputs.iter().flat_map(|input| tensor_names(&input.arg)).collect();
@@ -97,7 +97,7 @@ impl Translation {
     }
 
     /// The graph so far, and the node of this name.
-    pub fn finish(self, output: &str) -> Result<(Assembly, usize), String> {
+    pub(crate) fn finish(self, output: &str) -> Result<(Assembly, usize), String> {
         match self.names.tensors.get(output) {
             Some(Item::Node(node)) => Ok((self.assembly, *node)),
             _ => Err("it is computed by no operation".into()),
@@ -106,7 +106,7 @@ impl Translation {
 }
 
 /// `torch.ops.aten.add_.Tensor`
-pub struct Operation {
+pub(crate) struct Operation {
     /// `add`
     pub name: String,
     /// `Tensor`
@@ -172,7 +172,7 @@ impl Operation {
 }
 
 /// Which operations the output needs; what changes memory in place always counts.
-pub fn needed(calls: &[Call], output: &str) -> Vec<bool> {
+pub(crate) fn needed(calls: &[Call], output: &str) -> Vec<bool> {
     let mut names: HashSet<String> = HashSet::from([output.to_string()]);
     let mut needed = vec![false; calls.len()];
     for (at, call) in calls.iter().enumerate().rev() {
@@ -218,7 +218,7 @@ fn tensor_names(argument: &Value) -> Vec<&str> {
 }
 
 /// Where a node is, for messages: its name and operation, its module, and the line of the user's own file.
-pub fn place(call: &Call) -> String {
+pub(crate) fn place(call: &Call) -> String {
     let text = |key: &str| call.metadata.get(key).and_then(Value::as_str).unwrap_or_default();
     let name = outputs(call).ok().and_then(|names| names.first().map(|name| format!("node '{name}' ")));
     let operation = call.target.strip_prefix("torch.ops.").unwrap_or(&call.target);

@@ -17,7 +17,7 @@ use crate::tape::spec::ConvSpec;
 type Shape = Vec<Extent>;
 
 /// Operands; `None` where one that may be missing is.
-pub struct Operands<'a>(pub Vec<Option<&'a [Extent]>>);
+pub(crate) struct Operands<'a>(pub Vec<Option<&'a [Extent]>>);
 
 impl<'a> Operands<'a> {
     fn get(&self, i: usize) -> Option<&'a [Extent]> {
@@ -44,7 +44,7 @@ impl<'a> Operands<'a> {
 ///
 /// # Errors
 /// What does not fit, without the node's place.
-pub fn infer(op: &Op, operands: &Operands) -> Result<Shape, String> {
+pub(crate) fn infer(op: &Op, operands: &Operands) -> Result<Shape, String> {
     let x = || operands.need(0);
     match op {
         Op::Picture | Op::Parameter(_) => Err("has no operands to tell its shape".into()),

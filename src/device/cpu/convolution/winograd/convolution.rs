@@ -47,7 +47,7 @@ const CHANNELS: usize = 16;
 
 /// A convolution `x (T,B,C,H,W) * w (T,O,C,3,3)`, or its gradient by x.
 #[derive(Clone, Copy, Debug)]
-pub struct Convolution {
+pub(crate) struct Convolution {
     /// Of the operand that is transformed in tiles.
     pub(super) spec: ConvSpec,
     /// The weights are `(T,C,O,3,3)` and turned round.
@@ -73,12 +73,12 @@ pub(super) enum Way {
 
 impl Convolution {
     /// `None` for sizes that it is not made for.
-    pub fn new(kernel: &ConvKernel) -> Option<Convolution> {
+    pub(crate) fn new(kernel: &ConvKernel) -> Option<Convolution> {
         Convolution::of(kernel.spec, kernel, false)
     }
 
     /// The gradient by x.
-    pub fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
+    pub(crate) fn grad_input(kernel: &ConvKernel) -> Option<Convolution> {
         Convolution::of(turned(&kernel.spec)?, kernel, true)
     }
 
@@ -133,7 +133,7 @@ impl Convolution {
     }
 
     /// Elements of shared memory.
-    pub fn shared_len(&self) -> usize {
+    pub(crate) fn shared_len(&self) -> usize {
         let weights = self.weights(self.spec.outputs).len();
         LANES
             + match self.way {
@@ -146,7 +146,7 @@ impl Convolution {
     }
 
     /// Elements of a thread's scratch: a chunk's weights, or a block's tiles; then their products.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         let products = self.products(self.chunk()).len();
         match self.way {
             Way::Chunks => self.weights(self.chunk()).len() + self.groups() * products + LANES,
@@ -156,7 +156,7 @@ impl Convolution {
     }
 
     /// Writes the outputs, or adds them.
-    pub fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
+    pub(crate) fn run<R: Real>(&self, x: &[R], w: &[R], out: &mut [R], add: bool, workers: &mut Workers<R>) {
         let mut shared = workers.take_shared();
         let operand =
             |operand: usize, trial: usize, len: usize| if self.shared[operand] { 0 } else { trial * len };

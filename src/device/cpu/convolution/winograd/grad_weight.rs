@@ -48,7 +48,7 @@ const CHANNELS: usize = 16;
 
 /// `x (T,B,C,H,W), g (T,B,O,OH,OW) → (T,O,C,3,3)`
 #[derive(Clone, Copy, Debug)]
-pub struct GradWeight {
+pub(crate) struct GradWeight {
     pub(super) spec: ConvSpec,
     trials: usize,
     /// Operands that all trials share.
@@ -70,7 +70,7 @@ enum Way {
 
 impl GradWeight {
     /// `None` for sizes that it is not made for.
-    pub fn new(kernel: &ConvKernel) -> Option<GradWeight> {
+    pub(crate) fn new(kernel: &ConvKernel) -> Option<GradWeight> {
         let ConvKernel { spec, trials, shared } = *kernel;
         if !fits(&spec) {
             return None;
@@ -109,7 +109,7 @@ impl GradWeight {
     }
 
     /// Elements of shared memory: partial sums; or transformed tiles of x and g, then products.
-    pub fn shared_len(&self) -> usize {
+    pub(crate) fn shared_len(&self) -> usize {
         match self.way {
             Way::Parts { count: 1, .. } => 0,
             Way::Parts { count, .. } => self.trials * count * self.spec.weight_len(),
@@ -124,7 +124,7 @@ impl GradWeight {
     }
 
     /// Elements of a thread's scratch: transformed tiles of x and g, and products.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         match self.way {
             Way::Parts { block, .. } => {
                 self.layouts(self.spec.channels, block).iter().map(Slices::len).sum::<usize>() + LANES
@@ -134,7 +134,7 @@ impl GradWeight {
         }
     }
 
-    pub fn run<R: Real>(&self, x: &[R], g: &[R], out: &mut [R], workers: &mut Workers<R>) {
+    pub(crate) fn run<R: Real>(&self, x: &[R], g: &[R], out: &mut [R], workers: &mut Workers<R>) {
         let trial = |operand: usize, trial: usize, len: usize| {
             if self.shared[operand] { 0 } else { trial * len }
         };

@@ -23,7 +23,7 @@ const TOGETHER: usize = 8;
 vectorized! {
     /// `AgAᵀ` of a group of tiles for sixteen channels from each of `channels` on, of images of `count` planes: 36 matrices
     /// `(tiles, count)` in panels of sixteen columns.
-    pub fn gradient(
+    pub(crate) fn gradient(
         tiling: &Tiling, g: &[R], count: usize, part: &Part, channels: Range<usize>, out: &Output<R>
     ) = gradient_loop;
 }

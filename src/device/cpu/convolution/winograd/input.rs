@@ -22,7 +22,7 @@ const ROOM: usize = LANES + LONGEST;
 
 vectorized! {
     /// `BᵀxB` of a group of tiles for `channels` of images that lie `image` elements apart: 36 matrices `(channels, tiles)`.
-    pub fn input(
+    pub(crate) fn input(
         tiling: &Tiling, x: &[R], image: usize, part: &Part, channels: Range<usize>, out: &Output<R>
     ) = input_loop;
 }

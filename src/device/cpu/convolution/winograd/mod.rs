@@ -20,8 +20,8 @@ mod tiles;
 mod transforms;
 mod weight;
 
-pub use convolution::Convolution;
-pub use grad_weight::GradWeight;
+pub(crate) use convolution::Convolution;
+pub(crate) use grad_weight::GradWeight;
 
 use std::ops::Range;
 

@@ -24,7 +24,7 @@ use crate::device::cpu::{
 vectorized! {
     /// `AᵀMA` of a group of tiles, `products (36, channels, tiles)`, written to planes `channels` of `out` from channel `first` on. Images
     /// lie `image` elements apart.
-    pub fn output(
+    pub(crate) fn output(
         tiling: &Tiling, products: &[R], part: &Part, channels: Range<usize>, image: usize, out: &Output<R>
     ) = output_loop;
 }

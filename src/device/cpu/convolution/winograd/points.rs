@@ -21,7 +21,7 @@ fn fma<S: Simd, R: Real>(a: f64, x: V<S, R>, y: V<S, R>) -> V<S, R> {
 
 /// `Bᵀd`
 #[inline(always)]
-pub fn input<S: Simd, R: Real>(d: [V<S, R>; 6]) -> [V<S, R>; 6] {
+pub(crate) fn input<S: Simd, R: Real>(d: [V<S, R>; 6]) -> [V<S, R>; 6] {
     let fma = fma::<S, R>;
     let (small, large) = (FRAC_1_SQRT_2, SQRT_2);
     let (even, odd) = (fma(-2.0, d[2], d[4]), fma(-2.0, d[1], d[3]));
@@ -38,7 +38,7 @@ pub fn input<S: Simd, R: Real>(d: [V<S, R>; 6]) -> [V<S, R>; 6] {
 
 /// `Gw`
 #[inline(always)]
-pub fn weight<S: Simd, R: Real>(w: [V<S, R>; 3]) -> [V<S, R>; 6] {
+pub(crate) fn weight<S: Simd, R: Real>(w: [V<S, R>; 3]) -> [V<S, R>; 6] {
     let fma = fma::<S, R>;
     let of = R::of;
     // 1/f, p/f and p²/f, where f is the product of a point's distances to the others: −3/2 and 6.
@@ -51,7 +51,7 @@ pub fn weight<S: Simd, R: Real>(w: [V<S, R>; 3]) -> [V<S, R>; 6] {
 
 /// `Aᵀm`
 #[inline(always)]
-pub fn output<S: Simd, R: Real>(m: [V<S, R>; 6]) -> [V<S, R>; 4] {
+pub(crate) fn output<S: Simd, R: Real>(m: [V<S, R>; 6]) -> [V<S, R>; 4] {
     let fma = fma::<S, R>;
     let of = R::of;
     let (even, odd) = (m[1] + m[2], m[1] - m[2]);
@@ -66,7 +66,7 @@ pub fn output<S: Simd, R: Real>(m: [V<S, R>; 6]) -> [V<S, R>; 4] {
 
 /// `Ag`
 #[inline(always)]
-pub fn gradient<S: Simd, R: Real>(g: [V<S, R>; 4]) -> [V<S, R>; 6] {
+pub(crate) fn gradient<S: Simd, R: Real>(g: [V<S, R>; 4]) -> [V<S, R>; 6] {
     let fma = fma::<S, R>;
     let (small, large) = (FRAC_1_SQRT_2, SQRT_2);
     let (even, odd) = (fma(0.5, g[2], g[0]), fma(0.5, g[3], g[1]));
@@ -83,7 +83,7 @@ pub fn gradient<S: Simd, R: Real>(g: [V<S, R>; 4]) -> [V<S, R>; 6] {
 
 /// `Gᵀm`
 #[inline(always)]
-pub fn weight_gradient<S: Simd, R: Real>(m: [V<S, R>; 6]) -> [V<S, R>; 3] {
+pub(crate) fn weight_gradient<S: Simd, R: Real>(m: [V<S, R>; 6]) -> [V<S, R>; 3] {
     let fma = fma::<S, R>;
     let of = R::of;
     let (even, odd) = (m[1] + m[2], m[1] - m[2]);

@@ -18,35 +18,35 @@ use crate::device::cpu::{
 
 /// `POINTS` matrices of rows of `row` elements, `slice` elements apart.
 #[derive(Clone, Copy, Debug)]
-pub struct Slices {
+pub(crate) struct Slices {
     pub rows: usize,
     pub row: usize,
 }
 
 impl Slices {
     /// `row` is rounded up to whole vectors.
-    pub fn new(rows: usize, row: usize) -> Slices {
+    pub(crate) fn new(rows: usize, row: usize) -> Slices {
         Slices { rows, row: row.next_multiple_of(LANES) }
     }
 
     /// Distance between matrices. The odd vector keeps their elements out of each other's cache lines.
-    pub fn slice(&self) -> usize {
+    pub(crate) fn slice(&self) -> usize {
         (self.rows * self.row).next_multiple_of(2 * LANES) + LANES
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         POINTS * self.slice()
     }
 
     /// The rows of the matrix at `point`, from row `first` on.
-    pub fn block<'a, R>(&self, data: &'a [R], point: usize, first: usize) -> Block<'a, R> {
+    pub(crate) fn block<'a, R>(&self, data: &'a [R], point: usize, first: usize) -> Block<'a, R> {
         Block { data: &data[point * self.slice() + first * self.row..], row: self.row }
     }
 }
 
 /// A group of at most [`LANES`] tiles, and where their transforms lie: from tile `at` of the layout on.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub(crate) struct Part {
     pub tiles: Range<usize>,
     pub at: usize,
     pub layout: Slices,
@@ -56,7 +56,7 @@ pub struct Part {
 
 /// `f` down the columns of `I×I` vectors and along the rows of the result.
 #[inline(always)]
-pub fn both<S: Simd, R: Real, const I: usize, const O: usize>(
+pub(crate) fn both<S: Simd, R: Real, const I: usize, const O: usize>(
     simd: S,
     f: impl Fn([V<S, R>; I]) -> [V<S, R>; O],
     from: impl Fn(usize, usize) -> V<S, R>,
@@ -83,7 +83,7 @@ pub fn both<S: Simd, R: Real, const I: usize, const O: usize>(
 
 /// The vector from `at` on of a row of products, which come first in `products`, at point `(i, j)`; asks for the next row's.
 #[inline(always)]
-pub fn product<S: Simd, R: Real>(
+pub(crate) fn product<S: Simd, R: Real>(
     simd: S,
     products: &[R],
     layout: Slices,

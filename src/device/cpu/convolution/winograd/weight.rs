@@ -22,13 +22,13 @@ const TOGETHER: usize = 4;
 vectorized! {
     /// `GwGᵀ` of `w (O,C,3,3)`, or of `(C,O,3,3)` turned round: rows `outputs` of the 36 matrices `(O,C)`, of which row `origin`
     /// is at 0; `sizes` are `[O, C]`.
-    pub fn weight(
+    pub(crate) fn weight(
         w: &[R], sizes: [usize; 2], outputs: Range<usize>, origin: usize, turned: bool, layout: Slices, out: &Output<R>
     ) = weight_loop;
 
     /// `GᵀMG` of `products (36, C, O)`, written to `out (O,C,3,3)` of which they are rows `outputs` and columns `channels`;
     /// `count` is all of C.
-    pub fn weight_gradient(
+    pub(crate) fn weight_gradient(
         products: &[R], layout: Slices, channels: Range<usize>, outputs: Range<usize>, count: usize, out: &Output<R>
     ) = weight_gradient_loop;
 }

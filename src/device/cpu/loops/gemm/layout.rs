@@ -8,7 +8,7 @@ use crate::device::cpu::{memory::output::Output, vectors::Real};
 /// Element `(i, j)` of C is at `offset + i·row + (j mod period)·col + ⌊j / period⌋·image`, where row or col is 1
 /// and no two elements share an address.
 #[derive(Clone, Copy, Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     pub offset: usize,
     pub row: usize,
     pub col: usize,
@@ -20,27 +20,27 @@ pub struct Layout {
 
 impl Layout {
     /// Row-major with `cols` columns.
-    pub fn row_major(offset: usize, cols: usize) -> Self {
+    pub(crate) fn row_major(offset: usize, cols: usize) -> Self {
         Layout { offset, row: cols, col: 1, period: usize::MAX, image: 0, add: false }
     }
 
     /// The transpose of a row-major matrix with `rows` columns.
-    pub fn transposed(offset: usize, rows: usize) -> Self {
+    pub(crate) fn transposed(offset: usize, rows: usize) -> Self {
         Layout { offset, row: 1, col: rows, period: usize::MAX, image: 0, add: false }
     }
 
     /// `(rows, image·positions)`, stored as planes `(image, rows, positions)`.
-    pub fn planes(offset: usize, positions: usize, image: usize) -> Self {
+    pub(crate) fn planes(offset: usize, positions: usize, image: usize) -> Self {
         Layout { offset, row: positions, col: 1, period: positions, image, add: false }
     }
 
     /// Whether all its columns lie side by side, or in images of whole panels.
-    pub fn is_regular(&self, cols: usize) -> bool {
+    pub(crate) fn is_regular(&self, cols: usize) -> bool {
         self.col == 1 && (self.period >= cols || self.period == COLS)
     }
 
     /// The first element of a tile whose rows are contiguous each, or in sixteens that are equally far apart, and that distance.
-    pub fn panels_at(&self, rows: &Range<usize>, cols: &Range<usize>) -> Option<(usize, usize)> {
+    pub(crate) fn panels_at(&self, rows: &Range<usize>, cols: &Range<usize>) -> Option<(usize, usize)> {
         let (image, within) = (cols.start / self.period, cols.start % self.period);
         let first = self.offset + image * self.image + within + rows.start * self.row;
         if self.col != 1 || rows.is_empty() {
@@ -56,7 +56,7 @@ impl Layout {
     ///
     /// # Safety
     /// No other thread may use the elements `rows × cols` of C meanwhile.
-    pub unsafe fn store<R: Real>(
+    pub(crate) unsafe fn store<R: Real>(
         &self,
         out: &Output<R>,
         rows: Range<usize>,

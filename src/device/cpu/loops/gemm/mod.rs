@@ -14,10 +14,10 @@ mod tile;
 
 use std::ops::Range;
 
-pub use layout::Layout;
-pub use operand::{Operand, Strided, Transposed, copy_rows};
+pub(crate) use layout::Layout;
+pub(crate) use operand::{Operand, Strided, Transposed, copy_rows};
 
-pub use tile::{Block, Panels, Place, multiply as multiply_panels};
+pub(crate) use tile::{Block, Panels, Place, multiply as multiply_panels};
 
 use self::{
     pack::{Packed, TURNED},
@@ -29,7 +29,7 @@ use crate::device::cpu::{
 };
 
 /// Depth of a block.
-pub const KC: usize = 256;
+pub(crate) const KC: usize = 256;
 /// Rows of a block of A, which stays in the second-level cache.
 const MC: usize = 96;
 /// Columns of a block of B.
@@ -47,7 +47,7 @@ const SHARED_LEN: usize = 1 << 21;
 const TASK_ROWS: usize = 24;
 
 /// One product of `count` equal ones.
-pub struct Problem<A, B> {
+pub(crate) struct Problem<A, B> {
     /// `(M,K)`
     pub a: A,
     /// `(K,N)`
@@ -57,14 +57,14 @@ pub struct Problem<A, B> {
 }
 
 /// Elements of scratch that a thread needs for products of these sizes: blocks of A, B and C.
-pub fn scratch_len([m, k, n]: [usize; 3]) -> usize {
+pub(crate) fn scratch_len([m, k, n]: [usize; 3]) -> usize {
     let sizes = [m, m.min(FEW)].map(|m| block_sizes([m, k, n]));
     let blocks = sizes.map(|[m, k, n]| m * k + k * n.next_multiple_of(COLS) + m * n);
     TURNED + blocks.into_iter().fold(0, usize::max)
 }
 
 /// Elements of B that is packed once for all tasks of `count` products of these sizes: 0 if each packs its own.
-pub fn packed_len(count: usize, [m, k, n]: [usize; 3]) -> usize {
+pub(crate) fn packed_len(count: usize, [m, k, n]: [usize; 3]) -> usize {
     let len = pack::packed_len([m, k, n]);
     if count == 1 && m >= SHARED_ROWS && len <= SHARED_LEN { len } else { 0 }
 }
@@ -76,7 +76,7 @@ fn block_sizes([m, k, n]: [usize; 3]) -> [usize; 3] {
 
 /// `C = A·B` for `count` problems of one size `[M, K, N]`, into disjoint elements of `out`. Elements of `out` that belong to
 /// no C stay as they are.
-pub fn multiply<R: Real, A: Operand<R>, B: Operand<R>>(
+pub(crate) fn multiply<R: Real, A: Operand<R>, B: Operand<R>>(
     workers: &mut Workers<R>,
     count: usize,
     [m, k, n]: [usize; 3],
@@ -131,7 +131,7 @@ fn multiply_shared<R: Real, A: Operand<R>, B: Operand<R>>(
 }
 
 /// Estimated nanoseconds for so many multiplications, on one thread.
-pub fn work(multiplications: usize) -> usize {
+pub(crate) fn work(multiplications: usize) -> usize {
     multiplications / 40
 }
 
@@ -155,7 +155,7 @@ fn grid([m, n]: [usize; 2], count: usize, threads: usize) -> [usize; 2] {
 ///
 /// # Safety
 /// No other thread may use these elements of C meanwhile.
-pub unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
+pub(crate) unsafe fn block<R: Real, A: Operand<R>, B: Operand<R>>(
     isa: Isa,
     Problem { a, b, c }: &Problem<A, B>,
     k: usize,

@@ -6,7 +6,7 @@ use super::COLS;
 use crate::device::cpu::vectors::Real;
 
 /// A matrix whose blocks can be written out, wherever its elements come from.
-pub trait Operand<R>: Sync {
+pub(crate) trait Operand<R>: Sync {
     /// Writes element `(r, c)` of the block to `out[(r − rows.start)·ld + c − cols.start]`.
     fn copy(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize);
 
@@ -27,7 +27,7 @@ pub trait Operand<R>: Sync {
 }
 
 /// The transpose of an operand.
-pub struct Transposed<S>(pub S);
+pub(crate) struct Transposed<S>(pub S);
 
 impl<R, S: Operand<R>> Operand<R> for Transposed<S> {
     fn copy(&self, rows: Range<usize>, cols: Range<usize>, out: &mut [R], ld: usize) {
@@ -52,7 +52,7 @@ impl<R, S: Operand<R>> Operand<R> for Transposed<S> {
 /// Element `(r, c)` is `data[r·row + (c mod period)·col + ⌊c / period⌋·image]`: a strided matrix, or the
 /// planes of several images side by side.
 #[derive(Clone, Copy)]
-pub struct Strided<'a, R> {
+pub(crate) struct Strided<'a, R> {
     pub data: &'a [R],
     pub row: usize,
     pub col: usize,
@@ -61,12 +61,12 @@ pub struct Strided<'a, R> {
 }
 
 impl<'a, R> Strided<'a, R> {
-    pub fn matrix(data: &'a [R], row: usize, col: usize) -> Self {
+    pub(crate) fn matrix(data: &'a [R], row: usize, col: usize) -> Self {
         Strided { data, row, col, period: usize::MAX, image: 0 }
     }
 
     /// Planes `(image, rows, positions)` as `(rows, image·positions)`; images are `image` elements apart.
-    pub fn planes(data: &'a [R], positions: usize, image: usize) -> Self {
+    pub(crate) fn planes(data: &'a [R], positions: usize, image: usize) -> Self {
         Strided { data, row: positions, col: 1, period: positions, image }
     }
 
@@ -133,7 +133,7 @@ impl<R: Real> Operand<R> for Strided<'_, R> {
 }
 
 /// Copies `rows` rows of N elements, `from_row` and `to_row` elements apart: lengths known to the compiler become a few vector moves.
-pub fn copy_rows<R: Real, const N: usize>(
+pub(crate) fn copy_rows<R: Real, const N: usize>(
     rows: usize,
     from: &[R],
     from_row: usize,

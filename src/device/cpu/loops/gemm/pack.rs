@@ -12,10 +12,10 @@ use crate::device::cpu::{
 /// Rows of B that are asked for before they are copied.
 const AHEAD: usize = 4;
 /// Elements of scratch for a block that is turned round.
-pub const TURNED: usize = COLS * KC;
+pub(crate) const TURNED: usize = COLS * KC;
 
 /// The block where it is stored if it is read along its rows; else a copy.
-pub fn left<'a, R: Real>(
+pub(crate) fn left<'a, R: Real>(
     isa: Isa,
     a: &'a impl Operand<R>,
     rows: Range<usize>,
@@ -32,7 +32,7 @@ pub fn left<'a, R: Real>(
 }
 
 /// Copies the block as panels of sixteen columns. `turned`: [`TURNED`] elements of scratch.
-pub fn right<R: Real>(
+pub(crate) fn right<R: Real>(
     isa: Isa,
     b: &impl Operand<R>,
     depth: Range<usize>,
@@ -72,19 +72,19 @@ pub fn right<R: Real>(
 
 /// All of B `(K,N)`, packed once for all tasks that multiply it: blocks of [`KC`] rows, each of them panels.
 #[derive(Clone, Copy)]
-pub struct Packed<'a, R> {
+pub(crate) struct Packed<'a, R> {
     data: &'a [R],
     cols: usize,
 }
 
 /// Elements of all of B.
-pub fn packed_len([_, k, n]: [usize; 3]) -> usize {
+pub(crate) fn packed_len([_, k, n]: [usize; 3]) -> usize {
     k * n.next_multiple_of(COLS)
 }
 
 impl<'a, R: Real> Packed<'a, R> {
     /// Packs it, by all threads.
-    pub fn new(
+    pub(crate) fn new(
         b: &impl Operand<R>,
         [m, k, n]: [usize; 3],
         to: &'a mut [R],
@@ -108,7 +108,7 @@ impl<'a, R: Real> Packed<'a, R> {
     }
 
     /// Rows `depth` of the columns from `first` on, which begin a panel.
-    pub fn block(&self, depth: &Range<usize>, first: usize) -> &'a [R] {
+    pub(crate) fn block(&self, depth: &Range<usize>, first: usize) -> &'a [R] {
         &self.data[depth.start * self.cols + first * depth.len()..][..(self.cols - first) * depth.len()]
     }
 }

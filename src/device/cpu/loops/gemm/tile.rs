@@ -11,7 +11,7 @@ use crate::device::cpu::{
 };
 
 /// Columns of a panel: whole vectors of every width.
-pub const COLS: usize = 16;
+pub(crate) const COLS: usize = 16;
 /// Vectors of a tile's row.
 const VECTORS: usize = 2;
 /// Terms after which the next rows of A are taken, so that so many rows of B stay in the first-level cache.
@@ -19,21 +19,21 @@ const DEPTH: usize = 256;
 
 /// Rows of a matrix, `row` apart, each read along.
 #[derive(Clone, Copy, Debug)]
-pub struct Block<'a, R> {
+pub(crate) struct Block<'a, R> {
     pub data: &'a [R],
     pub row: usize,
 }
 
 /// A matrix `(K,N)` in panels `(K,16)` of its columns, `stride` elements apart.
 #[derive(Clone, Copy, Debug)]
-pub struct Panels<'a, R> {
+pub(crate) struct Panels<'a, R> {
     pub data: &'a [R],
     pub stride: usize,
 }
 
 /// Where C goes: its rows are `row` elements apart, every sixteen of its columns `panel` elements.
 #[derive(Clone, Copy)]
-pub struct Place<'a, R> {
+pub(crate) struct Place<'a, R> {
     pub out: &'a Output<'a, R>,
     pub first: usize,
     pub row: usize,
@@ -47,7 +47,7 @@ vectorized! {
     /// to the parts before them, wherever the element stands; `part` divides 256.
     ///
     /// No other thread may use these elements of C meanwhile.
-    pub fn multiply(sizes: [usize; 3], part: usize, a: Block<R>, b: Panels<R>, c: Place<R>) = multiply_loop;
+    pub(crate) fn multiply(sizes: [usize; 3], part: usize, a: Block<R>, b: Panels<R>, c: Place<R>) = multiply_loop;
 }
 
 /// Rows of a tile: with 32 registers eight, of two vectors each; with sixteen fewer, and fewer still where a product takes a

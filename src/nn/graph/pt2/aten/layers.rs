@@ -6,7 +6,7 @@ use crate::nn::graph::op::{Convolution, Op, Pointwise, Window};
 /// What hides a token from another; finite, for shading languages promise nothing about infinities.
 const HIDDEN: f64 = 1e30;
 
-pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
+pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     let name = operation.name.as_str();
     match name {
         "conv2d" | "convolution" => convolution(a, to),

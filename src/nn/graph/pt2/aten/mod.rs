@@ -18,14 +18,14 @@ use crate::{
 };
 
 /// What can be done about an operation that is not known.
-pub const ADVICE: &str = "write the module with others, or export it after .run_decompositions(), which replaces many by \
-                          simpler ones";
+pub(crate) const ADVICE: &str = "write the module with others, or export it after .run_decompositions(), \
+                                 which replaces many by simpler ones";
 
 /// A translated operation's results; `None` where a table does not know it.
 type Translated = Result<Option<Vec<Item>>, String>;
 
 /// What an operation gives, appended to the graph.
-pub fn translate(
+pub(crate) fn translate(
     operation: &Operation,
     arguments: &Arguments,
     assembly: &mut Assembly,
@@ -63,7 +63,7 @@ const KNOWN: [&str; 12] = [
 ];
 
 /// An operation on sizes, not on tensors: the size.
-pub fn size(
+pub(crate) fn size(
     operation: &Operation,
     arguments: &Arguments,
     assembly: &Assembly,

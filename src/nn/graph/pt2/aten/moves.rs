@@ -7,7 +7,7 @@ use crate::nn::graph::{
     op::Op,
 };
 
-pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
+pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     let name = operation.name.as_str();
     let rank = |to: &Assembly| -> Result<usize, String> { Ok(to.shape(a.tensor("self")?).len()) };
     match name {

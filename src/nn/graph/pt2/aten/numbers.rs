@@ -7,7 +7,7 @@ use crate::nn::graph::{
     op::{Constant, Op, Pair, Pointwise},
 };
 
-pub fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
+pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     let pointwise = |function| Op::Pointwise(function);
     let simple = match operation.name.as_str() {
         "abs" => Pointwise::Abs,
