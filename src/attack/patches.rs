@@ -2,7 +2,7 @@
 //! holds for networks that normalise first and have residuals, as torchvision's and timm's).
 //!
 //! A learned position embedding is added right after the patches, so its gradient is the derivative by every token:
-//! δ_t = ∂L/∂E[t]. The patch projection's is ∂L/∂W = Σ_t δ_t·p_tᵀ = Δᵀ·P, with Δ (T,D) and the patches P (T,C·p·p).
+//! δ_t = `∂L/∂E[t]`. The patch projection's is ∂L/∂W = Σ_t δ_t·p_tᵀ = Δᵀ·P, with Δ (T,D) and the patches P (T,C·p·p).
 //! Hence P = (Δᵀ)⁺·∂L/∂W, which gives all of P where Δ has full rank: T < D, for what passes a layer norm has one direction
 //! less than it is wide.
 

@@ -22,7 +22,7 @@ pub enum ImageTower {
 }
 
 impl ImageTower {
-    /// Takes the tower's tensors, all of which are there, out of the file; see [`Tower::take`].
+    /// Takes the tower's tensors, all of which are there, out of the file; see `Tower::take`.
     pub fn take(
         file: &mut TensorFile,
         naming: Naming,

@@ -1,8 +1,8 @@
 //! CLIP (Radford 2021): pictures and words as vectors that can be compared, on the engine.
 //!
-//! A file's weights are read in Hugging Face's or in OpenCLIP's names ([`naming`]), its sizes from the shapes of
+//! A file's weights are read in Hugging Face's or in OpenCLIP's names (`naming`), its sizes from the shapes of
 //! its tensors, and what shapes do not say from the JSON beside it ([`config`]). Both towers are pre-norm
-//! transformers ([`transformer`]) of frozen weights; the image tower is differentiable down to the pixel, from any
+//! transformers (`transformer`) of frozen weights; the image tower is differentiable down to the pixel, from any
 //! picture size ([`preprocess`]). [`zero_shot`] names pictures with any [`Encoder`].
 
 mod assumed;

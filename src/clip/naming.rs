@@ -156,7 +156,7 @@ impl Naming {
         matches!(self, Naming::HuggingFace { siglip: true } | Naming::OpenClip { trunk: true, .. })
     }
 
-    /// Where a tower's tensor stands, given its name here (see [`super::parts`]).
+    /// Where a tower's tensor stands, given its name here (see `parts`).
     pub fn place(self, side: Side, name: &str) -> Place {
         let in_layer = name.strip_prefix("layers.").and_then(|rest| rest.split_once('.'));
         let (layer, rest) = in_layer.map_or((None, name), |(layer, rest)| (Some(layer), rest));

@@ -17,6 +17,10 @@ mod jpeg_damage;
 mod jpeg_end;
 mod names;
 mod natural;
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "its documentation is help text, where [0,1] is an interval"
+)]
 mod normalisation;
 mod paths;
 mod picture;

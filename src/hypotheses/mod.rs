@@ -1,7 +1,7 @@
 //! What label indices could mean, weighed by reconstructions that were guided by each possibility: which there are
 //! ([`enumerate`]), which names are candidates ([`candidates`]), which hypotheses are worth the effort ([`beam`]), the
 //! attacks under each ([`search`]), how they compare in the end ([`ranking`]), what that is worth against the truth
-//! ([`judge`]) and over many batches ([`tally`]), and all of it as a [`report`] and a [`page`].
+//! (`judge`) and over many batches ([`tally`]), and all of it as a [`report`] and a `page`.
 
 pub mod beam;
 pub mod candidates;

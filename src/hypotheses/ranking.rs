@@ -15,7 +15,7 @@ pub struct Ranked {
     pub loss: f64,
     /// `(R)`: of each restart.
     pub restarts: Vec<f64>,
-    /// See [`scores`].
+    /// See `scores`.
     pub score: f64,
     /// Whether the first one's lead over it is within the noise; true of the first itself.
     pub tied: bool,

@@ -8,7 +8,7 @@ use crate::{
     tensor_file::{Tensor, TensorFile},
 };
 
-/// The tensor that holds them: `(N,C,H,W)`, pixels in [0,1] where the attack keeps them there, neither clamped nor
+/// The tensor that holds them: `(N,C,H,W)`, pixels in [0, 1] where the attack keeps them there, neither clamped nor
 /// rounded.
 pub const IMAGES: &str = "images";
 

@@ -38,7 +38,7 @@ impl PublicRows {
         present.iter().map(seen).collect()
     }
 
-    /// Features and pictures together: log-probabilities added, with [`WEIGHTS`]. `pictures`: `M`.
+    /// Features and pictures together: log-probabilities added, with `WEIGHTS`. `pictures`: `M`.
     pub fn with_pictures(&self, pictures: &[Seen]) -> Option<Vec<Seen>> {
         self.weighted(pictures, WEIGHTS)
     }

@@ -99,7 +99,7 @@ impl Optimiser {
         }
     }
 
-    /// What [`Inputs::corrections`] are in step `step`, counted from 0.
+    /// What `Inputs::corrections` are in step `step`, counted from 0.
     pub fn corrections(self, step: usize) -> Option<[f64; 2]> {
         let Optimiser::AdamW { beta1, beta2, .. } = self else { return None };
         Some([beta1, beta2].map(|beta| 1.0 - beta.powi(step as i32 + 1)))

@@ -1,6 +1,6 @@
 //! What the shapes of a model's tensors do not say: heads, activation, pooling, masks, the preparation of pictures and
-//! texts. From the JSON files beside the weights: Hugging Face's `config.json` ([`hugging_face`]) with
-//! `preprocessor_config.json` ([`processor`]), or OpenCLIP's `open_clip_config.json` ([`open_clip`]). A key with
+//! texts. From the JSON files beside the weights: Hugging Face's `config.json` (`hugging_face`) with
+//! `preprocessor_config.json` (`processor`), or OpenCLIP's `open_clip_config.json` (`open_clip`). A key with
 //! another value than what is computed is refused by its name.
 
 mod hugging_face;
