@@ -25,7 +25,7 @@ use crate::{
 #[derive(Args)]
 #[command(
     next_help_heading = group::INPUT,
-    after_help = "Examples: gia-gpu metrics --reference originals --reconstruction found/images --json\n\
+    after_help = "Examples:\n  gia-gpu metrics --reference originals --reconstruction found/images --json\n  \
                   gia-gpu metrics --reference originals --reconstruction found/images --weights victim.safetensors"
 )]
 pub struct Metrics {

@@ -51,7 +51,11 @@ fn metrics_has_a_victims_features_where_its_weights_are() {
     assert!(numbers(&seen["fmse_flat_grey"]).iter().all(|v| *v > 0.0));
     assert!(succeed(&with).contains("FMSE"));
     fail(2, &format!("{compared} --arch lenet-zhu"), &["need --weights"]);
-    fail(2, &format!("{compared} --weights {weights} --arch lenet-zhu --image-size 16"), &["16"]);
+    fail(
+        1,
+        &format!("{compared} --weights {weights} --arch lenet-zhu --image-size 16"),
+        &["fc.0.weight", "768"],
+    );
     fail(1, &format!("{compared} --arch lenet-zhu --weights none.safetensors"), &["none.safetensors"]);
 }
 
