@@ -21,6 +21,7 @@ use crate::{bits::bits, resumed::Scene, watched::Watched};
 fn an_attack_stopped_anywhere_and_resumed_ends_with_the_same_bits() {
     let device: Arc<dyn Device> = Arc::new(Cpu::<f32>::new());
     crate::resumed::stops_and_goes_on(&device);
+    crate::resumed::a_decoder_stops_and_goes_on(&device);
 }
 
 fn copy(from: &Path, to: &Path) {
