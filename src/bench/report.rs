@@ -5,7 +5,7 @@ use std::fmt::{Result, Write};
 use serde::Serialize;
 
 use super::{Bound, KernelMeasured, Measured, Peaks, Spread, Work};
-use crate::device::DeviceInfo;
+use crate::{attack::preset::Preset, device::DeviceInfo};
 
 /// A bench as JSON.
 #[derive(Clone, Debug, Serialize)]
@@ -145,11 +145,15 @@ impl BenchReport {
 
 /// The victim and its sizes.
 pub(super) fn name(measured: &Measured) -> String {
-    let Measured { work, architecture, options, batch, trials, .. } = measured;
+    let Measured { work, preset, architecture, options, batch, trials, .. } = measured;
     let options = if options.is_empty() { String::new() } else { format!(" {options}") };
     match work {
         Work::Training => format!("{architecture}{options} training B={batch}"),
-        Work::Attack => format!("{architecture}{options} B={batch} T={trials}"),
+        Work::Attack => {
+            let preset = preset.filter(|&preset| preset != Preset::Ig);
+            let preset = preset.map_or(String::new(), |preset| format!(" {preset}"));
+            format!("{architecture}{options} B={batch} T={trials}{preset}")
+        }
     }
 }
 
