@@ -6,7 +6,7 @@
 
 use crate::tape::{Tape, Var};
 
-/// Newton steps. Ten do for features of any shape; each leaves out all that is below the mean of what is left.
+/// Newton steps. A million normal numbers need about ten; each step leaves out what is below the new threshold.
 const STEPS: usize = 24;
 /// Keeps a division by no elements, or by a length of 0, finite.
 const LEAST: f64 = 1e-30;

@@ -91,7 +91,7 @@ impl AttackConfig {
             ("image_norm", self.image_norm),
             ("batch_norm", self.batch_norm),
             ("group_consistency", self.group_consistency),
-            ("divergence", self.divergence),
+            ("latent_kl", self.latent_kl),
         ] {
             weight(setting, value)?;
         }

@@ -82,11 +82,11 @@ choices! {
         Pixels = "pixels",
         /// The weights of a decoder that is made anew for each trial and that nobody trained (Zhang 2023)
         Decoder = "decoder",
-        /// The numbers that a generator makes pictures of (Jeon 2021)
+        /// The latent of a generator (Jeon 2021)
         Latent = "latent",
-        /// These, and then the generator's weights, too
+        /// The latent, and then the generator's weights
         LatentWeights = "latent-weights",
-        /// The numbers, and then what goes from one of its stages to the next, stage after stage (Fang 2023)
+        /// The latent, and then the features between the generator's stages, one after another (Fang 2023)
         Features = "features",
     }
 }
@@ -110,11 +110,11 @@ impl Sought {
     }
 }
 
-/// Which of a generator's classes the pictures are taken for.
+/// Which classes a class-conditional generator is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GeneratorClass {
-    /// None: their shares are sought, too.
+    /// None is given: how much a picture is of each class is sought, too, between 0 and 1.
     Open,
     /// One for all pictures, or one each.
     Names(Vec<String>),
@@ -178,16 +178,16 @@ pub struct AttackConfig {
     /// Resize a generator's pictures where the victim takes others.
     #[serde(default)]
     pub resize: bool,
-    /// Of a generator that knows classes.
+    /// Of a class-conditional generator.
     #[serde(default)]
     pub generator_class: Option<GeneratorClass>,
-    /// How far features may go from where their stage starts, in shares of their l1 norm: of the numbers' own stage on, the
-    /// last for all further stages.
+    /// Radii of the l1 balls that features stay in, in units of their l1 norm at the centre; the first is that of stage 1, the last
+    /// also that of all further stages.
     #[serde(default)]
     pub radii: Vec<f64>,
-    /// Weight of the divergence of a picture's numbers from N(0, 1).
+    /// Weight of the KL divergence of a picture's latent from N(0, 1).
     #[serde(default)]
-    pub divergence: f64,
+    pub latent_kl: f64,
     /// Of pixels.
     pub start: Start,
     /// Before the attack proper, shorter ones on pictures smaller by these factors, each the next one's start.

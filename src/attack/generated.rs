@@ -1,4 +1,4 @@
-//! Pictures that a generator makes, as what is unknown: the numbers that it makes them of, or its weights.
+//! Pictures that a generator makes, as what is unknown: its latent, its weights, or the features between its stages.
 
 use std::{fmt, sync::Arc};
 
@@ -22,9 +22,9 @@ use crate::{
     tape::{Tape, Var},
 };
 
-/// A generator with its tensors, one a declaration.
+/// A generator with its tensors, one a declaration: what an eavesdropper takes pictures to be like.
 #[derive(Clone)]
-pub struct Trained {
+pub struct Prior {
     /// The network.
     pub generator: Arc<dyn Generator>,
     /// Its values, in the order of its declarations, row-major.
@@ -35,18 +35,18 @@ pub struct Trained {
     pub from: Option<String>,
 }
 
-impl fmt::Debug for Trained {
+impl fmt::Debug for Prior {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "generator {}", self.from.as_deref().unwrap_or("that nobody trained"))
     }
 }
 
-impl Trained {
+impl Prior {
     /// One that nobody trained.
-    pub fn untrained(generator: Arc<dyn Generator>, seed: u64) -> Trained {
+    pub fn untrained(generator: Arc<dyn Generator>, seed: u64) -> Prior {
         let declarations = declarations(&*generator);
         let tensors = drawn(&declarations, &mut random::generator(seed, "generator"));
-        Trained { generator, tensors: Arc::new(tensors), class_names: vec![], from: None }
+        Prior { generator, tensors: Arc::new(tensors), class_names: vec![], from: None }
     }
 }
 
@@ -126,7 +126,7 @@ impl Source {
     }
 }
 
-/// The numbers, for a generator that all trials share.
+/// The latent, for a generator that all trials share (Jeon 2021, first stage).
 pub struct Latent {
     /// `B`
     pub batch: usize,
@@ -134,8 +134,8 @@ pub struct Latent {
     pub source: Source,
     /// The generator's values, in the order of its declarations.
     pub tensors: Arc<Vec<Vec<f32>>>,
-    /// Weight of the divergence of a picture's numbers from N(0, 1).
-    pub divergence: f64,
+    /// Weight of the KL divergence of a picture's latent from N(0, 1).
+    pub latent_kl: f64,
 }
 
 /// Keeps the logarithm of numbers that are all the same finite.
@@ -154,10 +154,10 @@ impl Unknown for Latent {
         self.source.start(self.batch, seed, trial)
     }
 
-    /// Of each picture's numbers, taken for draws from one normal distribution, from N(0, 1): ½(σ² + μ² − 1 − ln σ²), the mean
-    /// over the batch.
+    /// KL divergence of each picture's latent, taken for draws from one normal distribution, from N(0, 1):
+    /// ½(σ² + μ² − 1 − ln σ²), the mean over the batch (Fang 2023).
     fn penalty(&self, tape: &mut Tape, variables: &[Var]) -> Option<Var> {
-        (self.divergence != 0.0).then(|| {
+        (self.latent_kl != 0.0).then(|| {
             let numbers = variables[0];
             let mean = tape.mean(numbers, &[2]);
             let centred = tape.sub(numbers, mean);
@@ -170,7 +170,7 @@ impl Unknown for Latent {
             let all = tape.sub(both, log);
             let all = tape.add_scalar(all, -1.0);
             let sum = tape.sum_per_trial(all);
-            tape.mul_scalar(sum, 0.5 * self.divergence / self.batch as f64)
+            tape.mul_scalar(sum, 0.5 * self.latent_kl / self.batch as f64)
         })
     }
 
@@ -198,7 +198,7 @@ fn of_every_trial(tape: &mut Tape, variable: Var, constants: &[Var]) -> Vec<Var>
     constants.iter().map(full).collect()
 }
 
-/// What goes into one of the stages, near what it was when the search of it began, for a generator that all trials share.
+/// What goes into one of the stages, near where its search began, for a generator that all trials share (Fang 2023).
 pub struct Features {
     /// `B`
     pub batch: usize,
@@ -208,7 +208,7 @@ pub struct Features {
     pub tensors: Arc<Vec<Vec<f32>>>,
     /// Which stage: 1 or more.
     pub stage: usize,
-    /// How far they may go, in shares of their l1 norm.
+    /// Of the l1 ball that each picture's features stay in, in units of their l1 norm at its centre.
     pub radius: f64,
 }
 
@@ -271,7 +271,7 @@ impl Unknown for Features {
     }
 }
 
-/// The weights, a copy of each trial's own, for numbers that stay.
+/// The weights, a copy of each trial's own, for a latent that stays (Jeon 2021, second stage).
 #[derive(Clone)]
 pub struct Weights {
     /// `B`

@@ -96,6 +96,9 @@ pub(super) struct Known {
 }
 
 /// Attacks every target; the result's order is the targets'. Told to stop, it returns what it has of the first of them.
+///
+/// # Errors
+/// [`AttackError::Stopped`] where it has nothing yet.
 pub fn invert(
     device: &dyn Device,
     setting: &Setting,
@@ -166,42 +169,33 @@ pub fn invert_in_stages(
         .collect();
     let all = Round { setting, targets, known: &known, guide, trials: &trials };
     let outcomes = rounds::attack(device, &all, stages, hooks)?;
-    // Where the attack was told to stop, the last targets may have no trials, or not all of them.
-    let mut left = outcomes.len();
-    let attacked = (0..targets.len()).take_while(|&target| {
-        let own = hypotheses(target) * restarts;
-        let is_whole = own <= left;
-        left = left.saturating_sub(own);
-        is_whole
-    });
-    let attacked: Vec<usize> = attacked.collect();
     let told = (hooks.stop)();
-    let mut outcomes = outcomes.into_iter();
-    attacked
-        .into_iter()
-        .map(|target| {
-            (target, outcomes.by_ref().take(hypotheses(target) * restarts).collect::<Vec<Outcome>>())
-        })
-        .take_while(|(_, trials)| !(told && trials.iter().all(nothing_counts_yet)))
-        .map(|(target, trials)| {
-            let best = (0..trials.len())
-                .min_by(|&a, &b| trials[a].objective.total_cmp(&trials[b].objective))
-                .filter(|&b| trials[b].objective.is_finite())
-                .ok_or(AttackError::NotFinite { target })?;
-            let (label_source, label_warnings) = (before[target].source, before[target].warnings.clone());
-            let labels = known[target].clone().unwrap_or_else(|| learned(&trials[best], setting));
-            Ok(Reconstruction {
-                trials,
-                best,
-                labels,
-                label_source,
-                label_warnings,
-                exact: None,
-                reason: None,
-                recomputed: None,
-            })
-        })
-        .collect()
+    let (mut outcomes, mut found) = (outcomes.into_iter(), vec![]);
+    for target in 0..targets.len() {
+        let own = hypotheses(target) * restarts;
+        let trials: Vec<Outcome> = outcomes.by_ref().take(own).collect();
+        // Where the attack was told to stop, the last targets may have no trials, not all of them, or none with a result.
+        if trials.len() < own || told && trials.iter().all(nothing_counts_yet) {
+            break;
+        }
+        let best = (0..trials.len())
+            .min_by(|&a, &b| trials[a].objective.total_cmp(&trials[b].objective))
+            .filter(|&b| trials[b].objective.is_finite())
+            .ok_or(AttackError::NotFinite { target })?;
+        let (label_source, label_warnings) = (before[target].source, before[target].warnings.clone());
+        let labels = known[target].clone().unwrap_or_else(|| learned(&trials[best], setting));
+        found.push(Reconstruction {
+            trials,
+            best,
+            labels,
+            label_source,
+            label_warnings,
+            exact: None,
+            reason: None,
+            recomputed: None,
+        });
+    }
+    if found.is_empty() { Err(AttackError::Stopped) } else { Ok(found) }
 }
 
 /// Whether a trial was told to stop before an iterate of it could be kept: what names still guide is no candidate.

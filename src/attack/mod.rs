@@ -151,6 +151,9 @@ pub enum AttackError {
         /// Why not.
         cause: patches::PatchError,
     },
+    /// The caller told it to stop before any trial had a result; its checkpoint, if it has one, holds how far it came.
+    #[error("stopped before there was anything to show")]
+    Stopped,
     /// A setting that the user gave makes no sense.
     #[error(transparent)]
     Config(#[from] check::ConfigError),

@@ -36,14 +36,14 @@ choices! {
         Sme = "sme",
         /// Cosine by the weights of an untrained decoder, made anew for each batch (Zhang 2023)
         Decoder = "decoder",
-        /// Cosine by the numbers and then the weights of a generator, trained elsewhere or not at all (Jeon 2021)
+        /// Cosine by the latent and then the weights of a generator, trained elsewhere or untrained (Jeon 2021)
         Gias = "gias",
-        /// Cosine by the numbers of a generator and then its features, stage after stage in l1 balls (Fang 2023)
+        /// Cosine by the latent of a generator and then its features, stage after stage in l1 balls (Fang 2023)
         Gifd = "gifd",
     }
 }
 
-/// Of `gifd`'s balls, by stage: chosen on seeds that no table shows.
+/// Radii of `gifd`'s balls, growing with depth as published. Its authors give none for 32×32 pixels; these are not tuned.
 const RADII: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
 
 /// The user asked for a preset of this name, which there is not.
@@ -69,7 +69,7 @@ impl AttackConfig {
             resize: false,
             generator_class: None,
             radii: vec![],
-            divergence: 0.0,
+            latent_kl: 0.0,
             start: Start::NormalPixels,
             scales: vec![],
             total_variation: 0.0,
@@ -174,7 +174,7 @@ impl AttackConfig {
                 iterations: 1_000,
                 sought: Sought::Features,
                 radii: RADII.to_vec(),
-                divergence: 0.1,
+                latent_kl: 0.1,
                 total_variation: 1e-4,
                 labels: LabelStrategy::Auto,
                 ..dlg

@@ -2,7 +2,7 @@
 
 use super::{
     config::AttackConfig,
-    generated::Trained,
+    generated::Prior,
     guidance::Guide,
     threat::{Knowledge, Setup, ThreatModel, Use},
 };
@@ -52,7 +52,7 @@ pub struct Setting<'a> {
     /// The attack, with every choice made.
     pub config: &'a AttackConfig,
     /// Trained elsewhere, for what is sought by a generator; `None`: one that nobody trained.
-    pub generator: Option<&'a Trained>,
+    pub generator: Option<&'a Prior>,
     /// What the eavesdropper may know: an attack that uses more is refused.
     pub threat: &'a ThreatModel,
     /// Restarts of each target.

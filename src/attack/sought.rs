@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     check::ConfigError,
     config::{AttackConfig, GeneratorClass, Optimiser, Sought},
-    generated::{Features, Latent, Source, Trained, Weights},
+    generated::{Features, Latent, Prior, Source, Weights},
     pixels::Pixels,
     stage::Begin,
     unknown::Unknown,
@@ -30,7 +30,7 @@ pub(crate) struct Seeking<'a> {
     pub image: [usize; 3],
     pub normalisation: &'a Normalisation,
     /// `None`: one that nobody trained.
-    pub generator: Option<&'a Trained>,
+    pub generator: Option<&'a Prior>,
     pub seed: u64,
 }
 
@@ -78,12 +78,12 @@ impl<'a> Seeking<'a> {
             Sought::Latent | Sought::LatentWeights | Sought::Features => {
                 let trained = self.made()?;
                 let classes = self.classes(&trained)?;
-                let Trained { generator, tensors, .. } = trained;
+                let Prior { generator, tensors, .. } = trained;
                 let source = move || source(Arc::clone(&generator), &classes);
                 let (own, shared) = (source.clone(), Arc::clone(&tensors));
-                let divergence = config.divergence;
+                let latent_kl = config.latent_kl;
                 let first = anew(Box::new(move || -> Box<dyn Unknown> {
-                    Box::new(Latent { batch, source: own(), tensors: Arc::clone(&shared), divergence })
+                    Box::new(Latent { batch, source: own(), tensors: Arc::clone(&shared), latent_kl })
                 }));
                 match config.sought {
                     Sought::LatentWeights => {
@@ -106,7 +106,7 @@ impl<'a> Seeking<'a> {
     }
 
     /// The class of each picture; empty where the generator knows none, or where they are sought.
-    fn classes(self, trained: &Trained) -> Result<Vec<usize>, ConfigError> {
+    fn classes(self, trained: &Prior) -> Result<Vec<usize>, ConfigError> {
         let known = &trained.class_names;
         let wrong = |expected: String, found: &str| {
             Err(ConfigError { setting: "generator_class", expected, found: found.into() })
@@ -136,11 +136,11 @@ impl<'a> Seeking<'a> {
     }
 
     /// The generator, whose pictures fit the victim's.
-    fn made(self) -> Result<Trained, ConfigError> {
+    fn made(self) -> Result<Prior, ConfigError> {
         let [channels, height, width] = self.image;
         let trained = match self.generator {
             Some(trained) => trained.clone(),
-            None => Trained::untrained(Arc::new(Dcgan::untrained(WIDTH, channels)), self.seed),
+            None => Prior::untrained(Arc::new(Dcgan::untrained(WIDTH, channels)), self.seed),
         };
         let [c, h, w] = trained.generator.image();
         let resized = self.config.resize || self.generator.is_none();

@@ -107,6 +107,7 @@ impl AuditError {
             AuditError::Attack(AttackError::Exact { cause, .. }) => {
                 matches!(cause, ExactError::Stopped { .. })
             }
+            AuditError::Attack(AttackError::Stopped) => true,
             AuditError::Within { cause, .. } => cause.is_stopped(),
             _ => false,
         }

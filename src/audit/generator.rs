@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::AuditError;
 use crate::{
-    attack::generated::Trained,
+    attack::generated::Prior,
     nn::generator::{Dcgan, Generator, declarations},
     tensor_file::{
         Extra, GRADIENT_FORMAT, ParameterSpec, Storage, Tensor, TensorFile, TensorFileError, WeightsInfo,
@@ -52,12 +52,12 @@ pub fn write_generator(
 ///
 /// # Errors
 /// A file that is no generator's: one of a victim's weights or of a gradient is said to be that.
-pub fn read_generator(path: &Path, trained_on: Option<&str>) -> Result<Trained, AuditError> {
+pub fn read_generator(path: &Path, trained_on: Option<&str>) -> Result<Prior, AuditError> {
     generator_of(&TensorFile::read(path)?, trained_on)
 }
 
 /// The same of a file that was read.
-pub fn generator_of(file: &TensorFile, trained_on: Option<&str>) -> Result<Trained, AuditError> {
+pub fn generator_of(file: &TensorFile, trained_on: Option<&str>) -> Result<Prior, AuditError> {
     let path = file.path.display();
     let wrong = |what: String| AuditError::File(format!("{path}, generator: {what}"));
     if file.metadata.get("format").is_some_and(|format| format == GRADIENT_FORMAT) {
@@ -99,5 +99,5 @@ pub fn generator_of(file: &TensorFile, trained_on: Option<&str>) -> Result<Train
     let data = trained_on.or(said).unwrap_or("data that nobody named");
     let kind = if class_names.is_empty() { "DCGAN" } else { "class-conditional DCGAN" };
     let from = format!("{path}: {kind} of {channels}×{height}×{width}, trained on {data}");
-    Ok(Trained { generator: Arc::new(dcgan), tensors: Arc::new(tensors), class_names, from: Some(from) })
+    Ok(Prior { generator: Arc::new(dcgan), tensors: Arc::new(tensors), class_names, from: Some(from) })
 }

@@ -67,7 +67,7 @@ use crate::{
     attack::{
         checkpoint::Checkpoints,
         config::{AttackConfig, StatisticsTarget},
-        generated::Trained,
+        generated::Prior,
         threat::ThreatModel,
     },
     data::Normalisation,
@@ -90,7 +90,7 @@ pub struct Audit {
     /// The attack, with every choice made.
     pub attack: AttackConfig,
     /// What a generator that others trained makes pictures look like; see [`read_generator`].
-    pub generator: Option<Trained>,
+    pub generator: Option<Prior>,
     /// Restarts of each attack.
     pub restarts: usize,
     /// The eavesdropper is given the labels.

@@ -39,7 +39,7 @@ pub struct Iteration {
 impl Iteration {
     /// The graph with its derivatives, one target for each trial.
     pub fn graph(inputs: &Inputs) -> Problem {
-        let Last { config, unknown, .. } = &Last::of(inputs);
+        let LastStage { config, unknown, .. } = &LastStage::of(inputs);
         let protocol = &Protocol::default();
         let scene = Scene {
             model: &inputs.victim.model,
@@ -59,7 +59,7 @@ impl Iteration {
 
     /// The plan of one iteration with Adam's step and the clamp to valid pixels, which the tape gains.
     pub fn plan(inputs: &Inputs, problem: &mut Problem) -> adam::Iteration {
-        let Last { config, unknown, optimiser } = Last::of(inputs);
+        let LastStage { config, unknown, optimiser } = LastStage::of(inputs);
         let adam = Adam::of(optimiser, 0).expect("only presets with Adam are taken");
         adam::Iteration::new(problem, &*unknown, adam, config.iterations)
     }
@@ -75,7 +75,7 @@ impl Iteration {
         let seconds = [graph, plan - graph, started.elapsed() - plan].map(|d: Duration| d.as_secs_f64());
         write(&problem, inputs, &mut *executable)?;
         executable.write(iteration.best_objective, &vec![f32::INFINITY; inputs.trials])?;
-        let all = Last::of(inputs).config.iterations;
+        let all = LastStage::of(inputs).config.iterations;
         Ok(Iteration { problem, iteration, executable, left: all, all, seconds })
     }
 
@@ -132,15 +132,15 @@ fn tensor(problem: &Problem, var: Var, data: Vec<f32>) -> Tensor {
 }
 
 /// The last of the preset's stages, which takes most of its time.
-struct Last {
+struct LastStage {
     config: AttackConfig,
     unknown: Box<dyn Unknown>,
     optimiser: Optimiser,
 }
 
-impl Last {
+impl LastStage {
     /// As for pictures under CIFAR-10's normalisation, and by a generator that nobody trained.
-    fn of(inputs: &Inputs) -> Last {
+    fn of(inputs: &Inputs) -> LastStage {
         let name = inputs.preset.name();
         let config = AttackConfig::preset(name, inputs.victim.model.depth()).expect("the preset exists");
         let image = inputs.victim.image_shape();
@@ -151,12 +151,12 @@ impl Last {
         let last = parts.pop().expect("an attack has a stage");
         let (unknown, optimiser) = ((last.unknown)(), last.optimiser);
         drop((last, parts));
-        Last { config, unknown, optimiser }
+        LastStage { config, unknown, optimiser }
     }
 }
 
 fn write(problem: &Problem, inputs: &Inputs, executable: &mut dyn Executable) -> Result<(), BenchError> {
-    let Last { unknown, config, .. } = Last::of(inputs);
+    let LastStage { unknown, config, .. } = LastStage::of(inputs);
     if config.sought == Sought::Pixels {
         executable.write(problem.x, &inputs.x)?;
     } else {

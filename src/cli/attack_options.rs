@@ -12,7 +12,7 @@ use crate::{
             AttackConfig, GeneratorClass, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Output,
             Schedule, Sign, Sought, Start, StatisticsTarget,
         },
-        generated::Trained,
+        generated::Prior,
         preset::Preset,
         way::Way,
     },
@@ -101,10 +101,10 @@ pub(crate) struct AttackOptions {
     /// Resize its pictures where the victim takes others
     #[arg(long)]
     resize_generator: bool,
-    /// Class of a generator that knows classes: open, or names, one for all pictures or one each
+    /// Class to ask a class-conditional generator for: a name for all pictures, a name for each, or open
     #[arg(long, value_name = "open|NAME,NAME")]
     generator_class: Option<String>,
-    /// How far gifd's features may go in each stage, in shares of their l1 norm, as in 0.5,1,2
+    /// Radii of gifd's l1 balls, stage by stage, in units of the l1 norm of the features, as in 0.5,1,2
     #[arg(long, value_name = "R,R")]
     radii: Option<String>,
     /// What gias moves: latent, or latent-weights, which is latent and then the generator's weights
@@ -185,7 +185,7 @@ impl AttackOptions {
     }
 
     /// The generator's file, read.
-    pub(crate) fn generator(&self) -> anyhow::Result<Option<Trained>> {
+    pub(crate) fn generator(&self) -> anyhow::Result<Option<Prior>> {
         let path = self.generator.as_deref();
         Ok(path.map(|path| read_generator(path, self.generator_data.as_deref())).transpose()?)
     }

@@ -12,7 +12,7 @@ use super::{
     threat_options::ThreatOptions,
 };
 use crate::{
-    attack::{config::AttackConfig, generated::Trained},
+    attack::{config::AttackConfig, generated::Prior},
     audit::{Audit, Clients},
     data::Dataset,
     semantic::ClassOrder,
@@ -28,7 +28,7 @@ pub(crate) struct ClientOptions<'a> {
     pub threat: &'a ThreatOptions,
     pub normalisation: &'a NormalisationOptions,
     /// What the attack's pictures are made by, where others trained it.
-    pub generator: Option<Trained>,
+    pub generator: Option<Prior>,
     pub labels_given: bool,
     /// Whether class indices are shuffled, so that an index means nothing by its place.
     pub shuffled: bool,

@@ -125,7 +125,8 @@ impl Invert {
         let learn = |examples| self.examples.learn(&examples, &self.clip, Some(&audit), &*device);
         let model = examples.map(learn).transpose()?;
 
-        let outcome = audit.invert(&*device, batch, &targets, None, &Terminal)?;
+        let outcome = audit.invert(&*device, batch, &targets, None, &Terminal);
+        let outcome = resume_options::unless_stopped(outcome, &out, &checkpoints)?;
         let mut outcome = Outcome { doubts, ..outcome };
         audit.validate(&*device, &targets, None, &mut outcome, &Terminal)?;
         let semantic = match &model {

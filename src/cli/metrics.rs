@@ -15,7 +15,7 @@ use crate::{
     data::{Normalisation, Picture},
     device::cpu::Cpu,
     federated::Victim,
-    metrics::{Embed, Eyes, MetricsError, Seen, compare_folders_with, lpips::Lpips, read_pictures},
+    metrics::{Embed, MetricsError, Networks, Seen, compare_folders_with, lpips::Lpips, read_pictures},
     tensor_file::{TensorFile, WeightsInfo},
 };
 
@@ -58,7 +58,7 @@ impl Metrics {
         let lpips = self.lpips.as_deref().map(Lpips::read).transpose()?;
         let victim = self.victim()?;
         let (lpips, victim, device) = (lpips.as_ref(), victim.as_ref(), &device);
-        let eyes = Eyes {
+        let networks = Networks {
             lpips: lpips.map(|lpips| -> Box<Embed> { Box::new(|all: &[Picture]| lpips.embed(device, all)) }),
             features: victim.map(|(victim, normalisation)| -> Box<Embed> {
                 Box::new(|all: &[Picture]| {
@@ -67,7 +67,7 @@ impl Metrics {
                 })
             }),
         };
-        let result = compare_folders_with(&self.reference, &self.reconstruction, &eyes)?;
+        let result = compare_folders_with(&self.reference, &self.reconstruction, &networks)?;
         if self.json {
             return super::print_json(&result);
         }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{destination::ForceOption, help::group, misuse, options::TimeLimit, progress::Terminal, signals};
 use crate::{
     attack::checkpoint::Checkpoints,
+    audit::AuditError,
     files::{claim::Destination, program},
     report::OutputFolder,
     watch::Watch,
@@ -67,6 +68,24 @@ impl ResumeOptions {
 pub(crate) fn end(checkpoints: &Checkpoints, interrupted: bool) {
     if let Err(error) = checkpoints.end(interrupted) {
         Terminal.warning(&format!("there is no whole checkpoint: {error}"));
+    }
+}
+
+/// What an attack came to, unless it was told to stop before it had anything: then how it goes on.
+pub(crate) fn unless_stopped<T>(
+    result: Result<T, AuditError>,
+    out: &Path,
+    checkpoints: &Checkpoints,
+) -> anyhow::Result<T> {
+    match result {
+        Err(error) if error.is_stopped() => {
+            end(checkpoints, true);
+            Err(signals::stopped(format!(
+                "{error}: {} has how far it came, and --resume goes on",
+                out.display()
+            )))
+        }
+        result => Ok(result?),
     }
 }
 

@@ -12,11 +12,11 @@ use serde_json::json;
 use super::{
     help::group,
     misuse,
-    options::{DeviceOptions, TimeLimit, at_least_one, check_batch, check_limit, count_to},
+    options::{DeviceOptions, TimeLimit, at_least_one, check_apart, check_batch, check_limit, count_to},
     print_json, print_line,
     progress::{Terminal, above},
     signals,
-    training_options::{CHECKPOINT_EVERY, Trained, checkpoint_beside, pictures_error, train_error},
+    training_options::{CHECKPOINT_EVERY, Trained, checkpoint_beside, ended, pictures_error, train_error},
 };
 use crate::{
     audit::{GeneratorInfo, MadeDistance, made_distance, sample_sheet, write_generator},
@@ -26,7 +26,7 @@ use crate::{
     nn::generator::Dcgan,
     report::write_picture_grid,
     train::{
-        CheckpointFile, EpochReport, Pictures, TrainError,
+        CheckpointFile, EpochReport, Pictures,
         generator::{GeneratorRecipe, GeneratorTraining, SIDE},
     },
 };
@@ -105,9 +105,16 @@ impl TrainGenerator {
         let (data, test) = (open(&self.data)?, self.test.as_ref().map(open).transpose()?);
         let count = self.limit.map_or(data.len(), |limit| limit.min(data.len()));
         recipe.shown().check(count).map_err(|error| misuse(format!("--{error}")))?;
+        if let Some(found) = test.as_ref().map(|test| test.len().min(count)).filter(|&pictures| pictures < 2)
+        {
+            return Err(misuse(format!(
+                "--test: expected 2 pictures or more to compare with and to learn from, found {found}"
+            )));
+        }
         let sheet = self.out.with_extension("samples.png");
         let inputs: Vec<&Path> =
             [Some(&self.data), self.test.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+        check_apart("--out, its samples", [sheet.as_path()], inputs.iter().copied())?;
         let (checkpoint, _claim) = checkpoint_beside(&self.out, self.resume, &inputs)?;
 
         let read = |dataset: &Dataset, limit| {
@@ -179,12 +186,7 @@ impl TrainGenerator {
         signals::keep_what_there_is();
         self.time.start();
         let result = training.run(device, from, &Terminal, &mut epoch);
-        let (tensors, reports) = result.map_err(|error| match (&error, training.checkpoint) {
-            (TrainError::Stopped { .. }, Some(file)) => {
-                signals::stopped(format!("{error}: {} has it, --resume goes on", file.path.display()))
-            }
-            _ => train_error(error),
-        })?;
+        let (tensors, reports) = result.map_err(|error| ended(error, training.checkpoint))?;
         Ok(Trained { tensors, reports, said: failed.map_or(Ok(()), Err) })
     }
 

@@ -24,8 +24,8 @@ use crate::{
     report::ReportError,
     tensor_file::TensorFile,
     train::{
-        Checkpoint, CheckpointError, EpochReport, Optimiser, OptimiserName, PicturesError, Recipe,
-        TrainError, Training,
+        Checkpoint, CheckpointError, CheckpointFile, EpochReport, Optimiser, OptimiserName, PicturesError,
+        Recipe, TrainError, Training,
     },
 };
 
@@ -153,12 +153,7 @@ impl TrainingOptions {
         signals::keep_what_there_is();
         self.limit.start();
         let result = training.run(device, from, &Terminal, &mut epoch);
-        let (tensors, reports) = result.map_err(|error| match (&error, training.checkpoint) {
-            (TrainError::Stopped { .. }, Some(file)) => {
-                signals::stopped(format!("{error}: {} has it, --resume goes on", file.path.display()))
-            }
-            _ => train_error(error),
-        })?;
+        let (tensors, reports) = result.map_err(|error| ended(error, training.checkpoint))?;
         Ok(Trained { tensors, reports, said: failed.map_or(Ok(()), Err) })
     }
 }
@@ -195,6 +190,16 @@ fn line(report: &EpochReport) -> String {
 /// A label that the network has no class for comes from `--classes`.
 pub(crate) fn pictures_error(error: PicturesError) -> anyhow::Error {
     if matches!(error, PicturesError::Label { .. }) { misuse(error) } else { error.into() }
+}
+
+/// Why a training did not come to its end: one that was told to stop goes on from its checkpoint.
+pub(crate) fn ended(error: TrainError, checkpoint: Option<CheckpointFile>) -> anyhow::Error {
+    match (&error, checkpoint) {
+        (TrainError::Stopped { .. }, Some(file)) => {
+            signals::stopped(format!("{error}: {} has it, --resume goes on", file.path.display()))
+        }
+        _ => train_error(error),
+    }
 }
 
 /// What the options ask for is misuse.

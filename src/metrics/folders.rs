@@ -62,7 +62,7 @@ pub type Embed<'e> = dyn Fn(&[Picture]) -> Result<Vec<Vec<f32>>, MetricsError> +
 
 /// Networks that look at pictures, where there are any.
 #[derive(Default)]
-pub struct Eyes<'e> {
+pub struct Networks<'e> {
     /// As [`Lpips::embed`](super::lpips::Lpips::embed).
     pub lpips: Option<Box<Embed<'e>>>,
     /// A victim's features.
@@ -82,14 +82,14 @@ pub struct Pair {
 /// both are taken in natural order (`2.png` before `10.png`), leading zeros or not. Either may be a file of unrounded
 /// pictures instead, see [`read_tensor_pictures`], whose order pairs.
 pub fn compare_folders(reference: &Path, reconstruction: &Path) -> Result<FolderComparison, MetricsError> {
-    compare_folders_with(reference, reconstruction, &Eyes::default())
+    compare_folders_with(reference, reconstruction, &Networks::default())
 }
 
 /// The same, as these networks see them, too.
 pub fn compare_folders_with(
     reference: &Path,
     reconstruction: &Path,
-    eyes: &Eyes,
+    networks: &Networks,
 ) -> Result<FolderComparison, MetricsError> {
     let (mut references, mut reconstructions) = (read(reference)?, read(reconstruction)?);
     if references.len() != reconstructions.len() {
@@ -118,7 +118,7 @@ pub fn compare_folders_with(
     let pairs = pairs.map(|(a, b)| Pair { reference: a.0.clone(), reconstruction: b.0.clone() }).collect();
     let pictures = |files: Vec<(PathBuf, Picture)>| files.into_iter().map(|(_, picture)| picture).collect();
     let (references, reconstructions): (Vec<_>, Vec<_>) = (pictures(references), pictures(reconstructions));
-    let seen = seen(eyes, &references, &reconstructions)?;
+    let seen = seen(networks, &references, &reconstructions)?;
     Ok(FolderComparison {
         pairs,
         seen,
@@ -127,7 +127,11 @@ pub fn compare_folders_with(
     })
 }
 
-fn seen(eyes: &Eyes, references: &[Picture], reconstructions: &[Picture]) -> Result<Seen, MetricsError> {
+fn seen(
+    networks: &Networks,
+    references: &[Picture],
+    reconstructions: &[Picture],
+) -> Result<Seen, MetricsError> {
     let [c, h, w] = references[0].shape();
     let grey = [Picture::flat(c, h, w, 0.5)?];
     let look = |embed: &Embed| -> Result<Looked, MetricsError> {
@@ -139,8 +143,8 @@ fn seen(eyes: &Eyes, references: &[Picture], reconstructions: &[Picture]) -> Res
             width: pool[0].len(),
         })
     };
-    let lpips = eyes.lpips.as_deref().map(look).transpose()?;
-    let features = eyes.features.as_deref().map(look).transpose()?;
+    let lpips = networks.lpips.as_deref().map(look).transpose()?;
+    let features = networks.features.as_deref().map(look).transpose()?;
     let means = |sums: &[f64], width: usize| sums.iter().map(|sum| sum / width as f64).collect();
     Ok(Seen {
         identification_rank: (lpips.is_some() || features.is_some()).then(|| PlaceAmongAll {

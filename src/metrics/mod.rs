@@ -26,7 +26,7 @@ use crate::{
 
 pub use comparison::{Comparison, Infinite, PerImage, Score};
 pub use folders::{
-    Embed, Eyes, FolderComparison, Pair, PlaceAmongAll, Seen, compare_folders, compare_folders_with,
+    Embed, FolderComparison, Networks, Pair, PlaceAmongAll, Seen, compare_folders, compare_folders_with,
     read_pictures,
 };
 pub use psnr::{mse, psnr};

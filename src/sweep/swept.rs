@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Cell, UNDEFENDED, UNTRAINED};
 use crate::{
-    attack::{config::AttackConfig, generated::Trained},
+    attack::{config::AttackConfig, generated::Prior},
     audit::{AuditError, Known, Network},
     data::Dataset,
     federated::{Protocol, Request, Victim, VictimError, defence::Defence},
@@ -30,7 +30,7 @@ pub struct SweptVictim {
     /// The attack, with every choice made.
     pub config: AttackConfig,
     /// What its pictures are made by, where others trained it.
-    pub generator: Option<Trained>,
+    pub generator: Option<Prior>,
     /// Restarts of each attack.
     pub trials: usize,
 }

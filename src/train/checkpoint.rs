@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{EpochReport, Optimiser, State};
+use super::{EpochReport, Evaluation, Optimiser, State};
 use crate::{
     nn::Declaration,
     tensor_file::{Extra, ParameterSpec, Tensor, TensorFile, TensorFileError},
@@ -171,6 +171,20 @@ impl State {
 }
 
 impl Progress {
+    /// The beginning of the next epoch, after steps of so many pictures each.
+    pub(super) fn next_epoch(self, batch: usize, test: Option<Evaluation>) -> Progress {
+        let Progress { epoch, step, loss, right, seconds, mut reports } = self;
+        reports.push(EpochReport {
+            epoch: epoch + 1,
+            loss: loss / step as f64,
+            train_accuracy: right as f64 / (step * batch) as f64,
+            test_accuracy: test.as_ref().map(Evaluation::accuracy),
+            test_cross_entropy: test.map(|test| test.cross_entropy),
+            seconds,
+        });
+        Progress { epoch: epoch + 1, reports, ..Progress::default() }
+    }
+
     /// What does not fit a training of so many epochs, of `steps` of a `batch` each.
     pub(super) fn problem(&self, epochs: usize, steps: usize, batch: usize) -> Option<String> {
         let Progress { epoch, step, loss, right, seconds, reports } = self;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Checkpoint, CheckpointError, Evaluation, EvaluationError, Evaluator, Pictures, Progress, Recipe,
-    RecipeError, Seen, State, one_cycle, pictures::Levels, stepping::Stepping, views::Epoch,
+    Checkpoint, CheckpointError, EvaluationError, Evaluator, Pictures, Progress, Recipe, RecipeError, Seen,
+    State, one_cycle, pictures::Levels, stepping::Stepping, views::Epoch,
 };
 use crate::{
     data::Normalisation,
@@ -196,7 +196,7 @@ impl Training<'_> {
                 _ => None,
             };
             progress.seconds += started.elapsed().as_secs_f64();
-            progress = self.next(progress, evaluation);
+            progress = progress.next_epoch(self.recipe.batch, evaluation);
             self.save(&mut step, &progress, &identity)?;
             epoch(progress.reports.last().expect("an epoch is complete"));
             if watch.is_stopped() && progress.epoch < recipe.epochs {
@@ -248,20 +248,6 @@ impl Training<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The beginning of the next epoch.
-    fn next(&self, progress: Progress, test: Option<Evaluation>) -> Progress {
-        let Progress { epoch, step, loss, right, seconds, mut reports } = progress;
-        reports.push(EpochReport {
-            epoch: epoch + 1,
-            loss: loss / step as f64,
-            train_accuracy: right as f64 / (step * self.recipe.batch) as f64,
-            test_accuracy: test.as_ref().map(Evaluation::accuracy),
-            test_cross_entropy: test.map(|test| test.cross_entropy),
-            seconds,
-        });
-        Progress { epoch: epoch + 1, reports, ..Progress::default() }
     }
 
     fn save(

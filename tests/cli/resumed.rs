@@ -108,6 +108,21 @@ fn attacks_and_trainings_end_in_time() {
     fail(2, &format!("run --resume --out {}", scene.path().display()), &["--resume", "no checkpoint"]);
 }
 
+/// The command with so many seconds, from its start or what was left of it, as often as it takes.
+fn in_pieces(command: &str, out: &Path, seconds: &str) {
+    let mut stops = 0;
+    loop {
+        let resume = if out.join("checkpoint").exists() { "--resume" } else { "" };
+        let output = run(&format!("{command} {} {resume} --time-limit {seconds}", out.display()));
+        match output.status.code() {
+            Some(0) => break,
+            Some(4) => stops += 1,
+            code => panic!("{code:?}: {}", stderr(&output)),
+        }
+        assert!(stops < 200, "it never ends");
+    }
+}
+
 #[test]
 fn guided_attacks_and_trainings_that_ran_out_of_time_end_as_if_they_had_not() {
     let scene = folder();
@@ -119,21 +134,21 @@ fn guided_attacks_and_trainings_that_ran_out_of_time_end_as_if_they_had_not() {
         scene.path().display()
     );
     succeed(&format!("{guide} {}", whole.display()));
-    let mut stops = 0;
-    let mut arguments = format!("{guide} {}", stopped.display());
-    loop {
-        let output = run(&format!("{arguments} --time-limit 1"));
-        match output.status.code() {
-            Some(0) => break,
-            Some(4) => stops += 1,
-            code => panic!("{code:?}: {}", stderr(&output)),
-        }
-        assert!(stops < 200, "it never ends");
-        arguments = format!("{guide} {} --resume", stopped.display());
-    }
-    assert!(stops > 0, "it was through within a second");
+    in_pieces(&guide, &stopped, "1");
     let [expected, found] = [&whole, &stopped].map(|out| report(out)["batches"].clone());
     assert_eq!(found, expected);
+
+    // Stopped while names still pull, `run` has nothing to show, and says so.
+    let [whole, stopped] = ["run-whole", "run-stopped"].map(|name| scene.path().join(name));
+    let guided =
+        "run --guide oracle --arch lenet-zhu --batch 4 --batches 2 --iterations 120 --device cpu --out";
+    succeed(&format!("{guided} {}", whole.display()));
+    let output = run(&format!("{guided} {} --time-limit 0.05", stopped.display()));
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert!(stderr(&output).contains("before there was anything to show"), "{}", stderr(&output));
+    assert!(!stopped.join("report.json").exists());
+    in_pieces(guided, &stopped, "2");
+    assert!(pictures(&stopped) == pictures(&whole));
 
     let [whole, stopped] = ["whole", "stopped"].map(|name| scene.path().join(format!("{name}.safetensors")));
     let data = crate::train::pictures(scene.path());

@@ -107,6 +107,19 @@ fn options_that_make_no_sense_are_refused() {
     check("--epochs 0", &["--epochs"]);
     check("--learning-rate -1", &["--learning-rate", "-1"]);
     check("--limit 3", &["--batch", "1 to 3"]);
+    // A single picture has no distribution to compare with.
+    let one = scene.path().join("one/class0");
+    fs::create_dir_all(&one).unwrap();
+    let picture = fs::read_dir(scene.path().join("data/class0")).unwrap().next().unwrap().unwrap().path();
+    fs::copy(&picture, one.join("0.png")).unwrap();
+    check(
+        &format!("--test {}", scene.path().join("one").display()),
+        &["--test", "2 pictures or more", "found 1"],
+    );
+    // The sample sheet would be one of the pictures that are learned from.
+    let (command, out) = train(&scene, "x", "");
+    let inside = scene.path().join("data/class0/x.safetensors");
+    fail(2, &command.replace(&out.display().to_string(), &inside.display().to_string()), &["--out"]);
     let (command, _) = train(&scene, "x", "");
     fail(2, &command.replace("--width 2", "--width 0"), &["--width"]);
     fail(2, &command.replace("--batch 4", "--batch 0"), &["--batch"]);

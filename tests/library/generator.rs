@@ -6,7 +6,7 @@ use gia_gpu::{
     attack::{
         AttackError, GO_ON, Hooks,
         config::{AttackConfig, GeneratorClass, Sought},
-        generated::{Latent, Source, Trained},
+        generated::{Latent, Prior, Source},
         invert::{Reconstruction, Setting, Target, invert},
         setting::Trial,
         threat::{Knowledge, ThreatModel},
@@ -26,8 +26,8 @@ use gia_gpu::{
 const IMAGE: [usize; 3] = [3, 32, 32];
 
 /// As if somebody had trained it.
-fn trained(normal: &Normalisation) -> (Trained, Vec<f32>) {
-    let mut trained = Trained::untrained(Arc::new(Dcgan::untrained(4, 3)), 3);
+fn trained(normal: &Normalisation) -> (Prior, Vec<f32>) {
+    let mut trained = Prior::untrained(Arc::new(Dcgan::untrained(4, 3)), 3);
     // Weights of N(0, 0.02²) make nothing but grey at the end.
     let mut tensors = trained.tensors.to_vec();
     tensors.last_mut().unwrap().iter_mut().for_each(|w| *w *= 40.0);
@@ -40,7 +40,7 @@ fn trained(normal: &Normalisation) -> (Trained, Vec<f32>) {
         output: Default::default(),
         classes: vec![],
     };
-    let unknown = Latent { batch: 2, source, tensors: Arc::clone(&trained.tensors), divergence: 0.0 };
+    let unknown = Latent { batch: 2, source, tensors: Arc::clone(&trained.tensors), latent_kl: 0.0 };
     let held_out = unknown.start(99, Trial { target: 0, hypothesis: 0, restart: 0 });
     let made = pictures(&Cpu::<f32>::new(), &unknown, &[held_out]).unwrap().swap_remove(0);
     (trained, made)
@@ -49,7 +49,7 @@ fn trained(normal: &Normalisation) -> (Trained, Vec<f32>) {
 struct Scene {
     victim: Victim,
     normalisation: Normalisation,
-    generator: Trained,
+    generator: Prior,
     original: Vec<f32>,
     target: Target,
 }
@@ -68,7 +68,7 @@ impl Scene {
     fn attack(
         &self,
         config: &AttackConfig,
-        generator: Option<&Trained>,
+        generator: Option<&Prior>,
         threat: &ThreatModel,
     ) -> Result<Reconstruction, AttackError> {
         let setting = Setting {
@@ -160,7 +160,7 @@ fn a_generator_that_knows_classes_is_told_one_or_left_open() {
     let names = ["cat", "dog", "ship"].map(String::from).to_vec();
     let dcgan = Dcgan::to_train(4, 3, 3).trained();
     let knowing =
-        Trained { class_names: names, from: Some("test".into()), ..Trained::untrained(Arc::new(dcgan), 3) };
+        Prior { class_names: names, from: Some("test".into()), ..Prior::untrained(Arc::new(dcgan), 3) };
     let with = |class: Option<GeneratorClass>| {
         let config = AttackConfig { generator_class: class, ..config(Sought::Latent, 3) };
         scene.attack(&config, Some(&knowing), &insider)
@@ -210,11 +210,10 @@ fn a_generator_of_other_pictures_is_refused_or_resized() {
             let layer: Option<usize> = name.strip_prefix("main.")?.strip_suffix(".weight")?.parse().ok();
             shapes.get(layer? / 3).map(|shape| &shape[..])
         };
-        Trained::untrained(Arc::new(Dcgan::of_shapes(shape).unwrap()), 1)
+        Prior::untrained(Arc::new(Dcgan::of_shapes(shape).unwrap()), 1)
     };
     let few = config(Sought::LatentWeights, 2);
-    let refused =
-        |generator: &Trained| scene.attack(&few, Some(generator), &insider).unwrap_err().to_string();
+    let refused = |generator: &Prior| scene.attack(&few, Some(generator), &insider).unwrap_err().to_string();
     let words = "expected pictures of 3×32×32, as the victim takes, found 3×16×16; --resize-generator";
     assert!(refused(&faces(3)).contains(words), "{}", refused(&faces(3)));
     assert!(refused(&faces(1)).contains("found 1×16×16"));
@@ -229,7 +228,7 @@ fn a_file_is_read_by_pytorchs_names_and_others_are_refused_by_what_they_are() {
     let small = declarations(&Dcgan::untrained(2, 3));
     let shape = |name: &str| small.iter().find(|d| d.name == name).map(|d| &d.shape[..]);
     let dcgan = Dcgan::of_shapes(shape).unwrap();
-    let trained = Trained::untrained(Arc::new(dcgan.clone()), 5);
+    let trained = Prior::untrained(Arc::new(dcgan.clone()), 5);
     let pairs = declarations(&dcgan).into_iter().zip(trained.tensors.iter().cloned());
     let tensors: BTreeMap<String, Tensor> =
         pairs.map(|(d, data)| (d.name, Tensor { shape: d.shape, data })).collect();
@@ -275,12 +274,12 @@ fn the_public_face_generator_is_read_and_makes_pictures() {
     let Some(path) = path.filter(|path| path.exists()) else {
         return eprintln!("skipped: GIA_WEIGHTS names no folder with {NAME}");
     };
-    let Trained { generator, tensors, .. } = read_generator(&path, Some("DigiFace")).unwrap();
+    let Prior { generator, tensors, .. } = read_generator(&path, Some("DigiFace")).unwrap();
     assert_eq!((generator.image(), generator.latent()), ([3, 64, 64], 100));
     let normalisation = Normalisation::parse("0,0,0", "1,1,1").unwrap();
     let source =
         Source { generator, image: [3, 64, 64], normalisation, output: Default::default(), classes: vec![] };
-    let unknown = Latent { batch: 8, source, tensors, divergence: 0.0 };
+    let unknown = Latent { batch: 8, source, tensors, latent_kl: 0.0 };
     let start = unknown.start(1, Trial { target: 0, hypothesis: 0, restart: 0 });
     let made = pictures(&Cpu::<f32>::new(), &unknown, &[start]).unwrap().swap_remove(0);
     assert!(made.iter().all(|v| (0.0..=1.0).contains(v)));

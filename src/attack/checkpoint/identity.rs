@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     attack::{
-        generated::Trained,
+        generated::Prior,
         guidance::Guide,
         setting::{Setting, Target},
         stage::Stage,
@@ -87,7 +87,7 @@ impl Identity {
     }
 }
 
-fn fingerprint(trained: &Trained) -> String {
+fn fingerprint(trained: &Prior) -> String {
     format!("CRC-32 {:08x}", of_floats(trained.tensors.iter().map(Vec::as_slice)))
 }
 

@@ -19,6 +19,7 @@ use crate::{
         observation::{Attacking, Observing},
         options::check_apart,
         progress::Terminal,
+        resume_options::unless_stopped,
     },
     data::in_natural_order,
     report::Skipped,
@@ -68,9 +69,17 @@ impl Run {
         let (mut outcomes, mut skipped, mut paths) = (vec![], vec![], vec![]);
         let mut before = 0;
         for Observation { audit, targets, doubts, files, .. } in &rounds {
-            let (targets, checkpoints) = (targets.clone(), Some(Arc::clone(&checkpoints)));
-            let audit = Audit { checkpoints, ..audit.clone() };
-            let attacked = audit.invert_possible(&*device, batch, targets, meanings.as_ref(), &Terminal)?;
+            let audit = Audit { checkpoints: Some(Arc::clone(&checkpoints)), ..audit.clone() };
+            let attacked =
+                audit.invert_possible(&*device, batch, targets.clone(), meanings.as_ref(), &Terminal);
+            let attacked = match attacked {
+                // What earlier rounds gave is shown.
+                Err(error) if error.is_stopped() && !outcomes.is_empty() => {
+                    outcomes.iter_mut().for_each(|outcome: &mut Outcome| outcome.interrupted = true);
+                    break;
+                }
+                attacked => unless_stopped(attacked, folder.path(), &checkpoints)?,
+            };
             let Attacked { outcome, kept, skipped: left } = attacked;
             let doubts = kept.iter().map(|&i| doubts[i].clone()).collect();
             outcomes.extend(outcome.map(|outcome| Outcome { doubts, ..outcome }));

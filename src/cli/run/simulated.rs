@@ -12,6 +12,7 @@ use crate::{
         guidance_options::GuideChoice,
         misuse,
         progress::Terminal,
+        resume_options::unless_stopped,
     },
     metrics::lpips::Lpips,
 };
@@ -66,8 +67,8 @@ impl Run {
         let namer = self.namer(model.as_ref(), &*device, clients.batch() * clients.batches.len())?;
         let meanings = self.meanings(&audit, Some(&clients), model.as_ref(), &*device)?;
 
-        let Attacked { outcome, kept, skipped } =
-            audit.run_possible(&*device, &clients.batches, meanings.as_ref(), &Terminal)?;
+        let attacked = audit.run_possible(&*device, &clients.batches, meanings.as_ref(), &Terminal);
+        let Attacked { outcome, kept, skipped } = unless_stopped(attacked, folder.path(), &checkpoints)?;
         let outcome = some_outcome(outcome, &skipped)?;
         let batches = kept.iter().map(|&i| clients.batches[i].clone()).collect();
         let clients = Clients { batches, ..clients };

@@ -53,7 +53,7 @@ pub struct GeneratorRecipe {
 }
 
 impl Default for GeneratorRecipe {
-    /// As Radford 2016 trains.
+    /// Batch, rates and widths of Radford 2016, against another discriminator ([`Discriminator`]).
     fn default() -> Self {
         let optimiser = Optimiser::AdamW { beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
         GeneratorRecipe {
@@ -165,7 +165,7 @@ impl GeneratorTraining<'_> {
         let mut state = from.state;
         while progress.epoch < recipe.epochs {
             self.epoch(&adversaries, &mut step, &mut progress, &identity, watch, &stage)?;
-            progress = next(progress, recipe.batch);
+            progress = progress.next_epoch(recipe.batch, None);
             state = step.read()?;
             self.save(&adversaries, &state, &progress, &identity)?;
             let report = progress.reports.last().expect("an epoch is complete");
@@ -206,7 +206,7 @@ impl GeneratorTraining<'_> {
             }
             progress.step += 1;
             progress.loss += f64::from(judged.generator);
-            progress.right += judged.told;
+            progress.right += judged.recognised;
             progress.seconds += started.elapsed().as_secs_f64();
             started = Instant::now();
             stage.iterations(done + 1, steps * recipe.epochs, &losses);
@@ -277,18 +277,4 @@ pub fn latents(generator: &Dcgan, classes: &[Option<usize>], seed: u64, purpose:
         None => vec![1.0 / known as f32; known],
     };
     beside(&free, numbers, &classes.iter().flat_map(row).collect::<Vec<f32>>(), known)
-}
-
-/// The beginning of the next epoch.
-fn next(progress: Progress, batch: usize) -> Progress {
-    let Progress { epoch, step, loss, right, seconds, mut reports } = progress;
-    reports.push(EpochReport {
-        epoch: epoch + 1,
-        loss: loss / step as f64,
-        train_accuracy: right as f64 / (step * batch) as f64,
-        test_accuracy: None,
-        test_cross_entropy: None,
-        seconds,
-    });
-    Progress { epoch: epoch + 1, reports, ..Progress::default() }
 }

@@ -92,7 +92,7 @@ pub struct Judged {
     /// Of the discriminator, the mean of both kinds of pictures.
     pub discriminator: f32,
     /// Made pictures that it said were made.
-    pub told: usize,
+    pub recognised: usize,
 }
 
 /// A compiled step.
@@ -111,7 +111,7 @@ struct Planned {
     inputs: Inputs,
     /// `(1)`: share of the average that stays.
     kept: Var,
-    /// The generator's loss, the discriminator's, how many it told.
+    /// The generator's loss, the discriminator's, how many it recognised.
     seen: [Var; 3],
     tensors: Vec<Var>,
     memories: Vec<Vec<Var>>,
@@ -156,9 +156,9 @@ impl Planned {
         });
 
         let below = t.neg(of_fake);
-        let told = t.step(below);
-        let told = t.sum_per_trial(told);
-        let seen = [loss, judging_loss, told];
+        let recognised = t.step(below);
+        let recognised = t.sum_per_trial(recognised);
+        let seen = [loss, judging_loss, recognised];
         let plan = Plan::new(t, &seen, &updates);
         let tensors = [made, judging, average].concat();
         Planned { plan, pictures, latent, shares, inputs, kept, seen, tensors, memories }
@@ -249,7 +249,11 @@ impl Step {
         executable.write(*kept, &[share as f32])?;
         inputs.write(executable, self.optimiser, rate, step)?;
         executable.run(1)?;
-        let [generator, discriminator, told] = [0, 1, 2].map(|i| executable.read(seen[i]));
-        Ok(Judged { generator: generator?[0], discriminator: discriminator?[0], told: told?[0] as usize })
+        let [generator, discriminator, recognised] = [0, 1, 2].map(|i| executable.read(seen[i]));
+        Ok(Judged {
+            generator: generator?[0],
+            discriminator: discriminator?[0],
+            recognised: recognised?[0] as usize,
+        })
     }
 }
