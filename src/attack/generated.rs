@@ -31,6 +31,8 @@ pub struct Prior {
     pub tensors: Arc<Vec<Vec<f32>>>,
     /// In the order of their shares; empty: it knows none.
     pub class_names: Vec<String>,
+    /// What tables call it: its file's stem, `builtin` or `untrained`.
+    pub name: String,
     /// Where it comes from and what it was trained on, for reports; `None`: nobody trained it.
     pub from: Option<String>,
 }
@@ -46,7 +48,8 @@ impl Prior {
     pub fn untrained(generator: Arc<dyn Generator>, seed: u64) -> Prior {
         let declarations = declarations(&*generator);
         let tensors = drawn(&declarations, &mut random::generator(seed, "generator"));
-        Prior { generator, tensors: Arc::new(tensors), class_names: vec![], from: None }
+        let name = "untrained".into();
+        Prior { generator, tensors: Arc::new(tensors), class_names: vec![], name, from: None }
     }
 }
 

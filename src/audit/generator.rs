@@ -99,5 +99,7 @@ pub fn generator_of(file: &TensorFile, trained_on: Option<&str>) -> Result<Prior
     let data = trained_on.or(said).unwrap_or("data that nobody named");
     let kind = if class_names.is_empty() { "DCGAN" } else { "class-conditional DCGAN" };
     let from = format!("{path}: {kind} of {channels}×{height}×{width}, trained on {data}");
-    Ok(Prior { generator: Arc::new(dcgan), tensors: Arc::new(tensors), class_names, from: Some(from) })
+    let name = file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (generator, tensors) = (Arc::new(dcgan), Arc::new(tensors));
+    Ok(Prior { generator, tensors, class_names, name, from: Some(from) })
 }

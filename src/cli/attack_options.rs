@@ -1,7 +1,5 @@
 //! Options of the attack: a preset, and changes to it.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::{help::group, misuse, options::numbers, spelled::spelled};
@@ -16,7 +14,7 @@ use crate::{
         preset::Preset,
         way::Way,
     },
-    audit::read_generator,
+    audit::{GeneratorChoice, choose_generator},
     nn::architecture::depth,
 };
 
@@ -90,11 +88,11 @@ pub(crate) struct AttackOptions {
     /// Without it half.
     #[arg(long, value_name = "O", value_parser = spelled::<Output>())]
     decoder_output: Option<Output>,
-    /// Weights of a generator that others trained, for gias: a DCGAN with PyTorch's names
+    /// What gias and gifd make pictures by: untrained, or a DCGAN with PyTorch's names
     ///
-    /// Without it gias takes one that nobody trained. It is knowledge that a threat model must grant (generative-prior).
-    #[arg(long, value_name = "FILE")]
-    generator: Option<PathBuf>,
+    /// Without it one that nobody trained. A trained one is knowledge that a threat model must grant (generative-prior).
+    #[arg(long, value_name = "untrained|FILE")]
+    generator: Option<GeneratorChoice>,
     /// What it was trained on, in words, for the report
     #[arg(long, value_name = "TEXT", requires = "generator")]
     generator_data: Option<String>,
@@ -184,10 +182,9 @@ impl AttackOptions {
         Ok(config)
     }
 
-    /// The generator's file, read.
-    pub(crate) fn generator(&self) -> anyhow::Result<Option<Prior>> {
-        let path = self.generator.as_deref();
-        Ok(path.map(|path| read_generator(path, self.generator_data.as_deref())).transpose()?)
+    /// The generator of this attack.
+    pub(crate) fn generator(&self, config: &AttackConfig) -> anyhow::Result<Option<Prior>> {
+        Ok(choose_generator(self.generator.as_ref(), self.generator_data.as_deref(), config)?)
     }
 
     /// Pixels, decoders and generators have options of their own.

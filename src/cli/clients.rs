@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::{
+    attack_options::AttackOptions,
     data_options::DataOptions,
     defence_options::DefenceOptions,
     model_options::VictimOptions,
@@ -12,7 +13,7 @@ use super::{
     threat_options::ThreatOptions,
 };
 use crate::{
-    attack::{config::AttackConfig, generated::Prior},
+    attack::config::AttackConfig,
     audit::{Audit, Clients},
     data::Dataset,
     semantic::ClassOrder,
@@ -27,12 +28,10 @@ pub(crate) struct ClientOptions<'a> {
     pub defence: &'a DefenceOptions,
     pub threat: &'a ThreatOptions,
     pub normalisation: &'a NormalisationOptions,
-    /// What the attack's pictures are made by, where others trained it.
-    pub generator: Option<Prior>,
+    pub attack: &'a AttackOptions,
     pub labels_given: bool,
     /// Whether class indices are shuffled, so that an index means nothing by its place.
     pub shuffled: bool,
-    pub restarts: usize,
     pub seed: u64,
 }
 
@@ -47,6 +46,7 @@ impl ClientOptions<'_> {
         let defences = self.defence.defences(&protocol)?;
         let victim = self.victim.open(self.seed, &DataOptions::known(dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
+        let generator = self.attack.generator(&config)?;
         let mut audit = Audit {
             victim,
             protocol,
@@ -54,8 +54,8 @@ impl ClientOptions<'_> {
             adaptive: self.defence.adaptive,
             normalisation,
             attack: config,
-            generator: self.generator.clone(),
-            restarts: self.restarts,
+            generator,
+            restarts: self.attack.trials,
             labels_given: self.labels_given,
             threat_model: self.threat.open()?,
             seed: self.seed,

@@ -45,8 +45,8 @@ impl Observing<'_> {
         let mut observation = self.read(|architecture| by.attack.config_or(by.preset, architecture))?;
         let audit = &mut observation.audit;
         audit.restarts = by.attack.trials;
-        audit.generator = by.attack.generator()?;
         audit.threat_model = by.threat.open()?;
+        audit.generator = by.attack.generator(&audit.attack)?;
         audit.granted(&[])?;
         Ok(observation)
     }

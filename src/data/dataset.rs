@@ -11,7 +11,7 @@ use super::{DataError, Picture, cifar, class_folder, folder, idx, image_file::fr
 /// Labelled pictures, read from disk when asked for (folders) or held as bytes (CIFAR-10, IDX).
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// The name of the folder or file it was opened from.
+    /// The name of the folder or file it was opened from, as in `cifar/test` where its own says no more than which part it is.
     pub name: String,
     /// What label 0, 1, … means.
     pub class_names: Vec<String>,
@@ -31,6 +31,20 @@ pub(super) enum Pictures {
         shape: [usize; 3],
         planes: Vec<u8>,
     },
+}
+
+/// Folders that say which part of a data set they are, not of which.
+const PARTS: [&str; 9] =
+    ["train", "training", "test", "testing", "val", "valid", "validation", "images", "data"];
+
+/// Its last component, after the one before where it is a part's.
+fn title(path: &Path) -> String {
+    let own = folder::name(path);
+    let of = path.parent().map(folder::name).filter(|of| !of.is_empty());
+    match of.filter(|_| PARTS.iter().any(|part| own.eq_ignore_ascii_case(part))) {
+        Some(of) => format!("{of}/{own}"),
+        None => own,
+    }
 }
 
 impl Dataset {
@@ -72,7 +86,7 @@ impl Dataset {
         pictures: Pictures,
     ) -> Dataset {
         // The last component of `.` and `..` says nothing; that of the real path does.
-        let name = folder::name(&path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+        let name = title(&path.canonicalize().unwrap_or_else(|_| path.to_owned()));
         Dataset { name, class_names, labels, pictures, frame: None, left_out: BTreeMap::new() }
     }
 

@@ -21,7 +21,7 @@ pub struct Block {
     pub batches: usize,
 }
 
-/// `lenet-zhu untrained, B = 4, seed 1, batches 8 to 11`
+/// `lenet-zhu untrained, B = 4, ig, seed 1, batches 8 to 11`
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Block { cell, first, batches } = self;

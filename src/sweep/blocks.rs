@@ -16,7 +16,7 @@ use crate::data::DataError;
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
     /// A block was attacked.
-    Block(Attacked),
+    Block(Box<Attacked>),
     /// A cell's blocks are all there: what they come to.
     Cell(Box<Finished>),
 }
@@ -101,9 +101,12 @@ impl Plan<'_> {
             for entry in Journal::read::<Entry>(path, configuration, &[DEVICE])? {
                 if let Entry::Block(attacked) = entry {
                     if !all.contains(&attacked.block) {
-                        return Err(SweepError::OtherCell { path: path.clone(), cell: attacked.block.cell });
+                        return Err(SweepError::OtherCell {
+                            path: path.clone(),
+                            cell: Box::new(attacked.block.cell),
+                        });
                     }
-                    blocks.add(attacked, path)?;
+                    blocks.add(*attacked, path)?;
                 }
             }
         }

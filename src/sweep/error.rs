@@ -24,7 +24,7 @@ pub enum SweepError {
     #[error("the sweep has a cell twice: {cell}")]
     Twice {
         /// The cell.
-        cell: Cell,
+        cell: Box<Cell>,
     },
     /// The data set does not have so many batches by this rule.
     #[error("{batches} batches of {batch_size}: {cause}")]
@@ -71,7 +71,7 @@ pub enum SweepError {
         /// The file or folder.
         path: PathBuf,
         /// The cell.
-        cell: Cell,
+        cell: Box<Cell>,
     },
     /// A sweep is running in the folder already.
     #[error("{}: another process writes to it", path.display())]
@@ -148,7 +148,7 @@ pub enum SweepError {
         /// How many cells there are.
         of: usize,
         /// The first that failed.
-        cell: Cell,
+        cell: Box<Cell>,
         /// Why it failed.
         cause: Box<SweepError>,
     },

@@ -69,8 +69,8 @@ fn devices(finished: &[&Finished]) -> String {
 fn samples(finished: &[&Finished]) -> Vec<PictureBatch> {
     let mut seen = BTreeSet::new();
     let of = |finished: &&Finished| {
-        let Cell { victim, weights, batch_size, defence, .. } = finished.record.cell.clone();
-        let is_first = seen.insert((victim, weights, batch_size, defence));
+        let Cell { victim, weights, batch_size, defence, attack, .. } = finished.record.cell.clone();
+        let is_first = seen.insert((victim, weights, batch_size, defence, attack));
         Some(finished.sample.as_ref().filter(|_| is_first)?.shown(&finished.record.cell.to_string()))
     };
     finished.iter().filter_map(of).collect()

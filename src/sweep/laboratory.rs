@@ -69,6 +69,8 @@ impl Laboratory<'_> {
                 Sample::of(numbers[0], &first.pictures, &outcome.pictures[0], &judged.comparisons[0])
             });
             record.batches = records(&audit, &numbers, &clients.batches, &outcome, &judged);
+            let likeness = audit.likeness(device, &clients, &outcome.pictures, plan.sweep.lpips)?;
+            record.batches.iter_mut().zip(&likeness).for_each(|(batch, own)| batch.set_likeness(own));
             record.figures = Figures::of(&record.batches);
             let mut grounds = audit.grounds(&outcome, Some((&clients, &judged)), None)?;
             if let Some(Named { naming, of_batches, measure }) =

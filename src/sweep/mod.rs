@@ -32,6 +32,7 @@ mod run;
 mod sample;
 mod shard;
 mod shards;
+mod source;
 mod swept;
 mod table;
 mod verdict;
@@ -49,13 +50,13 @@ pub use journal::Journal;
 pub use plan::Plan;
 pub use planned::{Planned, PlannedCell, PlannedShard};
 pub use record::{
-    BatchRecord, Cell, Figures, Finished, Naming, Pairings, Record, Scores, Shares, Source, Timing,
-    UNDEFENDED, UNTRAINED,
+    BatchRecord, Cell, Figures, Finished, Pairings, Record, Seen, Timing, UNDEFENDED, UNTRAINED,
 };
 pub use run::Swept;
 pub use sample::Sample;
 pub use shard::{Shard, deal, imbalance};
 pub use shards::Sharded;
+pub use source::{Naming, Scores, Shares, Source};
 pub use swept::{NamedDefence, Size, SweptVictim, Task};
 
 use crate::{
@@ -64,6 +65,7 @@ use crate::{
     data::{BatchRule, Dataset},
     device::Device,
     federated::{Victim, defence::Defence},
+    metrics::lpips::Lpips,
     watch::{Silent, Watch},
 };
 
@@ -92,6 +94,8 @@ pub struct Sweep<'a> {
     pub naming: Option<&'a NamingModel>,
     /// Public pictures with names, a folder a class; `None`: those inside the program, where names match.
     pub public: Option<&'a Dataset>,
+    /// Weights of LPIPS; `None`: it is left out.
+    pub lpips: Option<&'a Lpips>,
     /// How tables and plots give names, of which the results have both ways; and how much each batch counts where several
     /// are named together.
     pub naming_rule: Rule,
@@ -119,6 +123,7 @@ impl<'a> Sweep<'a> {
             threat_model: None,
             naming: None,
             public: None,
+            lpips: None,
             naming_rule: Rule::default(),
             together: TOGETHER,
             block: None,
@@ -162,6 +167,7 @@ impl<'a> Sweep<'a> {
             .with("threat model", text(&self.threat_model))
             .with("names", text(&self.naming_rule))
             .with("public pictures", self.public.map_or("by default", |public| &public.name))
+            .with("lpips", self.lpips.is_some())
             .with("batches named together", self.together)
             .with("batches attacked together", text(&self.block))
     }

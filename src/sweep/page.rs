@@ -222,6 +222,9 @@ fn all(facts: &Facts) -> Section {
         "PSNR dB".into(),
         "SSIM".into(),
         "SSIM of flat grey".into(),
+        "LPIPS".into(),
+        "FMSE".into(),
+        "rank, features".into(),
         "labels found".into(),
         "members found".into(),
     ];
@@ -239,12 +242,17 @@ fn all(facts: &Facts) -> Section {
             number(point.psnr, 2),
             number(point.ssim, 3),
             number(point.ssim_flat_grey, 3),
+            number(point.likeness.lpips, 3),
+            point.likeness.fmse.map_or(Cell::none(), |v| Cell::loss(v.mean)),
+            number(point.likeness.rank_features, 1),
             share(point.irec),
             share(point.membership),
         ])
     });
     let section = Section::new("All figures", table).reading(
-        "Members found: pictures of the client that are nearer to what its update spans than every picture of no client.",
+        "LPIPS, FMSE: how unlike their originals the reconstructions are to AlexNet and to the victim's features. Rank: place of \
+         the true original among all of the row, by the victim's features. \
+         Members found: pictures of the client that are nearer to what its update spans than every picture of no client.",
     );
     let skipped: usize = facts.lines.iter().flat_map(|l| &l.points).map(|p| p.skipped).sum();
     match skipped {

@@ -86,10 +86,11 @@ impl<'s> Plan<'s> {
                             weights: victim.training(),
                             batch_size: size.batch,
                             defence: defence.name.clone(),
+                            attack: victim.attack(),
                             seed,
                         };
                         if self.tasks.iter().any(|task| task.cell == cell) {
-                            return Err(SweepError::Twice { cell });
+                            return Err(SweepError::Twice { cell: Box::new(cell) });
                         }
                         self.tasks.push(Task { victim: v, size: s, defence: d, cell });
                     }
@@ -131,8 +132,7 @@ impl<'s> Plan<'s> {
             pixels.iter().for_each(|value| crc.update(&value.to_le_bytes()));
         }
         let used = self.pictures.len();
-        let data =
-            format!("{}, {used} of {} pictures, checksum {:08x}", dataset.name, dataset.len(), crc.sum());
+        let data = format!("{used} of {} pictures, checksum {:08x}", dataset.len(), crc.sum());
         let victims = self.facts.iter().enumerate();
         let configuration = victims.fold(configuration.with("--data", data), |all, (i, (name, facts))| {
             all.with(format!("victim {}", i + 1), format!("{name}, {facts}"))

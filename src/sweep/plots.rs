@@ -23,6 +23,9 @@ pub fn name(line: &Line, others: &[&Line]) -> String {
     if others.iter().any(|o| o.defence != line.defence) {
         parts.push(if line.is_defended() { line.defence.clone() } else { "undefended".into() });
     }
+    if others.iter().any(|o| o.attack != line.attack) {
+        parts.push(line.attack.clone());
+    }
     parts.join(", ")
 }
 
@@ -48,7 +51,7 @@ pub fn values(line: &Line, value: impl Fn(&Point) -> Option<Measured>) -> Vec<(u
 pub struct Group<'l> {
     /// Above the plot.
     pub title: String,
-    /// One for each victim, its weights and defence.
+    /// One for each victim, its weights, defence and attack.
     pub lines: Vec<&'l Line>,
 }
 
@@ -60,7 +63,7 @@ pub fn undefended(lines: &[Line]) -> Vec<&Line> {
 
 /// Victims that were measured both untrained and trained.
 pub fn trainings(lines: &[Line]) -> Vec<Group<'_>> {
-    let groups = groups(undefended(lines), |line| line.victim.clone());
+    let groups = groups(undefended(lines), |line| with_attack(line.victim.clone(), line, lines));
     let both = |g: &Group| [true, false].iter().all(|t| g.lines.iter().any(|l| l.is_trained() == *t));
     groups.into_iter().filter(both).collect()
 }
@@ -68,11 +71,20 @@ pub fn trainings(lines: &[Line]) -> Vec<Group<'_>> {
 /// Victims that were measured under several defences.
 pub fn defences(lines: &[Line]) -> Vec<Group<'_>> {
     let all: Vec<&Line> = lines.iter().collect();
-    let title = |line: &Line| match training(line, &[]) {
+    let whole = |line: &Line| match training(line, &[]) {
         text if lines.iter().any(|l| l.weights != line.weights) => format!("{}, {text}", line.victim),
         _ => line.victim.clone(),
     };
+    let title = |line: &Line| with_attack(whole(line), line, lines);
     groups(all, title).into_iter().filter(|group| group.lines.len() > 1).collect()
+}
+
+/// A title, and the attack where there are several.
+fn with_attack(title: String, line: &Line, lines: &[Line]) -> String {
+    match lines.iter().any(|other| other.attack != line.attack) {
+        true => format!("{title}, {}", line.attack),
+        false => title,
+    }
 }
 
 fn groups<'l>(lines: Vec<&'l Line>, title: impl Fn(&Line) -> String) -> Vec<Group<'l>> {

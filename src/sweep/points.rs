@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BatchRecord, Cell, Pairings, Record, Scores, Source, UNDEFENDED, UNTRAINED};
+use super::{BatchRecord, Cell, Pairings, Record, Scores, Seen, Source, UNDEFENDED, UNTRAINED};
 use crate::{report::html::Measured, semantic::Assignment, statistics::paired_p_value};
 
-/// All cells of one victim, its weights and one defence.
+/// All cells of one victim, its weights, one defence and one attack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// Its architecture, with options.
@@ -14,6 +14,8 @@ pub struct Line {
     pub weights: String,
     /// What it is called; `none`.
     pub defence: String,
+    /// Preset, and which generator it has.
+    pub attack: String,
     /// By rising batch size.
     pub points: Vec<Point>,
 }
@@ -41,6 +43,8 @@ pub struct Point {
     pub ssim: Option<Measured>,
     /// SSIM of a flat grey picture in place of every reconstruction.
     pub ssim_flat_grey: Option<Measured>,
+    /// As networks see them, one-to-one.
+    pub likeness: Seen<Measured>,
     /// Share of the batches' labels that were found (IRec).
     pub irec: Option<Measured>,
     /// Share of the members found at no false alarm.
@@ -61,7 +65,10 @@ impl Line {
 
 /// The lines of a sweep, in the order in which its cells name them; names are given by `assignment`.
 pub fn lines(records: &[&Record], assignment: Assignment) -> Vec<Line> {
-    let of = |cell: &Cell| (cell.victim.clone(), cell.weights.clone(), cell.defence.clone());
+    let of = |cell: &Cell| {
+        let Cell { victim, weights, defence, attack, .. } = cell;
+        [victim, weights, defence, attack].map(String::clone)
+    };
     let mut order = vec![];
     for record in records {
         let name = of(&record.cell);
@@ -69,7 +76,7 @@ pub fn lines(records: &[&Record], assignment: Assignment) -> Vec<Line> {
             order.push(name);
         }
     }
-    let line = |name: (String, String, String)| {
+    let line = |name: [String; 4]| {
         let own: Vec<&Record> = records.iter().copied().filter(|r| of(&r.cell) == name).collect();
         let sizes: BTreeSet<usize> = own.iter().map(|r| r.cell.batch_size).collect();
         let point = |size: usize| {
@@ -77,8 +84,8 @@ pub fn lines(records: &[&Record], assignment: Assignment) -> Vec<Line> {
             Point::of(size, &seeds, assignment)
         };
         let points = sizes.into_iter().map(point).collect();
-        let (victim, weights, defence) = name;
-        Line { victim, weights, defence, points }
+        let [victim, weights, defence, attack] = name;
+        Line { victim, weights, defence, attack, points }
     };
     order.into_iter().map(line).collect()
 }
@@ -111,6 +118,12 @@ impl Point {
             psnr: one_to_one(|r| &r.figures.psnr),
             ssim: one_to_one(|r| &r.figures.ssim),
             ssim_flat_grey: over(&|r| r.figures.ssim_flat_grey),
+            likeness: Seen {
+                lpips: over(&|r| r.figures.likeness.lpips),
+                fmse: over(&|r| r.figures.likeness.fmse),
+                rank_lpips: over(&|r| r.figures.likeness.rank_lpips),
+                rank_features: over(&|r| r.figures.likeness.rank_features),
+            },
             irec: over(&|r| r.figures.irec),
             membership: over(&|r| r.membership),
         }

@@ -4,12 +4,11 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::Sample;
+use super::{Naming, Sample, Shares, Source};
 use crate::{
     attack::labels::LabelMetrics,
     metrics::{Comparison, Score},
-    report::{Skipped, Verdict, html::Measured},
-    semantic::{Accuracy, Assignment},
+    report::{Likeness, Skipped, Verdict, html::Measured},
     statistics::Estimate,
 };
 
@@ -29,20 +28,22 @@ pub struct Cell {
     pub batch_size: usize,
     /// [`UNDEFENDED`], or what the client applies, in order.
     pub defence: String,
+    /// Preset, and which generator it has.
+    pub attack: String,
     /// Of batches, untrained weights, class order, noise and starts.
     pub seed: u64,
 }
 
-/// `lenet-zhu untrained, B = 4, seed 1`
+/// `lenet-zhu untrained, B = 4, ig, seed 1`
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Cell { victim, weights, batch_size, defence, seed } = self;
+        let Cell { victim, weights, batch_size, defence, attack, seed } = self;
         let training = if weights == UNTRAINED { UNTRAINED } else { "trained" };
         write!(f, "{victim} {training}, B = {batch_size}")?;
         if defence != UNDEFENDED {
             write!(f, ", {defence}")?;
         }
-        write!(f, ", seed {seed}")
+        write!(f, ", {attack}, seed {seed}")
     }
 }
 
@@ -104,6 +105,19 @@ pub struct Pairings<T> {
     pub best_reference: Option<T>,
 }
 
+/// What networks make of reconstructions beside their originals, see [`Likeness`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen<T> {
+    /// Absent where its weights were not given.
+    pub lpips: Option<T>,
+    /// Mean squared difference of the victim's features.
+    pub fmse: Option<T>,
+    /// Place of the true original among those of all batches, by LPIPS: 1 is the nearest.
+    pub rank_lpips: Option<T>,
+    /// The same by the victim's features.
+    pub rank_features: Option<T>,
+}
+
 /// One batch; figures are means over its pictures, absent where they are not finite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BatchRecord {
@@ -137,6 +151,8 @@ pub struct BatchRecord {
     pub psnr_noise: Option<f64>,
     /// SSIM of noise.
     pub ssim_noise: Option<f64>,
+    /// How like the originals they are to networks, as means; one-to-one.
+    pub likeness: Seen<f64>,
     /// Share of its indices named right from this batch alone.
     pub named: BTreeMap<Source, Shares>,
 }
@@ -166,124 +182,8 @@ pub struct Figures {
     pub psnr_noise: Option<Measured>,
     /// SSIM of noise.
     pub ssim_noise: Option<Measured>,
-}
-
-/// What names were read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The attack's pictures.
-    Reconstructions,
-    /// Class features in the gradient, by public pictures.
-    Features,
-    /// Both.
-    #[serde(rename = "features_and_reconstructions")]
-    Both,
-    /// Public pictures through the victim, and no gradient.
-    ModelAlone,
-    /// Upper bound.
-    Originals,
-    /// The reconstructions dealt to other indices.
-    Shuffled,
-    /// Uniform noise in place of every reconstruction.
-    Noise,
-    /// A flat grey picture in place of every reconstruction.
-    FlatGrey,
-    /// Originals of another batch.
-    Unrelated,
-}
-
-/// Share of indices named right, by both ways to give names; one-to-one is absent where names are too few.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Shares {
-    /// Each index with its own best name.
-    pub greedy: f64,
-    /// Each name for one index.
-    pub one_to_one: Option<f64>,
-}
-
-/// The same over batches, or over groups of batches.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
-    /// Each index with its own best name.
-    pub greedy: Measured,
-    /// Each name for one index.
-    pub one_to_one: Option<Measured>,
-}
-
-impl From<&Accuracy> for Scores {
-    /// From single batches.
-    fn from(accuracy: &Accuracy) -> Self {
-        Scores {
-            greedy: accuracy.greedy.per_batch.into(),
-            one_to_one: accuracy.one_to_one.map(|score| score.per_batch.into()),
-        }
-    }
-}
-
-impl Shares {
-    /// The share by this way to give names.
-    pub fn by(&self, assignment: Assignment) -> Option<f64> {
-        match assignment {
-            Assignment::Greedy => Some(self.greedy),
-            Assignment::OneToOne => self.one_to_one,
-        }
-    }
-}
-
-impl Scores {
-    /// The share by this way to give names.
-    pub fn by(&self, assignment: Assignment) -> Option<Measured> {
-        match assignment {
-            Assignment::Greedy => Some(self.greedy),
-            Assignment::OneToOne => self.one_to_one,
-        }
-    }
-}
-
-/// What the label indices mean, read off the pictures: share of indices named right.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Naming {
-    /// 1/N of N candidate names.
-    pub random: f64,
-    /// From one batch.
-    pub single: BTreeMap<Source, Scores>,
-    /// From groups of batches; empty where there are too few for one.
-    pub aggregated: BTreeMap<Source, Scores>,
-}
-
-impl Source {
-    /// Every source, in the order of tables.
-    pub const ALL: [Source; 9] = [
-        Source::Reconstructions,
-        Source::Features,
-        Source::Both,
-        Source::ModelAlone,
-        Source::Originals,
-        Source::Shuffled,
-        Source::Noise,
-        Source::FlatGrey,
-        Source::Unrelated,
-    ];
-
-    /// What knows nothing of the client's pictures.
-    pub const CONTROLS: [Source; 5] =
-        [Source::ModelAlone, Source::Shuffled, Source::Noise, Source::FlatGrey, Source::Unrelated];
-
-    /// As tables and journals write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Source::Reconstructions => "reconstructions",
-            Source::Features => "features",
-            Source::Both => "features_and_reconstructions",
-            Source::ModelAlone => "model_alone",
-            Source::Originals => "originals",
-            Source::Shuffled => "shuffled",
-            Source::Noise => "noise",
-            Source::FlatGrey => "flat_grey",
-            Source::Unrelated => "unrelated",
-        }
-    }
+    /// How like the originals they are to networks; one-to-one.
+    pub likeness: Seen<Measured>,
 }
 
 /// Mean with its 95 % interval; `None` without values, and where one is not finite. `estimate`: how its interval is made.
@@ -315,6 +215,19 @@ impl BatchRecord {
         (self.psnr_flat_grey, self.ssim_flat_grey) =
             (one_to_one(&flat_grey.psnr), one_to_one(&flat_grey.ssim));
         (self.psnr_noise, self.ssim_noise) = (one_to_one(&noise.psnr), one_to_one(&noise.ssim));
+    }
+
+    /// Takes over what networks make of the pictures.
+    pub fn set_likeness(&mut self, of: &Likeness) {
+        let mean =
+            |values: &[f64]| Some(values.iter().sum::<f64>() / values.len() as f64).filter(|v| v.is_finite());
+        let rank = |ranks: &[usize]| mean(&ranks.iter().map(|&rank| rank as f64).collect::<Vec<_>>());
+        self.likeness = Seen {
+            lpips: of.lpips.as_deref().and_then(mean),
+            fmse: mean(&of.fmse),
+            rank_lpips: of.identification_rank.lpips.as_deref().and_then(rank),
+            rank_features: rank(&of.identification_rank.features),
+        };
     }
 
     /// Takes the three shares of restored labels over.
@@ -351,6 +264,12 @@ impl Figures {
             ssim_flat_grey: likeness(&|b| b.ssim_flat_grey),
             psnr_noise: over(&|b| b.psnr_noise),
             ssim_noise: likeness(&|b| b.ssim_noise),
+            likeness: Seen {
+                lpips: over(&|b| b.likeness.lpips),
+                fmse: over(&|b| b.likeness.fmse),
+                rank_lpips: over(&|b| b.likeness.rank_lpips),
+                rank_features: over(&|b| b.likeness.rank_features),
+            },
         }
     }
 }

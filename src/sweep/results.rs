@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{BatchRecord, Cell, Finished, Naming, Pairings, Record, Scores, Shares, Source, SweepError};
+use super::{
+    BatchRecord, Cell, Finished, Naming, Pairings, Record, Scores, Seen, Shares, Source, SweepError,
+};
 use crate::{
     data::atomic,
     report::{html::Measured, spreadsheet},
@@ -57,12 +59,13 @@ struct Row(Vec<(String, String)>);
 
 impl Row {
     fn of(cell: &Cell) -> Row {
-        let Cell { victim, weights, batch_size, defence, seed } = cell;
+        let Cell { victim, weights, batch_size, defence, attack, seed } = cell;
         Row::default()
             .with("victim", victim)
             .with("weights", weights)
             .with("batch_size", batch_size)
             .with("defence", defence)
+            .with("attack", attack)
             .with("seed", seed)
     }
 
@@ -88,6 +91,18 @@ impl Row {
         [("aligned", aligned), ("one_to_one", one_to_one), ("best_reference", best_reference)]
             .into_iter()
             .fold(self, |row, (pairing, value)| column(row, &format!("{name}_{pairing}"), value))
+    }
+
+    fn seen<T: Copy>(self, of: &Seen<T>, column: fn(Row, &str, Option<T>) -> Row) -> Row {
+        let Seen { lpips, fmse, rank_lpips, rank_features } = *of;
+        [
+            ("lpips", lpips),
+            ("fmse", fmse),
+            ("identification_rank_lpips", rank_lpips),
+            ("identification_rank_features", rank_features),
+        ]
+        .into_iter()
+        .fold(self, |row, (name, value)| column(row, name, value))
     }
 
     fn scores(self, name: &str, of: Option<Scores>) -> Row {
@@ -127,6 +142,7 @@ fn cell(record: &Record) -> Row {
         .measured("ssim_flat_grey", f.ssim_flat_grey)
         .measured("psnr_noise", f.psnr_noise)
         .measured("ssim_noise", f.ssim_noise)
+        .seen(&f.likeness, Row::measured)
         .measured("le_acc", f.le_acc)
         .measured("ln_acc", f.ln_acc)
         .measured("irec", f.irec)
@@ -150,6 +166,7 @@ fn batch(cell: &Cell, b: &BatchRecord) -> Row {
         .number("ssim_flat_grey", b.ssim_flat_grey)
         .number("psnr_noise", b.psnr_noise)
         .number("ssim_noise", b.ssim_noise)
+        .seen(&b.likeness, Row::number)
         .number("le_acc", Some(b.le_acc))
         .number("ln_acc", Some(b.ln_acc))
         .number("irec", Some(b.irec))

@@ -80,7 +80,7 @@ impl Plan<'_> {
         let mut known = Known::default();
         for entry in entries {
             match entry {
-                Entry::Block(attacked) => known.blocks.add(attacked, &path)?,
+                Entry::Block(attacked) => known.blocks.add(*attacked, &path)?,
                 Entry::Cell(finished) => known.cells.push(*finished),
             }
         }
@@ -94,7 +94,7 @@ impl Plan<'_> {
             let blocks = &mut known.blocks;
             // What failed is tried once more with its cell.
             self.attack_all(devices, &missing, all.len() - missing.len(), watch, &mut |attacked| {
-                journal.append(&Entry::Block(attacked.clone()))?;
+                journal.append(&Entry::Block(Box::new(attacked.clone())))?;
                 blocks.add(attacked, &path)
             })?;
         }
@@ -133,7 +133,7 @@ impl Plan<'_> {
                 None => {
                     return Err(SweepError::OtherCell {
                         path: folder.out.join(JOURNAL),
-                        cell: cell.record.cell,
+                        cell: Box::new(cell.record.cell),
                     });
                 }
             }
@@ -174,7 +174,7 @@ impl Plan<'_> {
         let failure = failure.map(|(cell, error)| SweepError::Cells {
             failed: count,
             of,
-            cell,
+            cell: Box::new(cell),
             cause: Box::new(error),
         });
         Ok((finished.into_iter().flatten().collect(), failure))
@@ -194,7 +194,7 @@ impl Plan<'_> {
         let own = self.blocks_of(task);
         let missing: Vec<Block> = own.iter().filter(|block| blocks.get(block).is_none()).cloned().collect();
         let mut failed = self.attack_all(&[laboratory.device], &missing, 0, watch, &mut |attacked| {
-            journal.append(&Entry::Block(attacked.clone()))?;
+            journal.append(&Entry::Block(Box::new(attacked.clone())))?;
             blocks.add(attacked, &journal.path)
         })?;
         if let Some((_, error)) = failed.pop() {

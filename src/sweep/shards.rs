@@ -48,7 +48,7 @@ impl Plan<'_> {
         let mut blocks = Blocks::default();
         for entry in entries {
             if let Entry::Block(attacked) = entry {
-                blocks.add(attacked, &path)?;
+                blocks.add(*attacked, &path)?;
             }
         }
         let others: Vec<PathBuf> = shard_journals(out)?.into_iter().filter(|other| *other != path).collect();
@@ -57,14 +57,17 @@ impl Plan<'_> {
         let missing: Vec<Block> = own.iter().filter(|block| blocks.get(block).is_none()).cloned().collect();
         let failed =
             self.attack_all(devices, &missing, own.len() - missing.len(), watch, &mut |attacked| {
-                journal.append(&Entry::Block(attacked.clone()))?;
+                journal.append(&Entry::Block(Box::new(attacked.clone())))?;
                 blocks.add(attacked, &path)
             })?;
         let count = failed.len();
         match failed.into_iter().next() {
-            Some((cell, cause)) => {
-                Err(SweepError::Cells { failed: count, of: own.len(), cell, cause: Box::new(cause) })
-            }
+            Some((cell, cause)) => Err(SweepError::Cells {
+                failed: count,
+                of: own.len(),
+                cell: Box::new(cell),
+                cause: Box::new(cause),
+            }),
             None => Ok(Sharded { journal: path, done: blocks.count(&own), of: own.len() }),
         }
     }

@@ -7,7 +7,7 @@ use super::{
     plots::name,
     points::{Line, Point},
 };
-use crate::report::html::Measured;
+use crate::report::html::{Measured, number::significant};
 
 /// A row a point of every line, pooled over seeds: pictures and labels, then names by what they are read from.
 /// `together`: batches of an aggregation.
@@ -15,8 +15,8 @@ pub(crate) fn table(lines: &[Line], together: usize) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{:>4}{:>9}{:>10}{:>7}{:>14}{:>15}",
-        "B", "batches", "PSNR dB", "SSIM", "labels found", "members found"
+        "{:>4}{:>9}{:>9}{:>7}{:>7}{:>10}{:>14}{:>15}",
+        "B", "batches", "PSNR dB", "SSIM", "LPIPS", "FMSE", "labels found", "members found"
     );
     each(&mut text, lines, pictures);
     if lines.iter().flat_map(|l| &l.points).any(|p| p.random.is_some()) {
@@ -57,9 +57,14 @@ fn pictures(text: &mut String, point: &Point) {
         skipped => format!("{} (−{skipped})", point.batches),
     };
     let (psnr, ssim, irec) = (mean(point.psnr, 1.0, 2), mean(point.ssim, 1.0, 3), mean(point.irec, 100.0, 0));
+    let lpips = mean(point.likeness.lpips, 1.0, 3);
+    let fmse = point.likeness.fmse.map_or("–".into(), |v| significant(v.mean));
     let members = mean(point.membership, 100.0, 0);
-    let _ =
-        writeln!(text, "{:>4}{batches:>9}{psnr:>10}{ssim:>7}{irec:>12} %{members:>13} %", point.batch_size);
+    let _ = writeln!(
+        text,
+        "{:>4}{batches:>9}{psnr:>9}{ssim:>7}{lpips:>7}{fmse:>10}{irec:>12} %{members:>13} %",
+        point.batch_size
+    );
 }
 
 fn names(text: &mut String, point: &Point) {

@@ -274,7 +274,7 @@ fn mistakes_are_told_before_anything_is_computed() {
     let scene = folder();
     let out = scene.path().join("out");
     let wrong = |options: &str, words: &[&str]| fail(2, &sweep(&out, options), words);
-    wrong("--batch-sizes 1,1 --arch mlp", &["a cell twice: mlp untrained, B = 1, seed 42"]);
+    wrong("--batch-sizes 1,1 --arch mlp", &["a cell twice: mlp untrained, B = 1, ig, seed 42"]);
     wrong("--batch-sizes 8 --batches 6", &["--batch-sizes 8", "6 batches of 8", "40 pictures"]);
     wrong("--batch-sizes 16 --batches 1 --batch-labels distinct", &["0 such batches"]);
     wrong("--seeds 1,x", &["--seeds", "found 'x'"]);

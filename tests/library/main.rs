@@ -32,6 +32,7 @@ mod data;
 mod decoder;
 mod defences;
 mod dependencies;
+mod eight_bits;
 mod exact;
 mod generator;
 mod gradient_file;

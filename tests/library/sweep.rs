@@ -69,7 +69,7 @@ fn a_sweep_goes_on_behind_its_last_whole_cell_and_ends_with_the_same_files() {
     let [calm, torn] = ["calm", "torn"].map(|name| scene.path().join(name));
     let (dataset, said) = (samples(), Said::default());
     run(&dataset, victim([1, 2]), &calm, &said).unwrap();
-    let cells = ["mlp untrained, B = 1, seed 42: 0 of 2", "mlp untrained, B = 2, seed 42: 1 of 2"];
+    let cells = ["mlp untrained, B = 1, ig, seed 42: 0 of 2", "mlp untrained, B = 2, ig, seed 42: 1 of 2"];
     assert_eq!(*said.0.lock().unwrap(), cells);
 
     // As a kill in the second cell leaves it.
@@ -79,7 +79,7 @@ fn a_sweep_goes_on_behind_its_last_whole_cell_and_ends_with_the_same_files() {
     fs::write(&journal, &bytes[..bytes.len() - 9]).unwrap();
     let said = Said::default();
     run(&dataset, victim([1, 2]), &torn, &said).unwrap();
-    let expected = ["1 of 2 cells were finished before", "mlp untrained, B = 2, seed 42: 1 of 2"];
+    let expected = ["1 of 2 cells were finished before", "mlp untrained, B = 2, ig, seed 42: 1 of 2"];
     assert_eq!(*said.0.lock().unwrap(), expected);
     assert_eq!(files(&torn), files(&calm));
 
@@ -99,7 +99,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_written() {
         let error = sweep.run(&Cpu::<f32>::new(), &out, &Silent).err().unwrap();
         assert!(error.is_misuse() && error.to_string().contains(words), "{error}");
     };
-    refused(&|s| s.victims = vec![victim([1, 1])], "a cell twice: mlp untrained, B = 1, seed 42");
+    refused(&|s| s.victims = vec![victim([1, 1])], "a cell twice: mlp untrained, B = 1, ig, seed 42");
     refused(&|s| s.victims[0].batches = 41, "41 batches of 1");
     refused(&|s| s.victims[0].request.classes = Some(3), "label 9, mlp has 3 classes");
     refused(&|s| s.victims[0].request.name = "nonet".into(), "nonet");

@@ -31,10 +31,9 @@ impl Guide {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
-            generator: self.attack.generator()?,
+            attack: &self.attack,
             labels_given: false,
             shuffled: true,
-            restarts: self.attack.trials,
             seed: self.seed,
         };
         let (mut audit, clients) = options.open(&dataset, config)?;

@@ -36,10 +36,9 @@ impl Run {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
-            generator: self.attack.generator()?,
+            attack: &self.attack,
             labels_given: self.labels == LabelKnowledge::Given,
             shuffled: self.class_order == ClassOrderChoice::Shuffled,
-            restarts: self.attack.trials,
             seed: self.seed,
         };
         let (mut audit, clients) = options.open(&dataset, config)?;

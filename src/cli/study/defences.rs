@@ -87,11 +87,11 @@ impl DefenceStudy {
         let mut audit = Audit {
             protocol,
             normalisation,
-            generator: self.attack.generator()?,
             restarts: self.attack.trials,
             seed: self.seed,
             ..Audit::new(victim, config)
         };
+        audit.generator = self.attack.generator(&audit.attack)?;
         let batches = self.data.read(&dataset, &audit.victim, self.seed)?;
         let order = ClassOrder::kept(audit.victim.model.classes);
         let clients = Clients::new(&dataset, &mut audit.victim, order, batches)?;

@@ -100,13 +100,8 @@ impl GuidanceStudy {
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
         let restarts = self.attack.trials;
-        let audit = Audit {
-            normalisation,
-            restarts,
-            generator: self.attack.generator()?,
-            seed: self.seed,
-            ..Audit::new(victim, config)
-        };
+        let mut audit = Audit { normalisation, restarts, seed: self.seed, ..Audit::new(victim, config) };
+        audit.generator = self.attack.generator(&audit.attack)?;
         let Some(model) = self.naming.open(Some(&dataset.class_names))? else {
             return Err(misuse("a study of guidance needs a model and names: give --clip and --names"));
         };

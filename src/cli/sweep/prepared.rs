@@ -15,6 +15,7 @@ use crate::{
         clients::check_out, data_options::open_data, misuse, note, options::numbers, progress::Terminal,
         verbosity::Verbosity,
     },
+    metrics::lpips::Lpips,
     sweep::{self, Plan},
 };
 
@@ -62,6 +63,7 @@ impl Prepared {
         if normalisation.is_none() {
             note("normalisation: cifar10 (assumed: --normalisation, or --mean and --std)");
         }
+        let lpips = own.lpips.as_deref().map(Lpips::read).transpose()?;
         let sweep = sweep::Sweep {
             dataset: &dataset,
             rule: own.batch_labels,
@@ -73,6 +75,7 @@ impl Prepared {
             threat_model: own.threat.open()?,
             naming: None,
             public: public.as_ref(),
+            lpips: lpips.as_ref(),
             naming_rule: own.naming.rule(),
             together: own.aggregate,
             block: own.block,

@@ -68,8 +68,8 @@ impl VictimSettings {
             sizes: batch_sizes.into_iter().map(size).collect::<anyhow::Result<_>>()?,
             batches: self.batches,
             labels_given: self.labels == LabelKnowledge::Given,
+            generator: self.attack.generator(&config)?,
             config,
-            generator: self.attack.generator()?,
             trials: self.attack.trials,
         })
     }

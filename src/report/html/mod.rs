@@ -10,7 +10,7 @@ mod facts;
 mod film;
 mod headline;
 mod matrix;
-mod number;
+pub(crate) mod number;
 mod page;
 mod pictures;
 mod plot;

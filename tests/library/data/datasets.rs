@@ -20,6 +20,13 @@ fn class_folders_are_labelled_by_sorted_name() {
     let first = |index| dataset.picture(index).unwrap().pixels[0];
     assert_eq!([first(0), first(1), first(2)], [0.6, 0.2, 0.4]);
 
+    let part = folder.path().join("pets/Test");
+    fs::create_dir_all(&part).unwrap();
+    fs::rename(folder.path().join("ant"), part.join("ant")).unwrap();
+    assert_eq!(Dataset::open(&part).unwrap().name, "pets/Test");
+    fs::rename(part.join("ant"), folder.path().join("ant")).unwrap();
+    fs::remove_dir_all(folder.path().join("pets")).unwrap();
+
     fs::create_dir(folder.path().join("dog")).unwrap();
     // A class of which a client has nothing is one all the same.
     assert_eq!(Dataset::open(folder.path()).unwrap().class_names, ["ant", "cat", "dog"]);
