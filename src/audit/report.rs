@@ -108,7 +108,7 @@ impl Audit {
     /// What makes the eavesdropper's pictures, where it is no pixels of their own, and what that was trained on.
     fn prior(&self) -> Option<String> {
         match (self.attack.sought, self.generator.as_ref().and_then(|generator| generator.from.clone())) {
-            (Sought::Pixels, _) => None,
+            (Sought::Pixels | Sought::Pyramid, _) => None,
             (Sought::Decoder, _) => Some("a decoder that nobody trained: no data".into()),
             (Sought::Latent | Sought::LatentWeights | Sought::Features, from) => {
                 Some(from.unwrap_or_else(|| "a DCGAN that nobody trained: no data".into()))

@@ -249,9 +249,9 @@ impl Run {
         match (&self.guide, self.guidance.is_default()) {
             (Some(_), _) => self.guidance.guidance().map(Some),
             (None, true) => Ok(None),
-            (None, false) => {
-                Err(misuse("--guide-weight and --guide-schedule say how to guide: give --guide, too"))
-            }
+            (None, false) => Err(misuse(
+                "--guide-weight, --guide-schedule and --guide-views say how to guide: give --guide, too",
+            )),
         }
     }
 
