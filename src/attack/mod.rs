@@ -8,6 +8,7 @@ pub mod checkpoint;
 mod choices;
 pub mod config;
 mod course;
+pub mod drawn;
 pub mod evaluate;
 pub mod exact;
 mod film;

@@ -40,6 +40,8 @@ pub struct Findings<'a> {
     pub outcome: &'a Outcome,
     /// What the labels mean; absent where naming was left out.
     pub semantic: Option<SemanticReport>,
+    /// The same by a model that did not pull at the pictures.
+    pub judge: Option<SemanticReport>,
     /// What guided the attack; absent where nothing did.
     pub guidance: Option<GuidanceRecord>,
     /// Whether the update tells who took part, see [`Audit::membership`]; absent where that cannot be measured.
@@ -138,6 +140,7 @@ impl Audit {
             clients,
             outcome,
             semantic: None,
+            judge: None,
             guidance: None,
             membership,
             likeness: likeness.transpose()?.unwrap_or_default(),
@@ -187,6 +190,7 @@ impl Findings<'_> {
                 .filter(|_| source != LabelSource::Given)
                 .map(|clients| self.audit.label_metrics(found, &clients.batches)),
             semantic: self.semantic.clone(),
+            judge: self.judge.clone(),
             batches,
             rounds: rounds::rounds(self)?,
             skipped: self.skipped.clone(),

@@ -52,11 +52,16 @@ impl GuidanceOptions {
     }
 
     pub(crate) fn guidance(&self) -> anyhow::Result<Guidance> {
+        self.guidance_or(Anneal::default())
+    }
+
+    /// λ falls so where nothing else is said.
+    pub(crate) fn guidance_or(&self, schedule: Anneal) -> anyhow::Result<Guidance> {
         let weight = self.guide_weight.unwrap_or(WEIGHT);
         if !weight.is_finite() || weight < 0.0 {
             return Err(misuse(format!("--guide-weight: expected a weight ≥ 0, found {weight}")));
         }
-        Ok(self.schedule.guidance(weight))
+        Ok(self.schedule.guidance_or(weight, schedule))
     }
 }
 
@@ -67,7 +72,12 @@ impl ScheduleOptions {
 
     /// λ begins at `weight`.
     pub(crate) fn guidance(&self, weight: f64) -> Guidance {
-        Guidance { views: self.guide_views, ..Guidance::new(weight, self.guide_schedule.unwrap_or_default()) }
+        self.guidance_or(weight, Anneal::default())
+    }
+
+    fn guidance_or(&self, weight: f64, schedule: Anneal) -> Guidance {
+        let schedule = self.guide_schedule.unwrap_or(schedule);
+        Guidance { views: self.guide_views, ..Guidance::new(weight, schedule) }
     }
 }
 

@@ -28,7 +28,7 @@ fn every_hypothesis_is_tried_and_the_lowest_loss_leads() {
     let out = scene.path().join("found");
     let text = succeed(&format!(
         "guide --batch 2 --batches 2 --batch-labels distinct --distractors 2 --one-to-one --restarts 2 --iterations 8 \
-         --guide-weight 0.1 {clip} --force --out {}",
+         --guide-weight 0.1 --compare free {clip} --force --out {}",
         out.display()
     ));
     let report = report(&out);

@@ -12,6 +12,7 @@ mod bad_weights;
 mod bench;
 mod careful;
 mod client;
+mod compare;
 mod config;
 mod contract;
 mod determinism;

@@ -4,6 +4,7 @@ mod defences;
 mod guidance;
 mod labels;
 mod names;
+mod pulls;
 
 use clap::{Args, Subcommand};
 
@@ -27,6 +28,8 @@ enum Study {
     Defences(Box<defences::DefenceStudy>),
     /// What names add that draw pictures to them, beside names of other classes
     Guidance(Box<guidance::GuidanceStudy>),
+    /// What names look like to models that pull: pictures from noise, and who reads them
+    Pulls(Box<pulls::PullStudy>),
 }
 
 impl StudyCommand {
@@ -36,6 +39,7 @@ impl StudyCommand {
             Study::Names(study) => study.run(),
             Study::Defences(study) => study.run(),
             Study::Guidance(study) => study.run(),
+            Study::Pulls(study) => study.run(),
         }
     }
 }
