@@ -11,12 +11,7 @@ use super::{
     setting::Trial,
     unknown::{Posed, Unknown, of_all, pictures},
 };
-use crate::{
-    clip::Encoder,
-    data::Normalisation,
-    device::Device,
-    tape::Tape,
-};
+use crate::{clip::Encoder, data::Normalisation, device::Device, tape::Tape};
 
 /// How pictures are drawn.
 #[derive(Clone, Copy)]

@@ -10,13 +10,14 @@ use crate::{
 
 pub(super) fn section(report: &RunReport) -> Option<Section> {
     let (guidance, puller) = (report.guidance.as_ref()?, report.semantic.as_ref()?);
-    let readers = [Some((puller, "pulled at the pictures")), report.judge.as_ref().map(|j| (j, "did not pull"))];
-    let mut table =
-        Table::new(["reader", "", "reconstructions named right", "originals", "names"]);
+    let readers =
+        [Some((puller, "pulled at the pictures")), report.judge.as_ref().map(|j| (j, "did not pull"))];
+    let mut table = Table::new(["reader", "", "reconstructions named right", "originals", "names"]);
     for (semantic, what) in readers.into_iter().flatten() {
         let accuracy = semantic.accuracy.as_ref();
         let share = |of: Option<&Accuracy>| {
-            of.and_then(|a| a.score(semantic.assignment)).map_or_else(Cell::none, |s| Cell::share(s.per_batch))
+            of.and_then(|a| a.score(semantic.assignment))
+                .map_or_else(Cell::none, |s| Cell::share(s.per_batch))
         };
         table = table.row([
             Cell::from(semantic.model.as_str()),

@@ -70,11 +70,7 @@ impl ScheduleOptions {
         self.guide_schedule.is_none() && self.guide_views.is_none()
     }
 
-    /// λ begins at `weight`.
-    pub(crate) fn guidance(&self, weight: f64) -> Guidance {
-        self.guidance_or(weight, Anneal::default())
-    }
-
+    /// λ begins at `weight`, and goes so where nothing is said.
     fn guidance_or(&self, weight: f64, schedule: Anneal) -> Guidance {
         let schedule = self.guide_schedule.unwrap_or(schedule);
         Guidance { views: self.guide_views, ..Guidance::new(weight, schedule) }

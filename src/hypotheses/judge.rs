@@ -67,6 +67,9 @@ pub(crate) fn sentence(batches: &[GuideBatch], tally: Option<&Tally>) -> String 
     let count = batch.hypotheses.len();
     let lead = match (batch.tied, batch.margin) {
         (_, None) => "it is the only hypothesis".into(),
+        (1, Some(margin)) if first.calibrated.is_some() => {
+            format!("its calibrated score is {margin:.2} above the next of {count} hypotheses")
+        }
         (1, Some(margin)) => format!("its loss is {margin:.2e} below the next of {count} hypotheses"),
         (tied, _) => format!("{tied} of {count} hypotheses cannot be told apart"),
     };

@@ -38,7 +38,7 @@ fn calibration(report: &GuideReport) -> Option<Section> {
     Some(
         Section::new("What a lead is worth", table)
             .note(format!(
-                "Calibrated on {}: {} with none of their names among the candidates, {} with them. Rate of false positives: {} \
+                "Calibrated on gradients of {}: {} with none of their names among the candidates, {} with them. Rate of false positives: {} \
                  stated, {observed}.",
                 record.source,
                 record.unrelated,

@@ -31,7 +31,8 @@ pub struct Reader {
 pub const ALONE: &str = "the model that pulled at the pictures is the only one that reads them: what it reads there is no \
                          evidence; --judge names another";
 /// Said where both are one.
-pub const SAME: &str = "--judge is the model that pulls: it reads what it has pulled for, which is no evidence";
+pub const SAME: &str =
+    "--judge is the model that pulls: it reads what it has pulled for, which is no evidence";
 
 /// Whether two models give the same names the same vectors.
 pub fn are_one(a: &Namer, b: &Namer) -> bool {
@@ -102,9 +103,9 @@ fn names(
 ) -> Result<Names, HypothesesError> {
     let candidates = &found.trials[batch].candidates;
     let head = model.encoder.head();
-    let rows = cosines(namer, batch, pictures)?.into_iter().map(|row| {
-        head.probabilities(&candidates.iter().map(|&name| row[name]).collect::<Vec<f64>>())
-    });
+    let rows = cosines(namer, batch, pictures)?
+        .into_iter()
+        .map(|row| head.probabilities(&candidates.iter().map(|&name| row[name]).collect::<Vec<f64>>()));
     let seen = Seen { indices: found.unguided.found[batch].labels.clone(), rows: rows.collect() };
     let similarity = Similarity::of([(&seen, 1.0)].into_iter());
     let assignment = if search.one_to_one { Assignment::OneToOne } else { Assignment::Greedy };

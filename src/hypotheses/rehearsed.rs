@@ -107,7 +107,7 @@ impl Search<'_> {
                 related.push(own);
             }
         }
-        let source = format!("{} gradients of {}", targets.len(), public.source);
+        let source = format!("{} pictures of {}", public.len(), public.source);
         Ok(Calibration::learn(self.comparison.unit(), &source, &unrelated, &related, all))
     }
 }

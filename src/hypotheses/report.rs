@@ -123,7 +123,7 @@ pub struct GuideBatch {
     pub pruned: Option<u64>,
     /// Whether the true one is among these; absent where it is none of the hypotheses.
     pub truth_pruned: Option<bool>,
-    /// Loss of the second minus that of the first.
+    /// Loss of the second minus that of the first; with a calibration, score of the first minus that of the second.
     pub margin: Option<f64>,
     /// How many, the first included, cannot be told from the first.
     pub tied: usize,
@@ -173,8 +173,7 @@ impl Explanation<'_> {
     /// The originals cannot be compared with the reconstructions.
     pub fn report(&self) -> Result<GuideReport, AuditError> {
         let Explanation { evidence, search, found, .. } = self;
-        let batches: Vec<GuideBatch> =
-            (0..found.compared.len()).map(|number| self.batch(number)).collect();
+        let batches: Vec<GuideBatch> = (0..found.compared.len()).map(|number| self.batch(number)).collect();
         let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged.clone()).collect();
         let tally = Tally::of(&judged);
         let head = evidence.audit.head(Circumstances {
@@ -276,9 +275,9 @@ impl Explanation<'_> {
                 .map(|place| place + 1),
             p_value: weighed.p_value,
             claimed: weighed.claimed,
-            judged: client
-                .filter(|_| trials.judged)
-                .map(|c| judge(trials, &ranking, place_of_truth, &c.labels, &weighed.ways(search.comparison))),
+            judged: client.filter(|_| trials.judged).map(|c| {
+                judge(trials, &ranking, place_of_truth, &c.labels, &weighed.ways(search.comparison))
+            }),
             hypotheses: ranking.order.iter().map(record).collect(),
         }
     }

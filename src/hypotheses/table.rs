@@ -85,7 +85,7 @@ fn write_claims(report: &GuideReport, out: &mut String) -> Result {
         };
         writeln!(
             out,
-            "\n{claimed} of {} claimed at {:.0} % false positives ({observed}), by {} unrelated and {} related {}",
+            "\n{claimed} of {} claimed at {:.0} % false positives ({observed}), by {} unrelated and {} related gradients of {}",
             report.batches.len(),
             100.0 * record.false_positive_rate,
             record.unrelated,

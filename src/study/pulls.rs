@@ -165,8 +165,12 @@ impl PullStudy<'_> {
             }
         }
         outgoing::make_folder(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?;
-        let rows: Vec<(&str, &[Picture])> =
-            self.models.iter().zip(&all).map(|((name, _), pictures)| (name.as_str(), &pictures[..])).collect();
+        let rows: Vec<(&str, &[Picture])> = self
+            .models
+            .iter()
+            .zip(&all)
+            .map(|((name, _), pictures)| (name.as_str(), &pictures[..]))
+            .collect();
         let path = out.join("pulls.png");
         atomic::write_bytes(&path, &picture_grid(&rows, words)?)?;
         Ok(PullReport {
@@ -189,9 +193,14 @@ impl PullStudy<'_> {
         let (image, normalisation) = ([CHANNELS, SIDE, SIDE], normalisation.clone());
         match self.parameterisation {
             Parameterisation::Pyramid => Box::new(Pyramid { batch: 1, image, normalisation }),
-            Parameterisation::Pixels => {
-                Box::new(Pixels { batch: 1, image, scale: 1, start: Start::Normal, normalisation, clamp: true })
-            }
+            Parameterisation::Pixels => Box::new(Pixels {
+                batch: 1,
+                image,
+                scale: 1,
+                start: Start::Normal,
+                normalisation,
+                clamp: true,
+            }),
         }
     }
 }
@@ -200,13 +209,22 @@ impl PullReport {
     /// For people.
     pub fn table(&self) -> String {
         let mut text = String::new();
-        let width = self.readings.iter().map(|r| r.drawn_by.len().max(r.read_by.len())).max().unwrap_or(0).max(8);
-        let _ = writeln!(text, "{:width$}  {:width$}  {:>12}  {:>16}", "drawn by", "read by", "words right", "mean probability");
+        let width =
+            self.readings.iter().map(|r| r.drawn_by.len().max(r.read_by.len())).max().unwrap_or(0).max(8);
+        let _ = writeln!(
+            text,
+            "{:width$}  {:width$}  {:>12}  {:>16}",
+            "drawn by", "read by", "words right", "mean probability"
+        );
         for reading in &self.readings {
             let words = self.words.len();
             let mean = reading.probabilities.iter().sum::<f64>() / words.max(1) as f64;
             let right = format!("{} of {words}", reading.right);
-            let _ = writeln!(text, "{:width$}  {:width$}  {right:>12}  {mean:>16.3}", reading.drawn_by, reading.read_by);
+            let _ = writeln!(
+                text,
+                "{:width$}  {:width$}  {right:>12}  {mean:>16.3}",
+                reading.drawn_by, reading.read_by
+            );
         }
         text.trim_end().into()
     }

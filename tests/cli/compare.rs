@@ -19,8 +19,9 @@ fn scene() -> (tempfile::TempDir, String) {
     let scene = folder();
     small_clip(&scene.path().join("clip"));
     let path = scene.path().display();
-    let common =
-        format!("guide --clip {path}/clip --templates plain --device cpu --iterations 6 --force --out {path}/found");
+    let common = format!(
+        "guide --clip {path}/clip --templates plain --device cpu --iterations 6 --force --out {path}/found"
+    );
     (scene, common)
 }
 
@@ -31,7 +32,10 @@ fn while_names_pull_to_the_end_matching_and_pull_are_compared_together() {
     let (scene, guide) = scene();
     let text = succeed(&format!("{guide} {TWO} --guide-weight 0.1 --restarts 2 --judge builtin"));
     let report = report(&scene.path().join("found"));
-    assert_eq!((&report["comparison"], &report["attack"]["guidance"]["schedule"]), (&"constant".into(), &"constant".into()));
+    assert_eq!(
+        (&report["comparison"], &report["attack"]["guidance"]["schedule"]),
+        (&"constant".into(), &"constant".into())
+    );
     for batch in list(&report["batches"]) {
         let hypotheses = list(&batch["hypotheses"]);
         assert_eq!(hypotheses.len(), 6);
@@ -56,10 +60,16 @@ fn while_names_pull_to_the_end_matching_and_pull_are_compared_together() {
     );
     // Two readers, of which one pulled.
     let readers = list(&report["readers"]);
-    assert_eq!((readers.len(), &readers[0]["pulled"], &readers[1]["pulled"]), (2, &true.into(), &false.into()));
+    assert_eq!(
+        (readers.len(), &readers[0]["pulled"], &readers[1]["pulled"]),
+        (2, &true.into(), &false.into())
+    );
     assert!(readers[1]["believed"]["mean"].is_number() && list(&readers[1]["names"]).len() == 2);
     assert!(list(&report["notes"]).is_empty());
-    assert!(text.contains("did not pull") && text.contains("compared by constant (matching and pull)"), "{text}");
+    assert!(
+        text.contains("did not pull") && text.contains("compared by constant (matching and pull)"),
+        "{text}"
+    );
     let page = fs::read_to_string(scene.path().join("found/report.html")).unwrap();
     assert!(page.contains("Who reads the pictures") && page.contains("Ways to compare"));
 }
@@ -180,7 +190,11 @@ fn a_class_conditional_generator_says_what_it_can_make_of_each_name() {
         assert_eq!(list(&batch["hypotheses"][0]["restarts"]).len(), 2);
     }
     fail(2, &conditional, &["--compare conditional", "--generator FILE"]);
-    fail(2, &format!("{conditional} --generator {path}/plain.safetensors"), &["--compare conditional", "no classes"]);
+    fail(
+        2,
+        &format!("{conditional} --generator {path}/plain.safetensors"),
+        &["--compare conditional", "no classes"],
+    );
     fail(
         2,
         &format!("{conditional} --generator {path}/own.safetensors --names dog,florp"),

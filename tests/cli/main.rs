@@ -14,6 +14,7 @@ mod careful;
 mod client;
 mod compare;
 mod config;
+mod confirmed;
 mod contract;
 mod determinism;
 mod effects;

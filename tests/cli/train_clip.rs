@@ -107,7 +107,10 @@ fn a_robust_training_of_half_the_pictures_says_so_in_its_file() {
         serde_json::from_str(&file.metadata["about"]).unwrap()
     };
     let first = about("m.safetensors");
-    assert_eq!((&first["training"]["recipe"]["robust"], &first["training"]["half"]), (&"l2:0.5".into(), &"first".into()));
+    assert_eq!(
+        (&first["training"]["recipe"]["robust"], &first["training"]["half"]),
+        (&"l2:0.5".into(), &"first".into())
+    );
     assert_eq!(first["training"]["data"][0]["pictures"], 4);
     for epoch in first["training"]["epochs"].as_array().unwrap() {
         let [clean, robust] = ["test_accuracy", "robust_accuracy"].map(|key| epoch[key].as_f64().unwrap());
@@ -122,7 +125,11 @@ fn a_robust_training_of_half_the_pictures_says_so_in_its_file() {
     let read = |name: &str| fs::read(scene.path().join(name)).unwrap();
     assert!(read("m.safetensors") != read("robust.safetensors"));
     for wrong in ["l2:0", "l2:-0.5", "l2:nan", "linf:0.03", "0.5"] {
-        fail(2, &train(scene.path(), &format!("--robust {wrong}")), &["--robust", "l2:EPS", &format!("'{wrong}'")]);
+        fail(
+            2,
+            &train(scene.path(), &format!("--robust {wrong}")),
+            &["--robust", "l2:EPS", &format!("'{wrong}'")],
+        );
     }
     fail(2, &train(scene.path(), "--half third"), &["--half", "first", "'third'"]);
 }

@@ -6,8 +6,9 @@ use super::{Guide, named, some_left};
 use crate::{
     audit::{Observation, Readable},
     cli::{
+        command_line,
         judge_options::JudgeOptions,
-        command_line, misuse,
+        misuse,
         observation::{Attacking, Observing},
         options::check_apart,
     },
@@ -62,7 +63,8 @@ impl Guide {
             skipped,
         };
         let found = self.searched(&folder, &search, &evidence, &targets, &mut namer)?;
-        let (readers, notes) = self.read((&evidence, &search, &found), &mut namer, judge.as_ref().zip(of_judge.as_mut()))?;
+        let (readers, notes) =
+            self.read((&evidence, &search, &found), &mut namer, judge.as_ref().zip(of_judge.as_mut()))?;
         let (command, readers, notes) = (command_line(), &readers[..], &notes[..]);
         let (evidence, search, found) = (&evidence, &search, &found);
         self.finish(&Explanation { evidence, search, found, readers, notes, command }, folder)

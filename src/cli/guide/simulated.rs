@@ -5,9 +5,10 @@ use crate::{
     attack::config::AttackConfig,
     audit::{Captured, Clients, Readable},
     cli::{
-        judge_options::JudgeOptions,
         clients::{ClientOptions, check_out},
-        command_line, misuse,
+        command_line,
+        judge_options::JudgeOptions,
+        misuse,
         progress::Terminal,
     },
     hypotheses::{Candidates, Evidence, Explanation},
@@ -53,7 +54,8 @@ impl Guide {
         let (folder, checkpoints) = self.resume.claim(&self.out, &self.force)?;
         audit.checkpoints = Some(checkpoints);
         let mut namer = self.namer(&*device, &model, clients.batch() * clients.batches.len())?;
-        let mut of_judge = JudgeOptions::namer(judge.as_ref(), &*device, clients.batch() * clients.batches.len())?;
+        let mut of_judge =
+            JudgeOptions::namer(judge.as_ref(), &*device, clients.batch() * clients.batches.len())?;
         let Captured { losses, targets } = audit.capture(&*device, &clients.batches, &Terminal)?;
         let (Readable { targets, kept, skipped }, _) = audit.readable(clients.batch(), targets)?;
         some_left(&kept, &skipped)?;
@@ -70,7 +72,8 @@ impl Guide {
             skipped,
         };
         let found = self.searched(&folder, &search, &evidence, &targets, &mut namer)?;
-        let (readers, notes) = self.read((&evidence, &search, &found), &mut namer, judge.as_ref().zip(of_judge.as_mut()))?;
+        let (readers, notes) =
+            self.read((&evidence, &search, &found), &mut namer, judge.as_ref().zip(of_judge.as_mut()))?;
         let (command, readers, notes) = (command_line(), &readers[..], &notes[..]);
         let (evidence, search, found) = (&evidence, &search, &found);
         self.finish(&Explanation { evidence, search, found, readers, notes, command }, folder)

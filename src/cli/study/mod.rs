@@ -2,6 +2,7 @@
 
 mod defences;
 mod guidance;
+mod hypotheses;
 mod labels;
 mod names;
 mod pulls;
@@ -28,6 +29,8 @@ enum Study {
     Defences(Box<defences::DefenceStudy>),
     /// What names add that draw pictures to them, beside names of other classes
     Guidance(Box<guidance::GuidanceStudy>),
+    /// Which comparison of hypotheses tells the true names, on the same batches
+    Hypotheses(Box<hypotheses::HypothesesStudy>),
     /// What names look like to models that pull: pictures from noise, and who reads them
     Pulls(Box<pulls::PullStudy>),
 }
@@ -39,6 +42,7 @@ impl StudyCommand {
             Study::Names(study) => study.run(),
             Study::Defences(study) => study.run(),
             Study::Guidance(study) => study.run(),
+            Study::Hypotheses(study) => study.run(),
             Study::Pulls(study) => study.run(),
         }
     }

@@ -35,7 +35,11 @@ pub(crate) struct PullStudy {
     #[arg(long, value_name = "MODEL,MODEL", default_value = "builtin")]
     models: String,
     /// Words to draw
-    #[arg(long, value_name = "NAME,NAME", default_value = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck")]
+    #[arg(
+        long,
+        value_name = "NAME,NAME",
+        default_value = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck"
+    )]
     words: String,
     /// How pictures are moved
     #[arg(long, value_name = "P", value_parser = spelled::<Parameterisation>(), default_value = "pixels")]
@@ -68,7 +72,10 @@ pub(crate) struct PullStudy {
 impl PullStudy {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return Err(misuse(format!("--learning-rate: expected a rate > 0, found {}", self.learning_rate)));
+            return Err(misuse(format!(
+                "--learning-rate: expected a rate > 0, found {}",
+                self.learning_rate
+            )));
         }
         if !(self.tv.is_finite() && self.tv >= 0.0) {
             return Err(misuse(format!("--tv: expected a weight ≥ 0, found {}", self.tv)));

@@ -124,7 +124,9 @@ impl Display for Arm {
         write!(f, "B = {}, {names}", self.batch_size)?;
         match self.setting() {
             Some(setting) => write!(f, ", {setting}"),
-            None if self.parameterisation != Parameterisation::Pixels => write!(f, ", {}", self.parameterisation),
+            None if self.parameterisation != Parameterisation::Pixels => {
+                write!(f, ", {}", self.parameterisation)
+            }
             None => Ok(()),
         }
     }

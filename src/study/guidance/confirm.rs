@@ -98,16 +98,16 @@ pub(super) fn confirmed(selected: &[Selected], measured: &[Measured]) -> Vec<Con
             continue;
         };
         let Some(plain) = of_arm(measured, of_true.arm.baseline()) else { continue };
-        let by_pixels = Arm { parameterisation: crate::attack::config::Parameterisation::Pixels, ..plain.arm };
+        let by_pixels =
+            Arm { parameterisation: crate::attack::config::Parameterisation::Pixels, ..plain.arm };
         let by_pixels = of_arm(measured, by_pixels).filter(|pixels| pixels.arm != plain.arm);
         for metric in Metric::ALL {
             let [of_true_names, of_others] = [of_true, others].map(|m| pairs(m, plain, metric));
             if of_true_names.is_empty() {
                 continue;
             }
-            let difference = |pairs: &[(f64, f64)]| {
-                Estimate::of(&pairs.iter().map(|(a, b)| a - b).collect::<Vec<f64>>())
-            };
+            let difference =
+                |pairs: &[(f64, f64)]| Estimate::of(&pairs.iter().map(|(a, b)| a - b).collect::<Vec<f64>>());
             all.push(Confirmed {
                 batch_size,
                 metric,
@@ -187,7 +187,10 @@ mod tests {
         let found = confirmed(&chosen, &all);
         let metrics: Vec<Metric> = found.iter().map(|c| c.metric).collect();
         assert_eq!(metrics, [Metric::Ssim, Metric::Fmse], "what was not measured is not confirmed");
-        assert!(found[0].improves && found[0].p_true_names < 0.01 && found[0].p_other_names > 0.5, "{found:?}");
+        assert!(
+            found[0].improves && found[0].p_true_names < 0.01 && found[0].p_other_names > 0.5,
+            "{found:?}"
+        );
         assert!((found[0].true_names.mean - 0.05).abs() < 0.01);
         assert!((found[0].over_pixels.unwrap().mean - 0.01).abs() < 0.01);
         // Less distance with both: other names do as well.
