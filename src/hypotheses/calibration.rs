@@ -7,16 +7,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Names, comparison::Unit};
+use super::{
+    Names,
+    comparison::Unit,
+    effects::{Effects, Scale},
+};
 use crate::statistics::share_interval_95;
 
 /// Rate of false positives of a claim.
 pub const FALSE_POSITIVES: f64 = 0.05;
-/// Gradients for which a name's or a pair's own mean counts half.
-const NAME_PRIOR: f64 = 2.0;
-const PAIR_PRIOR: f64 = 6.0;
-/// Rounds in which means of names and of pairs settle.
-const ROUNDS: usize = 30;
 /// Groups of gradients, each of which is scored by what the others say.
 const FOLDS: usize = 5;
 /// Weights of scores and of names' similarity that are tried, from 0 on.
@@ -71,14 +70,6 @@ pub struct CalibrationRecord {
     pub names: BTreeMap<String, f64>,
 }
 
-/// Means of what has nothing to do with a gradient.
-#[derive(Clone, Debug, Default)]
-struct Effects {
-    names: Vec<f64>,
-    pairs: BTreeMap<Names, f64>,
-    spread: f64,
-}
-
 impl Calibration {
     /// From gradients none of whose names are tried, and from some whose names are. `all`: every name. `None` without either.
     pub(super) fn learn(
@@ -109,7 +100,12 @@ impl Calibration {
         let weight = |i: usize| if i == 0 { 0.0 } else { 10f64.powf(-2.0 + 4.0 * i as f64 / WEIGHTS as f64) };
         let weights: Vec<f64> = (0..=WEIGHTS).map(weight).collect();
         let alone = likeliest(&of_related, &weights, &[0.0]);
-        let both = likeliest(&of_related, &weights, &weights);
+        // Where nothing was named, naming counts as it says.
+        let is_named = |scored: &Scored| scored.similarity.iter().any(|own| *own != scored.similarity[0]);
+        let both = match related.iter().any(is_named) {
+            true => likeliest(&of_related, &weights, &weights),
+            false => [alone[0], 1.0],
+        };
         let names = all.iter().cloned().zip(effects.names.iter().map(|effect| -effect));
         let threshold = threshold(&leads);
         let record = CalibrationRecord {
@@ -159,92 +155,6 @@ impl Calibration {
         let [naming, scores] = self.record.with_naming;
         posterior(&self.scores(scored), &scored.similarity, [scores, naming])
     }
-}
-
-/// Losses of one gradient's hypotheses in units that gradients share.
-struct Scale {
-    mean: f64,
-    unit: f64,
-    worst: f64,
-}
-
-impl Scale {
-    fn of(unit: Unit, scored: &Scored) -> Scale {
-        let finite: Vec<f64> = scored.losses.iter().copied().filter(|loss| loss.is_finite()).collect();
-        let n = finite.len().max(1) as f64;
-        let mean = finite.iter().sum::<f64>() / n;
-        let spread = (finite.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / n).sqrt();
-        let unit = match unit {
-            Unit::Spread if spread > 0.0 => spread,
-            _ => 1.0,
-        };
-        let worst = finite.iter().copied().fold(mean, f64::max);
-        Scale { mean, unit, worst }
-    }
-
-    /// One that is not finite is as bad as the worst that is.
-    fn scaled(&self, loss: f64) -> f64 {
-        let loss = if loss.is_finite() { loss } else { self.worst };
-        (loss - self.mean) / self.unit
-    }
-}
-
-impl Effects {
-    fn of<'s>(unit: Unit, gradients: impl Iterator<Item = &'s Scored>, names: usize) -> Effects {
-        let seen: Vec<(Names, f64)> = gradients
-            .flat_map(|scored| {
-                let scale = Scale::of(unit, scored);
-                let one = |(names, loss): (&Names, &f64)| (sorted(names), scale.scaled(*loss));
-                scored.names.iter().zip(&scored.losses).map(one).collect::<Vec<_>>()
-            })
-            .collect();
-        let mut effects = Effects { names: vec![0.0; names], pairs: BTreeMap::new(), spread: 1.0 };
-        for _ in 0..ROUNDS {
-            for name in 0..names {
-                let own: Vec<f64> = seen
-                    .iter()
-                    .filter(|(all, _)| all.contains(&name))
-                    .map(|(all, loss)| {
-                        let times = all.iter().filter(|other| **other == name).count() as f64;
-                        (loss - effects.usual_of(all) + times * effects.names[name]) / times
-                    })
-                    .collect();
-                effects.names[name] = own.iter().sum::<f64>() / (own.len() as f64 + NAME_PRIOR);
-            }
-        }
-        let mut pairs: BTreeMap<Names, Vec<f64>> = BTreeMap::new();
-        for (names, loss) in seen.iter().filter(|(names, _)| names.len() > 1) {
-            pairs.entry(names.clone()).or_default().push(loss - effects.usual_of(names));
-        }
-        let shrunk = |left: Vec<f64>| left.iter().sum::<f64>() / (left.len() as f64 + PAIR_PRIOR);
-        effects.pairs = pairs.into_iter().map(|(names, left)| (names, shrunk(left))).collect();
-        let square: f64 = seen.iter().map(|(names, loss)| (loss - effects.usual_of(names)).powi(2)).sum();
-        let spread = (square / seen.len().max(1) as f64).sqrt();
-        effects.spread = if spread > 0.0 { spread } else { 1.0 };
-        effects
-    }
-
-    /// What these names come to on a gradient that has nothing to do with them.
-    fn usual(&self, names: &Names) -> f64 {
-        self.usual_of(&sorted(names))
-    }
-
-    fn usual_of(&self, sorted: &Names) -> f64 {
-        let each: f64 = sorted.iter().map(|&name| self.names[name]).sum();
-        each + self.pairs.get(sorted).copied().unwrap_or(0.0)
-    }
-
-    fn scores(&self, unit: Unit, scored: &Scored) -> Vec<f64> {
-        let scale = Scale::of(unit, scored);
-        let one = |(names, loss): (&Names, &f64)| (self.usual(names) - scale.scaled(*loss)) / self.spread;
-        scored.names.iter().zip(&scored.losses).map(one).collect()
-    }
-}
-
-fn sorted(names: &Names) -> Names {
-    let mut names = names.clone();
-    names.sort_unstable();
-    names
 }
 
 fn best(scores: &[f64]) -> f64 {

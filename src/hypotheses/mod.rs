@@ -9,6 +9,7 @@ pub mod candidates;
 pub mod comparison;
 mod conditional;
 mod contest;
+mod effects;
 pub mod enumerate;
 mod judge;
 mod page;

@@ -50,6 +50,10 @@ impl Search<'_> {
             true => Some(audit.invert(self.device, batch, &targets, None, watch)?),
             false => None,
         };
+        // Told to stop, it has but the first of them, and nothing is ranked.
+        if unguided.as_ref().is_some_and(|outcome| outcome.found.len() < targets.len()) {
+            return Ok(None);
+        }
         let features: Vec<_> = targets
             .iter()
             .zip(&labels)

@@ -9,6 +9,7 @@ mod pictures;
 mod privacy;
 mod recipe;
 mod robust;
+mod robust_evaluate;
 mod rounds;
 mod schedule;
 mod step;

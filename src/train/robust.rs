@@ -3,15 +3,9 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{EvaluationError, Pictures, pictures::Levels};
 use crate::{
     data::Normalisation,
-    device::{Device, DeviceError, Executable},
-    nn::{
-        Mode, Model, Parameter,
-        loss::{cross_entropy, one_hot},
-    },
-    plan::Plan,
+    nn::{Mode, Model, Parameter, loss::cross_entropy},
     random,
     spelling::{Form, Spelled, as_text, expected},
     tape::{Tape, Var},
@@ -20,14 +14,12 @@ use crate::{
 /// Length of a step, in radii. The start is anywhere in the ball, and what leaves it is put back on its edge (Wong 2020).
 const STEP: f64 = 1.25;
 /// Of the shorter steps when robustness is measured: with one step it looks better than it is.
-const STEPS: usize = 5;
+pub(super) const STEPS: usize = 5;
 const SHORT_STEP: f64 = 0.5;
 /// Keeps the roots differentiable where nothing changes.
 const EPSILON: f64 = 1e-24;
 /// Largest radius: no picture of 32×32 is farther from another.
 const LARGEST: f64 = 56.0;
-/// Test pictures that robustness is measured on, evenly spaced.
-pub(crate) const MEASURED: usize = 500;
 
 /// How far a picture may be changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -173,85 +165,14 @@ fn to_length(tape: &mut Tape, x: Var, length: f64, shorter: bool) -> Var {
     tape.mul(x, factor)
 }
 
-/// How well a network names pictures that were changed to be named wrong.
-pub(crate) struct RobustEvaluator {
-    executable: Box<dyn Executable>,
-    robust: Robust,
-    batch: usize,
-    classes: usize,
-    x: Var,
-    targets: Var,
-    start: Var,
-    logits: Var,
-    tensors: Vec<Var>,
-}
-
-impl RobustEvaluator {
-    /// Compiles five steps and the network for so many pictures at once.
-    pub(crate) fn new(
-        device: &dyn Device,
-        model: &Model,
-        batch: usize,
-        robust: Robust,
-        normalisation: &Normalisation,
-    ) -> Result<RobustEvaluator, DeviceError> {
-        let mut tape = Tape::new();
-        let t = &mut tape;
-        let ([c, h, w], classes) = (model.image, model.classes);
-        let (x, targets) = (t.input(&[1, batch, c, h, w]), t.input(&[1, batch, classes]));
-        let Worst { pictures, start, parameters } =
-            Worst::new(t, model, Mode::Eval, [x, targets], robust, normalisation, STEPS);
-        let pass = model.apply_with(t, pictures, Mode::Eval, &values(&parameters));
-        let executable = device.compile(&Plan::new(t, &[pass.logits], &[]))?;
-        let tensors = parameters.iter().map(|p| p.stored).collect();
-        let logits = pass.logits;
-        Ok(RobustEvaluator { executable, robust, batch, classes, x, targets, start, logits, tensors })
-    }
-
-    /// Share of the pictures that keep their name.
-    pub(crate) fn accuracy(
-        &mut self,
-        tensors: &[Vec<f32>],
-        pictures: &Pictures,
-        normalisation: &Normalisation,
-    ) -> Result<f64, EvaluationError> {
-        for (&var, tensor) in self.tensors.iter().zip(tensors) {
-            match self.executable.write(var, tensor) {
-                Ok(()) | Err(DeviceError::UnknownVar(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let levels = Levels::new(normalisation);
-        let length: usize = pictures.shape.iter().product();
-        let mut images = vec![0.0; self.batch * length];
-        let mut labels = vec![0; self.batch];
-        let mut right = 0;
-        for first in (0..pictures.len()).step_by(self.batch) {
-            let count = self.batch.min(pictures.len() - first);
-            for (i, to) in images.chunks_mut(length).enumerate().take(count) {
-                levels.write(pictures.picture(first + i), to);
-                labels[i] = pictures.labels[first + i];
-            }
-            let purpose = format!("robust evaluation from {first}");
-            self.executable.write(self.x, &images)?;
-            self.executable.write(self.targets, &one_hot(&labels, self.classes))?;
-            self.executable.write(self.start, &starts(self.robust, 0, &purpose, self.batch, length))?;
-            self.executable.run(1)?;
-            let logits = self.executable.read(self.logits)?;
-            for (row, &label) in logits.chunks(self.classes).zip(&labels).take(count) {
-                right += usize::from(row.iter().all(|&other| other <= row[label]));
-            }
-        }
-        Ok(right as f64 / pictures.len().max(1) as f64)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        device::cpu::Cpu,
+        device::{Device, cpu::Cpu},
         federated::{Request, Victim},
+        nn::loss::one_hot,
+        plan::Plan,
         train::{Recipe, State, Step},
     };
 

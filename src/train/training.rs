@@ -13,7 +13,7 @@ use super::{
     Checkpoint, CheckpointError, EvaluationError, Evaluator, Pictures, Progress, Recipe, RecipeError, Seen,
     State, one_cycle,
     pictures::Levels,
-    robust::{MEASURED, RobustEvaluator},
+    robust_evaluate::{MEASURED, RobustEvaluator},
     stepping::Stepping,
     views::Epoch,
 };

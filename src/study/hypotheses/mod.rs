@@ -240,11 +240,12 @@ impl HypothesesStudy<'_> {
             losses: kept.iter().map(|&i| losses[i]).collect(),
             skipped: skipped.clone(),
         };
-        let found = search.run(&evidence, &targets, &mut namer, watch)?;
+        let found = search.run(&evidence, &targets, &mut namer, watch);
         if watch.is_stopped() {
             let _ = checkpoints.end(true);
             return Err(StudyError::Stopped);
         }
+        let found = found?;
         let mut all = vec![(self.model, &mut namer)];
         all.extend(self.judge.zip(judge.as_mut()));
         let readers = readers::read(&evidence, &search, &found, comparison.pulls(), &mut all)?;
