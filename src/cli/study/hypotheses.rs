@@ -93,10 +93,12 @@ pub(crate) struct HypothesesStudy {
     #[arg(long, value_name = "DIR", help_heading = group::NAMING)]
     public: Option<PathBuf>,
     /// Gradients of public pictures that leads of attacks are held against
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = group::NAMING)]
-    calibrate: usize,
+    ///
+    /// Without it none.
+    #[arg(long, value_name = "N", value_parser = count_to(100_000), help_heading = group::NAMING)]
+    calibrate: Option<usize>,
     /// The same for the comparison features, which costs no attack
-    #[arg(long, value_name = "N", default_value_t = 400, help_heading = group::NAMING)]
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = count_to(100_000), help_heading = group::NAMING)]
     calibrate_features: usize,
     /// Seed of batches, weights, class order, candidates and starts
     #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::ATTACK)]
@@ -138,12 +140,13 @@ impl HypothesesStudy {
             seed: self.seed,
         };
         let (audit, clients) = options.open(&dataset, comparisons[0].1.clone())?;
-        let wanted = self.calibrate > 0 || comparisons.iter().any(|(c, _)| *c == Comparison::Features);
+        let gradients = self.calibrate.unwrap_or(0);
+        let wanted = gradients > 0 || comparisons.iter().any(|(c, _)| *c == Comparison::Features);
         let public = match wanted {
             true => audit.public(given.as_ref(), &model.names, Some(&clients))?,
             false => None,
         };
-        if self.calibrate > 0 && public.is_none() {
+        if gradients > 0 && public.is_none() {
             return Err(misuse(
                 "--calibrate needs public pictures with the candidate names: give --public DIR",
             ));
@@ -158,7 +161,7 @@ impl HypothesesStudy {
             one_to_one: self.one_to_one,
             beam: self.beam,
             public: public.map(|public| public.halves()),
-            gradients: self.calibrate,
+            gradients,
             feature_gradients: self.calibrate_features,
         };
         let report = study.run(audit, &clients, &self.out, &Terminal).map_err(study_error)?;

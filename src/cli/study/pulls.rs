@@ -8,7 +8,7 @@ use super::super::{
     clip_options::{naming_error, open_encoder},
     help::group,
     misuse,
-    options::{DeviceOptions, at_least_one, count_to},
+    options::{DeviceOptions, count_to},
     print_json, print_line,
     progress::Terminal,
     spelled::spelled,
@@ -48,7 +48,7 @@ pub(crate) struct PullStudy {
     #[arg(long, value_name = "N", value_parser = count_to(MAX_VIEWS))]
     guide_views: Option<usize>,
     /// Steps of Adam
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = count_to(100_000))]
     iterations: usize,
     /// Adam's learning rate
     #[arg(long, value_name = "R", default_value_t = 0.1, allow_negative_numbers = true)]

@@ -231,7 +231,7 @@ impl GuidanceStudy<'_> {
 
     /// Batches of both phases, which have no picture in common.
     fn all(&self, batch_size: usize, seed: u64) -> Result<Vec<Vec<usize>>, SweepError> {
-        let batches = self.batches + self.confirm;
+        let batches = self.batches.saturating_add(self.confirm);
         let chosen = self.dataset.random_batches(batch_size, batches, self.rule, seed);
         chosen.map_err(|cause| SweepError::Batches { batch_size, batches, cause })
     }
