@@ -29,4 +29,4 @@ done
 "$program" study guidance --data "$cifar/test" --batch-sizes 1,2,4 --batches 16 --iterations 300 \
     --guide-weights 0.002 --out guidance
 "$program" guide --data "$cifar/test" --shuffle --batch 2 --batches 40 --batch-labels distinct --distractors 2 --one-to-one \
-    --iterations 300 --out guide
+    --iterations 300 --compare free --out guide

@@ -7,6 +7,7 @@ use super::{
     course::{Course, RING, Standing},
     guidance::Guidance,
     langevin::Noise,
+    looks::PERIOD,
     problem::Problem,
     schedule::{BETA_1, BETA_2, rate},
     unknown::{Bounds, Moves, Unknown},
@@ -65,6 +66,8 @@ pub struct Iteration {
     /// Of the best iterate, `(T)`; infinite before the first iteration.
     pub best_objective: Var,
     pub(super) best_norm_ratio: Var,
+    /// Of the best iterate, `(T)`, the objective and the pull of names, where these pull to the end.
+    best_pulled: Option<Var>,
     /// Objectives of the last iterations, `(T, RING)`.
     pub(super) ring: Var,
     /// All that one iteration leaves to the next, in the order that every iteration of this attack has.
@@ -91,8 +94,16 @@ impl Iteration {
 
         let best_objective = tape.input(&[trials]);
         let best_norm_ratio = tape.input(&[trials]);
-        let mut better = tape.less(objective, best_objective);
-        if let Some(inputs) = problem.guidance {
+        let stays = problem.guidance.filter(|inputs| inputs.schedule.stays());
+        let pulled = stays.map(|inputs| (tape.add(objective, inputs.term), tape.input(&[trials])));
+        let mut better = match pulled {
+            None => tape.less(objective, best_objective),
+            Some((value, best)) => tape.less(value, best),
+        };
+        if let Some((value, best)) = pulled {
+            let kept = tape.select(better, value, best);
+            updates.push((best, kept));
+        } else if let Some(inputs) = problem.guidance {
             // What guidance still pushes about is no candidate: hypotheses are compared by what matching alone holds.
             let zero = tape.scalar(0.0);
             let alone = tape.equal(inputs.weight, zero);
@@ -179,18 +190,33 @@ impl Iteration {
         if let Some(inputs) = problem.guidance {
             let next = tape.reshape(guidance, &[1]);
             updates.push((inputs.weight, next));
+            if let Some(look) = inputs.look {
+                updates.push((look, following_looks(tape, look)));
+            }
         }
         let plan = Plan::new(tape, &[], &updates);
         let variables = problem.variables.iter().map(|moved| moved.var).collect();
-        Iteration { plan, counter, variables, best, best_objective, best_norm_ratio, ring, state }
+        let best_pulled = pulled.map(|(_, best)| best);
+        Iteration {
+            plan,
+            counter,
+            variables,
+            best,
+            best_objective,
+            best_norm_ratio,
+            best_pulled,
+            ring,
+            state,
+        }
     }
 
     /// Sets what the first iteration finds; the problem's inputs are the caller's to write.
     pub fn begin(&self, problem: &Problem, exe: &mut dyn Executable) -> Result<(), AttackError> {
         exe.write(self.best_objective, &vec![f32::INFINITY; problem.sizes.trials])?;
-        if let Some(inputs) = problem.guidance {
-            exe.write(inputs.weight, &[inputs.schedule.at(0, 1) as f32])?;
+        if let Some(best) = self.best_pulled {
+            exe.write(best, &vec![f32::INFINITY; problem.sizes.trials])?;
         }
+        look_at(problem, exe, 0, 1)?;
         Ok(())
     }
 
@@ -230,9 +256,7 @@ impl Iteration {
             return Ok(Course::new(problem.sizes.trials, iterations, problem.values()));
         };
         self.take_over(exe, &state)?;
-        if let Some(inputs) = problem.guidance {
-            exe.write(inputs.weight, &[inputs.schedule.at(course.done(), iterations) as f32])?;
-        }
+        look_at(problem, exe, course.done(), iterations)?;
         Ok(course)
     }
 
@@ -258,6 +282,28 @@ pub fn compile(
     let iteration = Iteration::new(problem, unknown, adam, iterations);
     let exe = device.compile(&iteration.plan)?;
     Ok((iteration, exe))
+}
+
+/// What the guidance takes at iteration `done` of `iterations`: λ, and the looks.
+fn look_at(
+    problem: &Problem,
+    exe: &mut dyn Executable,
+    done: usize,
+    iterations: usize,
+) -> Result<(), AttackError> {
+    let Some(inputs) = problem.guidance else { return Ok(()) };
+    if let Some(look) = inputs.look {
+        exe.write(look, &[(done % PERIOD) as f32])?;
+    }
+    Ok(exe.write(inputs.weight, &[inputs.schedule.at(done, iterations) as f32])?)
+}
+
+/// Looks `(1)` after these.
+fn following_looks(tape: &mut Tape, look: Var) -> Var {
+    let next = tape.add_scalar(look, 1.0);
+    let (end, zero) = (tape.scalar(PERIOD as f64), tape.scalar(0.0));
+    let goes_on = tape.less(next, end);
+    tape.select(goes_on, next, zero)
 }
 
 /// Rows of (learning rate / (1 − β₁ᵗ), 1/√(1 − β₂ᵗ), ring slot, deviation of the noise, λ of the next iteration), one

@@ -13,6 +13,8 @@ pub enum Fall {
     Linear,
     /// Half a cosine.
     Cosine,
+    /// It does not: the weight stays.
+    Constant,
 }
 
 /// When a weight falls to 0, and how.
@@ -34,8 +36,24 @@ impl Default for Anneal {
 }
 
 impl Anneal {
+    /// The weight stays to the end. Best iterates are taken from the whole course.
+    pub fn constant() -> Anneal {
+        Anneal { fall: Fall::Constant, from: 1.0, to: 1.0 }
+    }
+
+    /// Whether its shares make sense.
+    pub fn is_possible(&self) -> bool {
+        match self.fall {
+            Fall::Constant => *self == Anneal::constant(),
+            _ => 0.0 <= self.from && self.from <= self.to && self.to < 1.0,
+        }
+    }
+
     /// The share of the weight that is left when this share of the iterations is done.
     pub fn at(&self, done: f64) -> f64 {
+        if self.fall == Fall::Constant {
+            return 1.0;
+        }
         if done >= self.to {
             return 0.0;
         }
@@ -44,7 +62,7 @@ impl Anneal {
         }
         let fallen = (done - self.from) / (self.to - self.from);
         match self.fall {
-            Fall::Step => 1.0,
+            Fall::Step | Fall::Constant => 1.0,
             Fall::Linear => 1.0 - fallen,
             Fall::Cosine => 0.5 * (1.0 + (PI * fallen).cos()),
         }
@@ -60,6 +78,10 @@ impl Spelled for Anneal {
             text: "cosine[:FROM:TO]",
             meaning: "Along half a cosine, from 0.5 to 0.75 if nothing else is said",
         },
+        Form {
+            text: "constant",
+            meaning: "Not at all: what is kept is the optimum of matching and pull together",
+        },
     ];
 }
 
@@ -72,19 +94,20 @@ impl FromStr for Anneal {
             Some("step") => Some(Fall::Step),
             Some("linear") => Some(Fall::Linear),
             Some("cosine") => Some(Fall::Cosine),
+            Some("constant") => Some(Fall::Constant),
             _ => None,
         };
         let shares: Option<Vec<f64>> = parts.map(|part| part.parse().ok()).collect();
         let Anneal { from, to, .. } = Anneal::default();
         let found = fall.zip(shares).and_then(|(fall, shares)| match (fall, &shares[..]) {
+            (Fall::Constant, []) => Some(Anneal::constant()),
             (Fall::Step, []) => Some(Anneal { fall, from: to, to }),
             (Fall::Step, &[at]) => Some(Anneal { fall, from: at, to: at }),
             (Fall::Linear | Fall::Cosine, []) => Some(Anneal { fall, from, to }),
             (Fall::Linear | Fall::Cosine, &[from, to]) => Some(Anneal { fall, from, to }),
             _ => None,
         });
-        let in_order = |s: &Anneal| 0.0 <= s.from && s.from <= s.to && s.to < 1.0;
-        found.filter(in_order).ok_or_else(|| {
+        found.filter(Anneal::is_possible).ok_or_else(|| {
             format!("expected {} with 0 ≤ FROM ≤ TO < 1, found '{text}'", expected::<Anneal>())
         })
     }
@@ -97,6 +120,7 @@ impl fmt::Display for Anneal {
             Fall::Step => write!(f, "step:{to}"),
             Fall::Linear => write!(f, "linear:{from}:{to}"),
             Fall::Cosine => write!(f, "cosine:{from}:{to}"),
+            Fall::Constant => f.write_str("constant"),
         }
     }
 }
@@ -114,12 +138,21 @@ mod tests {
             ("step:0.5", Fall::Step, 0.5, 0.5),
             ("cosine", Fall::Cosine, 0.5, 0.75),
             ("linear:0:0.9", Fall::Linear, 0.0, 0.9),
+            ("constant", Fall::Constant, 1.0, 1.0),
         ] {
             assert_eq!(text.parse(), Ok(Anneal { fall, from, to }), "{text}");
         }
-        for text in
-            ["", "flat", "step:1", "cosine:0.5", "linear:0.8:0.2", "cosine:0:1", "linear:-1:0.5", "step:nan"]
-        {
+        for text in [
+            "",
+            "flat",
+            "constant:0.5",
+            "step:1",
+            "cosine:0.5",
+            "linear:0.8:0.2",
+            "cosine:0:1",
+            "linear:-1:0.5",
+            "step:nan",
+        ] {
             assert!(text.parse::<Anneal>().is_err(), "{text}");
         }
     }

@@ -4,6 +4,7 @@ use super::{
     AttackError,
     config::{AttackConfig, Layers, Objective, Optimiser, Sign, Sought, StatisticsTarget},
     guidance::{Anneal, Guidance, Guide},
+    looks::MAX_VIEWS,
     setting::{Setting, Target},
     way::{self, Way},
 };
@@ -146,11 +147,13 @@ impl Guidance {
     /// # Errors
     /// The first setting that makes no sense.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let Guidance { weight: lambda, schedule: Anneal { from, to, .. } } = *self;
+        let Guidance { weight: lambda, schedule, views } = *self;
         weight("weight of guidance", lambda)?;
-        match 0.0 <= from && from <= to && to < 1.0 {
+        views.map_or(Ok(()), |views| within("views of guidance", views, 1, MAX_VIEWS))?;
+        match schedule.is_possible() {
             true => Ok(()),
             false => {
+                let Anneal { from, to, .. } = schedule;
                 let found = format!("{from} to {to}");
                 Err(ConfigError::new("fall of guidance", "shares 0 ≤ from ≤ to < 1", found))
             }

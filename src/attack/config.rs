@@ -80,6 +80,8 @@ choices! {
     pub enum Sought {
         /// The pictures' own pixels
         Pixels = "pixels",
+        /// Pictures at several resolutions at once, from one number to all pixels, whose sum is the picture
+        Pyramid = "pyramid",
         /// The weights of a decoder that is made anew for each trial and that nobody trained (Zhang 2023)
         Decoder = "decoder",
         /// The latent of a generator (Jeon 2021)
@@ -107,6 +109,26 @@ impl Sought {
     /// Whether a generator that was trained elsewhere is of use.
     pub fn takes_generator(self) -> bool {
         matches!(self, Sought::Latent | Sought::LatentWeights | Sought::Features)
+    }
+}
+
+choices! {
+    /// How pictures are moved that no generator makes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Parameterisation {
+        /// Each pixel by itself
+        Pixels = "pixels",
+        /// At several resolutions at once: ½ + ½·tanh of a sum of pictures of sides 1, 2, 4, … and the whole
+        Pyramid = "pyramid",
+    }
+}
+
+impl From<Parameterisation> for Sought {
+    fn from(parameterisation: Parameterisation) -> Sought {
+        match parameterisation {
+            Parameterisation::Pixels => Sought::Pixels,
+            Parameterisation::Pyramid => Sought::Pyramid,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{
     AttackError,
     config::Output,
+    pyramid::normalised,
     setting::Trial,
     unknown::{Bounds, Constant, Moves, Unknown, Variable},
 };
@@ -77,19 +78,8 @@ impl Source {
         let sized = enlarge(tape, made, [height, width]);
         match self.output {
             Output::Tanh => sized,
-            Output::Half => self.normalised(tape, sized),
+            Output::Half => normalised(tape, sized, &self.normalisation),
         }
-    }
-
-    /// Of pictures in [−1, 1].
-    fn normalised(&self, tape: &mut Tape, pictures: Var) -> Var {
-        let (mean, std) = (self.normalisation.mean(), self.normalisation.std());
-        let scale: Vec<f64> = std.iter().map(|&s| 0.5 / f64::from(s)).collect();
-        let shift: Vec<f64> =
-            mean.iter().zip(std).map(|(&m, &s)| (0.5 - f64::from(m)) / f64::from(s)).collect();
-        let [scale, shift] = [scale, shift].map(|values| tape.literal(&[1, 1, values.len(), 1, 1], values));
-        let scaled = tape.mul(pictures, scale);
-        tape.add(scaled, shift)
     }
 
     /// Numbers of a picture that are no class's share.

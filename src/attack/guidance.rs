@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::anneal::{Anneal, Fall};
+use super::looks::looks;
 use crate::{
     clip::{Encoder, cosine, preprocess},
     data::Normalisation,
@@ -26,6 +27,10 @@ pub struct Guidance {
     pub weight: f64,
     /// When λ falls to 0, and how.
     pub schedule: Anneal,
+    /// Copies of each picture that are looked at in an iteration: moved, mirrored, noisy, partly covered. Absent: the picture
+    /// as it is, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub views: Option<usize>,
 }
 
 impl Guidance {
@@ -33,6 +38,16 @@ impl Guidance {
     pub fn at(&self, i: usize, iterations: usize) -> f64 {
         let done = i as f64 / iterations.max(1) as f64;
         self.weight * self.schedule.at(done)
+    }
+
+    /// Of this weight and schedule, with each picture looked at once, as it is.
+    pub fn new(weight: f64, schedule: Anneal) -> Guidance {
+        Guidance { weight, schedule, views: None }
+    }
+
+    /// Whether λ stays what it is, and best iterates are those of the least objective and pull together.
+    pub fn stays(&self) -> bool {
+        self.schedule.fall == Fall::Constant
     }
 
     /// The first iteration at which λ is 0; behind the last evaluation if there is none.
@@ -57,7 +72,18 @@ pub struct Guide<'a> {
     pub oracle: bool,
 }
 
-/// The term's inputs, all written by the host.
+/// Who pulls at the pictures of a problem, and by what seed they are looked at.
+#[derive(Clone, Copy)]
+pub struct Pull<'g, 'w> {
+    /// Who compares, and with what names.
+    pub guide: &'g Guide<'w>,
+    /// From pixels in [0, 1] to what the victim takes.
+    pub normalisation: &'g Normalisation,
+    /// Of the looks.
+    pub seed: u64,
+}
+
+/// The term's inputs, written by the host.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs {
     /// Vector of the name that each picture is drawn to, `(T,B,E)`.
@@ -66,6 +92,10 @@ pub struct Inputs {
     pub named: Var,
     /// λ now, `(1)`.
     pub weight: Var,
+    /// Which looks are taken now, `(1)`, below [`PERIOD`](super::looks); absent where pictures are looked at as they are.
+    pub look: Option<Var>,
+    /// What the term comes to, `(T)`; no input.
+    pub term: Var,
     /// What λ follows.
     pub schedule: Guidance,
 }
@@ -74,33 +104,41 @@ pub struct Inputs {
 pub type Frozen<'w> = Vec<(Var, &'w [f32])>;
 
 /// λ·Σ_i (1 − cos) over the pictures of each trial, `(T)`; `x (T,B,C,H,W)` is normalised as the victim takes it, and
-/// has 1 or 3 channels. Names are of width `E`.
+/// has 1 or 3 channels.
 pub fn term<'w>(
     tape: &mut Tape,
     x: Var,
-    normalisation: &Normalisation,
-    encoder: &'w dyn Encoder,
-    width: usize,
+    Pull { guide, normalisation, seed }: Pull<'_, 'w>,
     schedule: Guidance,
-) -> (Var, Inputs, Frozen<'w>) {
+) -> (Inputs, Frozen<'w>) {
     let [trials, batch, ..] = tape.shape(x)[..] else { panic!("(T,B,C,H,W)") };
-    let pixels = pixels(tape, x, normalisation);
+    let Guide { encoder, width, .. } = *guide;
+    let mut pixels = pixels(tape, x, normalisation);
+    let copies = schedule.views.unwrap_or(1);
+    let look = schedule.views.map(|_| tape.input(&[1]));
+    if let Some(look) = look {
+        pixels = looks(tape, pixels, batch, copies, seed, look);
+    }
     let pixels = encoder.preprocess(tape, pixels);
     let (features, frozen) = encoder.encode_image(tape, pixels);
-    let inputs = Inputs {
-        names: tape.input(&[trials, batch, width]),
-        named: tape.input(&[trials, batch]),
-        weight: tape.input(&[1]),
-        schedule,
-    };
-    let names = tape.reshape(inputs.names, &[trials * batch, width]);
-    let close = cosine(tape, features, names);
+    let names = tape.input(&[trials, batch, width]);
+    let named = tape.input(&[trials, batch]);
+    let weight = tape.input(&[1]);
+    let wanted = tape.reshape(names, &[1, trials * batch, width]);
+    let wanted = tape.broadcast_to(wanted, &[copies, trials * batch, width]);
+    let wanted = tape.reshape(wanted, &[copies * trials * batch, width]);
+    let close = cosine(tape, features, wanted);
+    let mut close = tape.reshape(close, &[copies, trials, batch]);
+    if copies > 1 {
+        close = tape.mean(close, &[0]);
+    }
     let close = tape.reshape(close, &[trials, batch]);
     let one = tape.scalar(1.0);
     let distance = tape.sub(one, close);
-    let distance = tape.mul(distance, inputs.named);
+    let distance = tape.mul(distance, named);
     let sum = tape.sum_per_trial(distance);
-    (tape.mul(sum, inputs.weight), inputs, frozen)
+    let term = tape.mul(sum, weight);
+    (Inputs { names, named, weight, look, term, schedule }, frozen)
 }
 
 /// `(T,B,C,H,W)`, normalised, to pictures `(T·B,3,H,W)` in [0, 1].
@@ -122,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_weight_is_full_then_falls_then_is_exactly_0() {
-        let guidance = |fall| Guidance { weight: 2.0, schedule: Anneal { fall, from: 0.5, to: 0.75 } };
+        let guidance = |fall| Guidance::new(2.0, Anneal { fall, from: 0.5, to: 0.75 });
         for fall in [Fall::Step, Fall::Linear, Fall::Cosine] {
             let at = |i| guidance(fall).at(i, 100);
             assert!((0..50).all(|i| at(i) == 2.0) && (75..=100).all(|i| at(i) == 0.0), "{fall:?}");
@@ -134,7 +172,9 @@ mod tests {
             (guidance(Fall::Cosine).at(60, 100) - (1.0 + (0.4 * std::f64::consts::PI).cos())).abs() < 1e-12
         );
         // Without iterations to fall in, it falls at once.
-        let sudden = Guidance { weight: 1.0, schedule: Anneal { fall: Fall::Cosine, from: 0.5, to: 0.5 } };
+        let sudden = Guidance::new(1.0, Anneal { fall: Fall::Cosine, from: 0.5, to: 0.5 });
         assert_eq!([sudden.at(4, 10), sudden.at(5, 10)], [1.0, 0.0]);
+        let stays = Guidance::new(1.0, Anneal::constant());
+        assert!((0..=10).all(|i| stays.at(i, 10) == 1.0) && stays.end(10) == 11 && stays.stays());
     }
 }

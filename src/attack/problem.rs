@@ -2,7 +2,7 @@
 
 use super::{
     config::{AttackConfig, LayerWeights, Layers, Objective, StatisticsTarget},
-    guidance::{self, Frozen, Guide, Inputs},
+    guidance::{self, Frozen, Inputs, Pull},
     objective::{Match, Weighting, matching},
     prior,
     surrogate::{Surrogate, alpha, surrogate},
@@ -10,7 +10,6 @@ use super::{
     view::view,
 };
 use crate::{
-    data::Normalisation,
     federated::{Protocol, Simulation, defence::adapt::View, simulate},
     nn::{Model, Parameter, Statistics, loss::softmax},
     tape::{Tape, Var},
@@ -119,7 +118,7 @@ impl Problem {
         scene: &Scene,
         unknown: &dyn Unknown,
         sizes: Sizes,
-        guide: Option<(&Guide<'w>, &Normalisation)>,
+        pull: Option<Pull<'_, 'w>>,
     ) -> (Problem, Frozen<'w>) {
         let Scene { model, protocol, config, .. } = *scene;
         let mut tape = Tape::new();
@@ -182,10 +181,9 @@ impl Problem {
         }
         let (mut guidance, mut frozen) = (None, vec![]);
         let schedule = config.guidance.filter(|g| g.weight != 0.0);
-        if let Some(((guide, normalisation), schedule)) = guide.zip(schedule) {
-            let (term, inputs, weights) =
-                guidance::term(&mut tape, x, normalisation, guide.encoder, guide.width, schedule);
-            total = tape.add(total, term);
+        if let Some((pull, schedule)) = pull.zip(schedule) {
+            let (inputs, weights) = guidance::term(&mut tape, x, pull, schedule);
+            total = tape.add(total, inputs.term);
             (guidance, frozen) = (Some(inputs), weights);
         }
         let mut variables: Vec<Moved> =

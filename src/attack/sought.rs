@@ -7,6 +7,7 @@ use super::{
     config::{AttackConfig, GeneratorClass, Optimiser, Sought},
     generated::{Features, Latent, Prior, Source, Weights},
     pixels::Pixels,
+    pyramid::Pyramid,
     stage::Begin,
     unknown::Unknown,
 };
@@ -68,6 +69,9 @@ impl<'a> Seeking<'a> {
             Sought::Pixels => vec![anew(Box::new(move || -> Box<dyn Unknown> {
                 let (start, normalisation, clamp) = (config.start, normalisation.clone(), config.clamp);
                 Box::new(Pixels { batch, image, scale: 1, start, normalisation, clamp })
+            }))],
+            Sought::Pyramid => vec![anew(Box::new(move || -> Box<dyn Unknown> {
+                Box::new(Pyramid { batch, image, normalisation: normalisation.clone() })
             }))],
             Sought::Decoder => {
                 let decoder: Arc<dyn Generator> = Arc::new(Decoder::new(batch, image));

@@ -133,6 +133,10 @@ fn with_guidance<'a>(
 ) -> Vec<Stage<'a>> {
     match guidance.map_or(0, |g| g.end(iterations)) {
         0 => vec![Stage::whole(unknown(), begin, optimiser, iterations)],
+        end if end > iterations => {
+            let whole = Stage::whole(unknown(), begin, optimiser, iterations);
+            vec![Stage { goal: Goal::Guided, ..whole }]
+        }
         end => {
             let guided =
                 Stage { goal: Goal::Guided, end, ..Stage::whole(unknown(), begin, optimiser, iterations) };

@@ -6,6 +6,7 @@ use super::{
     checkpoint::{Kept, RoundCheckpoint, StageCheckpoint},
     config::Optimiser,
     course::Standing,
+    guidance::Pull,
     lbfgs,
     minimise::Lbfgs,
     problem::{Problem, Scene, Sizes},
@@ -181,10 +182,9 @@ impl Staged<'_> {
         standing: Option<Standing>,
         hooks: &mut Hooks,
     ) -> Result<Kept, AttackError> {
-        let Round { setting, guide, .. } = *self.round;
         let stage = pass.stage;
-        let guide = guide.filter(|_| stage.goal == Goal::Guided).map(|g| (g, setting.normalisation));
-        let (mut problem, frozen) = Problem::guided(&scene(self.round), &*stage.unknown, self.sizes(), guide);
+        let pull = pull(self.round, stage);
+        let (mut problem, frozen) = Problem::guided(&scene(self.round), &*stage.unknown, self.sizes(), pull);
         let adam = Adam { shared_noise: self.shared_noise, ..adam };
         let (iteration, mut exe) =
             adam::compile(self.device, &mut problem, &*stage.unknown, adam, stage.iterations)?;
@@ -297,11 +297,16 @@ pub(crate) fn trials_at_once(
     Ok(fits * together)
 }
 
+/// Who pulls in this stage.
+fn pull<'r>(round: &Round<'r>, stage: &Stage) -> Option<Pull<'r, 'r>> {
+    let Setting { normalisation, seed, .. } = *round.setting;
+    round.guide.filter(|_| stage.goal == Goal::Guided).map(|guide| Pull { guide, normalisation, seed })
+}
+
 /// What a stage would run for trials of these sizes.
 fn plan(round: &Round, stage: &Stage, sizes: Sizes) -> Plan {
     let setting = round.setting;
-    let guide = round.guide.filter(|_| stage.goal == Goal::Guided).map(|g| (g, setting.normalisation));
-    let (mut problem, _) = Problem::guided(&scene(round), &*stage.unknown, sizes, guide);
+    let (mut problem, _) = Problem::guided(&scene(round), &*stage.unknown, sizes, pull(round, stage));
     match Adam::of(stage.optimiser, setting.seed) {
         Some(adam) => adam::Iteration::new(&mut problem, &*stage.unknown, adam, stage.iterations).plan,
         None => lbfgs::plan(&problem),

@@ -93,6 +93,7 @@ impl EncodedMeanings<'_> {
             by: if self.meanings.oracle { "oracle" } else { "names" },
             names: self.meanings.names.clone(),
             model: self.model.encoder.model(),
+            note: None,
         }
     }
 }

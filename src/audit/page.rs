@@ -1,6 +1,6 @@
 //! `report.html` of a run.
 
-use super::{Clients, Findings, Frame, advised, film, rounds, stages};
+use super::{Clients, Findings, Frame, advised, film, page_readers, rounds, stages};
 use crate::{
     attack::invert::LabelSource,
     data::place_of_name,
@@ -23,6 +23,7 @@ pub(crate) fn page(findings: &Findings, report: &RunReport, frames: &[Vec<Frame>
     if let Some(semantic) = &report.semantic {
         sections.push(matrix(semantic));
         sections.extend(accuracy(semantic));
+        sections.extend(page_readers::section(report));
     }
     sections.extend(likeness(report));
     sections.extend(film::section(frames));

@@ -5,18 +5,13 @@ use std::collections::HashSet;
 use super::{Audit, AuditError, Clients, Outcome};
 use crate::{
     attack::{
-        exact::{
-            features::{ClassFeatures, LastLayer64},
-            inputs::LayerInputs,
-            layers::linear_layers,
-            matrix::Matrix,
-        },
+        exact::{features::LastLayer64, inputs::LayerInputs, layers::linear_layers, matrix::Matrix},
         threat::{Knowledge, Use},
     },
     data::{Dataset, Picture, place_of_name, samples},
     device::Device,
     semantic::{
-        Classifier, PublicRows, Seen,
+        PublicRows,
         model_alone::{confusion, names_of},
     },
 };
@@ -31,9 +26,9 @@ pub struct Public {
     /// Where they come from.
     pub source: String,
     /// With the place of each one's name among the candidates, fitted to the victim's input.
-    pictures: Vec<(usize, Picture)>,
+    pub(super) pictures: Vec<(usize, Picture)>,
     /// `N`: candidate names.
-    names: usize,
+    pub(super) names: usize,
     /// Pictures that were left out because a client has them.
     pub clients_own: usize,
 }
@@ -72,6 +67,20 @@ impl Public {
         Ok(Public { source: dataset.name.clone(), pictures, names: names.len(), clients_own })
     }
 
+    /// Every other picture of each name, and the rest: what is learned from one half is tried on the other.
+    pub fn halves(self) -> [Public; 2] {
+        let mut counts = vec![0_usize; self.names];
+        let (mut one, mut other) = (vec![], vec![]);
+        for (name, picture) in self.pictures {
+            counts[name] += 1;
+            let half = if counts[name] % 2 == 1 { &mut one } else { &mut other };
+            half.push((name, picture));
+        }
+        let of =
+            |pictures| Public { source: self.source.clone(), pictures, names: self.names, clients_own: 0 };
+        [of(one), of(other)]
+    }
+
     /// Whether there is nothing to learn from.
     pub fn is_empty(&self) -> bool {
         self.pictures.is_empty()
@@ -83,7 +92,7 @@ impl Public {
     }
 
     /// Which pictures keep out of the regression, so that the temperature is one of unseen pictures.
-    fn held_out(&self) -> Vec<bool> {
+    pub(super) fn held_out(&self) -> Vec<bool> {
         let each = |nth: usize| -> Vec<bool> {
             let mut counts = vec![0_usize; self.names];
             let held = |(name, _): &(usize, Picture)| {
@@ -149,8 +158,7 @@ impl Audit {
         let labels: Vec<usize> = public.pictures.iter().map(|(name, _)| *name).collect();
         let last = linear_layers(&self.victim).len() - 1;
         let mut inputs = LayerInputs::new(device, &self.victim, last, public.len())?;
-        let pictures = || public.pictures.iter().map(|(_, picture)| picture.clone());
-        let plain = self.features(&mut inputs, pictures().collect())?;
+        let plain = self.public_features(&mut inputs, public, false)?;
         let rows = PublicRows {
             source: format!("{} pictures of {}", public.len(), public.source),
             alone: self.alone(&plain, &labels, public.names),
@@ -159,30 +167,28 @@ impl Audit {
         let Some(classes) = outcome.features.iter().map(Option::as_ref).collect::<Option<Vec<_>>>() else {
             return Ok(rows);
         };
-        let mirrored = self.features(&mut inputs, pictures().map(Picture::mirrored).collect())?;
-        let classifier = Classifier::learn(&plain, &mirrored, &labels, &public.held_out(), public.names)
-            .map_err(|error| AuditError::Misuse(format!("public pictures: {error}")))?;
-        let batch = |found: &ClassFeatures| Seen {
-            indices: found.classes.clone(),
-            rows: (0..found.classes.len()).map(|i| classifier.probabilities(found.features.row(i))).collect(),
-        };
-        let features = Some(classes.into_iter().map(batch).collect());
-        Ok(PublicRows { features, classifier: Some(classifier.record), ..rows })
+        let mirrored = self.public_features(&mut inputs, public, true)?;
+        let names = self.learned(&plain, &mirrored, public)?;
+        let features = Some(classes.into_iter().map(|found| names.of(found)).collect());
+        Ok(PublicRows { features, classifier: Some(names.record()), ..rows })
     }
 
-    /// What the last layer is given for pictures, `(M, d)`.
-    fn features(&self, inputs: &mut LayerInputs, pictures: Vec<Picture>) -> Result<Matrix, AuditError> {
-        let found = inputs.of(&self.normalisation.normalise(&pictures)?)?;
-        let width = found[0].len();
-        Ok(Matrix::new(found.len(), width, found.into_iter().flatten().map(f64::from).collect()))
+    /// Mean probability of each class index for the public pictures of each name, `(N,K)`.
+    pub(super) fn shares(&self, features: &Matrix, public: &Public) -> Vec<f64> {
+        let labels: Vec<usize> = public.pictures.iter().map(|(name, _)| *name).collect();
+        self.confused(features, &labels, public.names)
+    }
+
+    fn confused(&self, features: &Matrix, labels: &[usize], names: usize) -> Vec<f64> {
+        let layer = LastLayer64::of(&self.victim);
+        let predicted = labels.iter().enumerate().map(|(i, &name)| (name, layer.predict(features.row(i))));
+        confusion(&predicted.collect::<Vec<_>>(), names, self.victim.model.classes)
     }
 
     /// The name of every index by the model alone, as rows.
-    fn alone(&self, features: &Matrix, labels: &[usize], names: usize) -> Vec<Vec<f64>> {
-        let layer = LastLayer64::of(&self.victim);
+    pub(super) fn alone(&self, features: &Matrix, labels: &[usize], names: usize) -> Vec<Vec<f64>> {
         let classes = self.victim.model.classes;
-        let predicted = labels.iter().enumerate().map(|(i, &name)| (name, layer.predict(features.row(i))));
-        let shares = confusion(&predicted.collect::<Vec<_>>(), names, classes);
+        let shares = self.confused(features, labels, names);
         let all: Vec<usize> = (0..classes).collect();
         match names_of(&shares, names, classes, &all) {
             // One name an index, as they are assigned together.

@@ -40,6 +40,8 @@ pub struct Findings<'a> {
     pub outcome: &'a Outcome,
     /// What the labels mean; absent where naming was left out.
     pub semantic: Option<SemanticReport>,
+    /// The same by a model that did not pull at the pictures.
+    pub judge: Option<SemanticReport>,
     /// What guided the attack; absent where nothing did.
     pub guidance: Option<GuidanceRecord>,
     /// Whether the update tells who took part, see [`Audit::membership`]; absent where that cannot be measured.
@@ -108,7 +110,7 @@ impl Audit {
     /// What makes the eavesdropper's pictures, where it is no pixels of their own, and what that was trained on.
     fn prior(&self) -> Option<String> {
         match (self.attack.sought, self.generator.as_ref().and_then(|generator| generator.from.clone())) {
-            (Sought::Pixels, _) => None,
+            (Sought::Pixels | Sought::Pyramid, _) => None,
             (Sought::Decoder, _) => Some("a decoder that nobody trained: no data".into()),
             (Sought::Latent | Sought::LatentWeights | Sought::Features, from) => {
                 Some(from.unwrap_or_else(|| "a DCGAN that nobody trained: no data".into()))
@@ -138,6 +140,7 @@ impl Audit {
             clients,
             outcome,
             semantic: None,
+            judge: None,
             guidance: None,
             membership,
             likeness: likeness.transpose()?.unwrap_or_default(),
@@ -187,6 +190,7 @@ impl Findings<'_> {
                 .filter(|_| source != LabelSource::Given)
                 .map(|clients| self.audit.label_metrics(found, &clients.batches)),
             semantic: self.semantic.clone(),
+            judge: self.judge.clone(),
             batches,
             rounds: rounds::rounds(self)?,
             skipped: self.skipped.clone(),

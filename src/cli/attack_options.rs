@@ -8,7 +8,7 @@ use crate::{
         check::{MAX_SCALE, MAX_SCALES},
         config::{
             AttackConfig, GeneratorClass, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Output,
-            Schedule, Sign, Sought, Start, StatisticsTarget,
+            Parameterisation, Schedule, Sign, Sought, Start, StatisticsTarget,
         },
         generated::Prior,
         preset::Preset,
@@ -83,6 +83,11 @@ pub(crate) struct AttackOptions {
     /// Where reconstructions start
     #[arg(long, value_parser = spelled::<Start>())]
     start: Option<Start>,
+    /// How pictures are moved that no generator makes
+    ///
+    /// Without it pixels. A pyramid moves shapes before patterns, so that names cannot pull at single pixels.
+    #[arg(long, value_name = "P", value_parser = spelled::<Parameterisation>())]
+    parameterisation: Option<Parameterisation>,
     /// How the last tanh of a decoder becomes pictures
     ///
     /// Without it half.
@@ -149,6 +154,7 @@ impl AttackOptions {
         self.check_sought(&config)?;
         set(&mut config.output, self.decoder_output);
         set(&mut config.sought, self.sought);
+        set(&mut config.sought, self.parameterisation.map(Sought::from));
         config.resize |= self.resize_generator;
         if let Some(class) = &self.generator_class {
             config.generator_class = Some(match class.as_str() {
@@ -190,6 +196,17 @@ impl AttackOptions {
     /// Pixels, decoders and generators have options of their own.
     fn check_sought(&self, config: &AttackConfig) -> anyhow::Result<()> {
         let sought = config.sought;
+        if let Some(wanted) = self.parameterisation {
+            let wrong = |why: &str| {
+                Err(misuse(format!("--parameterisation {wanted}: preset {} {why}", config.preset)))
+            };
+            match (sought, &config.way) {
+                (Sought::Pixels, Way::Matching | Way::Auto(_)) => {}
+                (Sought::Pixels, _) => return wrong("computes pictures, it moves none"),
+                (other, _) => return wrong(&format!("moves {other}")),
+            }
+        }
+        let sought = self.parameterisation.map_or(sought, Sought::from);
         let all = [
             ("--start", self.start.is_some(), sought == Sought::Pixels, "for pixels"),
             ("--scales", self.scales.is_some(), sought == Sought::Pixels, "for pixels"),
@@ -206,7 +223,11 @@ impl AttackOptions {
             ("--sought", self.sought.is_some(), sought.is_of_latents(), "for gias"),
         ];
         if let Some((option, _, _, whose)) = all.iter().find(|(_, given, fits, _)| *given && !fits) {
-            return Err(misuse(format!("{option} is {whose}, preset {} moves {sought}", config.preset)));
+            let who = match self.parameterisation {
+                Some(wanted) => format!("--parameterisation {wanted}"),
+                None => format!("preset {}", config.preset),
+            };
+            return Err(misuse(format!("{option} is {whose}, {who} moves {sought}")));
         }
         match self.sought.filter(|sought| !sought.is_of_latents()) {
             Some(other) => Err(misuse(format!("--sought: expected latent or latent-weights, found {other}"))),

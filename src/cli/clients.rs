@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use super::{
-    attack_options::AttackOptions,
     data_options::DataOptions,
     defence_options::DefenceOptions,
     model_options::VictimOptions,
@@ -13,7 +12,7 @@ use super::{
     threat_options::ThreatOptions,
 };
 use crate::{
-    attack::config::AttackConfig,
+    attack::{config::AttackConfig, generated::Prior},
     audit::{Audit, Clients},
     data::Dataset,
     semantic::ClassOrder,
@@ -28,10 +27,12 @@ pub(crate) struct ClientOptions<'a> {
     pub defence: &'a DefenceOptions,
     pub threat: &'a ThreatOptions,
     pub normalisation: &'a NormalisationOptions,
-    pub attack: &'a AttackOptions,
+    /// What the attack's pictures are made by, where others trained it.
+    pub generator: Option<Prior>,
     pub labels_given: bool,
     /// Whether class indices are shuffled, so that an index means nothing by its place.
     pub shuffled: bool,
+    pub restarts: usize,
     pub seed: u64,
 }
 
@@ -46,7 +47,6 @@ impl ClientOptions<'_> {
         let defences = self.defence.defences(&protocol)?;
         let victim = self.victim.open(self.seed, &DataOptions::known(dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
-        let generator = self.attack.generator(&config)?;
         let mut audit = Audit {
             victim,
             protocol,
@@ -54,8 +54,8 @@ impl ClientOptions<'_> {
             adaptive: self.defence.adaptive,
             normalisation,
             attack: config,
-            generator,
-            restarts: self.attack.trials,
+            generator: self.generator.clone(),
+            restarts: self.restarts,
             labels_given: self.labels_given,
             threat_model: self.threat.open()?,
             seed: self.seed,

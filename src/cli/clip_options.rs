@@ -1,6 +1,6 @@
 //! What names pictures, and which names it chooses from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -48,23 +48,12 @@ impl ClipOptions {
 
     /// The model; says what it notes.
     pub(crate) fn open(&self) -> anyhow::Result<Box<dyn Encoder>> {
-        let path = match &self.clip {
-            None => return Ok(builtin::open()?),
-            Some(clip) if clip.as_os_str() == builtin::NAME => return Ok(builtin::open()?),
+        match &self.clip {
             Some(clip) if clip.as_os_str() == VICTIM => {
-                return Err(misuse("--clip victim knows names by example alone: give --names-from, too"));
+                Err(misuse("--clip victim knows names by example alone: give --names-from, too"))
             }
-            Some(clip) => located(clip)?,
-        };
-        if path.is_file() {
-            let file = TensorFile::read(&path)?;
-            if Bank::is(&file) {
-                return Ok(Box::new(Bank::from_file(&file, &path.display().to_string())?));
-            }
+            clip => open_encoder(clip.as_deref(), self.clip_activation),
         }
-        let clip = Clip::open(&path, self.clip_activation)?;
-        clip.notes.iter().for_each(|text| note(text));
-        Ok(Box::new(clip))
     }
 
     pub(crate) fn templates(&self) -> anyhow::Result<Templates> {
@@ -76,8 +65,29 @@ impl ClipOptions {
     }
 }
 
+/// The model of this name or path; the one inside the program where there is none.
+pub(crate) fn open_encoder(
+    clip: Option<&Path>,
+    activation: Option<Activation>,
+) -> anyhow::Result<Box<dyn Encoder>> {
+    let path = match clip {
+        None => return Ok(builtin::open()?),
+        Some(clip) if clip.as_os_str() == builtin::NAME => return Ok(builtin::open()?),
+        Some(clip) => located(clip)?,
+    };
+    if path.is_file() {
+        let file = TensorFile::read(&path)?;
+        if Bank::is(&file) {
+            return Ok(Box::new(Bank::from_file(&file, &path.display().to_string())?));
+        }
+    }
+    let clip = Clip::open(&path, activation)?;
+    clip.notes.iter().for_each(|text| note(text));
+    Ok(Box::new(clip))
+}
+
 /// A path as it is, or where the weights of this name lie in the cache.
-fn located(clip: &std::path::Path) -> anyhow::Result<PathBuf> {
+fn located(clip: &Path) -> anyhow::Result<PathBuf> {
     match clip.to_str().filter(|_| !clip.exists()).and_then(|name| known(name).ok()) {
         None => Ok(clip.to_path_buf()),
         Some(entry) => match cached(entry)? {

@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use clap::Args;
 
-use super::{help::group, misuse, spelled::spelled};
+use super::{help::group, misuse, options::count_to, spelled::spelled};
 use crate::{
-    attack::guidance::{Anneal, Guidance},
+    attack::{
+        guidance::{Anneal, Guidance},
+        looks::MAX_VIEWS,
+    },
     audit::Meanings,
 };
 
@@ -35,26 +38,42 @@ pub(crate) struct ScheduleOptions {
     /// What is kept and compared comes from after that. Without it cosine:0.5:0.75.
     #[arg(long, value_name = "SHAPE[:FROM:TO]", value_parser = spelled::<Anneal>())]
     guide_schedule: Option<Anneal>,
+    /// Copies of each picture that names pull at, as their mean: moved, mirrored, noisy, partly covered
+    ///
+    /// Drawn anew for every iteration, by --seed. A pattern that only one of them shows pulls little. Without it the picture
+    /// as it is, once. An iteration's guidance costs so many times as much.
+    #[arg(long, value_name = "N", value_parser = count_to(MAX_VIEWS))]
+    guide_views: Option<usize>,
 }
 
 impl GuidanceOptions {
     pub(crate) fn is_default(&self) -> bool {
-        self.guide_weight.is_none() && self.schedule.guide_schedule.is_none()
+        self.guide_weight.is_none() && self.schedule.is_default()
     }
 
     pub(crate) fn guidance(&self) -> anyhow::Result<Guidance> {
+        self.guidance_or(Anneal::default())
+    }
+
+    /// λ falls so where nothing else is said.
+    pub(crate) fn guidance_or(&self, schedule: Anneal) -> anyhow::Result<Guidance> {
         let weight = self.guide_weight.unwrap_or(WEIGHT);
         if !weight.is_finite() || weight < 0.0 {
             return Err(misuse(format!("--guide-weight: expected a weight ≥ 0, found {weight}")));
         }
-        Ok(self.schedule.guidance(weight))
+        Ok(self.schedule.guidance_or(weight, schedule))
     }
 }
 
 impl ScheduleOptions {
-    /// λ begins at `weight`.
-    pub(crate) fn guidance(&self, weight: f64) -> Guidance {
-        Guidance { weight, schedule: self.guide_schedule.unwrap_or_default() }
+    fn is_default(&self) -> bool {
+        self.guide_schedule.is_none() && self.guide_views.is_none()
+    }
+
+    /// λ begins at `weight`, and goes so where nothing is said.
+    fn guidance_or(&self, weight: f64, schedule: Anneal) -> Guidance {
+        let schedule = self.guide_schedule.unwrap_or(schedule);
+        Guidance { views: self.guide_views, ..Guidance::new(weight, schedule) }
     }
 }
 

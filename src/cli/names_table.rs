@@ -2,10 +2,27 @@
 
 use std::fmt::Write;
 
-use crate::semantic::{Assignment, IndexNaming, Score, SemanticReport};
+use crate::{
+    report::RunReport,
+    semantic::{Assignment, IndexNaming, Score, SemanticReport},
+};
 
 /// Indices that are listed.
 const LISTED: usize = 20;
+
+/// What the labels mean, and where names pulled what another model reads.
+pub(crate) fn of_both(report: &RunReport) -> String {
+    let Some(semantic) = &report.semantic else { return String::new() };
+    let mut text = of(semantic);
+    let Some(guidance) = &report.guidance else { return text };
+    if let Some(judge) = &report.judge {
+        let _ = write!(text, "\n\nread by {}, which did not pull:\n{}", judge.model, of(judge));
+    }
+    if let Some(note) = &guidance.note {
+        let _ = write!(text, "\nnote: {note}");
+    }
+    text
+}
 
 /// A line an index, then the share of indices named right with every control.
 pub(crate) fn of(report: &SemanticReport) -> String {

@@ -15,6 +15,7 @@ use super::{
     named_sets::{NamedPath, open_sets},
     options::{at_least_one, check_batch, count_to},
     print_json, print_line,
+    spelled::spelled,
     training_options::{CHECKPOINT_EVERY, Trained, TrainingOptions},
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     federated::Victim,
     files::outgoing,
     nn::{MAX_SIDE, Model, Options},
-    train::{CheckpointFile, Pictures, Training},
+    train::{CheckpointFile, Half, Pictures, Recipe, Robust, Training},
 };
 
 const CHANNELS: usize = 3;
@@ -63,6 +64,17 @@ pub(crate) struct TrainClip {
     /// Features of a picture
     #[arg(long, value_name = "E", default_value_t = 128, value_parser = at_least_one(), help_heading = group::VICTIM)]
     embedding: usize,
+    /// Show each picture as the model names it worst within this distance, as in l2:0.5 (pixels in [0,1])
+    ///
+    /// Adversarial training: one step from a random start. A training step costs about twice as much. What such a model is
+    /// drawn to are shapes, so that it can guide (`guide --clip FILE`).
+    #[arg(long, value_name = "l2:EPS", value_parser = spelled::<Robust>(), help_heading = group::TRAINING)]
+    robust: Option<Robust>,
+    /// Learn from one half of each data set: two models of other halves share no picture
+    ///
+    /// The halves are the same for every --seed.
+    #[arg(long, value_parser = spelled::<Half>(), help_heading = group::TRAINING)]
+    half: Option<Half>,
     #[command(flatten)]
     training: TrainingOptions,
 }
@@ -70,11 +82,14 @@ pub(crate) struct TrainClip {
 impl TrainClip {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         check_batch(self.training.batch)?;
-        let recipe = self.training.recipe();
+        let recipe = Recipe { robust: self.robust, ..self.training.recipe() };
         let shape = [CHANNELS, self.image_size, self.image_size];
         let inputs: Vec<&Path> = self.data.iter().chain(&self.test).map(|set| set.path.as_path()).collect();
         let (checkpoint, _claim) = self.training.checkpoint(&inputs)?;
         let mut pictures = open_sets(&self.data, shape)?;
+        if let Some(half) = self.half {
+            pictures = pictures.half(half);
+        }
         self.set_shares(&mut pictures)?;
         recipe.check(pictures.shown()).map_err(|error| misuse(format!("--{error}")))?;
         let test = self.test.as_ref().map(|test| test.within(&pictures, shape)).transpose()?;
@@ -151,7 +166,7 @@ impl TrainClip {
             std: normalisation.std().to_vec(),
             concepts: pictures.class_names.clone(),
             sets: sets.map(|p| ConceptSet { name: p.name.clone(), concepts: p.classes.clone() }).collect(),
-            training: json!({"recipe": training.recipe, "data": shares, "epochs": trained.results()}),
+            training: json!({"recipe": training.recipe, "data": shares, "half": self.half, "epochs": trained.results()}),
         }
     }
 }

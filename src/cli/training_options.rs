@@ -107,7 +107,8 @@ impl Trained {
     pub(crate) fn results(&self) -> Vec<Value> {
         let result = |r: &EpochReport| {
             json!({"epoch": r.epoch, "loss": r.loss, "train_accuracy": r.train_accuracy,
-                   "test_accuracy": r.test_accuracy, "test_cross_entropy": r.test_cross_entropy})
+                   "test_accuracy": r.test_accuracy, "test_cross_entropy": r.test_cross_entropy,
+                   "robust_accuracy": r.robust_accuracy})
         };
         self.reports.iter().map(result).collect()
     }
@@ -130,6 +131,7 @@ impl TrainingOptions {
             degraded: self.degraded,
             seed: self.seed,
             defending: None,
+            robust: None,
         }
     }
 
@@ -182,9 +184,13 @@ pub(crate) fn checkpoint_beside(
 
 /// An epoch on standard output.
 fn line(report: &EpochReport) -> String {
-    let EpochReport { epoch, loss, train_accuracy, test_accuracy, seconds, .. } = report;
+    let EpochReport { epoch, loss, train_accuracy, test_accuracy, robust_accuracy, seconds, .. } = report;
     let test = test_accuracy.map_or(String::new(), |a| format!(", test {:.2} %", 100.0 * a));
-    format!("epoch {epoch}: loss {loss:.4}, train {:.2} %{test}, {seconds:.1} s", 100.0 * train_accuracy)
+    let robust = robust_accuracy.map_or(String::new(), |a| format!(", robust {:.1} %", 100.0 * a));
+    format!(
+        "epoch {epoch}: loss {loss:.4}, train {:.2} %{test}{robust}, {seconds:.1} s",
+        100.0 * train_accuracy
+    )
 }
 
 /// A label that the network has no class for comes from `--classes`.

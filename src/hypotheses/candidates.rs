@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use rand::seq::SliceRandom;
 
-use super::{HypothesesError, Kept, Names, most_similar};
+use super::{HypothesesError, Kept, Names, contest::Question, most_similar};
 use crate::{
-    attack::guidance::Hypothesis,
     audit::AuditError,
     clip::Head,
     data::place_of_name,
@@ -61,13 +60,20 @@ impl Trials {
         self.true_names.iter().copied().collect()
     }
 
-    /// As the attack takes them: names by their place in the list of all.
-    pub fn meanings(&self) -> Vec<Hypothesis> {
-        let one = |names: &Names| {
-            let of = |(&index, &name): (&usize, &usize)| (index, self.candidates[name]);
-            self.similarity.indices.iter().zip(names).map(of).collect()
-        };
-        self.kept.hypotheses.iter().map(one).collect()
+    /// Where the true hypothesis stands among those tried.
+    pub fn place_of_truth(&self) -> Option<usize> {
+        let truth = self.truth()?;
+        self.kept.hypotheses.iter().position(|names| *names == truth)
+    }
+
+    /// The hypotheses with names by their place in the list of all. `labels`: of the batch, restored.
+    pub(super) fn question(&self, labels: &[usize]) -> Question {
+        let one = |names: &Names| names.iter().map(|&name| self.candidates[name]).collect();
+        Question {
+            labels: labels.to_vec(),
+            indices: self.similarity.indices.clone(),
+            hypotheses: self.kept.hypotheses.iter().map(one).collect(),
+        }
     }
 }
 
@@ -84,12 +90,25 @@ impl Candidates<'_> {
     pub fn hypotheses(
         &self,
         true_labels: Option<&[usize]>,
+        seen: Reconstructed,
+        head: Head,
+        one_to_one: bool,
+        beam: usize,
+    ) -> Result<Trials, HypothesesError> {
+        let candidates = self.of(seen.number, true_labels.unwrap_or_default())?;
+        self.among(candidates, true_labels, seen, head, one_to_one, beam)
+    }
+
+    /// The same about these candidates, rising.
+    pub(super) fn among(
+        &self,
+        candidates: Vec<usize>,
+        true_labels: Option<&[usize]>,
         Reconstructed { number, labels, cosine }: Reconstructed,
         head: Head,
         one_to_one: bool,
         beam: usize,
     ) -> Result<Trials, HypothesesError> {
-        let candidates = self.of(number, true_labels.unwrap_or_default())?;
         let of_candidates = |row: &Vec<f64>| candidates.iter().map(|&name| row[name]).collect::<Vec<f64>>();
         let rows = cosine.iter().map(|row| head.probabilities(&of_candidates(row)));
         let seen = Seen { indices: labels.to_vec(), rows: rows.collect() };

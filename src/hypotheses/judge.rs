@@ -2,16 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Judged, Names, Ranking, Tally, Trials, report::GuideBatch, tally::chance};
+use super::{Judged, Names, Order, Ranking, Tally, Trials, rank, report::GuideBatch, tally::chance};
 
-/// A batch whose true names are all candidates; `labels`: the client's. `truth`: place of the true hypothesis among those
+/// A batch whose true names are all candidates; `labels`: the client's; `ways`: other ways to rank, and losses by these. `truth`: place of the true hypothesis among those
 /// tried. Where other indices were restored than the batch holds, no hypothesis about them is the whole truth.
-pub(crate) fn judge(trials: &Trials, ranking: &Ranking, truth: Option<usize>, labels: &[usize]) -> Judged {
+pub(crate) fn judge(
+    trials: &Trials,
+    ranking: &Ranking,
+    truth: Option<usize>,
+    labels: &[usize],
+    ways: &[(&'static str, Vec<f64>)],
+) -> Judged {
     let [chance_first, chance_top_3] = chance(trials.kept.of);
     let indices = &trials.similarity.indices;
     let held: BTreeSet<usize> = labels.iter().copied().collect();
     let complete = indices.iter().eq(held.iter());
-    let among = |most| truth.filter(|_| complete).map_or(0.0, |truth| ranking.among(most, truth));
+    let truth = truth.filter(|_| complete);
+    let among = |most| truth.map_or(0.0, |truth| ranking.among(most, truth));
+    let order = |(by, losses): &(&'static str, Vec<f64>)| {
+        let ranking = rank(&losses.iter().map(|&loss| vec![loss]).collect::<Vec<_>>());
+        let among = |most| truth.map_or(0.0, |truth| ranking.among(most, truth));
+        Order { by, first: among(1), top_3: among(3) }
+    };
     let means: BTreeMap<usize, Option<usize>> =
         indices.iter().copied().zip(trials.true_names.iter().copied()).collect();
     let right = |names: &Names| {
@@ -29,6 +41,7 @@ pub(crate) fn judge(trials: &Trials, ranking: &Ranking, truth: Option<usize>, la
         unguided: whole(&trials.unguided),
         names: right(first),
         unguided_names: right(&trials.unguided),
+        orders: ways.iter().map(order).collect(),
     }
 }
 
@@ -54,6 +67,9 @@ pub(crate) fn sentence(batches: &[GuideBatch], tally: Option<&Tally>) -> String 
     let count = batch.hypotheses.len();
     let lead = match (batch.tied, batch.margin) {
         (_, None) => "it is the only hypothesis".into(),
+        (1, Some(margin)) if first.calibrated.is_some() => {
+            format!("its calibrated score is {margin:.2} above the next of {count} hypotheses")
+        }
         (1, Some(margin)) => format!("its loss is {margin:.2e} below the next of {count} hypotheses"),
         (tied, _) => format!("{tied} of {count} hypotheses cannot be told apart"),
     };

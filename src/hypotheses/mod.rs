@@ -4,22 +4,37 @@
 //! (`judge`) and over many batches ([`tally`]), and all of it as a [`report`] and a `page`.
 
 pub mod beam;
+pub mod calibration;
 pub mod candidates;
+pub mod comparison;
+mod conditional;
+mod contest;
+mod effects;
 pub mod enumerate;
 mod judge;
 mod page;
+mod page_compared;
 pub mod ranking;
+pub mod readers;
+mod rehearsed;
+pub mod reliability;
 pub mod report;
 pub mod search;
 mod table;
 pub mod tally;
+mod weighed;
 
 pub use beam::{Kept, most_similar};
+pub use calibration::{Calibration, CalibrationRecord, Scored};
 pub use candidates::{Candidates, Reconstructed, Trials};
+pub use comparison::Comparison;
+pub use contest::Compared;
 pub use ranking::{Ranked, Ranking, rank};
+pub use readers::Reader;
+pub use reliability::Reliability;
 pub use report::{Evidence, Explanation, GuideReport};
-pub use search::{Found, Search};
-pub use tally::{Judged, Tally};
+pub use search::{Calibrate, Found, Search};
+pub use tally::{Judged, Order, Tally};
 
 use crate::audit::AuditError;
 
@@ -60,6 +75,42 @@ pub enum HypothesesError {
     /// The user asked for no hypothesis at all.
     #[error("hypotheses of a batch: expected 1 or more, found 0")]
     NoBeam,
+    /// The comparison asks a generator for names, and there is none.
+    #[error(
+        "conditional: expected a class-conditional generator that others trained, found none: give --generator FILE"
+    )]
+    NoGenerator,
+    /// The generator cannot be asked for a class.
+    #[error("conditional: expected a class-conditional generator, found one that knows no classes")]
+    NoClasses,
+    /// The generator does not know a candidate name.
+    #[error("conditional: expected names that the generator knows ({classes}), found {name}")]
+    UnknownClass {
+        /// The candidate.
+        name: String,
+        /// What it knows.
+        classes: String,
+    },
+    /// The comparison by features learns from public pictures, and there are none.
+    #[error(
+        "features: expected public pictures with the candidate names, found none: give --public DIR, and a threat model \
+         that grants public-data"
+    )]
+    NoPublic,
+    /// A gradient holds no features.
+    #[error(
+        "features: batch {batch} holds none: the victim's last layer has no bias, or the gradient is not finite"
+    )]
+    NoFeatures {
+        /// Its number.
+        batch: usize,
+    },
+    /// There are no names beside a batch's own to calibrate on.
+    #[error("expected more names than the label indices of two batches, found {names}: nothing is unrelated")]
+    NoOthers {
+        /// All names.
+        names: usize,
+    },
     /// An audit under a hypothesis fails.
     #[error(transparent)]
     Audit(Box<AuditError>),

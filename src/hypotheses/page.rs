@@ -1,7 +1,11 @@
 //! `report.html` of a guided naming.
 
-use super::report::{Explanation, GuideBatch, GuideReport, HypothesisRecord};
+use super::{
+    page_compared,
+    report::{Explanation, GuideBatch, GuideReport, HypothesisRecord},
+};
 use crate::{
+    data::Picture,
     metrics::{MetricsError, compare},
     report::html::{
         Cell, KeyFigure, Matrix, Page, PictureBatch, Pictures, Provenance, Ranking, Row, Section, Table,
@@ -12,12 +16,21 @@ use crate::{
 /// Batches that are shown with their pictures and their ranking.
 const SHOWN: usize = 8;
 
-pub(crate) fn page(explanation: &Explanation, report: &GuideReport) -> Result<Page, MetricsError> {
+/// `believed`: of each batch the pictures of the hypothesis that ranks first.
+pub(crate) fn page(
+    explanation: &Explanation,
+    report: &GuideReport,
+    believed: &[Vec<Picture>],
+) -> Result<Page, MetricsError> {
     let Explanation { evidence, search, found, .. } = explanation;
     let mut sections: Vec<Section> = tally(report).into_iter().collect();
+    sections.extend(page_compared::sections(report));
     for (number, batch) in report.batches.iter().enumerate().take(SHOWN) {
         let mut section = Section::new(format!("Hypotheses of batch {number}"), ranking(batch));
         section = section.note(format!("Named without guidance: {}.", named(batch, &batch.unguided_names)));
+        if report.calibration.is_some() {
+            section = section.note("Shown is the calibrated score with its sign turned: less is better.");
+        }
         if let Some(pruned) = batch.pruned.filter(|&pruned| pruned > 0) {
             let truth = if batch.truth_pruned == Some(true) { " The true one is among them." } else { "" };
             section = section.note(format!(
@@ -32,8 +45,11 @@ pub(crate) fn page(explanation: &Explanation, report: &GuideReport) -> Result<Pa
         let client = evidence.clients.map(|clients| &clients.batches[number]);
         for (how, shown, names) in [
             ("without guidance", &found.unguided.pictures[number], &batch.unguided_names),
-            ("under the hypothesis believed", &found.guided.pictures[number], &batch.hypotheses[0].names),
-        ] {
+            ("under the hypothesis believed", &believed[number], &batch.hypotheses[0].names),
+        ]
+        .into_iter()
+        .take(if found.guided.is_some() { 2 } else { 1 })
+        {
             let title = format!("batch {number}, {how}");
             let mut one = match client {
                 Some(c) => PictureBatch::new(title, &c.pictures, shown, &compare(&c.pictures, shown)?),
@@ -78,19 +94,27 @@ pub(crate) fn page(explanation: &Explanation, report: &GuideReport) -> Result<Pa
                 format!("{}, {} iterations", report.head.attack.preset, report.head.attack.iterations),
             )
             .with("restarts of each hypothesis", report.head.restarts)
+            .with("compared by", format!("{}: {}", report.comparison, report.comparison.measure()))
             .with("guidance", guidance)
-            .with("compared by", &report.model)
-            .with("time", format!("{:.1} s", report.unguided_timing.seconds + report.timing.seconds)),
+            .with("pictures compared with names by", &report.model)
+            .with(
+                "time",
+                format!(
+                    "{:.1} s",
+                    report.unguided_timing.seconds + report.timing.map_or(0.0, |timing| timing.seconds)
+                ),
+            ),
     })
 }
 
 fn ranking(batch: &GuideBatch) -> Ranking {
-    let first = batch.hypotheses[0].loss;
-    let tied = batch.hypotheses.iter().filter(|h| h.tied).map(|h| h.loss - first);
+    let loss = |h: &HypothesisRecord| h.calibrated.map_or(h.loss, |score| -score);
+    let first = loss(&batch.hypotheses[0]);
+    let tied = batch.hypotheses.iter().filter(|h| h.tied).map(|h| loss(h) - first);
     let hypothesis = |h: &HypothesisRecord| crate::report::html::Hypothesis {
         names: batch.indices.iter().copied().zip(h.names.iter().cloned()).collect(),
-        loss: h.loss,
-        score: Some(h.score),
+        loss: loss(h),
+        score: Some(h.posterior.unwrap_or(h.score)),
         is_true: h.is_true,
     };
     Ranking {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{
-    Found, Judged, Names, Ranked, Search, Tally,
+    CalibrationRecord, Comparison, Found, Judged, Names, Ranked, Reader, Reliability, Search, Tally,
     judge::{judge, sentence},
     page::page,
-    rank,
+    weighed::Weighed,
 };
 use crate::{
     attack::{invert::LabelSource, threat::ThreatModel},
@@ -46,6 +46,10 @@ pub struct Explanation<'a> {
     pub search: &'a Search<'a>,
     /// What the search came to.
     pub found: &'a Found,
+    /// What models read in the pictures.
+    pub readers: &'a [Reader],
+    /// What somebody who reads the report should know.
+    pub notes: &'a [String],
     /// As called.
     pub command: Vec<String>,
 }
@@ -58,6 +62,16 @@ pub struct GuideReport {
     pub head: Head,
     /// What compares pictures with names.
     pub model: String,
+    /// How hypotheses are compared.
+    pub comparison: Comparison,
+    /// What leads were held against; absent where they were not.
+    pub calibration: Option<CalibrationRecord>,
+    /// How often the posterior was right; absent without a calibration, or where no truth is known.
+    pub reliability: Option<Reliability>,
+    /// What models read in the pictures.
+    pub readers: Vec<Reader>,
+    /// What somebody who reads this should know.
+    pub notes: Vec<String>,
     /// All candidate names.
     pub names: Vec<String>,
     /// Whether no two indices may share a name.
@@ -68,8 +82,8 @@ pub struct GuideReport {
     pub distractors: Option<usize>,
     /// Of the attacks without guidance.
     pub unguided_timing: Timing,
-    /// Of the attacks under all hypotheses.
-    pub timing: Timing,
+    /// Of the attacks under all hypotheses; absent where they were compared without any.
+    pub timing: Option<Timing>,
     /// Over all batches that can be judged; absent where there is none.
     pub tally: Option<Tally>,
     /// In order, without those that were left out.
@@ -109,12 +123,17 @@ pub struct GuideBatch {
     pub pruned: Option<u64>,
     /// Whether the true one is among these; absent where it is none of the hypotheses.
     pub truth_pruned: Option<bool>,
-    /// Loss of the second minus that of the first.
+    /// Loss of the second minus that of the first; with a calibration, score of the first minus that of the second.
     pub margin: Option<f64>,
     /// How many, the first included, cannot be told from the first.
     pub tied: usize,
     /// From 1; absent where it was not tried.
     pub rank_of_truth: Option<usize>,
+    /// How often a gradient that has nothing to do with the names has a lead as large as the first one's; absent without a
+    /// calibration.
+    pub p_value: Option<f64>,
+    /// Whether the first is claimed, at the calibration's rate of false positives.
+    pub claimed: Option<bool>,
     /// Absent where a name that the batch shows is no candidate.
     pub judged: Option<Judged>,
     /// The first ranks first.
@@ -126,12 +145,21 @@ pub struct GuideBatch {
 pub struct HypothesisRecord {
     /// `I`: names of the indices.
     pub names: Vec<String>,
-    /// Final loss of gradient matching alone: the lowest of its restarts.
+    /// What it is ranked by before calibration, the lowest of its restarts; see `comparison`.
     pub loss: f64,
+    /// Of the same optimum, matching alone, where the loss is more than that.
+    pub matching: Option<f64>,
     /// Of each restart.
     pub restarts: Vec<f64>,
     /// Posterior-like: they sum to 1 over the hypotheses of a batch.
     pub score: f64,
+    /// How far its loss is below what its names come to on gradients that have nothing to do with them, in deviations; absent
+    /// without a calibration.
+    pub calibrated: Option<f64>,
+    /// How probable it is, given that one of them is true; absent without a calibration.
+    pub posterior: Option<f64>,
+    /// The same together with naming without guidance; without a calibration both count alike.
+    pub with_naming: f64,
     /// Whether it cannot be told from the first.
     pub tied: bool,
     /// Product of its names' similarities without guidance.
@@ -145,9 +173,8 @@ impl Explanation<'_> {
     /// The originals cannot be compared with the reconstructions.
     pub fn report(&self) -> Result<GuideReport, AuditError> {
         let Explanation { evidence, search, found, .. } = self;
-        let batches: Vec<GuideBatch> =
-            (0..found.guided.found.len()).map(|number| self.batch(number)).collect();
-        let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged).collect();
+        let batches: Vec<GuideBatch> = (0..found.compared.len()).map(|number| self.batch(number)).collect();
+        let judged: Vec<Judged> = batches.iter().filter_map(|b| b.judged.clone()).collect();
         let tally = Tally::of(&judged);
         let head = evidence.audit.head(Circumstances {
             verdict: self.verdict(&batches, tally.as_ref())?,
@@ -161,12 +188,17 @@ impl Explanation<'_> {
         Ok(GuideReport {
             head,
             model: search.model.encoder.model(),
+            comparison: search.comparison,
+            calibration: found.calibration.as_ref().map(|calibration| calibration.record.clone()),
+            reliability: Reliability::of(&said(&batches)),
+            readers: self.readers.to_vec(),
+            notes: self.notes.to_vec(),
             names: search.candidates.names.to_vec(),
             one_to_one: search.one_to_one,
             beam: search.beam,
             distractors: search.candidates.distractors,
             unguided_timing: found.unguided.timing,
-            timing: found.guided.timing,
+            timing: found.guided.as_ref().map(|guided| guided.timing),
             tally,
             batches,
             skipped: evidence.skipped.clone(),
@@ -195,13 +227,8 @@ impl Explanation<'_> {
         let Explanation { evidence, search, found, .. } = self;
         let trials = &found.trials[number];
         let client = evidence.clients.map(|clients| &clients.batches[number]);
-        let restarts = evidence.audit.restarts.max(1);
-        let losses: Vec<Vec<f64>> = found.guided.found[number]
-            .trials
-            .chunks(restarts)
-            .map(|trials| trials.iter().map(|t| f64::from(t.objective)).collect())
-            .collect();
-        let ranking = rank(&losses);
+        let ranking = found.ranking(number);
+        let weighed = Weighed::of(found, number, &ranking);
         let name = |&place: &usize| search.candidates.names[trials.candidates[place]].clone();
         let all = |names: &Names| names.iter().map(name).collect::<Vec<String>>();
         let kept = &trials.kept;
@@ -209,9 +236,13 @@ impl Explanation<'_> {
         let place_of_truth = truth.as_ref().and_then(|truth| kept.hypotheses.iter().position(|h| h == truth));
         let record = |ranked: &Ranked| HypothesisRecord {
             names: all(&kept.hypotheses[ranked.hypothesis]),
-            loss: ranked.loss,
-            restarts: ranked.restarts.clone(),
+            loss: weighed.scored.losses[ranked.hypothesis],
+            matching: weighed.matching.as_ref().map(|all| all[ranked.hypothesis]),
+            restarts: found.compared[number].losses[ranked.hypothesis].clone(),
             score: ranked.score,
+            calibrated: weighed.calibrated.as_ref().map(|all| all[ranked.hypothesis]),
+            posterior: weighed.posterior.as_ref().map(|all| all[ranked.hypothesis]),
+            with_naming: weighed.with_naming[ranked.hypothesis],
             tied: ranked.tied,
             similarity: kept.products[ranked.hypothesis],
             is_true: place_of_truth == Some(ranked.hypothesis),
@@ -242,9 +273,11 @@ impl Explanation<'_> {
             rank_of_truth: place_of_truth
                 .and_then(|place| ranking.order.iter().position(|r| r.hypothesis == place))
                 .map(|place| place + 1),
-            judged: client
-                .filter(|_| trials.judged)
-                .map(|client| judge(trials, &ranking, place_of_truth, &client.labels)),
+            p_value: weighed.p_value,
+            claimed: weighed.claimed,
+            judged: client.filter(|_| trials.judged).map(|c| {
+                judge(trials, &ranking, place_of_truth, &c.labels, &weighed.ways(search.comparison))
+            }),
             hypotheses: ranking.order.iter().map(record).collect(),
         }
     }
@@ -253,13 +286,20 @@ impl Explanation<'_> {
     pub fn write(&self, mut folder: OutputFolder) -> Result<GuideReport, AuditError> {
         let Explanation { evidence, found, .. } = self;
         let report = self.report()?;
-        folder.set_page(page(self, &report)?.render()?);
-        // The lowest of all trials is the lowest of the first hypothesis.
-        let pictures = found.guided.pictures.concat();
+        let believed = (0..found.compared.len()).map(|number| found.believed(evidence.audit, number));
+        let believed = believed.collect::<Result<Vec<_>, AuditError>>()?;
+        folder.set_page(page(self, &report, &believed)?.render()?);
+        let pictures = believed.concat();
         let originals = evidence.clients.map(Clients::originals);
         folder.write(originals.as_deref(), &pictures, &report.captions(), &report)?;
         Ok(report)
     }
+}
+
+/// The posterior of every hypothesis of which it is known whether it is true.
+fn said(batches: &[GuideBatch]) -> Vec<(f64, bool)> {
+    let judged = batches.iter().filter(|batch| batch.judged.is_some() && batch.rank_of_truth.is_some());
+    judged.flat_map(|batch| &batch.hypotheses).filter_map(|h| Some((h.posterior?, h.is_true))).collect()
 }
 
 impl GuideReport {

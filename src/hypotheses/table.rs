@@ -22,13 +22,15 @@ fn write_all(report: &GuideReport, out: &mut String) -> Result {
     let guidance = report.head.attack.guidance.map_or(0.0, |g| g.weight);
     writeln!(
         out,
-        "{} on {}: {} × {} pictures, {} restarts a hypothesis, {} iterations, guidance {guidance}, on {}",
+        "{} on {}: {} × {} pictures, {} restarts a hypothesis, {} iterations, compared by {} ({}), guidance {guidance}, on {}",
         report.head.attack.preset,
         report.head.architecture,
         report.batches.len(),
         report.head.batch,
         report.head.restarts,
         report.head.attack.iterations,
+        report.comparison,
+        report.comparison.measure(),
         report.head.device.name
     )?;
     for (number, batch) in report.batches.iter().enumerate().take(BATCHES) {
@@ -54,15 +56,64 @@ fn write_all(report: &GuideReport, out: &mut String) -> Result {
             let chance = chance.map_or(String::new(), |c| format!("{c:.3}"));
             writeln!(out, "{name:44} {estimate:>22} {chance:>8}")?;
         }
+        writeln!(out, "\n{:44} {:>22} {:>22}", "true hypothesis, ranked by", "first", "among three")?;
+        for order in &tally.orders {
+            writeln!(out, "{:44} {:>22} {:>22}", order.by, order.first, order.top_3)?;
+        }
     }
-    let trials = report.timing.trials;
+    write_claims(report, out)?;
+    let Some(timing) = report.timing else { return Ok(()) };
+    let trials = timing.trials;
     writeln!(
         out,
         "{trials} guided trials in {:.1} s, {:.3} ms per iteration and trial ({:.3} without guidance)",
-        report.timing.seconds,
-        report.timing.milliseconds_per_iteration_and_trial,
+        timing.seconds,
+        timing.milliseconds_per_iteration_and_trial,
         report.unguided_timing.milliseconds_per_iteration_and_trial
     )
+}
+
+/// What leads are worth, and who read the pictures.
+fn write_claims(report: &GuideReport, out: &mut String) -> Result {
+    if let Some(record) = &report.calibration {
+        let claimed = report.batches.iter().filter(|batch| batch.claimed == Some(true)).count();
+        let observed = match (record.observed_rate, record.observed_interval_95) {
+            (Some(rate), Some([low, high])) => {
+                format!("{:.1} % [{:.1}, {:.1}] observed", 100.0 * rate, 100.0 * low, 100.0 * high)
+            }
+            _ => "too few to observe it".into(),
+        };
+        writeln!(
+            out,
+            "\n{claimed} of {} claimed at {:.0} % false positives ({observed}), by {} unrelated and {} related gradients of {}",
+            report.batches.len(),
+            100.0 * record.false_positive_rate,
+            record.unrelated,
+            record.related,
+            record.source
+        )?;
+    }
+    if let Some(reliability) = &report.reliability {
+        writeln!(
+            out,
+            "posterior: expected calibration error {:.3}, Brier score {:.3}",
+            reliability.expected_calibration_error, reliability.brier
+        )?;
+    }
+    for reader in &report.readers {
+        let what = if reader.pulled { "pulled" } else { "did not pull" };
+        let share = |estimate: &Option<crate::statistics::Estimate>| {
+            estimate.map_or("unknown".to_string(), |estimate| estimate.to_string())
+        };
+        writeln!(
+            out,
+            "read by {} ({what}): indices right {} where nothing pulled, {} under the hypothesis believed",
+            reader.model,
+            share(&reader.unguided),
+            share(&reader.believed)
+        )?;
+    }
+    report.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
 }
 
 fn write_batch(number: usize, batch: &GuideBatch, out: &mut String) -> Result {

@@ -4,8 +4,19 @@ use serde::Serialize;
 
 use crate::statistics::Estimate;
 
+/// How much of the true hypothesis ranks first, and among the first three, by one way to rank.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Order<T> {
+    /// What ranks.
+    pub by: &'static str,
+    /// First.
+    pub first: T,
+    /// Among the first three.
+    pub top_3: T,
+}
+
 /// One batch whose truth is known.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Judged {
     /// How much of the true hypothesis ranks first and among the first three, see
     /// [`Ranking::among`](super::Ranking::among).
@@ -22,10 +33,12 @@ pub struct Judged {
     pub names: f64,
     /// Share of the indices that naming without guidance names right.
     pub unguided_names: f64,
+    /// By every way to rank.
+    pub orders: Vec<Order<f64>>,
 }
 
 /// Means over batches, with 95 % intervals.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tally {
     /// That can be judged.
     pub batches: usize,
@@ -45,6 +58,8 @@ pub struct Tally {
     pub unguided_names: Estimate,
     /// Over the same batches: `first` minus `unguided`.
     pub first_minus_unguided: Estimate,
+    /// By every way to rank.
+    pub orders: Vec<Order<Estimate>>,
 }
 
 impl Tally {
@@ -55,7 +70,13 @@ impl Tally {
         }
         let values = |pick: &dyn Fn(&Judged) -> f64| batches.iter().map(pick).collect::<Vec<f64>>();
         let estimate = |pick: &dyn Fn(&Judged) -> f64| Estimate::of_shares(&values(pick));
+        let order = |(i, order): (usize, &Order<f64>)| Order {
+            by: order.by,
+            first: estimate(&|b| b.orders[i].first),
+            top_3: estimate(&|b| b.orders[i].top_3),
+        };
         Some(Tally {
+            orders: batches[0].orders.iter().enumerate().map(order).collect(),
             batches: batches.len(),
             first: estimate(&|b| b.first),
             top_3: estimate(&|b| b.top_3),
@@ -90,9 +111,11 @@ mod tests {
             unguided,
             names: 0.5,
             unguided_names: 0.0,
+            orders: vec![Order { by: "a", first, top_3: unguided }],
         };
         let tally = Tally::of(&[judged(1.0, 0.0), judged(0.5, 1.0), judged(0.0, 0.0)]).unwrap();
         assert_eq!((tally.batches, tally.first.mean, tally.top_3.mean), (3, 0.5, 1.0));
+        assert_eq!((tally.orders[0].by, tally.orders[0].first.mean), ("a", 0.5));
         assert!((tally.chance_top_3 - 0.25).abs() < 1e-12);
         assert!((tally.first_minus_unguided.mean - 1.0 / 6.0).abs() < 1e-12);
         assert!(Tally::of(&[]).is_none());

@@ -49,6 +49,8 @@ pub struct RunReport {
     pub labels: Option<LabelMetrics>,
     /// What the labels mean, read off the reconstructions; absent where naming was left out.
     pub semantic: Option<SemanticReport>,
+    /// The same read by a model that did not pull at the pictures; absent where none was given.
+    pub judge: Option<SemanticReport>,
     /// In order, without those that were left out.
     pub batches: Vec<Batch>,
     /// What each of several files gives away, where they are the updates of one client over rounds; else empty.
@@ -76,6 +78,9 @@ pub struct GuidanceRecord {
     pub names: BTreeMap<usize, String>,
     /// What compared pictures with names.
     pub model: String,
+    /// What is to be said where the model that pulled is the only one that reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What the eavesdropper may know, and what it was given of that.

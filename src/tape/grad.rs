@@ -6,13 +6,19 @@ impl Tape {
     /// ∂(Σ y)/∂x for every `x` in `xs`, appended to the tape. Rows of `y` that do not depend on each
     /// other, such as trials, so get their own gradients. Works on its own result to any order.
     pub fn grad(&mut self, y: Var, xs: &[Var]) -> Vec<Var> {
+        self.grad_holding(y, xs, &[])
+    }
+
+    /// The same with what `held` are taken for constants, whatever they were made of.
+    pub fn grad_holding(&mut self, y: Var, xs: &[Var], held: &[Var]) -> Vec<Var> {
         let end = y.index() + 1;
         // Only nodes between xs and y get an adjoint: the second pass of double backprop would
         // otherwise compute gradients of the weights that nobody asked for.
         let mut depends = vec![false; end];
         xs.iter().filter(|x| x.index() < end).for_each(|x| depends[x.index()] = true);
         for i in 0..end {
-            depends[i] |= self.nodes()[i].inputs.iter().any(|v| depends[v.index()]);
+            let made = self.nodes()[i].inputs.iter().any(|v| depends[v.index()]);
+            depends[i] |= made && !held.iter().any(|held| held.index() == i);
         }
 
         let mut adjoint: Vec<Option<Var>> = vec![None; end];

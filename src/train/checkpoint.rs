@@ -172,7 +172,7 @@ impl State {
 
 impl Progress {
     /// The beginning of the next epoch, after steps of so many pictures each.
-    pub(super) fn next_epoch(self, batch: usize, test: Option<Evaluation>) -> Progress {
+    pub(super) fn next_epoch(self, batch: usize, test: Option<Evaluation>, robust: Option<f64>) -> Progress {
         let Progress { epoch, step, loss, right, seconds, mut reports } = self;
         reports.push(EpochReport {
             epoch: epoch + 1,
@@ -180,6 +180,7 @@ impl Progress {
             train_accuracy: right as f64 / (step * batch) as f64,
             test_accuracy: test.as_ref().map(Evaluation::accuracy),
             test_cross_entropy: test.map(|test| test.cross_entropy),
+            robust_accuracy: robust,
             seconds,
         });
         Progress { epoch: epoch + 1, reports, ..Progress::default() }
@@ -191,8 +192,8 @@ impl Progress {
         let is_time = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
         let is_share = |share: f64| (0.0..=1.0).contains(&share);
         let fits = |(i, r): (usize, &EpochReport)| {
-            let test =
-                r.test_accuracy.is_none_or(is_share) && r.test_cross_entropy.is_none_or(f64::is_finite);
+            let test = [r.test_accuracy, r.robust_accuracy].iter().all(|share| share.is_none_or(is_share))
+                && r.test_cross_entropy.is_none_or(f64::is_finite);
             r.epoch == i + 1 && r.loss.is_finite() && is_share(r.train_accuracy) && test && is_time(r.seconds)
         };
         let wrong = |what: &str, found: &dyn std::fmt::Display, most: usize| {

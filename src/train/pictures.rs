@@ -1,11 +1,25 @@
 //! A data set decoded once, eight bits a value.
 
+use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
 use crate::{
     data::{DataError, Dataset, Normalisation, add_name},
     device::{DeviceError, host},
+    random,
+    spelling::choices,
 };
+
+choices! {
+    /// One of two halves of all pictures, which have none in common and are the same for every seed.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Half {
+        /// The one
+        First = "first",
+        /// The other
+        Second = "second",
+    }
+}
 
 /// Labelled pictures of one shape in memory.
 #[derive(Clone, Debug)]
@@ -119,6 +133,43 @@ impl Pictures {
             Pictures { bytes, labels, parts: vec![part], class_names: self.class_names.clone(), ..*self }
         };
         (of(|rest| rest != 0), of(|rest| rest == 0))
+    }
+
+    /// So many pictures of all at most, evenly spaced.
+    pub fn some(&self, most: usize) -> Pictures {
+        let count = most.min(self.len());
+        self.picked(&(0..count).map(|i| i * self.len() / count).collect::<Vec<_>>())
+    }
+
+    /// Half the pictures of each data set, whatever the seed: two models that learned from other halves share none.
+    pub fn half(&self, half: Half) -> Pictures {
+        let (mut chosen, mut first) = (vec![], 0);
+        for (index, part) in self.parts.iter().enumerate() {
+            let mut order: Vec<usize> = (first..first + part.len).collect();
+            first += part.len;
+            order.shuffle(&mut random::generator(0, &format!("halves of data set {index}")));
+            let (one, other) = order.split_at(part.len.div_ceil(2));
+            chosen.extend(if half == Half::First { one } else { other });
+        }
+        chosen.sort_unstable();
+        self.picked(&chosen)
+    }
+
+    /// These, in rising order.
+    fn picked(&self, chosen: &[usize]) -> Pictures {
+        let mut end = 0;
+        let parts = self.parts.iter().map(|part| {
+            let own = end..end + part.len;
+            end = own.end;
+            Part { len: chosen.iter().filter(|i| own.contains(i)).count(), ..part.clone() }
+        });
+        Pictures {
+            parts: parts.collect(),
+            bytes: chosen.iter().flat_map(|&i| self.picture(i)).copied().collect(),
+            labels: chosen.iter().map(|&i| self.labels[i]).collect(),
+            class_names: self.class_names.clone(),
+            shape: self.shape,
+        }
     }
 
     /// Pictures that an epoch shows.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Defending, Optimiser};
+use super::{Defending, Optimiser, Robust};
 use crate::federated::{Protocol, defence::client_protocol};
 
 /// Steps of an optimiser with a one-cycle schedule.
@@ -29,6 +29,9 @@ pub struct Recipe {
     /// Clients that protect what they send, in place of one training on all pictures of a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defending: Option<Defending>,
+    /// Each picture is shown as it is named worst within this distance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub robust: Option<Robust>,
 }
 
 impl Default for Recipe {
@@ -44,6 +47,7 @@ impl Default for Recipe {
             degraded: 0.0,
             seed: 42,
             defending: None,
+            robust: None,
         }
     }
 }
@@ -90,6 +94,12 @@ impl Recipe {
         }
         if !(0.0..=1.0).contains(&self.degraded) {
             return error("degraded", "0 to 1", &self.degraded);
+        }
+        if let Some(robust) = self.robust.filter(|robust| !robust.is_possible()) {
+            return error("robust", "l2:EPS with EPS above 0", &robust);
+        }
+        if self.robust.is_some() && self.defending.is_some() {
+            return error("robust", "none where clients protect what they send", &"both");
         }
         if let Some(Defending { defences, client_batch }) = &self.defending {
             if *client_batch == 0 || !self.batch.is_multiple_of(*client_batch) {

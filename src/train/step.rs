@@ -2,10 +2,12 @@
 //! state and stay on the device.
 
 use super::{
-    Optimiser, Recipe,
+    Optimiser, Recipe, Robust,
     optimiser::{Inputs, Parameter},
+    robust::{Worst, starts, values},
 };
 use crate::{
+    data::Normalisation,
     device::{Device, DeviceError, Executable, write_all},
     federated::Victim,
     nn::{Declaration, Mode, Model, Statistics, loss::cross_entropy, loss::one_hot},
@@ -53,6 +55,15 @@ pub struct Step {
     right: Var,
     tensors: Vec<Var>,
     memories: Vec<Vec<Var>>,
+    worst: Option<Start>,
+}
+
+/// Where the search for each picture's worst neighbour begins.
+#[derive(Clone, Copy)]
+struct Start {
+    input: Var,
+    robust: Robust,
+    seed: u64,
 }
 
 /// A step before it is compiled, with what its plan names.
@@ -65,49 +76,75 @@ struct Planned {
     right: Var,
     tensors: Vec<Var>,
     memories: Vec<Vec<Var>>,
+    worst: Option<Start>,
 }
 
 impl Planned {
-    fn new(model: &Model, recipe: &Recipe) -> Planned {
+    fn new(model: &Model, recipe: &Recipe, normalisation: &Normalisation) -> Planned {
         let mut tape = Tape::new();
         let t = &mut tape;
         let ([c, h, w], batch, classes) = (model.image, recipe.batch, model.classes);
         let x = t.input(&[1, batch, c, h, w]);
         let targets = t.input(&[1, batch, classes]);
         let inputs = Inputs::new(t, recipe.optimiser);
-        let pass = model.apply(t, x, Mode::Train);
-
         let smoothed = t.mul_scalar(targets, 1.0 - recipe.label_smoothing);
         let smoothed = t.add_scalar(smoothed, recipe.label_smoothing / classes as f64);
+        let mut worst = None;
+        let (pass, parameters) = match recipe.robust {
+            None => {
+                let pass = model.apply(t, x, Mode::Train);
+                let parameters = pass.parameters.clone();
+                (pass, parameters)
+            }
+            Some(robust) => {
+                let Worst { pictures, start, parameters } =
+                    Worst::new(t, model, Mode::Train, [x, smoothed], robust, normalisation, 1);
+                worst = Some((Start { input: start, robust, seed: recipe.seed }, pictures));
+                (model.apply_with(t, pictures, Mode::Train, &values(&parameters)), parameters)
+            }
+        };
         let loss = cross_entropy(t, pass.logits, smoothed);
         let right = right(t, pass.logits, targets);
 
-        let trainable: Vec<_> = pass.parameters.iter().filter(|p| p.declaration.trainable).collect();
+        let trainable: Vec<_> = parameters.iter().filter(|p| p.declaration.trainable).collect();
         let values: Vec<Var> = trainable.iter().map(|p| p.stored).collect();
         let decay: Vec<f64> =
             trainable.iter().map(|p| decays(&p.declaration) * recipe.weight_decay).collect();
-        let gradient = t.grad(loss, &values);
+        // How the worst picture changes with the parameters does not count.
+        let held: Vec<Var> = worst.iter().map(|&(_, pictures)| pictures).collect();
+        let gradient = t.grad_holding(loss, &values, &held);
         let (mut updates, memories) = moves(t, recipe.optimiser, (&values, &gradient, &decay), inputs);
         updates.extend(running_statistics(t, &pass.statistics));
 
         let plan = Plan::new(t, &[loss, right], &updates);
-        let tensors = pass.parameters.iter().map(|p| p.stored).collect();
-        Planned { plan, x, targets, inputs, loss, right, tensors, memories }
+        let tensors = parameters.iter().map(|p| p.stored).collect();
+        let worst = worst.map(|(start, _)| start);
+        Planned { plan, x, targets, inputs, loss, right, tensors, memories, worst }
     }
 }
 
 impl Step {
     /// What [`Step::new`] compiles.
     pub fn plan(model: &Model, recipe: &Recipe) -> Plan {
-        Planned::new(model, recipe).plan
+        Planned::new(model, recipe, &unnormalised(model)).plan
     }
 
-    /// Compiles a step of this network.
+    /// Compiles a step of this network, on pixels as they are.
     pub fn new(device: &dyn Device, model: &Model, recipe: &Recipe) -> Result<Step, DeviceError> {
-        let Planned { plan, x, targets, inputs, loss, right, tensors, memories } =
-            Planned::new(model, recipe);
+        Step::on(device, model, recipe, &unnormalised(model))
+    }
+
+    /// The same on pixels that were normalised so, which a robust training must know.
+    pub fn on(
+        device: &dyn Device,
+        model: &Model,
+        recipe: &Recipe,
+        normalisation: &Normalisation,
+    ) -> Result<Step, DeviceError> {
+        let Planned { plan, x, targets, inputs, loss, right, tensors, memories, worst } =
+            Planned::new(model, recipe, normalisation);
         let (executable, classes, optimiser) = (device.compile(&plan)?, model.classes, recipe.optimiser);
-        Ok(Step { executable, classes, x, targets, optimiser, inputs, loss, right, tensors, memories })
+        Ok(Step { executable, classes, x, targets, optimiser, inputs, loss, right, tensors, memories, worst })
     }
 
     /// Sets parameters, buffers and what the optimiser remembers.
@@ -139,11 +176,21 @@ impl Step {
         let executable = &mut *self.executable;
         executable.write(self.x, images)?;
         executable.write(self.targets, &one_hot(labels, self.classes))?;
+        if let Some(Start { input, robust, seed }) = self.worst {
+            let length = images.len() / labels.len().max(1);
+            let purpose = format!("worst neighbours of step {step}");
+            executable.write(input, &starts(robust, seed, &purpose, labels.len(), length))?;
+        }
         self.inputs.write(executable, self.optimiser, rate, step)?;
         executable.run(1)?;
         let loss = executable.read(self.loss)?[0];
         Ok(Seen { loss, right: executable.read(self.right)?[0] as usize })
     }
+}
+
+fn unnormalised(model: &Model) -> Normalisation {
+    let channels = model.image[0];
+    Normalisation::new(vec![0.0; channels], vec![1.0; channels]).expect("deviations of 1")
 }
 
 pub(crate) fn read(executable: &mut dyn Executable, vars: &[Var]) -> Result<Vec<Vec<f32>>, DeviceError> {

@@ -1,7 +1,7 @@
 //! One way or the other to take a step: on all its pictures at once, or by clients that protect what they send.
 
 use super::{Recipe, Rounds, Seen, State, Step, TrainError};
-use crate::{device::Device, federated::Victim};
+use crate::{data::Normalisation, device::Device, federated::Victim};
 
 pub(crate) enum Stepping<'a> {
     Whole(Step),
@@ -13,10 +13,11 @@ impl<'a> Stepping<'a> {
         device: &dyn Device,
         victim: &'a Victim,
         recipe: &'a Recipe,
+        normalisation: &Normalisation,
     ) -> Result<Stepping<'a>, TrainError> {
         let Some(defending) = &recipe.defending else {
             victim.model.check_train(recipe.batch)?;
-            return Ok(Stepping::Whole(Step::new(device, &victim.model, recipe)?));
+            return Ok(Stepping::Whole(Step::on(device, &victim.model, recipe, normalisation)?));
         };
         Ok(Stepping::Rounds(Rounds::new(device, victim, recipe, defending)?.into()))
     }

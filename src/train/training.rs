@@ -11,7 +11,11 @@ use serde_json::{Value, json};
 
 use super::{
     Checkpoint, CheckpointError, EvaluationError, Evaluator, Pictures, Progress, Recipe, RecipeError, Seen,
-    State, one_cycle, pictures::Levels, stepping::Stepping, views::Epoch,
+    State, one_cycle,
+    pictures::Levels,
+    robust_evaluate::{MEASURED, RobustEvaluator},
+    stepping::Stepping,
+    views::Epoch,
 };
 use crate::{
     data::Normalisation,
@@ -64,6 +68,9 @@ pub struct EpochReport {
     pub test_accuracy: Option<f64>,
     /// Mean over the test pictures; absent without any.
     pub test_cross_entropy: Option<f64>,
+    /// Of test pictures that were changed to be named wrong, as far as the training says; absent where it is not robust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub robust_accuracy: Option<f64>,
     /// Wall time of the epoch.
     pub seconds: f64,
 }
@@ -177,10 +184,18 @@ impl Training<'_> {
     ) -> Result<(Vec<Vec<f32>>, Vec<EpochReport>), TrainError> {
         let (recipe, model) = (self.recipe, &self.victim.model);
         recipe.check(self.pictures.shown())?;
-        let mut step = Stepping::new(device, self.victim, recipe)?;
+        let mut step = Stepping::new(device, self.victim, recipe, self.normalisation)?;
         let mut evaluator = match self.test {
             Some(test) => Some(Evaluator::new(device, model, EVALUATION_BATCH.min(test.len().max(1)))?),
             None => None,
+        };
+        let mut robust = match (recipe.robust, self.test) {
+            (Some(robust), Some(test)) => {
+                let test = test.some(MEASURED);
+                let batch = recipe.batch.min(test.len().max(1));
+                Some((RobustEvaluator::new(device, model, batch, robust, self.normalisation)?, test))
+            }
+            _ => None,
         };
         step.write(&from.state)?;
         let mut progress = from.progress;
@@ -195,8 +210,14 @@ impl Training<'_> {
                 }
                 _ => None,
             };
+            let robust = match &mut robust {
+                Some((evaluator, test)) => {
+                    Some(evaluator.accuracy(&step.tensors()?, test, self.normalisation)?)
+                }
+                None => None,
+            };
             progress.seconds += started.elapsed().as_secs_f64();
-            progress = progress.next_epoch(self.recipe.batch, evaluation);
+            progress = progress.next_epoch(self.recipe.batch, evaluation, robust);
             self.save(&mut step, &progress, &identity)?;
             epoch(progress.reports.last().expect("an epoch is complete"));
             if watch.is_stopped() && progress.epoch < recipe.epochs {

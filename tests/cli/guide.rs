@@ -28,7 +28,7 @@ fn every_hypothesis_is_tried_and_the_lowest_loss_leads() {
     let out = scene.path().join("found");
     let text = succeed(&format!(
         "guide --batch 2 --batches 2 --batch-labels distinct --distractors 2 --one-to-one --restarts 2 --iterations 8 \
-         --guide-weight 0.1 {clip} --force --out {}",
+         --guide-weight 0.1 --compare free {clip} --force --out {}",
         out.display()
     ));
     let report = report(&out);
@@ -181,6 +181,29 @@ fn hypotheses_that_cannot_be_tried_are_misuse() {
     guide(&format!("{clip} --preset dlg"), &["Adam", "dlg", "L-BFGS"]);
     guide(&format!("{clip} --guide-schedule cosine:0.5:1"), &["step[:AT]", "cosine:0.5:1"]);
     guide(&format!("{clip} --guide-weight -1"), &["--guide-weight", "≥ 0", "-1"]);
+    guide(&format!("{clip} --guide-views 0"), &["--guide-views", "1..=64", "'0'"]);
+    guide(&format!("{clip} --guide-views 65"), &["--guide-views", "1..=64", "'65'"]);
+    guide(&format!("{clip} --parameterisation wavelet"), &["--parameterisation", "pyramid", "'wavelet'"]);
+    guide(
+        &format!("{clip} --parameterisation pyramid --preset gias"),
+        &["--parameterisation pyramid", "latent-weights"],
+    );
+    guide(
+        &format!("{clip} --parameterisation pyramid --preset decoder"),
+        &["--parameterisation pyramid", "decoder"],
+    );
+    guide(
+        &format!("{clip} --parameterisation pyramid --preset spear"),
+        &["--parameterisation pyramid", "spear"],
+    );
+    guide(
+        &format!("{clip} --parameterisation pyramid --scales 4,2"),
+        &["--scales is for pixels", "--parameterisation pyramid"],
+    );
+    guide(
+        &format!("{clip} --parameterisation pyramid --preset dlg"),
+        &["expected adam for pyramid", "lbfgs"],
+    );
     guide("--device cpu --names florp,dog", &["--names", "\"florp\"", "none of the"]);
     assert!(!out.exists());
 }

@@ -63,6 +63,8 @@ fn every_command_with_a_device_takes_it() {
         "study labels",
         "study defences",
         "study guidance",
+        "study hypotheses",
+        "study pulls",
         "study names",
         "sweep",
         "name",

@@ -89,6 +89,10 @@ fn needed(path: &str) -> &'static [&'static str] {
         "metrics" => &["--reference=data/a", "--reconstruction=data/a"],
         "study labels" | "study defences" => &["--device=cpu", LITTLE],
         "study names" => &["--data=set=data", "--device=cpu", LITTLE],
+        "study pulls" => &["--device=cpu", "--iterations=1", "--words=cat", LITTLE],
+        "study hypotheses" => {
+            &["--device=cpu", "--iterations=1", "--batches=1", "--names=Bag,Coat", "--compare=free", LITTLE]
+        }
         "study guidance" => &["--device=cpu", "--iterations=3", "--batches=1", LITTLE],
         "sweep" | "sweep plan" => &["--device=cpu", "--iterations=1", "--batches=1", "--no-names", LITTLE],
         "sweep submit" => &["--slurm", "--device=cpu", "--iterations=1", "--no-names", LITTLE],

@@ -96,6 +96,45 @@ fn a_training_of_a_tower_goes_on_from_its_checkpoint_and_refuses_another() {
 }
 
 #[test]
+fn a_robust_training_of_half_the_pictures_says_so_in_its_file() {
+    let scene = scene();
+    let path = scene.path().display();
+    let robust = format!("--robust l2:0.5 --half first --test shoes={path}/shoes");
+    let text = succeed(&train(scene.path(), &robust));
+    assert_eq!(text.matches(", robust ").count(), 6, "{text}");
+    let about = |name: &str| -> Value {
+        let file = TensorFile::read(&scene.path().join(name)).unwrap();
+        serde_json::from_str(&file.metadata["about"]).unwrap()
+    };
+    let first = about("m.safetensors");
+    assert_eq!(
+        (&first["training"]["recipe"]["robust"], &first["training"]["half"]),
+        (&"l2:0.5".into(), &"first".into())
+    );
+    assert_eq!(first["training"]["data"][0]["pictures"], 4);
+    for epoch in first["training"]["epochs"].as_array().unwrap() {
+        let [clean, robust] = ["test_accuracy", "robust_accuracy"].map(|key| epoch[key].as_f64().unwrap());
+        assert!((0.0..=1.0).contains(&clean) && (0.0..=1.0).contains(&robust), "{epoch}");
+    }
+    // Its checkpoint is of this training alone, and a plain one says nothing of it.
+    fs::rename(scene.path().join("m.safetensors"), scene.path().join("robust.safetensors")).unwrap();
+    succeed(&train(scene.path(), "--half second"));
+    let second = about("m.safetensors");
+    assert!(second["training"]["recipe"]["robust"].is_null());
+    assert_eq!(second["training"]["half"], "second");
+    let read = |name: &str| fs::read(scene.path().join(name)).unwrap();
+    assert!(read("m.safetensors") != read("robust.safetensors"));
+    for wrong in ["l2:0", "l2:-0.5", "l2:nan", "linf:0.03", "0.5"] {
+        fail(
+            2,
+            &train(scene.path(), &format!("--robust {wrong}")),
+            &["--robust", "l2:EPS", &format!("'{wrong}'")],
+        );
+    }
+    fail(2, &train(scene.path(), "--half third"), &["--half", "first", "'third'"]);
+}
+
+#[test]
 fn options_that_make_no_sense_are_refused() {
     let scene = scene();
     let path = scene.path().display().to_string();

@@ -11,11 +11,13 @@ use clap::Args;
 use super::{
     attack_options::AttackOptions,
     clip_options::{CandidateNames, ClipOptions},
+    comparison_options::{ComparisonOptions, PublicParts},
     data_options::DataOptions,
     defence_options::DefenceOptions,
     destination::{ForceOption, destination, written},
     guidance_options::GuidanceOptions,
     help::group,
+    judge_options::JudgeOptions,
     misuse,
     model_options::VictimOptions,
     note,
@@ -30,12 +32,14 @@ use super::{
     verdict,
 };
 use crate::{
-    attack::invert::Target,
-    audit::{AuditError, NamingModel},
+    attack::{config::AttackConfig, invert::Target, preset::Preset},
+    audit::{AuditError, NamingModel, guidable},
     clip::zero_shot::{Namer, check_labels},
     device::Device,
     files::claim::Destination,
-    hypotheses::{Candidates, Evidence, Explanation, Found, HypothesesError, Search},
+    hypotheses::{
+        Candidates, Comparison, Evidence, Explanation, Found, HypothesesError, Reader, Search, readers,
+    },
     report::{OutputFolder, Skipped},
 };
 
@@ -79,6 +83,8 @@ pub(crate) struct Guide {
     #[command(flatten)]
     guidance: GuidanceOptions,
     #[command(flatten)]
+    comparison: ComparisonOptions,
+    #[command(flatten)]
     names: CandidateNames,
     /// Candidates of each batch: its true names and so many others
     ///
@@ -96,6 +102,8 @@ pub(crate) struct Guide {
     beam: usize,
     #[command(flatten)]
     clip: ClipOptions,
+    #[command(flatten)]
+    judge: JudgeOptions,
     /// Seed of weights, class order, starts and distractors
     #[arg(long, value_name = "N", default_value_t = 42, help_heading = group::ATTACK)]
     seed: u64,
@@ -158,8 +166,50 @@ impl Guide {
         device: &'a dyn Device,
         model: &'a NamingModel,
         candidates: Candidates<'a>,
+        public: &'a PublicParts,
     ) -> Search<'a> {
-        Search { device, model, candidates, one_to_one: self.one_to_one, beam: self.beam }
+        Search {
+            device,
+            model,
+            candidates,
+            one_to_one: self.one_to_one,
+            beam: self.beam,
+            comparison: self.comparison.compare,
+            features: public.features(),
+            calibrate: public.calibrate(),
+        }
+    }
+
+    /// The attack, as its comparison wants it; `preset`: where none is given.
+    fn configured(&self, mut config: AttackConfig) -> anyhow::Result<AttackConfig> {
+        let compare = self.comparison.compare;
+        guidable(&config)?;
+        config.guidance = match compare.pulls() {
+            true => Some(self.guidance.guidance_or(compare.schedule())?),
+            false => None,
+        };
+        self.comparison.configure(&mut config, !self.guidance.is_default())?;
+        Ok(config)
+    }
+
+    /// The preset where none is given.
+    fn preset(&self) -> Preset {
+        if self.comparison.compare == Comparison::Conditional { Preset::Gias } else { Preset::Ig }
+    }
+
+    /// What both readers read, and what is to be said of it.
+    fn read<'n>(
+        &self,
+        (evidence, search, found): (&Evidence, &Search, &Found),
+        namer: &mut Namer<'n>,
+        judge: Option<(&NamingModel, &mut Namer<'n>)>,
+    ) -> anyhow::Result<(Vec<Reader>, Vec<String>)> {
+        let pulled = self.comparison.compare.pulls();
+        let notes = readers::notes(pulled, namer, judge.as_ref().map(|(_, judge)| &**judge));
+        notes.iter().for_each(|text| note(text));
+        let mut all = vec![(search.model, namer)];
+        all.extend(judge);
+        Ok((readers::read(evidence, search, found, pulled, &mut all).map_err(named)?, notes))
     }
 
     /// Refuses, before anything is attacked, candidates that cannot be tried.
@@ -219,6 +269,12 @@ fn named(error: HypothesesError) -> anyhow::Error {
         }
         HypothesesError::TooFewNames { .. } => misuse(format!("--one-to-one: {error}")),
         HypothesesError::NoBeam => misuse(format!("--beam: {error}")),
+        HypothesesError::NoGenerator
+        | HypothesesError::NoClasses
+        | HypothesesError::UnknownClass { .. }
+        | HypothesesError::NoPublic
+        | HypothesesError::NoFeatures { .. } => misuse(format!("--compare {error}")),
+        HypothesesError::NoOthers { .. } => misuse(format!("--calibrate: {error}")),
         HypothesesError::Audit(error) => (*error).into(),
     }
 }

@@ -1,12 +1,14 @@
 //! Clients of our own: what their labels mean is known, and the ranking can be judged.
 
-use super::{Guide, some_left};
+use super::{Guide, named, some_left};
 use crate::{
     attack::config::AttackConfig,
-    audit::{Captured, Clients, Readable, guidable},
+    audit::{Captured, Clients, Readable},
     cli::{
         clients::{ClientOptions, check_out},
-        command_line, misuse,
+        command_line,
+        judge_options::JudgeOptions,
+        misuse,
         progress::Terminal,
     },
     hypotheses::{Candidates, Evidence, Explanation},
@@ -24,6 +26,8 @@ impl Guide {
         check_out(self.data.data.as_deref(), &self.out.path)?;
         let model = self.model(Some(&dataset.class_names))?;
         let config = self.config()?;
+        let given = self.comparison.open()?;
+        let judge = self.judge.open(&model)?;
         let options = ClientOptions {
             data: &self.data,
             victim: &self.victim,
@@ -31,9 +35,10 @@ impl Guide {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
-            attack: &self.attack,
+            generator: self.attack.generator(&config)?,
             labels_given: false,
             shuffled: true,
+            restarts: self.attack.trials,
             seed: self.seed,
         };
         let (mut audit, clients) = options.open(&dataset, config)?;
@@ -42,10 +47,15 @@ impl Guide {
             Candidates { names: &model.names, truth: &truth, distractors: self.distractors, seed: self.seed };
         let labels: Vec<&[usize]> = clients.batches.iter().map(|batch| &batch.labels[..]).collect();
         self.check(&candidates, &labels)?;
+        let device = self.device.open_spread()?;
+        let public = self.comparison.parts(&*device, &audit, given.as_ref(), &model.names, Some(&clients))?;
+        let search = self.search(&*device, &model, candidates, &public);
+        search.check(&audit).map_err(named)?;
         let (folder, checkpoints) = self.resume.claim(&self.out, &self.force)?;
         audit.checkpoints = Some(checkpoints);
-        let device = self.device.open_spread()?;
         let mut namer = self.namer(&*device, &model, clients.batch() * clients.batches.len())?;
+        let mut of_judge =
+            JudgeOptions::namer(judge.as_ref(), &*device, clients.batch() * clients.batches.len())?;
         let Captured { losses, targets } = audit.capture(&*device, &clients.batches, &Terminal)?;
         let (Readable { targets, kept, skipped }, _) = audit.readable(clients.batch(), targets)?;
         some_left(&kept, &skipped)?;
@@ -54,27 +64,27 @@ impl Guide {
         let clients = Clients { batches, ..clients };
         let evidence = Evidence {
             audit: &audit,
-            threat_model: audit.granted(&[])?,
+            threat_model: audit.granted(&public.uses())?,
             batch: clients.batch(),
             data: clients.data.clone(),
             clients: Some(&clients),
             losses,
             skipped,
         };
-        let search = self.search(&*device, &model, candidates);
         let found = self.searched(&folder, &search, &evidence, &targets, &mut namer)?;
-        let command = command_line();
-        self.finish(&Explanation { evidence: &evidence, search: &search, found: &found, command }, folder)
+        let (readers, notes) =
+            self.read((&evidence, &search, &found), &mut namer, judge.as_ref().zip(of_judge.as_mut()))?;
+        let (command, readers, notes) = (command_line(), &readers[..], &notes[..]);
+        let (evidence, search, found) = (&evidence, &search, &found);
+        self.finish(&Explanation { evidence, search, found, readers, notes, command }, folder)
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {
         let name = self.victim.model.name();
-        let mut config = self.attack.config(name)?;
-        guidable(&config)?;
+        let mut config = self.configured(self.attack.config_or(self.preset(), name)?)?;
         if self.data.data.is_none() && self.attack.iterations.is_none() {
             config.iterations = config.iterations.min(DEMONSTRATION);
         }
-        config.guidance = Some(self.guidance.guidance()?);
         Ok(config)
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     cli::{
         command_line,
         guidance_options::GuideChoice,
+        judge_options::JudgeOptions,
         misuse,
         observation::{Attacking, Observing},
         options::check_apart,
@@ -61,9 +62,11 @@ impl Run {
             1 => self.public(audit, model.as_ref(), None)?,
             _ => None,
         };
+        let judge = self.judge(model.as_ref())?;
         let uses: Vec<Use> = public.iter().map(|_| public_use()).chain(self.examples_use()).collect();
         let (folder, checkpoints) = self.resume.claim(&self.out, &self.force)?;
         let namer = self.namer(model.as_ref(), &*device, batch * self.gradient.len())?;
+        let of_judge = JudgeOptions::namer(judge.as_ref(), &*device, batch * self.gradient.len())?;
         let meanings = self.meanings(audit, None, model.as_ref(), &*device)?;
 
         let (mut outcomes, mut skipped, mut paths) = (vec![], vec![], vec![]);
@@ -90,13 +93,16 @@ impl Run {
         let outcome = some_outcome(Outcome::of_rounds(outcomes), &skipped)?;
         let rows = public.as_ref().map(|public| audit.public_rows(&*device, public, &outcome)).transpose()?;
         let beside = Beside { public: rows.as_ref(), ..Beside::default() };
+        let guidance = Run::guidance_record(meanings, namer.as_ref(), of_judge.as_ref());
+        let judge = of_judge.map(|namer| self.names(audit, namer, &outcome, None, &beside)).transpose()?;
         let semantic = namer.map(|namer| self.names(audit, namer, &outcome, None, &beside)).transpose()?;
         let findings = Findings {
             command: command_line(),
             data: paths.join(", "),
             threat_model: audit.granted(&uses)?,
             semantic,
-            guidance: meanings.map(|m| m.record()),
+            judge,
+            guidance,
             files: paths,
             skipped,
             animated: self.gif,

@@ -18,6 +18,7 @@ use super::{
     example_options::ExampleOptions,
     guidance_options::{GuidanceOptions, GuideChoice},
     help::group,
+    judge_options::JudgeOptions,
     limits::LimitOptions,
     misuse,
     model_options::VictimOptions,
@@ -126,6 +127,8 @@ pub(crate) struct Run {
     guidance: GuidanceOptions,
     #[command(flatten)]
     naming: NamingOptions,
+    #[command(flatten)]
+    judge: JudgeOptions,
     #[command(flatten)]
     examples: ExampleOptions,
     #[command(flatten)]
@@ -249,9 +252,9 @@ impl Run {
         match (&self.guide, self.guidance.is_default()) {
             (Some(_), _) => self.guidance.guidance().map(Some),
             (None, true) => Ok(None),
-            (None, false) => {
-                Err(misuse("--guide-weight and --guide-schedule say how to guide: give --guide, too"))
-            }
+            (None, false) => Err(misuse(
+                "--guide-weight, --guide-schedule and --guide-views say how to guide: give --guide, too",
+            )),
         }
     }
 
@@ -273,13 +276,13 @@ impl Run {
         }
         let originals = findings.clients.map(Clients::originals);
         show_pictures(originals.as_deref(), &findings.outcome.pictures.concat(), &captions(&report));
-        let names = report.semantic.as_ref().map(names_table::of);
+        let names = names_table::of_both(&report);
         let [html, grid] = written(&out);
         print_line(format!(
             "{}\n\n{}\n{}{}\nwrote {html} and {grid}",
             verdict::of(&report.head.verdict),
             summary::of(&report),
-            names.unwrap_or_default(),
+            names,
             report
                 .advice
                 .as_ref()

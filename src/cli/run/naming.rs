@@ -7,6 +7,8 @@ use crate::{
     cli::{misuse, note, progress::Terminal},
     clip::zero_shot::Namer,
     device::Device,
+    hypotheses::readers,
+    report::GuidanceRecord,
     semantic::SemanticReport,
 };
 
@@ -79,6 +81,29 @@ impl Run {
             return Err(misuse("--guide needs a model that compares pictures with names: give --clip"));
         };
         Ok(Some(meanings.encoded(model, device, &Terminal)?))
+    }
+
+    /// Who reads beside the model that pulls.
+    pub(super) fn judge(&self, model: Option<&NamingModel>) -> anyhow::Result<Option<NamingModel>> {
+        match (&self.guide, model) {
+            (Some(_), Some(model)) => self.judge.open(model),
+            (None, _) if self.judge.is_given() => {
+                Err(misuse("--judge reads pictures that names pulled at: give --guide, too"))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What guided, and what is to be said of who reads.
+    pub(super) fn guidance_record(
+        meanings: Option<EncodedMeanings>,
+        namer: Option<&Namer>,
+        judge: Option<&Namer>,
+    ) -> Option<GuidanceRecord> {
+        let record = meanings?.record();
+        let note = namer.and_then(|namer| readers::notes(true, namer, judge).into_iter().next());
+        note.iter().for_each(|text| crate::cli::note(text));
+        Some(GuidanceRecord { note, ..record })
     }
 
     /// What the label indices mean.

@@ -10,6 +10,7 @@ use crate::{
         clients::{ClientOptions, check_out},
         command_line,
         guidance_options::GuideChoice,
+        judge_options::JudgeOptions,
         misuse,
         progress::Terminal,
         resume_options::unless_stopped,
@@ -36,9 +37,10 @@ impl Run {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
-            attack: &self.attack,
+            generator: self.attack.generator(&config)?,
             labels_given: self.labels == LabelKnowledge::Given,
             shuffled: self.class_order == ClassOrderChoice::Shuffled,
+            restarts: self.attack.trials,
             seed: self.seed,
         };
         let (mut audit, clients) = options.open(&dataset, config)?;
@@ -54,6 +56,7 @@ impl Run {
                 clients.batches.iter().flat_map(|b| b.labels.iter().copied()).collect();
             self.naming.check_count(model, held.len())?;
         }
+        let judge = self.judge(model.as_ref())?;
         let public = self.public(&audit, model.as_ref(), Some(&clients))?;
         uses.extend(public.as_ref().map(|_| public_use()));
         let threat_model = audit.granted(&uses)?;
@@ -63,7 +66,9 @@ impl Run {
             Some(_) if clients.batches.len() == 1 => clients.unrelated(&dataset, &audit.victim)?,
             _ => vec![],
         };
-        let namer = self.namer(model.as_ref(), &*device, clients.batch() * clients.batches.len())?;
+        let count = clients.batch() * clients.batches.len();
+        let namer = self.namer(model.as_ref(), &*device, count)?;
+        let of_judge = JudgeOptions::namer(judge.as_ref(), &*device, count)?;
         let meanings = self.meanings(&audit, Some(&clients), model.as_ref(), &*device)?;
 
         let attacked = audit.run_possible(&*device, &clients.batches, meanings.as_ref(), &Terminal);
@@ -73,13 +78,17 @@ impl Run {
         let clients = Clients { batches, ..clients };
         let rows = public.as_ref().map(|public| audit.public_rows(&*device, public, &outcome)).transpose()?;
         let beside = Beside { unrelated: &unrelated, public: rows.as_ref() };
+        let guidance = Run::guidance_record(meanings, namer.as_ref(), of_judge.as_ref());
+        let judge =
+            of_judge.map(|namer| self.names(&audit, namer, &outcome, Some(&clients), &beside)).transpose()?;
         let semantic =
             namer.map(|namer| self.names(&audit, namer, &outcome, Some(&clients), &beside)).transpose()?;
         let findings = Findings {
             command: command_line(),
             threat_model,
             semantic,
-            guidance: meanings.map(|m| m.record()),
+            judge,
+            guidance,
             skipped,
             animated: self.gif,
             ..audit.findings(&*device, Some(&clients), &outcome)?

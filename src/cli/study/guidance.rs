@@ -1,19 +1,22 @@
 //! `gia-gpu study guidance`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::super::{
     attack_options::AttackOptions,
     clients::check_out,
+    clip_options::open_encoder,
     data_options::DataOptions,
     data_options::open_data,
-    guidance_options::ScheduleOptions,
+    defence_options::DefenceOptions,
     help::group,
+    judge_options::JudgeOptions,
     misuse,
     model_options::VictimOptions,
     naming_options::NamingOptions,
+    note,
     options::{DeviceOptions, NormalisationOptions, at_least_one, check_batch, numbers},
     print_json, print_line,
     progress::Terminal,
@@ -21,10 +24,20 @@ use super::super::{
     sweep::named,
 };
 use crate::{
-    attack::config::AttackConfig,
-    audit::{Audit, guidable},
+    attack::{
+        config::{AttackConfig, Parameterisation},
+        guidance::{Anneal, Guidance},
+        looks::MAX_VIEWS,
+    },
+    audit::{Audit, NamingModel, guidable},
     data::BatchRule,
-    study,
+    federated::Protocol,
+    hypotheses::readers,
+    metrics::lpips::Lpips,
+    study::{
+        self,
+        guidance::{Metric, Setting},
+    },
     sweep::NAMED_AT_ONCE,
 };
 
@@ -67,8 +80,31 @@ pub(crate) struct GuidanceStudy {
     /// Values of λ that are compared
     #[arg(long, value_name = "W,W", default_value = "0.002,0.02", help_heading = group::ATTACK)]
     guide_weights: String,
+    /// Copies of each picture that names pull at, of which each is compared; none: the picture as it is
+    #[arg(long, value_name = "none|N,…", default_value = "none", help_heading = group::ATTACK)]
+    guide_views: String,
+    /// How pictures are moved, of which each is compared
+    #[arg(long, value_name = "P,P", default_value = "pixels", help_heading = group::ATTACK)]
+    parameterisations: String,
+    /// How the pull falls, as for `run --guide`
+    #[arg(long, value_name = "SHAPE[:FROM:TO]", value_parser = spelled::<Anneal>(), help_heading = group::ATTACK)]
+    guide_schedule: Option<Anneal>,
+    /// Further models that pull, beside --clip, of which each is compared
+    #[arg(long, value_name = "MODEL,MODEL", help_heading = group::NAMING)]
+    pullers: Option<String>,
     #[command(flatten)]
-    schedule: ScheduleOptions,
+    judge: JudgeOptions,
+    /// By what the setting of each batch size is selected: the gain of true names over nothing
+    #[arg(long, value_name = "M", value_parser = spelled::<Metric>(), default_value = "ssim")]
+    select_by: Metric,
+    /// New batches of each size on which the selected setting is tried, beside nothing and other names
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    confirm: usize,
+    /// Weights of LPIPS (AlexNet), as for `run`
+    #[arg(long, value_name = "FILE", help_heading = group::INPUT)]
+    lpips: Option<PathBuf>,
+    #[command(flatten)]
+    defence: DefenceOptions,
     #[command(flatten)]
     victim: VictimOptions,
     #[command(flatten)]
@@ -96,30 +132,58 @@ impl GuidanceStudy {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         check_out(self.data.as_deref(), &self.out)?;
         let dataset = open_data(self.data.as_deref(), self.class_names.as_deref())?;
-        let (sizes, weights, config) = (self.sizes()?, self.weights()?, self.config()?);
+        let (sizes, config) = (self.sizes()?, self.config()?);
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
         let restarts = self.attack.trials;
-        let mut audit = Audit { normalisation, restarts, seed: self.seed, ..Audit::new(victim, config) };
-        audit.generator = self.attack.generator(&audit.attack)?;
+        let audit = Audit {
+            normalisation,
+            restarts,
+            generator: self.attack.generator(&config)?,
+            seed: self.seed,
+            defences: self.defence.defences(&Protocol::default())?,
+            adaptive: self.defence.adaptive,
+            ..Audit::new(victim, config)
+        };
         let Some(model) = self.naming.open(Some(&dataset.class_names))? else {
             return Err(misuse("a study of guidance needs a model and names: give --clip and --names"));
         };
+        let judge = self.judge.open(&model)?;
+        let models = self.models(model)?;
+        let settings = self.settings(models.len())?;
+        let lpips = self.lpips.as_deref().map(Lpips::read).transpose()?;
         let device = self.device.open()?;
-        let Some(namer) = self.naming.namer(&model, &*device, NAMED_AT_ONCE)? else {
-            return Err(misuse("no model that compares pictures with names"));
-        };
+        let mut namers = vec![];
+        for (_, model) in &models {
+            let Some(namer) = self.naming.namer(model, &*device, NAMED_AT_ONCE)? else {
+                return Err(misuse("no model that compares pictures with names"));
+            };
+            namers.push(namer);
+        }
+        let judge = JudgeOptions::namer(judge.as_ref(), &*device, NAMED_AT_ONCE)?;
+        if self.select_by == Metric::Judge && judge.is_none() {
+            return Err(misuse("--select-by judge needs one that did not pull: give --judge"));
+        }
+        if self.select_by == Metric::Lpips && lpips.is_none() {
+            return Err(misuse("--select-by lpips needs its weights: give --lpips"));
+        }
+        let same = namers.iter().flat_map(|namer| readers::notes(true, namer, judge.as_ref()));
+        let notes: Vec<String> = same.take(1).collect();
+        notes.iter().for_each(|text| note(text));
         let study = study::GuidanceStudy {
             device: &*device,
             dataset: &dataset,
-            model: &model,
+            models: &models,
             sizes,
             batches: self.batches,
             rule: self.batch_labels,
-            weights,
-            schedule: self.schedule.guidance(1.0),
+            settings,
+            schedule: Guidance::new(1.0, self.guide_schedule.unwrap_or_default()),
+            select_by: self.select_by,
+            confirm: self.confirm,
+            lpips: lpips.as_ref(),
         };
-        let report = study.run(audit, namer, &self.out, &Terminal).map_err(named)?;
+        let report = study.run(audit, (namers, judge), notes, &self.out, &Terminal).map_err(named)?;
         if self.json {
             return print_json(&report);
         }
@@ -139,6 +203,50 @@ impl GuidanceStudy {
             Some(weight) => Err(misuse(format!("--guide-weights: expected weights > 0, found {weight}"))),
             None => Ok(weights),
         }
+    }
+
+    /// Every weight with every number of views, parameterisation and model.
+    fn settings(&self, models: usize) -> anyhow::Result<Vec<Setting>> {
+        let weights = self.weights()?;
+        let views = |text: &str| match text.trim() {
+            "none" => Ok(None),
+            text => match text.parse() {
+                Ok(views @ 1..=MAX_VIEWS) => Ok(Some(views)),
+                _ => Err(misuse(format!(
+                    "--guide-views: expected none or 1 to {MAX_VIEWS}, separated by commas, found '{text}'"
+                ))),
+            },
+        };
+        let views: Vec<Option<usize>> = self.guide_views.split(',').map(views).collect::<Result<_, _>>()?;
+        let parameterisation =
+            |text: &str| text.trim().parse().map_err(|error| misuse(format!("--parameterisations: {error}")));
+        let parameterisations: Vec<Parameterisation> =
+            self.parameterisations.split(',').map(parameterisation).collect::<Result<_, _>>()?;
+        let mut settings = vec![];
+        for puller in 0..models {
+            for &parameterisation in &parameterisations {
+                for &views in &views {
+                    settings.extend(weights.iter().map(|&weight| Setting {
+                        weight,
+                        views,
+                        parameterisation,
+                        puller,
+                    }));
+                }
+            }
+        }
+        Ok(settings)
+    }
+
+    /// What pulls: --clip and further ones, with the same names.
+    fn models(&self, model: NamingModel) -> anyhow::Result<Vec<(String, NamingModel)>> {
+        let mut models = vec![(model.encoder.model(), model)];
+        for path in self.pullers.iter().flat_map(|all| all.split(',')) {
+            let encoder = open_encoder(Some(Path::new(path.trim())), None)?;
+            let (names, templates) = (models[0].1.names.clone(), models[0].1.templates.clone());
+            models.push((encoder.model(), NamingModel { encoder, names, templates }));
+        }
+        Ok(models)
     }
 
     fn config(&self) -> anyhow::Result<AttackConfig> {

@@ -2,8 +2,10 @@
 
 mod defences;
 mod guidance;
+mod hypotheses;
 mod labels;
 mod names;
+mod pulls;
 
 use clap::{Args, Subcommand};
 
@@ -27,6 +29,10 @@ enum Study {
     Defences(Box<defences::DefenceStudy>),
     /// What names add that draw pictures to them, beside names of other classes
     Guidance(Box<guidance::GuidanceStudy>),
+    /// Which comparison of hypotheses tells the true names, on the same batches
+    Hypotheses(Box<hypotheses::HypothesesStudy>),
+    /// What names look like to models that pull: pictures from noise, and who reads them
+    Pulls(Box<pulls::PullStudy>),
 }
 
 impl StudyCommand {
@@ -36,6 +42,8 @@ impl StudyCommand {
             Study::Names(study) => study.run(),
             Study::Defences(study) => study.run(),
             Study::Guidance(study) => study.run(),
+            Study::Hypotheses(study) => study.run(),
+            Study::Pulls(study) => study.run(),
         }
     }
 }

@@ -1,30 +1,39 @@
 //! What names add that guide a reconstruction: the same batches attacked without guidance, towards their true names, and
-//! towards names of other classes. All have the same starts, budget and labels; arms that are finished are kept.
+//! towards names of other classes. All have the same starts, budget and labels; arms that are finished are kept. Settings are
+//! compared on some batches, and what the best of them adds is said of others.
 
+mod arms;
+mod confirm;
+mod measure;
 mod plots;
 mod table;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use self::table::{Arm, Measured, OfBatch, Row, Towards};
-use self::table::{csv, rows};
+pub use self::{
+    arms::{Arm, Phase, Setting, Towards},
+    confirm::{Confirmed, Metric, Selected},
+    table::{Measured, OfBatch, Row},
+};
+use self::{
+    arms::{confirmation, selection},
+    confirm::{confirmed, selected},
+    table::{csv, rows},
+};
 use crate::{
     attack::guidance::Guidance,
-    audit::{Attacked, Audit, AuditError, ClientBatch, Meanings, NamingModel, Outcome, read_batches},
+    audit::{Audit, AuditError, NamingModel},
     clip::zero_shot::Namer,
     data::{BatchRule, DataError, Dataset, atomic},
     device::{Device, DeviceInfo},
     files::{outgoing, program},
-    metrics::compare,
+    metrics::lpips::Lpips,
     report::Skipped,
-    semantic::{Assignment, ClassOrder, Scorer, Seen, Truth},
+    semantic::ClassOrder,
     sweep::{Configuration, Journal, SweepError},
-    watch::{Silent, Watch},
+    watch::Watch,
 };
 
 const JOURNAL: &str = "journal.jsonl";
@@ -36,18 +45,24 @@ pub struct GuidanceStudy<'a> {
     pub device: &'a dyn Device,
     /// Where the clients' pictures come from.
     pub dataset: &'a Dataset,
-    /// What guides, and reads the names: no independent witness of what it has pulled at.
-    pub model: &'a NamingModel,
+    /// What guides, each with what to call it, and reads the names: no independent witness of what it has pulled at.
+    pub models: &'a [(String, NamingModel)],
     /// `B`s
     pub sizes: Vec<usize>,
     /// `M` of each size.
     pub batches: usize,
     /// Which pictures make up a batch.
     pub rule: BatchRule,
-    /// Values of λ.
-    pub weights: Vec<f64>,
-    /// How λ falls; its weight does not count.
+    /// How names pull, of which each is tried.
+    pub settings: Vec<Setting>,
+    /// How λ falls; its weight and views do not count.
     pub schedule: Guidance,
+    /// By what a setting is selected.
+    pub select_by: Metric,
+    /// New batches of each size, on which the selected setting is tried; 0: none.
+    pub confirm: usize,
+    /// How a network sees the pictures, where its weights are at hand.
+    pub lpips: Option<&'a Lpips>,
 }
 
 /// The study as JSON.
@@ -63,8 +78,18 @@ pub struct GuidanceReport {
     pub device: DeviceInfo,
     /// What decides the results.
     pub configuration: Configuration,
+    /// Models that pull, by their places in `arm.puller`.
+    pub models: Vec<String>,
+    /// What reads beside them.
+    pub judge: Option<String>,
+    /// What somebody who reads this should know.
+    pub notes: Vec<String>,
     /// One an arm.
     pub rows: Vec<Row>,
+    /// Of each batch size the setting whose true names add most.
+    pub selected: Vec<Selected>,
+    /// What these add on new batches; none where there are none.
+    pub confirmed: Vec<Confirmed>,
     /// Batches of which nothing could be read, with the arms that leave them out.
     pub skipped: Vec<(Arm, Skipped)>,
     /// `M`
@@ -80,16 +105,21 @@ struct Scene<'n> {
     /// Class indices in `order`.
     audit: Audit,
     order: ClassOrder,
-    namer: Namer<'n>,
+    /// One a model that pulls.
+    namers: Vec<Namer<'n>>,
+    judge: Option<Namer<'n>>,
+    /// Written so far.
+    pictures: Vec<PathBuf>,
 }
 
 impl GuidanceStudy<'_> {
     /// Measures the arms that `out` does not hold yet, and writes tables and plots there. `audit`: classes in the data
-    /// set's order; `namer`: the model, ready.
+    /// set's order; `namers`: the models, ready, and who reads beside them.
     pub fn run(
         &self,
         mut audit: Audit,
-        namer: Namer,
+        (namers, judge): (Vec<Namer>, Option<Namer>),
+        notes: Vec<String>,
         out: &Path,
         watch: &dyn Watch,
     ) -> Result<GuidanceReport, SweepError> {
@@ -105,29 +135,28 @@ impl GuidanceStudy<'_> {
             ))
             .into());
         }
-        let arms = arms(&self.sizes, &self.weights);
-        self.sizes.iter().try_for_each(|&size| self.chosen(size, audit.seed).map(drop))?;
+        self.sizes.iter().try_for_each(|&size| self.all(size, audit.seed).map(drop))?;
         let order = ClassOrder::shuffled(audit.victim.model.classes, audit.seed);
         order.apply(&mut audit.victim);
-        let configuration = self.configuration(&audit, &namer)?;
+        let configuration = self.configuration(&audit, &namers, judge.as_ref())?;
+        let models = self.models.iter().map(|(name, _)| name.clone()).collect();
+        let called = judge.as_ref().map(Namer::model);
         outgoing::make_folder(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?;
         let (mut journal, mut measured): (Journal, Vec<Measured>) =
             Journal::open(&out.join(JOURNAL), &configuration, &[])?;
-        let mut scene = Scene { audit, order, namer };
+        let mut scene = Scene { audit, order, namers, judge, pictures: vec![] };
         let results = out.join(RESULTS);
-        for arm in &arms {
-            if measured.iter().any(|m| m.arm == *arm) {
-                continue;
-            }
-            let done = arms.iter().filter(|arm| measured.iter().any(|m| m.arm == **arm)).count();
-            watch.note(&format!("{} of {}: {arm}", done + 1, arms.len()));
-            let done = self.measure(&mut scene, *arm, watch)?;
-            journal.append(&done)?;
-            measured.push(done);
-            let table =
-                csv(&measured).map_err(|cause| SweepError::Results { path: results.clone(), cause })?;
-            atomic::write_bytes(&results, &table)?;
+        let mut arms = selection(&self.sizes, &self.settings);
+        let mut kept = Kept { journal: &mut journal, measured: &mut measured, results: &results };
+        self.measure_all(&mut scene, &arms, &mut kept, out, watch)?;
+        let selected = selected(&self.sizes, self.select_by, kept.measured);
+        if self.confirm > 0 {
+            let further: Vec<Arm> =
+                selected.iter().flat_map(|s| confirmation(s.batch_size, s.setting)).collect();
+            self.measure_all(&mut scene, &further, &mut kept, out, watch)?;
+            arms.extend(further);
         }
+        let confirmed = if self.confirm > 0 { confirmed(&selected, &measured) } else { vec![] };
         let rows = rows(&arms, &measured);
         let plots = plots::write(out, &rows)?;
         let skipped = measured.iter().flat_map(|m| m.skipped.iter().map(|s| (m.arm, s.clone()))).collect();
@@ -137,16 +166,51 @@ impl GuidanceStudy<'_> {
             seed: scene.audit.seed,
             device: self.device.info(),
             configuration,
+            models,
+            judge: called,
+            notes,
             rows,
+            selected,
+            confirmed,
             skipped,
             batches: self.batches,
-            written: [results].into_iter().chain(plots).collect(),
+            written: [results].into_iter().chain(plots).chain(scene.pictures).collect(),
         })
     }
 
-    fn configuration(&self, audit: &Audit, namer: &Namer) -> Result<Configuration, SweepError> {
+    /// The arms that are not there yet, one after another.
+    fn measure_all(
+        &self,
+        scene: &mut Scene,
+        arms: &[Arm],
+        kept: &mut Kept,
+        out: &Path,
+        watch: &dyn Watch,
+    ) -> Result<(), SweepError> {
+        for arm in arms {
+            if kept.measured.iter().any(|m| m.arm == *arm) {
+                continue;
+            }
+            let done = arms.iter().filter(|arm| kept.measured.iter().any(|m| m.arm == **arm)).count();
+            watch.note(&format!("{}, {} of {}: {arm}", arm.phase.name(), done + 1, arms.len()));
+            let found = self.measure(scene, *arm, out, watch)?;
+            kept.journal.append(&found)?;
+            kept.measured.push(found);
+            let table = csv(kept.measured)
+                .map_err(|cause| SweepError::Results { path: kept.results.into(), cause })?;
+            atomic::write_bytes(kept.results, &table)?;
+        }
+        Ok(())
+    }
+
+    fn configuration(
+        &self,
+        audit: &Audit,
+        namers: &[Namer],
+        judge: Option<&Namer>,
+    ) -> Result<Configuration, SweepError> {
         let Audit { victim, attack, restarts, seed, .. } = audit;
-        let schedule = Guidance { weight: 1.0, ..self.schedule };
+        let schedule = Guidance { weight: 1.0, views: None, ..self.schedule };
         Ok(Configuration::default()
             .with("version of gia-gpu", env!("CARGO_PKG_VERSION"))
             .with("program", program::fingerprint()?)
@@ -156,80 +220,27 @@ impl GuidanceStudy<'_> {
             .with("attack", json(attack)?)
             .with("trials", restarts)
             .with("schedule", json(&schedule)?)
-            .with("names", format!("{} by {}", namer.labels.join(","), namer.model()))
-            .with("batches", format!("{}, labels {}", self.batches, self.rule))
+            .with("defences", format!("{:?}, adaptive {}", audit.defences, audit.adaptive))
+            .with("names", namers[0].labels.join(","))
+            .with("models", namers.iter().map(Namer::model).collect::<Vec<_>>().join(", "))
+            .with("judge", judge.map_or("none".into(), Namer::model))
+            .with("lpips", self.lpips.is_some())
+            .with("batches", format!("{} and {}, labels {}", self.batches, self.confirm, self.rule))
             .with("seed", seed))
     }
 
-    fn chosen(&self, batch_size: usize, seed: u64) -> Result<Vec<Vec<usize>>, SweepError> {
-        let batches = self.batches;
+    /// Batches of both phases, which have no picture in common.
+    fn all(&self, batch_size: usize, seed: u64) -> Result<Vec<Vec<usize>>, SweepError> {
+        let batches = self.batches.saturating_add(self.confirm);
         let chosen = self.dataset.random_batches(batch_size, batches, self.rule, seed);
         chosen.map_err(|cause| SweepError::Batches { batch_size, batches, cause })
     }
 
-    /// One arm: its batches are captured, attacked, compared and named.
-    fn measure(&self, scene: &mut Scene, arm: Arm, watch: &dyn Watch) -> Result<Measured, SweepError> {
-        let Scene { audit, order, namer } = scene;
-        audit.attack.guidance = arm.weight.map(|weight| Guidance { weight, ..self.schedule });
-        let chosen = self.chosen(arm.batch_size, audit.seed)?;
-        let mut batches = read_batches(self.dataset, &audit.victim, chosen)?;
-        batches.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
-        let names = order.names(&self.dataset.class_names);
-        let told = match arm.towards {
-            Towards::Nothing => None,
-            Towards::TrueNames => Some(names.clone()),
-            Towards::OtherNames => {
-                let mut others = names.clone();
-                others.rotate_left(1);
-                Some(others)
-            }
-        };
-        let held = |index| batches.iter().any(|b| b.labels.contains(&index));
-        let meanings = told
-            .map(|told| Meanings::oracle(&told).only(held).encoded(self.model, self.device, watch))
-            .transpose()?;
-        let Attacked { outcome, kept, skipped } =
-            audit.run_possible(self.device, &batches, meanings.as_ref(), watch)?;
-        for Skipped { batch, reason } in &skipped {
-            watch.note(&format!("{arm}: batch {batch} is left out: {reason}"));
-        }
-        let Some(outcome) = outcome else { return Ok(Measured { arm, batches: vec![], skipped }) };
-        let batches: Vec<ClientBatch> = kept.iter().map(|&i| batches[i].clone()).collect();
-        let named = named_right(namer, &names, &batches, &outcome)?;
-        let of_batch = |i: usize| {
-            let compared = compare(&batches[i].pictures, &outcome.pictures[i]).map_err(AuditError::from)?;
-            Ok(OfBatch {
-                batch: kept[i],
-                ssim: compared.ssim.one_to_one,
-                psnr: compared.psnr.one_to_one,
-                named: named[i],
-                objective: f64::from(outcome.found[i].best().objective),
-            })
-        };
-        let of_batches = (0..batches.len()).map(of_batch).collect::<Result<_, SweepError>>()?;
-        Ok(Measured { arm, batches: of_batches, skipped })
+    fn chosen(&self, phase: Phase, batch_size: usize, seed: u64) -> Result<Vec<Vec<usize>>, SweepError> {
+        let mut all = self.all(batch_size, seed)?;
+        let further = all.split_off(self.batches);
+        Ok(if phase == Phase::Selection { all } else { further })
     }
-}
-
-/// Share of each batch's indices named right, from it alone.
-fn named_right(
-    namer: &mut Namer,
-    names: &[Option<String>],
-    batches: &[ClientBatch],
-    outcome: &Outcome,
-) -> Result<Vec<f64>, AuditError> {
-    let truth = Truth::new(names, &namer.labels);
-    let mut shares = vec![];
-    for ((batch, found), pictures) in batches.iter().zip(&outcome.found).zip(&outcome.pictures) {
-        let shown = pictures.iter().map(|p| ("a reconstruction".to_string(), Ok(p.clone())));
-        let rows = namer.rows(shown, &Silent)?;
-        let seen = [Seen { indices: found.labels.clone(), rows: rows.probabilities }];
-        let present = [batch.labels.iter().copied().collect::<BTreeSet<usize>>()];
-        let scorer = Scorer { seen: &seen, present: &present, truth: &truth, weights: &[1.0] };
-        let (right, of) = scorer.right(Assignment::Greedy, &[0])?;
-        shares.push(right as f64 / of.max(1) as f64);
-    }
-    Ok(shares)
 }
 
 fn json(value: &impl Serialize) -> Result<String, SweepError> {
@@ -238,14 +249,9 @@ fn json(value: &impl Serialize) -> Result<String, SweepError> {
     Ok(serde_json::to_string(value).map_err(unwritable)?)
 }
 
-/// Every size without guidance, then towards both kinds of names at every weight.
-fn arms(sizes: &[usize], weights: &[f64]) -> Vec<Arm> {
-    let of_size = |&batch_size: &usize| {
-        let guided = weights.iter().flat_map(move |&weight| {
-            [Towards::TrueNames, Towards::OtherNames].map(|towards| (Some(weight), towards))
-        });
-        let all = [(None, Towards::Nothing)].into_iter().chain(guided);
-        all.map(move |(weight, towards)| Arm { batch_size, weight, towards })
-    };
-    sizes.iter().flat_map(of_size).collect()
+/// What was measured so far, and where it is kept.
+struct Kept<'k> {
+    journal: &'k mut Journal,
+    measured: &'k mut Vec<Measured>,
+    results: &'k Path,
 }

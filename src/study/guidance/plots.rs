@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::table::{Row, Towards};
+use super::{
+    arms::{Phase, Setting, Towards},
+    table::Row,
+};
 use crate::{
     report::{
         ReportError,
@@ -26,28 +29,36 @@ pub(crate) fn write(folder: &Path, rows: &[Row]) -> Result<Vec<PathBuf>, ReportE
     Ok(written)
 }
 
+/// Of the selection.
 fn panels(rows: &[Row], value: fn(&Row) -> Estimate) -> Vec<Panel> {
-    let mut weights: Vec<f64> = rows.iter().filter_map(|row| row.arm.weight).collect();
-    weights.sort_by(f64::total_cmp);
-    weights.dedup();
-    let panel = |weight: &f64| {
-        let series = |name: &str, towards, weight| Series {
+    let rows: Vec<&Row> = rows.iter().filter(|row| row.arm.phase == Phase::Selection).collect();
+    let mut settings: Vec<Setting> = vec![];
+    for setting in rows.iter().filter_map(|row| row.arm.setting()) {
+        if !settings.contains(&setting) {
+            settings.push(setting);
+        }
+    }
+    settings.sort_by(|a, b| a.weight.total_cmp(&b.weight));
+    let panel = |setting: &Setting| {
+        let series = |name: &str, towards, of: &dyn Fn(&Row) -> bool| Series {
             name: name.into(),
             points: rows
                 .iter()
-                .filter(|row| row.arm.towards == towards && row.arm.weight == weight)
+                .filter(|row| row.arm.towards == towards && of(row))
                 .map(|row| (row.arm.batch_size, value(row).into()))
                 .collect(),
         };
+        let plain = |row: &Row| row.arm.parameterisation == setting.parameterisation;
+        let guided = |row: &Row| row.arm.setting() == Some(*setting);
         Panel {
-            title: format!("guided with λ = {weight}"),
+            title: format!("guided with {setting}"),
             series: vec![
-                series("no guidance", Towards::Nothing, None),
-                series("true names", Towards::TrueNames, Some(*weight)),
-                series("names of other classes", Towards::OtherNames, Some(*weight)),
+                series("no guidance", Towards::Nothing, &plain),
+                series("true names", Towards::TrueNames, &guided),
+                series("names of other classes", Towards::OtherNames, &guided),
             ],
             level: None,
         }
     };
-    weights.iter().map(panel).collect()
+    settings.iter().map(panel).collect()
 }

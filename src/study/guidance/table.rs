@@ -1,57 +1,14 @@
 //! What the arms of a study of guidance found, as rows.
 
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::GuidanceReport;
+use super::{
+    Confirmed, GuidanceReport,
+    arms::{Arm, Towards},
+};
 use crate::{report::Skipped, statistics::Estimate};
-
-/// What pictures are drawn to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Towards {
-    /// Nothing: gradient matching alone.
-    Nothing,
-    /// Each label to the name of its class.
-    TrueNames,
-    /// Each label to the name of another class: what guidance adds whatever it says.
-    OtherNames,
-}
-
-impl Towards {
-    /// As in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Towards::Nothing => "nothing",
-            Towards::TrueNames => "true-names",
-            Towards::OtherNames => "other-names",
-        }
-    }
-}
-
-/// One attack on all batches of a size.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Arm {
-    /// `B`
-    pub batch_size: usize,
-    /// λ
-    pub weight: Option<f64>,
-    /// What its pictures are drawn to.
-    pub towards: Towards,
-}
-
-impl Display for Arm {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        let names = match self.towards {
-            Towards::Nothing => "no guidance",
-            Towards::TrueNames => "true names",
-            Towards::OtherNames => "other names",
-        };
-        write!(f, "B = {}, {names}", self.batch_size)?;
-        self.weight.map_or(Ok(()), |weight| write!(f, ", λ = {weight}"))
-    }
-}
 
 /// What an arm found, a value a batch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,8 +30,14 @@ pub struct OfBatch {
     pub ssim: f64,
     /// In dB.
     pub psnr: f64,
-    /// Share of its label indices that the model names right.
+    /// LPIPS, where its weights are at hand.
+    pub lpips: Option<f64>,
+    /// Mean squared difference of the victim's features.
+    pub fmse: f64,
+    /// Share of its label indices that the model names right that pulls.
     pub named: f64,
+    /// The same of one that does not.
+    pub judged: Option<f64>,
     /// Lowest gradient-matching objective.
     pub objective: f64,
 }
@@ -88,8 +51,14 @@ pub struct Row {
     pub ssim: Estimate,
     /// In dB.
     pub psnr: Estimate,
-    /// Share of the label indices that the model names right.
+    /// LPIPS, where its weights are at hand.
+    pub lpips: Option<Estimate>,
+    /// Mean squared difference of the victim's features.
+    pub fmse: Estimate,
+    /// Share of the label indices that the model names right that pulls.
     pub named: Estimate,
+    /// The same of one that does not.
+    pub judged: Option<Estimate>,
     /// Lowest gradient-matching objective.
     pub objective: Estimate,
     /// From the same batches without guidance; absent in that arm itself.
@@ -97,7 +66,13 @@ pub struct Row {
     /// In dB, as `ssim_difference`.
     pub psnr_difference: Option<Estimate>,
     /// As `ssim_difference`.
+    pub lpips_difference: Option<Estimate>,
+    /// As `ssim_difference`.
+    pub fmse_difference: Option<Estimate>,
+    /// As `ssim_difference`.
     pub named_difference: Option<Estimate>,
+    /// As `ssim_difference`.
+    pub judged_difference: Option<Estimate>,
     /// As `ssim_difference`.
     pub objective_difference: Option<Estimate>,
 }
@@ -106,7 +81,7 @@ pub struct Row {
 pub(crate) fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
     let of = |arm: &Arm| measured.iter().find(|m| m.arm == *arm).map(|m| &m.batches);
     let row = |arm: &Arm| {
-        let plain = of(&Arm { weight: None, towards: Towards::Nothing, ..*arm })?;
+        let plain = of(&arm.baseline())?;
         let batches = of(arm).filter(|batches| !batches.is_empty())?;
         let values = |value: fn(&OfBatch) -> f64| batches.iter().map(value).collect::<Vec<_>>();
         let mean = |value: fn(&OfBatch) -> f64| Estimate::of(&values(value));
@@ -118,8 +93,26 @@ pub(crate) fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
             let pairs: Vec<f64> = batches.iter().filter_map(pair).collect();
             (arm.towards != Towards::Nothing).then(|| Estimate::within(&pairs, range))
         };
+        let some = |value: fn(&OfBatch) -> Option<f64>| {
+            let values: Option<Vec<f64>> = batches.iter().map(value).collect();
+            values.map(|values| Estimate::of(&values))
+        };
+        let some_difference = |value: fn(&OfBatch) -> Option<f64>| {
+            let pair = |guided: &OfBatch| {
+                let plain = plain.iter().find(|plain| plain.batch == guided.batch)?;
+                Some(value(guided)? - value(plain)?)
+            };
+            let pairs: Vec<f64> = batches.iter().filter_map(pair).collect();
+            (arm.towards != Towards::Nothing && !pairs.is_empty()).then(|| Estimate::of(&pairs))
+        };
         Some(Row {
             arm: *arm,
+            lpips: some(|b| b.lpips),
+            fmse: mean(|b| b.fmse),
+            judged: some(|b| b.judged),
+            lpips_difference: some_difference(|b| b.lpips),
+            fmse_difference: difference(|b| b.fmse, None),
+            judged_difference: some_difference(|b| b.judged),
             ssim: Estimate::within(&values(|b| b.ssim), Some([-1.0, 1.0])),
             psnr: mean(|b| b.psnr),
             named: Estimate::of_shares(&values(|b| b.named)),
@@ -145,6 +138,13 @@ pub(crate) fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
         "psnr",
         "named",
         "objective",
+        "phase",
+        "views",
+        "parameterisation",
+        "puller",
+        "lpips",
+        "fmse",
+        "judged",
     ])?;
     for Measured { arm, batches, .. } in measured {
         let weight = arm.weight.map_or(String::new(), |w| w.to_string());
@@ -152,7 +152,17 @@ pub(crate) fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
             let values = [b.ssim, b.psnr, b.named, b.objective].map(|value| value.to_string());
             let start = [arm.batch_size.to_string(), arm.towards.name().into()];
             let start = start.into_iter().chain([weight.clone(), b.batch.to_string()]);
-            writer.write_record(start.chain(values))?;
+            let some = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+            let rest = [
+                arm.phase.name().to_string(),
+                arm.views.map_or(String::new(), |views| views.to_string()),
+                arm.parameterisation.to_string(),
+                arm.puller.to_string(),
+                some(b.lpips),
+                b.fmse.to_string(),
+                some(b.judged),
+            ];
+            writer.write_record(start.chain(values).chain(rest))?;
         }
     }
     writer.into_inner().map_err(|error| error.into_error().into())
@@ -161,12 +171,62 @@ pub(crate) fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
 impl GuidanceReport {
     /// For people.
     pub fn table(&self) -> String {
-        let skipped = self
-            .skipped
-            .iter()
-            .map(|(arm, s)| format!("\n{arm}: batch {} is left out: {}", s.batch, s.reason));
-        table(&self.rows, self.batches) + &skipped.collect::<String>()
+        let mut text = table(&self.rows, self.batches);
+        for (number, model) in self.models.iter().enumerate().filter(|_| self.models.len() > 1) {
+            let _ = write!(text, "\nmodel {} is {model}", number + 1);
+        }
+        let judge = self.judge.as_deref().map_or("nobody else".into(), |judge| format!("{judge} as judge"));
+        let _ = write!(text, "\nnames read by the model that pulls, and by {judge}");
+        for selected in &self.selected {
+            let _ = write!(
+                text,
+                "\nB = {}: true names add most with {} ({:+.4})",
+                selected.batch_size, selected.setting, selected.gain
+            );
+        }
+        text += &confirmation(&self.confirmed);
+        for (arm, skipped) in &self.skipped {
+            let _ = write!(text, "\n{arm}: batch {} is left out: {}", skipped.batch, skipped.reason);
+        }
+        for note in &self.notes {
+            let _ = write!(text, "\nnote: {note}");
+        }
+        text
     }
+}
+
+fn shown(e: &Estimate, sign: bool) -> String {
+    let ends = e.interval_95.map_or(String::new(), |[low, high]| match sign {
+        true => format!(" [{low:+.3}, {high:+.3}]"),
+        false => format!(" [{low:.3}, {high:.3}]"),
+    });
+    if sign { format!("{:+.3}{ends}", e.mean) } else { format!("{:.3}{ends}", e.mean) }
+}
+
+/// What the selected settings add on new batches.
+fn confirmation(confirmed: &[Confirmed]) -> String {
+    if confirmed.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "\n\n{:22}{:>28}{:>9}{:>28}{:>9}{:>28}  on new batches; more is better, p after Holm\n",
+        "confirmation", "true names add", "p", "other names add", "p", "over pixels alone"
+    );
+    for c in confirmed {
+        let over = c.over_pixels.as_ref().map_or(String::new(), |e| shown(e, true));
+        let _ = writeln!(
+            text,
+            "{:22}{:>28}{:>9.4}{:>28}{:>9.4}{:>28}{}",
+            format!("B = {}, {}", c.batch_size, c.metric),
+            shown(&c.true_names, true),
+            c.p_true_names,
+            shown(&c.other_names, true),
+            c.p_other_names,
+            over,
+            if c.improves { "  improves" } else { "" }
+        );
+    }
+    text.trim_end().into()
 }
 
 fn table(rows: &[Row], batches: usize) -> String {
@@ -175,26 +235,20 @@ fn table(rows: &[Row], batches: usize) -> String {
     );
     let _ = writeln!(
         text,
-        "{:36}{:>22}{:>26}{:>24}{:>26}{:>10}",
-        "", "SSIM", "difference", "named right", "difference", "matching"
+        "{:52}{:>22}{:>26}{:>24}{:>26}{:>26}{:>10}",
+        "", "SSIM", "difference", "named right", "difference", "by the judge", "matching"
     );
-    let estimate = |e: &Estimate, sign: bool| {
-        let ends = e.interval_95.map_or(String::new(), |[low, high]| match sign {
-            true => format!(" [{low:+.3}, {high:+.3}]"),
-            false => format!(" [{low:.3}, {high:.3}]"),
-        });
-        if sign { format!("{:+.3}{ends}", e.mean) } else { format!("{:.3}{ends}", e.mean) }
-    };
     for row in rows {
-        let difference = |e: &Option<Estimate>| e.as_ref().map_or(String::new(), |e| estimate(e, true));
+        let difference = |e: &Option<Estimate>| e.as_ref().map_or(String::new(), |e| shown(e, true));
         let _ = writeln!(
             text,
-            "{:36}{:>22}{:>26}{:>24}{:>26}{:>10.4}",
-            row.arm.to_string(),
-            estimate(&row.ssim, false),
+            "{:52}{:>22}{:>26}{:>24}{:>26}{:>26}{:>10.4}",
+            format!("{}{}", if row.arm.phase == super::Phase::Confirmation { "new: " } else { "" }, row.arm),
+            shown(&row.ssim, false),
             difference(&row.ssim_difference),
-            estimate(&row.named, false),
+            shown(&row.named, false),
             difference(&row.named_difference),
+            difference(&row.judged_difference),
             row.objective.mean
         );
     }
@@ -204,12 +258,30 @@ fn table(rows: &[Row], batches: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{attack::config::Parameterisation, study::guidance::Phase};
 
     #[test]
     fn differences_are_paired_by_batch() {
-        let arm = |towards, weight| Arm { batch_size: 2, weight, towards };
+        let arm = |towards, weight| Arm {
+            phase: Phase::Selection,
+            batch_size: 2,
+            weight,
+            towards,
+            views: None,
+            parameterisation: Parameterisation::Pixels,
+            puller: 0,
+        };
         let all = |ssims: [f64; 7]| -> Vec<OfBatch> {
-            let one = |(batch, ssim)| OfBatch { batch, ssim, psnr: 10.0 * ssim, named: 0.5, objective: 0.1 };
+            let one = |(batch, ssim)| OfBatch {
+                batch,
+                ssim,
+                psnr: 10.0 * ssim,
+                lpips: None,
+                fmse: 2.0,
+                named: 0.5,
+                judged: Some(0.25),
+                objective: 0.1,
+            };
             ssims.into_iter().enumerate().map(one).collect()
         };
         let of = |arm, batches| Measured { arm, batches, skipped: vec![] };

@@ -165,7 +165,7 @@ impl GeneratorTraining<'_> {
         let mut state = from.state;
         while progress.epoch < recipe.epochs {
             self.epoch(&adversaries, &mut step, &mut progress, &identity, watch, &stage)?;
-            progress = progress.next_epoch(recipe.batch, None);
+            progress = progress.next_epoch(recipe.batch, None, None);
             state = step.read()?;
             self.save(&adversaries, &state, &progress, &identity)?;
             let report = progress.reports.last().expect("an epoch is complete");

@@ -7,3 +7,4 @@
 mod contractions;
 mod pointwise;
 mod support;
+mod unknowns;

@@ -9,7 +9,7 @@ use gia_gpu::{
     attack::{
         AttackError, GO_ON, Hooks,
         checkpoint::Checkpoints,
-        config::{AttackConfig, Optimiser, Schedule},
+        config::{AttackConfig, Optimiser, Schedule, Sought},
         guidance::{Anneal, Fall, Guidance, Guide, Hypothesis},
         invert::{Reconstruction, Setting, Target, invert, invert_guided},
         threat::ThreatModel,
@@ -118,10 +118,23 @@ fn told_to_stop_at_any_look_it_ends_and_resumed_it_finds_the_same_bits() {
     let attack = Attack::new();
     let device = Cpu::<f32>::new();
     let hypotheses = [vec![means(&[(3, 0), (7, 1)])], vec![means(&[(1, 2), (3, 0)])]];
-    let pull = |config: &mut AttackConfig| guided(config, 0.5);
-    let expected = bits(&attack.run(&device, Some(&hypotheses), pull).unwrap());
+    stopped_anywhere(&attack, &device, &hypotheses, &|config| guided(config, 0.5));
+    // Copies are drawn by the iteration, and what names pull at to the end has a best iterate of its own.
+    stopped_anywhere(&attack, &device, &hypotheses, &|config| {
+        config.sought = Sought::Pyramid;
+        config.guidance = Some(Guidance { views: Some(2), ..Guidance::new(0.5, Anneal::constant()) });
+    });
+}
+
+fn stopped_anywhere(
+    attack: &Attack,
+    device: &Cpu<f32>,
+    hypotheses: &[Vec<Hypothesis>],
+    pull: &dyn Fn(&mut AttackConfig),
+) {
+    let expected = bits(&attack.run(device, Some(hypotheses), pull).unwrap());
     // Looks are 5 iterations apart, the first after 1; names pull until iteration 8.
-    let slow = Slow(&device);
+    let slow = Slow(device);
     for look in 1.. {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint");
@@ -129,14 +142,14 @@ fn told_to_stop_at_any_look_it_ends_and_resumed_it_finds_the_same_bits() {
         let stop = || looks.fetch_add(1, Ordering::Relaxed) + 1 >= look;
         let checkpoints = Checkpoints::new(&path, Duration::from_secs(60), "this".into(), false);
         let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: &stop, checkpoints: Some(&checkpoints) };
-        match attack.run_with(&slow, Some(&hypotheses), pull, &mut hooks) {
+        match attack.run_with(&slow, Some(hypotheses), pull, &mut hooks) {
             Ok(early) => assert!(!early.is_empty() && early.iter().all(|f| f.best().objective.is_finite())),
             Err(error) => assert!(matches!(error, AttackError::Stopped), "{error}"),
         }
         checkpoints.end(true).unwrap();
         let again = Checkpoints::new(&path, Duration::from_secs(60), "this".into(), true);
         let mut hooks = Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: Some(&again) };
-        let found = attack.run_with(&device, Some(&hypotheses), pull, &mut hooks).unwrap();
+        let found = attack.run_with(device, Some(hypotheses), pull, &mut hooks).unwrap();
         assert!(bits(&found) == expected, "stopped at look {look}");
         if looks.into_inner() < look {
             break;
@@ -189,6 +202,33 @@ fn hypotheses_of_a_target_share_their_starts_and_go_their_own_ways() {
     }
 }
 
+/// Where names pull to the end, what is kept is lowest with their pull, and not without.
+#[test]
+fn what_names_pull_at_to_the_end_is_the_optimum_of_both() {
+    let attack = Attack::new();
+    let hypotheses = [vec![means(&[(3, 0), (7, 1)])], vec![means(&[(1, 2), (3, 0)])]];
+    let with = |weight: f64| {
+        let found = attack.run(&Cpu::<f32>::new(), Some(&hypotheses), |config| {
+            config.guidance = Some(Guidance::new(weight, Anneal::constant()));
+        });
+        found.unwrap()
+    };
+    // So weak that it moves nothing: the lowest objective of the whole course is kept.
+    for outcome in with(1e-25).iter().flat_map(|r| &r.trials) {
+        let lowest = outcome.history.iter().copied().fold(f32::INFINITY, f32::min);
+        assert_eq!((outcome.objective, outcome.history.len()), (lowest, 17));
+    }
+    // So strong that matching hardly counts: its own lowest value is passed over.
+    let strong = with(50.0);
+    let mut passed = 0;
+    for outcome in strong.iter().flat_map(|r| &r.trials) {
+        let lowest = outcome.history.iter().copied().fold(f32::INFINITY, f32::min);
+        assert!(outcome.history.contains(&outcome.objective));
+        passed += usize::from(outcome.objective > lowest);
+    }
+    assert!(passed > 0);
+}
+
 #[test]
 fn the_best_iterate_comes_from_after_the_weight_has_become_0() {
     let attack = Attack::new();
@@ -196,8 +236,7 @@ fn the_best_iterate_comes_from_after_the_weight_has_become_0() {
     // 0 in the last of 17 evaluations alone. With steps this long the objective goes up and down.
     let found = attack
         .run(&Cpu::<f32>::new(), Some(&hypotheses), |config| {
-            config.guidance =
-                Some(Guidance { weight: 0.5, schedule: Anneal { fall: Fall::Linear, from: 0.25, to: 0.97 } });
+            config.guidance = Some(Guidance::new(0.5, Anneal { fall: Fall::Linear, from: 0.25, to: 0.97 }));
             config.total_variation = 0.0;
             config.clamp = false;
             if let Optimiser::Adam { learning_rate, schedule, .. } = &mut config.optimiser {
@@ -222,8 +261,7 @@ fn an_attack_goes_on_where_guidance_ends() {
     let hypotheses = [vec![means(&[(3, 0), (7, 1)])], vec![means(&[(1, 2), (3, 0)])]];
     // So weak that it moves nothing.
     let ghost = |config: &mut AttackConfig| {
-        config.guidance =
-            Some(Guidance { weight: 1e-25, schedule: Anneal { fall: Fall::Step, from: 0.25, to: 0.25 } });
+        config.guidance = Some(Guidance::new(1e-25, Anneal { fall: Fall::Step, from: 0.25, to: 0.25 }));
     };
     let guided = attack.run(&device, Some(&hypotheses), ghost).unwrap();
     assert_eq!(device.plans(), 3);

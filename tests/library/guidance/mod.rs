@@ -37,5 +37,5 @@ fn directions(clip: &Clip, names: usize) -> Vec<f32> {
 }
 
 fn guided(config: &mut AttackConfig, weight: f64) {
-    config.guidance = Some(Guidance { weight, schedule: Anneal { fall: Fall::Linear, from: 0.25, to: 0.5 } });
+    config.guidance = Some(Guidance::new(weight, Anneal { fall: Fall::Linear, from: 0.25, to: 0.5 }));
 }

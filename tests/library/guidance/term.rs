@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use gia_gpu::{
     attack::{
         adam::{Adam, Iteration},
-        config::{AttackConfig, Objective},
-        guidance::Guide,
+        config::{AttackConfig, Objective, Sought},
+        guidance::{Guide, Pull},
         pixels::Pixels,
         problem::{Problem, Scene, Sizes},
+        pyramid::Pyramid,
+        unknown::Unknown,
     },
     clip::Clip,
     data::Normalisation,
@@ -28,6 +30,16 @@ const BATCH: usize = 2;
 
 /// A problem of two trials whose matching does not matter, and values for its inputs.
 fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f64>)>) {
+    scene_of(clip, channels, weight, |_| {})
+}
+
+/// The same with more of the configuration changed; where pictures are looked at in copies, in those of iteration 5.
+fn scene_of(
+    clip: &Clip,
+    channels: usize,
+    weight: f64,
+    change: impl Fn(&mut AttackConfig),
+) -> (Problem, Vec<(Var, Vec<f64>)>) {
     let model = Model::new(
         "mlp",
         &Options { hidden: Some(vec![4]), ..Options::default() },
@@ -38,6 +50,7 @@ fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f
     let mut config = AttackConfig::preset("ig", Depth::Deep).unwrap();
     config.objective = Objective::L2;
     guided(&mut config, weight);
+    change(&mut config);
     let protocol = Protocol::default();
     let scene = Scene {
         model: &model,
@@ -50,14 +63,24 @@ fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f
     let guide = Guide { encoder: clip, names: &[], width: width(clip), hypotheses: &[], oracle: false };
     let normalisation = Normalisation::default().for_channels(channels);
     let sizes = Sizes::one_target(TRIALS, BATCH, false);
-    let (problem, frozen) =
-        Problem::guided(&scene, &Pixels::free(BATCH, model.image), sizes, Some((&guide, &normalisation)));
+    let pixels = Pixels::free(BATCH, model.image);
+    let pyramid = Pyramid { batch: BATCH, image: model.image, normalisation: normalisation.clone() };
+    let unknown: &dyn Unknown = if config.sought == Sought::Pyramid { &pyramid } else { &pixels };
+    let (problem, frozen) = Problem::guided(
+        &scene,
+        unknown,
+        sizes,
+        Some(Pull { guide: &guide, normalisation: &normalisation, seed: 9 }),
+    );
     let mut generator = random::generator(6, "inputs");
     let mut normal =
         |len: usize| random::normal(&mut generator, len).into_iter().map(f64::from).collect::<Vec<_>>();
     let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
     let len = |var: Var| problem.tape.len_of(var);
-    let mut inputs = vec![(problem.x, normal(len(problem.x)).iter().map(|v| 0.3 * v).collect())];
+    let mut inputs: Vec<(Var, Vec<f64>)> = vec![];
+    for moved in &problem.variables {
+        inputs.push((moved.var, normal(len(moved.var)).iter().map(|v| 0.3 * v).collect()));
+    }
     inputs.push((problem.labels, wide(&one_hot(&[0, 2, 1, 1], 3))));
     for var in problem.observed.iter().copied().chain(problem.parameters.iter().map(|p| p.stored)) {
         inputs.push((var, normal(len(var))));
@@ -67,6 +90,7 @@ fn scene(clip: &Clip, channels: usize, weight: f64) -> (Problem, Vec<(Var, Vec<f
     // The last picture of the second trial has no name.
     inputs.push((inputs_of.named, vec![1.0, 1.0, 1.0, 0.0]));
     inputs.push((inputs_of.weight, vec![weight]));
+    inputs.extend(inputs_of.look.map(|look| (look, vec![5.0])));
     inputs.extend(frozen.iter().map(|(var, values)| (*var, wide(values))));
     (problem, inputs)
 }
@@ -121,6 +145,54 @@ fn the_term_is_what_the_encoder_says_of_each_trials_pictures_and_names() {
         for t in 0..TRIALS {
             let found = (some[t] - none[t]) / 0.7;
             assert!((found - expected[t]).abs() < 1e-4, "trial {t}: {found}, expected {}", expected[t]);
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_copies_and_of_a_pyramid_is_their_finite_difference_on_every_device() {
+    let clip = clip();
+    for (sought, views) in [(Sought::Pixels, Some(3)), (Sought::Pyramid, None), (Sought::Pyramid, Some(2))] {
+        let (problem, inputs) = scene_of(&clip, 3, 50.0, |config| {
+            config.sought = sought;
+            config.guidance.as_mut().unwrap().views = views;
+        });
+        let keep: Vec<Var> = [problem.total].into_iter().chain(problem.gradients.clone()).collect();
+        let found = totals(&problem, &inputs, &keep);
+        let mut generator = random::generator(7, "directions");
+        let vars: Vec<Var> = problem.variables.iter().map(|moved| moved.var).collect();
+        let mut directed = inputs.clone();
+        directed.truncate(vars.len());
+        for (_, values) in &mut directed {
+            *values = random::normal(&mut generator, values.len()).into_iter().map(f64::from).collect();
+        }
+        let step = 1e-6;
+        let at = |sign: f64| {
+            let mut moved = inputs.clone();
+            for ((_, values), (_, directions)) in moved.iter_mut().zip(&directed) {
+                values.iter_mut().zip(directions).for_each(|(x, d)| *x += sign * step * d);
+            }
+            totals(&problem, &moved, &[problem.total]).remove(0).iter().sum::<f64>()
+        };
+        let difference = (at(1.0) - at(-1.0)) / (2.0 * step);
+        let slope: f64 = found[1..]
+            .iter()
+            .zip(&directed)
+            .map(|(g, (_, d))| g.iter().zip(d).map(|(g, d)| g * d).sum::<f64>())
+            .sum();
+        let what = format!("{sought}, {views:?}");
+        assert!(
+            (slope - difference).abs() < 1e-5 * difference.abs().max(1.0),
+            "{what}: {slope}, {difference}"
+        );
+        if let Some(look) = problem.guidance.unwrap().look {
+            let other = totals(&problem, &with(&inputs, look, vec![6.0]), &keep);
+            assert_ne!(other[0], found[0], "the looks of another iteration are others");
+        }
+        for target in &devices::targets()[1..] {
+            for (i, (a, b)) in target.evaluate(&problem.tape, &keep, &inputs).iter().zip(&found).enumerate() {
+                target.assert_close(&format!("{what}, {i}"), a, b);
+            }
         }
     }
 }
@@ -190,7 +262,12 @@ fn when_the_weight_is_0_the_total_is_the_objective() {
     let normalisation = Normalisation::default();
     let pixels = Pixels::free(BATCH, model.image);
     let sizes = Sizes::one_target(TRIALS, BATCH, false);
-    let (mut problem, frozen) = Problem::guided(&scene, &pixels, sizes, Some((&guide, &normalisation)));
+    let (mut problem, frozen) = Problem::guided(
+        &scene,
+        &pixels,
+        sizes,
+        Some(Pull { guide: &guide, normalisation: &normalisation, seed: 9 }),
+    );
     let inputs = problem.guidance.unwrap();
     // λ as the plan of an attack steps it, with the totals kept.
     let adam = Adam::of(config.optimiser, 1).unwrap();

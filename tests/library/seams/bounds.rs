@@ -3,7 +3,7 @@
 use gia_gpu::{
     attack::{
         AttackError, GO_ON, Hooks,
-        config::{AttackConfig, Layers, Objective, Optimiser},
+        config::{AttackConfig, Layers, Objective, Optimiser, Sought},
         guidance::{Anneal, Fall, Guidance, Guide, Hypothesis},
         invert::{Setting, Target, invert_guided, known_labels},
         preset::Preset,
@@ -179,6 +179,12 @@ fn settings_that_once_panicked_are_refused_by_name() {
     refused(&|c| c.objective = Objective::CosineTop(0.0), "objective cosine-top");
     let endless = Optimiser::Lbfgs { inner: 0, history: 1, stop: 0.0 };
     refused(&|c| c.optimiser = endless, "inner iterations of L-BFGS");
-    let late = Guidance { weight: 1.0, schedule: Anneal { fall: Fall::Step, from: 1.0, to: 1.0 } };
+    let late = Guidance::new(1.0, Anneal { fall: Fall::Step, from: 1.0, to: 1.0 });
     refused(&|c| c.guidance = Some(late), "fall of guidance");
+    let many = |views| Guidance { views: Some(views), ..Guidance::new(1.0, Anneal::default()) };
+    refused(&|c| c.guidance = Some(many(0)), "views of guidance");
+    refused(&|c| c.guidance = Some(many(65)), "views of guidance");
+    let lbfgs =
+        AttackConfig { sought: Sought::Pyramid, ..AttackConfig::preset("dlg", Depth::Shallow).unwrap() };
+    assert_eq!(lbfgs.check().unwrap_err().to_string(), "optimiser: expected adam for pyramid, found lbfgs");
 }

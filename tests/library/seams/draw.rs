@@ -72,6 +72,7 @@ impl Draw {
                 from: self.number(&[0.0, 0.3, 0.5]),
                 to: self.number(&[0.5, 0.7, 0.9]),
             },
+            views: self.of(&[None, None, Some(1), Some(3)]),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use gia_gpu::{
     data::samples,
-    train::{Part, Pictures},
+    train::{Half, Part, Pictures},
 };
 
 #[test]
@@ -40,4 +40,23 @@ fn joined_data_sets_share_the_names_that_they_have_in_common() {
     all.parts[0].share = 0.5;
     all.parts[1].share = 2.0;
     assert_eq!(all.shown(), 2 + 4);
+}
+
+#[test]
+fn halves_have_no_picture_in_common_and_leave_none_out() {
+    let data = samples();
+    let all = Pictures::read(&data, [1, 28, 28], 10, None).unwrap();
+    let twice = Pictures::join(vec![all.clone(), all.clone()]);
+    for pictures in [all, twice] {
+        let [first, second] = [Half::First, Half::Second].map(|half| pictures.half(half));
+        assert_eq!((first.len(), second.len()), (pictures.len() / 2, pictures.len() / 2));
+        assert!(first.parts.iter().chain(&second.parts).all(|part| part.len == 20));
+        let of = |half: &Pictures| (0..half.len()).map(|i| half.picture(i).to_vec()).collect::<Vec<_>>();
+        let mut both = [of(&first), of(&second)].concat();
+        let mut whole = of(&pictures);
+        both.sort();
+        whole.sort();
+        assert!(both == whole);
+        assert_eq!(first.labels, pictures.half(Half::First).labels);
+    }
 }

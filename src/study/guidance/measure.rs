@@ -1,0 +1,140 @@
+//! One arm of the study: its batches are captured, attacked, compared and read.
+
+use std::{collections::BTreeSet, path::Path};
+
+use super::{
+    GuidanceStudy, Scene,
+    arms::{Arm, Phase, Towards},
+    table::{Measured, OfBatch},
+};
+use crate::{
+    attack::{config::Sought, guidance::Guidance},
+    audit::{Attacked, AuditError, ClientBatch, Clients, Meanings, Outcome, read_batches},
+    clip::zero_shot::Namer,
+    data::{Picture, atomic},
+    metrics::compare,
+    report::{Skipped, picture_grid},
+    semantic::{Assignment, Scorer, Seen, Truth},
+    sweep::SweepError,
+    watch::{Silent, Watch},
+};
+
+/// Pictures of an arm of the confirmation that are shown.
+const SHOWN: usize = 16;
+
+impl GuidanceStudy<'_> {
+    pub(super) fn measure(
+        &self,
+        scene: &mut Scene,
+        arm: Arm,
+        out: &Path,
+        watch: &dyn Watch,
+    ) -> Result<Measured, SweepError> {
+        let Scene { audit, order, namers, judge, pictures } = scene;
+        audit.attack.guidance =
+            arm.weight.map(|weight| Guidance { weight, views: arm.views, ..self.schedule });
+        audit.attack.sought = Sought::from(arm.parameterisation);
+        let chosen = self.chosen(arm.phase, arm.batch_size, audit.seed)?;
+        let mut batches = read_batches(self.dataset, &audit.victim, chosen)?;
+        batches.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
+        let names = order.names(&self.dataset.class_names);
+        let told = match arm.towards {
+            Towards::Nothing => None,
+            Towards::TrueNames => Some(names.clone()),
+            Towards::OtherNames => {
+                let mut others = names.clone();
+                others.rotate_left(1);
+                Some(others)
+            }
+        };
+        let held = |index| batches.iter().any(|b| b.labels.contains(&index));
+        let puller = &self.models[arm.puller].1;
+        let meanings = told
+            .map(|told| Meanings::oracle(&told).only(held).encoded(puller, self.device, watch))
+            .transpose()?;
+        let Attacked { outcome, kept, skipped } =
+            audit.run_possible(self.device, &batches, meanings.as_ref(), watch)?;
+        for Skipped { batch, reason } in &skipped {
+            watch.note(&format!("{arm}: batch {batch} is left out: {reason}"));
+        }
+        let Some(outcome) = outcome else { return Ok(Measured { arm, batches: vec![], skipped }) };
+        let batches: Vec<ClientBatch> = kept.iter().map(|&i| batches[i].clone()).collect();
+        let named = named_right(&mut namers[arm.puller], &names, &batches, &outcome)?;
+        let judged = match judge {
+            Some(judge) => Some(named_right(judge, &names, &batches, &outcome)?),
+            None => None,
+        };
+        let clients = Clients {
+            batches: batches.clone(),
+            names: names.clone(),
+            order: order.clone(),
+            data: self.dataset.name.clone(),
+            others: vec![],
+        };
+        let likeness = audit.likeness(self.device, &clients, &outcome.pictures, self.lpips)?;
+        if arm.phase == Phase::Confirmation {
+            pictures.extend(show(arm, &batches, &outcome, out)?);
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let of_batch = |i: usize| {
+            let compared = compare(&batches[i].pictures, &outcome.pictures[i]).map_err(AuditError::from)?;
+            Ok(OfBatch {
+                batch: kept[i],
+                ssim: compared.ssim.one_to_one,
+                psnr: compared.psnr.one_to_one,
+                lpips: likeness[i].lpips.as_deref().map(mean),
+                fmse: mean(&likeness[i].fmse),
+                named: named[i],
+                judged: judged.as_ref().map(|judged| judged[i]),
+                objective: f64::from(outcome.found[i].best().objective),
+            })
+        };
+        let of_batches = (0..batches.len()).map(of_batch).collect::<Result<_, SweepError>>()?;
+        Ok(Measured { arm, batches: of_batches, skipped })
+    }
+}
+
+/// The first pictures of an arm over their originals.
+fn show(
+    arm: Arm,
+    batches: &[ClientBatch],
+    outcome: &Outcome,
+    out: &Path,
+) -> Result<Option<std::path::PathBuf>, SweepError> {
+    let originals: Vec<Picture> = batches.iter().flat_map(|b| b.pictures.clone()).take(SHOWN).collect();
+    let mut found = vec![];
+    for (batch, pictures) in batches.iter().zip(&outcome.pictures) {
+        // Each original over the reconstruction that is likest to it.
+        let assigned = compare(&batch.pictures, pictures).map_err(AuditError::from)?.assignment_mse;
+        let of = |original: usize| assigned.iter().position(|&own| own == original);
+        found.extend((0..pictures.len()).map(|i| pictures[of(i).unwrap_or(i)].clone()));
+    }
+    found.truncate(SHOWN);
+    let kind = format!("{}-{}", arm.towards.name(), arm.parameterisation);
+    let path = out.join(format!("pictures-B{}-{kind}.png", arm.batch_size));
+    let rows = [("original", &originals[..]), ("reconstruction", &found[..])];
+    let grid = picture_grid(&rows, &[]).map_err(AuditError::from)?;
+    atomic::write_bytes(&path, &grid)?;
+    Ok(Some(path))
+}
+
+/// Share of each batch's indices named right, from it alone.
+fn named_right(
+    namer: &mut Namer,
+    names: &[Option<String>],
+    batches: &[ClientBatch],
+    outcome: &Outcome,
+) -> Result<Vec<f64>, AuditError> {
+    let truth = Truth::new(names, &namer.labels);
+    let mut shares = vec![];
+    for ((batch, found), pictures) in batches.iter().zip(&outcome.found).zip(&outcome.pictures) {
+        let shown = pictures.iter().map(|p| ("a reconstruction".to_string(), Ok(p.clone())));
+        let rows = namer.rows(shown, &Silent)?;
+        let seen = [Seen { indices: found.labels.clone(), rows: rows.probabilities }];
+        let present = [batch.labels.iter().copied().collect::<BTreeSet<usize>>()];
+        let scorer = Scorer { seen: &seen, present: &present, truth: &truth, weights: &[1.0] };
+        let (right, of) = scorer.right(Assignment::Greedy, &[0])?;
+        shares.push(right as f64 / of.max(1) as f64);
+    }
+    Ok(shares)
+}
