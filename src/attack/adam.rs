@@ -7,7 +7,7 @@ use super::{
     course::{Course, RING, Standing},
     guidance::Guidance,
     langevin::Noise,
-    looks::PERIOD,
+    looks::looks_after,
     problem::Problem,
     schedule::{BETA_1, BETA_2, rate},
     unknown::{Bounds, Moves, Unknown},
@@ -190,9 +190,7 @@ impl Iteration {
         if let Some(inputs) = problem.guidance {
             let next = tape.reshape(guidance, &[1]);
             updates.push((inputs.weight, next));
-            if let Some(look) = inputs.look {
-                updates.push((look, following_looks(tape, look)));
-            }
+            updates.extend(inputs.look.map(|look| (look, looks_after(tape, look))));
         }
         let plan = Plan::new(tape, &[], &updates);
         let variables = problem.variables.iter().map(|moved| moved.var).collect();
@@ -216,8 +214,7 @@ impl Iteration {
         if let Some(best) = self.best_pulled {
             exe.write(best, &vec![f32::INFINITY; problem.sizes.trials])?;
         }
-        look_at(problem, exe, 0, 1)?;
-        Ok(())
+        problem.guidance.map_or(Ok(()), |inputs| inputs.write_at(exe, 0, 1))
     }
 
     /// Runs all iterations and one more evaluation, from the problem as written into `exe`.
@@ -256,7 +253,7 @@ impl Iteration {
             return Ok(Course::new(problem.sizes.trials, iterations, problem.values()));
         };
         self.take_over(exe, &state)?;
-        look_at(problem, exe, course.done(), iterations)?;
+        problem.guidance.map_or(Ok(()), |inputs| inputs.write_at(exe, course.done(), iterations))?;
         Ok(course)
     }
 
@@ -282,28 +279,6 @@ pub fn compile(
     let iteration = Iteration::new(problem, unknown, adam, iterations);
     let exe = device.compile(&iteration.plan)?;
     Ok((iteration, exe))
-}
-
-/// What the guidance takes at iteration `done` of `iterations`: λ, and the looks.
-fn look_at(
-    problem: &Problem,
-    exe: &mut dyn Executable,
-    done: usize,
-    iterations: usize,
-) -> Result<(), AttackError> {
-    let Some(inputs) = problem.guidance else { return Ok(()) };
-    if let Some(look) = inputs.look {
-        exe.write(look, &[(done % PERIOD) as f32])?;
-    }
-    Ok(exe.write(inputs.weight, &[inputs.schedule.at(done, iterations) as f32])?)
-}
-
-/// Looks `(1)` after these.
-fn following_looks(tape: &mut Tape, look: Var) -> Var {
-    let next = tape.add_scalar(look, 1.0);
-    let (end, zero) = (tape.scalar(PERIOD as f64), tape.scalar(0.0));
-    let goes_on = tape.less(next, end);
-    tape.select(goes_on, next, zero)
 }
 
 /// Rows of (learning rate / (1 − β₁ᵗ), 1/√(1 − β₂ᵗ), ring slot, deviation of the noise, λ of the next iteration), one

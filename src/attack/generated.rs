@@ -5,9 +5,8 @@ use std::{fmt, sync::Arc};
 use super::{
     AttackError,
     config::Output,
-    pyramid::normalised,
     setting::Trial,
-    unknown::{Bounds, Constant, Moves, Unknown, Variable},
+    unknown::{Bounds, Constant, Moves, Unknown, Variable, normalised},
 };
 use crate::{
     data::Normalisation,

@@ -1,6 +1,6 @@
 //! Guidance by names: pictures are drawn towards what a model of pictures and words takes for the name of their
-//! label. The term is λ·Σ_i (1 − cos(image(x_i), text(name of x_i's label))); λ is annealed to exactly 0, so that
-//! what is compared in the end is gradient matching alone.
+//! label. The term is λ·Σ_i (1 − cos(image(x_i), text(name of x_i's label))). λ is annealed to exactly 0, so that
+//! what is compared in the end is gradient matching alone, or stays, and the optimum of both is compared.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::anneal::{Anneal, Fall};
-use super::looks::looks;
+use super::{
+    AttackError,
+    looks::{PERIOD, looks},
+};
 use crate::{
     clip::{Encoder, cosine, preprocess},
     data::Normalisation,
+    device::Executable,
     tape::{Tape, Var},
 };
 
@@ -102,6 +106,21 @@ pub struct Inputs {
 
 /// Weights of the image encoder, and what to write to them.
 pub type Frozen<'w> = Vec<(Var, &'w [f32])>;
+
+impl Inputs {
+    /// Writes what iteration `done` of `iterations` takes: λ, and the looks.
+    pub fn write_at(
+        &self,
+        exe: &mut dyn Executable,
+        done: usize,
+        iterations: usize,
+    ) -> Result<(), AttackError> {
+        if let Some(look) = self.look {
+            exe.write(look, &[(done % PERIOD) as f32])?;
+        }
+        Ok(exe.write(self.weight, &[self.schedule.at(done, iterations) as f32])?)
+    }
+}
 
 /// λ·Σ_i (1 − cos) over the pictures of each trial, `(T)`; `x (T,B,C,H,W)` is normalised as the victim takes it, and
 /// has 1 or 3 channels.

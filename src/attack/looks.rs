@@ -32,6 +32,14 @@ const GREY: f64 = 0.5;
 /// Draws of the noise's table in a row.
 const LENGTH: usize = 1024;
 
+/// The looks `(1)` of the iteration after the one that took these.
+pub(super) fn looks_after(tape: &mut Tape, look: Var) -> Var {
+    let next = tape.add_scalar(look, 1.0);
+    let (end, zero) = (tape.scalar(PERIOD as f64), tape.scalar(0.0));
+    let goes_on = tape.less(next, end);
+    tape.select(goes_on, next, zero)
+}
+
 /// Pictures `(P,C,H,W)` in [0, 1] as `views` copies `(views·P,C,H,W)`, copy by copy, with the looks of iteration `now (1)`, which
 /// is below [`PERIOD`]. Pictures `i` and `i + batch` get the same noise.
 pub fn looks(tape: &mut Tape, pixels: Var, batch: usize, views: usize, seed: u64, now: Var) -> Var {
@@ -42,7 +50,7 @@ pub fn looks(tape: &mut Tape, pixels: Var, batch: usize, views: usize, seed: u64
     let picked = tape.gather(picks, now);
     let picked = tape.reshape(picked, &[views]);
 
-    let moved = moved(tape, pixels, [picked, picked], &mut generator);
+    let moved = moved(tape, pixels, picked, &mut generator);
     let shape = tape.shape(moved).to_vec();
     let noisy = {
         let deviations = (0..DRAWN).map(|_| generator.random_range(NOISE)).collect();
@@ -74,24 +82,18 @@ pub fn looks(tape: &mut Tape, pixels: Var, batch: usize, views: usize, seed: u64
 }
 
 /// Each copy moved down and to the right, every other one mirrored; the edge goes on where nothing comes in.
-fn moved(
-    tape: &mut Tape,
-    pixels: Var,
-    [of_rows, of_columns]: [Var; 2],
-    generator: &mut impl rand::Rng,
-) -> Var {
+fn moved(tape: &mut Tape, pixels: Var, picked: Var, generator: &mut impl rand::Rng) -> Var {
     let [count, channels, height, width] = tape.shape(pixels)[..] else { panic!("(P,C,H,W)") };
-    let (views, planes) = (tape.shape(of_rows)[0], count * channels);
-    let [down, across] =
-        [(height, false, of_rows), (width, true, of_columns)].map(|(side, mirrors, picked)| {
-            let moves = moves(side, mirrors);
-            let kinds = moves.len() / (side * side);
-            let drawn = (0..DRAWN).map(|_| generator.random_range(0..kinds) as f64).collect();
-            let which = column(tape, drawn, picked);
-            let table = tape.literal(&[kinds, side * side], moves);
-            let chosen = tape.gather(table, which);
-            tape.reshape(chosen, &[views, side, side])
-        });
+    let (views, planes) = (tape.shape(picked)[0], count * channels);
+    let [down, across] = [(height, false), (width, true)].map(|(side, mirrors)| {
+        let moves = moves(side, mirrors);
+        let kinds = moves.len() / (side * side);
+        let drawn = (0..DRAWN).map(|_| generator.random_range(0..kinds) as f64).collect();
+        let which = column(tape, drawn, picked);
+        let table = tape.literal(&[kinds, side * side], moves);
+        let chosen = tape.gather(table, which);
+        tape.reshape(chosen, &[views, side, side])
+    });
     // Columns first, then rows as columns of the transposed planes.
     let x = tape.reshape(pixels, &[1, planes * height, width]);
     let x = tape.broadcast_to(x, &[views, planes * height, width]);

@@ -3,7 +3,7 @@
 
 use super::{
     setting::Trial,
-    unknown::{Unknown, Variable},
+    unknown::{Unknown, Variable, normalised},
 };
 use crate::{
     data::Normalisation,
@@ -69,16 +69,6 @@ impl Unknown for Pyramid {
         let pictures = tape.tanh(sum);
         normalised(tape, pictures, &self.normalisation)
     }
-}
-
-/// Pictures `(T,B,C,H,W)` in [−1, 1] as the victim takes them.
-pub(super) fn normalised(tape: &mut Tape, pictures: Var, normalisation: &Normalisation) -> Var {
-    let (mean, std) = (normalisation.mean(), normalisation.std());
-    let scale: Vec<f64> = std.iter().map(|&s| 0.5 / f64::from(s)).collect();
-    let shift: Vec<f64> = mean.iter().zip(std).map(|(&m, &s)| (0.5 - f64::from(m)) / f64::from(s)).collect();
-    let [scale, shift] = [scale, shift].map(|values| tape.literal(&[1, 1, values.len(), 1, 1], values));
-    let scaled = tape.mul(pictures, scale);
-    tape.add(scaled, shift)
 }
 
 #[cfg(test)]

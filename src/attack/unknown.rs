@@ -3,6 +3,7 @@
 
 use super::{AttackError, setting::Trial};
 use crate::{
+    data::Normalisation,
     device::{Device, DeviceError, Executable},
     plan::Plan,
     tape::{Tape, Var},
@@ -175,4 +176,14 @@ pub fn pictures(
 /// Variable `i` of every trial, one after another.
 pub fn of_all(values: &[Vec<Vec<f32>>], i: usize) -> Vec<f32> {
     values.iter().flat_map(|trial| trial[i].iter().copied()).collect()
+}
+
+/// Pictures `(T,B,C,H,W)` in [−1, 1] as the victim takes them.
+pub(super) fn normalised(tape: &mut Tape, pictures: Var, normalisation: &Normalisation) -> Var {
+    let (mean, std) = (normalisation.mean(), normalisation.std());
+    let scale: Vec<f64> = std.iter().map(|&s| 0.5 / f64::from(s)).collect();
+    let shift: Vec<f64> = mean.iter().zip(std).map(|(&m, &s)| (0.5 - f64::from(m)) / f64::from(s)).collect();
+    let [scale, shift] = [scale, shift].map(|values| tape.literal(&[1, 1, values.len(), 1, 1], values));
+    let scaled = tape.mul(pictures, scale);
+    tape.add(scaled, shift)
 }

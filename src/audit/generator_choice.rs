@@ -1,6 +1,6 @@
 //! Which generator an attack takes that moves one's numbers.
 
-use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr};
+use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 use super::{AuditError, read_generator};
 use crate::attack::{config::AttackConfig, generated::Prior};
@@ -25,15 +25,6 @@ impl FromStr for GeneratorChoice {
             UNTRAINED => GeneratorChoice::Untrained,
             path => GeneratorChoice::File(path.into()),
         })
-    }
-}
-
-impl fmt::Display for GeneratorChoice {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            GeneratorChoice::Untrained => f.write_str(UNTRAINED),
-            GeneratorChoice::File(path) => path.display().fmt(f),
-        }
     }
 }
 

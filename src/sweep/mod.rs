@@ -5,6 +5,7 @@
 //! from which all else follows: the results as CSV ([`results`]), the same pooled over seeds ([`points`]), plots of these
 //! ([`plots`]), a table and a page. A sweep that dies goes on behind the journal's last whole line.
 
+mod attack_names;
 mod attacked;
 mod attacks;
 mod batch_script;

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Cell, Configuration, Finished, Sweep, SweepError, SweptVictim, Task};
+use super::{
+    Cell, Configuration, Finished, Sweep, SweepError, SweptVictim, Task, attack_names::attack_names,
+};
 use crate::{
     attack::threat::ThreatModel,
     audit::{AuditError, note_positions},
@@ -77,6 +79,8 @@ impl<'s> Plan<'s> {
 
     fn add_tasks(&mut self) -> Result<(), SweepError> {
         let Sweep { victims, defences, seeds, .. } = self.sweep;
+        let networks: Vec<String> = self.facts.iter().map(|(name, _)| name.clone()).collect();
+        let attacks = attack_names(victims, &networks);
         for (v, victim) in victims.iter().enumerate() {
             for (d, defence) in defences.iter().enumerate() {
                 for (s, size) in victim.sizes.iter().enumerate() {
@@ -86,7 +90,7 @@ impl<'s> Plan<'s> {
                             weights: victim.training(),
                             batch_size: size.batch,
                             defence: defence.name.clone(),
-                            attack: victim.attack(),
+                            attack: attacks[v].clone(),
                             seed,
                         };
                         if self.tasks.iter().any(|task| task.cell == cell) {

@@ -14,7 +14,7 @@ pub struct Line {
     pub weights: String,
     /// What it is called; `none`.
     pub defence: String,
-    /// Preset, and which generator it has.
+    /// As in [`Cell`].
     pub attack: String,
     /// By rising batch size.
     pub points: Vec<Point>,

@@ -28,7 +28,7 @@ pub struct Cell {
     pub batch_size: usize,
     /// [`UNDEFENDED`], or what the client applies, in order.
     pub defence: String,
-    /// Preset, and which generator it has.
+    /// Preset, which generator it has, and in what it differs from other attacks on this victim.
     pub attack: String,
     /// Of batches, untrained weights, class order, noise and starts.
     pub seed: u64,

@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use super::{Cell, UNDEFENDED, UNTRAINED};
 use crate::{
-    attack::{
-        config::{AttackConfig, Sought},
-        generated::Prior,
-    },
+    attack::{config::AttackConfig, generated::Prior},
     audit::{AuditError, Known, Network},
     data::Dataset,
     federated::{Protocol, Request, Victim, VictimError, defence::Defence},
@@ -106,20 +103,6 @@ impl SweptVictim {
     /// [`UNTRAINED`], or the file as it was given.
     pub(super) fn training(&self) -> String {
         self.weights.as_ref().map_or(UNTRAINED.into(), |path| path.display().to_string())
-    }
-
-    /// Its preset, and what it moves and by which generator where that is no matter of course.
-    pub(super) fn attack(&self) -> String {
-        let AttackConfig { preset, sought, .. } = &self.config;
-        let mut name = preset.clone();
-        if sought.takes_generator() {
-            let generator = self.generator.as_ref().map_or(UNTRAINED, |prior| &prior.name);
-            name += &format!(", {generator}");
-            if *sought == Sought::Latent {
-                name += ", latent";
-            }
-        }
-        name
     }
 
     /// How much work a cell is, compared with others of the victim.

@@ -11,9 +11,9 @@ fn rows(path: PathBuf) -> Vec<Row> {
     reader.deserialize().map(Result::unwrap).collect()
 }
 
-const FOUR: &str = "--victim 'lenet-zhu --preset ig' --victim 'lenet-zhu --preset decoder' \
+const FIVE: &str = "--victim 'lenet-zhu --preset ig' --victim 'lenet-zhu --preset decoder' \
                     --victim 'lenet-zhu --preset gias --generator untrained --sought latent' \
-                    --victim 'lenet-zhu --preset gifd --generator untrained' \
+                    --victim 'lenet-zhu --preset gifd --generator untrained' --victim 'lenet-zhu --tv 0.5' \
                     --batch-sizes 2 --batches 2 --iterations 4 --no-names --device cpu";
 
 fn sweep(out: &std::path::Path, options: &str) -> std::process::Output {
@@ -24,11 +24,20 @@ fn sweep(out: &std::path::Path, options: &str) -> std::process::Output {
 #[test]
 fn attacks_on_the_same_batches_are_rows_of_one_table() {
     let out = folder();
-    let done = sweep(out.path(), FOUR);
+    let done = sweep(out.path(), FIVE);
     assert!(done.status.success(), "{}", stderr(&done));
     let results = rows(out.path().join("results.csv"));
     let column = |name: &str| results.iter().map(|row| row[name].clone()).collect::<Vec<_>>();
-    assert_eq!(column("attack"), ["ig", "decoder", "gias, untrained, latent", "gifd, untrained"]);
+    assert_eq!(
+        column("attack"),
+        [
+            "ig, total_variation 0.01",
+            "decoder",
+            "gias, untrained",
+            "gifd, untrained",
+            "ig, total_variation 0.5"
+        ]
+    );
     assert!(column("lpips").iter().all(String::is_empty));
     for name in ["fmse", "identification_rank_features"] {
         assert!(column(name).iter().all(|text| text.parse::<f64>().unwrap() >= 0.0), "{:?}", column(name));
@@ -39,13 +48,13 @@ fn attacks_on_the_same_batches_are_rows_of_one_table() {
         own.map(|row| row["fmse"].parse::<f64>().unwrap()).sum::<f64>() / 2.0
     };
     let first: f64 = results[0]["fmse"].parse().unwrap();
-    assert!((first - mean("ig")).abs() < 1e-9 * first);
+    assert!((first - mean("ig, total_variation 0.01")).abs() < 1e-9 * first);
     // The same pictures for every attack.
     let shown = |attack: &str| {
         let own = batches.iter().filter(|row| row["attack"] == attack);
         own.map(|row| row["pictures"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!(shown("ig"), shown("gifd, untrained"));
+    assert_eq!(shown("ig, total_variation 0.01"), shown("gifd, untrained"));
     let text = String::from_utf8(done.stdout).unwrap();
     assert!(text.contains("FMSE") && text.contains("gifd, untrained"), "{text}");
     assert!(
@@ -53,10 +62,10 @@ fn attacks_on_the_same_batches_are_rows_of_one_table() {
         "{text}"
     );
 
-    let twice = sweep(&out.path().join("twice"), &format!("{FOUR} --victim 'lenet-zhu --preset ig'"));
+    let twice = sweep(&out.path().join("twice"), &format!("{FIVE} --victim 'lenet-zhu --tv 0.5'"));
     assert_eq!(twice.status.code(), Some(2));
     assert!(
-        stderr(&twice).contains("a cell twice: lenet-zhu untrained, B = 2, ig, seed 42"),
+        stderr(&twice).contains("a cell twice: lenet-zhu untrained, B = 2, ig, total_variation 0.5, seed 42"),
         "{}",
         stderr(&twice)
     );

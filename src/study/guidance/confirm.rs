@@ -156,6 +156,7 @@ mod tests {
             fmse: fmse + batch as f64,
             named: 0.5,
             judged: None,
+            judged_as_told: None,
             objective: 0.1,
         };
         Measured { arm, batches: (0..12).map(batch).collect(), skipped: vec![] }

@@ -50,7 +50,8 @@ impl GuidanceStudy<'_> {
         let held = |index| batches.iter().any(|b| b.labels.contains(&index));
         let puller = &self.models[arm.puller].1;
         let meanings = told
-            .map(|told| Meanings::oracle(&told).only(held).encoded(puller, self.device, watch))
+            .as_ref()
+            .map(|told| Meanings::oracle(told).only(held).encoded(puller, self.device, watch))
             .transpose()?;
         let Attacked { outcome, kept, skipped } =
             audit.run_possible(self.device, &batches, meanings.as_ref(), watch)?;
@@ -60,10 +61,11 @@ impl GuidanceStudy<'_> {
         let Some(outcome) = outcome else { return Ok(Measured { arm, batches: vec![], skipped }) };
         let batches: Vec<ClientBatch> = kept.iter().map(|&i| batches[i].clone()).collect();
         let named = named_right(&mut namers[arm.puller], &names, &batches, &outcome)?;
-        let judged = match judge {
-            Some(judge) => Some(named_right(judge, &names, &batches, &outcome)?),
-            None => None,
+        let mut by_judge = |names: &[Option<String>]| {
+            judge.as_mut().map(|judge| named_right(judge, names, &batches, &outcome)).transpose()
         };
+        let judged = by_judge(&names)?;
+        let as_told = told.as_deref().map(&mut by_judge).transpose()?.flatten();
         let clients = Clients {
             batches: batches.clone(),
             names: names.clone(),
@@ -86,6 +88,7 @@ impl GuidanceStudy<'_> {
                 fmse: mean(&likeness[i].fmse),
                 named: named[i],
                 judged: judged.as_ref().map(|judged| judged[i]),
+                judged_as_told: as_told.as_ref().map(|told| told[i]),
                 objective: f64::from(outcome.found[i].best().objective),
             })
         };

@@ -38,6 +38,8 @@ pub struct OfBatch {
     pub named: f64,
     /// The same of one that does not.
     pub judged: Option<f64>,
+    /// Share that this one calls by the name that pulled; absent where nothing pulls.
+    pub judged_as_told: Option<f64>,
     /// Lowest gradient-matching objective.
     pub objective: f64,
 }
@@ -59,6 +61,8 @@ pub struct Row {
     pub named: Estimate,
     /// The same of one that does not.
     pub judged: Option<Estimate>,
+    /// Share that this one calls by the name that pulled: where other names are read as readily as true ones, reading is no evidence.
+    pub judged_as_told: Option<Estimate>,
     /// Lowest gradient-matching objective.
     pub objective: Estimate,
     /// From the same batches without guidance; absent in that arm itself.
@@ -110,6 +114,7 @@ pub(crate) fn rows(arms: &[Arm], measured: &[Measured]) -> Vec<Row> {
             lpips: some(|b| b.lpips),
             fmse: mean(|b| b.fmse),
             judged: some(|b| b.judged),
+            judged_as_told: some(|b| b.judged_as_told),
             lpips_difference: some_difference(|b| b.lpips),
             fmse_difference: difference(|b| b.fmse, None),
             judged_difference: some_difference(|b| b.judged),
@@ -145,6 +150,7 @@ pub(crate) fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
         "lpips",
         "fmse",
         "judged",
+        "judged_as_told",
     ])?;
     for Measured { arm, batches, .. } in measured {
         let weight = arm.weight.map_or(String::new(), |w| w.to_string());
@@ -161,6 +167,7 @@ pub(crate) fn csv(measured: &[Measured]) -> Result<Vec<u8>, csv::Error> {
                 some(b.lpips),
                 b.fmse.to_string(),
                 some(b.judged),
+                some(b.judged_as_told),
             ];
             writer.write_record(start.chain(values).chain(rest))?;
         }
@@ -185,6 +192,16 @@ impl GuidanceReport {
             );
         }
         text += &confirmation(&self.confirmed);
+        for row in self.rows.iter().filter(|row| row.arm.phase == super::Phase::Confirmation) {
+            if let Some(told) = &row.judged_as_told {
+                let share = shown(told, false);
+                let _ = write!(
+                    text,
+                    "\n{}: the judge calls {share} of the indices by the name that pulled",
+                    row.arm
+                );
+            }
+        }
         for (arm, skipped) in &self.skipped {
             let _ = write!(text, "\n{arm}: batch {} is left out: {}", skipped.batch, skipped.reason);
         }
@@ -280,6 +297,7 @@ mod tests {
                 fmse: 2.0,
                 named: 0.5,
                 judged: Some(0.25),
+                judged_as_told: None,
                 objective: 0.1,
             };
             ssims.into_iter().enumerate().map(one).collect()
