@@ -66,7 +66,10 @@ pub struct Confirmed {
     pub p_other_names: f64,
     /// True names over attacks by pixels without guidance, where the setting is another parameterisation.
     pub over_pixels: Option<Estimate>,
-    /// True names improve it and other names do not, at 5 %.
+    /// One-sided, that the judge reads true names that pull more often than other names that pull: what is drawn is read, true or
+    /// not. Absent for metrics of pictures.
+    pub p_read_more: Option<f64>,
+    /// True names improve it and other names do not, at 5 %; the judge must also read them more often than other names.
     pub improves: bool,
 }
 
@@ -106,6 +109,8 @@ pub(super) fn confirmed(selected: &[Selected], measured: &[Measured]) -> Vec<Con
             if of_true_names.is_empty() {
                 continue;
             }
+            let told = |batch: &OfBatch| batch.judged_as_told;
+            let read_more = paired(of_true, others, told);
             let difference =
                 |pairs: &[(f64, f64)]| Estimate::of(&pairs.iter().map(|(a, b)| a - b).collect::<Vec<f64>>());
             all.push(Confirmed {
@@ -116,6 +121,7 @@ pub(super) fn confirmed(selected: &[Selected], measured: &[Measured]) -> Vec<Con
                 other_names: difference(&of_others),
                 p_other_names: paired_p_value(&of_others),
                 over_pixels: by_pixels.map(|pixels| difference(&pairs(of_true, pixels, metric))),
+                p_read_more: (metric == Metric::Judge).then(|| paired_p_value(&read_more)),
                 improves: false,
             });
         }
@@ -124,7 +130,8 @@ pub(super) fn confirmed(selected: &[Selected], measured: &[Measured]) -> Vec<Con
     let (of_true, of_others) = (corrected(|c| c.p_true_names), corrected(|c| c.p_other_names));
     for ((confirmed, p_true), p_other) in all.iter_mut().zip(of_true).zip(of_others) {
         (confirmed.p_true_names, confirmed.p_other_names) = (p_true, p_other);
-        confirmed.improves = p_true <= 0.05 && p_other > 0.05;
+        let is_read_more = confirmed.p_read_more.is_none_or(|p| p <= 0.05);
+        confirmed.improves = p_true <= 0.05 && p_other > 0.05 && is_read_more;
     }
     all
 }
@@ -135,11 +142,16 @@ fn of_arm(measured: &[Measured], arm: Arm) -> Option<&Measured> {
 
 /// A metric of the same batches under two arms.
 fn pairs(guided: &Measured, plain: &Measured, metric: Metric) -> Vec<(f64, f64)> {
-    let pair = |guided: &OfBatch| {
-        let plain = plain.batches.iter().find(|plain| plain.batch == guided.batch)?;
-        Some((metric.of(guided)?, metric.of(plain)?))
+    paired(guided, plain, |batch| metric.of(batch))
+}
+
+/// A value of the same batches under two arms.
+fn paired(one: &Measured, other: &Measured, value: impl Fn(&OfBatch) -> Option<f64>) -> Vec<(f64, f64)> {
+    let pair = |batch: &OfBatch| {
+        let other = other.batches.iter().find(|other| other.batch == batch.batch)?;
+        Some((value(batch)?, value(other)?))
     };
-    guided.batches.iter().filter_map(pair).collect()
+    one.batches.iter().filter_map(pair).collect()
 }
 
 #[cfg(test)]
@@ -194,6 +206,30 @@ mod tests {
         );
         assert!((found[0].true_names.mean - 0.05).abs() < 0.01);
         assert!((found[0].over_pixels.unwrap().mean - 0.01).abs() < 0.01);
+        // Read by the judge far more often than without a pull, and other names that pull just as often.
+        let judged = |share: f64, told: Option<f64>, all: &[Measured]| -> Vec<Measured> {
+            let of = |measured: &Measured| {
+                let own = match measured.arm.towards {
+                    Towards::TrueNames => (0.9, Some(0.9)),
+                    Towards::OtherNames => (0.0, told),
+                    Towards::Nothing => (share, None),
+                };
+                let batch = |b: &OfBatch| {
+                    let shift = 0.01 * (b.batch * 3 % 4) as f64;
+                    let [judged, judged_as_told] =
+                        [Some(own.0 + shift), own.1.map(|told| told + noise(b.batch))];
+                    OfBatch { judged, judged_as_told, ..*b }
+                };
+                Measured { batches: measured.batches.iter().map(batch).collect(), ..measured.clone() }
+            };
+            all.iter().map(of).collect()
+        };
+        let by_judge = |told| {
+            let found = confirmed(&chosen, &judged(0.2, Some(told), &all));
+            found.into_iter().find(|c| c.metric == Metric::Judge).unwrap()
+        };
+        assert!(by_judge(0.5).improves && !by_judge(0.9).improves);
+        assert!(by_judge(0.9).p_true_names < 0.01, "the gain over nothing is there all the same");
         // Less distance with both: other names do as well.
         assert!(!found[1].improves && found[1].p_other_names < 0.05 && found[1].true_names.mean > 0.9);
     }
