@@ -119,7 +119,7 @@ impl<'a> Field<'a> {
                 }
             }
             let Some(column) = self.orthogonal(&rows) else { continue };
-            let direction = unit(column.iter().zip(self.singular).map(|(q, s)| q / s).collect());
+            let direction = self.direction(&column);
             if self.has_zeros(&direction, &rows)
                 && let Some(candidate) = self.made_exact(direction)?
                 && !found.iter().any(|known| same(known, &candidate))
@@ -161,12 +161,32 @@ impl<'a> Field<'a> {
         Some(unit(v))
     }
 
+    /// A direction whose column A·p is orthogonal to those of these, fewer than all.
+    pub fn outside(&self, directions: &[Vec<f64>]) -> Result<Vec<f64>, NotConverged> {
+        let width = self.rows.columns;
+        let columns: Vec<Vec<f64>> = directions
+            .iter()
+            .map(|direction| unit(direction.iter().zip(self.singular).map(|(p, s)| p * s).collect()))
+            .collect();
+        let entry = |i: usize, j: usize| columns.get(i).map_or(0.0, |column| column[j]);
+        let column = svd(&Matrix::from_fn(width, width, entry))?.v.column(width - 1);
+        Ok(self.direction(&column))
+    }
+
+    /// p of length 1 whose column is diag(s)·p times any factor.
+    fn direction(&self, column: &[f64]) -> Vec<f64> {
+        unit(column.iter().zip(self.singular).map(|(c, s)| c / s).collect())
+    }
+
     /// The direction p for which A·p is nearest to 0 in these units, as far as they are live; `None` of too few.
     pub fn zero_in(&self, units: &[usize]) -> Result<Option<Vec<f64>>, NotConverged> {
         let width = self.rows.columns;
         let rows: Vec<usize> = units.iter().copied().filter(|unit| self.live.contains(unit)).collect();
-        if rows.len() < width {
+        if rows.len() + 1 < width {
             return Ok(None);
+        }
+        if rows.len() < width {
+            return Ok(self.orthogonal(&rows).map(|column| self.direction(&column)));
         }
         Ok(Some(svd(&self.rows.picked(&rows))?.v.column(width - 1)))
     }

@@ -4,6 +4,7 @@
 mod agreement;
 pub mod batch;
 pub mod candidates;
+mod choice;
 mod error;
 pub mod features;
 mod greedy;

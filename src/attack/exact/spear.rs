@@ -3,13 +3,13 @@
 //! G = D·Xᵀ. Its decomposition leaves an invertible matrix P open, D = A·P and Xᵀ = P⁻¹·Vᵀ, which the zeros of D decide.
 
 use super::{
-    agreement::agreement,
     candidates::Field,
+    choice::{Choice, View, needed},
     error::ExactError,
     greedy::Pool,
-    matrix::{Matrix, NotConverged, norm, product, pseudo_inverse},
-    rank::{NOISY, check, rank},
-    scale::{self, Scale},
+    matrix::{Matrix, product},
+    rank::{check, rank},
+    scale::Scale,
     spectrum::{Entry, Spectrum},
 };
 
@@ -68,18 +68,6 @@ const ROUND: u64 = 4096;
 const PATIENCE: u64 = 131_072;
 const PATIENCE_OF_BUDGET: u64 = 32;
 const PATIENCE_SINCE_FIND: u64 = 4;
-/// Agreement from which a choice is taken for the truth, without and with noise: under noise, units near 0 are misread.
-const AGREED: f64 = 0.999;
-const AGREED_IN_NOISE: f64 = 0.97;
-/// Rounds of correcting directions by the pictures that they give.
-const CORRECTIONS: usize = 4;
-/// A unit is off for a picture below this share of its inputs' size.
-const MARGIN: f64 = 1e-3;
-
-fn needed(relative_noise: f64) -> f64 {
-    if relative_noise > NOISY { AGREED_IN_NOISE } else { AGREED }
-}
-
 impl Restored {
     /// Whether every picture switches on the units that the gradient says.
     pub fn agrees(&self) -> bool {
@@ -132,10 +120,15 @@ pub fn restore<T: Entry>(
                 last_find = sets;
             }
             (found, zeros) = (found.max(chosen.len()), zeros.max(all));
+            let directions = |chosen: &[usize]| -> Vec<Vec<f64>> {
+                chosen.iter().map(|&i| pool.0[i].direction.clone()).collect()
+            };
+            if chosen.len() + 1 == rank
+                && let Some(choice) = view.completed(directions(&chosen), &spectrum)?
+            {
+                best = Some(choice);
+            }
             if chosen.len() == rank {
-                let directions = |chosen: &[usize]| -> Vec<Vec<f64>> {
-                    chosen.iter().map(|&i| pool.0[i].direction.clone()).collect()
-                };
                 let mean = |chosen: &[usize]| Ok(view.choice(&directions(chosen))?.mean());
                 let mut choice = view.choice(&directions(&chosen))?;
                 if !choice.agrees(&spectrum) {
@@ -171,118 +164,4 @@ pub fn restore<T: Entry>(
 
 fn floats<T: Entry>(values: &[T]) -> Vec<f64> {
     values.iter().map(|&v| v.into()).collect()
-}
-
-/// All that a choice of directions is judged by.
-struct View<'a> {
-    /// A `(m, r)`
-    rows: &'a Matrix,
-    /// W·V `(m, r)`
-    responses: &'a Matrix,
-    bias: &'a [f64],
-    bias_gradient: Option<Vec<f64>>,
-    field: &'a Field<'a>,
-}
-
-/// A choice of directions and what follows from it.
-struct Choice {
-    /// Columns of P, each of length 1.
-    directions: Vec<Vec<f64>>,
-    /// Z = W·X + b `(m, r)`
-    inputs: Matrix,
-    /// P⁻¹
-    inverse: Matrix,
-    outer: Matrix,
-    agreement: Vec<f64>,
-    scale: Scale,
-}
-
-impl Choice {
-    /// Units that the picture leaves off, by more than rounding.
-    fn off(&self, picture: usize) -> Vec<usize> {
-        let inputs = self.inputs.column(picture);
-        let least = MARGIN * norm(&inputs) / (inputs.len() as f64).sqrt();
-        (0..inputs.len()).filter(|&i| inputs[i] < -least).collect()
-    }
-
-    fn mean(&self) -> f64 {
-        self.agreement.iter().sum::<f64>() / self.agreement.len() as f64
-    }
-
-    fn agrees(&self, spectrum: &Spectrum) -> bool {
-        let needed = needed(spectrum.relative_noise());
-        self.agreement.iter().all(|&share| share >= needed)
-    }
-}
-
-impl View<'_> {
-    /// Directions again from the units that the pictures themselves leave off.
-    ///
-    /// Where one picture is off in hardly a unit in which another is on, zeros alone take a mixture d_b + λ·d_a for d_b. The
-    /// picture x_b is right all the same, as D·Xᵀ is given, and says where d_b is 0.
-    fn corrected(&self, mut choice: Choice, spectrum: &Spectrum) -> Result<Choice, NotConverged> {
-        let needed = needed(spectrum.relative_noise());
-        for _ in 0..CORRECTIONS {
-            let before = choice.mean();
-            for j in 0..choice.directions.len() {
-                if choice.agreement[j] >= needed {
-                    continue;
-                }
-                let Some(direction) = self.field.zero_in(&choice.off(j))? else { continue };
-                let mut directions = choice.directions.clone();
-                directions[j] = direction;
-                let other = self.choice(&directions)?;
-                if other.mean() > choice.mean() {
-                    choice = other;
-                }
-            }
-            if choice.mean() <= before {
-                break;
-            }
-        }
-        Ok(choice)
-    }
-
-    fn choice(&self, directions: &[Vec<f64>]) -> Result<Choice, NotConverged> {
-        let columns = self.rows.times(&Matrix::of_columns(directions));
-        let (factors, scale) = match &self.bias_gradient {
-            Some(gradient) => (scale::from_bias(&columns, gradient)?, Scale::Bias),
-            None => (vec![1.0; directions.len()], Scale::SignOnly),
-        };
-        let mut choice = self.scaled(directions, &factors, scale)?;
-        if scale == Scale::SignOnly {
-            let turned = self.scaled(directions, &vec![-1.0; directions.len()], scale)?;
-            let signs: Vec<f64> = choice
-                .agreement
-                .iter()
-                .zip(&turned.agreement)
-                .map(|(plus, minus)| if plus >= minus { 1.0 } else { -1.0 })
-                .collect();
-            choice = self.scaled(directions, &signs, scale)?;
-        }
-        Ok(choice)
-    }
-
-    fn scaled(&self, directions: &[Vec<f64>], factors: &[f64], scale: Scale) -> Result<Choice, NotConverged> {
-        let p = Matrix::of_columns(directions).with_columns_times(factors);
-        let outer = self.rows.times(&p);
-        let inverse = pseudo_inverse(&p)?;
-        let mut inputs = self.responses.times(&inverse.transposed());
-        // Where the length is not known, nor is how much the bias counts beside it.
-        if scale == Scale::Bias && !self.bias.is_empty() {
-            for (row, b) in inputs.values.chunks_mut(inputs.columns).zip(self.bias) {
-                row.iter_mut().for_each(|z| *z += b);
-            }
-        }
-        let nothing: Vec<f64> = (0..outer.columns)
-            .map(|j| {
-                let live = self.field.live().max(1) as f64;
-                let length = outer.column(j).iter().map(|d| d * d).sum::<f64>().sqrt();
-                let factor = factors[j].abs();
-                factor * self.field.nothing(length / factor.max(f64::MIN_POSITIVE) / live.sqrt())
-            })
-            .collect();
-        let agreement = agreement(&outer, &nothing, &inputs);
-        Ok(Choice { directions: directions.to_vec(), inputs, inverse, outer, agreement, scale })
-    }
 }
