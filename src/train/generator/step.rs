@@ -140,12 +140,13 @@ impl Planned {
         let [a, b] = [(of_data, one), (of_fake, zero)].map(|(z, target)| binary_cross_entropy(t, z, target));
         let both = t.add(a, b);
         let judging_loss = t.mul_scalar(both, 0.5);
-        let (mut updates, mut memories) = follow(t, *optimiser, both, (&own[1], &judging), inputs);
+        let (mut updates, mut memories) = follow(t, *optimiser, both, (&own[1], &judging), &[], inputs);
         let next = settled(t, &own[1], &judging, &mut updates);
 
         let of_fake_now = discriminator.apply(t, fake, shares, &next);
         let loss = binary_cross_entropy(t, of_fake_now, one);
-        let (mut own_updates, own_memories) = follow(t, *optimiser, loss, (&own[0], &made), inputs);
+        // The discriminator is an opponent as it is: how it would have learned from other pictures does not count.
+        let (mut own_updates, own_memories) = follow(t, *optimiser, loss, (&own[0], &made), &next, inputs);
         own_updates.extend(running_statistics(t, &statistics));
         updates.extend(averaged(t, &made, &average, kept, &own_updates));
         updates.extend(own_updates);
@@ -167,17 +168,18 @@ impl Planned {
 
 type Updates = Vec<(Var, Var)>;
 
-/// How the optimiser moves the trainable ones of these tensors against a loss.
+/// How the optimiser moves the trainable ones of these tensors against a loss, in which `held` are constants.
 fn follow(
     tape: &mut Tape,
     optimiser: Optimiser,
     loss: Var,
     (declared, values): (&[Declaration], &[Var]),
+    held: &[Var],
     inputs: Inputs,
 ) -> (Updates, Vec<Vec<Var>>) {
     let trainable = declared.iter().zip(values).filter(|(d, _)| d.trainable);
     let values: Vec<Var> = trainable.map(|(_, &value)| value).collect();
-    let gradient = tape.grad(loss, &values);
+    let gradient = tape.grad_holding(loss, &values, held);
     moves(tape, optimiser, (&values, &gradient, &vec![0.0; values.len()]), inputs)
 }
 
@@ -255,5 +257,71 @@ impl Step {
             discriminator: discriminator?[0],
             recognised: recognised?[0] as usize,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::cpu::Cpu;
+
+    const BATCH: usize = 4;
+    const CLASSES: usize = 3;
+    const BETA1: f64 = 0.5;
+
+    /// Adam's first memory moves by the gradient: m' = β₁·m + (1 − β₁)·g. In the first step its direction is g's sign, which
+    /// has no derivative; so the second is looked at.
+    #[test]
+    fn the_generator_learns_from_the_discriminator_as_it_is_after_its_own_step() {
+        let adversaries = Adversaries {
+            generator: Dcgan::to_train(2, 3, CLASSES),
+            discriminator: Discriminator { f: 2, image: [3, 32, 32], classes: CLASSES },
+            batch: BATCH,
+            optimiser: Optimiser::AdamW { beta1: BETA1, beta2: 0.999, epsilon: 1e-8 },
+        };
+        let device = Cpu::<f64>::new();
+        let start = adversaries.start(3);
+        let mut generator = random::generator(4, "test");
+        let mut drawn = |count: usize| random::normal(&mut generator, count);
+        let shares = crate::nn::loss::one_hot(&[0, 2, 1, 2], CLASSES);
+        let mut step = Step::new(&device, &adversaries).unwrap();
+        step.write(&start).unwrap();
+        let (mut before, mut after, mut latent) = (start.clone(), start, vec![]);
+        for number in 0..2 {
+            let pictures: Vec<f32> = drawn(BATCH * 3 * 32 * 32).iter().map(|v| v.tanh()).collect();
+            latent = drawn(BATCH * adversaries.generator.latent());
+            step.run(&Shown { pictures: &pictures, latent: &latent, shares: &shares }, 0.01, number).unwrap();
+            before = std::mem::replace(&mut after, step.read().unwrap());
+        }
+
+        let [made, judging, _] = adversaries.own();
+        let mut tape = Tape::new();
+        let t = &mut tape;
+        let [z, of] = [latent.len() / BATCH, CLASSES].map(|width| t.input(&[1, BATCH, width]));
+        let all = [&made[..], &judging[..]].concat();
+        let inputs: Vec<Var> = all.iter().map(|d| t.input(&[&[1], &d.shape[..]].concat())).collect();
+        let (fake, _) = apply_and_watch(&adversaries.generator, t, z, &inputs[..made.len()]);
+        let judged = adversaries.discriminator.apply(t, fake, of, &inputs[made.len()..]);
+        let one = t.full(&[1, BATCH, 1], 1.0);
+        let loss = binary_cross_entropy(t, judged, one);
+        let learned: Vec<Var> =
+            made.iter().zip(&inputs).filter(|(d, _)| d.trainable).map(|(_, &value)| value).collect();
+        let gradient = t.grad(loss, &learned);
+        let mut exe = device.compile(&Plan::new(t, &gradient, &[])).unwrap();
+        // The generator before the step, the discriminator after it.
+        let tensors = before.tensors[..made.len()].iter().chain(&after.tensors[made.len()..]);
+        write_all(&mut *exe, &inputs, tensors.take(inputs.len())).unwrap();
+        exe.write(z, &latent).unwrap();
+        exe.write(of, &shares).unwrap();
+        exe.run(1).unwrap();
+        for (i, &expected) in gradient.iter().enumerate() {
+            let expected = exe.read(expected).unwrap();
+            let size = expected.iter().map(|v| v.abs()).fold(0.0, f32::max);
+            let memories = after.memories[0][i].iter().zip(&before.memories[0][i]);
+            for ((&after, &before), expected) in memories.zip(expected) {
+                let found = (after - BETA1 as f32 * before) / (1.0 - BETA1) as f32;
+                assert!((found - expected).abs() <= 1e-5 * size, "{i}: {found}, expected {expected}");
+            }
+        }
     }
 }
