@@ -1,8 +1,8 @@
 //! iLRG (Ma 2023): label counts, duplicates included, from a linear system.
 //!
 //! By the identity of this module's parent, `B·∇b_i = Σ_j n_j·p̄_j[i] − n_i` with p̄_j the mean softmax of
-//! class j's samples. p̄_j is estimated as P_j = softmax(W·ê_j + b), with ê_j = ∇W_j/∇b_j. That leaves C+1
-//! equations for C counts:
+//! class j's samples. p̄_j is estimated as P_j = softmax(W·m_j + b) of the class's mean feature m_j ([`class_means`], where the
+//! paper has ∇W_j/∇b_j). That leaves C+1 equations for C counts:
 //!
 //! `Σ_j n_j = B`, and for every class i: `Σ_j n_j·P_j[i] − n_i = B·∇b_i`.
 //!
@@ -11,8 +11,8 @@
 use faer::Mat;
 
 use super::{
-    LabelError, LastLayer, Method, Restored, features::class_features, predictions::predictions,
-    rounding::largest_remainder,
+    LabelError, LastLayer, Method, Restored, class_means::predictions_of_classes, features::class_features,
+    predictions::predictions, rounding::largest_remainder,
 };
 
 /// The time of a singular value decomposition grows with the cube of the classes: a minute, about, at this.
@@ -32,16 +32,18 @@ pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, Label
     if layer.classes > MAX_CLASSES {
         return Err(LabelError::TooManyClasses { method, limit: MAX_CLASSES, found: layer.classes });
     }
-    let predictions = predictions(weight, bias, &class_features(layer, bias_gradient));
+    let predicted = predictions_of_classes(layer, (weight, bias), bias_gradient, batch);
     let right = faer::Col::from_fn(layer.classes + 1, |row| match row {
         0 => batch as f64,
         row => batch as f64 * f64::from(bias_gradient[row - 1]),
     });
     let [real] =
-        solve(&predictions, [right]).ok_or(LabelError::NotConverged { method, classes: layer.classes })?;
+        solve(&predicted, [right]).ok_or(LabelError::NotConverged { method, classes: layer.classes })?;
     let counts = largest_remainder(&real, batch);
-    let agreement = agreement(&predictions, bias_gradient);
-    let residual = residual(&predictions, bias_gradient, batch, &real);
+    // What a trained victim says of its classes shows in single rows.
+    let agreement =
+        agreement(&predictions(weight, bias, &class_features(layer, bias_gradient)), bias_gradient);
+    let residual = residual(&predicted, bias_gradient, batch, &real);
     let distance = counts.iter().zip(&real).map(|(&n, r)| (r - n as f64).abs()).fold(0.0, f64::max);
     let confidence = confidence(layer.classes, residual, distance, agreement);
     let mut warnings = vec![];
@@ -138,6 +140,31 @@ mod tests {
                 assert!(size > classes || restored.warnings.is_empty(), "{:?}", restored.warnings);
             }
         }
+    }
+
+    /// Their ∇b_j all but cancel, so that single rows say nothing; together they do.
+    #[test]
+    fn more_samples_than_classes_are_counted_where_features_differ() {
+        let (mut right, mut by_rows) = (0.0, 0.0);
+        for seed in 0..10 {
+            let labels = random_labels(24, 10, seed);
+            let mut features = positive_features(&labels, 64, seed);
+            let factors = crate::random::uniform(&mut crate::random::generator(seed, "factors"), 0.5, 24);
+            features.iter_mut().zip(factors).for_each(|(x, f)| x.iter_mut().for_each(|x| *x *= 1.0 + f));
+            let synthetic = Synthetic::new(10, 0.2, &features, &labels, seed);
+            let layer = synthetic.layer();
+            right += LabelMetrics::new(&restore(&layer, 24).unwrap().counts, &synthetic.counts).ln_acc / 10.0;
+            let (weight, bias) = (layer.weight.unwrap(), layer.bias.unwrap());
+            let gradient = layer.bias_gradient.unwrap();
+            let single = predictions(weight, bias, &class_features(&layer, gradient));
+            let sums = faer::Col::from_fn(11, |row| match row {
+                0 => 24.0,
+                row => 24.0 * f64::from(gradient[row - 1]),
+            });
+            let [real] = solve(&single, [sums]).unwrap();
+            by_rows += LabelMetrics::new(&largest_remainder(&real, 24), &synthetic.counts).ln_acc / 10.0;
+        }
+        assert!(right >= 0.98 && by_rows < 0.9, "{right}, of ∇W_j/∇b_j {by_rows}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! `∇b_c = (1/B)·(Σ_s p_s[c] − n_c)`, and ∇W_c is the same sum with each sample weighted by its features.
 
 mod bias_corrected;
+mod class_means;
 mod counts_by_factor;
 mod error;
 mod exact;
