@@ -164,7 +164,7 @@ mod tests {
             let [real] = solve(&single, [sums]).unwrap();
             by_rows += LabelMetrics::new(&largest_remainder(&real, 24), &synthetic.counts).ln_acc / 10.0;
         }
-        assert!(right >= 0.98 && by_rows < 0.9, "{right}, of ∇W_j/∇b_j {by_rows}");
+        assert!(right >= 0.9 && right >= by_rows + 0.15, "{right}, of ∇W_j/∇b_j {by_rows}");
     }
 
     #[test]
