@@ -49,7 +49,7 @@ pub use examples::{OwnFeatures, examples_use};
 pub use feature_names::FeatureNames;
 pub use film::Frame;
 pub use generator::{GeneratorInfo, generator_of, read_generator, write_generator};
-pub use generator_choice::{GeneratorChoice, choose_generator};
+pub use generator_choice::{GeneratorChoice, builtin_generator, choose_generator};
 pub use guidance::{EncodedMeanings, Meanings, guidable};
 pub use judged::Judged;
 pub use likeness::features_of_pictures;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{help::group, misuse, options::numbers, spelled::spelled};
+use super::{help::group, misuse, options::numbers, progress::Terminal, spelled::spelled};
 use crate::{
     attack::{
         check::{MAX_SCALE, MAX_SCALES},
@@ -12,9 +12,10 @@ use crate::{
         },
         generated::Prior,
         preset::Preset,
+        threat::ThreatModel,
         way::Way,
     },
-    audit::{GeneratorChoice, choose_generator},
+    audit::{Audit, GeneratorChoice, choose_generator},
     nn::architecture::depth,
 };
 
@@ -93,10 +94,12 @@ pub(crate) struct AttackOptions {
     /// Without it half.
     #[arg(long, value_name = "O", value_parser = spelled::<Output>())]
     decoder_output: Option<Output>,
-    /// What gias and gifd make pictures by: untrained, or a DCGAN with PyTorch's names
+    /// What gias and gifd make pictures by: builtin, untrained, or a DCGAN with PyTorch's names
     ///
-    /// Without it one that nobody trained. A trained one is knowledge that a threat model must grant (generative-prior).
-    #[arg(long, value_name = "untrained|FILE")]
+    /// builtin was trained on CIFAR-10's training pictures (3×32×32), and its class is open without --generator-class. A
+    /// trained one is knowledge that a threat model must grant (generative-prior). Without the option, the built-in one where
+    /// it fits the victim and is granted, else one that nobody trained.
+    #[arg(long, value_name = "builtin|untrained|FILE")]
     generator: Option<GeneratorChoice>,
     /// What it was trained on, in words, for the report
     #[arg(long, value_name = "TEXT", requires = "generator")]
@@ -188,9 +191,26 @@ impl AttackOptions {
         Ok(config)
     }
 
-    /// The generator of this attack.
-    pub(crate) fn generator(&self, config: &AttackConfig) -> anyhow::Result<Option<Prior>> {
-        Ok(choose_generator(self.generator.as_ref(), self.generator_data.as_deref(), config)?)
+    /// The generator of an attack on pictures of this shape.
+    pub(crate) fn generator(
+        &self,
+        config: &mut AttackConfig,
+        image: [usize; 3],
+        threat_model: Option<&ThreatModel>,
+    ) -> anyhow::Result<Option<Prior>> {
+        let (choice, data) = self.generator_choice();
+        Ok(choose_generator(choice, data, (config, image), threat_model, &Terminal)?)
+    }
+
+    /// The generator that is asked for, and what is said of its data.
+    pub(crate) fn generator_choice(&self) -> (Option<&GeneratorChoice>, Option<&str>) {
+        (self.generator.as_ref(), self.generator_data.as_deref())
+    }
+
+    /// Gives an audit the generator of its attack.
+    pub(crate) fn choose_generator(&self, audit: &mut Audit) -> anyhow::Result<()> {
+        let (choice, data) = self.generator_choice();
+        Ok(audit.choose_generator(choice, data, &Terminal)?)
     }
 
     /// Pixels, decoders and generators have options of their own.

@@ -8,12 +8,13 @@ use super::{
     defence_options::DefenceOptions,
     model_options::VictimOptions,
     options::{NormalisationOptions, check_apart},
+    progress::Terminal,
     protocol_options::ProtocolOptions,
     threat_options::ThreatOptions,
 };
 use crate::{
-    attack::{config::AttackConfig, generated::Prior},
-    audit::{Audit, Clients},
+    attack::config::AttackConfig,
+    audit::{Audit, Clients, GeneratorChoice},
     data::Dataset,
     semantic::ClassOrder,
     tensor_file::GradientInfo,
@@ -27,12 +28,12 @@ pub(crate) struct ClientOptions<'a> {
     pub defence: &'a DefenceOptions,
     pub threat: &'a ThreatOptions,
     pub normalisation: &'a NormalisationOptions,
-    /// What the attack's pictures are made by, where others trained it.
-    pub generator: Option<Prior>,
+    /// What makes the attack's pictures, and what is known of its data.
+    pub generator: (Option<&'a GeneratorChoice>, Option<&'a str>),
+    pub restarts: usize,
     pub labels_given: bool,
     /// Whether class indices are shuffled, so that an index means nothing by its place.
     pub shuffled: bool,
-    pub restarts: usize,
     pub seed: u64,
 }
 
@@ -54,7 +55,7 @@ impl ClientOptions<'_> {
             adaptive: self.defence.adaptive,
             normalisation,
             attack: config,
-            generator: self.generator.clone(),
+            generator: None,
             restarts: self.restarts,
             labels_given: self.labels_given,
             threat_model: self.threat.open()?,
@@ -62,6 +63,8 @@ impl ClientOptions<'_> {
             first: 0,
             checkpoints: None,
         };
+        let (generator, trained_on) = self.generator;
+        audit.choose_generator(generator, trained_on, &Terminal)?;
         audit.granted(&[])?;
         let batches = self.data.read(dataset, &audit.victim, self.seed)?;
         let order = match self.shuffled {

@@ -46,7 +46,7 @@ impl Observing<'_> {
         let audit = &mut observation.audit;
         audit.restarts = by.attack.trials;
         audit.threat_model = by.threat.open()?;
-        audit.generator = by.attack.generator(&audit.attack)?;
+        by.attack.choose_generator(audit)?;
         audit.granted(&[])?;
         Ok(observation)
     }

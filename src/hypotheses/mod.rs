@@ -77,7 +77,7 @@ pub enum HypothesesError {
     NoBeam,
     /// The comparison asks a generator for names, and there is none.
     #[error(
-        "conditional: expected a class-conditional generator that others trained, found none: give --generator FILE"
+        "conditional: expected a class-conditional generator that others trained, found none: give --generator builtin (3×32×32) or FILE"
     )]
     NoGenerator,
     /// The generator cannot be asked for a class.

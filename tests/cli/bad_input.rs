@@ -44,6 +44,10 @@ fn wrong_options_are_misuse() {
     run("--preset gifd --radii 1,x", &["--radii", "'x'"]);
     run("--preset decoder --generator-class open", &["--generator-class is for gias and gifd", "decoder"]);
     run("--preset gias --generator untrained --generator-class open", &["generator", "knows no classes"]);
+    run(
+        "--preset gias --generator builtin --generator-class fox",
+        &["generator_class", "one of airplane", "fox"],
+    );
     let absent = "run --preset gias --resize-generator --generator none.safetensors --generator-data faces";
     fail(1, &format!("{absent} --force --out {}", dir.display()), &["none.safetensors"]);
     fail(1, &format!("run --lpips none.safetensors --force --out {}", dir.display()), &["none.safetensors"]);

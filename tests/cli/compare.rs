@@ -189,7 +189,11 @@ fn a_class_conditional_generator_says_what_it_can_make_of_each_name() {
         assert!(losses[0] < losses[losses.len() - 1], "classes make a difference: {losses:?}");
         assert_eq!(list(&batch["hypotheses"][0]["restarts"]).len(), 2);
     }
-    fail(2, &conditional, &["--compare conditional", "--generator FILE"]);
+    fail(
+        2,
+        &format!("{conditional} --generator untrained"),
+        &["--compare conditional", "--generator builtin"],
+    );
     fail(
         2,
         &format!("{conditional} --generator {path}/plain.safetensors"),

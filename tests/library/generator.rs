@@ -12,7 +12,7 @@ use gia_gpu::{
         threat::{Knowledge, ThreatModel},
         unknown::{Unknown, pictures},
     },
-    audit::read_generator,
+    audit::{GeneratorChoice, choose_generator, read_generator},
     data::Normalisation,
     device::cpu::Cpu,
     federated::{Protocol, Request, Victim, client},
@@ -21,6 +21,7 @@ use gia_gpu::{
         generator::{Dcgan, declarations},
     },
     tensor_file::{Tensor, TensorFile, WeightsInfo},
+    watch::Watch,
 };
 
 const IMAGE: [usize; 3] = [3, 32, 32];
@@ -198,6 +199,50 @@ fn a_generator_that_others_trained_is_knowledge_that_must_be_granted() {
     scene.attack(&few, None, &server).unwrap();
     let ig = AttackConfig { iterations: 2, ..AttackConfig::preset("ig", Depth::Shallow).unwrap() };
     scene.attack(&ig, Some(&scene.generator), &server).unwrap();
+}
+
+/// Of what it says, for tests.
+#[derive(Default)]
+struct Heard(std::sync::Mutex<Vec<String>>);
+
+impl Watch for Heard {
+    fn note(&self, text: &str) {
+        self.0.lock().unwrap().push(text.into());
+    }
+}
+
+#[test]
+fn the_generator_inside_the_program_is_taken_where_it_fits_and_is_granted() {
+    let heard = Heard::default();
+    let choose = |choice: Option<&str>, preset: &str, image: [usize; 3], threat: Option<&ThreatModel>| {
+        let mut config = AttackConfig::preset(preset, Depth::Shallow).unwrap();
+        let choice: Option<GeneratorChoice> = choice.map(|text| text.parse().unwrap());
+        let found = choose_generator(choice.as_ref(), None, (&mut config, image), threat, &heard).unwrap();
+        let notes = std::mem::take(&mut *heard.0.lock().unwrap()).concat();
+        (found, config.generator_class, notes)
+    };
+    for preset in ["gias", "gifd"] {
+        let (found, class, notes) = choose(None, preset, IMAGE, None);
+        let found = found.unwrap();
+        assert_eq!(
+            (found.name.as_str(), found.class_names.len(), class),
+            ("builtin", 10, Some(GeneratorClass::Open))
+        );
+        assert_eq!(found.generator.image(), IMAGE);
+        assert!(found.from.unwrap().contains("of CIFAR-10"), "its data are named");
+        assert!(notes.contains("builtin (assumed"), "{notes}");
+    }
+    let none = |(found, class, notes): (Option<Prior>, Option<GeneratorClass>, String), words: &str| {
+        assert!(found.is_none() && class.is_none());
+        assert!(notes.contains(words), "{notes}");
+    };
+    none(choose(None, "gias", [1, 28, 28], None), "untrained (assumed, for the built-in one makes 3×32×32");
+    let server = ThreatModel::named("server").unwrap();
+    none(choose(None, "gias", IMAGE, Some(&server)), "does not grant generative-prior");
+    none(choose(Some("untrained"), "gias", IMAGE, None), "");
+    none(choose(None, "ig", IMAGE, None), "");
+    let (found, _, notes) = choose(Some("builtin"), "gifd", [1, 28, 28], Some(&server));
+    assert!(found.is_some() && notes.is_empty(), "what is asked for is taken, and refused later");
 }
 
 #[test]

@@ -35,10 +35,10 @@ impl Guide {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
-            generator: self.attack.generator(&config)?,
+            generator: self.attack.generator_choice(),
+            restarts: self.attack.trials,
             labels_given: false,
             shuffled: true,
-            restarts: self.attack.trials,
             seed: self.seed,
         };
         let (mut audit, clients) = options.open(&dataset, config)?;

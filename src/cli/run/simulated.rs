@@ -37,10 +37,10 @@ impl Run {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
-            generator: self.attack.generator(&config)?,
+            generator: self.attack.generator_choice(),
+            restarts: self.attack.trials,
             labels_given: self.labels == LabelKnowledge::Given,
             shuffled: self.class_order == ClassOrderChoice::Shuffled,
-            restarts: self.attack.trials,
             seed: self.seed,
         };
         let (mut audit, clients) = options.open(&dataset, config)?;

@@ -136,15 +136,15 @@ impl GuidanceStudy {
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
         let restarts = self.attack.trials;
-        let audit = Audit {
+        let mut audit = Audit {
             normalisation,
             restarts,
-            generator: self.attack.generator(&config)?,
             seed: self.seed,
             defences: self.defence.defences(&Protocol::default())?,
             adaptive: self.defence.adaptive,
             ..Audit::new(victim, config)
         };
+        self.attack.choose_generator(&mut audit)?;
         let Some(model) = self.naming.open(Some(&dataset.class_names))? else {
             return Err(misuse("a study of guidance needs a model and names: give --clip and --names"));
         };

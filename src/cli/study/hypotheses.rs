@@ -27,7 +27,7 @@ use crate::{
         config::{AttackConfig, Parameterisation},
         preset::Preset,
     },
-    audit::{NamingModel, guidable, read_generator},
+    audit::{GeneratorChoice, NamingModel, guidable},
     clip::zero_shot::check_labels,
     data::Dataset,
     hypotheses::{Comparison, HypothesesError},
@@ -60,9 +60,11 @@ pub(crate) struct HypothesesStudy {
     /// Comparisons, separated by commas
     #[arg(long, value_name = "C,C", default_value = "constant,features,free", help_heading = group::NAMING)]
     compare: String,
-    /// Class-conditional generator, for the comparison conditional
-    #[arg(long, value_name = "FILE", help_heading = group::ATTACK)]
-    generator: Option<PathBuf>,
+    /// Class-conditional generator, for the comparison conditional: builtin or a file
+    ///
+    /// Without it the built-in one, where it fits the victim and is granted.
+    #[arg(long, value_name = "builtin|FILE", help_heading = group::ATTACK)]
+    generator: Option<GeneratorChoice>,
     #[command(flatten)]
     guidance: GuidanceOptions,
     /// How pictures are moved where names pull
@@ -124,7 +126,6 @@ impl HypothesesStudy {
         let names = check_labels(&names).map_err(|error| self.names.error(error))?;
         let model = NamingModel { encoder: self.clip.open()?, names, templates: self.clip.templates()? };
         let judge = self.judge.open(&model)?;
-        let generator = self.generator.as_deref().map(|path| read_generator(path, None)).transpose()?;
         let given = self.public.as_deref().map(Dataset::open).transpose()?;
         let options = ClientOptions {
             data: &self.data,
@@ -133,13 +134,15 @@ impl HypothesesStudy {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
-            generator,
+            generator: (self.generator.as_ref(), None),
             labels_given: false,
             shuffled: true,
             restarts: self.restarts,
             seed: self.seed,
         };
-        let (audit, clients) = options.open(&dataset, comparisons[0].1.clone())?;
+        let conditional = comparisons.iter().find(|(comparison, _)| *comparison == Comparison::Conditional);
+        let (_, config) = conditional.unwrap_or(&comparisons[0]);
+        let (audit, clients) = options.open(&dataset, config.clone())?;
         let gradients = self.calibrate.unwrap_or(0);
         let wanted = gradients > 0 || comparisons.iter().any(|(c, _)| *c == Comparison::Features);
         let public = match wanted {

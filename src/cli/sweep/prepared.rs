@@ -64,15 +64,19 @@ impl Prepared {
             note("normalisation: cifar10 (assumed: --normalisation, or --mean and --std)");
         }
         let lpips = own.lpips.as_deref().map(Lpips::read).transpose()?;
+        let threat_model = own.threat.open()?;
+        let granted = threat_model.as_ref();
+        let victims =
+            victims::victims(&own.victim, &own.settings, &self.matches, &dataset, embedded, granted)?;
         let sweep = sweep::Sweep {
             dataset: &dataset,
             rule: own.batch_labels,
-            victims: victims::victims(&own.victim, &own.settings, &self.matches, &dataset, embedded)?,
+            victims,
             defences,
             seeds,
             adaptive: own.adaptive,
             normalisation,
-            threat_model: own.threat.open()?,
+            threat_model,
             naming: None,
             public: public.as_ref(),
             lpips: lpips.as_ref(),

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 
 use crate::{
+    attack::threat::ThreatModel,
     cli::{
         attack_options::AttackOptions,
         data_options::DataOptions,
@@ -47,7 +48,12 @@ pub(crate) struct VictimSettings {
 
 impl VictimSettings {
     /// `embedded`: whether the pictures are those of the program.
-    fn open(&self, dataset: &Dataset, embedded: bool) -> anyhow::Result<SweptVictim> {
+    fn open(
+        &self,
+        dataset: &Dataset,
+        embedded: bool,
+        threat_model: Option<&ThreatModel>,
+    ) -> anyhow::Result<SweptVictim> {
         let batch_sizes: Vec<usize> = numbers("--batch-sizes", &self.batch_sizes)?;
         batch_sizes.iter().try_for_each(|&size| check_batch(size))?;
         if !(1..=MAX_BATCH).contains(&self.batches) {
@@ -62,13 +68,16 @@ impl VictimSettings {
             let protocol = self.protocol.protocol(&GradientInfo::default(), batch);
             Ok(Size { batch, protocol: protocol.with_context(|| format!("batches of {batch}"))? })
         };
+        let request = self.victim.request(&DataOptions::known(dataset))?;
+        let image = request.image.unwrap_or_default();
+        let generator = self.attack.generator(&mut config, image, threat_model)?;
         Ok(SweptVictim {
-            request: self.victim.request(&DataOptions::known(dataset))?,
+            request,
             weights: self.victim.weights.clone(),
             sizes: batch_sizes.into_iter().map(size).collect::<anyhow::Result<_>>()?,
             batches: self.batches,
             labels_given: self.labels == LabelKnowledge::Given,
-            generator: self.attack.generator(&config)?,
+            generator,
             config,
             trials: self.attack.trials,
         })
@@ -82,12 +91,13 @@ pub(crate) fn victims(
     matches: &ArgMatches,
     dataset: &Dataset,
     embedded: bool,
+    threat_model: Option<&ThreatModel>,
 ) -> anyhow::Result<Vec<SweptVictim>> {
     if own.is_empty() {
-        return Ok(vec![common.open(dataset, embedded)?]);
+        return Ok(vec![common.open(dataset, embedded, threat_model)?]);
     }
     let given = given(matches);
-    own.iter().map(|text| settings(text, &given)?.open(dataset, embedded)).collect()
+    own.iter().map(|text| settings(text, &given)?.open(dataset, embedded, threat_model)).collect()
 }
 
 /// Of one `--victim`: the common options, then its own, which win.
@@ -174,10 +184,10 @@ mod tests {
         assert_eq!(own.victim.model.arch.as_deref(), Some("resnet18"));
         assert_eq!(own.victim.weights.as_deref(), Some(std::path::Path::new("a.safetensors")));
         assert_eq!((own.batches, own.attack.iterations), (4, Some(100)));
-        let swept = own.open(&samples(), false).unwrap();
+        let swept = own.open(&samples(), false, None).unwrap();
         let sizes: Vec<usize> = swept.sizes.iter().map(|size| size.batch).collect();
         assert_eq!((sizes, swept.config.total_variation), (vec![1, 2], 0.5));
-        let plain = settings("mlp", &common).unwrap().open(&samples(), false).unwrap();
+        let plain = settings("mlp", &common).unwrap().open(&samples(), false, None).unwrap();
         assert_eq!((plain.weights, plain.batches), (None, 50));
     }
 
@@ -186,8 +196,9 @@ mod tests {
         let error = settings("mlp --batchez 4", &[]).unwrap_err().to_string();
         assert!(error.contains("--victim 'mlp --batchez 4'") && error.contains("--batches"), "{error}");
         assert!(settings("mlp 'x", &[]).unwrap_err().to_string().contains("quote"));
-        let new =
-            |text: &str| settings(text, &[]).unwrap().open(&samples(), false).err().unwrap().to_string();
+        let new = |text: &str| {
+            settings(text, &[]).unwrap().open(&samples(), false, None).err().unwrap().to_string()
+        };
         assert!(new("mlp --batch-sizes 1,x").contains("found 'x'"));
         assert!(new("mlp --batch-sizes 0").contains("expected 1 to"));
         assert!(
