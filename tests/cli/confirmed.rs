@@ -110,7 +110,9 @@ fn comparisons_stand_side_by_side_on_the_same_batches() {
     fail(2, &format!("{fresh} --compare constant,guess"), &["--compare", "conditional", "'guess'"]);
     fail(2, &format!("{fresh} --compare free,free"), &["--compare", "stands twice"]);
     let without = fresh.replace(&format!("--generator {path}/g.safetensors"), "");
-    fail(2, &format!("{without} --compare conditional"), &["--compare conditional", "--generator FILE"]);
+    fail(2, &format!("{without} --compare conditional"), &["--compare conditional", "airplane", "class0"]);
+    let untrained = format!("{without} --compare conditional --generator untrained");
+    fail(2, &untrained, &["--compare conditional", "--generator builtin (3×32×32) or FILE"]);
     let without = fresh.replace(&format!("--public {data}"), "");
     fail(2, &format!("{without} --compare features"), &["--compare features", "--public DIR"]);
     fail(2, &format!("{without} --compare free --calibrate 4"), &["--calibrate", "--public DIR"]);
