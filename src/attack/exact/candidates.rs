@@ -164,13 +164,15 @@ impl<'a> Field<'a> {
     /// A direction whose column A·p is orthogonal to those of these, fewer than all.
     pub fn outside(&self, directions: &[Vec<f64>]) -> Result<Vec<f64>, NotConverged> {
         let width = self.rows.columns;
-        let columns: Vec<Vec<f64>> = directions
-            .iter()
-            .map(|direction| unit(direction.iter().zip(self.singular).map(|(p, s)| p * s).collect()))
-            .collect();
+        let columns: Vec<Vec<f64>> = directions.iter().map(|direction| self.column(direction)).collect();
         let entry = |i: usize, j: usize| columns.get(i).map_or(0.0, |column| column[j]);
         let column = svd(&Matrix::from_fn(width, width, entry))?.v.column(width - 1);
         Ok(self.direction(&column))
+    }
+
+    /// Uᵀ·A·p = diag(s)·p, of length 1.
+    fn column(&self, direction: &[f64]) -> Vec<f64> {
+        unit(direction.iter().zip(self.singular).map(|(p, s)| p * s).collect())
     }
 
     /// p of length 1 whose column is diag(s)·p times any factor.
@@ -216,7 +218,7 @@ impl<'a> Field<'a> {
                 return Ok(None);
             }
             if round == ROUNDS {
-                let column = unit(direction.iter().zip(self.singular).map(|(p, s)| p * s).collect());
+                let column = self.column(&direction);
                 return Ok(Some(Candidate { direction, column, zeros: zeros.len() - forced, forced }));
             }
             let Svd { u, v, .. } = svd(&self.rows.picked(&zeros))?;
