@@ -1,10 +1,10 @@
 //! The mean feature of each class in a batch, from the last layer's gradient.
 //!
 //! Each picture's feature follows, or is estimated, from all equations at once ([`super::per_picture`]), and with it the
-//! mean of a class. Where the batch is too large for that, ê_c = ∇W_c/∇b_c, which is exact for one picture whatever the gradient's scale, and an estimate for
-//! more. Where the victim's predictions vary little, it can be corrected: with P = softmax(W·ê + b) the gradient is ∇W = M·H
-//! for M = (Pᵀ − E)·diag(n)/B, a column a class present. The H nearest to ê that fulfils it is the better estimate, and
-//! gives a better P. On trained victims this diverges; then ê stays.
+//! mean of a class. Where the batch is too large for that, ê_c = ∇W_c/∇b_c, an estimate; of a batch of one picture, all
+//! rows together give its feature exactly, whatever the gradient's scale. Where the victim's predictions vary little, ê can be
+//! corrected: with P = softmax(W·ê + b) the gradient is ∇W = M·H for M = (Pᵀ − E)·diag(n)/B, a column a class present. The H
+//! nearest to ê that fulfils it is the better estimate, and gives a better P. On trained victims this diverges; then ê stays.
 
 use super::{
     labels::predicted,
@@ -97,18 +97,29 @@ impl LastLayer64 {
     /// ê of the classes with samples, `counts` `(K)`.
     pub fn class_features(&self, counts: &[usize]) -> ClassFeatures {
         let classes: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] > 0).collect();
-        let d = self.weight.columns;
-        let features = Matrix::from_fn(classes.len(), d, |i, j| {
-            let c = classes[i];
-            // A class whose samples and predictions cancel leaves nothing to divide by: its feature is not known.
-            if self.bias_gradient[c] == 0.0 {
-                0.0
-            } else {
-                self.weight_gradient.at(c, j) / self.bias_gradient[c]
-            }
-        });
+        let features = if counts.iter().sum::<usize>() == 1 {
+            Matrix::new(1, self.weight.columns, self.only_feature())
+        } else {
+            let rows = classes.iter().flat_map(|&c| self.quotient(c)).collect();
+            Matrix::new(classes.len(), self.weight.columns, rows)
+        };
         let residual = self.residual(&self.mixture(&classes, &features, counts), &features);
         ClassFeatures { classes, features, rounds: 0, residual }
+    }
+
+    /// The feature h of a batch's only picture, `(d)`: ∇W = ∇b·hᵀ, solved by least squares over all rows. The row of the
+    /// picture's own class alone is not enough: where the victim is sure of it, 1 − p is 0 in f32, and the row is, too.
+    fn only_feature(&self) -> Vec<f64> {
+        let square: f64 = self.bias_gradient.iter().map(|b| b * b).sum();
+        let sum = self.weight_gradient.transposed().times_vector(&self.bias_gradient);
+        sum.into_iter().map(|sum| if square == 0.0 { 0.0 } else { sum / square }).collect()
+    }
+
+    /// ∇W_c/∇b_c, `(d)`. A class whose samples and predictions cancel leaves nothing to divide by: its feature is not known.
+    fn quotient(&self, class: usize) -> Vec<f64> {
+        let by = self.bias_gradient[class];
+        let row = self.weight_gradient.row(class).iter();
+        row.map(|w| if by == 0.0 { 0.0 } else { w / by }).collect()
     }
 
     /// The same, corrected for as long as the residual falls.
@@ -177,5 +188,29 @@ impl ClassFeatures {
         let rows: Vec<f64> = classes.iter().flat_map(|&class| mean(class)).collect();
         let features = Matrix::new(classes.len(), found.features.columns, rows);
         ClassFeatures { classes, features, rounds: 0, residual: found.residual }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_only_picture_is_found_where_the_victim_is_so_sure_that_its_own_row_is_zero() {
+        let feature = [0.5, 2.0, 0.0, 1.25];
+        // p = (1 − 3e-8, 2e-8, 1e-8): in f32, p₀ − 1 is 0.
+        let bias_gradient = vec![0.0, 2e-8, 1e-8];
+        let outer = |i: usize, j: usize| bias_gradient[i] * feature[j];
+        let layer = LastLayer64 {
+            weight: Matrix::from_fn(3, 4, |i, j| (i * 4 + j) as f64 / 10.0),
+            bias: vec![0.0; 3],
+            weight_gradient: Matrix::from_fn(3, 4, outer),
+            bias_gradient: bias_gradient.clone(),
+        };
+        let found = layer.class_features(&[1, 0, 0]);
+        assert_eq!(found.classes, [0]);
+        assert!(found.features.values.iter().zip(&feature).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
+        // Two pictures of the class: its row says nothing, and no other is taken for it.
+        assert_eq!(layer.class_features(&[2, 0, 0]).features.values, [0.0; 4]);
     }
 }
