@@ -110,7 +110,8 @@ impl Asked {
 /// The result of a reshape of `from` to what the file asks for, where it was exported with a batch of `exported`.
 ///
 /// The elements keep their row-major order, so the batch stays between the same two numbers of elements; of the axes that
-/// it can be a factor of, the one where it stands alone is taken, else one where it comes first.
+/// it can be a factor of, the one where it stands alone is taken, else one where it comes first. The last axis, of channels
+/// as a rule, is the last choice: exported with a batch of one, (T, B, heads, d) that becomes (T, heads·d) is (T·B, heads·d).
 pub(crate) fn reshape(from: &[Extent], asked: &[Asked], exported: usize) -> Result<Vec<Extent>, String> {
     let refused = |reason: &str| format!("{} cannot be reshaped so: {reason}", show(from));
     let total = from.iter().try_fold(1usize, |product, e| product.checked_mul(e.at(exported)));
@@ -152,7 +153,8 @@ pub(crate) fn reshape(from: &[Extent], asked: &[Asked], exported: usize) -> Resu
             let rank = match (outer, inner) {
                 (1, 1) if j == axis => 0,
                 (1, 1) => 1,
-                (1, _) => 2,
+                (1, _) if j + 1 < sizes.len() => 2,
+                (1, _) => 4,
                 _ => 3,
             };
             if best.is_none_or(|(found, ..)| rank < found) {
@@ -191,6 +193,10 @@ mod tests {
         assert_eq!(to(&tokens, &[Number(5), Number(3), Number(4)], 1), "(5, B·3, 4)");
         assert_eq!(to(&tokens, &[Number(5), Number(6), Number(4)], 2), "(5, B·3, 4)");
         assert_eq!(to(&tokens, &[Number(10), Number(12)], 2), "(5·B, 12)");
+        let heads = [Fixed(5), BATCH, Fixed(3), Fixed(4)];
+        assert_eq!(to(&heads, &[Number(5), Number(12)], 1), "(5·B, 12)");
+        assert_eq!(to(&heads, &[Number(10), Number(12)], 2), "(5·B, 12)");
+        assert_eq!(to(&[Fixed(1), BATCH, Fixed(12)], &[Number(1), Number(12)], 1), "(B, 12)");
         let flat = [Extent::Pictures { outer: 5, inner: 1 }, Fixed(12)];
         assert_eq!(to(&flat, &[Number(5), Number(2), Number(12)], 2), "(5, B, 12)");
         // Shuffled channels.

@@ -43,8 +43,10 @@ const TASK_COLS: usize = 512;
 /// Rows from which on several tasks share B, and most elements of B that is packed once for all of them.
 const SHARED_ROWS: usize = 64;
 const SHARED_LEN: usize = 1 << 21;
-/// Rows of a task are a multiple of this.
+/// Fewest rows of a task that shares B.
 const TASK_ROWS: usize = 24;
+/// Most tasks a thread of a product that shares B.
+const TASKS: usize = 6;
 
 /// One product of `count` equal ones.
 pub(crate) struct Problem<A, B> {
@@ -113,7 +115,7 @@ fn multiply_shared<R: Real, A: Operand<R>, B: Operand<R>>(
 ) {
     let mut memory = workers.take_packed();
     let packed = Packed::new(b, [m, k, n], &mut memory, workers);
-    let rows = (m / (4 * workers.threads_for(work))).clamp(1, MC).next_multiple_of(TASK_ROWS);
+    let rows = task_rows(m, workers.threads_for(work));
     let (isa, out) = (workers.isa(), Output::new(out));
     workers.each_task(m.div_ceil(rows), work, |workspace, task| {
         let rows = task * rows..m.min((task + 1) * rows);
@@ -128,6 +130,18 @@ fn multiply_shared<R: Real, A: Operand<R>, B: Operand<R>>(
         }
     });
     workers.give_packed(memory);
+}
+
+/// Rows of a task of which `threads` take `m` rows: of the sizes with up to [`TASKS`] tasks a thread, the one with which the
+/// last thread is done first; of equal ones the smallest, which leaves least to wait for where a thread is held up.
+fn task_rows(m: usize, threads: usize) -> usize {
+    let size = |tasks: usize| m.div_ceil(threads * tasks).next_multiple_of(4).clamp(TASK_ROWS, MC);
+    let last = |rows: &usize| {
+        let whole = (m.div_ceil(*rows) - 1) / threads;
+        let is_even = (m.div_ceil(*rows) - 1).is_multiple_of(threads);
+        whole * rows + if is_even { m - whole * threads * rows } else { *rows }
+    };
+    (1..=TASKS.max(m.div_ceil(threads * MC))).rev().map(size).min_by_key(last).unwrap_or(TASK_ROWS)
 }
 
 /// Estimated nanoseconds for so many multiplications, on one thread.
@@ -230,4 +244,33 @@ fn blocks(range: Range<usize>, len: usize, k: usize) -> impl Iterator<Item = (Ra
 fn chunks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(len.max(1)).map(move |start| start..end.min(start + len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When the last of the threads is done, each of which takes the next task when it is free.
+    fn done(m: usize, rows: usize, threads: usize) -> usize {
+        let mut busy = vec![0; threads];
+        for task in chunks(0..m, rows) {
+            *busy.iter_mut().min().unwrap() += task.len();
+        }
+        busy.into_iter().max().unwrap()
+    }
+
+    #[test]
+    fn rows_are_shared_so_that_no_thread_waits_for_long() {
+        // Of 260 rows two threads have 130 each at best, of 1,024 512.
+        assert_eq!(task_rows(260, 2), 44);
+        assert_eq!(task_rows(1024, 2), 64);
+        assert_eq!(task_rows(64, 64), TASK_ROWS);
+        for m in [64, 65, 100, 197, 260, 788, 5000] {
+            for threads in [2, 3, 4, 8, 16] {
+                let rows = task_rows(m, threads);
+                assert!((TASK_ROWS..=MC).contains(&rows), "{m} {threads}: {rows}");
+                assert!(done(m, rows, threads) <= done(m, 48, threads), "{m} {threads}: {rows}");
+            }
+        }
+    }
 }
