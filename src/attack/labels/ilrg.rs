@@ -1,8 +1,9 @@
 //! iLRG (Ma 2023): label counts, duplicates included, from a linear system.
 //!
 //! By the identity of this module's parent, `B·∇b_i = Σ_j n_j·p̄_j[i] − n_i` with p̄_j the mean softmax of
-//! class j's samples. p̄_j is estimated as P_j = softmax(W·m_j + b) of the class's mean feature m_j ([`class_means`], where the
-//! paper has ∇W_j/∇b_j). That leaves C+1 equations for C counts:
+//! class j's samples. p̄_j is estimated as P_j = softmax(W·m_j + b) of the class's mean feature m_j, twice: from all rows
+//! ([`class_means`]), and as in the paper, ∇W_j/∇b_j, which is better where a batch has few pictures a class and their features
+//! differ much. It is taken where its solution comes much nearer to whole numbers. That leaves C+1 equations for C counts:
 //!
 //! `Σ_j n_j = B`, and for every class i: `Σ_j n_j·P_j[i] − n_i = B·∇b_i`.
 //!
@@ -21,6 +22,9 @@ const MAX_CLASSES: usize = 4096;
 /// Singular values below this share of the largest are noise: the gradient is in f32.
 const RANK_TOLERANCE: f64 = f32::EPSILON as f64;
 
+/// The paper's estimate is taken where its solution is so much nearer to whole numbers than that of all rows.
+const MUCH_NEARER: f64 = 2.0;
+
 /// A solution is far from its counts when it is half-way to where it could as well be rounded otherwise.
 const FAR: f64 = 0.25;
 
@@ -32,18 +36,19 @@ pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, Label
     if layer.classes > MAX_CLASSES {
         return Err(LabelError::TooManyClasses { method, limit: MAX_CLASSES, found: layer.classes });
     }
-    let predicted = predictions_of_classes(layer, (weight, bias), bias_gradient, batch);
-    let right = faer::Col::from_fn(layer.classes + 1, |row| match row {
-        0 => batch as f64,
-        row => batch as f64 * f64::from(bias_gradient[row - 1]),
-    });
-    let [real] =
-        solve(&predicted, [right]).ok_or(LabelError::NotConverged { method, classes: layer.classes })?;
-    let counts = largest_remainder(&real, batch);
     // What a trained victim says of its classes shows in single rows.
-    let agreement =
-        agreement(&predictions(weight, bias, &class_features(layer, bias_gradient)), bias_gradient);
-    let residual = residual(&predicted, bias_gradient, batch, &real);
+    let by_row = predictions(weight, bias, &class_features(layer, bias_gradient));
+    let agreement = agreement(&by_row, bias_gradient);
+    let by_all_rows = predictions_of_classes(layer, (weight, bias), bias_gradient, batch);
+    let [by_all_rows, by_row] =
+        [by_all_rows, by_row].map(|predicted| Solved::new(&predicted, bias_gradient, batch));
+    let solved = match (by_all_rows, by_row) {
+        (Some(all), Some(row)) => Some(if MUCH_NEARER * row.apart < all.apart { row } else { all }),
+        (all, row) => all.or(row),
+    };
+    let Some(Solved { real, counts, residual, .. }) = solved else {
+        return Err(LabelError::NotConverged { method, classes: layer.classes });
+    };
     let distance = counts.iter().zip(&real).map(|(&n, r)| (r - n as f64).abs()).fold(0.0, f64::max);
     let confidence = confidence(layer.classes, residual, distance, agreement);
     let mut warnings = vec![];
@@ -60,6 +65,29 @@ pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, Label
         ));
     }
     Ok(Restored { method, counts, real, confidence: Some(confidence), warnings })
+}
+
+/// The system solved with one estimate of what is predicted for the samples of each class.
+struct Solved {
+    real: Vec<f64>,
+    counts: Vec<usize>,
+    /// See [`residual`].
+    residual: f64,
+    /// Σ (real − count)²: counts are whole numbers, so an estimate that comes much nearer to them is right, as a rule.
+    apart: f64,
+}
+
+impl Solved {
+    fn new(predicted: &Mat<f64>, bias_gradient: &[f32], batch: usize) -> Option<Solved> {
+        let right = faer::Col::from_fn(predicted.ncols() + 1, |row| match row {
+            0 => batch as f64,
+            row => batch as f64 * f64::from(bias_gradient[row - 1]),
+        });
+        let [real] = solve(predicted, [right])?;
+        let counts = largest_remainder(&real, batch);
+        let apart = counts.iter().zip(&real).map(|(&n, r)| (r - n as f64).powi(2)).sum();
+        Some(Solved { residual: residual(predicted, bias_gradient, batch, &real), real, counts, apart })
+    }
 }
 
 /// The least-squares solutions of least norm: the pseudo-inverse of the system times its right sides `(K+1)`, the sum
