@@ -3,7 +3,8 @@
 //! By the identity of this module's parent, `B·∇b_i = Σ_j n_j·p̄_j[i] − n_i` with p̄_j the mean softmax of
 //! class j's samples. p̄_j is estimated as P_j = softmax(W·m_j + b) of the class's mean feature m_j, twice: from all rows
 //! ([`class_means`]), and as in the paper, ∇W_j/∇b_j, which is better where a batch has few pictures a class and their features
-//! differ much. It is taken where its solution comes much nearer to whole numbers. That leaves C+1 equations for C counts:
+//! differ much. It is taken where its solution comes much nearer to whole numbers,
+//! unless the victim looks trained. That leaves C+1 equations for C counts:
 //!
 //! `Σ_j n_j = B`, and for every class i: `Σ_j n_j·P_j[i] − n_i = B·∇b_i`.
 //!
@@ -42,8 +43,9 @@ pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, Label
     let by_all_rows = predictions_of_classes(layer, (weight, bias), bias_gradient, batch);
     let [by_all_rows, by_row] =
         [by_all_rows, by_row].map(|predicted| Solved::new(&predicted, bias_gradient, batch));
+    let is_trained = agreement > trained(layer.classes);
     let solved = match (by_all_rows, by_row) {
-        (Some(all), Some(row)) => Some(if MUCH_NEARER * row.apart < all.apart { row } else { all }),
+        (Some(all), Some(row)) if !is_trained && MUCH_NEARER * row.apart < all.apart => Some(row),
         (all, row) => all.or(row),
     };
     let Some(Solved { real, counts, residual, .. }) = solved else {
@@ -52,7 +54,7 @@ pub(crate) fn restore(layer: &LastLayer, batch: usize) -> Result<Restored, Label
     let distance = counts.iter().zip(&real).map(|(&n, r)| (r - n as f64).abs()).fold(0.0, f64::max);
     let confidence = confidence(layer.classes, residual, distance, agreement);
     let mut warnings = vec![];
-    if agreement > trained(layer.classes) {
+    if is_trained {
         warnings.push(format!(
             "the victim gives the classes that are in the batch {agreement:.2} on average, as a trained one \
              does: iLRG is wrong by design on a saturated softmax"
