@@ -11,7 +11,7 @@ use super::{
     matrix::{Matrix, NotConverged, pseudo_inverse},
     per_picture::{PictureFeatures, per_picture},
 };
-use crate::federated::Victim;
+use crate::{attack::labels::only_feature, federated::Victim};
 
 /// Entries of M up to which features are corrected.
 const MOST_REFINED: usize = 100_000;
@@ -97,22 +97,16 @@ impl LastLayer64 {
     /// ê of the classes with samples, `counts` `(K)`.
     pub fn class_features(&self, counts: &[usize]) -> ClassFeatures {
         let classes: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] > 0).collect();
-        let features = if counts.iter().sum::<usize>() == 1 {
-            Matrix::new(1, self.weight.columns, self.only_feature())
+        let d = self.weight.columns;
+        let rows = if counts.iter().sum::<usize>() == 1 {
+            let rows = (0..counts.len()).map(|c| self.weight_gradient.row(c).iter().copied());
+            only_feature(rows, &self.bias_gradient, d).unwrap_or_else(|| vec![0.0; d])
         } else {
-            let rows = classes.iter().flat_map(|&c| self.quotient(c)).collect();
-            Matrix::new(classes.len(), self.weight.columns, rows)
+            classes.iter().flat_map(|&c| self.quotient(c)).collect()
         };
+        let features = Matrix::new(classes.len(), d, rows);
         let residual = self.residual(&self.mixture(&classes, &features, counts), &features);
         ClassFeatures { classes, features, rounds: 0, residual }
-    }
-
-    /// The feature h of a batch's only picture, `(d)`: ∇W = ∇b·hᵀ, solved by least squares over all rows. The row of the
-    /// picture's own class alone is not enough: where the victim is sure of it, 1 − p is 0 in f32, and the row is, too.
-    fn only_feature(&self) -> Vec<f64> {
-        let square: f64 = self.bias_gradient.iter().map(|b| b * b).sum();
-        let sum = self.weight_gradient.transposed().times_vector(&self.bias_gradient);
-        sum.into_iter().map(|sum| if square == 0.0 { 0.0 } else { sum / square }).collect()
     }
 
     /// ∇W_c/∇b_c, `(d)`. A class whose samples and predictions cancel leaves nothing to divide by: its feature is not known.

@@ -9,7 +9,7 @@ use faer::{Col, Mat};
 
 use super::{
     LastLayer,
-    features::class_features_of_any_sign,
+    features::{class_features_of_any_sign, only_feature},
     ilrg,
     predictions::{predictions, softmax},
     rounding::largest_remainder,
@@ -147,12 +147,8 @@ impl Family {
 /// The feature of a single picture, h = ∇Wᵀ∇b/‖∇b‖², whatever the factor; and ∇b.
 fn one_feature(layer: &LastLayer, gradient: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
     let gradient: Vec<f64> = gradient.iter().map(|&b| f64::from(b)).collect();
-    let square: f64 = gradient.iter().map(|b| b * b).sum();
-    let mut feature = vec![0.0; layer.features()];
-    for (row, b) in layer.rows().zip(&gradient) {
-        feature.iter_mut().zip(row).for_each(|(h, &w)| *h += f64::from(w) * b / square);
-    }
-    (square > 0.0).then_some((feature, gradient))
+    let rows = layer.rows().map(|row| row.iter().map(|&w| f64::from(w)));
+    Some((only_feature(rows, &gradient, layer.features())?, gradient))
 }
 
 /// Share of the variance of the log predictions that the victim's logits have to explain.

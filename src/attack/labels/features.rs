@@ -37,6 +37,22 @@ pub(crate) fn class_features(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f6
     difference
 }
 
+/// The feature h of a batch's only picture, `(d)`: ∇W = ∇b·hᵀ, solved by least squares over all rows `(K, d)` of ∇W; `None`
+/// where ∇b `(K)` is 0. The row of the picture's own class alone is not enough: where the victim is sure of it, p − 1 is 0 in
+/// f32, and so is the row.
+pub(crate) fn only_feature<R: IntoIterator<Item = f64>>(
+    rows: impl IntoIterator<Item = R>,
+    gradient: &[f64],
+    d: usize,
+) -> Option<Vec<f64>> {
+    let square: f64 = gradient.iter().map(|b| b * b).sum();
+    let mut feature = vec![0.0; d];
+    for (row, b) in rows.into_iter().zip(gradient) {
+        feature.iter_mut().zip(row).for_each(|(h, w)| *h += w * b / square);
+    }
+    (square > 0.0).then_some(feature)
+}
+
 /// The same of a gradient whose sign is not known: no class goes further from ē than so many times ‖ē‖.
 pub(crate) fn class_features_of_any_sign(layer: &LastLayer, bias_gradient: &[f32]) -> Mat<f64> {
     const FURTHEST: f64 = 3.0;

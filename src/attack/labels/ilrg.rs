@@ -3,8 +3,8 @@
 //! By the identity of this module's parent, `B·∇b_i = Σ_j n_j·p̄_j[i] − n_i` with p̄_j the mean softmax of
 //! class j's samples. p̄_j is estimated as P_j = softmax(W·m_j + b) of the class's mean feature m_j, twice: from all rows
 //! ([`class_means`]), and as in the paper, ∇W_j/∇b_j, which is better where a batch has few pictures a class and their features
-//! differ much. It is taken where its solution comes much nearer to whole numbers,
-//! unless the victim looks trained. That leaves C+1 equations for C counts:
+//! differ much: the paper's is taken where its solution comes much nearer to whole numbers and the victim does not look trained.
+//! That leaves C+1 equations for C counts:
 //!
 //! `Σ_j n_j = B`, and for every class i: `Σ_j n_j·P_j[i] − n_i = B·∇b_i`.
 //!

@@ -34,6 +34,7 @@ use crate::federated::MAX_BATCH;
 pub use counts_by_factor::Reading;
 pub use error::LabelError;
 pub use exact::{ExactLabel, exact_label};
+pub(crate) use features::only_feature;
 pub use idlg::idlg;
 pub use layer::LastLayer;
 pub use metrics::LabelMetrics;

@@ -132,8 +132,8 @@ fn multiply_shared<R: Real, A: Operand<R>, B: Operand<R>>(
     workers.give_packed(memory);
 }
 
-/// Rows of a task of which `threads` take `m` rows: of [`TASKS`] sizes, the one with which the
-/// last thread is done first; of equal ones the smallest, which leaves least to wait for where a thread is held up.
+/// Rows of one task, where `threads` threads share `m` rows: of [`TASKS`] sizes the one with which the last thread is done
+/// first. Of equal ones it is the smallest: where a thread is held up, the others take over more of its work.
 fn task_rows(m: usize, threads: usize) -> usize {
     let size = |tasks: usize| m.div_ceil(threads * tasks).next_multiple_of(4).clamp(TASK_ROWS, MC);
     let last = |rows: &usize| {
