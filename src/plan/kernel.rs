@@ -213,7 +213,7 @@ pub struct MatmulKernel {
 }
 
 /// Element `(t,row,col)` is `offset + t·trial + row·row + col·col`; a stride is 0 where shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MatrixView {
     /// Address of the first element.
     pub offset: usize,

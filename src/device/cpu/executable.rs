@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     convolution::Way,
-    kernels::{self, Number},
+    kernels::{self, Number, Packing},
     memory::{
         budget,
         pages::{Piece, pieces},
@@ -31,9 +31,11 @@ pub struct CpuExecutable<R> {
     buffers: Vec<Piece<R>>,
     bound: HashMap<Var, (BufferId, usize)>,
     workers: Workers<R>,
-    /// Steps that run only when what they read was written.
+    /// Steps that run only when what they read was written, as packing does.
     prologue: usize,
     prologue_reads: HashSet<BufferId>,
+    /// Operands that no iteration changes, in the order in which they are multiplied, and a step that packs each.
+    constants: Vec<(usize, Piece<R>)>,
     /// Whether the prologue's results are out of date.
     stale: bool,
 }
@@ -43,6 +45,18 @@ struct Step<R> {
     reads: Vec<BufferId>,
     write: BufferId,
     len: usize,
+    /// Which of the packed operands it uses.
+    packed: Option<usize>,
+}
+
+impl<R> Step<R> {
+    fn operands<'a>(&self, buffers: &'a [Piece<R>]) -> [&'a [R]; MAX_MAP_READS] {
+        let mut reads: [&[R]; MAX_MAP_READS] = [&[]; MAX_MAP_READS];
+        for (slice, &buffer) in reads.iter_mut().zip(&self.reads) {
+            *slice = &buffers[buffer];
+        }
+        reads
+    }
 }
 
 /// The steps with their kernels, and the largest needs of any.
@@ -52,6 +66,8 @@ struct Prepared<R> {
     scratch: usize,
     shared: usize,
     packed: usize,
+    /// What is packed once: the first step that uses it, and its elements.
+    constants: Vec<(usize, usize)>,
 }
 
 impl<R: Number> Prepared<R> {
@@ -63,7 +79,10 @@ impl<R: Number> Prepared<R> {
             scratch: 0,
             shared: 0,
             packed: 0,
+            constants: Vec::new(),
         };
+        let changing: HashSet<BufferId> = plan.steps[plan.prologue..].iter().map(|step| step.write).collect();
+        let mut constants: HashMap<(BufferId, Packing), usize> = HashMap::new();
         for (index, step) in plan.steps.iter().enumerate() {
             let broken = |problem: String| DeviceError::Failed(format!("step {index}: {problem}"));
             let kernel = R::prepare(&step.kernel, way).map_err(broken)?;
@@ -72,9 +91,21 @@ impl<R: Number> Prepared<R> {
             prepared.registers = needs.registers.max(prepared.registers);
             prepared.scratch = needs.scratch.max(prepared.scratch);
             prepared.shared = needs.shared.max(prepared.shared);
-            prepared.packed = needs.packed.max(prepared.packed);
             let (reads, write) = (step.reads.clone(), step.write);
-            prepared.steps.push(Step { kernel, reads, write, len: needs.write });
+            let constant = kernel.packing().map(|packing| (reads[packing.read], packing));
+            let constant =
+                constant.filter(|(buffer, _)| index >= plan.prologue && !changing.contains(buffer));
+            let packed = constant.map(|key| {
+                let next = prepared.constants.len();
+                *constants.entry(key).or_insert_with(|| {
+                    prepared.constants.push((index, key.1.len));
+                    next
+                })
+            });
+            if packed.is_none() {
+                prepared.packed = needs.packed.max(prepared.packed);
+            }
+            prepared.steps.push(Step { kernel, reads, write, len: needs.write, packed });
         }
         Ok(prepared)
     }
@@ -82,7 +113,9 @@ impl<R: Number> Prepared<R> {
     /// Elements beside the plan's buffers.
     fn workspaces(&self) -> usize {
         let per_thread = self.registers * BLOCK + self.scratch;
-        per_thread.saturating_mul(rayon::current_num_threads()).saturating_add(self.shared + self.packed)
+        let constants: usize = self.constants.iter().map(|(_, len)| len).sum();
+        let whole = self.shared + self.packed + constants;
+        per_thread.saturating_mul(rayon::current_num_threads()).saturating_add(whole)
     }
 }
 
@@ -100,7 +133,10 @@ impl<R: Number> CpuExecutable<R> {
         let plan = &plan.in_place();
         let prepared = Prepared::new(plan, way)?;
         budget::required::<R>(plan, prepared.workspaces())?;
-        let Prepared { steps, registers, scratch, shared, packed } = prepared;
+        let Prepared { steps, registers, scratch, shared, packed, constants } = prepared;
+        let (packing, lens): (Vec<usize>, Vec<usize>) = constants.into_iter().unzip();
+        let mut prologue_reads = plan.prologue_reads();
+        prologue_reads.extend(packing.iter().flat_map(|&step| &steps[step].reads));
         let mut buffers = pieces::<R>(&plan.buffers)?;
         for (buffer, values) in &plan.literals {
             for (to, &value) in buffers[*buffer].iter_mut().zip(values.iter()) {
@@ -113,7 +149,8 @@ impl<R: Number> CpuExecutable<R> {
             bound: plan.bound.clone(),
             workers: Workers::new(isa, [registers, scratch, shared, packed])?,
             prologue: plan.prologue,
-            prologue_reads: plan.prologue_reads(),
+            prologue_reads,
+            constants: packing.into_iter().zip(pieces(&lens)?).collect(),
             stale: true,
         })
     }
@@ -139,6 +176,7 @@ impl<R: Number> CpuExecutable<R> {
     fn replay(&mut self, iterations: usize) {
         if iterations > 0 && std::mem::take(&mut self.stale) {
             self.run_steps(0..self.prologue);
+            self.pack_constants();
         }
         for _ in 0..iterations {
             self.run_steps(self.prologue..self.steps.len());
@@ -149,12 +187,20 @@ impl<R: Number> CpuExecutable<R> {
         for step in &self.steps[range] {
             // No step reads the buffer it writes, so the buffer can be taken out meanwhile.
             let mut out = std::mem::take(&mut self.buffers[step.write]);
-            let mut reads: [&[R]; MAX_MAP_READS] = [&[]; MAX_MAP_READS];
-            for (slice, &buffer) in reads.iter_mut().zip(&step.reads) {
-                *slice = &self.buffers[buffer];
+            let reads = &step.operands(&self.buffers)[..step.reads.len()];
+            let (out_part, workers) = (&mut out[..step.len], &mut self.workers);
+            match step.packed {
+                Some(index) => step.kernel.run_packed(reads, &self.constants[index].1, out_part, workers),
+                None => step.kernel.run(reads, out_part, workers),
             }
-            step.kernel.run(&reads[..step.reads.len()], &mut out[..step.len], &mut self.workers);
             self.buffers[step.write] = out;
+        }
+    }
+
+    fn pack_constants(&mut self) {
+        for (step, packed) in &mut self.constants {
+            let step = &self.steps[*step];
+            step.kernel.pack(&step.operands(&self.buffers)[..step.reads.len()], packed, &mut self.workers);
         }
     }
 
@@ -168,6 +214,9 @@ impl<R: Number> CpuExecutable<R> {
         let mut times = Vec::with_capacity(self.steps.len());
         self.workers.crew().lead(rayon::current_num_threads() - 1, || {
             for step in 0..self.steps.len() {
+                if step == self.prologue {
+                    self.pack_constants();
+                }
                 let started = Instant::now();
                 self.run_steps(step..step + 1);
                 times.push(started.elapsed());

@@ -150,3 +150,36 @@ fn an_evaluation_repeats_only_what_its_varying_inputs_change() {
     // Without a word on what varies, everything may.
     assert_eq!(Plan::new(&t, &[product], &[]).prologue, 0);
 }
+
+/// `s ← s·b`, and the transposed product of the same matrix. A matrix that no iteration changes is brought into the order of a
+/// product once after it was written; as a state, which keeps its values, it is not.
+#[test]
+fn a_matrix_that_stays_is_packed_once_and_again_after_a_write() {
+    let build = |stays: bool| {
+        let mut t = Tape::new();
+        let [s, b] = [[1, 70, 300], [1, 300, 300]].map(|shape| t.input(&shape));
+        let turned = t.permute(b, &[0, 2, 1]);
+        let once = t.matmul(s, b);
+        let next = t.matmul(once, turned);
+        let mut updates = vec![(s, next)];
+        if !stays {
+            updates.push((b, t.mul_scalar(b, 1.0)));
+        }
+        let plan = Plan::new(&t, &[], &updates);
+        (Cpu::<f64>::new().compile_typed(&plan).unwrap(), s, b)
+    };
+    let ([(mut kept, s, b), (mut moved, ..)], values) =
+        ([true, false].map(build), |n: usize, seed: usize| {
+            (0..n).map(|i| ((i * 37 + seed * 11) % 101) as f64 / 5000.0 - 0.01).collect::<Vec<f64>>()
+        });
+    for round in 0..3 {
+        for exe in [&mut kept, &mut moved] {
+            exe.write_typed(s, &values(70 * 300, round)).unwrap();
+            exe.write_typed(b, &values(300 * 300, 5 * round)).unwrap();
+            exe.run(3).unwrap();
+        }
+        let [kept, moved] = [&kept, &moved].map(|exe| exe.read_typed(s).unwrap());
+        assert!(kept.iter().any(|&x| x != 0.0));
+        assert!(kept.iter().zip(&moved).all(|(a, b)| a.to_bits() == b.to_bits()), "round {round}");
+    }
+}

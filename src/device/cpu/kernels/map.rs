@@ -57,8 +57,9 @@ impl<R: Real> Map<R> {
         let space = Space::new(&kernel.dims, &kernel.program.leaves, &order)?;
         let turned = Turned::of(&space);
         let leaves = turned.as_ref().map_or(Vec::new(), |turned| turned.leaves.clone());
+        let block = turned.is_none().then(|| space.cached_block::<R>(BLOCK));
         Ok(Map {
-            program: Compiled::new(&kernel.program, space, turned.is_none(), leaves),
+            program: Compiled::new(&kernel.program, space, block, leaves),
             len: kernel.dims.iter().product(),
             reads,
             turned,
@@ -140,7 +141,8 @@ impl<R: Real> Prepared<R> for Map<R> {
         }
         let isa = workers.isa();
         let is_large = self.len >= LARGE;
-        let task_len = BLOCK * if is_large { MANY_BLOCKS } else { BLOCKS };
+        let block = self.program.block_len();
+        let task_len = BLOCK.next_multiple_of(block) * if is_large { MANY_BLOCKS } else { BLOCKS };
         workers.for_each(out, task_len, self.program.work(self.len), |workspace, task, out| {
             let registers = &mut workspace.registers;
             self.program.begin(reads, registers);

@@ -60,8 +60,8 @@ impl<R: Real> MapReduce<R> {
             Order::Rows => (rows, inner.div_ceil(ROW_PART)),
             Order::Columns => (columns, inner.div_ceil(COLUMN_PART)),
         };
-        let by_rows = order == Order::Rows && inner > BLOCK;
-        let program = Compiled::new(program, space, by_rows, Vec::new());
+        let block = (order == Order::Rows && inner > BLOCK).then(|| space.block(BLOCK));
+        let program = Compiled::new(program, space, block, Vec::new());
         Ok(MapReduce { program, reduce: *reduce, order, outer, inner, parts: parts.max(1), reads })
     }
 

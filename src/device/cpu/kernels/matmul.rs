@@ -2,7 +2,7 @@
 
 use crate::{
     device::cpu::{
-        kernels::{Needs, Prepared},
+        kernels::{Needs, Packing, Prepared},
         loops::{
             gemm::{self, Layout, Problem, Strided},
             gemv::Gemv,
@@ -51,6 +51,19 @@ impl Matmul {
             Fold::Cols => ([m, k, trials * n], 1),
         }
     }
+
+    /// The operands of product `t`, and where it goes.
+    fn problem<'a, R: Real>(&self, reads: &[&'a [R]], t: usize) -> Problem<Strided<'a, R>, Strided<'a, R>> {
+        let MatmulKernel { m, n, a, b, .. } = self.kernel;
+        let (a, b) = (matrix(&a, reads[0], t), matrix(&b, reads[1], t));
+        match self.fold {
+            Fold::None | Fold::Rows => Problem { a, b, c: Layout::row_major(t * m * n, n) },
+            Fold::Cols => {
+                let b = Strided { period: n, image: self.kernel.b.trial, ..b };
+                Problem { a, b, c: Layout { row: n, ..Layout::planes(0, n, m * n) } }
+            }
+        }
+    }
 }
 
 /// Elements that a view of `trials` matrices needs.
@@ -84,23 +97,34 @@ impl<R: Real> Prepared<R> for Matmul {
     }
 
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>) {
-        let MatmulKernel { m, n, k, a, b, .. } = self.kernel;
-        if k == 0 || out.is_empty() {
+        if self.kernel.k == 0 || out.is_empty() {
             return out.fill(R::zero());
         }
         if let Some(thin) = &self.thin {
             return thin.run(reads, out, workers);
         }
         let (sizes, count) = self.product();
-        gemm::multiply(workers, count, sizes, out, |t| {
-            let (a, b) = (matrix(&a, reads[0], t), matrix(&b, reads[1], t));
-            match self.fold {
-                Fold::None | Fold::Rows => Problem { a, b, c: Layout::row_major(t * m * n, n) },
-                Fold::Cols => {
-                    let b = Strided { period: n, image: self.kernel.b.trial, ..b };
-                    Problem { a, b, c: Layout { row: n, ..Layout::planes(0, n, m * n) } }
-                }
-            }
-        });
+        gemm::multiply(workers, count, sizes, out, |t| self.problem(reads, t));
+    }
+
+    fn packing(&self) -> Option<Packing> {
+        let (sizes, count) = self.product();
+        let len = gemm::packed_len(count, sizes);
+        let view = self.kernel.b;
+        (self.thin.is_none() && len > 0).then_some(Packing {
+            read: 1,
+            view,
+            sizes: [sizes[1], sizes[2]],
+            len,
+        })
+    }
+
+    fn pack(&self, reads: &[&[R]], to: &mut [R], workers: &mut Workers<R>) {
+        gemm::pack(workers, &self.problem(reads, 0).b, self.product().0, to);
+    }
+
+    fn run_packed(&self, reads: &[&[R]], packed: &[R], out: &mut [R], workers: &mut Workers<R>) {
+        let Problem { a, c, .. } = self.problem(reads, 0);
+        gemm::multiply_packed(workers, self.product().0, out, (&a, &c), packed);
     }
 }

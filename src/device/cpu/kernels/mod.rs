@@ -24,7 +24,7 @@ use self::{
     window_scatter::WindowScatter, window_spread::WindowSpread, window_sum::WindowSum,
 };
 use super::{convolution::Way, memory::workers::Workers, vectors::Real};
-use crate::plan::kernel::Kernel;
+use crate::plan::kernel::{Kernel, MatrixView};
 
 /// A kernel prepared for its shapes.
 pub trait Prepared<R>: Send + Sync {
@@ -33,6 +33,32 @@ pub trait Prepared<R>: Send + Sync {
     /// Computes `out` (exactly [`Needs::write`] elements) from `reads` (at least [`Needs::reads`]).
     /// Allocates nothing.
     fn run(&self, reads: &[&[R]], out: &mut [R], workers: &mut Workers<R>);
+
+    /// The operand that is brought into another order as a whole before it is used, if there is one: where it stays the same
+    /// from iteration to iteration that is done once.
+    fn packing(&self) -> Option<Packing> {
+        None
+    }
+
+    /// Brings that operand into its order: [`Packing::len`] elements.
+    fn pack(&self, _reads: &[&[R]], _to: &mut [R], _workers: &mut Workers<R>) {}
+
+    /// As [`Prepared::run`], with that operand in its order.
+    fn run_packed(&self, reads: &[&[R]], _packed: &[R], out: &mut [R], workers: &mut Workers<R>) {
+        self.run(reads, out, workers);
+    }
+}
+
+/// An operand in another order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Packing {
+    /// Which of the kernel's reads.
+    pub read: usize,
+    /// Its matrix, `(rows, columns)`.
+    pub view: MatrixView,
+    pub sizes: [usize; 2],
+    /// Elements in that order.
+    pub len: usize,
 }
 
 /// Elements that a kernel uses.

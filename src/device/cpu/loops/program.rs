@@ -67,10 +67,9 @@ pub(super) enum Pinned<R> {
 }
 
 impl<R: Real> Compiled<R> {
-    /// `by_rows`: blocks may be chosen so that they lie in rows of the space, see [`Compiled::block_len`]. Without, they may
-    /// start anywhere.
+    /// `block`: points that are evaluated together at most, from multiples of it on. Without it they may start anywhere.
     /// `turned`: leaves whose elements [`Compiled::block`] is given.
-    pub(crate) fn new(program: &Program, space: Space, by_rows: bool, turned: Vec<usize>) -> Self {
+    pub(crate) fn new(program: &Program, space: Space, block: Option<usize>, turned: Vec<usize>) -> Self {
         let count = program.code.len();
         let mut last_use = vec![None; count];
         for (i, instr) in program.code.iter().enumerate() {
@@ -78,7 +77,7 @@ impl<R: Real> Compiled<R> {
                 last_use[operand] = Some(i);
             }
         }
-        let block = if by_rows { space.block(BLOCK) } else { BLOCK };
+        let (by_rows, block) = (block.is_some(), block.unwrap_or(BLOCK));
         let mut compiled =
             Compiled { space, lines: Vec::new(), pinned: Vec::new(), registers: 0, block, turned };
         let mut places: Vec<Option<Operand>> = vec![None; count];
@@ -180,7 +179,7 @@ impl<R: Real> Compiled<R> {
         self.registers - 1
     }
 
-    /// Points that [`Compiled::block`] evaluates at most: a power of two, [`BLOCK`] or a row of the space.
+    /// Points that [`Compiled::block`] evaluates at most.
     pub(crate) fn block_len(&self) -> usize {
         self.block
     }

@@ -10,6 +10,9 @@ use crate::{
 pub(crate) const MAX_RANK: usize = 16;
 /// Blocks that are shorter cost more than copying.
 const SHORTEST_BLOCK: usize = 128;
+/// Bytes of the first-level cache, and registers of a program that are in use at once.
+const FIRST_LEVEL: usize = 1 << 15;
+const KEPT: usize = 3;
 
 /// The points of a fused kernel in row-major order, with as few axes as its leaves allow.
 #[derive(Clone, Debug)]
@@ -167,12 +170,24 @@ impl Space {
     }
 
     /// Points that are best evaluated together: at most `most`, fewer where that makes blocks of whole rows, whose elements
-    /// need not be copied.
+    /// need not be copied, and of which `most` is a multiple.
     pub(crate) fn block(&self, most: usize) -> usize {
         match self.dims.last() {
             Some(&row) if row < most && most.is_multiple_of(row) && row >= SHORTEST_BLOCK => row,
             _ => most,
         }
+    }
+
+    /// Points, at most `most`, of which all that is read, written and kept, and what is asked for of the next ones, stays in the
+    /// first-level cache; rows or equal parts of them where that makes no blocks that are too short.
+    pub(crate) fn cached_block<R>(&self, most: usize) -> usize {
+        let streams = 1 + self.leaves.iter().filter(|leaf| !leaf.is_uniform()).count();
+        let fits = FIRST_LEVEL / size_of::<R>() / (2 * streams + KEPT);
+        let most = (1 << fits.max(SHORTEST_BLOCK).ilog2()).min(most);
+        let row = self.dims.last().copied().unwrap_or(1);
+        let fewest = row.div_ceil(most).max(1);
+        let equal = (fewest..=2 * fewest).find(|&parts| row.is_multiple_of(parts));
+        equal.map(|parts| row / parts).filter(|&block| block >= SHORTEST_BLOCK).unwrap_or(most)
     }
 
     fn load_rows<R: Real>(&self, leaf: &SpaceLeaf, data: Option<&[R]>, start: usize, mut to: &mut [R]) {
@@ -184,17 +199,24 @@ impl Space {
             rest /= self.dims[d];
         }
         while !to.is_empty() {
-            let len = to.len().min(self.dims[last] - at[last]);
-            let (row, next) = to.split_at_mut(len);
-            leaf.load_row(data, &at[..=last], row);
+            // Whole rows along the axis before, or a part of one.
+            let row = self.dims[last];
+            let rows = match last {
+                1.. if at[last] == 0 => (to.len() / row).min(self.dims[last - 1] - at[last - 1]).max(1),
+                _ => 1,
+            };
+            let len = if rows > 1 { rows * row } else { to.len().min(row - at[last]) };
+            let (now, next) = to.split_at_mut(len);
+            leaf.load_rows(data, &at[..=last], rows, now);
             to = next;
             at[last] = 0;
+            let mut step = rows;
             for d in (0..last).rev() {
-                at[d] += 1;
+                at[d] += step;
                 if at[d] < self.dims[d] {
                     break;
                 }
-                at[d] = 0;
+                (at[d], step) = (0, 1);
             }
         }
     }
@@ -275,36 +297,48 @@ impl SpaceLeaf {
         }
     }
 
-    /// Loads a run along the last axis that starts at coordinates `at`.
-    fn load_row<R: Real>(&self, data: Option<&[R]>, at: &[usize], row: &mut [R]) {
-        let last = at.len() - 1;
-        let inside = at[..last].iter().zip(&self.valid).all(|(&c, v)| (v[0]..v[1]).contains(&c));
-        if !inside {
-            return row.fill(R::zero());
+    /// Loads `rows` runs along the last axis, of which the first starts at coordinates `at` and the others are next to it along
+    /// the axis before.
+    fn load_rows<R: Real>(&self, data: Option<&[R]>, at: &[usize], rows: usize, to: &mut [R]) {
+        let (last, len) = (at.len() - 1, to.len() / rows);
+        let outer = last.saturating_sub(1);
+        if !at[..outer].iter().zip(&self.valid).all(|(&c, v)| (v[0]..v[1]).contains(&c)) {
+            return to.fill(R::zero());
         }
-        // The valid part of the run.
-        let from = self.valid[last][0].saturating_sub(at[last]).min(row.len());
-        let to = self.valid[last][1].saturating_sub(at[last]).clamp(from, row.len());
-        row[..from].fill(R::zero());
-        row[to..].fill(R::zero());
-        let row = &mut row[from..to];
-        if row.is_empty() {
-            return;
-        }
-        let Some(data) = data else { return row.fill(R::one()) };
+        // What of them is valid.
+        let clip = |d: usize, len: usize| {
+            let from = self.valid[d][0].saturating_sub(at[d]).min(len);
+            from..self.valid[d][1].saturating_sub(at[d]).clamp(from, len)
+        };
+        let cols = clip(last, len);
+        let (rows, row_stride) = match last {
+            0 => (0..1, 0),
+            _ => (clip(outer, rows), self.strides[outer]),
+        };
+        to[..rows.start * len].fill(R::zero());
+        to[rows.end * len..].fill(R::zero());
         let stride = self.strides[last];
-        let outer: isize = at[..last].iter().zip(&self.strides).map(|(&c, &s)| c as isize * s).sum();
-        let first = self.offset + outer + (at[last] + from) as isize * stride;
-        match stride {
-            0 => row.fill(data[first as usize]),
-            1 => row.copy_from_slice(&data[first as usize..][..row.len()]),
-            _ => {
-                let mut address = first;
-                for value in row {
-                    *value = data[address as usize];
-                    address += stride;
+        let origin: isize = at.iter().zip(&self.strides).map(|(&c, &s)| c as isize * s).sum();
+        let mut first =
+            self.offset + origin + rows.start as isize * row_stride + cols.start as isize * stride;
+        for row in to[rows.start * len..rows.end * len].chunks_exact_mut(len) {
+            row[..cols.start].fill(R::zero());
+            row[cols.end..].fill(R::zero());
+            let row = &mut row[cols.clone()];
+            match (data, stride) {
+                _ if row.is_empty() => {}
+                (None, _) => row.fill(R::one()),
+                (Some(data), 0) => row.fill(data[first as usize]),
+                (Some(data), 1) => row.copy_from_slice(&data[first as usize..][..row.len()]),
+                (Some(data), _) => {
+                    let mut address = first;
+                    for value in row {
+                        *value = data[address as usize];
+                        address += stride;
+                    }
                 }
             }
+            first += row_stride;
         }
     }
 }

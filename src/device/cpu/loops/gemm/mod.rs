@@ -90,7 +90,7 @@ pub(crate) fn multiply<R: Real, A: Operand<R>, B: Operand<R>>(
     }
     let work = work(count * m * n * k);
     if packed_len(count, [m, k, n]) > 0 && workers.threads_for(work) > 1 {
-        return multiply_shared(workers, [m, k, n], out, &problem(0), work);
+        return multiply_shared(workers, [m, k, n], out, &problem(0));
     }
     let [rows, cols] = grid([m, n], count, workers.threads_for(work));
     let [row_tasks, col_tasks] = [m.div_ceil(rows), n.div_ceil(cols)];
@@ -108,13 +108,31 @@ pub(crate) fn multiply<R: Real, A: Operand<R>, B: Operand<R>>(
 /// One product, of which tasks take some rows each; B is packed before, by all threads.
 fn multiply_shared<R: Real, A: Operand<R>, B: Operand<R>>(
     workers: &mut Workers<R>,
-    [m, k, n]: [usize; 3],
+    sizes: [usize; 3],
     out: &mut [R],
     Problem { a, b, c }: &Problem<A, B>,
-    work: usize,
 ) {
     let mut memory = workers.take_packed();
-    let packed = Packed::new(b, [m, k, n], &mut memory, workers);
+    pack(workers, b, sizes, &mut memory);
+    multiply_packed(workers, sizes, out, (a, c), &memory);
+    workers.give_packed(memory);
+}
+
+/// Packs all of B for [`multiply_packed`], by all threads, into the first [`packed_len`] elements.
+pub(crate) fn pack<R: Real>(workers: &mut Workers<R>, b: &impl Operand<R>, sizes: [usize; 3], to: &mut [R]) {
+    Packed::pack(b, sizes, to, workers);
+}
+
+/// One product with a B that was packed before; tasks take some rows each.
+pub(crate) fn multiply_packed<R: Real>(
+    workers: &mut Workers<R>,
+    [m, k, n]: [usize; 3],
+    out: &mut [R],
+    (a, c): (&impl Operand<R>, &Layout),
+    packed: &[R],
+) {
+    let packed = Packed::of(packed, n);
+    let work = work(m * n * k);
     let rows = task_rows(m, workers.threads_for(work));
     let (isa, out) = (workers.isa(), Output::new(out));
     workers.each_task(m.div_ceil(rows), work, |workspace, task| {
@@ -129,7 +147,6 @@ fn multiply_shared<R: Real, A: Operand<R>, B: Operand<R>>(
             }
         }
     });
-    workers.give_packed(memory);
 }
 
 /// Rows of one task, where `threads` threads share `m` rows: of [`TASKS`] sizes the one with which the last thread is done

@@ -84,17 +84,11 @@ pub(crate) fn packed_len([_, k, n]: [usize; 3]) -> usize {
 
 impl<'a, R: Real> Packed<'a, R> {
     /// Packs it, by all threads.
-    pub(crate) fn new(
-        b: &impl Operand<R>,
-        [m, k, n]: [usize; 3],
-        to: &'a mut [R],
-        workers: &mut Workers<R>,
-    ) -> Packed<'a, R> {
+    pub(crate) fn pack(b: &impl Operand<R>, [m, k, n]: [usize; 3], to: &mut [R], workers: &mut Workers<R>) {
         let (isa, cols) = (workers.isa(), n.next_multiple_of(COLS));
         let blocks = k.div_ceil(KC);
         let panels = n.div_ceil(COLS);
-        let len = packed_len([m, k, n]);
-        let out = Output::new(&mut to[..len]);
+        let out = Output::new(&mut to[..packed_len([m, k, n])]);
         workers.each_task(blocks * panels, k * n, |workspace, task| {
             let (block, panel) = (task / panels, task % panels);
             let depth = block * KC..k.min((block + 1) * KC);
@@ -104,7 +98,11 @@ impl<'a, R: Real> Packed<'a, R> {
             let columns = panel * COLS..n.min((panel + 1) * COLS);
             right(isa, b, depth, columns, to, &mut workspace.scratch[..TURNED]);
         });
-        Packed { data: &to[..len], cols }
+    }
+
+    /// What [`Packed::pack`] made of a B of `n` columns.
+    pub(crate) fn of(data: &'a [R], n: usize) -> Self {
+        Packed { data, cols: n.next_multiple_of(COLS) }
     }
 
     /// Rows `depth` of the columns from `first` on, which begin a panel.
