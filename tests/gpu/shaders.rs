@@ -3,6 +3,8 @@
 //! Bounds follow the error of a sum of `K` rounded products, `c·√K·ε·Σ|a||b|`; the twin on the operands'
 //! magnitudes gives `Σ|a||b|`.
 
+use std::thread;
+
 use crate::step_cases::{
     Case, EPSILON, Operand, fused, fuzz, gpu, magnitudes, open,
     shapes::{self, Conv},
@@ -16,33 +18,52 @@ fn check(case: &Case, seed: u64) {
 /// Compares what two devices give, the first checked, the second trusted, with the twin, whose operands may be rounded
 /// by `epsilon`; returns the trusted result.
 fn check_on(case: &Case, seed: u64, epsilon: f64, devices: [&Gpu; 2]) -> Vec<f32> {
-    let operands = case.operands(seed);
-    let expected = case.twin(&operands);
-    let absolute: Vec<_> = operands
-        .iter()
-        .enumerate()
-        .map(|(i, values)| match case.reads.get(i) {
-            Some(Operand::Index { .. }) => values.clone(),
-            _ => magnitudes(values),
-        })
-        .collect();
-    let scale = if case.depth > 0 { case.twin(&absolute) } else { vec![0.0; expected.len()] };
-    let results = [(devices[0], true), (devices[1], false)].map(|(device, checked)| {
-        let found = case.run(device, &operands);
-        assert_eq!(found.len(), expected.len());
-        for (i, (&found, (&expected, &scale))) in found.iter().zip(expected.iter().zip(&scale)).enumerate() {
-            let bound = 4.0 * (case.depth as f64).sqrt() * epsilon * scale;
+    let twin = Twin::of(case, seed, epsilon);
+    let [_, trusted] = [(devices[0], true), (devices[1], false)]
+        .map(|(device, checked)| twin.check(case, device, if checked { "checked" } else { "trusted" }));
+    trusted
+}
+
+/// What the twin says, and how far another may be from it.
+struct Twin {
+    operands: Vec<Vec<f32>>,
+    expected: Vec<f64>,
+    bounds: Vec<f64>,
+}
+
+impl Twin {
+    fn of(case: &Case, seed: u64, epsilon: f64) -> Twin {
+        let operands = case.operands(seed);
+        let expected = case.twin(&operands);
+        let absolute: Vec<_> = operands
+            .iter()
+            .enumerate()
+            .map(|(i, values)| match case.reads.get(i) {
+                Some(Operand::Index { .. }) => values.clone(),
+                _ => magnitudes(values),
+            })
+            .collect();
+        let scale = if case.depth > 0 { case.twin(&absolute) } else { vec![0.0; expected.len()] };
+        let bounds = scale.iter().map(|scale| 4.0 * (case.depth as f64).sqrt() * epsilon * scale).collect();
+        Twin { operands, expected, bounds }
+    }
+
+    /// What `device` finds, which is within the bounds.
+    fn check(&self, case: &Case, device: &Gpu, what: &str) -> Vec<f32> {
+        let found = case.run(device, &self.operands);
+        assert_eq!(found.len(), self.expected.len());
+        for (i, (&found, (&expected, &bound))) in
+            found.iter().zip(self.expected.iter().zip(&self.bounds)).enumerate()
+        {
             let error = (f64::from(found) - expected).abs();
             assert!(
                 error <= bound,
-                "{}: element {i} is {found}, not {expected} (off by {error:e}, bound {bound:e}, checked {checked})",
+                "{}: element {i} is {found}, not {expected} (off by {error:e}, bound {bound:e}, {what})",
                 case.name,
             );
         }
         found
-    });
-    let [_, trusted] = results;
-    trusted
+    }
 }
 
 fn check_all(cases: Vec<Case>) {
@@ -126,17 +147,26 @@ fn a_map_may_have_more_workgroups_than_one_dimension_takes() {
 #[test]
 fn every_tile_matches_the_twin_and_gives_the_same_bits() {
     let cases = shapes::tiled();
+    let twins: Vec<Twin> = cases.iter().map(|case| Twin::of(case, 1, EPSILON)).collect();
+    let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     let by_rule: Vec<_> =
-        cases.iter().map(|case| check_on(case, 1, EPSILON, [true, false].map(gpu))).collect();
-    for (tile, _) in TILES {
+        cases.iter().zip(&twins).map(|(case, twin)| bits(&twin.check(case, gpu(false), "by rule"))).collect();
+    let check = |index: usize| {
+        let tile = TILES[index].0;
         let options = |checked| GpuOptions { checked, tuning: Tuning::Only(tile), ..GpuOptions::default() };
         let devices = [true, false].map(|checked| open(options(checked)));
-        for (case, by_rule) in cases.iter().zip(&by_rule) {
-            let found = check_on(case, 1, EPSILON, devices.each_ref());
-            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            assert_eq!(bits(&found), bits(by_rule), "{} in {}", case.name, tile.name());
+        for (k, (case, (twin, by_rule))) in cases.iter().zip(twins.iter().zip(&by_rule)).enumerate() {
+            // Every other one with runtime checks, in turn: compiling takes all the time.
+            let found = twin.check(case, &devices[(index + k) % 2], &tile.name());
+            assert_eq!(&bits(&found), by_rule, "{} in {}", case.name, tile.name());
         }
-    }
+    };
+    let check = &check;
+    thread::scope(|scope| {
+        for half in 0..2 {
+            scope.spawn(move || (half..TILES.len()).step_by(2).for_each(check));
+        }
+    });
 }
 
 /// Where the adapter has subgroups, other tests reduce with them; here without.

@@ -133,7 +133,7 @@ pub(crate) fn multiply_packed<R: Real>(
 ) {
     let packed = Packed::of(packed, n);
     let work = work(m * n * k);
-    let rows = task_rows(m, workers.threads_for(work));
+    let rows = task_rows(m, workers.threads_for(work), tile::even_rows(workers.isa()));
     let (isa, out) = (workers.isa(), Output::new(out));
     workers.each_task(m.div_ceil(rows), work, |workspace, task| {
         let rows = task * rows..m.min((task + 1) * rows);
@@ -149,10 +149,11 @@ pub(crate) fn multiply_packed<R: Real>(
     });
 }
 
-/// Rows of one task, where `threads` threads share `m` rows: of [`TASKS`] sizes the one with which the last thread is done
-/// first. Of equal ones it is the smallest: where a thread is held up, the others take over more of its work.
-fn task_rows(m: usize, threads: usize) -> usize {
-    let size = |tasks: usize| m.div_ceil(threads * tasks).next_multiple_of(4).clamp(TASK_ROWS, MC);
+/// Rows of one task, where `threads` threads share `m` rows: of [`TASKS`] multiples of `step`, which divides 24, the one with
+/// which the last thread is done first. Of equal ones it is the smallest: where a thread is held up, the others take over more
+/// of its work.
+fn task_rows(m: usize, threads: usize, step: usize) -> usize {
+    let size = |tasks: usize| m.div_ceil(threads * tasks).next_multiple_of(step).clamp(TASK_ROWS, MC);
     let last = |rows: &usize| {
         let whole = (m.div_ceil(*rows) - 1) / threads;
         let is_even = (m.div_ceil(*rows) - 1).is_multiple_of(threads);
@@ -280,13 +281,20 @@ mod tests {
     #[test]
     fn rows_are_shared_so_that_no_thread_waits_for_long() {
         // Of 260 rows two threads have 130 each at best, of 1,024 512.
-        assert_eq!(task_rows(260, 2), 44);
-        assert_eq!(task_rows(1024, 2), 64);
-        assert_eq!(task_rows(64, 64), TASK_ROWS);
-        for m in [64, 65, 100, 197, 260, 788, 5000] {
-            for threads in [2, 3, 4, 8, 16] {
-                let rows = task_rows(m, threads);
-                assert!((TASK_ROWS..=MC).contains(&rows), "{m} {threads}: {rows}");
+        assert_eq!(task_rows(260, 2, 4), 44);
+        assert_eq!(task_rows(260, 2, 6), 66);
+        assert_eq!(task_rows(1024, 2, 4), 64);
+        assert_eq!(task_rows(64, 64, 4), TASK_ROWS);
+        for (m, threads) in [64, 65, 100, 197, 260, 788, 5000]
+            .into_iter()
+            .flat_map(|m| [2, 3, 4, 8, 16].map(|threads| (m, threads)))
+        {
+            for step in [4, 6] {
+                let rows = task_rows(m, threads, step);
+                assert!(
+                    (TASK_ROWS..=MC).contains(&rows) && rows.is_multiple_of(step),
+                    "{m} {threads}: {rows}"
+                );
                 assert!(100 * done(m, rows, threads) <= 101 * done(m, 48, threads), "{m} {threads}: {rows}");
             }
         }

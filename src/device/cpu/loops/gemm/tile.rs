@@ -7,7 +7,7 @@ use fearless_simd::{Simd, SimdFloat};
 
 use crate::device::cpu::{
     memory::output::Output,
-    vectors::{LONGEST, Real, V, len, load, put, splat, store, vectorized},
+    vectors::{Isa, LONGEST, Real, Token, V, len, load, put, splat, store, vectorized},
 };
 
 /// Columns of a panel: whole vectors of every width.
@@ -58,6 +58,16 @@ const fn tile_rows<S: Simd, R: Real>() -> usize {
         64 => 8,
         _ if cfg!(target_arch = "aarch64") => 8,
         32 => 6,
+        _ => 4,
+    }
+}
+
+/// Rows of which tasks take multiples, so that their last tile keeps the processor as busy as the others do: half a tile has enough sums
+/// under way where vectors are 64 bytes long.
+pub(super) fn even_rows(isa: Isa) -> usize {
+    match isa.0 {
+        #[cfg(target_arch = "x86_64")]
+        Token::Avx2(_) => 6,
         _ => 4,
     }
 }
