@@ -79,7 +79,8 @@ def transformers_convnext():
 MODELS = torchvision.models
 NETWORKS = {
     "resnet18": (lambda: MODELS.resnet18(num_classes=10), 64),
-    "vgg11_bn": (lambda: MODELS.vgg11_bn(num_classes=10), 32),
+    # At smaller sizes it pools to more places than there are, which the older exporter cannot write.
+    "vgg11_bn": (lambda: MODELS.vgg11_bn(num_classes=10), 224),
     "mobilenet_v2": (lambda: MODELS.mobilenet_v2(num_classes=10), 64),
     "mobilenet_v3_small": (lambda: MODELS.mobilenet_v3_small(num_classes=10), 64),
     "densenet121": (lambda: MODELS.densenet121(num_classes=10), 64),

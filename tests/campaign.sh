@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Starts pairs of runs together, as `make test` does with a few, and kills runs at random moments; counts what became of them.
+# Starts pairs of runs together, as `make test` does with a few, and kills runs, sweeps and trainings at random moments; counts
+# what became of them. Mutated files and odd options are counted by `make test` alone:
 #
 #     tests/campaign.sh PROGRAM [PAIRS] [KILLS]
+#     cargo test --release --test library mutat -- --nocapture
+#     cargo test --release --test cli odd_values -- --nocapture
 set -euo pipefail
 program=$(realpath "$1") pairs=${2:-60} kills=${3:-60}
+samples=$(realpath "$(dirname "$0")/../samples")
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
 cd "$here"
@@ -68,4 +72,42 @@ done
 echo "$good of $kills kills: whole, or nothing"
 $run --seed 1 --out given --force > 1.txt
 whole given 1 && echo "the next run is whole, and nothing is left of the kills"
-[ "$both" = "$pairs" ] && [ "$one" = "$pairs" ] && [ "$good" = "$kills" ]
+
+# Kills a command again and again, each time going on from where it was, until it ends; its files must be those of one that was never killed.
+done_kills=0 rounds=0 same=0
+resumed() { # COMMAND WITH {} FOR ITS OUTPUT, WHAT GOES ON, FILES
+    local command=$1 resume=$2 first=1 code child start span
+    shift 2
+    start=$(date +%s%N)
+    ${command//\{\}/whole} > 1.txt 2>&1
+    span=$((($(date +%s%N) - start) / 1000000))
+    for ((n = 0; n < kills; )); do
+        rm -rf stopped*
+        rounds=$((rounds + 1)) first=1
+        while :; do
+            ${command//\{\}/stopped} $([ $first = 1 ] || echo "$resume") > 2.txt 2>&1 & child=$!
+            # Up to the time that the whole takes.
+            sleep "$(printf '%d.%03d' $(((start = RANDOM * span / 32768) / 1000)) $((start % 1000)))"
+            if kill -9 $child 2> kill.txt; then
+                n=$((n + 1)) done_kills=$((done_kills + 1))
+            fi
+            code=0
+            wait $child 2> kill.txt || code=$?
+            [ $code = 137 ] || break
+            # A training that was killed before its first checkpoint has nothing to go on from.
+            { [ -n "$resume" ] && ! ls stopped*checkpoint* > kill.txt 2>&1; } || first=0
+        done
+        [ $code = 0 ] || { echo "exit code $code"; cat 2.txt; }
+        local equal=1 file
+        for file in "$@"; do cmp "${file/WHERE/whole}" "${file/WHERE/stopped}" || equal=0; done
+        same=$((same + equal))
+    done
+}
+resumed "$program sweep --arch lenet-zhu --batch-sizes 1,2 --batches 4 --seeds 1,2 --iterations 300 --no-names --device cpu --out {}" "" \
+    WHERE/results.csv WHERE/batches.csv
+mkdir data
+cp "$samples"/*.gz data/
+resumed "$program train victim --arch lenet-zhu --data data --epochs 12 --batch 16 --device cpu --out {}.safetensors" --resume \
+    WHERE.safetensors
+echo "$same of $rounds sweeps and trainings end with the bytes of one that was never killed, after $done_kills kills"
+[ "$both" = "$pairs" ] && [ "$one" = "$pairs" ] && [ "$good" = "$kills" ] && [ "$same" = "$rounds" ]
