@@ -35,7 +35,11 @@ LABELS = [3, 5]
 # What a software GPU computes within minutes: of others it is asked nothing.
 SMALL = ("mobilenet_v3_small", "shufflenet_v2_x1_0", "transformers_vit", "transformers_convnext")
 # Whose pooling or mean the newer ONNX exporter writes as gathers of single numbers.
-OLDER = ("vgg11_bn", "convnext_tiny", "transformers_convnext")
+OLDER = ("vgg11_bn, 224×224", "convnext_tiny", "transformers_convnext")
+# Pools one place to 49, which no exporter writes as that.
+NO_ONNX = ("vgg11_bn",)
+# So many windows have a maximum that in f32 one or another is drawn, on one side or the other.
+EXACT_ALONE = ("vgg11_bn, 224×224",)
 
 # PyTorch's fused attention has no second derivative.
 torch.backends.cuda.enable_flash_sdp(False)
@@ -79,8 +83,8 @@ def transformers_convnext():
 MODELS = torchvision.models
 NETWORKS = {
     "resnet18": (lambda: MODELS.resnet18(num_classes=10), 64),
-    # At smaller sizes it pools to more places than there are, which the older exporter cannot write.
-    "vgg11_bn": (lambda: MODELS.vgg11_bn(num_classes=10), 224),
+    "vgg11_bn": (lambda: MODELS.vgg11_bn(num_classes=10), 32),
+    "vgg11_bn, 224×224": (lambda: MODELS.vgg11_bn(num_classes=10), 224),
     "mobilenet_v2": (lambda: MODELS.mobilenet_v2(num_classes=10), 64),
     "mobilenet_v3_small": (lambda: MODELS.mobilenet_v3_small(num_classes=10), 64),
     "densenet121": (lambda: MODELS.densenet121(num_classes=10), 64),
@@ -98,19 +102,25 @@ HARDSIGMOID = F.hardsigmoid
 
 
 def export(model, side, folder, name):
-    """The network as .pt2 and as .onnx, which may be one that PyTorch cannot write."""
+    """The network as .pt2, and as .onnx where PyTorch can write it."""
     shapes = ({0: torch.export.Dim.DYNAMIC},)
     program = torch.export.export(model.eval(), (torch.zeros(2, 3, side, side),), dynamic_shapes=shapes)
     paths = [os.path.join(folder, f"network.{kind}") for kind in ("pt2", "onnx")]
     torch.export.save(program, paths[0])
+    if name in NO_ONNX:
+        return [paths[0], None]
     x = (torch.zeros(2, 3, side, side),)
     if name in OLDER:
         options = {"dynamo": False, "training": torch.onnx.TrainingMode.TRAINING}
     else:
         options = {"dynamo": True, "optimize": False, "external_data": False, "verbose": False}
+    # The older exporter runs the network in train mode, which moves its running statistics.
+    still = copy.deepcopy(model)
+    for layer in still.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.momentum = 0.0
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        torch.onnx.export(model, x, paths[1], do_constant_folding=False, **options)
-    model.eval()
+        torch.onnx.export(still, x, paths[1], do_constant_folding=False, **options)
     return paths
 
 
@@ -197,7 +207,7 @@ def one(program, numbers_of, name, folder):
         first = case.ours(paths[0], "cpu64")
         runs = [("cpu64", paths[0], first, {part: LIMIT for part in floors})]
         limits = {part: max(LIMIT, MARGIN * own[part] if own[part] > LIMIT else 0) for part in floors}
-        for device in ("cpu", "gpu") if name in SMALL else ("cpu",):
+        for device in () if name in EXACT_ALONE else ("cpu", "gpu") if name in SMALL else ("cpu",):
             runs.append((device, paths[0], case.ours(paths[0], device), limits))
         for device, path, found, limits in runs:
             off = compare(found, exact)
@@ -205,11 +215,12 @@ def one(program, numbers_of, name, folder):
             for part in floors:
                 if not off[part] <= limits[part]:
                     sys.exit(f"{name}, {mode}, {device}: {part} off by {off[part]:.1e}, more than {limits[part]:.1e}")
-        onnx = compare(case.ours(paths[1], "cpu64"), first)
-        print(f"{name}, {mode}: the ONNX file differs by {words(onnx)}", flush=True)
-        if not all(value <= SAME for value in onnx.values()):
-            sys.exit(f"{name}, {mode}: the two files differ by more than {SAME}")
-        if mode == "eval":
+        if paths[1]:
+            onnx = compare(case.ours(paths[1], "cpu64"), first)
+            print(f"{name}, {mode}: the ONNX file differs by {words(onnx)}", flush=True)
+            if not all(value <= SAME for value in onnx.values()):
+                sys.exit(f"{name}, {mode}: the two files differ by more than {SAME}")
+        if mode == "eval" and name not in EXACT_ALONE:
             capture(program, paths[0], pixels[: len(LABELS)], first["gradients"], names, folder, max(LIMIT, MARGIN * own["gradients"]))
 
 

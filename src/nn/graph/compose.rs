@@ -6,7 +6,7 @@ use super::{
     Tensor,
     assemble::Assembly,
     extent::{BATCH, Extent},
-    op::{Constant, Op, Pair},
+    op::{Op, Pair},
 };
 
 impl Assembly {
@@ -130,19 +130,6 @@ impl Assembly {
         }
         let inputs = vec![self.input(x, 0), self.input(x, 1), Some(bias)];
         self.push_with(Op::Linear, inputs).map(Some)
-    }
-
-    /// The numbers of a constant, reshaped or not.
-    pub(crate) fn known(&self, node: usize) -> Option<Constant> {
-        let shape = self.shape(node).iter().map(|e| e.fixed()).collect::<Option<_>>()?;
-        let mut source = node;
-        while let Op::Reshape(_) = self.op(source) {
-            source = self.input(source, 0)?;
-        }
-        match self.op(source) {
-            Op::Constant(constant) => Some(Constant { shape, ..constant.clone() }),
-            _ => None,
-        }
     }
 
     /// Whether a node is a constant of this value everywhere.

@@ -5,6 +5,7 @@
 mod assemble;
 mod build;
 mod compose;
+mod constants;
 mod error;
 mod extent;
 mod onnx;

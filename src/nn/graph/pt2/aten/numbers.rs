@@ -48,27 +48,41 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
             Some(n) if n.fract() == 0.0 && n.abs() <= 16.0 => Pointwise::Power(n as i32),
             _ => return Err("argument 'exponent': expected a whole number from -16 to 16, or ±0.5".into()),
         },
-        "ge" | "gt" | "le" | "lt" | "eq" | "ne" => return compare(operation, a, to),
+        "ge" | "gt" | "le" | "lt" | "eq" | "ne" | "logical_and" | "logical_or" => {
+            return compare(operation, a, to);
+        }
+        // Of booleans; whole numbers are no part of a network's values.
+        "bitwise_and" | "bitwise_or" if to.is_boolean(a.tensor("self")?) => return compare(operation, a, to),
         "add" | "sub" | "rsub" | "mul" | "div" | "maximum" | "minimum" => return pair(operation, a, to),
         _ => return constants(operation, a, to),
     };
     of_self(pointwise(simple), a, to)
 }
 
-/// Of a constant with a number, as masks are made.
+/// Of constants with a number or with each other, as masks are made.
 fn compare(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
-    let known = to.known(a.tensor("self")?).zip(a.scalar("other"));
-    let (constant, number) = known.ok_or("a comparison of what depends on the picture has no gradient")?;
-    let holds = |v: &f64| match operation.name.as_str() {
-        "ge" => *v >= number,
-        "gt" => *v > number,
-        "le" => *v <= number,
-        "lt" => *v < number,
-        "eq" => *v == number,
-        _ => *v != number,
+    let unknown = "a comparison of what depends on the picture has no gradient";
+    let x = a.tensor("self")?;
+    let [x, y] = match a.scalar("other") {
+        Some(number) => {
+            let x = to.known(x).ok_or(unknown)?;
+            let y = Constant { shape: x.shape.clone(), data: vec![number; x.data.len()].into() };
+            [x, y]
+        }
+        None => to.known_pair([x, a.tensor("other")?]).ok_or(unknown)?,
     };
-    let data: Vec<f64> = constant.data.iter().map(|v| f64::from(holds(v))).collect();
-    one(to.booleans(Constant { shape: constant.shape, data: data.into() })?)
+    let holds = |(x, y): (&f64, &f64)| match operation.name.as_str() {
+        "ge" => x >= y,
+        "gt" => x > y,
+        "le" => x <= y,
+        "lt" => x < y,
+        "eq" => x == y,
+        "ne" => x != y,
+        "bitwise_or" | "logical_or" => *x != 0.0 || *y != 0.0,
+        _ => *x != 0.0 && *y != 0.0,
+    };
+    let data: Vec<f64> = x.data.iter().zip(y.data.iter()).map(|pair| f64::from(holds(pair))).collect();
+    one(to.booleans(Constant { shape: x.shape, data: data.into() })?)
 }
 
 /// Two operands, of which one may be a number.
