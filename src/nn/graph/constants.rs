@@ -6,6 +6,8 @@ use super::{
     op::{Constant, Op, Pair, Pointwise},
 };
 
+/// What hides a token from another, taken from its score; finite, for shading languages promise nothing about infinities.
+pub(crate) const HIDDEN: f64 = 1e30;
 /// Most numbers that are computed for one answer.
 const MOST: usize = 1 << 24;
 
@@ -15,8 +17,21 @@ impl Assembly {
         self.fold(node, &mut { MOST })
     }
 
+    /// Where a comparison, or a conjunction of booleans, holds between two such nodes.
+    pub(crate) fn compare(
+        &mut self,
+        holds: fn(f64, f64) -> bool,
+        nodes: [usize; 2],
+    ) -> Result<usize, String> {
+        let known = self.known_pair(nodes);
+        let [x, y] = known.ok_or("a comparison of what depends on the picture has no gradient")?;
+        let data: Vec<f64> =
+            x.data.iter().zip(y.data.iter()).map(|(&x, &y)| f64::from(holds(x, y))).collect();
+        self.booleans(Constant { shape: x.shape, data: data.into() })
+    }
+
     /// The numbers of two such nodes, spread over the shape that they have together.
-    pub(crate) fn known_pair(&mut self, nodes: [usize; 2]) -> Option<[Constant; 2]> {
+    fn known_pair(&mut self, nodes: [usize; 2]) -> Option<[Constant; 2]> {
         let together = self.push(Op::Pair(Pair::Add), &nodes).ok()?;
         let shape = fixed(self.shape(together))?;
         let [a, b] = nodes.map(|node| self.known(node));

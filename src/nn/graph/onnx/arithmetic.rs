@@ -37,7 +37,9 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             return sizes(Sizes::scalar(Size::Number(count as i64)));
         }
         "Range" => {
-            let [start, end, step] = [0, 1, 2].map(|i| a.sizes(i).ok().and_then(|s| s.one()));
+            // Whole numbers, which may be written as floats.
+            let whole = |n: &f64| n.fract() == 0.0 && n.abs() < 1e9;
+            let [start, end, step] = [0, 1, 2].map(|i| a.number(i, to).filter(whole).map(|n| n as i64));
             let (Some(start), Some(end), Some(step)) = (start, end, step) else {
                 return Err("a range of numbers that are not known".into());
             };
@@ -64,7 +66,7 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             let known: Option<Vec<Extent>> = shape.asked()?.into_iter().map(Asked::known).collect();
             return one(to.push(Op::Expand(known.ok_or("a size of -1")?), &[scalar])?);
         }
-        "Where" => {
+        "Where" if matches!(a.item(0)?, Item::Sizes(_)) => {
             let [mask, x, y] = [a.sizes(0), a.sizes(1), a.sizes(2)];
             let (mask, x, y) = (mask?.numbers()?, x?, y?);
             let at =

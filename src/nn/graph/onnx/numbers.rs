@@ -8,6 +8,7 @@ use super::{
 };
 use crate::nn::graph::{
     assemble::{Assembly, NOISE},
+    constants::HIDDEN,
     op::{Constant, Op, Pair, Pointwise},
 };
 
@@ -86,15 +87,51 @@ fn other(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
         }
         "RandomUniformLike" | "RandomUniform" => Ok(Some(vec![Item::Uniform(f64::NAN)])),
         // u < p is 1 with probability p.
-        "Less" => {
+        "Less" if matches!(a.item(0)?, Item::Uniform(_)) => {
             to.note(NOISE);
-            match (a.item(0)?, a.number(1, to)) {
-                (Item::Uniform(_), Some(p)) => Ok(Some(vec![Item::Uniform(p)])),
-                _ => Err("a comparison has no gradient".into()),
-            }
+            let p = a.number(1, to).ok_or("noise that is compared with a tensor")?;
+            Ok(Some(vec![Item::Uniform(p)]))
         }
-        _ => Ok(None),
+        // The guard of a softmax whose scores are all hidden; a network's values are numbers.
+        "IsNaN" => {
+            let never = to.booleans(Constant { shape: vec![], data: vec![0.0].into() })?;
+            Ok(Some(vec![Item::Node(never)]))
+        }
+        "Where" => choose(a, to),
+        _ => compare(name, a, to),
     }
+}
+
+/// Of constants, as masks are made.
+fn compare(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
+    let holds: fn(f64, f64) -> bool = match name {
+        "GreaterOrEqual" => |x, y| x >= y,
+        "Greater" => |x, y| x > y,
+        "LessOrEqual" => |x, y| x <= y,
+        "Less" => |x, y| x < y,
+        "And" => |x, y| x != 0.0 && y != 0.0,
+        "Or" => |x, y| x != 0.0 || y != 0.0,
+        _ => return Ok(None),
+    };
+    let operands = [a.tensor(0, to)?, a.tensor(1, to)?];
+    Ok(Some(vec![Item::Node(to.compare(holds, operands)?)]))
+}
+
+/// One number where a mask holds and another where it does not: what is added to an attention's scores.
+fn choose(a: &Arguments, to: &mut Assembly) -> Translated {
+    let mask = a.tensor(0, to)?;
+    if to.shape(mask).is_empty() && to.is_boolean(mask) {
+        return Ok(Some(vec![a.item(if to.is_number(mask, 1.0) { 1 } else { 2 })?]));
+    }
+    let numbers = a.number(1, to).zip(a.number(2, to)).filter(|_| to.is_boolean(mask));
+    let (x, y) =
+        numbers.ok_or("a choice of what depends on the picture, or between tensors, is not known")?;
+    let term = y.max(-HIDDEN);
+    let affine = match to.is_number(mask, 1.0) {
+        true => Pointwise::Affine { factor: 0.0, term: x },
+        false => Pointwise::Affine { factor: x - term, term },
+    };
+    Ok(Some(vec![Item::Node(to.push(Op::Pointwise(affine), &[mask])?)]))
 }
 
 fn pair(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {

@@ -1,10 +1,10 @@
 //! Layers with weights, normalisation, pooling, attention.
 
 use super::{Arguments, Assembly, Operation, Translated, of_self, one};
-use crate::nn::graph::op::{Convolution, Op, Pointwise, Window};
-
-/// What hides a token from another; finite, for shading languages promise nothing about infinities.
-const HIDDEN: f64 = 1e30;
+use crate::nn::graph::{
+    constants::HIDDEN,
+    op::{Convolution, Op, Pointwise, Window},
+};
 
 pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     let name = operation.name.as_str();

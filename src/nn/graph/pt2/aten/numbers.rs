@@ -61,28 +61,22 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
 
 /// Of constants with a number or with each other, as masks are made.
 fn compare(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
-    let unknown = "a comparison of what depends on the picture has no gradient";
     let x = a.tensor("self")?;
-    let [x, y] = match a.scalar("other") {
-        Some(number) => {
-            let x = to.known(x).ok_or(unknown)?;
-            let y = Constant { shape: x.shape.clone(), data: vec![number; x.data.len()].into() };
-            [x, y]
-        }
-        None => to.known_pair([x, a.tensor("other")?]).ok_or(unknown)?,
+    let y = match a.scalar("other") {
+        Some(number) => to.constant(Constant { shape: vec![], data: vec![number].into() })?,
+        None => a.tensor("other")?,
     };
-    let holds = |(x, y): (&f64, &f64)| match operation.name.as_str() {
-        "ge" => x >= y,
-        "gt" => x > y,
-        "le" => x <= y,
-        "lt" => x < y,
-        "eq" => x == y,
-        "ne" => x != y,
-        "bitwise_or" | "logical_or" => *x != 0.0 || *y != 0.0,
-        _ => *x != 0.0 && *y != 0.0,
+    let holds: fn(f64, f64) -> bool = match operation.name.as_str() {
+        "ge" => |x, y| x >= y,
+        "gt" => |x, y| x > y,
+        "le" => |x, y| x <= y,
+        "lt" => |x, y| x < y,
+        "eq" => |x, y| x == y,
+        "ne" => |x, y| x != y,
+        "bitwise_or" | "logical_or" => |x, y| x != 0.0 || y != 0.0,
+        _ => |x, y| x != 0.0 && y != 0.0,
     };
-    let data: Vec<f64> = x.data.iter().zip(y.data.iter()).map(|pair| f64::from(holds(pair))).collect();
-    one(to.booleans(Constant { shape: x.shape, data: data.into() })?)
+    one(to.compare(holds, [x, y])?)
 }
 
 /// Two operands, of which one may be a number.
