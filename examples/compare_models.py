@@ -38,7 +38,7 @@ SMALL = ("mobilenet_v3_small", "shufflenet_v2_x1_0", "transformers_vit", "transf
 OLDER = ("vgg11_bn, 224×224", "convnext_tiny", "transformers_convnext")
 # Pools one place to 49, which no exporter writes as that.
 NO_ONNX = ("vgg11_bn",)
-# So many windows have a maximum that in f32 one or another is drawn, on one side or the other.
+# Among its many pooling windows are some whose two largest values f32 cannot tell apart, so it is compared in f64 alone.
 EXACT_ALONE = ("vgg11_bn, 224×224",)
 
 # PyTorch's fused attention has no second derivative.

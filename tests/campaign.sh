@@ -76,7 +76,7 @@ whole given 1 && echo "the next run is whole, and nothing is left of the kills"
 # Kills a command again and again, each time going on from where it was, until it ends; its files must be those of one that was never killed.
 done_kills=0 rounds=0 same=0
 resumed() { # COMMAND WITH {} FOR ITS OUTPUT, WHAT GOES ON, FILES
-    local command=$1 resume=$2 first=1 code child start span
+    local command=$1 resume=$2 first code child start span wait_ms
     shift 2
     start=$(date +%s%N)
     ${command//\{\}/whole} > 1.txt 2>&1
@@ -87,7 +87,7 @@ resumed() { # COMMAND WITH {} FOR ITS OUTPUT, WHAT GOES ON, FILES
         while :; do
             ${command//\{\}/stopped} $([ $first = 1 ] || echo "$resume") > 2.txt 2>&1 & child=$!
             # Up to the time that the whole takes.
-            sleep "$(printf '%d.%03d' $(((start = RANDOM * span / 32768) / 1000)) $((start % 1000)))"
+            sleep "$(printf '%d.%03d' $(((wait_ms = RANDOM * span / 32768) / 1000)) $((wait_ms % 1000)))"
             if kill -9 $child 2> kill.txt; then
                 n=$((n + 1)) done_kills=$((done_kills + 1))
             fi

@@ -76,7 +76,7 @@ fn fixed(shape: &[Extent]) -> Option<Vec<usize>> {
     shape.iter().map(|extent| extent.fixed()).collect()
 }
 
-/// Repeated along axes of size 1, and along new ones in front.
+/// Repeated along axes of size 1, and along new ones in front; `None` where the shapes do not fit.
 fn spread(constant: &Constant, shape: &[usize]) -> Option<Constant> {
     let new = shape.len().checked_sub(constant.shape.len())?;
     let mut strides = vec![0; shape.len()];

@@ -117,21 +117,30 @@ fn compare(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     Ok(Some(vec![Item::Node(to.compare(holds, operands)?)]))
 }
 
-/// One number where a mask holds and another where it does not: what is added to an attention's scores.
+/// One number where a mask holds and another where it does not, as is added to an attention's scores; or the operand that a
+/// single truth value chooses.
 fn choose(a: &Arguments, to: &mut Assembly) -> Translated {
+    let unknown = "a choice by what depends on the picture, or between tensors, is not known";
     let mask = a.tensor(0, to)?;
-    if to.shape(mask).is_empty() && to.is_boolean(mask) {
-        return Ok(Some(vec![a.item(if to.is_number(mask, 1.0) { 1 } else { 2 })?]));
+    if !to.is_boolean(mask) {
+        return Err(unknown.into());
     }
-    let numbers = a.number(1, to).zip(a.number(2, to)).filter(|_| to.is_boolean(mask));
-    let (x, y) =
-        numbers.ok_or("a choice of what depends on the picture, or between tensors, is not known")?;
-    let term = y.max(-HIDDEN);
-    let affine = match to.is_number(mask, 1.0) {
-        true => Pointwise::Affine { factor: 0.0, term: x },
-        false => Pointwise::Affine { factor: x - term, term },
-    };
-    Ok(Some(vec![Item::Node(to.push(Op::Pointwise(affine), &[mask])?)]))
+    if to.shape(mask).is_empty() {
+        let operands = [a.tensor(1, to)?, a.tensor(2, to)?];
+        let chosen = operands[usize::from(!to.is_number(mask, 1.0))];
+        let together = to.push(Op::Pair(Pair::Add), &operands)?;
+        let shape = to.shape(together).to_vec();
+        return Ok(Some(vec![Item::Node(match to.shape(chosen) == shape {
+            true => chosen,
+            false => to.push(Op::Expand(shape), &[chosen])?,
+        })]));
+    }
+    let [x, y] = [1, 2].map(|i| a.number(i, to).map(|n| n.clamp(-HIDDEN, HIDDEN)));
+    let (x, y) = x.zip(y).ok_or(unknown)?;
+    // x·mask + y·(1 − mask), each exact.
+    let holds = to.push(Op::Pointwise(Pointwise::Affine { factor: x, term: 0.0 }), &[mask])?;
+    let fails = to.push(Op::Pointwise(Pointwise::Affine { factor: -y, term: y }), &[mask])?;
+    Ok(Some(vec![Item::Node(to.push(Op::Pair(Pair::Add), &[holds, fails])?)]))
 }
 
 fn pair(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
