@@ -66,7 +66,7 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             let known: Option<Vec<Extent>> = shape.asked()?.into_iter().map(Asked::known).collect();
             return one(to.push(Op::Expand(known.ok_or("a size of -1")?), &[scalar])?);
         }
-        "Where" if matches!(a.item(0)?, Item::Sizes(_)) => {
+        "Where" => {
             let [mask, x, y] = [a.sizes(0), a.sizes(1), a.sizes(2)];
             let (mask, x, y) = (mask?.numbers()?, x?, y?);
             let at =

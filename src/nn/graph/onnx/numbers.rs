@@ -97,7 +97,8 @@ fn other(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
             let never = to.booleans(Constant { shape: vec![], data: vec![0.0].into() })?;
             Ok(Some(vec![Item::Node(never)]))
         }
-        "Where" => choose(a, to),
+        // Of sizes: arithmetic.rs.
+        "Where" if matches!(a.item(0)?, Item::Node(_)) => choose(a, to),
         _ => compare(name, a, to),
     }
 }
