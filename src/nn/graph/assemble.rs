@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::{
     Graph, Last, Node, Tensor,
+    constants::HIDDEN,
     extent::{self, BATCH, Extent, show},
     op::{Constant, Op},
     shapes::{Operands, infer},
@@ -25,7 +26,7 @@ pub(crate) struct Assembly {
     nodes: Vec<Node>,
     pub tensors: Vec<Tensor>,
     pub notes: Vec<String>,
-    /// Which constants are true and false, 1 and 0.
+    /// Which nodes are true and false, 1 and 0.
     booleans: HashSet<usize>,
     /// `[C, H, W]`, once the picture is known.
     image: Option<[usize; 3]>,
@@ -55,14 +56,24 @@ impl Assembly {
         self.insert(Op::Parameter(at), vec![], shape)
     }
 
-    pub(crate) fn constant(&mut self, constant: Constant) -> Result<usize, String> {
+    /// Infinities, as masks have them, become the largest number that a mask needs: shading languages promise nothing about
+    /// them.
+    pub(crate) fn constant(&mut self, mut constant: Constant) -> Result<usize, String> {
         if constant.data.len() > MOST_CONSTANT {
             return Err(format!(
                 "a constant of {} numbers, expected at most {MOST_CONSTANT}",
                 constant.data.len()
             ));
         }
+        if constant.data.iter().any(|v| v.is_infinite()) {
+            constant.data = constant.data.iter().map(|v| v.clamp(-HIDDEN, HIDDEN)).collect::<Vec<_>>().into();
+        }
         self.push(Op::Constant(constant), &[])
+    }
+
+    /// A number that broadcasts to any shape.
+    pub(crate) fn number(&mut self, value: f64) -> Result<usize, String> {
+        self.constant(Constant { shape: vec![], data: vec![value].into() })
     }
 
     /// The same of 1 and 0, for true and false.
@@ -72,7 +83,13 @@ impl Assembly {
         Ok(node)
     }
 
-    /// Whether a node is such a constant, moved or not.
+    /// Marks a node whose values are 1 and 0 as true and false.
+    pub(crate) fn mark_boolean(&mut self, node: usize) -> usize {
+        self.booleans.insert(node);
+        node
+    }
+
+    /// Whether a node is true and false, moved or not.
     pub(crate) fn is_boolean(&self, mut node: usize) -> bool {
         while matches!(
             self.nodes[node].op,
@@ -88,10 +105,59 @@ impl Assembly {
         self.push_with(op, inputs.iter().map(|&i| Some(i)).collect())
     }
 
-    pub(crate) fn push_with(&mut self, op: Op, inputs: Vec<Option<usize>>) -> Result<usize, String> {
+    pub(crate) fn push_with(&mut self, op: Op, mut inputs: Vec<Option<usize>>) -> Result<usize, String> {
+        if matches!(op, Op::Pair(_) | Op::Select) {
+            self.follow_batch(&mut inputs)?;
+        }
         let operands = Operands(inputs.iter().map(|input| input.map(|i| &self.nodes[i].shape[..])).collect());
         let shape = infer(&op, &operands)?;
         self.insert(op, inputs, shape)
+    }
+
+    /// Tensors of one number everywhere, made with the batch that the network was exported with, grow with the batch of what
+    /// they are combined with: `torch.zeros(x.size(0), 8)`.
+    fn follow_batch(&mut self, inputs: &mut [Option<usize>]) -> Result<(), String> {
+        let behind = |shape: &[Extent]| shape.iter().rev().position(|&e| e == BATCH);
+        let batch = inputs.iter().flatten().find_map(|&input| behind(self.shape(input)));
+        let Some(behind) = batch.filter(|_| self.exported > 1) else { return Ok(()) };
+        for input in inputs.iter_mut().flatten() {
+            let mut shape = self.shape(*input).to_vec();
+            let Some(axis) = shape.len().checked_sub(behind + 1) else { continue };
+            if shape[axis] != Extent::Fixed(self.exported) {
+                continue;
+            }
+            if self.uniform(*input).is_some() {
+                shape[axis] = BATCH;
+                *input = self.grown(*input, shape)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// In a shape with the batch where it had one picture, or any number of the same.
+    pub(crate) fn grown(&mut self, node: usize, shape: Vec<Extent>) -> Result<usize, String> {
+        let from = self.uniform(node).unwrap_or(node);
+        self.push(Op::Expand(shape), &[from])
+    }
+
+    /// That number's value.
+    pub(crate) fn value(&self, node: usize) -> Option<f64> {
+        match self.op(self.uniform(node)?) {
+            Op::Constant(constant) => constant.data.first().copied(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_uniform(&self, node: usize) -> bool {
+        self.uniform(node).is_some()
+    }
+
+    /// The one number that a node is everywhere.
+    fn uniform(&self, mut node: usize) -> Option<usize> {
+        while matches!(self.op(node), Op::Expand(_) | Op::Reshape(_)) {
+            node = self.input(node, 0)?;
+        }
+        matches!(self.op(node), Op::Constant(constant) if constant.shape.is_empty()).then_some(node)
     }
 
     fn insert(&mut self, op: Op, inputs: Vec<Option<usize>>, shape: Vec<Extent>) -> Result<usize, String> {
@@ -119,6 +185,11 @@ impl Assembly {
         self.nodes[node].inputs.get(operand).copied().flatten()
     }
 
+    /// How many operands a node has.
+    pub(crate) fn inputs(&self, node: usize) -> usize {
+        self.nodes[node].inputs.len()
+    }
+
     /// Says something once.
     pub(crate) fn note(&mut self, text: &str) {
         if !self.notes.iter().any(|note| note == text) {
@@ -132,6 +203,14 @@ impl Assembly {
         let shape = self.shape(output);
         let &[BATCH, Extent::Fixed(classes)] = shape else {
             return Err(format!("its output is {}, expected logits (B, K)", show(shape)));
+        };
+        // Its softmax is that of the logits, and so is every loss of classes that follows.
+        let output = match self.op(output) {
+            Op::LogSoftmax { axis: 1 } => {
+                self.note("its last log_softmax is left out: cross-entropy of the logits is the same loss");
+                self.input(output, 0).expect("has an operand")
+            }
+            _ => output,
         };
         self.prune(output);
         let output = self.nodes.len() - 1;

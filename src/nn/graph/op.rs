@@ -52,6 +52,12 @@ pub(crate) enum Pointwise {
         factor: f64,
         term: f64,
     },
+    /// −1, 0 or 1, whose slope is 0
+    Sign,
+    /// ln σ(x)
+    LogSigmoid,
+    /// ln(1 + eˣ) = −ln σ(−x), and x above 20
+    Softplus,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +68,10 @@ pub(crate) enum Pair {
     Div,
     Max,
     Min,
+    /// 1 where a < b, else 0; its slope is 0
+    Less,
+    /// 1 where a = b, else 0; its slope is 0
+    Equal,
 }
 
 /// Sizes of a pooling's windows.
@@ -112,6 +122,8 @@ pub(crate) enum Op {
     Pointwise(Pointwise),
     /// With NumPy's broadcasting.
     Pair(Pair),
+    /// `mask, a, b`: a where the mask is not 0, else b; with NumPy's broadcasting.
+    Select,
     /// `x (B,C,H,W), w (O,C/g,kh,kw), [b (O)]`
     Conv2d(Convolution),
     /// `x (…,D), w (K,D), [b (K)] → (…,K)`
@@ -145,6 +157,13 @@ pub(crate) enum Op {
     Softmax {
         axis: usize,
     },
+    LogSoftmax {
+        axis: usize,
+    },
+    /// The largest over these axes, which stay with size 1; its gradient goes to all that are as large in equal parts.
+    Largest {
+        axes: Vec<usize>,
+    },
     /// `q (…,L,d), k (…,S,d), v (…,S,e), [mask]`: softmax(scale·q·kᵀ + mask)·v
     Attention {
         scale: f64,
@@ -166,6 +185,11 @@ pub(crate) enum Op {
     },
     Concat {
         axis: usize,
+    },
+    /// These positions of one axis, in this order.
+    Take {
+        axis: usize,
+        positions: Arc<Vec<usize>>,
     },
     /// Numbers before and after each axis.
     Pad {

@@ -36,6 +36,9 @@ fn networks_that_users_write() {
     check("graph_custom", Mode::Eval, ALL);
     check("graph_custom", Mode::Train, ALL);
     check("graph_operations", Mode::Eval, ALL);
+    check("graph_masks", Mode::Eval, ALL);
+    check("graph_functions", Mode::Eval, ALL);
+    check("graph_pixels", Mode::Eval, ALL);
 }
 
 #[test]
@@ -70,15 +73,18 @@ fn networks_from_onnx() {
         "regnet_y",
     ];
     normed.into_iter().for_each(|name| check_file(name, &format!("{name}.onnx"), BOTH_MODES, ALL));
-    for name in ["vit", "quickstart"] {
+    for name in ["vit", "quickstart", "masks"] {
         check_file(name, &format!("{name}.onnx"), &[Mode::Eval], ALL);
     }
+    check_file("custom", "custom.onnx", BOTH_MODES, ALL);
     check_file("mobilenet_v2", "mobilenet_v2_traced.onnx", BOTH_MODES, ALL);
     check_file("efficientnet_b0", "efficientnet_b0_traced.onnx", BOTH_MODES, ALL);
     check_file("convnext_tiny", "convnext_tiny_traced.onnx", &[Mode::Eval], ALL);
     check_file("vit", "vit_traced.onnx", &[Mode::Eval], ALL);
-    // Its numbers, as the ends of a clamp, are f32 in ONNX.
-    check_file("operations", "operations.onnx", &[Mode::Eval], [None, BOTH, BOTH]);
+    // Their numbers, as the ends of a clamp, are f32 in ONNX.
+    for name in ["operations", "functions", "pixels"] {
+        check_file(name, &format!("{name}.onnx"), &[Mode::Eval], [None, BOTH, BOTH]);
+    }
 }
 
 /// What a torch before 2.8 writes has its weights as a pickle; the network is the same.

@@ -5,6 +5,8 @@ use gia_gpu::{
     nn::graph::Graph,
 };
 
+use serde_json::json;
+
 use super::{Archive, path, read};
 
 fn names(graph: &Graph) -> Vec<&str> {
@@ -47,6 +49,39 @@ fn a_victim_has_the_weights_of_the_file() {
     // `fc.weight` stands first, and has no bias.
     assert_eq!((victim.last_weight(), victim.last_bias()), (0, None));
     assert_eq!(victim.last_layer().0.len(), 240);
+}
+
+#[test]
+fn a_log_softmax_at_the_end_is_left_out_and_a_softmax_is_refused() {
+    let ending = |operation: &str| {
+        let archive = Archive::of("quickstart.pt2").edited(|program| {
+            let graph = &mut program["graph_module"]["graph"];
+            let last = graph["nodes"].as_array().unwrap().last().unwrap()["outputs"][0].clone();
+            let mut node = graph["nodes"].as_array().unwrap().last().unwrap().clone();
+            node["target"] = json!(format!("torch.ops.aten.{operation}.int"));
+            node["inputs"] = json!([
+                {"name": "self", "arg": last, "kind": 1},
+                {"name": "dim", "arg": {"as_int": 1}, "kind": 1},
+            ]);
+            node["outputs"] = json!([{"as_tensor": {"name": "shares"}}]);
+            graph["nodes"].as_array_mut().unwrap().push(node);
+            let specs = &mut program["graph_module"]["signature"]["output_specs"];
+            specs[0]["user_output"]["arg"]["as_tensor"]["name"] = json!("shares");
+        });
+        read(tempfile::tempdir().unwrap().path(), &archive.bytes())
+    };
+    let graph = ending("log_softmax").unwrap();
+    assert!(graph.notes.iter().any(|note| note.contains("log_softmax is left out")), "{:?}", graph.notes);
+    assert!(ending("softmax").unwrap_err().contains("ends in a softmax"));
+}
+
+#[test]
+fn what_nobody_trains_is_no_parameter_in_either_format() {
+    for file in ["masks.pt2", "masks.onnx", "custom.pt2", "custom.onnx"] {
+        let graph = Graph::read(&path(file)).unwrap();
+        let kept = ["causal", "hidden", "places", "scale"];
+        assert!(names(&graph).iter().all(|name| !kept.contains(name)), "{file}: {:?}", names(&graph));
+    }
 }
 
 #[test]

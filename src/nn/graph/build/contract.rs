@@ -117,4 +117,26 @@ impl Builder<'_, '_> {
         let sum = t.sum(exp, &[axis]);
         t.div(exp, sum)
     }
+
+    /// x − max − ln Σ exp(x − max) over one axis.
+    pub(super) fn log_softmax(&mut self, x: Var, axis: usize) -> Var {
+        let t = &mut *self.net.tape;
+        let max = t.max_over(x, &[axis]);
+        let shifted = t.sub(x, max);
+        let exp = t.exp(shifted);
+        let sum = t.sum(exp, &[axis]);
+        let log = t.log(sum);
+        t.sub(shifted, log)
+    }
+
+    /// The mean of those that are as large as the largest, through which the gradient goes.
+    pub(super) fn largest(&mut self, x: Var, axes: &[usize]) -> Var {
+        let t = &mut *self.net.tape;
+        let max = t.max_over(x, axes);
+        let as_large = t.equal(x, max);
+        let zero = t.scalar(0.0);
+        let kept = t.select(as_large, x, zero);
+        let [sum, count] = [kept, as_large].map(|v| t.sum(v, axes));
+        t.div(sum, count)
+    }
 }

@@ -132,6 +132,7 @@ impl Builder<'_, '_> {
             }
             Op::Pointwise(function) => self.pointwise(*function, given[0]),
             Op::Pair(pair) => self.pair(*pair, [given[0], given[1]]),
+            Op::Select => self.select([given[0], given[1], given[2]]),
             Op::Conv2d(sizes) => self.convolution(sizes, [given[0], given[1]], given.get(2).copied()),
             Op::Linear => self.linear([given[0], given[1]], given.get(2).copied()),
             Op::Matmul => self.matmul([given[0], given[1]], node),
@@ -149,6 +150,8 @@ impl Builder<'_, '_> {
             Op::AdaptiveAveragePool([1, 1]) => self.net.tape.mean(given[0], &[3, 4]),
             Op::AdaptiveAveragePool(sides) => self.net.adaptive_average_pool(given[0], *sides),
             Op::Softmax { axis } => self.softmax(given[0], axis + 1),
+            Op::LogSoftmax { axis } => self.log_softmax(given[0], axis + 1),
+            Op::Largest { axes } => self.largest(given[0], &inside(axes)),
             Op::Attention { scale, causal } => self.attention(&given, *scale, *causal),
             Op::Mean { axes } => self.net.tape.mean(given[0], &inside(axes)),
             Op::Sum { axes } => self.net.tape.sum(given[0], &inside(axes)),
@@ -167,6 +170,7 @@ impl Builder<'_, '_> {
             }
             Op::Slice { axis, start, len } => self.net.tape.narrow(given[0], axis + 1, *start, *len),
             Op::Concat { axis } => self.net.tape.concat(&given, axis + 1),
+            Op::Take { axis, positions } => self.take(given[0], axis + 1, positions),
             Op::Pad { before, after, value } => self.pad(given[0], before, after, *value),
             Op::Flip { axes } => self.net.tape.flip(given[0], &inside(axes)),
         }

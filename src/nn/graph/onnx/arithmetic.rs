@@ -4,17 +4,13 @@ use super::{
     attributes::Arguments,
     sizes::{Size, Sizes},
     tensors,
-    translate::{Item, Translated},
+    translate::{Item, Translated, one},
 };
 use crate::nn::graph::{
     assemble::Assembly,
     extent::{Asked, Extent},
     op::{Constant, Op},
 };
-
-fn one(node: usize) -> Translated {
-    Ok(Some(vec![Item::Node(node)]))
-}
 
 fn sizes(sizes: Sizes) -> Translated {
     Ok(Some(vec![Item::Sizes(sizes)]))
@@ -35,6 +31,11 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             let fixed = to.shape(x).iter().map(|e| e.fixed()).try_fold(1usize, |all, n| all.checked_mul(n?));
             let count = fixed.ok_or("a number of elements that depends on the batch")?;
             return sizes(Sizes::scalar(Size::Number(count as i64)));
+        }
+        "ReduceProd" if matches!(a.item(0)?, Item::Sizes(_)) => {
+            let numbers = a.sizes(0)?.numbers()?;
+            let product = numbers.into_iter().try_fold(1i64, i64::checked_mul).ok_or("a number too large")?;
+            return sizes(Sizes::scalar(Size::Number(product)));
         }
         "Range" => {
             // Whole numbers, which may be written as floats.
@@ -118,9 +119,10 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             let len = first.values.len() as i64;
             let place = |n: i64| (if n < 0 { n.saturating_add(len) } else { n }).clamp(0, len) as usize;
             match (start, end, step) {
-                (Some(start), Some(end), Some(1)) => sizes(Sizes::list(
-                    first.values.get(place(start)..place(end)).unwrap_or_default().to_vec(),
-                )?),
+                (Some(start), Some(end), Some(step @ 1..)) => {
+                    let part = first.values.get(place(start)..place(end)).unwrap_or_default();
+                    sizes(Sizes::list(part.iter().step_by(step as usize).copied().collect())?)
+                }
                 // Backwards, as pads are turned round.
                 (Some(-1), Some(_), Some(-1)) => {
                     sizes(Sizes::list(first.values.into_iter().rev().collect())?)

@@ -2,16 +2,12 @@
 
 use super::{
     attributes::Arguments,
-    translate::{Item, Translated},
+    translate::{Translated, one},
 };
 use crate::nn::graph::{
     assemble::Assembly,
     op::{Convolution, Op, Window},
 };
-
-fn one(node: usize) -> Translated {
-    Ok(Some(vec![Item::Node(node)]))
-}
 
 pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     match name {
@@ -39,16 +35,32 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             let x = a.tensor(0, to)?;
             group_norm(x, usize::try_from(a.attribute_int("num_groups", 0)).unwrap_or(0), a, to)
         }
-        "MaxPool" | "AveragePool" => {
+        "MaxPool" => {
+            let x = a.tensor(0, to)?;
+            let window = sides(a)?;
+            one(to.max_pool(x, window, a.attribute_int("ceil_mode", 0) != 0)?)
+        }
+        "AveragePool" if a.attribute_ints("kernel_shape").is_some_and(|kernel| kernel.len() == 3) => {
+            let number = |name: &str, at: usize, default: &[i64]| match a.attribute_ints(name).unwrap_or(default) {
+                list if list.len() == default.len()
+                    && list.iter().zip(default).enumerate().all(|(i, (n, d))| i % 3 == 0 || n == d) =>
+                {
+                    usize::try_from(list[at]).map_err(|_| format!("attribute '{name}': {list:?}"))
+                }
+                list => Err(format!("attribute '{name}': expected one along channels alone, found {list:?}")),
+            };
+            let kernel = number("kernel_shape", 0, &[1; 3])?;
+            let sizes = [kernel, number("strides", 0, &[1; 3])?, number("pads", 0, &[0; 6])?];
+            if number("pads", 3, &[0; 6])? != sizes[2] || a.attribute_int("ceil_mode", 0) != 0 {
+                return Err("attributes 'pads' and 'ceil_mode': expected as much before as after, and 0".into());
+            }
+            let x = a.tensor(0, to)?;
+            one(to.average_of_channels(x, sizes, a.attribute_int("count_include_pad", 0) != 0)?)
+        }
+        "AveragePool" => {
             let x = a.tensor(0, to)?;
             let window = window(x, a, to)?;
-            one(to.push(
-                match name {
-                    "MaxPool" => Op::MaxPool(window),
-                    _ => Op::AveragePool { window, padded: a.attribute_int("count_include_pad", 0) != 0 },
-                },
-                &[x],
-            )?)
+            one(to.push(Op::AveragePool { window, padded: a.attribute_int("count_include_pad", 0) != 0 }, &[x])?)
         }
         "GlobalAveragePool" => {
             let x = a.tensor(0, to)?;
@@ -84,6 +96,9 @@ fn paddings(a: &Arguments) -> Result<[[usize; 2]; 2], String> {
 
 fn convolution(a: &Arguments, to: &mut Assembly) -> Translated {
     let (mut x, w) = (a.tensor(0, to)?, a.tensor(1, to)?);
+    if to.shape(x).len() == 3 {
+        return convolution_1d([x, w], a, to);
+    }
     let [before, after] = paddings(a)?;
     let padding = if before == after { before } else { [0; 2] };
     if before != after {
@@ -99,6 +114,26 @@ fn convolution(a: &Arguments, to: &mut Assembly) -> Translated {
     // A bias of zeros is what stands for none.
     let bias = a.optional(2, to)?.filter(|&bias| !to.is_number(bias, 0.0));
     one(to.push_with(Op::Conv2d(sizes), vec![Some(x), Some(w), bias])?)
+}
+
+/// Of a sequence: a picture of one row.
+fn convolution_1d([x, w]: [usize; 2], a: &Arguments, to: &mut Assembly) -> Translated {
+    let one_of = |name: &str, default: usize| match a.attribute_ints(name) {
+        None => Ok(default),
+        Some(list) => {
+            let first = list.first().and_then(|&n| usize::try_from(n).ok());
+            first.filter(|_| list.iter().all(|n| *n == list[0])).ok_or_else(|| format!("attribute '{name}': {list:?}"))
+        }
+    };
+    let padding = one_of("pads", 0)?;
+    let sizes = Convolution {
+        stride: [1, one_of("strides", 1)?],
+        padding: [0, padding],
+        dilation: [1, one_of("dilations", 1)?],
+        groups: usize::try_from(a.attribute_int("group", 1)).unwrap_or(0),
+    };
+    let bias = a.optional(2, to)?.filter(|&bias| !to.is_number(bias, 0.0));
+    one(to.conv1d([x, w], bias, sizes)?)
 }
 
 fn gemm(a: &Arguments, to: &mut Assembly) -> Translated {
@@ -146,8 +181,16 @@ fn group_norm(x: usize, groups: usize, a: &Arguments, to: &mut Assembly) -> Tran
     one(to.push_with(op, vec![Some(x), scale?, bias?])?)
 }
 
-/// Sizes of a pooling; rounding up is allowed where it changes nothing.
+/// Sizes of an average's windows; rounding up is allowed where it changes nothing.
 fn window(x: usize, a: &Arguments, to: &Assembly) -> Result<Window, String> {
+    let window = sides(a)?;
+    match a.attribute_int("ceil_mode", 0) != 0 && !window.divides(to.shape(x)) {
+        false => Ok(window),
+        true => Err("attribute 'ceil_mode': expected 0, for it changes the size here".into()),
+    }
+}
+
+fn sides(a: &Arguments) -> Result<Window, String> {
     if a.attribute_pair("dilations", [1; 2])? != [1; 2] {
         return Err("attribute 'dilations': expected 1".into());
     }
@@ -156,9 +199,5 @@ fn window(x: usize, a: &Arguments, to: &Assembly) -> Result<Window, String> {
         return Err("attribute 'pads': expected as much before as after".into());
     }
     let kernel = a.attribute_pair("kernel_shape", [0; 2])?;
-    let window = Window { kernel, stride: a.attribute_pair("strides", [1; 2])?, padding: before };
-    if a.attribute_int("ceil_mode", 0) != 0 && !window.divides(to.shape(x)) {
-        return Err("attribute 'ceil_mode': expected 0, for it changes the size here".into());
-    }
-    Ok(window)
+    Ok(Window { kernel, stride: a.attribute_pair("strides", [1; 2])?, padding: before })
 }

@@ -3,9 +3,12 @@
 
 mod arithmetic;
 mod attributes;
+mod functions;
 mod layers;
+mod masks;
 mod moves;
 mod numbers;
+mod pixels;
 #[expect(clippy::enum_variant_names, reason = "names are those of the format")]
 #[expect(unreachable_pub, reason = "prost-build writes `pub`, and the file stays as it was generated")]
 mod proto;
@@ -28,6 +31,8 @@ pub(crate) const EXPORT: &str = "torch.onnx.export(model.eval(), (x,), FILE, dyn
 
 /// The operator sets whose meaning is known here.
 const OPSETS: std::ops::RangeInclusive<i64> = 13..=25;
+/// Where PyTorch's newer exporter says what a tensor is.
+const KIND: &str = "pkg.torch.export.graph_signature.InputSpec.kind";
 /// In place of a batch that the file gives a name: a number that is no factor of another size.
 const NAMED_BATCH: usize = 8191;
 
@@ -88,6 +93,7 @@ fn inputs(path: &Path, graph: &GraphProto) -> Result<Assembly, GraphError> {
             inputs.len()
         )));
     };
+    let constants = constants(graph);
     let running: HashSet<&str> = graph
         .node
         .iter()
@@ -97,6 +103,9 @@ fn inputs(path: &Path, graph: &GraphProto) -> Result<Assembly, GraphError> {
         .collect();
     let (mut parameters, mut statistics) = (vec![], vec![]);
     for tensor in graph.initializer.iter().filter(|tensor| tensors::is_float(tensor)) {
+        if constants.contains(tensor.name()) && !running.contains(tensor.name()) {
+            continue;
+        }
         let trainable = !running.contains(tensor.name());
         let tensor = tensors::parameter(tensor, trainable)
             .map_err(|reason| GraphError::node(path, &format!("tensor '{}'", tensor.name()), reason))?;
@@ -112,6 +121,15 @@ fn inputs(path: &Path, graph: &GraphProto) -> Result<Assembly, GraphError> {
     let at_input = |reason| GraphError::node(path, &format!("input '{}'", input.name()), reason);
     assembly.picture(&shape).map_err(at_input)?;
     Ok(assembly)
+}
+
+/// What an exporter that keeps the kinds of tensors calls a buffer or a constant: nobody trains it.
+fn constants(graph: &GraphProto) -> HashSet<&str> {
+    let fixed = |value: &&ValueInfoProto| {
+        let mut kinds = value.metadata_props.iter().filter(|entry| entry.key() == KIND);
+        kinds.any(|entry| matches!(entry.value(), "BUFFER" | "CONSTANT_TENSOR"))
+    };
+    graph.value_info.iter().filter(fixed).map(|value| value.name()).collect()
 }
 
 /// Sizes of a tensor; a named first one is the batch.

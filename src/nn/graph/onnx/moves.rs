@@ -4,17 +4,14 @@ use super::{
     arithmetic,
     attributes::Arguments,
     layers::axis,
-    translate::{Item, Translated},
+    translate::{Item, Translated, one},
 };
 use crate::nn::graph::{
     assemble::Assembly,
+    compose::moves::Outside,
     extent::{Asked, BATCH, Extent, reshape},
     op::Op,
 };
-
-fn one(node: usize) -> Translated {
-    Ok(Some(vec![Item::Node(node)]))
-}
 
 pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     if let Some(known) = arithmetic::translate(name, a, to)? {
@@ -108,17 +105,6 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             }
             one(x)
         }
-        "Gather" => {
-            let x = a.tensor(0, to)?;
-            let at = axis(a.attribute_int("axis", 0), to.shape(x).len())?;
-            let chosen = a.sizes(1)?;
-            match (chosen.one(), chosen.scalar) {
-                (Some(index), true) => one(to.select(x, at, index)?),
-                (Some(-1), false) => one(to.slice(x, at, [-1, i64::MAX, 1])?),
-                (Some(index), false) => one(to.slice(x, at, [index, index.saturating_add(1), 1])?),
-                _ => Err("several positions of a tensor at once".into()),
-            }
-        }
         "Split" | "SplitToSequence" => split(name, a, to),
         "SequenceAt" => match (a.item(0)?, a.sizes(1)?.one()) {
             (Item::List(parts), Some(i)) => {
@@ -128,24 +114,6 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             _ => Err("a part of what is no list of tensors".into()),
         },
         "Pad" => pad(a, to),
-        "ReduceMean" | "ReduceSum" => {
-            let x = a.tensor(0, to)?;
-            let rank = to.shape(x).len();
-            let listed = match (a.has(1), a.attribute_ints("axes")) {
-                (true, _) => a.sizes(1)?.numbers()?,
-                (false, Some(list)) => list.to_vec(),
-                (false, None) => (0..rank as i64).collect(),
-            };
-            let axes: Vec<usize> = listed.into_iter().map(|d| axis(d, rank)).collect::<Result<_, _>>()?;
-            let keep = a.attribute_int("keepdims", 1) != 0;
-            let op = if name == "ReduceSum" {
-                Op::Sum { axes: axes.clone() }
-            } else {
-                Op::Mean { axes: axes.clone() }
-            };
-            let reduced = to.push(op, &[x])?;
-            if keep { one(reduced) } else { one(to.squeeze(reduced, &axes)?) }
-        }
         _ => Ok(None),
     }
 }
@@ -198,9 +166,15 @@ fn split(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
 
 /// Numbers before all axes, then numbers after all axes.
 fn pad(a: &Arguments, to: &mut Assembly) -> Translated {
-    if a.attribute_string("mode").is_some_and(|mode| mode != "constant") {
-        return Err("attribute 'mode': expected constant".into());
-    }
+    let outside = match a.attribute_string("mode").as_deref() {
+        None | Some("constant") => None,
+        Some("reflect") => Some(Outside::Reflect),
+        Some("edge") => Some(Outside::Replicate),
+        Some("wrap") => Some(Outside::Circular),
+        Some(other) => {
+            return Err(format!("attribute 'mode': expected constant, reflect, edge or wrap, found {other}"));
+        }
+    };
     let x = a.tensor(0, to)?;
     let rank = to.shape(x).len();
     let value = match a.has(2) {
@@ -221,5 +195,8 @@ fn pad(a: &Arguments, to: &mut Assembly) -> Translated {
     for (i, &d) in axes.iter().enumerate() {
         (before[d], after[d]) = (listed[i], listed[axes.len() + i]);
     }
-    one(to.push(Op::Pad { before, after, value }, &[x])?)
+    match outside {
+        Some(outside) => one(to.pad_from(x, outside, &before, &after)?),
+        None => one(to.push(Op::Pad { before, after, value }, &[x])?),
+    }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::nn::graph::{
     assemble::{Assembly, NOISE},
-    constants::HIDDEN,
+    compose::masks::Compare,
     op::{Constant, Op, Pair, Pointwise},
 };
 
@@ -51,12 +51,7 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             // PyTorch's ReLU6 and hardtanh become this; whether its ends count is no matter but at them.
             Pointwise::Hardtanh { low: end(1, f64::MIN)?, high: end(2, f64::MAX)? }
         }
-        "Pow" => match a.number(1, to) {
-            Some(0.5) => Pointwise::Sqrt,
-            Some(-0.5) => Pointwise::Rsqrt,
-            Some(n) if n.fract() == 0.0 && n.abs() <= 16.0 => Pointwise::Power(n as i32),
-            _ => return Err("an exponent other than a whole number from -16 to 16, or ±0.5".into()),
-        },
+        "Sign" => Pointwise::Sign,
         _ => return other(name, a, to),
     };
     if let (Item::Sizes(sizes), Pointwise::Sqrt | Pointwise::Neg) = (a.item(0)?, simple) {
@@ -74,8 +69,17 @@ fn constant(shape: Vec<usize>, data: Vec<f64>, to: &mut Assembly) -> Translated 
 
 fn other(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     match name {
-        "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" | "Mod" | "Equal" => pair(name, a, to),
+        "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" | "Mod" => pair(name, a, to),
+        "Equal" if matches!([a.item(0)?, a.item(1)?], [Item::Sizes(_), Item::Sizes(_)]) => pair(name, a, to),
         "Constant" => value(a, to),
+        "Cast" if a.attribute_int("to", 0) == i64::from(tensors::BOOL) && matches!(a.item(0)?, Item::Node(_)) => {
+            let x = a.tensor(0, to)?;
+            if to.is_boolean(x) {
+                return Ok(Some(vec![Item::Node(x)]));
+            }
+            let zero = to.number(0.0)?;
+            Ok(Some(vec![Item::Node(to.compare(Compare::NotEqual, [x, zero])?)]))
+        }
         "Identity" | "Cast" | "CastLike" => match a.item(0)? {
             // A number becomes a float, of which a node is made where one is asked for.
             item @ (Item::Node(_) | Item::Sizes(_) | Item::Uniform(_)) => Ok(Some(vec![item])),
@@ -92,59 +96,28 @@ fn other(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
             let p = a.number(1, to).ok_or("noise that is compared with a tensor")?;
             Ok(Some(vec![Item::Uniform(p)]))
         }
-        // The guard of a softmax whose scores are all hidden; a network's values are numbers.
-        "IsNaN" => {
-            let never = to.booleans(Constant { shape: vec![], data: vec![0.0].into() })?;
-            Ok(Some(vec![Item::Node(never)]))
+        // Of constants alone: a table of positions.
+        "Sin" | "Cos" => {
+            let x = a.tensor(0, to)?;
+            let known = to.known(x);
+            let known =
+                known.ok_or_else(|| format!("'{name}' of what depends on the picture or a parameter is not known"))?;
+            let function = if name == "Sin" { f64::sin } else { f64::cos };
+            constant(known.shape, known.data.iter().map(|&v| function(v)).collect(), to)
         }
-        // Of sizes: arithmetic.rs.
-        "Where" if matches!(a.item(0)?, Item::Node(_)) => choose(a, to),
-        _ => compare(name, a, to),
+        _ => Ok(None),
     }
-}
-
-/// Of constants, as masks are made.
-fn compare(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
-    let holds: fn(f64, f64) -> bool = match name {
-        "GreaterOrEqual" => |x, y| x >= y,
-        "Greater" => |x, y| x > y,
-        "LessOrEqual" => |x, y| x <= y,
-        "Less" => |x, y| x < y,
-        "And" => |x, y| x != 0.0 && y != 0.0,
-        "Or" => |x, y| x != 0.0 || y != 0.0,
-        _ => return Ok(None),
-    };
-    let operands = [a.tensor(0, to)?, a.tensor(1, to)?];
-    Ok(Some(vec![Item::Node(to.compare(holds, operands)?)]))
-}
-
-/// One number where a mask holds and another where it does not, as is added to an attention's scores; or the operand that a
-/// single truth value chooses.
-fn choose(a: &Arguments, to: &mut Assembly) -> Translated {
-    let unknown = "a choice by what depends on the picture, or between tensors, is not known";
-    let mask = a.tensor(0, to)?;
-    if !to.is_boolean(mask) {
-        return Err(unknown.into());
-    }
-    if to.shape(mask).is_empty() {
-        let operands = [a.tensor(1, to)?, a.tensor(2, to)?];
-        let chosen = operands[usize::from(!to.is_number(mask, 1.0))];
-        let together = to.push(Op::Pair(Pair::Add), &operands)?;
-        let shape = to.shape(together).to_vec();
-        return Ok(Some(vec![Item::Node(match to.shape(chosen) == shape {
-            true => chosen,
-            false => to.push(Op::Expand(shape), &[chosen])?,
-        })]));
-    }
-    let [x, y] = [1, 2].map(|i| a.number(i, to).map(|n| n.clamp(-HIDDEN, HIDDEN)));
-    let (x, y) = x.zip(y).ok_or(unknown)?;
-    // x·mask + y·(1 − mask), each exact.
-    let holds = to.push(Op::Pointwise(Pointwise::Affine { factor: x, term: 0.0 }), &[mask])?;
-    let fails = to.push(Op::Pointwise(Pointwise::Affine { factor: -y, term: y }), &[mask])?;
-    Ok(Some(vec![Item::Node(to.push(Op::Pair(Pair::Add), &[holds, fails])?)]))
 }
 
 fn pair(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
+    if a.count() != 2 && matches!(name, "Max" | "Min") && a.count() > 0 {
+        let mut all = a.tensor(0, to)?;
+        for i in 1..a.count() {
+            let next = a.tensor(i, to)?;
+            all = to.pair(if name == "Max" { Pair::Max } else { Pair::Min }, all, next)?;
+        }
+        return Ok(Some(vec![Item::Node(all)]));
+    }
     if a.count() != 2 {
         return Err(format!("{} operands, expected 2", a.count()));
     }

@@ -9,7 +9,7 @@ use crate::nn::graph::Tensor;
 const FLOAT: i32 = 1;
 const INT32: i32 = 6;
 const INT64: i32 = 7;
-const BOOL: i32 = 9;
+pub(crate) const BOOL: i32 = 9;
 const FLOAT16: i32 = 10;
 const DOUBLE: i32 = 11;
 const BFLOAT16: i32 = 16;
@@ -20,6 +20,10 @@ pub(crate) fn is_float(tensor: &TensorProto) -> bool {
 
 pub(crate) fn is_float_type(code: i32) -> bool {
     matches!(code, FLOAT | FLOAT16 | DOUBLE | BFLOAT16)
+}
+
+pub(crate) fn is_bool(tensor: &TensorProto) -> bool {
+    tensor.data_type() == BOOL
 }
 
 pub(crate) fn shape(tensor: &TensorProto) -> Result<Vec<usize>, String> {

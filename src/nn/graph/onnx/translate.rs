@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     EXPORT,
     attributes::Arguments,
-    layers, moves, numbers,
+    functions, layers, masks, moves, numbers, pixels,
     proto::{GraphProto, NodeProto},
     shape,
     sizes::{Size, Sizes},
@@ -34,6 +34,11 @@ pub(crate) type Names = HashMap<String, Item>;
 /// An operation's results; `None` where a table does not know it.
 pub(crate) type Translated = Result<Option<Vec<Item>>, String>;
 
+/// A result that is a node.
+pub(crate) fn one(node: usize) -> Translated {
+    Ok(Some(vec![Item::Node(node)]))
+}
+
 pub(crate) struct Translation {
     assembly: Assembly,
     names: Names,
@@ -60,9 +65,16 @@ impl Translation {
             let node = assembly.tensor(at).map_err(|reason| (Some(format!("tensor '{name}'")), reason))?;
             names.insert(name, Item::Node(node));
         }
-        for tensor in graph.initializer.iter().filter(|tensor| !tensors::is_float(tensor)) {
+        // What is no parameter: integers, truth values, and floats that the network has and nobody trains.
+        for tensor in &graph.initializer {
+            if names.contains_key(tensor.name()) {
+                continue;
+            }
             let fail = |reason| (Some(format!("tensor '{}'", tensor.name())), reason);
-            let item = integers(tensor, &mut assembly).map_err(fail)?;
+            let item = match tensors::is_float(tensor) {
+                true => constant(tensor, &mut assembly).map_err(fail)?,
+                false => integers(tensor, &mut assembly).map_err(fail)?,
+            };
             names.insert(tensor.name().into(), item);
         }
         let values = graph.value_info.iter().chain(&graph.output);
@@ -80,7 +92,14 @@ impl Translation {
         self.check_names(node)?;
         let arguments = Arguments { node, names: &self.names };
         let mut found = None;
-        for table in [numbers::translate, layers::translate, moves::translate] {
+        for table in [
+            numbers::translate,
+            layers::translate,
+            masks::translate,
+            moves::translate,
+            functions::translate,
+            pixels::translate,
+        ] {
             found = table(node.op_type(), &arguments, &mut self.assembly)?;
             if found.is_some() {
                 break;
@@ -141,8 +160,18 @@ impl Translation {
     }
 }
 
+fn constant(tensor: &super::proto::TensorProto, to: &mut Assembly) -> Result<Item, String> {
+    let data = tensors::numbers(tensor, |v| v)?;
+    to.constant(Constant { shape: tensors::shape(tensor)?, data: data.into() }).map(Item::Node)
+}
+
 /// A tensor of integers: a short list of sizes, or a constant.
 pub(crate) fn integers(tensor: &super::proto::TensorProto, to: &mut Assembly) -> Result<Item, String> {
+    if tensors::is_bool(tensor) {
+        let constant =
+            Constant { shape: tensors::shape(tensor)?, data: tensors::numbers(tensor, |v| v)?.into() };
+        return to.booleans(constant).map(Item::Node);
+    }
     let data: Vec<i64> = tensors::numbers(tensor, |v| v as i64)?;
     let values = data.iter().map(|&n| Size::Number(n)).collect();
     match tensors::shape(tensor)?.len() {

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::schema::Call;
-use crate::nn::graph::extent::{Asked, Extent};
+use crate::nn::graph::{
+    assemble::Assembly,
+    extent::{Asked, Extent},
+};
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,13 +101,51 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// A list of tensors, some of which are missing: positions by axis.
+    pub(crate) fn optional_tensors(&self, name: &str) -> Result<Vec<Option<usize>>, String> {
+        match self.get(name) {
+            Some(("as_optional_tensors", Value::Array(list))) => {
+                let one = |value: &Value| match value.get("as_tensor") {
+                    Some(tensor) => node(self.named(tensor)?).map(Some),
+                    None => Ok(None),
+                };
+                list.iter().map(one).collect()
+            }
+            _ => Ok(self.tensors(name)?.into_iter().map(Some).collect()),
+        }
+    }
+
     /// A number, if it is one.
     pub(crate) fn scalar(&self, name: &str) -> Option<f64> {
         match self.get(name)? {
-            ("as_int" | "as_float", value) => value.as_f64(),
+            ("as_int" | "as_float", value) => float(value),
             ("as_bool", value) => value.as_bool().map(f64::from),
             _ => None,
         }
+    }
+
+    /// A tensor, or a number as one that broadcasts.
+    pub(crate) fn number_or_tensor(&self, name: &str, to: &mut Assembly) -> Result<usize, String> {
+        match self.scalar(name) {
+            Some(number) => to.number(number),
+            None => self.tensor(name),
+        }
+    }
+
+    pub(crate) fn floats(&self, name: &str) -> Result<Option<Vec<f64>>, String> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(("as_floats", Value::Array(list))) => {
+                let numbers: Option<Vec<f64>> = list.iter().map(float).collect();
+                numbers.map_or_else(|| self.misfit(name, "numbers"), |numbers| Ok(Some(numbers)))
+            }
+            _ => self.misfit(name, "numbers"),
+        }
+    }
+
+    /// PyTorch's code of the type that is asked for.
+    pub(crate) fn dtype(&self) -> Option<u64> {
+        self.get("dtype").filter(|(kind, _)| *kind == "as_scalar_type").and_then(|(_, value)| value.as_u64())
     }
 
     pub(crate) fn float(&self, name: &str, default: f64) -> Result<f64, String> {
@@ -226,6 +267,15 @@ impl<'a> Arguments<'a> {
             Some(list) if list.is_empty() => Ok((0..rank).collect()),
             Some(list) => list.into_iter().map(|found| axis(found, rank)).collect(),
         }
+    }
+}
+
+/// JSON has no infinities: they are words.
+fn float(value: &Value) -> Option<f64> {
+    match value.as_str() {
+        Some("Infinity") => Some(f64::INFINITY),
+        Some("-Infinity") => Some(f64::NEG_INFINITY),
+        _ => value.as_f64(),
     }
 }
 

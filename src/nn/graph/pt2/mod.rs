@@ -5,6 +5,7 @@
 mod archive;
 pub(crate) mod aten;
 mod call;
+mod memory;
 mod payload;
 mod schema;
 mod signature;

@@ -17,7 +17,7 @@ use super::{
 use crate::nn::graph::{GraphError, Tensor, assemble::Assembly, compose::in_order, op::Constant};
 
 /// PyTorch's code of the type of true and false.
-const BOOL: u64 = 12;
+pub(crate) const BOOL: u64 = 12;
 
 /// Where tensors' numbers are.
 pub(crate) struct Sources<'a> {

@@ -7,22 +7,25 @@ use serde_json::Value;
 use super::{
     aten,
     call::{Arguments, Item, Names},
+    memory::Part,
     schema::{Call, Meta, number},
 };
 use crate::nn::graph::assemble::Assembly;
 
 pub(crate) struct Translation {
-    assembly: Assembly,
-    names: Names,
+    pub(super) assembly: Assembly,
+    pub(super) names: Names,
     /// Which names share memory: a group's number.
-    memory: HashMap<String, usize>,
+    pub(super) memory: HashMap<String, usize>,
     /// Views of memory that was changed since.
-    stale: HashSet<String>,
+    pub(super) stale: HashSet<String>,
+    /// Views that are a part of one axis of another tensor, which is written through them.
+    pub(super) parts: HashMap<String, Part>,
 }
 
 impl Translation {
     pub(crate) fn new(assembly: Assembly, names: Names) -> Translation {
-        Translation { assembly, names, memory: HashMap::new(), stale: HashSet::new() }
+        Translation { assembly, names, memory: HashMap::new(), stale: HashSet::new(), parts: HashMap::new() }
     }
 
     /// One operation; `metas`: what the file says of results.
@@ -52,6 +55,13 @@ impl Translation {
             self.names.tensors.insert((*name).to_string(), item.clone());
         }
         self.remember(&operation, &operands, &outputs, results.first());
+        if let ([name], Some(part)) = (&outputs[..], self.part(&operation, call, &operands)) {
+            self.parts.insert((*name).to_string(), part);
+        }
+        if let (true, Some(first), Some(Item::Node(node))) = (operation.in_place, operands.first(), results.first())
+        {
+            self.write_through(first, *node)?;
+        }
         Ok(())
     }
 
@@ -65,34 +75,6 @@ impl Translation {
                 Err(format!("its result is {found:?}, the file says {said:?}: an argument is not understood"))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Who shares memory with whom, and what an operation in place does to them.
-    fn remember(
-        &mut self,
-        operation: &Operation,
-        operands: &[&str],
-        outputs: &[&str],
-        result: Option<&Item>,
-    ) {
-        let Some(&first) = operands.first() else { return };
-        let fresh = self.memory.len();
-        if operation.in_place {
-            let group = *self.memory.entry(first.to_string()).or_insert(fresh);
-            let before = self.names.tensors.get(first).cloned();
-            let others: Vec<String> =
-                self.memory.iter().filter(|(_, g)| **g == group).map(|(name, _)| name.clone()).collect();
-            for name in others {
-                match (self.names.tensors.get(&name) == before.as_ref(), result) {
-                    (true, Some(result)) => drop(self.names.tensors.insert(name, result.clone())),
-                    _ => drop(self.stale.insert(name)),
-                }
-            }
-            self.memory.extend(outputs.iter().map(|name| ((*name).to_string(), group)));
-        } else if operation.is_view() {
-            let group = *self.memory.entry(first.to_string()).or_insert(fresh);
-            self.memory.extend(outputs.iter().map(|name| ((*name).to_string(), group)));
         }
     }
 
@@ -137,37 +119,6 @@ impl Operation {
     /// Checks of shapes, which hold or the export would have failed.
     fn is_ignored(&self) -> bool {
         self.name.starts_with("_assert") || self.name.starts_with("sym_constrain")
-    }
-
-    /// Whether its result may share the memory of its operand.
-    fn is_view(&self) -> bool {
-        matches!(
-            self.name.as_str(),
-            "view"
-                | "view_as"
-                | "reshape"
-                | "reshape_as"
-                | "flatten"
-                | "unflatten"
-                | "squeeze"
-                | "unsqueeze"
-                | "permute"
-                | "transpose"
-                | "t"
-                | "expand"
-                | "slice"
-                | "select"
-                | "narrow"
-                | "chunk"
-                | "split"
-                | "split_with_sizes"
-                | "unbind"
-                | "alias"
-                | "contiguous"
-                | "dropout"
-                | "to"
-                | "lift_fresh_copy"
-        )
     }
 }
 

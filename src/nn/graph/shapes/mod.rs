@@ -51,6 +51,7 @@ pub(crate) fn infer(op: &Op, operands: &Operands) -> Result<Shape, String> {
         Op::Constant(constant) => Ok(constant.shape.iter().map(|&n| Extent::Fixed(n)).collect()),
         Op::Pointwise(_) => Ok(x()?.to_vec()),
         Op::Pair(_) => broadcast(x()?, operands.need(1)?),
+        Op::Select => broadcast(x()?, &broadcast(operands.need(1)?, operands.need(2)?)?),
         Op::Conv2d(sizes) => {
             let ((batch, [c, h, w]), [o, cg, kh, kw]) = (images(x()?)?, fixed(operands.need(1)?)?);
             let spec = ConvSpec {
@@ -134,12 +135,12 @@ pub(crate) fn infer(op: &Op, operands: &Operands) -> Result<Shape, String> {
             }
             sized(batch, c, *sides)
         }
-        Op::Softmax { axis } => {
+        Op::Softmax { axis } | Op::LogSoftmax { axis } => {
             fixed_axis(x()?, *axis)?;
             Ok(x()?.to_vec())
         }
         Op::Attention { causal, .. } => attention(operands, *causal),
-        Op::Mean { axes } | Op::Sum { axes } => {
+        Op::Mean { axes } | Op::Sum { axes } | Op::Largest { axes } => {
             let mut shape = x()?.to_vec();
             for &axis in axes {
                 fixed_axis(&shape, axis)?;
@@ -177,6 +178,14 @@ pub(crate) fn infer(op: &Op, operands: &Operands) -> Result<Shape, String> {
             Ok(shape)
         }
         Op::Concat { axis } => concat(operands, *axis),
+        Op::Take { axis, positions } => {
+            let (mut shape, size) = (x()?.to_vec(), fixed_axis(x()?, *axis)?);
+            if let Some(outside) = positions.iter().find(|&&position| position >= size) {
+                return Err(format!("position {outside} of an axis of {size}"));
+            }
+            shape[*axis] = Extent::Fixed(positions.len());
+            Ok(shape)
+        }
         Op::Pad { before, after, .. } => pad(x()?, before, after),
         Op::Flip { axes } => {
             axes.iter().try_for_each(|&axis| fixed_axis(x()?, axis).map(|_| ()))?;

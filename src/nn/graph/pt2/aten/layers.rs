@@ -3,13 +3,14 @@
 use super::{Arguments, Assembly, Operation, Translated, of_self, one};
 use crate::nn::graph::{
     constants::HIDDEN,
-    op::{Convolution, Op, Pointwise, Window},
+    op::{Convolution, Op, Pair, Pointwise, Window},
 };
 
 pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     let name = operation.name.as_str();
     match name {
         "conv2d" | "convolution" => convolution(a, to),
+        "conv1d" => convolution_1d(a, to),
         "linear" => {
             let inputs = vec![Some(a.tensor("input")?), Some(a.tensor("weight")?), a.optional("bias")?];
             one(to.push_with(Op::Linear, inputs)?)
@@ -21,6 +22,12 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
                 return Err("arguments 'alpha' and 'beta': expected 1".into());
             }
             one(to.product(a.tensor("mat1")?, a.tensor("mat2")?, Some(a.tensor("self")?))?)
+        }
+        "baddbmm" => {
+            let product = to.product(a.tensor("batch1")?, a.tensor("batch2")?, None)?;
+            let scaled = to.affine(product, a.float("alpha", 1.0)?, 0.0)?;
+            let added = to.affine(a.tensor("self")?, a.float("beta", 1.0)?, 0.0)?;
+            one(to.pair(Pair::Add, scaled, added)?)
         }
         "batch_norm"
         | "native_batch_norm"
@@ -49,8 +56,9 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
             if a.pair("dilation", [1; 2])? != [1; 2] {
                 return Err("argument 'dilation': expected 1".into());
             }
-            let window = window(a, to)?;
-            of_self(Op::MaxPool(window), a, to)
+            let x = a.tensor("self")?;
+            let window = sides(a)?;
+            one(to.max_pool(x, window, a.bool("ceil_mode", false)?)?)
         }
         "avg_pool2d" => {
             if a.has("divisor_override") {
@@ -59,6 +67,7 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
             let window = window(a, to)?;
             of_self(Op::AveragePool { window, padded: a.bool("count_include_pad", true)? }, a, to)
         }
+        "avg_pool3d" => neighbours(a, to),
         "adaptive_avg_pool2d" | "_adaptive_avg_pool2d" => {
             let sides = a.pair("output_size", [0; 2])?;
             of_self(Op::AdaptiveAveragePool(sides), a, to)
@@ -106,6 +115,43 @@ fn convolution(a: &Arguments, to: &mut Assembly) -> Translated {
     one(to.push_with(Op::Conv2d(sizes), vec![Some(x), Some(w), a.optional("bias")?])?)
 }
 
+/// An average over channels side by side, `(B,1,C,H,W)` with a kernel of `(n,1,1)`: local response normalisation.
+fn neighbours(a: &Arguments, to: &mut Assembly) -> Translated {
+    let first = |name: &str, rest: usize, default: usize| match a.ints(name)?.as_deref() {
+        None | Some([]) => Ok(default),
+        Some(&[n, h, w]) if [h, w] == [rest as i64; 2] => Ok(usize::try_from(n).unwrap_or(0)),
+        Some(other) => Err(format!("argument '{name}': expected one along channels alone, found {other:?}")),
+    };
+    let n = first("kernel_size", 1, 0)?;
+    let (stride, padding) = (first("stride", 1, n)?, first("padding", 0, 0)?);
+    if a.bool("ceil_mode", false)? || a.has("divisor_override") {
+        return Err("arguments 'ceil_mode' and 'divisor_override': expected false and none".into());
+    }
+    let x = a.tensor("self")?;
+    one(to.average_of_channels(x, [n, stride, padding], a.bool("count_include_pad", true)?)?)
+}
+
+/// Of a sequence: a picture of one row.
+fn convolution_1d(a: &Arguments, to: &mut Assembly) -> Translated {
+    let (x, w) = (a.tensor("input")?, a.tensor("weight")?);
+    let number = |name: &str, default: i64| -> Result<usize, String> {
+        let found = a.ints(name)?.and_then(|list| list.first().copied()).unwrap_or(default);
+        usize::try_from(found).map_err(|_| format!("argument '{name}': expected a size ≥ 0, found {found}"))
+    };
+    let [stride, dilation] = [number("stride", 1)?, number("dilation", 1)?];
+    let kernel = to.shape(w).get(2).map_or(1, |k| k.count());
+    let padding = match a.string("padding") {
+        None => number("padding", 0)?,
+        Some("valid") => 0,
+        Some("same") if dilation * kernel.saturating_sub(1) % 2 == 0 => dilation * kernel.saturating_sub(1) / 2,
+        Some(other) => return Err(format!("argument 'padding': {other} for a kernel of {kernel}")),
+    };
+    let groups = usize::try_from(a.int("groups")?.unwrap_or(1)).unwrap_or(0);
+    let sizes =
+        Convolution { stride: [1, stride], padding: [0, padding], dilation: [1, dilation], groups };
+    one(to.conv1d([x, w], a.optional("bias")?, sizes)?)
+}
+
 fn batch_norm(a: &Arguments, to: &mut Assembly) -> Translated {
     let [mean, variance] = [a.optional("running_mean")?, a.optional("running_var")?];
     let (Some(mean), Some(variance)) = (mean, variance) else {
@@ -137,12 +183,16 @@ fn group_norm(groups: usize, a: &Arguments, to: &mut Assembly) -> Translated {
 
 /// Sizes of a pooling; rounding up is allowed where it changes nothing.
 fn window(a: &Arguments, to: &Assembly) -> Result<Window, String> {
-    let kernel = a.pair("kernel_size", [0; 2])?;
-    let window = Window { kernel, stride: a.pair("stride", kernel)?, padding: a.pair("padding", [0; 2])? };
+    let window = sides(a)?;
     match a.bool("ceil_mode", false)? && !window.divides(to.shape(a.tensor("self")?)) {
         false => Ok(window),
         true => Err("argument 'ceil_mode': expected false, for it changes the size here".into()),
     }
+}
+
+fn sides(a: &Arguments) -> Result<Window, String> {
+    let kernel = a.pair("kernel_size", [0; 2])?;
+    Ok(Window { kernel, stride: a.pair("stride", kernel)?, padding: a.pair("padding", [0; 2])? })
 }
 
 fn attention(a: &Arguments, to: &mut Assembly) -> Translated {

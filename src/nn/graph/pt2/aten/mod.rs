@@ -1,8 +1,11 @@
 //! What each of PyTorch's operations is in terms of [`Op`].
 
+mod functions;
 mod layers;
+mod masks;
 mod moves;
 mod numbers;
+mod pixels;
 
 use super::{
     call::{Arguments, Item},
@@ -30,13 +33,20 @@ pub(crate) fn translate(
     arguments: &Arguments,
     assembly: &mut Assembly,
 ) -> Result<Vec<Item>, String> {
-    for table in [numbers::translate, layers::translate, moves::translate] {
+    for table in [
+        numbers::translate,
+        layers::translate,
+        moves::translate,
+        masks::translate,
+        functions::translate,
+        pixels::translate,
+    ] {
         if let Some(results) = table(operation, arguments, assembly)? {
             return Ok(results);
         }
     }
     Err(match operation.name.as_str() {
-        "nonzero" | "item" | "_local_scalar_dense" | "masked_select" | "unique" | "where" | "index" => {
+        "nonzero" | "item" | "_local_scalar_dense" | "masked_select" | "unique" => {
             format!("'{}' depends on data: {ADVICE}", operation.name)
         }
         "detach" | "detach_copy" => {

@@ -3,14 +3,23 @@
 use super::{Arguments, Assembly, Item, Operation, Translated, of_self, one};
 use crate::nn::graph::pt2::call::axis;
 use crate::nn::graph::{
+    compose::{masks::Compare, moves::Outside},
+    constants::HIDDEN,
     extent::{Asked, BATCH, Extent, reshape},
     op::Op,
+    pt2::signature::BOOL,
 };
 
 pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
     let name = operation.name.as_str();
     let rank = |to: &Assembly| -> Result<usize, String> { Ok(to.shape(a.tensor("self")?).len()) };
     match name {
+        "to" | "_to_copy" if a.dtype() == Some(BOOL) && !to.is_boolean(a.tensor("self")?) => {
+            let zero = to.number(0.0)?;
+            one(to.compare(Compare::NotEqual, [a.tensor("self")?, zero])?)
+        }
+        // Of a constant there is no gradient to cut.
+        "detach" | "detach_copy" if to.known(a.tensor("self")?).is_some() => one(a.tensor("self")?),
         "clone" | "contiguous" | "alias" | "to" | "_to_copy" | "type_as" | "lift_fresh_copy" => {
             one(a.tensor("self")?)
         }
@@ -101,6 +110,7 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
             one(to.concat(inputs, axis)?)
         }
         "constant_pad_nd" | "pad" => pad(a, to),
+        name if outside(name).is_some() => padded(outside(name), a, to),
         "roll" => roll(a, to),
         "flip" => {
             let axes = a.axes("dims", rank(to)?)?;
@@ -211,12 +221,29 @@ fn parts(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
 
 /// From the last axis on, before and after each.
 fn pad(a: &Arguments, to: &mut Assembly) -> Translated {
-    if a.string("mode").is_some_and(|mode| mode != "constant") {
-        return Err("argument 'mode': expected constant".into());
-    }
+    let outside = match a.string("mode").unwrap_or("constant") {
+        "constant" => None,
+        "reflect" => Some(Outside::Reflect),
+        "replicate" => Some(Outside::Replicate),
+        "circular" => Some(Outside::Circular),
+        other => return Err(format!("argument 'mode': {other} is not known")),
+    };
+    padded(outside, a, to)
+}
+
+/// What operations of their own name say.
+fn outside(name: &str) -> Option<Outside> {
+    Some(match name {
+        "reflection_pad1d" | "reflection_pad2d" => Outside::Reflect,
+        "replication_pad1d" | "replication_pad2d" => Outside::Replicate,
+        _ => return None,
+    })
+}
+
+fn padded(outside: Option<Outside>, a: &Arguments, to: &mut Assembly) -> Translated {
     let x = a.tensor("self")?;
     let rank = to.shape(x).len();
-    let sizes = a.ints("pad")?.unwrap_or_default();
+    let sizes = a.ints(if a.has("pad") { "pad" } else { "padding" })?.unwrap_or_default();
     let sizes: Option<Vec<usize>> = sizes.into_iter().map(|n| usize::try_from(n).ok()).collect();
     let sizes = sizes.ok_or("argument 'pad': expected sizes ≥ 0")?;
     if sizes.len() % 2 != 0 || sizes.len() / 2 > rank {
@@ -226,7 +253,11 @@ fn pad(a: &Arguments, to: &mut Assembly) -> Translated {
     for (i, pair) in sizes.chunks(2).enumerate() {
         (before[rank - 1 - i], after[rank - 1 - i]) = (pair[0], pair[1]);
     }
-    one(to.push(Op::Pad { before, after, value: a.float("value", 0.0)? }, &[x])?)
+    if let Some(outside) = outside {
+        return one(to.pad_from(x, outside, &before, &after)?);
+    }
+    let value = a.scalar("value").unwrap_or(0.0).clamp(-HIDDEN, HIDDEN);
+    one(to.push(Op::Pad { before, after, value }, &[x])?)
 }
 
 /// The last `shift` of an axis come first.

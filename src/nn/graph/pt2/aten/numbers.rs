@@ -1,6 +1,6 @@
 //! Functions of one number and of two, constants, and what stands for noise.
 
-use super::{Arguments, Assembly, Item, Operation, Translated, of_self, one};
+use super::{super::signature::BOOL, Arguments, Assembly, Item, Operation, Translated, of_self, one};
 use crate::nn::graph::{
     assemble::NOISE,
     extent::Extent,
@@ -42,41 +42,11 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
             }
             Pointwise::Elu { alpha: a.float("alpha", 1.0)?, scale: a.float("scale", 1.0)? }
         }
-        "pow" => match a.scalar("exponent") {
-            Some(0.5) => Pointwise::Sqrt,
-            Some(-0.5) => Pointwise::Rsqrt,
-            Some(n) if n.fract() == 0.0 && n.abs() <= 16.0 => Pointwise::Power(n as i32),
-            _ => return Err("argument 'exponent': expected a whole number from -16 to 16, or ±0.5".into()),
-        },
-        "ge" | "gt" | "le" | "lt" | "eq" | "ne" | "logical_and" | "logical_or" => {
-            return compare(operation, a, to);
-        }
-        // Of booleans; whole numbers are no part of a network's values.
-        "bitwise_and" | "bitwise_or" if to.is_boolean(a.tensor("self")?) => return compare(operation, a, to),
+        "sign" | "sgn" => Pointwise::Sign,
         "add" | "sub" | "rsub" | "mul" | "div" | "maximum" | "minimum" => return pair(operation, a, to),
         _ => return constants(operation, a, to),
     };
     of_self(pointwise(simple), a, to)
-}
-
-/// Of constants with a number or with each other, as masks are made.
-fn compare(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
-    let x = a.tensor("self")?;
-    let y = match a.scalar("other") {
-        Some(number) => to.constant(Constant { shape: vec![], data: vec![number].into() })?,
-        None => a.tensor("other")?,
-    };
-    let holds: fn(f64, f64) -> bool = match operation.name.as_str() {
-        "ge" => |x, y| x >= y,
-        "gt" => |x, y| x > y,
-        "le" => |x, y| x <= y,
-        "lt" => |x, y| x < y,
-        "eq" => |x, y| x == y,
-        "ne" => |x, y| x != y,
-        "bitwise_or" | "logical_or" => |x, y| x != 0.0 || y != 0.0,
-        _ => |x, y| x != 0.0 && y != 0.0,
-    };
-    one(to.compare(holds, [x, y])?)
 }
 
 /// Two operands, of which one may be a number.
@@ -115,6 +85,9 @@ fn pair(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Translated {
             _ => None,
         };
         if let Some((Item::Node(node), factor)) = scaled {
+            if !factor.is_finite() {
+                return Err("noise, or memory that is not written".into());
+            }
             return match (factor - 1.0).abs() < 1e-6 {
                 true => Ok(Some(vec![Item::Node(node)])),
                 false => one(to.push(Op::Pointwise(Pointwise::Affine { factor, term: 0.0 }), &[node])?),
@@ -146,7 +119,7 @@ fn constants(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Transla
             }
             one(x)
         }
-        "empty" | "empty_like" | "rand" | "rand_like" => Ok(Some(vec![Item::Uniform(f64::NAN)])),
+        "empty" | "empty_like" | "new_empty" | "rand" | "rand_like" => Ok(Some(vec![Item::Uniform(f64::NAN)])),
         "bernoulli" => {
             to.note(NOISE);
             match a.item("self")? {
@@ -154,12 +127,13 @@ fn constants(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Transla
                 _ => Err("noise that depends on the picture".into()),
             }
         }
-        "zeros" | "zeros_like" | "ones" | "ones_like" | "full" | "full_like" | "scalar_tensor" => {
+        "zeros" | "zeros_like" | "new_zeros" | "ones" | "ones_like" | "new_ones" | "full" | "full_like"
+        | "new_full" | "scalar_tensor" => {
             let value = match operation.name.as_str() {
-                "zeros" | "zeros_like" => 0.0,
-                "ones" | "ones_like" => 1.0,
-                "scalar_tensor" => a.float("s", 0.0)?,
-                _ => a.float("fill_value", 0.0)?,
+                "zeros" | "zeros_like" | "new_zeros" => 0.0,
+                "ones" | "ones_like" | "new_ones" => 1.0,
+                "scalar_tensor" => a.scalar("s").ok_or("argument 's': expected a number")?,
+                _ => a.scalar("fill_value").ok_or("argument 'fill_value': expected a number")?,
             };
             let shape = match operation.name.as_str() {
                 "scalar_tensor" => vec![],
@@ -170,8 +144,43 @@ fn constants(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Transla
                     sizes.ok_or("a size of -1")?
                 }
             };
-            let number = to.constant(Constant { shape: vec![], data: vec![value].into() })?;
+            // A type of true and false: code 12, as PyTorch's own list has it.
+            let number = match a.dtype() {
+                Some(BOOL) => {
+                    to.booleans(Constant { shape: vec![], data: vec![f64::from(value != 0.0)].into() })?
+                }
+                _ => to.number(value)?,
+            };
             one(to.push(Op::Expand(shape), &[number])?)
+        }
+        // Of constants alone: a table of positions.
+        "sin" | "cos" => {
+            let mut known = to.known(a.tensor("self")?).ok_or_else(|| {
+                format!("'{}' of what depends on the picture or a parameter is not known", operation.name)
+            })?;
+            let function = if operation.name == "sin" { f64::sin } else { f64::cos };
+            known.data = known.data.iter().map(|&v| function(v)).collect::<Vec<_>>().into();
+            one(to.constant(known)?)
+        }
+        "eye" => {
+            let n = usize::try_from(a.required("n")?).unwrap_or(0);
+            let m = a.int("m")?.map_or(n, |m| usize::try_from(m).unwrap_or(0));
+            if n > 4096 || m > 4096 {
+                return Err(format!("a unit matrix of {n} × {m}, expected at most 4096"));
+            }
+            let data: Vec<f64> = (0..n * m).map(|at| f64::from(at / m == at % m)).collect();
+            let unit = Constant { shape: vec![n, m], data: data.into() };
+            one(if a.dtype() == Some(BOOL) { to.booleans(unit)? } else { to.constant(unit)? })
+        }
+        "linspace" => {
+            let (start, end) = (a.float("start", 0.0)?, a.float("end", 0.0)?);
+            let steps = a.required("steps")?;
+            if !(1..1_000_000).contains(&steps) {
+                return Err(format!("{steps} numbers from {start} to {end}"));
+            }
+            let step = (end - start) / (steps - 1).max(1) as f64;
+            let data: Vec<f64> = (0..steps).map(|i| start + i as f64 * step).collect();
+            one(to.constant(Constant { shape: vec![data.len()], data: data.into() })?)
         }
         "arange" => {
             let (start, end, step) = (a.float("start", 0.0)?, a.float("end", 0.0)?, a.float("step", 1.0)?);

@@ -1,5 +1,10 @@
 //! What several formats say in other words and is made of the same operations.
 
+mod functions;
+pub(crate) mod masks;
+pub(crate) mod moves;
+pub(crate) mod resize;
+
 use std::collections::HashMap;
 
 use super::{
@@ -84,13 +89,14 @@ impl Assembly {
             .find(|&&part| self.shape(part).contains(&BATCH))
             .map(|&part| self.shape(part).to_vec());
         for part in &mut parts {
-            let (Some(whole), 1) = (&whole, self.exported) else { break };
+            let Some(whole) = &whole else { break };
             let mut shape = self.shape(*part).to_vec();
-            if shape.len() == whole.len() && !shape.contains(&BATCH) {
-                let grows = |d: &usize| *d != axis && whole[*d] == BATCH && shape[*d] == Extent::Fixed(1);
+            let one = Extent::Fixed(self.exported);
+            if shape.len() == whole.len() && !shape.contains(&BATCH) && (self.exported == 1 || self.is_uniform(*part)) {
+                let grows = |d: &usize| *d != axis && whole[*d] == BATCH && shape[*d] == one;
                 if let Some(d) = (0..shape.len()).find(grows) {
                     shape[d] = BATCH;
-                    *part = self.push(Op::Expand(shape), &[*part])?;
+                    *part = self.grown(*part, shape)?;
                 }
             }
         }
