@@ -21,6 +21,14 @@ const MOST_CONSTANT: usize = 1 << 22;
 pub(crate) const NOISE: &str = "dropout and stochastic depth are left out (the identity), in train mode too: \
                                 their masks are neither in the file nor in the update";
 
+/// Refuses a constant of so many numbers before it is made.
+pub(crate) fn bounded(numbers: usize) -> Result<(), String> {
+    match numbers {
+        0..=MOST_CONSTANT => Ok(()),
+        _ => Err(format!("a constant of {numbers} numbers, expected at most {MOST_CONSTANT}")),
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Assembly {
     nodes: Vec<Node>,
@@ -59,12 +67,7 @@ impl Assembly {
     /// Infinities, as masks have them, become the largest number that a mask needs: shading languages promise nothing about
     /// them.
     pub(crate) fn constant(&mut self, mut constant: Constant) -> Result<usize, String> {
-        if constant.data.len() > MOST_CONSTANT {
-            return Err(format!(
-                "a constant of {} numbers, expected at most {MOST_CONSTANT}",
-                constant.data.len()
-            ));
-        }
+        bounded(constant.data.len())?;
         if constant.data.iter().any(|v| v.is_infinite()) {
             constant.data = constant.data.iter().map(|v| v.clamp(-HIDDEN, HIDDEN)).collect::<Vec<_>>().into();
         }

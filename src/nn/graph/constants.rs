@@ -9,7 +9,7 @@ use super::{
 /// What hides a token from another, taken from its score; finite, for shading languages promise nothing about infinities.
 pub(crate) const HIDDEN: f64 = 1e30;
 /// Most numbers that are computed for one answer.
-const MOST: usize = 1 << 24;
+const MOST: usize = 1 << 22;
 
 impl Assembly {
     /// The numbers of a node that depends neither on the picture, nor on a parameter, nor on the batch.
@@ -57,7 +57,8 @@ impl Assembly {
             Op::Select => {
                 let [mask, a, b] = [0, 1, 2].map(|i| operand(i).and_then(|part| spread(&part, &shape)));
                 let (mask, a, b) = (mask?, a?, b?);
-                let chosen = (0..mask.data.len()).map(|i| if mask.data[i] != 0.0 { a.data[i] } else { b.data[i] });
+                let chosen =
+                    (0..mask.data.len()).map(|i| if mask.data[i] != 0.0 { a.data[i] } else { b.data[i] });
                 Some(Constant { shape, data: chosen.collect::<Vec<f64>>().into() })
             }
             _ => None,

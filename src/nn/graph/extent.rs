@@ -67,6 +67,24 @@ pub(crate) fn elements(shape: &[Extent]) -> Option<usize> {
     shape.iter().try_fold(1usize, |product, extent| product.checked_mul(extent.count()))
 }
 
+/// Axes joined into one.
+pub(crate) fn flattened(shape: &[Extent]) -> Result<Extent, String> {
+    let mut joined = Extent::Fixed(1);
+    for &extent in shape {
+        joined = match (joined, extent) {
+            (Extent::Fixed(a), Extent::Fixed(b)) => Extent::Fixed(a.saturating_mul(b)),
+            (Extent::Fixed(a), Extent::Pictures { outer, inner }) => {
+                Extent::Pictures { outer: a.saturating_mul(outer), inner }
+            }
+            (Extent::Pictures { outer, inner }, Extent::Fixed(b)) => {
+                Extent::Pictures { outer, inner: inner.saturating_mul(b) }
+            }
+            _ => return Err("the batch twice".into()),
+        };
+    }
+    Ok(joined)
+}
+
 /// NumPy's broadcasting.
 pub(crate) fn broadcast(a: &[Extent], b: &[Extent]) -> Result<Vec<Extent>, String> {
     let rank = a.len().max(b.len());

@@ -16,7 +16,8 @@ impl Builder<'_, '_> {
         let shape = self.net.tape.shape(x).to_vec();
         let front = [&[0], before].concat();
         let sides = |d: usize| if d == 0 { [0; 2] } else { [before[d - 1], after[d - 1]] };
-        let whole: Vec<usize> = shape.iter().enumerate().map(|(d, n)| n + sides(d)[0] + sides(d)[1]).collect();
+        let whole: Vec<usize> =
+            shape.iter().enumerate().map(|(d, n)| n + sides(d)[0] + sides(d)[1]).collect();
         let t = &mut *self.net.tape;
         let mut padded = t.pad(x, &front, &whole);
         if value == 0.0 {
@@ -38,7 +39,8 @@ impl Builder<'_, '_> {
     pub(super) fn take(&mut self, x: Var, axis: usize, positions: &[usize]) -> Var {
         let t = &mut *self.net.tape;
         let shape = t.shape(x).to_vec();
-        let first: Vec<usize> = std::iter::once(axis).chain((0..shape.len()).filter(|&d| d != axis)).collect();
+        let first: Vec<usize> =
+            std::iter::once(axis).chain((0..shape.len()).filter(|&d| d != axis)).collect();
         let mut back = vec![0; first.len()];
         first.iter().enumerate().for_each(|(place, &d)| back[d] = place);
         let rows = t.permute(x, &first);

@@ -2,7 +2,7 @@
 //! what it chose.
 
 use crate::nn::graph::{
-    assemble::Assembly,
+    assemble::{Assembly, bounded},
     op::{Constant, Op, Pair, Pointwise},
 };
 
@@ -88,7 +88,9 @@ impl Assembly {
             [.., rows, columns] => rows.fixed().zip(columns.fixed()),
             _ => None,
         };
-        let (rows, columns) = sides.ok_or("a triangle of what is no matrix, or of one whose rows are pictures")?;
+        let (rows, columns) =
+            sides.ok_or("a triangle of what is no matrix, or of one whose rows are pictures")?;
+        bounded(rows.saturating_mul(columns))?;
         let mut data = vec![];
         for i in 0..rows as i64 {
             let inside = |j| if upper { j - i >= diagonal } else { j - i <= diagonal };
@@ -131,9 +133,10 @@ mod tests {
             let chosen = graph.choose(seen, [picture, half]).unwrap();
             assert_eq!(graph.shape(chosen), graph.shape(picture));
         }
-        let (mask, other) = (graph.booleans(Constant { shape: vec![2], data: vec![0.0, 1.0].into() }).unwrap(), {
-            graph.booleans(Constant { shape: vec![2], data: vec![1.0, 1.0].into() }).unwrap()
-        });
+        let (mask, other) =
+            (graph.booleans(Constant { shape: vec![2], data: vec![0.0, 1.0].into() }).unwrap(), {
+                graph.booleans(Constant { shape: vec![2], data: vec![1.0, 1.0].into() }).unwrap()
+            });
         for (compare, holds) in
             [(Compare::And, [0.0, 1.0]), (Compare::Or, [1.0, 1.0]), (Compare::Xor, [1.0, 0.0])]
         {

@@ -1,5 +1,6 @@
 //! What several formats say in other words and is made of the same operations.
 
+mod einsum;
 mod functions;
 pub(crate) mod masks;
 pub(crate) mod moves;
@@ -92,7 +93,10 @@ impl Assembly {
             let Some(whole) = &whole else { break };
             let mut shape = self.shape(*part).to_vec();
             let one = Extent::Fixed(self.exported);
-            if shape.len() == whole.len() && !shape.contains(&BATCH) && (self.exported == 1 || self.is_uniform(*part)) {
+            if shape.len() == whole.len()
+                && !shape.contains(&BATCH)
+                && (self.exported == 1 || self.is_uniform(*part))
+            {
                 let grows = |d: &usize| *d != axis && whole[*d] == BATCH && shape[*d] == one;
                 if let Some(d) = (0..shape.len()).find(grows) {
                     shape[d] = BATCH;

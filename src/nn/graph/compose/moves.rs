@@ -1,7 +1,7 @@
 //! Numbers that move: parts written back, repeats, positions, pixels and channels, paddings that mirror.
 
 use crate::nn::graph::{
-    assemble::Assembly,
+    assemble::{Assembly, bounded},
     extent::Extent,
     op::{Constant, Op},
 };
@@ -21,7 +21,9 @@ impl Assembly {
     /// The size of an axis that is not the batch.
     pub(crate) fn size(&self, x: usize, axis: usize) -> Result<usize, String> {
         let size = self.shape(x).get(axis).and_then(|e| e.fixed());
-        size.ok_or_else(|| format!("axis {axis} is the batch, or there is none: pictures would be told apart"))
+        size.ok_or_else(|| {
+            format!("axis {axis} is the batch, or there is none: pictures would be told apart")
+        })
     }
 
     /// `whole` with `part` at every `step`-th position of one axis, from one on.
@@ -189,7 +191,10 @@ impl Assembly {
                 Outside::Replicate => 1 << 20,
             };
             if before[axis].max(after[axis]) > most {
-                return Err(format!("a padding of {} and {} of an axis of {size}", before[axis], after[axis]));
+                return Err(format!(
+                    "a padding of {} and {} of an axis of {size}",
+                    before[axis], after[axis]
+                ));
             }
             let (n, front) = (size as i64, before[axis] as i64);
             let places = (0..before[axis] + size + after[axis]).map(|i| {
@@ -211,9 +216,7 @@ impl Assembly {
     /// x₁, x₁ + x₂, … along an axis: a product with a triangle of ones.
     pub(crate) fn cumulative_sum(&mut self, x: usize, axis: usize) -> Result<usize, String> {
         let size = self.size(x, axis)?;
-        if size > 4096 {
-            return Err(format!("a cumulative sum of {size} numbers, expected at most 4096"));
-        }
+        bounded(size.saturating_mul(size))?;
         let data: Vec<f64> = (0..size * size).map(|at| f64::from(at % size <= at / size)).collect();
         let ones = self.constant(Constant { shape: vec![size; 2], data: data.into() })?;
         self.along(x, axis, ones)

@@ -17,6 +17,14 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             let operands = [a.tensor(0, to)?, a.tensor(1, to)?];
             one(to.product(operands[0], operands[1], None)?)
         }
+        "Einsum" => {
+            let equation = a.attribute_string("equation").unwrap_or_default();
+            if a.count() != 2 {
+                return Err(format!("equation '{equation}' of {} tensors, expected 2", a.count()));
+            }
+            let operands = [a.tensor(0, to)?, a.tensor(1, to)?];
+            one(to.einsum(&equation, operands)?)
+        }
         "BatchNormalization" => batch_norm(a, to),
         "LayerNormalization" => {
             let x = a.tensor(0, to)?;
@@ -41,7 +49,10 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             one(to.max_pool(x, window, a.attribute_int("ceil_mode", 0) != 0)?)
         }
         "AveragePool" if a.attribute_ints("kernel_shape").is_some_and(|kernel| kernel.len() == 3) => {
-            let number = |name: &str, at: usize, default: &[i64]| match a.attribute_ints(name).unwrap_or(default) {
+            let number = |name: &str, at: usize, default: &[i64]| match a
+                .attribute_ints(name)
+                .unwrap_or(default)
+            {
                 list if list.len() == default.len()
                     && list.iter().zip(default).enumerate().all(|(i, (n, d))| i % 3 == 0 || n == d) =>
                 {
@@ -52,7 +63,9 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             let kernel = number("kernel_shape", 0, &[1; 3])?;
             let sizes = [kernel, number("strides", 0, &[1; 3])?, number("pads", 0, &[0; 6])?];
             if number("pads", 3, &[0; 6])? != sizes[2] || a.attribute_int("ceil_mode", 0) != 0 {
-                return Err("attributes 'pads' and 'ceil_mode': expected as much before as after, and 0".into());
+                return Err(
+                    "attributes 'pads' and 'ceil_mode': expected as much before as after, and 0".into()
+                );
             }
             let x = a.tensor(0, to)?;
             one(to.average_of_channels(x, sizes, a.attribute_int("count_include_pad", 0) != 0)?)
@@ -60,7 +73,10 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
         "AveragePool" => {
             let x = a.tensor(0, to)?;
             let window = window(x, a, to)?;
-            one(to.push(Op::AveragePool { window, padded: a.attribute_int("count_include_pad", 0) != 0 }, &[x])?)
+            one(to.push(
+                Op::AveragePool { window, padded: a.attribute_int("count_include_pad", 0) != 0 },
+                &[x],
+            )?)
         }
         "GlobalAveragePool" => {
             let x = a.tensor(0, to)?;
@@ -122,7 +138,9 @@ fn convolution_1d([x, w]: [usize; 2], a: &Arguments, to: &mut Assembly) -> Trans
         None => Ok(default),
         Some(list) => {
             let first = list.first().and_then(|&n| usize::try_from(n).ok());
-            first.filter(|_| list.iter().all(|n| *n == list[0])).ok_or_else(|| format!("attribute '{name}': {list:?}"))
+            first
+                .filter(|_| list.iter().all(|n| *n == list[0]))
+                .ok_or_else(|| format!("attribute '{name}': {list:?}"))
         }
     };
     let padding = one_of("pads", 0)?;

@@ -72,7 +72,10 @@ fn other(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
         "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" | "Mod" => pair(name, a, to),
         "Equal" if matches!([a.item(0)?, a.item(1)?], [Item::Sizes(_), Item::Sizes(_)]) => pair(name, a, to),
         "Constant" => value(a, to),
-        "Cast" if a.attribute_int("to", 0) == i64::from(tensors::BOOL) && matches!(a.item(0)?, Item::Node(_)) => {
+        "Cast"
+            if a.attribute_int("to", 0) == i64::from(tensors::BOOL)
+                && matches!(a.item(0)?, Item::Node(_)) =>
+        {
             let x = a.tensor(0, to)?;
             if to.is_boolean(x) {
                 return Ok(Some(vec![Item::Node(x)]));
@@ -100,8 +103,9 @@ fn other(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
         "Sin" | "Cos" => {
             let x = a.tensor(0, to)?;
             let known = to.known(x);
-            let known =
-                known.ok_or_else(|| format!("'{name}' of what depends on the picture or a parameter is not known"))?;
+            let known = known.ok_or_else(|| {
+                format!("'{name}' of what depends on the picture or a parameter is not known")
+            })?;
             let function = if name == "Sin" { f64::sin } else { f64::cos };
             constant(known.shape, known.data.iter().map(|&v| function(v)).collect(), to)
         }

@@ -21,7 +21,9 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
                 match (chosen.one(), chosen.scalar) {
                     (Some(index), true) => return one(to.select(x, at, index)?),
                     (Some(-1), false) => return one(to.slice(x, at, [-1, i64::MAX, 1])?),
-                    (Some(index), false) => return one(to.slice(x, at, [index, index.saturating_add(1), 1])?),
+                    (Some(index), false) => {
+                        return one(to.slice(x, at, [index, index.saturating_add(1), 1])?);
+                    }
                     _ => {}
                 }
             }
@@ -31,7 +33,9 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
         }
         // Rows by a list of their positions, which is a column.
         "GatherND" | "ScatterND" => {
-            if a.attribute_int("batch_dims", 0) != 0 || a.attribute_string("reduction").is_some_and(|r| r != "none") {
+            if a.attribute_int("batch_dims", 0) != 0
+                || a.attribute_string("reduction").is_some_and(|r| r != "none")
+            {
                 return Err("attributes 'batch_dims' and 'reduction': expected 0 and none".into());
             }
             let (x, places) = (a.tensor(0, to)?, a.tensor(1, to)?);
@@ -98,7 +102,8 @@ fn resize(a: &Arguments, to: &mut Assembly) -> Translated {
         "asymmetric" => Places::Starts,
         other => return Err(format!("attribute 'coordinate_transformation_mode': '{other}' is not known")),
     };
-    let kernel = match (text("mode", "nearest").as_str(), text("nearest_mode", "round_prefer_floor").as_str()) {
+    let kernel = match (text("mode", "nearest").as_str(), text("nearest_mode", "round_prefer_floor").as_str())
+    {
         ("linear", _) => Kernel::Linear,
         ("cubic", _) => Kernel::Cubic(a.attribute_float("cubic_coeff_a", -0.75)?),
         ("nearest", "floor") => Kernel::Floor,

@@ -88,7 +88,9 @@ impl Translation {
             let group = self.memory.get(&of);
             let same = self.memory.iter().filter(|(_, other)| Some(*other) == group).map(|(name, _)| name);
             for name in same {
-                if let Some(item) = self.names.tensors.get_mut(name).filter(|item| **item == Item::Node(whole)) {
+                if let Some(item) =
+                    self.names.tensors.get_mut(name).filter(|item| **item == Item::Node(whole))
+                {
                     *item = Item::Node(node);
                     self.stale.remove(name);
                 }

@@ -58,7 +58,8 @@ impl Translation {
         if let ([name], Some(part)) = (&outputs[..], self.part(&operation, call, &operands)) {
             self.parts.insert((*name).to_string(), part);
         }
-        if let (true, Some(first), Some(Item::Node(node))) = (operation.in_place, operands.first(), results.first())
+        if let (true, Some(first), Some(Item::Node(node))) =
+            (operation.in_place, operands.first(), results.first())
         {
             self.write_through(first, *node)?;
         }

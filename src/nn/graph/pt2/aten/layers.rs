@@ -23,6 +23,13 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
             }
             one(to.product(a.tensor("mat1")?, a.tensor("mat2")?, Some(a.tensor("self")?))?)
         }
+        "einsum" => {
+            let equation = a.string("equation").ok_or("argument 'equation': expected a text")?;
+            match a.tensors("tensors")?[..] {
+                [x, y] => one(to.einsum(equation, [x, y])?),
+                ref other => Err(format!("equation '{equation}' of {} tensors, expected 2", other.len())),
+            }
+        }
         "baddbmm" => {
             let product = to.product(a.tensor("batch1")?, a.tensor("batch2")?, None)?;
             let scaled = to.affine(product, a.float("alpha", 1.0)?, 0.0)?;
@@ -143,12 +150,13 @@ fn convolution_1d(a: &Arguments, to: &mut Assembly) -> Translated {
     let padding = match a.string("padding") {
         None => number("padding", 0)?,
         Some("valid") => 0,
-        Some("same") if dilation * kernel.saturating_sub(1) % 2 == 0 => dilation * kernel.saturating_sub(1) / 2,
+        Some("same") if dilation * kernel.saturating_sub(1) % 2 == 0 => {
+            dilation * kernel.saturating_sub(1) / 2
+        }
         Some(other) => return Err(format!("argument 'padding': {other} for a kernel of {kernel}")),
     };
     let groups = usize::try_from(a.int("groups")?.unwrap_or(1)).unwrap_or(0);
-    let sizes =
-        Convolution { stride: [1, stride], padding: [0, padding], dilation: [1, dilation], groups };
+    let sizes = Convolution { stride: [1, stride], padding: [0, padding], dilation: [1, dilation], groups };
     one(to.conv1d([x, w], a.optional("bias")?, sizes)?)
 }
 

@@ -5,7 +5,7 @@ use crate::nn::graph::pt2::call::axis;
 use crate::nn::graph::{
     compose::{masks::Compare, moves::Outside},
     constants::HIDDEN,
-    extent::{Asked, BATCH, Extent, reshape},
+    extent::{Asked, BATCH, Extent, flattened, reshape},
     op::Op,
     pt2::signature::BOOL,
 };
@@ -132,24 +132,6 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
 
 fn known(shape: &[Extent]) -> Vec<Asked> {
     shape.iter().map(|&e| Asked::Known(e)).collect()
-}
-
-/// Axes joined into one.
-fn flattened(shape: &[Extent]) -> Result<Extent, String> {
-    let mut joined = Extent::Fixed(1);
-    for &extent in shape {
-        joined = match (joined, extent) {
-            (Extent::Fixed(a), Extent::Fixed(b)) => Extent::Fixed(a.saturating_mul(b)),
-            (Extent::Fixed(a), Extent::Pictures { outer, inner }) => {
-                Extent::Pictures { outer: a.saturating_mul(outer), inner }
-            }
-            (Extent::Pictures { outer, inner }, Extent::Fixed(b)) => {
-                Extent::Pictures { outer, inner: inner.saturating_mul(b) }
-            }
-            _ => return Err("the batch twice".into()),
-        };
-    }
-    Ok(joined)
 }
 
 /// To a number that is the batch of the export, an axis of size 1 in front grows with the batch.

@@ -2,7 +2,7 @@
 
 use super::{super::signature::BOOL, Arguments, Assembly, Item, Operation, Translated, of_self, one};
 use crate::nn::graph::{
-    assemble::NOISE,
+    assemble::{NOISE, bounded},
     extent::Extent,
     op::{Constant, Op, Pair, Pointwise},
 };
@@ -119,7 +119,9 @@ fn constants(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Transla
             }
             one(x)
         }
-        "empty" | "empty_like" | "new_empty" | "rand" | "rand_like" => Ok(Some(vec![Item::Uniform(f64::NAN)])),
+        "empty" | "empty_like" | "new_empty" | "rand" | "rand_like" => {
+            Ok(Some(vec![Item::Uniform(f64::NAN)]))
+        }
         "bernoulli" => {
             to.note(NOISE);
             match a.item("self")? {
@@ -165,9 +167,7 @@ fn constants(operation: &Operation, a: &Arguments, to: &mut Assembly) -> Transla
         "eye" => {
             let n = usize::try_from(a.required("n")?).unwrap_or(0);
             let m = a.int("m")?.map_or(n, |m| usize::try_from(m).unwrap_or(0));
-            if n > 4096 || m > 4096 {
-                return Err(format!("a unit matrix of {n} × {m}, expected at most 4096"));
-            }
+            bounded(n.saturating_mul(m))?;
             let data: Vec<f64> = (0..n * m).map(|at| f64::from(at / m == at % m)).collect();
             let unit = Constant { shape: vec![n, m], data: data.into() };
             one(if a.dtype() == Some(BOOL) { to.booleans(unit)? } else { to.constant(unit)? })

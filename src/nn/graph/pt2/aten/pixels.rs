@@ -37,7 +37,8 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
                 part = to.push(Op::Reshape(shape), &[part])?;
                 let (size, index) = (to.size(x, axis)? as i64, a.required("index")?);
                 let place = if index < 0 { index.saturating_add(size) } else { index };
-                let place = usize::try_from(place).map_err(|_| format!("position {index} of an axis of {size}"))?;
+                let place =
+                    usize::try_from(place).map_err(|_| format!("position {index} of an axis of {size}"))?;
                 return one(to.scatter(x, part, axis, [place, 1])?);
             }
             let step = usize::try_from(a.int("step")?.unwrap_or(1)).unwrap_or(0);
@@ -72,7 +73,8 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
         "repeat_interleave" => {
             let x = a.tensor("self")?;
             let axis = a.axis("dim", to.shape(x).len(), 0)?;
-            let n = usize::try_from(a.required("repeats")?).ok().filter(|&n| n > 0).ok_or("repeats below 1")?;
+            let n =
+                usize::try_from(a.required("repeats")?).ok().filter(|&n| n > 0).ok_or("repeats below 1")?;
             if !a.has("dim") {
                 return Err("argument 'dim': expected an axis".into());
             }
@@ -92,7 +94,9 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
             let x = a.tensor("self")?;
             let [h, w] = [to.size(x, 2)?, to.size(x, 3)?];
             if [h, w].iter().zip(&sides).any(|(n, side)| *side == 0 || n % side != 0) {
-                return Err(format!("an adaptive maximum of {h} × {w} to {sides:?}: expected parts of equal size"));
+                return Err(format!(
+                    "an adaptive maximum of {h} × {w} to {sides:?}: expected parts of equal size"
+                ));
             }
             let kernel = [h / sides[0], w / sides[1]];
             of_self(Op::MaxPool(Window { kernel, stride: kernel, padding: [0; 2] }), a, to)
@@ -138,7 +142,13 @@ fn resize(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     };
     for d in 0..2 {
         let size = *sizes.get(d).ok_or("argument 'output_size': expected two sizes")?;
-        x = to.resize(x, 2 + d, size, scales.get(d).copied().flatten(), Resize { kernel, places, antialias })?;
+        x = to.resize(
+            x,
+            2 + d,
+            size,
+            scales.get(d).copied().flatten(),
+            Resize { kernel, places, antialias },
+        )?;
     }
     one(x)
 }
