@@ -35,7 +35,7 @@ LABELS = [3, 5]
 # What a software GPU computes within minutes: of others it is asked nothing.
 SMALL = ("mobilenet_v3_small", "shufflenet_v2_x1_0", "transformers_vit", "transformers_convnext")
 # Whose pooling or mean the newer ONNX exporter writes as gathers of single numbers.
-OLDER = ("vgg11_bn, 224×224", "convnext_tiny", "transformers_convnext")
+OLDER = ("vgg11_bn, 224×224", "convnext_tiny", "transformers_convnext", "swin_t")
 # Pools one place to 49, which no exporter writes as that.
 NO_ONNX = ("vgg11_bn",)
 # Among its many pooling windows are some whose two largest values f32 cannot tell apart, so it is compared in f64 alone.
@@ -91,6 +91,7 @@ NETWORKS = {
     "efficientnet_b0": (lambda: MODELS.efficientnet_b0(num_classes=10), 64),
     "convnext_tiny": (lambda: MODELS.convnext_tiny(num_classes=10), 64),
     "vit_b_16": (lambda: MODELS.vit_b_16(num_classes=10), 224),
+    "swin_t": (lambda: MODELS.swin_t(num_classes=10), 64),
     "shufflenet_v2_x1_0": (lambda: MODELS.shufflenet_v2_x1_0(num_classes=10), 64),
     "regnet_y_400mf": (lambda: MODELS.regnet_y_400mf(num_classes=10), 64),
     "transformers_vit": (transformers_vit, 32),

@@ -85,6 +85,7 @@ fn networks_from_onnx() {
     for name in ["operations", "functions", "pixels"] {
         check_file(name, &format!("{name}.onnx"), &[Mode::Eval], [None, BOTH, BOTH]);
     }
+    check_file("operations", "operations_traced.onnx", &[Mode::Eval], [None, BOTH, BOTH]);
 }
 
 /// What a torch before 2.8 writes has its weights as a pickle; the network is the same.

@@ -73,7 +73,7 @@ impl Assembly {
     /// Half of an axis times the sigmoid of the other half.
     pub(crate) fn glu(&mut self, x: usize, axis: usize) -> Result<usize, String> {
         let size = self.shape(x).get(axis).and_then(|e| e.fixed()).unwrap_or(0);
-        if size == 0 || size % 2 != 0 {
+        if size == 0 || !size.is_multiple_of(2) {
             return Err(format!("halves of an axis of {size}"));
         }
         let halves = self.split(x, axis, &[size / 2; 2])?;

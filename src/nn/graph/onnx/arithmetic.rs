@@ -80,13 +80,27 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
     let known =
         |i: usize| a.item(i).ok().and_then(|item| if let Item::Sizes(s) = item { Some(s) } else { None });
     let Some(first) = known(0) else { return Ok(None) };
+    if let Some(columns) = first.columns {
+        return match name {
+            "Reshape" => reshape(first, a),
+            "Transpose" if a.attribute_ints("perm").is_none_or(|perm| perm == [1, 0]) => {
+                sizes(first.transposed(columns))
+            }
+            "Slice"
+                if [a.sizes(1)?.one(), a.sizes(3)?.one(), a.sizes(4)?.one()]
+                    == [Some(-1), Some(0), Some(-1)] =>
+            {
+                sizes(first.upside_down(columns))
+            }
+            "Cast" | "Identity" => sizes(first),
+            // What is no padding is a tensor.
+            _ => Ok(None),
+        };
+    }
     match name {
         "Unsqueeze" if first.scalar => sizes(Sizes { scalar: false, ..first }),
         "Squeeze" if first.values.len() == 1 => sizes(Sizes { scalar: true, ..first }),
-        "Reshape" => {
-            let scalar = a.sizes(1)?.values.is_empty();
-            sizes(Sizes { scalar, ..first })
-        }
+        "Reshape" => reshape(first, a),
         // A size of 1 for itself.
         "Expand" if a.sizes(1)?.values.len() <= 1 => {
             let len = a.sizes(1)?.one().and_then(|n| usize::try_from(n).ok()).unwrap_or(1).max(1);
@@ -111,7 +125,7 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             };
             let values: Option<Vec<Size>> = chosen.numbers()?.into_iter().map(pick).collect();
             let values = values.ok_or("a position outside")?;
-            sizes(Sizes { values, scalar: chosen.scalar })
+            sizes(Sizes { values, scalar: chosen.scalar, columns: None })
         }
         "Slice" => {
             let [start, end] = [a.sizes(1)?, a.sizes(2)?].map(|s| s.one());
@@ -129,6 +143,24 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
                 }
                 _ => Err("a part of a list of integers".into()),
             }
+        }
+        _ => Ok(None),
+    }
+}
+
+/// As a scalar, a list or a matrix; with more axes it is a tensor.
+fn reshape(first: Sizes, a: &Arguments) -> Translated {
+    let (wanted, len) = (a.sizes(1)?.numbers()?, first.values.len());
+    match wanted[..] {
+        [] => sizes(Sizes { scalar: true, columns: None, ..first }),
+        [_] => sizes(Sizes { scalar: false, columns: None, ..first }),
+        [rows, columns] => {
+            let columns = match (usize::try_from(rows), usize::try_from(columns)) {
+                (_, Ok(columns)) => columns,
+                (Ok(rows), _) if rows > 0 => len / rows,
+                _ => 0,
+            };
+            sizes(first.matrix(columns).ok_or_else(|| format!("{len} integers as {wanted:?}"))?)
         }
         _ => Ok(None),
     }

@@ -127,7 +127,9 @@ fn pair(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
     }
     let items = [a.item(0)?, a.item(1)?];
     match &items {
-        [Item::Sizes(x), Item::Sizes(y)] => return Ok(Some(vec![Item::Sizes(x.pair(y, name)?)])),
+        [Item::Sizes(x), Item::Sizes(y)] if x.columns.is_none() && y.columns.is_none() => {
+            return Ok(Some(vec![Item::Sizes(x.pair(y, name)?)]));
+        }
         // Noise whose mean is 1 scales a residual branch: stochastic depth.
         [Item::Uniform(p), _] if name == "Div" => {
             let by = a.number(1, to).ok_or("noise divided by a tensor")?;

@@ -9,7 +9,7 @@ use crate::nn::graph::{
     assemble::Assembly,
     compose::resize::{Kernel, Places, Resize},
     extent::Extent,
-    op::{Op, Window},
+    op::{Constant, Op, Window},
 };
 
 pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
@@ -40,8 +40,11 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             }
             let (x, places) = (a.tensor(0, to)?, a.tensor(1, to)?);
             let mut places = to.known(places).ok_or("positions that depend on data are not known")?;
-            if places.shape.pop() != Some(1) {
-                return Err("positions of several axes at once are not known".into());
+            let depth = places.shape.pop();
+            if depth != Some(1) {
+                let part = if name == "ScatterND" { Some(a.tensor(2, to)?) } else { None };
+                let written = part.and_then(|part| written(&to.known(x)?, &places, &to.known(part)?));
+                return one(to.constant(written.ok_or("positions of several axes at once are not known")?)?);
             }
             one(match name {
                 "GatherND" => to.take(x, 0, &places)?,
@@ -152,4 +155,24 @@ fn resize(a: &Arguments, to: &mut Assembly) -> Translated {
         }
     }
     one(x)
+}
+
+/// A constant with single numbers written to places of all its axes.
+fn written(whole: &Constant, places: &Constant, part: &Constant) -> Option<Constant> {
+    let mut data = whole.data.to_vec();
+    if places.data.len() != part.data.len().checked_mul(whole.shape.len())? {
+        return None;
+    }
+    for (place, &value) in places.data.chunks(whole.shape.len().max(1)).zip(part.data.iter()) {
+        let mut at = 0;
+        for (&found, &size) in place.iter().zip(&whole.shape) {
+            let place = if found < 0.0 { found + size as f64 } else { found };
+            if !(0.0..size as f64).contains(&place) {
+                return None;
+            }
+            at = at * size + place as usize;
+        }
+        data[at] = value;
+    }
+    Some(Constant { shape: whole.shape.clone(), data: data.into() })
 }

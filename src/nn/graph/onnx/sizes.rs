@@ -13,11 +13,13 @@ pub(crate) enum Size {
     Batch(Extent),
 }
 
-/// A scalar, or a list of integers.
+/// A scalar, a list of integers, or a matrix, as which paddings are turned round.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sizes {
     pub values: Vec<Size>,
     pub scalar: bool,
+    /// Columns of a matrix, row-major.
+    pub columns: Option<usize>,
 }
 
 /// Longest list: a shape has a few numbers.
@@ -27,12 +29,12 @@ impl Sizes {
     pub(crate) fn list(values: Vec<Size>) -> Result<Sizes, String> {
         match values.len() > MOST {
             true => Err(format!("{} integers, expected at most {MOST}", values.len())),
-            false => Ok(Sizes { values, scalar: false }),
+            false => Ok(Sizes { values, scalar: false, columns: None }),
         }
     }
 
     pub(crate) fn scalar(value: Size) -> Sizes {
-        Sizes { values: vec![value], scalar: true }
+        Sizes { values: vec![value], scalar: true, columns: None }
     }
 
     pub(crate) fn of_shape(shape: &[Extent]) -> Sizes {
@@ -40,7 +42,26 @@ impl Sizes {
             Extent::Fixed(n) => Size::Number(*n as i64),
             batch => Size::Batch(*batch),
         };
-        Sizes { values: shape.iter().map(size).collect(), scalar: false }
+        Sizes { values: shape.iter().map(size).collect(), scalar: false, columns: None }
+    }
+
+    /// As a matrix of so many columns; `None` where they do not divide it.
+    pub(crate) fn matrix(self, columns: usize) -> Option<Sizes> {
+        let fits = columns > 0 && self.values.len().is_multiple_of(columns);
+        fits.then_some(Sizes { scalar: false, columns: Some(columns), ..self })
+    }
+
+    /// The rows of a matrix in the other order.
+    pub(crate) fn upside_down(self, columns: usize) -> Sizes {
+        let values = self.values.chunks(columns).rev().flatten().copied().collect();
+        Sizes { values, ..self }
+    }
+
+    pub(crate) fn transposed(self, columns: usize) -> Sizes {
+        let rows = self.values.len() / columns;
+        let values =
+            (0..columns).flat_map(|j| (0..rows).map(move |i| i * columns + j)).map(|at| self.values[at]);
+        Sizes { values: values.collect(), columns: Some(rows.max(1)), scalar: false }
     }
 
     /// The one integer, without the batch.
@@ -74,7 +95,11 @@ impl Sizes {
 
     pub(crate) fn constant(&self) -> Result<Constant, String> {
         let data: Vec<f64> = self.numbers()?.into_iter().map(|n| n as f64).collect();
-        let shape = if self.scalar { vec![] } else { vec![data.len()] };
+        let shape = match self.columns {
+            Some(columns) => vec![data.len() / columns, columns],
+            None if self.scalar => vec![],
+            None => vec![data.len()],
+        };
         Ok(Constant { shape, data: data.into() })
     }
 
@@ -89,7 +114,7 @@ impl Sizes {
         };
         let at = |list: &[Size], i: usize| list[if list.len() == 1 { 0 } else { i }];
         let values = (0..len).map(|i| combine(name, at(a, i), at(b, i))).collect::<Result<_, _>>()?;
-        Ok(Sizes { values, scalar: self.scalar && other.scalar })
+        Ok(Sizes { values, scalar: self.scalar && other.scalar, columns: None })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    EXPORT,
+    EXPORT, NAMED_BATCH,
     attributes::Arguments,
     functions, layers, masks, moves, numbers, pixels,
     proto::{GraphProto, NodeProto},
@@ -111,7 +111,9 @@ impl Translation {
             if let (Item::Node(node), Some(said)) = (&item, self.shapes.get(name)) {
                 let exported = self.assembly.exported;
                 let found: Vec<usize> = self.assembly.shape(*node).iter().map(|e| e.at(exported)).collect();
-                if found != *said {
+                // A first size that has a name where the picture's has none is one that the exporter could not tell.
+                let untold = exported != NAMED_BATCH && said.first() == Some(&NAMED_BATCH);
+                if !untold && found != *said {
                     return Err(format!(
                         "its result is {found:?}, the file says {said:?}: an attribute is not understood"
                     ));
@@ -175,7 +177,7 @@ pub(crate) fn integers(tensor: &super::proto::TensorProto, to: &mut Assembly) ->
     let data: Vec<i64> = tensors::numbers(tensor, |v| v as i64)?;
     let values = data.iter().map(|&n| Size::Number(n)).collect();
     match tensors::shape(tensor)?.len() {
-        0 => Ok(Item::Sizes(Sizes { values, scalar: true })),
+        0 => Ok(Item::Sizes(Sizes { values, scalar: true, columns: None })),
         1 => Sizes::list(values).map(Item::Sizes),
         _ => {
             let data: Vec<f64> = data.into_iter().map(|n| n as f64).collect();

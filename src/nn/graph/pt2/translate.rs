@@ -113,7 +113,28 @@ fn operation(target: &str) -> Result<Operation, String> {
     let (name, overload) = inside.split_once('.').unwrap_or((inside, ""));
     let in_place = name.ends_with('_') && !name.ends_with("__");
     let name = name.strip_suffix('_').filter(|_| in_place).unwrap_or(name);
+    let name = canonical(name);
     Ok(Operation { name: name.into(), overload: overload.into(), in_place })
+}
+
+/// PyTorch has several names for some operations.
+fn canonical(name: &str) -> &str {
+    match name {
+        "absolute" => "abs",
+        "broadcast_to" => "expand",
+        "clip" => "clamp",
+        "concat" | "concatenate" => "cat",
+        "divide" | "true_divide" => "div",
+        "moveaxis" => "movedim",
+        "multiply" => "mul",
+        "negative" => "neg",
+        "subtract" => "sub",
+        "swapaxes" | "swapdims" => "transpose",
+        "unsafe_chunk" => "chunk",
+        "unsafe_split" => "split",
+        "unsafe_split_with_sizes" => "split_with_sizes",
+        other => other,
+    }
 }
 
 impl Operation {

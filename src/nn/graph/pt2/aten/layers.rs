@@ -147,12 +147,11 @@ fn convolution_1d(a: &Arguments, to: &mut Assembly) -> Translated {
     };
     let [stride, dilation] = [number("stride", 1)?, number("dilation", 1)?];
     let kernel = to.shape(w).get(2).map_or(1, |k| k.count());
+    let reach = dilation.saturating_mul(kernel.saturating_sub(1));
     let padding = match a.string("padding") {
         None => number("padding", 0)?,
         Some("valid") => 0,
-        Some("same") if dilation * kernel.saturating_sub(1) % 2 == 0 => {
-            dilation * kernel.saturating_sub(1) / 2
-        }
+        Some("same") if reach.is_multiple_of(2) => reach / 2,
         Some(other) => return Err(format!("argument 'padding': {other} for a kernel of {kernel}")),
     };
     let groups = usize::try_from(a.int("groups")?.unwrap_or(1)).unwrap_or(0);

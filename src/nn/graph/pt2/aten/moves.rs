@@ -81,11 +81,35 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
             let rank = rank(to)?;
             let mut axes: Vec<usize> = (0..rank).collect();
             if name == "transpose" {
-                axes.swap(a.axis("dim0", rank, 0)?, a.axis("dim1", rank, 1)?);
+                let [first, second] = if a.has("axis0") { ["axis0", "axis1"] } else { ["dim0", "dim1"] };
+                axes.swap(a.axis(first, rank, 0)?, a.axis(second, rank, 1)?);
             } else {
                 axes.reverse();
             }
             of_self(Op::Permute(axes), a, to)
+        }
+        "mT" | "adjoint" => {
+            let rank = rank(to)?;
+            let mut axes: Vec<usize> = (0..rank).collect();
+            axes.swap(rank.checked_sub(2).ok_or("it is no matrix")?, rank - 1);
+            of_self(Op::Permute(axes), a, to)
+        }
+        "movedim" => {
+            let rank = rank(to)?;
+            let (from, until) = (a.axes("source", rank)?, a.axes("destination", rank)?);
+            let mut order: Vec<Option<usize>> = vec![None; rank];
+            for (&source, &place) in from.iter().zip(&until) {
+                order[place] = Some(source);
+            }
+            let mut rest = (0..rank).filter(|d| !from.contains(d));
+            let axes = order.into_iter().map(|place| place.or_else(|| rest.next()));
+            let axes: Vec<usize> = axes.collect::<Option<_>>().ok_or("axes that do not fit each other")?;
+            of_self(Op::Permute(axes), a, to)
+        }
+        "ravel" => {
+            let x = a.tensor("self")?;
+            let joined = flattened(to.shape(x))?;
+            one(to.push(Op::Reshape(vec![joined]), &[x])?)
         }
         "expand" => expand(a, to),
         "slice" | "narrow" | "select" => slice(name, a, to),
