@@ -92,15 +92,26 @@ impl Assembly {
         node
     }
 
-    /// Whether a node is true and false, moved or not.
-    pub(crate) fn is_boolean(&self, mut node: usize) -> bool {
-        while matches!(
-            self.nodes[node].op,
-            Op::Reshape(_) | Op::Expand(_) | Op::Permute(_) | Op::Slice { .. }
-        ) {
-            node = self.input(node, 0).expect("has an operand");
+    /// Whether a node is true and false, moved or joined or not.
+    pub(crate) fn is_boolean(&self, node: usize) -> bool {
+        let (mut open, mut seen) = (vec![node], HashSet::new());
+        while let Some(node) = open.pop() {
+            if self.booleans.contains(&node) || !seen.insert(node) {
+                continue;
+            }
+            match self.nodes[node].op {
+                Op::Reshape(_)
+                | Op::Expand(_)
+                | Op::Permute(_)
+                | Op::Slice { .. }
+                | Op::Take { .. }
+                | Op::Flip { .. }
+                | Op::Concat { .. }
+                | Op::Pad { value: 0.0 | 1.0, .. } => open.extend(self.nodes[node].inputs.iter().flatten()),
+                _ => return false,
+            }
         }
-        self.booleans.contains(&node)
+        true
     }
 
     /// A node whose operands are all there.

@@ -159,6 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn masks_that_are_moved_or_joined_stay_masks() {
+        let mut graph = Assembly::default();
+        let all = graph.booleans(Constant { shape: vec![2, 3], data: vec![1.0; 6].into() }).unwrap();
+        let turned = graph.push(Op::Permute(vec![1, 0]), &[all]).unwrap();
+        let again = graph.push(Op::Reshape(vec![2.into(), 3.into()]), &[turned]).unwrap();
+        let both = graph.push(Op::Concat { axis: 0 }, &[all, again]).unwrap();
+        assert!(graph.is_boolean(both));
+        let numbers = numbers(&mut graph, &[2, 3], &[1.0; 6]);
+        let mixed = graph.push(Op::Concat { axis: 0 }, &[all, numbers]).unwrap();
+        assert!(!graph.is_boolean(mixed));
+    }
+
+    #[test]
     fn a_triangle_of_true_stays_true_and_false_and_infinities_are_the_largest_that_a_mask_needs() {
         let mut graph = Assembly::default();
         let all = graph.booleans(Constant { shape: vec![2, 3], data: vec![1.0; 6].into() }).unwrap();
