@@ -180,7 +180,7 @@ pub(crate) fn next(grounds: &Grounds, answer: Answer, findings: &[Finding]) -> V
     }
     if fails(Test::AboveOriginals) && !fails(Test::StillFalling) && !leaks(What::Pictures) {
         next.push(
-            "More iterations (--iterations) or restarts (--trials 8), or another preset: the attack stopped above what is possible".into(),
+            "More iterations (--iterations) or restarts (--trials 8), or another preset (decoder, which needs no prior): the attack stopped above what is possible".into(),
         );
     }
     if attacked.labels_warned > 0 {

@@ -55,7 +55,12 @@ impl Translation {
             self.names.tensors.insert((*name).to_string(), item.clone());
         }
         self.remember(&operation, &operands, &outputs, results.first());
-        if let ([name], Some(part)) = (&outputs[..], self.part(&operation, call, &operands)) {
+        let part = match operation.in_place {
+            // The result is the view itself.
+            true => operands.first().and_then(|first| self.parts.get(*first).cloned()),
+            false => self.part(&operation, call, &operands),
+        };
+        if let ([name], Some(part)) = (&outputs[..], part) {
             self.parts.insert((*name).to_string(), part);
         }
         if let (true, Some(first), Some(Item::Node(node))) =
