@@ -120,6 +120,20 @@ impl Assembly {
         }
     }
 
+    /// x to the power of another tensor, for x > 0.
+    pub(crate) fn power_of(&mut self, x: usize, exponent: usize) -> Result<usize, String> {
+        let log = self.map(Pointwise::Log, x)?;
+        let scaled = self.pair(Pair::Mul, log, exponent)?;
+        self.map(Pointwise::Exp, scaled)
+    }
+
+    /// The smallest over axes, which stay with size 1.
+    pub(crate) fn smallest(&mut self, x: usize, axes: &[usize]) -> Result<usize, String> {
+        let turned = self.map(Pointwise::Neg, x)?;
+        let most = self.push(Op::Largest { axes: axes.to_vec() }, &[turned])?;
+        self.map(Pointwise::Neg, most)
+    }
+
     /// Where a tensor is 0, and the tensor with 1 there, so that no slope is infinite.
     fn without_zero(&mut self, x: usize) -> Result<(usize, usize), String> {
         let (zero, one) = (self.number(0.0)?, self.number(1.0)?);

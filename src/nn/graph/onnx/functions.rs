@@ -70,10 +70,8 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
             match a.number(1, to) {
                 Some(p) => to.power(x, p)?,
                 None => {
-                    let log = to.map(Pointwise::Log, x)?;
                     let exponent = a.tensor(1, to)?;
-                    let scaled = to.pair(Pair::Mul, log, exponent)?;
-                    to.map(Pointwise::Exp, scaled)?
+                    to.power_of(x, exponent)?
                 }
             }
         }
@@ -117,11 +115,7 @@ fn reduce(name: &str, a: &Arguments, to: &mut Assembly) -> Translated {
         "ReduceMean" => to.push(Op::Mean { axes: over }, &[x])?,
         "ReduceSum" => to.push(Op::Sum { axes: over }, &[x])?,
         "ReduceMax" => to.push(Op::Largest { axes: over }, &[x])?,
-        "ReduceMin" => {
-            let turned = to.map(Pointwise::Neg, x)?;
-            let most = to.push(Op::Largest { axes: over }, &[turned])?;
-            to.map(Pointwise::Neg, most)?
-        }
+        "ReduceMin" => to.smallest(x, &axes)?,
         "ReduceL1" => to.norm(x, 1.0, &axes)?,
         "ReduceL2" => to.norm(x, 2.0, &axes)?,
         "ReduceSumSquare" => {

@@ -65,8 +65,11 @@ pub(crate) fn translate(name: &str, a: &Arguments, to: &mut Assembly) -> Transla
                 return Err("positions that differ between elements are not known".into());
             };
             let size = to.size(x, at)? as f64;
-            let place = if place < 0.0 { place + size } else { place };
-            one(to.scatter(x, part, at, [place as usize, 1])?)
+            let from_front = if place < 0.0 { place + size } else { place };
+            if !(0.0..size).contains(&from_front) {
+                return Err(format!("position {place} of an axis of {size}"));
+            }
+            one(to.scatter(x, part, at, [from_front as usize, 1])?)
         }
         "Tile" => {
             let x = a.tensor(0, to)?;

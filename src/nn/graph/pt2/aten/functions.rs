@@ -36,11 +36,7 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
         }
         "pow" => match a.scalar("exponent") {
             Some(p) => to.power(x(to)?.0, p)?,
-            None => {
-                let log = to.map(Pointwise::Log, x(to)?.0)?;
-                let scaled = to.pair(Pair::Mul, log, a.tensor("exponent")?)?;
-                to.map(Pointwise::Exp, scaled)?
-            }
+            None => to.power_of(x(to)?.0, a.tensor("exponent")?)?,
         },
         "log1p" => {
             let shifted = to.affine(x(to)?.0, 1.0, 1.0)?;
@@ -108,10 +104,10 @@ pub(crate) fn translate(operation: &Operation, a: &Arguments, to: &mut Assembly)
         "amax" | "amin" | "max" | "min" if !a.has("other") => {
             let (x, rank) = x(to)?;
             let axes = a.axes("dim", rank)?;
-            let small = name.ends_with("in");
-            let turned = if small { to.map(Pointwise::Neg, x)? } else { x };
-            let most = to.push(Op::Largest { axes: axes.clone() }, &[turned])?;
-            let most = if small { to.map(Pointwise::Neg, most)? } else { most };
+            let most = match name {
+                "amax" | "max" => to.push(Op::Largest { axes: axes.clone() }, &[x])?,
+                _ => to.smallest(x, &axes)?,
+            };
             return kept(most, &axes, a, to);
         }
         "max" | "min" => {
