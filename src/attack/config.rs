@@ -1,5 +1,7 @@
 //! What an attack does: every choice that a user can make.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -140,6 +142,8 @@ pub enum GeneratorClass {
     Open,
     /// One for all pictures, or one each.
     Names(Vec<String>),
+    /// By label index: a picture's class is the one that its label is taken to mean.
+    Labels(BTreeMap<usize, String>),
 }
 
 choices! {

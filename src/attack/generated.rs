@@ -64,8 +64,35 @@ pub struct Source {
     pub normalisation: Normalisation,
     /// How the generator's last tanh becomes pixels.
     pub output: Output,
-    /// The class of each picture; empty where the generator knows none, or where they are sought, too.
-    pub classes: Vec<usize>,
+    /// What it is asked for.
+    pub classes: Classes,
+}
+
+/// The classes that a class-conditional generator is asked for.
+#[derive(Clone, Debug)]
+pub enum Classes {
+    /// None: it knows none, or how much a picture is of each is sought, too.
+    Open,
+    /// Of each picture, whatever the target.
+    Pictures(Vec<usize>),
+    /// Of each target's pictures under each of its hypotheses. `first`: the first target's number among all that share the seed.
+    Targets {
+        /// As [`Setting::first`](super::setting::Setting::first).
+        first: usize,
+        /// By target, hypothesis and picture.
+        of: Arc<Vec<Vec<Vec<usize>>>>,
+    },
+}
+
+impl Classes {
+    /// Of a trial's pictures; empty where they are sought.
+    fn of(&self, trial: Trial) -> &[usize] {
+        match self {
+            Classes::Open => &[],
+            Classes::Pictures(classes) => classes,
+            Classes::Targets { first, of } => &of[trial.target - first][trial.hypothesis],
+        }
+    }
 }
 
 impl Source {
@@ -93,16 +120,17 @@ impl Source {
         if known == 0 {
             return vec![numbers];
         }
-        let moves = if self.classes.is_empty() { moves } else { Moves::Kept };
+        let moves = if let Classes::Open = self.classes { moves } else { Moves::Kept };
         let bounds = Bounds::Range { shape: vec![1, 1], low: vec![0.0], high: vec![1.0] };
         vec![numbers, Variable { moves, bounds, ..Variable::free(&[batch, known]) }]
     }
 
     /// First values of these: numbers from N(0, 1), and a class that is open has equal shares of all.
-    fn start(&self, batch: usize, seed: u64, Trial { target, restart, .. }: Trial) -> Vec<Vec<f32>> {
+    fn start(&self, batch: usize, seed: u64, trial: Trial) -> Vec<Vec<f32>> {
+        let Trial { target, restart, .. } = trial;
         let mut generator = random::generator(seed, &format!("generator's latent {target} {restart}"));
         let numbers = random::normal(&mut generator, batch * self.numbers());
-        match (self.generator.classes(), &self.classes[..]) {
+        match (self.generator.classes(), self.classes.of(trial)) {
             (0, _) => vec![numbers],
             (known, []) => vec![numbers, vec![1.0 / known as f32; batch * known]],
             (known, classes) => vec![numbers, one_hot(classes, known)],

@@ -10,6 +10,7 @@ use super::{
     recompute::Recomputed,
     round::Round,
     rounds,
+    sought::Labelled,
     stage::{self, Stage, of_config},
     way,
 };
@@ -131,8 +132,12 @@ pub(super) fn matched(
     targets: &[Target],
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
-    let stages = of_config(setting, guide.is_some())?;
-    invert_in_stages(device, setting, guide, &stages, targets, hooks)
+    let before = labels_before(setting, guide, targets)?;
+    let labels: Vec<Option<Vec<usize>>> = before.iter().map(|known| known.labels.clone()).collect();
+    let hypotheses: Vec<usize> = (0..targets.len()).map(|target| hypotheses_of(guide, target)).collect();
+    let labelled = Labelled { first: setting.first, labels: &labels, hypotheses: &hypotheses };
+    let stages = of_config(setting, guide.is_some(), labelled)?;
+    invert_known(device, setting, guide, &stages, (targets, before), hooks)
 }
 
 /// As [`invert_guided`], by stages that are not the configuration's own, such as those of another
@@ -148,21 +153,45 @@ pub fn invert_in_stages(
     targets: &[Target],
     hooks: &mut Hooks,
 ) -> Result<Vec<Reconstruction>, AttackError> {
+    let before = labels_before(setting, guide, targets)?;
+    invert_known(device, setting, guide, stages, (targets, before), hooks)
+}
+
+/// What is known of the labels of targets that can be attacked.
+fn labels_before(
+    setting: &Setting,
+    guide: Option<&Guide>,
+    targets: &[Target],
+) -> Result<Vec<Known>, AttackError> {
     setting.check(guide, targets)?;
+    match targets.iter().position(Target::is_zero) {
+        Some(target) => Err(AttackError::ZeroGradient { target }),
+        None => restored(setting, targets),
+    }
+}
+
+/// Under how many hypotheses a target is attacked.
+fn hypotheses_of(guide: Option<&Guide>, target: usize) -> usize {
+    guide.map_or(1, |guide| guide.hypotheses[target].len().max(1))
+}
+
+fn invert_known(
+    device: &dyn Device,
+    setting: &Setting,
+    guide: Option<&Guide>,
+    stages: &[Stage],
+    (targets, before): (&[Target], Vec<Known>),
+    hooks: &mut Hooks,
+) -> Result<Vec<Reconstruction>, AttackError> {
     let weight = setting.config.guidance.map_or(0.0, |guidance| guidance.weight);
     stage::check(stages, setting, guide.is_some() && weight != 0.0)?;
-    if let Some(target) = targets.iter().position(Target::is_zero) {
-        return Err(AttackError::ZeroGradient { target });
-    }
-    let before = restored(setting, targets)?;
     let known: Vec<Option<Vec<usize>>> = before.iter().map(|k| k.labels.clone()).collect();
     if let Some(guide) = guide {
         check_guide(setting, guide, &known)?;
     }
     let restarts = setting.restarts;
-    let hypotheses = |target: usize| guide.map_or(1, |g| g.hypotheses[target].len().max(1));
     let trials: Vec<Trial> = (0..targets.len())
-        .flat_map(|target| (0..hypotheses(target)).map(move |hypothesis| (target, hypothesis)))
+        .flat_map(|target| (0..hypotheses_of(guide, target)).map(move |hypothesis| (target, hypothesis)))
         .flat_map(|(target, hypothesis)| {
             (0..restarts).map(move |restart| Trial { target, hypothesis, restart })
         })
@@ -172,7 +201,7 @@ pub fn invert_in_stages(
     let told = (hooks.stop)();
     let (mut outcomes, mut found) = (outcomes.into_iter(), vec![]);
     for target in 0..targets.len() {
-        let own = hypotheses(target) * restarts;
+        let own = hypotheses_of(guide, target) * restarts;
         let trials: Vec<Outcome> = outcomes.by_ref().take(own).collect();
         // Where the attack was told to stop, the last targets may have no trials, not all of them, or none with a result.
         if trials.len() < own || told && trials.iter().all(nothing_counts_yet) {
@@ -250,11 +279,16 @@ pub(super) fn restore_labels(setting: &Setting, target: &Target) -> Result<Known
         LabelStrategy::Joint => {
             return Ok(Known { labels: None, source: LabelSource::Joint, warnings: vec![] });
         }
-        LabelStrategy::Auto if way::takes_exact_label(setting) => read(Method::Exact)?,
-        LabelStrategy::Auto => match read(Method::Ilrg) {
-            Err(LabelError::NoBias { .. }) if setting.batch == 1 => read(Method::Idlg)?,
-            restored => restored?,
-        },
+        LabelStrategy::Auto => {
+            let exact = way::takes_exact_label(setting).then(|| read(Method::Exact));
+            match exact.unwrap_or_else(|| read(Method::Ilrg)) {
+                // Without a bias, or with a gradient of it that was left out, the rows of ∇W still say.
+                Err(LabelError::NoBias { .. } | LabelError::NoFeature { .. }) if setting.batch == 1 => {
+                    read(Method::Idlg)?
+                }
+                restored => restored?,
+            }
+        }
         LabelStrategy::Restore(method) => read(method)?,
     };
     Ok(Known {

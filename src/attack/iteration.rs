@@ -23,7 +23,7 @@ pub fn iteration(
     let joint = config.labels == LabelStrategy::Joint;
     let normalisation = Normalisation::default().for_channels(model.image[0]);
     let (image, normalisation) = (model.image, &normalisation);
-    let seeking = Seeking { config, batch, image, normalisation, generator: None, seed: 0 };
+    let seeking = Seeking { config, batch, image, normalisation, generator: None, seed: 0, labelled: None };
     // Those of the last stage, whose iteration takes longest.
     let last = seeking.parts().ok().and_then(|mut parts| parts.pop());
     let unknown = last.map_or_else(

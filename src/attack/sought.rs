@@ -1,18 +1,18 @@
 //! What a configuration moves, as stages of unknowns.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     check::ConfigError,
     config::{AttackConfig, GeneratorClass, Optimiser, Sought},
-    generated::{Features, Latent, Prior, Source, Weights},
+    generated::{Classes, Features, Latent, Prior, Source, Weights},
     pixels::Pixels,
     pyramid::Pyramid,
     stage::Begin,
     unknown::Unknown,
 };
 use crate::{
-    data::Normalisation,
+    data::{Normalisation, place_of_name},
     nn::generator::{Dcgan, Decoder, Generator},
 };
 
@@ -33,6 +33,19 @@ pub(crate) struct Seeking<'a> {
     /// `None`: one that nobody trained.
     pub generator: Option<&'a Prior>,
     pub seed: u64,
+    /// Whose pictures they are; `None`: anybody's, whose labels do not matter.
+    pub labelled: Option<Labelled<'a>>,
+}
+
+/// The targets' labels.
+#[derive(Clone, Copy)]
+pub(crate) struct Labelled<'a> {
+    /// As [`Setting::first`](super::setting::Setting::first).
+    pub first: usize,
+    /// Given or restored; `None` where the attack is to learn them.
+    pub labels: &'a [Option<Vec<usize>>],
+    /// Hypotheses of each target, which share its labels.
+    pub hypotheses: &'a [usize],
 }
 
 /// An unknown, what it starts from, and how it is moved.
@@ -52,12 +65,12 @@ impl<'a> Seeking<'a> {
     pub(crate) fn parts(self) -> Result<Vec<Part<'a>>, ConfigError> {
         let Seeking { config, batch, image, normalisation, .. } = self;
         let optimiser = config.optimiser;
-        let source = move |generator: Arc<dyn Generator>, classes: &[usize]| Source {
+        let source = move |generator: Arc<dyn Generator>, classes: &Classes| Source {
             generator,
             image,
             normalisation: normalisation.clone(),
             output: config.output,
-            classes: classes.to_vec(),
+            classes: classes.clone(),
         };
         let anew = |unknown: Box<dyn Fn() -> Box<dyn Unknown> + 'a>| Part {
             name: None,
@@ -76,7 +89,7 @@ impl<'a> Seeking<'a> {
             Sought::Decoder => {
                 let decoder: Arc<dyn Generator> = Arc::new(Decoder::new(batch, image));
                 vec![anew(Box::new(move || -> Box<dyn Unknown> {
-                    Box::new(Weights::drawn(batch, source(Arc::clone(&decoder), &[])))
+                    Box::new(Weights::drawn(batch, source(Arc::clone(&decoder), &Classes::Open)))
                 }))]
             }
             Sought::Latent | Sought::LatentWeights | Sought::Features => {
@@ -109,14 +122,14 @@ impl<'a> Seeking<'a> {
         })
     }
 
-    /// The class of each picture; empty where the generator knows none, or where they are sought.
-    fn classes(self, trained: &Prior) -> Result<Vec<usize>, ConfigError> {
+    /// What the generator is asked for.
+    fn classes(self, trained: &Prior) -> Result<Classes, ConfigError> {
         let known = &trained.class_names;
         let wrong = |expected: String, found: &str| {
             Err(ConfigError { setting: "generator_class", expected, found: found.into() })
         };
         let names = match (&self.config.generator_class, known.is_empty()) {
-            (None, true) => return Ok(vec![]),
+            (None, true) => return Ok(Classes::Open),
             (None, false) => {
                 let expected = format!("open, or names of its classes ({})", known.join(", "));
                 return wrong(expected, "none, and the generator is class-conditional");
@@ -124,8 +137,9 @@ impl<'a> Seeking<'a> {
             (Some(_), true) => {
                 return wrong("none for a generator that knows no classes".into(), "one");
             }
-            (Some(GeneratorClass::Open), false) => return Ok(vec![]),
+            (Some(GeneratorClass::Open), false) => return Ok(Classes::Open),
             (Some(GeneratorClass::Names(names)), false) => names,
+            (Some(GeneratorClass::Labels(names)), false) => return self.classes_of_labels(known, names),
         };
         if names.len() != 1 && names.len() != self.batch {
             let expected = format!("one name for all pictures or one for each of the {}", self.batch);
@@ -133,10 +147,45 @@ impl<'a> Seeking<'a> {
         }
         let index = |name: &String| match known.iter().position(|own| own == name) {
             Some(index) => Ok(index),
-            None => wrong(format!("one of {}", known.join(", ")), name).map(|_: Vec<usize>| 0),
+            None => wrong(format!("one of {}", known.join(", ")), name).map(|_| 0),
         };
         let found: Vec<usize> = names.iter().map(index).collect::<Result<_, _>>()?;
-        Ok((0..self.batch).map(|picture| found[picture % found.len()]).collect())
+        Ok(Classes::Pictures((0..self.batch).map(|picture| found[picture % found.len()]).collect()))
+    }
+
+    /// The class of each picture of each target by what its label is taken to mean.
+    fn classes_of_labels(
+        self,
+        known: &[String],
+        names: &BTreeMap<usize, String>,
+    ) -> Result<Classes, ConfigError> {
+        let wrong =
+            |expected: String, found: String| ConfigError { setting: "generator_class", expected, found };
+        let mut classes = BTreeMap::new();
+        for (&label, name) in names {
+            let index = place_of_name(known, name)
+                .ok_or_else(|| wrong(format!("one of {}", known.join(", ")), name.clone()))?;
+            classes.insert(label, index);
+        }
+        let Some(Labelled { first, labels, hypotheses }) = self.labelled else {
+            return Ok(Classes::Pictures(vec![0; self.batch]));
+        };
+        let of_label = |label: &usize| {
+            let missing = || wrong("a name for every label of the batch".into(), format!("none for {label}"));
+            classes.get(label).copied().ok_or_else(missing)
+        };
+        let of_target = |(labels, &hypotheses): (&Option<Vec<usize>>, &usize)| {
+            let labels = labels.as_ref().ok_or_else(|| {
+                wrong(
+                    "labels that are given or restored before the attack".into(),
+                    "ones learned with it".into(),
+                )
+            })?;
+            let of_pictures: Vec<usize> = labels.iter().map(of_label).collect::<Result<_, _>>()?;
+            Ok(vec![of_pictures; hypotheses])
+        };
+        let of = labels.iter().zip(hypotheses).map(of_target).collect::<Result<_, ConfigError>>()?;
+        Ok(Classes::Targets { first, of: Arc::new(of) })
     }
 
     /// The generator, whose pictures fit the victim's.

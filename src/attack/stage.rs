@@ -8,7 +8,7 @@ use super::{
     guidance::Guidance,
     pixels::Pixels,
     setting::Setting,
-    sought::{Part, Seeking},
+    sought::{Labelled, Part, Seeking},
     unknown::{Moves, Posed, Unknown, Variable},
 };
 use crate::tape::Tape;
@@ -79,8 +79,12 @@ impl<'a> Stage<'a> {
 /// image encoder costs more than a small victim.
 ///
 /// # Errors
-/// Settings that make no sense.
-pub fn of_config<'a>(setting: &Setting<'a>, guided: bool) -> Result<Vec<Stage<'a>>, ConfigError> {
+/// Settings that make no sense; labels that a generator is told no class of.
+pub(crate) fn of_config<'a>(
+    setting: &Setting<'a>,
+    guided: bool,
+    labelled: Labelled<'a>,
+) -> Result<Vec<Stage<'a>>, ConfigError> {
     let Setting { config, batch, normalisation, .. } = *setting;
     config.check()?;
     let guidance = config.guidance.filter(|g| guided && g.weight != 0.0);
@@ -88,8 +92,15 @@ pub fn of_config<'a>(setting: &Setting<'a>, guided: bool) -> Result<Vec<Stage<'a
         return Ok(of_pixels(setting, guidance));
     }
     let image = setting.victim.image_shape();
-    let seeking =
-        Seeking { config, batch, image, normalisation, generator: setting.generator, seed: setting.seed };
+    let seeking = Seeking {
+        config,
+        batch,
+        image,
+        normalisation,
+        generator: setting.generator,
+        seed: setting.seed,
+        labelled: Some(labelled),
+    };
     let parts = seeking.parts()?.into_iter();
     let stages = parts.flat_map(|Part { name, unknown, begin, optimiser }| {
         let mut stages = with_guidance(&*unknown, begin, optimiser, config.iterations, guidance);

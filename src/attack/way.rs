@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AttackError, Found, Hooks, Outcome,
-    config::{AttackConfig, LabelStrategy},
+    config::LabelStrategy,
     exact::{
         ExactError, Spear,
         batch::{ExactBatch, check_protocol, check_victim, restore_batch},
@@ -114,18 +114,17 @@ fn auto(
     }
     let left: Vec<Target> =
         targets.iter().zip(&exact).filter(|(_, found)| found.is_err()).map(|(t, _)| t.clone()).collect();
-    let config = matching(setting);
-    let way = match config.labels {
-        LabelStrategy::Restore(Method::Exact) => "gradient matching with the exact label of one picture",
-        _ => "gradient matching",
-    };
     let mut matched = match left.is_empty() {
         true => vec![],
-        false => matched(device, &Setting { config: &config, ..*setting }, guide, &left, hooks)?,
+        false => matched(device, setting, guide, &left, hooks)?,
     }
     .into_iter();
     let mut next = |why: String| {
         let found = matched.next()?;
+        let way = match found.label_source {
+            LabelSource::Restored(Method::Exact) => "gradient matching with the exact label of one picture",
+            _ => "gradient matching",
+        };
         Some(Reconstruction { reason: Some(format!("{way}; spear was passed over: {why}")), ..found })
     };
     // Told to stop, matching has fewer: then what follows the first gap is left out, too.
@@ -215,15 +214,6 @@ fn tried(
             100.0 * batch.record.agreement
         )),
     }
-}
-
-/// The configuration for what SPEAR leaves.
-fn matching(setting: &Setting) -> AttackConfig {
-    let mut config = AttackConfig { way: Way::Matching, ..setting.config.clone() };
-    if takes_exact_label(setting) {
-        config.labels = LabelStrategy::Restore(Method::Exact);
-    }
-    config
 }
 
 /// Whether the label of one picture is left to the exact rule, which needs the last layer's bias.

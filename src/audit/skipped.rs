@@ -3,7 +3,7 @@
 
 use super::{Audit, AuditError, Captured, ClientBatch, EncodedMeanings, Outcome};
 use crate::{
-    attack::{AttackError, invert::Target, labels::LabelError},
+    attack::{AttackError, invert::Target},
     device::Device,
     report::Skipped,
     watch::Watch,
@@ -158,13 +158,9 @@ fn unreadable(error: &AuditError) -> Option<(usize, String)> {
         AttackError::NotFinite { target } => {
             Some((*target, "no trial had a finite objective, from the first iteration on".into()))
         }
-        AttackError::Labels { target, cause } => match cause {
-            LabelError::NotFinite { .. }
-            | LabelError::ZeroGradient
-            | LabelError::NoNegative { .. }
-            | LabelError::NotConverged { .. } => Some((*target, cause.to_string())),
-            _ => None,
-        },
+        AttackError::Labels { target, cause } if cause.is_of_one_gradient() => {
+            Some((*target, cause.to_string()))
+        }
         _ => None,
     }
 }

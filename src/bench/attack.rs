@@ -145,8 +145,15 @@ impl LastStage {
         let config = AttackConfig::preset(name, inputs.victim.model.depth()).expect("the preset exists");
         let image = inputs.victim.image_shape();
         let normalisation = &Normalisation::default().for_channels(image[0]);
-        let seeking =
-            Seeking { config: &config, batch: inputs.batch, image, normalisation, generator: None, seed: 0 };
+        let seeking = Seeking {
+            config: &config,
+            batch: inputs.batch,
+            image,
+            normalisation,
+            generator: None,
+            seed: 0,
+            labelled: None,
+        };
         let mut parts = seeking.parts().expect("a generator that nobody trained is made to fit");
         let last = parts.pop().expect("an attack has a stage");
         let (unknown, optimiser) = ((last.unknown)(), last.optimiser);

@@ -93,7 +93,7 @@ fn standing(tried: &Tried, target: &[What]) -> &'static str {
     let failed = |what: &What| tried.of(*what).is_some_and(|finding| finding.answer == Answer::Failed);
     match tried.protects {
         true => "at the floor",
-        false if target.iter().any(failed) => "attack failed",
+        false if tried.answer == Answer::Failed || target.iter().any(failed) => "attack failed",
         false => "leaks",
     }
 }

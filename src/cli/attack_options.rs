@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use super::{help::group, misuse, options::numbers, progress::Terminal, spelled::spelled};
+use super::{
+    guidance_options::GuideChoice, help::group, misuse, options::numbers, progress::Terminal,
+    spelled::spelled,
+};
 use crate::{
     attack::{
         check::{MAX_SCALE, MAX_SCALES},
@@ -108,7 +111,10 @@ pub(crate) struct AttackOptions {
     #[arg(long)]
     resize_generator: bool,
     /// Class to ask a class-conditional generator for: a name for all pictures, a name for each, or open
-    #[arg(long, value_name = "open|NAME,NAME")]
+    ///
+    /// Or what label indices mean, as in 3=dog,7=cat: each picture is then of its label's class. open: how much a picture is of
+    /// each class is sought, too.
+    #[arg(long, value_name = "open|NAME,NAME|LABEL=NAME,…")]
     generator_class: Option<String>,
     /// Radii of gifd's l1 balls, stage by stage, in units of the l1 norm of the features, as in 0.5,1,2
     #[arg(long, value_name = "R,R")]
@@ -160,10 +166,7 @@ impl AttackOptions {
         set(&mut config.sought, self.parameterisation.map(Sought::from));
         config.resize |= self.resize_generator;
         if let Some(class) = &self.generator_class {
-            config.generator_class = Some(match class.as_str() {
-                "open" => GeneratorClass::Open,
-                names => GeneratorClass::Names(names.split(',').map(|name| name.trim().into()).collect()),
-            });
+            config.generator_class = Some(generator_class(class)?);
         }
         if let Some(radii) = &self.radii {
             config.radii = numbers("--radii", radii)?;
@@ -302,6 +305,21 @@ fn set_weight(setting: &mut f64, name: &str, option: Option<f64>) -> anyhow::Res
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+/// `open`, names, or names of label indices as in `3=dog,7=cat`.
+fn generator_class(text: &str) -> anyhow::Result<GeneratorClass> {
+    match text {
+        "open" => Ok(GeneratorClass::Open),
+        labels if labels.contains('=') => match labels.parse() {
+            Ok(GuideChoice::Names(names)) => Ok(GeneratorClass::Labels(names)),
+            Ok(GuideChoice::Oracle) => {
+                Err(misuse(format!("--generator-class: expected names, found '{text}'")))
+            }
+            Err(error) => Err(misuse(format!("--generator-class: {error}"))),
+        },
+        names => Ok(GeneratorClass::Names(names.split(',').map(|name| name.trim().into()).collect())),
     }
 }
 

@@ -1,60 +1,23 @@
 //! Hypotheses by what a class-conditional generator can make: each is attacked by the latents alone, the generator asked for the
 //! names. What it cannot make of a name, no pixel can make up for.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use super::HypothesesError;
 use crate::{
     attack::{
         AttackError, Hooks,
-        generated::{Latent, Prior, Source},
+        generated::{Classes, Latent, Prior, Source},
         guidance::{Guide, Hypothesis},
-        invert::{Setting, Target, Trial, invert_in_stages},
+        invert::{Setting, Target, invert_in_stages},
         stage::{Begin, Stage},
-        unknown::{Constant, Unknown, Variable},
     },
     audit::{Audit, AuditError, Outcome},
     data::place_of_name,
     device::Device,
     report::Timing,
-    tape::{Tape, Var},
     watch::{self, Watch},
 };
-
-/// Latents whose classes are each trial's hypothesis's.
-struct ByHypothesis {
-    /// Of any classes: these are the trials'.
-    latent: Latent,
-    /// Of each target and hypothesis: the class of each picture.
-    classes: Vec<Vec<Vec<usize>>>,
-    /// The first target's number among all.
-    first: usize,
-}
-
-impl Unknown for ByHypothesis {
-    fn variables(&self) -> Vec<Variable> {
-        self.latent.variables()
-    }
-
-    fn constants(&self) -> Vec<Constant<'_>> {
-        self.latent.constants()
-    }
-
-    fn start(&self, seed: u64, trial: Trial) -> Vec<Vec<f32>> {
-        let classes = self.classes[trial.target - self.first][trial.hypothesis].clone();
-        let Latent { batch, source, tensors, latent_kl } = &self.latent;
-        let source = Source { classes, ..source.clone() };
-        Latent { batch: *batch, source, tensors: tensors.clone(), latent_kl: *latent_kl }.start(seed, trial)
-    }
-
-    fn penalty(&self, tape: &mut Tape, variables: &[Var]) -> Option<Var> {
-        self.latent.penalty(tape, variables)
-    }
-
-    fn picture(&self, tape: &mut Tape, variables: &[Var], constants: &[Var]) -> Var {
-        self.latent.picture(tape, variables, constants)
-    }
-}
 
 /// The generator's class of each name; refuses a generator that knows none, or not these.
 pub(super) fn classes_of(
@@ -105,12 +68,10 @@ pub(super) fn attack(
             image: setting.victim.image_shape(),
             normalisation: setting.normalisation.clone(),
             output: setting.config.output,
-            classes: vec![0; batch],
+            classes: Classes::Targets { first: setting.first, of: Arc::new(by_target) },
         };
-        let latent =
-            Latent { batch, source, tensors: prior.tensors.clone(), latent_kl: setting.config.latent_kl };
-        let unknown = ByHypothesis { latent, classes: by_target, first: setting.first };
         let config = setting.config;
+        let unknown = Latent { batch, source, tensors: prior.tensors.clone(), latent_kl: config.latent_kl };
         let stages = [Stage::whole(Box::new(unknown), Begin::Anew, config.optimiser, config.iterations)];
         let checkpoints = audit.checkpoints.as_deref();
         let hooks = &mut Hooks { progress: &mut progress, stop, checkpoints };

@@ -199,6 +199,14 @@ fn a_batch_without_a_gradient_is_left_out_and_listed() {
     assert_eq!(report["data"], captured.gradient.as_str());
     fail(1, &format!("{run} --gradient {zero}"), &["the gradient is 0 in every element"]);
 
+    // Without the gradient of the last layer's bias its weights' still says the label of one picture.
+    let no_bias = rewritten(&captured, "no-bias.safetensors", |name, t| {
+        let factor = if name == "fc.0.bias" { 0.0 } else { 1.0 };
+        (name.into(), times(factor, t))
+    });
+    let text = succeed(&format!("{run} --gradient {no_bias}"));
+    assert!(text.contains("restored by idlg"), "{text}");
+
     // And in a sweep, whose cell counts the others.
     let swept = captured.folder.path().join("sweep");
     let sweep = format!(

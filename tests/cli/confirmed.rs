@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use gia_gpu::tensor_file::TensorFile;
 use serde_json::Value;
 
 use crate::{support::*, train::pictures};
@@ -63,6 +64,63 @@ fn the_setting_that_is_selected_is_tried_on_new_batches_beside_other_names() {
     let same = json(&format!("{same} --pullers builtin --json"));
     assert_eq!(list(&same["models"]).len(), 2);
     assert!(list(&same["notes"])[0].as_str().unwrap().contains("--judge is the model that pulls"));
+}
+
+#[test]
+fn names_can_be_the_classes_of_a_generator() {
+    let scene = folder();
+    let (data, path) = (pictures(scene.path()), scene.path().display().to_string());
+    succeed(&format!(
+        "train generator --data {data} --batch 4 --width 2 --epochs 1 --device cpu --conditional --out {path}/g.safetensors"
+    ));
+    // An epoch leaves it all but grey, whatever the class.
+    let file = scene.path().join("g.safetensors");
+    let mut read = TensorFile::read(&file).unwrap();
+    let weights = read.tensors.values_mut().filter(|tensor| tensor.shape.len() == 4);
+    weights.for_each(|tensor| tensor.data.iter_mut().for_each(|w| *w *= 20.0));
+    TensorFile::write(&file, &read.tensors, &read.metadata).unwrap();
+    small_clip(&scene.path().join("clip"));
+    let study = format!(
+        "study guidance --data {data} --arch lenet-zhu --clip {path}/clip --templates plain --device cpu --batch-sizes 2 \
+         --batches 2 --iterations 6 --out {path}/found"
+    );
+    let own = format!("{study} --preset gias --generator {path}/g.safetensors");
+    let found = json(&format!("{own} --parameterisations latent,latent-weights --confirm 2 --json"));
+    let arm = |row: &Value| {
+        let of = |key: &str| row["arm"][key].as_str().unwrap().to_string();
+        [of("parameterisation"), of("towards"), of("phase")]
+    };
+    let arms: Vec<[String; 3]> = list(&found["rows"]).iter().map(arm).collect();
+    let chosen = list(&found["selected"])[0]["setting"]["parameterisation"].as_str().unwrap().to_string();
+    let mut expected = vec![];
+    for (moved, phase) in
+        [("latent", "selection"), ("latent-weights", "selection"), (&*chosen, "confirmation")]
+    {
+        if phase == "confirmation" {
+            expected.push(["pixels", "nothing", phase]);
+        }
+        expected.extend(["nothing", "true-names", "other-names"].map(|towards| [moved, towards, phase]));
+    }
+    assert_eq!(arms, expected);
+    let reached = |row: &Value| row["objective"]["mean"].as_f64().unwrap();
+    let rows = list(&found["rows"]);
+    assert!(reached(&rows[0]) != reached(&rows[1]) && reached(&rows[1]) != reached(&rows[2]));
+    assert!(rows.iter().all(|row| row["arm"]["weight"].is_null() && row["arm"]["views"].is_null()));
+    assert!(list(&found["notes"]).is_empty(), "nothing pulls: {}", found["notes"]);
+
+    let fresh = own.replace("/found", "/fresh");
+    fail(
+        2,
+        &format!("{fresh} --parameterisations pixels"),
+        &["--parameterisations pixels", "gias moves latent-weights"],
+    );
+    let without = study.replace("/found", "/fresh");
+    fail(
+        2,
+        &format!("{without} --parameterisations latent"),
+        &["--parameterisations latent", "knows class0"],
+    );
+    assert!(!scene.path().join("fresh").exists());
 }
 
 #[test]

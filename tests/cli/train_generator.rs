@@ -64,6 +64,10 @@ fn a_class_conditional_generator_is_trained_looked_at_and_attacks() {
     let page = fs::read_to_string(scene.path().join("found/report.html")).unwrap();
     assert!(page.contains("Stage by stage") && page.contains("features 4: "));
     succeed(&attack("--generator-class class1"));
+    let labels: Vec<String> = (0..10).map(|label| format!("{label}=class{}", label % 2)).collect();
+    succeed(&attack(&format!("--generator-class {}", labels.join(","))));
+    fail(2, &attack("--generator-class 3=class1,3=class0"), &["--generator-class", "label 3 has two names"]);
+    fail(2, &attack("--generator-class 12=class1"), &["generator_class", "a name for every label"]);
 
     // Neither takes the place of the other.
     let victim = scene.path().join("victim.safetensors");

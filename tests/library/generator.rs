@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use gia_gpu::{
     attack::{
         AttackError, GO_ON, Hooks,
-        config::{AttackConfig, GeneratorClass, Sought},
-        generated::{Latent, Prior, Source},
+        config::{AttackConfig, GeneratorClass, LabelStrategy, Sought},
+        generated::{Classes, Latent, Prior, Source},
         invert::{Reconstruction, Setting, Target, invert},
         setting::Trial,
         threat::{Knowledge, ThreatModel},
@@ -39,7 +39,7 @@ fn trained(normal: &Normalisation) -> (Prior, Vec<f32>) {
         image: IMAGE,
         normalisation: normal.clone(),
         output: Default::default(),
-        classes: vec![],
+        classes: Classes::Open,
     };
     let unknown = Latent { batch: 2, source, tensors: Arc::clone(&trained.tensors), latent_kl: 0.0 };
     let held_out = unknown.start(99, Trial { target: 0, hypothesis: 0, restart: 0 });
@@ -72,6 +72,17 @@ impl Scene {
         generator: Option<&Prior>,
         threat: &ThreatModel,
     ) -> Result<Reconstruction, AttackError> {
+        let found = self.attack_all(config, generator, threat, std::slice::from_ref(&self.target))?;
+        Ok(found.into_iter().next().unwrap())
+    }
+
+    fn attack_all(
+        &self,
+        config: &AttackConfig,
+        generator: Option<&Prior>,
+        threat: &ThreatModel,
+        targets: &[Target],
+    ) -> Result<Vec<Reconstruction>, AttackError> {
         let setting = Setting {
             generator,
             first: 0,
@@ -86,8 +97,7 @@ impl Scene {
             seed: 1,
         };
         let hooks = &mut Hooks { progress: &mut |_, _, _| {}, stop: GO_ON, checkpoints: None };
-        let found = invert(&Cpu::<f32>::new(), &setting, std::slice::from_ref(&self.target), hooks)?;
-        Ok(found.into_iter().next().unwrap())
+        invert(&Cpu::<f32>::new(), &setting, targets, hooks)
     }
 }
 
@@ -182,6 +192,29 @@ fn a_generator_that_knows_classes_is_told_one_or_left_open() {
     let [a, b] = [start(&all[1]), start(&all[2])];
     assert_eq!(a[..half], b[..half]);
     assert_ne!(a[half..], b[half..]);
+    // By their labels, 3 and 7, whatever the target.
+    let by_label = |names: &[(usize, &str)]| {
+        Some(GeneratorClass::Labels(names.iter().map(|&(label, name)| (label, name.into())).collect()))
+    };
+    let told = by_label(&[(3, "Cat"), (7, "dog")]);
+    assert_eq!(with(told.clone()).unwrap().trials[0].images, all[2].trials[0].images);
+    let turned = Target { labels: Some(vec![7, 3]), ..scene.target.clone() };
+    let config_of = |class| AttackConfig { generator_class: class, ..config(Sought::LatentWeights, 3) };
+    let both = [scene.target.clone(), turned.clone()];
+    let both = scene.attack_all(&config_of(told.clone()), Some(&knowing), &insider, &both).unwrap();
+    for (found, classes) in both.iter().zip([["cat", "dog"], ["dog", "cat"]]) {
+        let targets = [scene.target.clone(), turned.clone()];
+        let alone =
+            scene.attack_all(&config_of(class(&classes)), Some(&knowing), &insider, &targets).unwrap();
+        let own = usize::from(found.labels == [7, 3]);
+        assert_eq!(found.trials[1].images, alone[own].trials[1].images, "{classes:?}");
+    }
+    refused(by_label(&[(3, "cat")]), "expected a name for every label of the batch, found none for 7");
+    refused(by_label(&[(3, "cat"), (7, "fox")]), "expected one of cat, dog, ship, found fox");
+    let learned = AttackConfig { labels: LabelStrategy::Joint, ..config_of(told) };
+    let unlabelled = [Target { labels: None, ..scene.target.clone() }];
+    let error = scene.attack_all(&learned, Some(&knowing), &insider, &unlabelled).unwrap_err().to_string();
+    assert!(error.contains("found ones learned with it"), "{error}");
     let open = AttackConfig { generator_class: Some(GeneratorClass::Open), ..config(Sought::Latent, 3) };
     let error = scene.attack(&open, Some(&scene.generator), &insider).unwrap_err().to_string();
     assert!(error.contains("a generator that knows no classes"), "{error}");
@@ -322,8 +355,13 @@ fn the_public_face_generator_is_read_and_makes_pictures() {
     let Prior { generator, tensors, .. } = read_generator(&path, Some("DigiFace")).unwrap();
     assert_eq!((generator.image(), generator.latent()), ([3, 64, 64], 100));
     let normalisation = Normalisation::parse("0,0,0", "1,1,1").unwrap();
-    let source =
-        Source { generator, image: [3, 64, 64], normalisation, output: Default::default(), classes: vec![] };
+    let source = Source {
+        generator,
+        image: [3, 64, 64],
+        normalisation,
+        output: Default::default(),
+        classes: Classes::Open,
+    };
     let unknown = Latent { batch: 8, source, tensors, latent_kl: 0.0 };
     let start = unknown.start(1, Trial { target: 0, hypothesis: 0, restart: 0 });
     let made = pictures(&Cpu::<f32>::new(), &unknown, &[start]).unwrap().swap_remove(0);

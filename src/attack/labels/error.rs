@@ -106,3 +106,14 @@ pub enum LabelError {
     #[error("{0}")]
     Update(String),
 }
+
+impl LabelError {
+    /// Whether it is this one gradient of which nothing can be read: what others sent may well say.
+    pub fn is_of_one_gradient(&self) -> bool {
+        use LabelError::{NoFeature, NoNegative, NotConverged, NotFinite, ZeroGradient};
+        matches!(
+            self,
+            NotFinite { .. } | ZeroGradient | NoNegative { .. } | NotConverged { .. } | NoFeature { .. }
+        )
+    }
+}

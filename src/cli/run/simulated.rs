@@ -100,8 +100,12 @@ impl Run {
             }
             None => findings,
         };
-        let advice = self.advise.advice(&findings, &dataset, &*device)?;
-        let findings = Findings { advice, ..findings };
-        self.finish(&findings, folder, &checkpoints)
+        // What was found is written whether or not there is advice on it.
+        let (advice, failed) = match self.advise.advice(&findings, &dataset, &*device) {
+            Ok(advice) => (advice, Ok(())),
+            Err(error) => (None, Err(error.context("--advise"))),
+        };
+        self.finish(&Findings { advice, ..findings }, folder, &checkpoints)?;
+        failed
     }
 }

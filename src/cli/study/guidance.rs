@@ -25,7 +25,7 @@ use super::super::{
 };
 use crate::{
     attack::{
-        config::{AttackConfig, Parameterisation},
+        config::{AttackConfig, Sought},
         guidance::{Anneal, Guidance},
         looks::MAX_VIEWS,
     },
@@ -36,11 +36,13 @@ use crate::{
     metrics::lpips::Lpips,
     study::{
         self,
-        guidance::{Metric, Setting},
+        guidance::{Metric, Moved, Setting},
     },
     sweep::NAMED_AT_ONCE,
 };
 
+/// What a naming model can pull at.
+const PULLED: [Sought; 2] = [Sought::Pixels, Sought::Pyramid];
 /// Most iterations of an attack of the study, unless told otherwise: there are many.
 const ITERATIONS: usize = 1_000;
 
@@ -83,7 +85,11 @@ pub(crate) struct GuidanceStudy {
     /// Copies of each picture that names pull at, of which each is compared; none: the picture as it is
     #[arg(long, value_name = "none|N,…", default_value = "none", help_heading = group::ATTACK)]
     guide_views: String,
-    /// How pictures are moved, of which each is compared
+    /// How pictures are moved and names guide, of which each is compared: pixels, pyramid, latent, latent-weights
+    ///
+    /// A naming model pulls at pixels and a pyramid. latent is that of a class-conditional generator, which is asked for the
+    /// names' classes (without names each picture's class is sought, too); latent-weights moves its weights after that. They are
+    /// attacked as by preset gias, with as many iterations in all.
     #[arg(long, value_name = "P,P", default_value = "pixels", help_heading = group::ATTACK)]
     parameterisations: String,
     /// How the pull falls, as for `run --guide`
@@ -133,6 +139,8 @@ impl GuidanceStudy {
         check_out(self.data.as_deref(), &self.out)?;
         let dataset = open_data(self.data.as_deref(), self.class_names.as_deref())?;
         let (sizes, config) = (self.sizes()?, self.config()?);
+        let further = self.pullers.iter().flat_map(|all| all.split(',')).count();
+        let settings = self.settings(1 + further, &config)?;
         let victim = self.victim.open(self.seed, &DataOptions::known(&dataset))?;
         let normalisation = self.normalisation.open(victim.image_shape()[0], None)?;
         let restarts = self.attack.trials;
@@ -150,7 +158,6 @@ impl GuidanceStudy {
         };
         let judge = self.judge.open(&model)?;
         let models = self.models(model)?;
-        let settings = self.settings(models.len())?;
         let lpips = self.lpips.as_deref().map(Lpips::read).transpose()?;
         let device = self.device.open()?;
         let mut namers = vec![];
@@ -167,7 +174,8 @@ impl GuidanceStudy {
         if self.select_by == Metric::Lpips && lpips.is_none() {
             return Err(misuse("--select-by lpips needs its weights: give --lpips"));
         }
-        let same = namers.iter().flat_map(|namer| readers::notes(true, namer, judge.as_ref()));
+        let pulled = settings.iter().any(|setting| setting.weight.is_some());
+        let same = namers.iter().flat_map(|namer| readers::notes(pulled, namer, judge.as_ref()));
         let notes: Vec<String> = same.take(1).collect();
         notes.iter().for_each(|text| note(text));
         let study = study::GuidanceStudy {
@@ -205,8 +213,8 @@ impl GuidanceStudy {
         }
     }
 
-    /// Every weight with every number of views, parameterisation and model.
-    fn settings(&self, models: usize) -> anyhow::Result<Vec<Setting>> {
+    /// Every weight with every number of views, parameterisation and model; and each kind of generator.
+    fn settings(&self, models: usize, config: &AttackConfig) -> anyhow::Result<Vec<Setting>> {
         let weights = self.weights()?;
         let views = |text: &str| match text.trim() {
             "none" => Ok(None),
@@ -218,16 +226,24 @@ impl GuidanceStudy {
             },
         };
         let views: Vec<Option<usize>> = self.guide_views.split(',').map(views).collect::<Result<_, _>>()?;
-        let parameterisation =
+        let moved =
             |text: &str| text.trim().parse().map_err(|error| misuse(format!("--parameterisations: {error}")));
-        let parameterisations: Vec<Parameterisation> =
-            self.parameterisations.split(',').map(parameterisation).collect::<Result<_, _>>()?;
-        let mut settings = vec![];
+        let moved: Vec<Moved> = self.parameterisations.split(',').map(moved).collect::<Result<_, _>>()?;
+        let (made, pulled): (Vec<Moved>, Vec<Moved>) = moved.into_iter().partition(|moved| moved.is_made());
+        if let Some(moved) = pulled.first().filter(|_| !PULLED.contains(&config.sought)) {
+            return Err(misuse(format!(
+                "--parameterisations {moved}: preset {} moves {}: expected latent or latent-weights",
+                config.preset, config.sought
+            )));
+        }
+        let of_generator =
+            |parameterisation| Setting { weight: None, views: None, parameterisation, puller: 0 };
+        let mut settings: Vec<Setting> = made.into_iter().map(of_generator).collect();
         for puller in 0..models {
-            for &parameterisation in &parameterisations {
+            for &parameterisation in &pulled {
                 for &views in &views {
                     settings.extend(weights.iter().map(|&weight| Setting {
-                        weight,
+                        weight: Some(weight),
                         views,
                         parameterisation,
                         puller,

@@ -3,7 +3,7 @@
 use super::Trial;
 use crate::{
     federated::defence::Defence,
-    report::{Tried, What},
+    report::{Answer, Tried, What},
 };
 
 /// Whose cost is measured.
@@ -18,11 +18,17 @@ fn leak(tried: &Tried, target: &[What]) -> f64 {
     if tried.protects { 0.0 } else { target.iter().filter_map(above).sum() }
 }
 
+/// Whether it says anything of the target: an attack that failed does not.
+fn says(tried: &Tried, target: &[What]) -> bool {
+    let found = |what: &What| tried.of(*what).is_some_and(|finding| finding.answer != Answer::Failed);
+    tried.protects || target.iter().any(found)
+}
+
 /// The defences on the frontier, from the most protective on; the first protects, if any does. Of many, three: both ends
 /// and the one between them that leaks least.
 pub(crate) fn of(trials: &[Trial], target: &[What]) -> Vec<(Vec<Defence>, bool)> {
-    let mut all: Vec<(&Trial, f64)> =
-        trials.iter().filter(|t| !t.defences.is_empty()).map(|t| (t, leak(&t.tried, target))).collect();
+    let defended = trials.iter().filter(|t| !t.defences.is_empty() && says(&t.tried, target));
+    let mut all: Vec<(&Trial, f64)> = defended.map(|t| (t, leak(&t.tried, target))).collect();
     all.sort_by(|(a, x), (b, y)| x.total_cmp(y).then(b.tried.similarity.total_cmp(&a.tried.similarity)));
     let mut front: Vec<&Trial> = vec![];
     for (trial, _) in all {
@@ -40,10 +46,7 @@ pub(crate) fn of(trials: &[Trial], target: &[What]) -> Vec<(Vec<Defence>, bool)>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        federated::defence::parse,
-        report::{Answer, Finding},
-    };
+    use crate::{federated::defence::parse, report::Finding};
 
     fn trial(defence: &str, ssim: f64, similarity: f64) -> Trial {
         let answer = if ssim > 0.1 { Answer::Leaks } else { Answer::NotShown };
@@ -68,5 +71,11 @@ mod tests {
             of(&trials, &[What::Pictures]).iter().map(|(d, _)| d[0].to_string()).collect();
         assert_eq!(found, ["noise:1", "top-k:0.1", "noise:0.1"]);
         assert!(of(&trials, &[What::Pictures])[0].1);
+        // An attack that failed proves nothing, with a figure or without one.
+        let mut failed = [trial("sign", 0.0, 0.9), trial("top-k:0.001", 0.0, 0.9)];
+        failed.iter_mut().for_each(|t| (t.tried.answer, t.tried.protects) = (Answer::Failed, false));
+        failed[0].tried.findings.clear();
+        failed[1].tried.findings[0].answer = Answer::Failed;
+        assert!(of(&failed, &[What::Pictures]).is_empty());
     }
 }

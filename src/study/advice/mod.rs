@@ -7,7 +7,7 @@ mod strengths;
 mod words;
 
 use crate::{
-    audit::{Attacked, Audit, AuditError, Clients},
+    audit::{Attacked, Audit, AuditError, Clients, ZERO},
     data::Dataset,
     device::Device,
     federated::defence::{Defence, client_protocol},
@@ -85,7 +85,18 @@ impl Advisor<'_> {
                     advice.notes.push(format!("stopped before {defence}"));
                     break;
                 }
-                let trial = self.attempt(&[defence], &clients, &gradients, &advice.target, watch)?;
+                let trial = match self.attempt(&[defence], &clients, &gradients, &advice.target, watch) {
+                    Ok(trial) => trial,
+                    Err(error) if error.is_stopped() => {
+                        advice.notes.push(format!("stopped at {defence}"));
+                        break;
+                    }
+                    // What was tried before is worth its hours.
+                    Err(error) => {
+                        advice.notes.push(format!("{defence} could not be tried: {error}"));
+                        continue;
+                    }
+                };
                 let protects = trial.tried.protects;
                 trials.push(trial);
                 if protects {
@@ -123,16 +134,17 @@ impl Advisor<'_> {
         let pairs = captured.targets.iter().zip(gradients);
         let cosines: Vec<f64> = pairs.map(|(sent, plain)| cosine(&sent.gradient.concat(), plain)).collect();
         let similarity = cosines.iter().sum::<f64>() / cosines.len().max(1) as f64;
-        let Attacked { outcome, kept, .. } =
+        let Attacked { outcome, kept, skipped } =
             audit.attack_captured(self.device, &clients.batches, captured, None, watch)?;
         let defence = match defences {
             [] => "none".to_string(),
             some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         };
         let Some(outcome) = outcome else {
-            // Nothing could be read from any of them.
-            let (answer, findings) = (Answer::NotShown, vec![]);
-            let tried = Tried { defence, similarity, answer, findings, protects: true };
+            // Where something was sent, it is the attack that found no way in.
+            let protects = skipped.iter().all(|skipped| skipped.reason == ZERO);
+            let answer = if protects { Answer::NotShown } else { Answer::Failed };
+            let tried = Tried { defence, similarity, answer, findings: vec![], protects };
             return Ok(Trial { defences: defences.to_vec(), tried });
         };
         let batches = kept.iter().map(|&i| clients.batches[i].clone()).collect();

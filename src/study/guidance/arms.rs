@@ -4,7 +4,39 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
-use crate::attack::config::Parameterisation;
+use crate::{attack::config::Sought, spelling::choices};
+
+choices! {
+    /// What an attack moves, and how names guide it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Moved {
+        /// Each pixel by itself, which names pull at
+        Pixels = "pixels",
+        /// Pictures of several resolutions, which names pull at
+        Pyramid = "pyramid",
+        /// The latent of a class-conditional generator, whose classes the names are
+        Latent = "latent",
+        /// The same, and then the generator's weights
+        LatentWeights = "latent-weights",
+    }
+}
+
+impl Moved {
+    /// As an attack's configuration has it.
+    pub fn sought(self) -> Sought {
+        match self {
+            Moved::Pixels => Sought::Pixels,
+            Moved::Pyramid => Sought::Pyramid,
+            Moved::Latent => Sought::Latent,
+            Moved::LatentWeights => Sought::LatentWeights,
+        }
+    }
+
+    /// Whether a generator makes the pictures, and names say what it is asked for.
+    pub fn is_made(self) -> bool {
+        self.sought().takes_generator()
+    }
+}
 
 /// What pictures are drawn to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,15 +78,15 @@ impl Phase {
     }
 }
 
-/// How names pull.
+/// How names guide.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setting {
-    /// λ
-    pub weight: f64,
+    /// λ; absent where names are a generator's classes, and nothing pulls.
+    pub weight: Option<f64>,
     /// Copies of each picture that are looked at.
     pub views: Option<usize>,
     /// What is moved.
-    pub parameterisation: Parameterisation,
+    pub parameterisation: Moved,
     /// Place of the model that pulls among the study's.
     pub puller: usize,
 }
@@ -73,14 +105,14 @@ pub struct Arm {
     /// Copies of each picture that are looked at.
     pub views: Option<usize>,
     /// What is moved.
-    pub parameterisation: Parameterisation,
+    pub parameterisation: Moved,
     /// Place of the model that pulls among the study's.
     pub puller: usize,
 }
 
 impl Arm {
     /// Without names.
-    pub fn plain(phase: Phase, batch_size: usize, parameterisation: Parameterisation) -> Arm {
+    pub fn plain(phase: Phase, batch_size: usize, parameterisation: Moved) -> Arm {
         let (towards, weight, views) = (Towards::Nothing, None, None);
         Arm { phase, batch_size, towards, weight, views, parameterisation, puller: 0 }
     }
@@ -88,7 +120,7 @@ impl Arm {
     /// With names that pull so.
     pub fn guided(phase: Phase, batch_size: usize, towards: Towards, setting: Setting) -> Arm {
         let Setting { weight, views, parameterisation, puller } = setting;
-        Arm { phase, batch_size, towards, weight: Some(weight), views, parameterisation, puller }
+        Arm { phase, batch_size, towards, weight, views, parameterisation, puller }
     }
 
     /// The same without names.
@@ -96,18 +128,19 @@ impl Arm {
         Arm::plain(self.phase, self.batch_size, self.parameterisation)
     }
 
-    /// How names pull, if any do.
+    /// How names guide, if any do.
     pub fn setting(self) -> Option<Setting> {
-        let Arm { views, parameterisation, puller, .. } = self;
-        Some(Setting { weight: self.weight?, views, parameterisation, puller })
+        let Arm { weight, views, parameterisation, puller, .. } = self;
+        (self.towards != Towards::Nothing).then_some(Setting { weight, views, parameterisation, puller })
     }
 }
 
 impl Display for Setting {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        write!(f, "λ = {}", self.weight)?;
+        let Some(weight) = self.weight else { return write!(f, "{}", self.parameterisation) };
+        write!(f, "λ = {weight}")?;
         self.views.map_or(Ok(()), |views| write!(f, ", {views} views"))?;
-        if self.parameterisation != Parameterisation::Pixels {
+        if self.parameterisation != Moved::Pixels {
             write!(f, ", {}", self.parameterisation)?;
         }
         if self.puller > 0 { write!(f, ", model {}", self.puller + 1) } else { Ok(()) }
@@ -124,7 +157,7 @@ impl Display for Arm {
         write!(f, "B = {}, {names}", self.batch_size)?;
         match self.setting() {
             Some(setting) => write!(f, ", {setting}"),
-            None if self.parameterisation != Parameterisation::Pixels => {
+            None if self.parameterisation != Moved::Pixels => {
                 write!(f, ", {}", self.parameterisation)
             }
             None => Ok(()),
@@ -153,7 +186,7 @@ pub(super) fn selection(sizes: &[usize], settings: &[Setting]) -> Vec<Arm> {
 /// A size without guidance, also by pixels, then towards both kinds of names in the setting that was chosen.
 pub(super) fn confirmation(size: usize, setting: Setting) -> Vec<Arm> {
     let phase = Phase::Confirmation;
-    let mut arms = vec![Arm::plain(phase, size, Parameterisation::Pixels)];
+    let mut arms = vec![Arm::plain(phase, size, Moved::Pixels)];
     let own = Arm::plain(phase, size, setting.parameterisation);
     if !arms.contains(&own) {
         arms.push(own);

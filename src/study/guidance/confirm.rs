@@ -101,8 +101,7 @@ pub(super) fn confirmed(selected: &[Selected], measured: &[Measured]) -> Vec<Con
             continue;
         };
         let Some(plain) = of_arm(measured, of_true.arm.baseline()) else { continue };
-        let by_pixels =
-            Arm { parameterisation: crate::attack::config::Parameterisation::Pixels, ..plain.arm };
+        let by_pixels = Arm { parameterisation: super::Moved::Pixels, ..plain.arm };
         let by_pixels = of_arm(measured, by_pixels).filter(|pixels| pixels.arm != plain.arm);
         for metric in Metric::ALL {
             let [of_true_names, of_others] = [of_true, others].map(|m| pairs(m, plain, metric));
@@ -157,7 +156,7 @@ fn paired(one: &Measured, other: &Measured, value: impl Fn(&OfBatch) -> Option<f
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::config::Parameterisation;
+    use crate::study::guidance::Moved;
 
     fn measured(arm: Arm, ssim: impl Fn(usize) -> f64, fmse: f64) -> Measured {
         let batch = |batch| OfBatch {
@@ -177,21 +176,21 @@ mod tests {
     #[test]
     fn the_setting_that_adds_most_is_confirmed_where_other_names_add_nothing() {
         let setting = |weight| Setting {
-            weight,
+            weight: Some(weight),
             views: Some(8),
-            parameterisation: Parameterisation::Pyramid,
+            parameterisation: Moved::Pyramid,
             puller: 0,
         };
         let noise = |batch: usize| 0.01 * (batch * 7 % 5) as f64;
         let arm = |phase, towards, weight| Arm::guided(phase, 4, towards, setting(weight));
-        let plain = |phase| Arm::plain(phase, 4, Parameterisation::Pyramid);
+        let plain = |phase| Arm::plain(phase, 4, Moved::Pyramid);
         let (s, c) = (Phase::Selection, Phase::Confirmation);
         let all = vec![
             measured(plain(s), |b| 0.3 + noise(b), 5.0),
             measured(arm(s, Towards::TrueNames, 0.1), |b| 0.31 + noise(b), 5.0),
             measured(arm(s, Towards::TrueNames, 1.0), |b| 0.36 + noise(b), 5.0),
             measured(plain(c), |b| 0.3 + noise(b), 5.0),
-            measured(Arm::plain(c, 4, Parameterisation::Pixels), |b| 0.34 + noise(b), 5.0),
+            measured(Arm::plain(c, 4, Moved::Pixels), |b| 0.34 + noise(b), 5.0),
             measured(arm(c, Towards::TrueNames, 1.0), |b| 0.35 + noise(b + 1), 4.0),
             measured(arm(c, Towards::OtherNames, 1.0), |b| 0.29 + noise(b), 4.0),
         ];

@@ -5,11 +5,15 @@ use std::{collections::BTreeSet, path::Path};
 use super::{
     GuidanceStudy, Scene,
     arms::{Arm, Phase, Towards},
+    made,
     table::{Measured, OfBatch},
 };
 use crate::{
-    attack::{config::Sought, guidance::Guidance},
-    audit::{Attacked, AuditError, ClientBatch, Clients, Meanings, Outcome, read_batches},
+    attack::{
+        config::{AttackConfig, GeneratorClass},
+        guidance::Guidance,
+    },
+    audit::{Attacked, Audit, AuditError, ClientBatch, Clients, Meanings, Outcome, read_batches},
     clip::zero_shot::Namer,
     data::{Picture, atomic},
     metrics::compare,
@@ -31,9 +35,6 @@ impl GuidanceStudy<'_> {
         watch: &dyn Watch,
     ) -> Result<Measured, SweepError> {
         let Scene { audit, order, namers, judge, pictures } = scene;
-        audit.attack.guidance =
-            arm.weight.map(|weight| Guidance { weight, views: arm.views, ..self.schedule });
-        audit.attack.sought = Sought::from(arm.parameterisation);
         let chosen = self.chosen(arm.phase, arm.batch_size, audit.seed)?;
         let mut batches = read_batches(self.dataset, &audit.victim, chosen)?;
         batches.iter_mut().for_each(|b| b.labels = order.indices(&b.labels));
@@ -47,10 +48,12 @@ impl GuidanceStudy<'_> {
                 Some(others)
             }
         };
+        let audit = &Audit { attack: self.attack(audit, arm, told.as_deref()), ..audit.clone() };
+        // A generator is told what it is to make; of everything else, the model that compares pictures with names pulls.
+        let pulling = told.as_ref().filter(|_| arm.weight.is_some());
         let held = |index| batches.iter().any(|b| b.labels.contains(&index));
         let puller = &self.models[arm.puller].1;
-        let meanings = told
-            .as_ref()
+        let meanings = pulling
             .map(|told| Meanings::oracle(told).only(held).encoded(puller, self.device, watch))
             .transpose()?;
         let Attacked { outcome, kept, skipped } =
@@ -94,6 +97,20 @@ impl GuidanceStudy<'_> {
         };
         let of_batches = (0..batches.len()).map(of_batch).collect::<Result<_, SweepError>>()?;
         Ok(Measured { arm, batches: of_batches, skipped })
+    }
+}
+
+impl GuidanceStudy<'_> {
+    /// The arm's attack; `told`: what each index is taken to mean, if names guide.
+    fn attack(&self, audit: &Audit, arm: Arm, told: Option<&[Option<String>]>) -> AttackConfig {
+        let moved = arm.parameterisation;
+        if moved.is_made() {
+            let told = told.map(|told| GeneratorClass::Labels(Meanings::oracle(told).names));
+            let generator_class = told.or(Some(GeneratorClass::Open));
+            return AttackConfig { generator_class, ..made(audit, moved) };
+        }
+        let guidance = arm.weight.map(|weight| Guidance { weight, views: arm.views, ..self.schedule });
+        AttackConfig { guidance, sought: moved.sought(), ..audit.attack.clone() }
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use self::{
-    arms::{Arm, Phase, Setting, Towards},
+    arms::{Arm, Moved, Phase, Setting, Towards},
     confirm::{Confirmed, Metric, Selected},
     table::{Measured, OfBatch, Row},
 };
@@ -23,10 +23,14 @@ use self::{
     table::{csv, rows},
 };
 use crate::{
-    attack::guidance::Guidance,
-    audit::{Audit, AuditError, NamingModel},
+    attack::{
+        config::{AttackConfig, GeneratorClass},
+        guidance::Guidance,
+        preset::Preset,
+    },
+    audit::{Audit, AuditError, NamingModel, choose_generator},
     clip::zero_shot::Namer,
-    data::{BatchRule, DataError, Dataset, atomic},
+    data::{BatchRule, DataError, Dataset, atomic, place_of_name},
     device::{Device, DeviceInfo},
     files::{outgoing, program},
     metrics::lpips::Lpips,
@@ -136,6 +140,9 @@ impl GuidanceStudy<'_> {
             .into());
         }
         self.sizes.iter().try_for_each(|&size| self.all(size, audit.seed).map(drop))?;
+        if self.settings.iter().any(|setting| setting.parameterisation.is_made()) {
+            self.take_generator(&mut audit, watch)?;
+        }
         let order = ClassOrder::shuffled(audit.victim.model.classes, audit.seed);
         order.apply(&mut audit.victim);
         let configuration = self.configuration(&audit, &namers, judge.as_ref())?;
@@ -176,6 +183,24 @@ impl GuidanceStudy<'_> {
             batches: self.batches,
             written: [results].into_iter().chain(plots).chain(scene.pictures).collect(),
         })
+    }
+
+    /// The audit's generator, the built-in one where it has none; it must know the classes.
+    fn take_generator(&self, audit: &mut Audit, watch: &dyn Watch) -> Result<(), AuditError> {
+        if audit.generator.is_none() {
+            let mut gias = made(audit, Moved::Latent);
+            let (image, granted) = (audit.victim.image_shape(), audit.threat_model.as_ref());
+            audit.generator = choose_generator(None, None, (&mut gias, image), granted, watch)?;
+        }
+        let known = audit.generator.as_ref().map_or(&[][..], |prior| &prior.class_names);
+        match self.dataset.class_names.iter().find(|name| place_of_name(known, name).is_none()) {
+            None => Ok(()),
+            Some(name) => Err(AuditError::misuse(format!(
+                "--parameterisations latent: expected a class-conditional generator of pictures as the victim takes that \
+                 knows {name}, found {}: --preset gias --generator FILE gives another",
+                if known.is_empty() { "none".into() } else { known.join(", ") }
+            ))),
+        }
     }
 
     /// The arms that are not there yet, one after another.
@@ -240,6 +265,27 @@ impl GuidanceStudy<'_> {
         let mut all = self.all(batch_size, seed)?;
         let further = all.split_off(self.batches);
         Ok(if phase == Phase::Selection { all } else { further })
+    }
+}
+
+/// The audit's attack by a generator: as preset `gias` has it, with as many iterations in all.
+fn made(audit: &Audit, moved: Moved) -> AttackConfig {
+    let own = &audit.attack;
+    let depth = audit.victim.model.depth();
+    let gias = match own.sought.is_of_latents() {
+        true => own.clone(),
+        false => AttackConfig::preset(Preset::Gias.name(), depth).expect("the preset exists"),
+    };
+    let stages = if moved == Moved::LatentWeights { 2 } else { 1 };
+    let iterations = (own.iterations / stages).max(1);
+    let generator_class = Some(GeneratorClass::Open);
+    AttackConfig {
+        sought: moved.sought(),
+        iterations,
+        labels: own.labels,
+        generator_class,
+        guidance: None,
+        ..gias
     }
 }
 

@@ -38,7 +38,7 @@ fn panels(rows: &[Row], value: fn(&Row) -> Estimate) -> Vec<Panel> {
             settings.push(setting);
         }
     }
-    settings.sort_by(|a, b| a.weight.total_cmp(&b.weight));
+    settings.sort_by(|a, b| a.weight.unwrap_or(0.0).total_cmp(&b.weight.unwrap_or(0.0)));
     let panel = |setting: &Setting| {
         let series = |name: &str, towards, of: &dyn Fn(&Row) -> bool| Series {
             name: name.into(),

@@ -275,7 +275,7 @@ fn table(rows: &[Row], batches: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{attack::config::Parameterisation, study::guidance::Phase};
+    use crate::study::guidance::{Moved, Phase};
 
     #[test]
     fn differences_are_paired_by_batch() {
@@ -285,7 +285,7 @@ mod tests {
             weight,
             towards,
             views: None,
-            parameterisation: Parameterisation::Pixels,
+            parameterisation: Moved::Pixels,
             puller: 0,
         };
         let all = |ssims: [f64; 7]| -> Vec<OfBatch> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gia_gpu::{
     attack::{
         config::{AttackConfig, Output},
-        generated::{Features, Source, Weights},
+        generated::{Classes, Features, Source, Weights},
         problem::{Problem, Scene, Sizes},
         unknown::Moves,
     },
@@ -88,7 +88,7 @@ fn check(family: &Family, target: &Target) -> f64 {
         image: family.model.image,
         normalisation: Normalisation::default(),
         output: Output::Half,
-        classes: vec![],
+        classes: Classes::Open,
     };
     let unknown = Weights::drawn(BATCH, source);
     let problem = Problem::new(&scene, &unknown, Sizes::one_target(TRIALS, BATCH, false));
@@ -163,7 +163,7 @@ fn check_features(family: &Family, target: &Target) -> f64 {
             image: family.model.image,
             normalisation: Normalisation::default(),
             output: Output::Half,
-            classes: vec![],
+            classes: Classes::Open,
         };
         let narrow = own.iter().map(|t| t.iter().map(|&v| v as f32).collect());
         let unknown =
