@@ -35,6 +35,7 @@ mod rounds;
 mod schedule;
 pub mod setting;
 pub mod sought;
+mod source;
 pub mod stage;
 mod staged;
 pub mod surrogate;

@@ -2,23 +2,17 @@
 
 use clap::Args;
 
-use super::{
-    guidance_options::GuideChoice, help::group, misuse, options::numbers, progress::Terminal,
-    spelled::spelled,
-};
+use super::{generator_options::GeneratorOptions, help::group, misuse, spelled::spelled};
 use crate::{
     attack::{
         check::{MAX_SCALE, MAX_SCALES},
         config::{
-            AttackConfig, GeneratorClass, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Output,
-            Parameterisation, Schedule, Sign, Sought, Start, StatisticsTarget,
+            AttackConfig, LabelStrategy, LayerWeights, Layers, Objective, Optimiser, Parameterisation,
+            Schedule, Sign, Sought, Start, StatisticsTarget,
         },
-        generated::Prior,
         preset::Preset,
-        threat::ThreatModel,
         way::Way,
     },
-    audit::{Audit, GeneratorChoice, choose_generator},
     nn::architecture::depth,
 };
 
@@ -92,36 +86,8 @@ pub(crate) struct AttackOptions {
     /// Without it pixels. A pyramid moves shapes before patterns, so that names cannot pull at single pixels.
     #[arg(long, value_name = "P", value_parser = spelled::<Parameterisation>())]
     parameterisation: Option<Parameterisation>,
-    /// How the last tanh of a decoder becomes pictures
-    ///
-    /// Without it half.
-    #[arg(long, value_name = "O", value_parser = spelled::<Output>())]
-    decoder_output: Option<Output>,
-    /// What gias and gifd make pictures by: builtin, untrained, or a DCGAN with PyTorch's names
-    ///
-    /// builtin was trained on CIFAR-10's training pictures (3×32×32), and its class is open without --generator-class. A
-    /// trained one is knowledge that a threat model must grant (generative-prior). Without the option, the built-in one where
-    /// it fits the victim and is granted, else one that nobody trained.
-    #[arg(long, value_name = "builtin|untrained|FILE")]
-    generator: Option<GeneratorChoice>,
-    /// What it was trained on, in words, for the report
-    #[arg(long, value_name = "TEXT", requires = "generator")]
-    generator_data: Option<String>,
-    /// Resize its pictures where the victim takes others
-    #[arg(long)]
-    resize_generator: bool,
-    /// Class to ask a class-conditional generator for: a name for all pictures, a name for each, or open
-    ///
-    /// Or what label indices mean, as in 3=dog,7=cat: each picture is then of its label's class. open: how much a picture is of
-    /// each class is sought, too.
-    #[arg(long, value_name = "open|NAME,NAME|LABEL=NAME,…")]
-    generator_class: Option<String>,
-    /// Radii of gifd's l1 balls, stage by stage, in units of the l1 norm of the features, as in 0.5,1,2
-    #[arg(long, value_name = "R,R")]
-    radii: Option<String>,
-    /// What gias moves: latent, or latent-weights, which is latent and then the generator's weights
-    #[arg(long, value_name = "S", value_parser = spelled::<Sought>())]
-    sought: Option<Sought>,
+    #[command(flatten)]
+    pub generator: GeneratorOptions,
     /// Begin with pictures smaller by these factors, as in 4,2; each is a quarter of the iterations
     #[arg(long, value_name = "N,N")]
     scales: Option<String>,
@@ -161,16 +127,8 @@ impl AttackOptions {
         set(&mut config.layer_weights, self.layer_weights);
         set(&mut config.batch_norm_target, self.bn_target);
         self.check_sought(&config)?;
-        set(&mut config.output, self.decoder_output);
-        set(&mut config.sought, self.sought);
+        self.generator.configure(&mut config)?;
         set(&mut config.sought, self.parameterisation.map(Sought::from));
-        config.resize |= self.resize_generator;
-        if let Some(class) = &self.generator_class {
-            config.generator_class = Some(generator_class(class)?);
-        }
-        if let Some(radii) = &self.radii {
-            config.radii = numbers("--radii", radii)?;
-        }
         set(&mut config.start, self.start);
         set(&mut config.labels, self.restore_labels);
         set_weight(&mut config.total_variation, "--tv", self.tv)?;
@@ -194,28 +152,6 @@ impl AttackOptions {
         Ok(config)
     }
 
-    /// The generator of an attack on pictures of this shape.
-    pub(crate) fn generator(
-        &self,
-        config: &mut AttackConfig,
-        image: [usize; 3],
-        threat_model: Option<&ThreatModel>,
-    ) -> anyhow::Result<Option<Prior>> {
-        let (choice, data) = self.generator_choice();
-        Ok(choose_generator(choice, data, (config, image), threat_model, &Terminal)?)
-    }
-
-    /// The generator that is asked for, and what is said of its data.
-    pub(crate) fn generator_choice(&self) -> (Option<&GeneratorChoice>, Option<&str>) {
-        (self.generator.as_ref(), self.generator_data.as_deref())
-    }
-
-    /// Gives an audit the generator of its attack.
-    pub(crate) fn choose_generator(&self, audit: &mut Audit) -> anyhow::Result<()> {
-        let (choice, data) = self.generator_choice();
-        Ok(audit.choose_generator(choice, data, &Terminal)?)
-    }
-
     /// Pixels, decoders and generators have options of their own.
     fn check_sought(&self, config: &AttackConfig) -> anyhow::Result<()> {
         let sought = config.sought;
@@ -230,32 +166,17 @@ impl AttackOptions {
             }
         }
         let sought = self.parameterisation.map_or(sought, Sought::from);
-        let all = [
-            ("--start", self.start.is_some(), sought == Sought::Pixels, "for pixels"),
-            ("--scales", self.scales.is_some(), sought == Sought::Pixels, "for pixels"),
-            ("--decoder-output", self.decoder_output.is_some(), sought == Sought::Decoder, "a decoder's"),
-            ("--generator", self.generator.is_some(), sought.takes_generator(), "for gias and gifd"),
-            ("--resize-generator", self.resize_generator, sought.takes_generator(), "for gias and gifd"),
-            (
-                "--generator-class",
-                self.generator_class.is_some(),
-                sought.takes_generator(),
-                "for gias and gifd",
-            ),
-            ("--radii", self.radii.is_some(), sought == Sought::Features, "for gifd"),
-            ("--sought", self.sought.is_some(), sought.is_of_latents(), "for gias"),
-        ];
-        if let Some((option, _, _, whose)) = all.iter().find(|(_, given, fits, _)| *given && !fits) {
+        let of_pixels = [("--start", self.start.is_some()), ("--scales", self.scales.is_some())];
+        let of_pixels = of_pixels.into_iter().find(|(_, given)| *given && sought != Sought::Pixels);
+        let of_pixels = of_pixels.map(|(option, _)| (option, "for pixels"));
+        if let Some((option, whose)) = of_pixels.or_else(|| self.generator.misplaced(sought)) {
             let who = match self.parameterisation {
                 Some(wanted) => format!("--parameterisation {wanted}"),
                 None => format!("preset {}", config.preset),
             };
             return Err(misuse(format!("{option} is {whose}, {who} moves {sought}")));
         }
-        match self.sought.filter(|sought| !sought.is_of_latents()) {
-            Some(other) => Err(misuse(format!("--sought: expected latent or latent-weights, found {other}"))),
-            None => Ok(()),
-        }
+        self.generator.check_sought()
     }
 
     fn change_adam(&self, config: &mut AttackConfig) -> anyhow::Result<()> {
@@ -305,21 +226,6 @@ fn set_weight(setting: &mut f64, name: &str, option: Option<f64>) -> anyhow::Res
             Ok(())
         }
         None => Ok(()),
-    }
-}
-
-/// `open`, names, or names of label indices as in `3=dog,7=cat`.
-fn generator_class(text: &str) -> anyhow::Result<GeneratorClass> {
-    match text {
-        "open" => Ok(GeneratorClass::Open),
-        labels if labels.contains('=') => match labels.parse() {
-            Ok(GuideChoice::Names(names)) => Ok(GeneratorClass::Labels(names)),
-            Ok(GuideChoice::Oracle) => {
-                Err(misuse(format!("--generator-class: expected names, found '{text}'")))
-            }
-            Err(error) => Err(misuse(format!("--generator-class: {error}"))),
-        },
-        names => Ok(GeneratorClass::Names(names.split(',').map(|name| name.trim().into()).collect())),
     }
 }
 

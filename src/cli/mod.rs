@@ -21,6 +21,7 @@ mod device;
 mod devices;
 mod evaluate;
 mod example_options;
+mod generator_options;
 mod guidance_options;
 mod guide;
 mod help;

@@ -46,7 +46,7 @@ impl Observing<'_> {
         let audit = &mut observation.audit;
         audit.restarts = by.attack.trials;
         audit.threat_model = by.threat.open()?;
-        by.attack.choose_generator(audit)?;
+        by.attack.generator.open_for(audit)?;
         audit.granted(&[])?;
         Ok(observation)
     }

@@ -43,7 +43,7 @@ pub fn are_one(a: &Namer, b: &Namer) -> bool {
 pub fn notes(pulled: bool, puller: &Namer, judge: Option<&Namer>) -> Vec<String> {
     match judge {
         None if pulled => vec![ALONE.into()],
-        Some(judge) if are_one(puller, judge) => vec![SAME.into()],
+        Some(judge) if pulled && are_one(puller, judge) => vec![SAME.into()],
         _ => vec![],
     }
 }

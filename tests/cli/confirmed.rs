@@ -106,7 +106,10 @@ fn names_can_be_the_classes_of_a_generator() {
     let rows = list(&found["rows"]);
     assert!(reached(&rows[0]) != reached(&rows[1]) && reached(&rows[1]) != reached(&rows[2]));
     assert!(rows.iter().all(|row| row["arm"]["weight"].is_null() && row["arm"]["views"].is_null()));
-    assert!(list(&found["notes"]).is_empty(), "nothing pulls: {}", found["notes"]);
+    // Nothing pulls, so that the model which names is a witness.
+    assert!(list(&found["notes"]).is_empty() && found["judge"].is_string(), "{}", found["notes"]);
+    let metrics = list(&found["confirmed"]).iter().map(|c| c["metric"].as_str().unwrap());
+    assert_eq!(metrics.collect::<Vec<_>>(), ["ssim", "fmse", "judge"]);
 
     let fresh = own.replace("/found", "/fresh");
     fail(

@@ -35,7 +35,7 @@ impl Guide {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
-            generator: self.attack.generator_choice(),
+            generator: self.attack.generator.choice(),
             restarts: self.attack.trials,
             labels_given: false,
             shuffled: true,

@@ -37,7 +37,7 @@ impl Run {
             defence: &self.defence,
             threat: &self.threat,
             normalisation: &self.normalisation,
-            generator: self.attack.generator_choice(),
+            generator: self.attack.generator.choice(),
             restarts: self.attack.trials,
             labels_given: self.labels == LabelKnowledge::Given,
             shuffled: self.class_order == ClassOrderChoice::Shuffled,

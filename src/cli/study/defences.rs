@@ -91,7 +91,7 @@ impl DefenceStudy {
             seed: self.seed,
             ..Audit::new(victim, config)
         };
-        self.attack.choose_generator(&mut audit)?;
+        self.attack.generator.open_for(&mut audit)?;
         let batches = self.data.read(&dataset, &audit.victim, self.seed)?;
         let order = ClassOrder::kept(audit.victim.model.classes);
         let clients = Clients::new(&dataset, &mut audit.victim, order, batches)?;

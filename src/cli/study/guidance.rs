@@ -152,7 +152,7 @@ impl GuidanceStudy {
             adaptive: self.defence.adaptive,
             ..Audit::new(victim, config)
         };
-        self.attack.choose_generator(&mut audit)?;
+        self.attack.generator.open_for(&mut audit)?;
         let Some(model) = self.naming.open(Some(&dataset.class_names))? else {
             return Err(misuse("a study of guidance needs a model and names: give --clip and --names"));
         };
@@ -168,13 +168,13 @@ impl GuidanceStudy {
             namers.push(namer);
         }
         let judge = JudgeOptions::namer(judge.as_ref(), &*device, NAMED_AT_ONCE)?;
-        if self.select_by == Metric::Judge && judge.is_none() {
+        let pulled = settings.iter().any(|setting| setting.weight.is_some());
+        if self.select_by == Metric::Judge && judge.is_none() && pulled {
             return Err(misuse("--select-by judge needs one that did not pull: give --judge"));
         }
         if self.select_by == Metric::Lpips && lpips.is_none() {
             return Err(misuse("--select-by lpips needs its weights: give --lpips"));
         }
-        let pulled = settings.iter().any(|setting| setting.weight.is_some());
         let same = namers.iter().flat_map(|namer| readers::notes(pulled, namer, judge.as_ref()));
         let notes: Vec<String> = same.take(1).collect();
         notes.iter().for_each(|text| note(text));

@@ -70,7 +70,7 @@ impl VictimSettings {
         };
         let request = self.victim.request(&DataOptions::known(dataset))?;
         let image = request.image.unwrap_or_default();
-        let generator = self.attack.generator(&mut config, image, threat_model)?;
+        let generator = self.attack.generator.open(&mut config, image, threat_model)?;
         Ok(SweptVictim {
             request,
             weights: self.victim.weights.clone(),

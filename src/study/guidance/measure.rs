@@ -64,6 +64,8 @@ impl GuidanceStudy<'_> {
         let Some(outcome) = outcome else { return Ok(Measured { arm, batches: vec![], skipped }) };
         let batches: Vec<ClientBatch> = kept.iter().map(|&i| batches[i].clone()).collect();
         let named = named_right(&mut namers[arm.puller], &names, &batches, &outcome)?;
+        // Where nothing pulls, the model itself is no less a witness than another.
+        let mut judge = judge.as_mut().or_else(|| namers.first_mut().filter(|_| !self.pulls()));
         let mut by_judge = |names: &[Option<String>]| {
             judge.as_mut().map(|judge| named_right(judge, names, &batches, &outcome)).transpose()
         };

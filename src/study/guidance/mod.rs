@@ -147,7 +147,7 @@ impl GuidanceStudy<'_> {
         order.apply(&mut audit.victim);
         let configuration = self.configuration(&audit, &namers, judge.as_ref())?;
         let models = self.models.iter().map(|(name, _)| name.clone()).collect();
-        let called = judge.as_ref().map(Namer::model);
+        let called = self.reader(&namers, judge.as_ref()).map(Namer::model);
         outgoing::make_folder(out).map_err(|cause| DataError::Unwritable { path: out.to_owned(), cause })?;
         let (mut journal, mut measured): (Journal, Vec<Measured>) =
             Journal::open(&out.join(JOURNAL), &configuration, &[])?;
@@ -183,6 +183,16 @@ impl GuidanceStudy<'_> {
             batches: self.batches,
             written: [results].into_iter().chain(plots).chain(scene.pictures).collect(),
         })
+    }
+
+    /// Whether a model pulls at pictures in any setting.
+    fn pulls(&self) -> bool {
+        self.settings.iter().any(|setting| setting.weight.is_some())
+    }
+
+    /// Who reads and did not pull: where nothing pulls the model itself.
+    fn reader<'m, 'n>(&self, namers: &'m [Namer<'n>], judge: Option<&'m Namer<'n>>) -> Option<&'m Namer<'n>> {
+        judge.or_else(|| namers.first().filter(|_| !self.pulls()))
     }
 
     /// The audit's generator, the built-in one where it has none; it must know the classes.
@@ -248,7 +258,7 @@ impl GuidanceStudy<'_> {
             .with("defences", format!("{:?}, adaptive {}", audit.defences, audit.adaptive))
             .with("names", namers[0].labels.join(","))
             .with("models", namers.iter().map(Namer::model).collect::<Vec<_>>().join(", "))
-            .with("judge", judge.map_or("none".into(), Namer::model))
+            .with("judge", self.reader(namers, judge).map_or("none".into(), Namer::model))
             .with("lpips", self.lpips.is_some())
             .with("batches", format!("{} and {}, labels {}", self.batches, self.confirm, self.rule))
             .with("seed", seed))

@@ -182,8 +182,13 @@ impl GuidanceReport {
         for (number, model) in self.models.iter().enumerate().filter(|_| self.models.len() > 1) {
             let _ = write!(text, "\nmodel {} is {model}", number + 1);
         }
-        let judge = self.judge.as_deref().map_or("nobody else".into(), |judge| format!("{judge} as judge"));
-        let _ = write!(text, "\nnames read by the model that pulls, and by {judge}");
+        let pulled = self.rows.iter().any(|row| row.arm.weight.is_some());
+        let judge = match &self.judge {
+            Some(judge) if pulled => format!("the model that pulls, and by {judge} as judge"),
+            Some(judge) => format!("{judge} as judge, and nothing pulls"),
+            None => "the model that pulls, and by nobody else".into(),
+        };
+        let _ = write!(text, "\nnames read by {judge}");
         for selected in &self.selected {
             let _ = write!(
                 text,
