@@ -2,7 +2,8 @@
 //!
 //!     cargo run --release --example generator_pictures -- GENERATOR.safetensors COUNT SEED OUT
 //!
-//! SEED is not the attacks' own, whose latents are drawn in the same way. An attack by the same generator can reach the pictures exactly, so they show whether its search works, and are no evidence of a leak.
+//! SEED must not be that of the attacks, whose latents are drawn in the same way. An attack by the same generator can reach these pictures
+//! exactly, so they show whether its search works, and are no evidence of a leak.
 
 use std::{fs, path::Path};
 

@@ -125,31 +125,26 @@ impl<'a> Seeking<'a> {
     /// What the generator is asked for.
     fn classes(self, trained: &Prior) -> Result<Classes, ConfigError> {
         let known = &trained.class_names;
-        let wrong = |expected: String, found: &str| {
-            Err(ConfigError { setting: "generator_class", expected, found: found.into() })
-        };
-        let names = match (&self.config.generator_class, known.is_empty()) {
-            (None, true) => return Ok(Classes::Open),
-            (None, false) => {
-                let expected = format!("open, or names of its classes ({})", known.join(", "));
-                return wrong(expected, "none, and the generator is class-conditional");
-            }
-            (Some(_), true) => {
-                return wrong("none for a generator that knows no classes".into(), "one");
-            }
-            (Some(GeneratorClass::Open), false) => return Ok(Classes::Open),
-            (Some(GeneratorClass::Names(names)), false) => names,
+        let (expected, found) = match (&self.config.generator_class, known.is_empty()) {
+            (None, true) | (Some(GeneratorClass::Open), false) => return Ok(Classes::Open),
+            (Some(GeneratorClass::Names(names)), false) => return self.classes_of_pictures(known, names),
             (Some(GeneratorClass::Labels(names)), false) => return self.classes_of_labels(known, names),
+            (None, false) => (
+                format!("open, or names of its classes ({})", known.join(", ")),
+                "none, and the generator is class-conditional",
+            ),
+            (Some(_), true) => ("none for a generator that knows no classes".into(), "one"),
         };
+        Err(wrong_class(expected, found))
+    }
+
+    /// One for all pictures, or one for each, of every target.
+    fn classes_of_pictures(self, known: &[String], names: &[String]) -> Result<Classes, ConfigError> {
         if names.len() != 1 && names.len() != self.batch {
             let expected = format!("one name for all pictures or one for each of the {}", self.batch);
-            return wrong(expected, &names.len().to_string());
+            return Err(wrong_class(expected, &names.len().to_string()));
         }
-        let index = |name: &String| match known.iter().position(|own| own == name) {
-            Some(index) => Ok(index),
-            None => wrong(format!("one of {}", known.join(", ")), name).map(|_| 0),
-        };
-        let found: Vec<usize> = names.iter().map(index).collect::<Result<_, _>>()?;
+        let found: Vec<usize> = names.iter().map(|name| class(known, name)).collect::<Result<_, _>>()?;
         Ok(Classes::Pictures((0..self.batch).map(|picture| found[picture % found.len()]).collect()))
     }
 
@@ -159,28 +154,22 @@ impl<'a> Seeking<'a> {
         known: &[String],
         names: &BTreeMap<usize, String>,
     ) -> Result<Classes, ConfigError> {
-        let wrong =
-            |expected: String, found: String| ConfigError { setting: "generator_class", expected, found };
-        let mut classes = BTreeMap::new();
-        for (&label, name) in names {
-            let index = place_of_name(known, name)
-                .ok_or_else(|| wrong(format!("one of {}", known.join(", ")), name.clone()))?;
-            classes.insert(label, index);
-        }
+        let of_name = |(&label, name): (&usize, &String)| Ok((label, class(known, name)?));
+        let classes: BTreeMap<usize, usize> = names.iter().map(of_name).collect::<Result<_, _>>()?;
         let Some(Labelled { first, labels, hypotheses }) = self.labelled else {
             return Ok(Classes::Pictures(vec![0; self.batch]));
         };
         let of_label = |label: &usize| {
-            let missing = || wrong("a name for every label of the batch".into(), format!("none for {label}"));
+            let missing =
+                || wrong_class("a name for every label of the batch".into(), &format!("none for {label}"));
             classes.get(label).copied().ok_or_else(missing)
         };
         let of_target = |(labels, &hypotheses): (&Option<Vec<usize>>, &usize)| {
-            let labels = labels.as_ref().ok_or_else(|| {
-                wrong(
-                    "labels that are given or restored before the attack".into(),
-                    "ones learned with it".into(),
-                )
-            })?;
+            let learned = || {
+                let expected = "labels that are given or restored before the attack";
+                wrong_class(expected.into(), "ones learned with it")
+            };
+            let labels = labels.as_ref().ok_or_else(learned)?;
             let of_pictures: Vec<usize> = labels.iter().map(of_label).collect::<Result<_, _>>()?;
             Ok(vec![of_pictures; hypotheses])
         };
@@ -209,6 +198,15 @@ impl<'a> Seeking<'a> {
             }),
         }
     }
+}
+
+fn wrong_class(expected: String, found: &str) -> ConfigError {
+    ConfigError { setting: "generator_class", expected, found: found.into() }
+}
+
+/// The generator's class of this name.
+fn class(known: &[String], name: &str) -> Result<usize, ConfigError> {
+    place_of_name(known, name).ok_or_else(|| wrong_class(format!("one of {}", known.join(", ")), name))
 }
 
 /// The generator's weights, for the numbers that were found.

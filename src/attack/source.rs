@@ -82,12 +82,15 @@ pub enum Classes {
 }
 
 impl Classes {
-    /// Of a trial's pictures; empty where they are sought.
-    fn of(&self, trial: Trial) -> &[usize] {
+    /// Of a trial's pictures; empty where they are sought, or the trial is none of these.
+    fn of(&self, Trial { target, hypothesis, .. }: Trial) -> &[usize] {
         match self {
             Classes::Open => &[],
             Classes::Pictures(classes) => classes,
-            Classes::Targets { first, of } => &of[trial.target - first][trial.hypothesis],
+            Classes::Targets { first, of } => {
+                let own = target.checked_sub(*first).and_then(|target| of.get(target)?.get(hypothesis));
+                own.map_or(&[], Vec::as_slice)
+            }
         }
     }
 }

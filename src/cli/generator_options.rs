@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{
-    guidance_options::GuideChoice, help::group, misuse, options::numbers, progress::Terminal,
+    guidance_options::names_of_labels, help::group, misuse, options::numbers, progress::Terminal,
     spelled::spelled,
 };
 use crate::{
@@ -115,13 +115,10 @@ impl GeneratorOptions {
 fn generator_class(text: &str) -> anyhow::Result<GeneratorClass> {
     match text {
         "open" => Ok(GeneratorClass::Open),
-        labels if labels.contains('=') => match labels.parse() {
-            Ok(GuideChoice::Names(names)) => Ok(GeneratorClass::Labels(names)),
-            Ok(GuideChoice::Oracle) => {
-                Err(misuse(format!("--generator-class: expected names, found '{text}'")))
-            }
-            Err(error) => Err(misuse(format!("--generator-class: {error}"))),
-        },
+        labels if labels.contains('=') => {
+            let names = names_of_labels("open, names", labels);
+            names.map(GeneratorClass::Labels).map_err(|error| misuse(format!("--generator-class: {error}")))
+        }
         names => Ok(GeneratorClass::Names(names.split(',').map(|name| name.trim().into()).collect())),
     }
 }

@@ -90,24 +90,29 @@ impl FromStr for GuideChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<GuideChoice, String> {
-        if text == "oracle" {
-            return Ok(GuideChoice::Oracle);
+        match text {
+            "oracle" => Ok(GuideChoice::Oracle),
+            names => names_of_labels("oracle", names).map(GuideChoice::Names),
         }
-        let mut names = BTreeMap::new();
-        for part in text.split(',') {
-            let pair = part.split_once('=').and_then(|(label, name)| {
-                let name = name.trim();
-                Some((label.trim().parse().ok()?, name.to_string())).filter(|_| !name.is_empty())
-            });
-            let (label, name): (usize, String) = pair.ok_or_else(|| {
-                format!("expected oracle, or label=name as in 3=dog,7=cat with label indices, found '{part}'")
-            })?;
-            if let Some(first) = names.insert(label, name.clone()) {
-                return Err(format!("label {label} has two names, {first} and {name}"));
-            }
-        }
-        Ok(GuideChoice::Names(names))
     }
+}
+
+/// `3=dog,7=cat`; `instead`: what else the option takes.
+pub(crate) fn names_of_labels(instead: &str, text: &str) -> Result<BTreeMap<usize, String>, String> {
+    let mut names = BTreeMap::new();
+    for part in text.split(',') {
+        let pair = part.split_once('=').and_then(|(label, name)| {
+            let name = name.trim();
+            Some((label.trim().parse().ok()?, name.to_string())).filter(|_| !name.is_empty())
+        });
+        let (label, name): (usize, String) = pair.ok_or_else(|| {
+            format!("expected {instead}, or label=name as in 3=dog,7=cat with label indices, found '{part}'")
+        })?;
+        if let Some(first) = names.insert(label, name.clone()) {
+            return Err(format!("label {label} has two names, {first} and {name}"));
+        }
+    }
+    Ok(names)
 }
 
 impl GuideChoice {

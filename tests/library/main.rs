@@ -35,6 +35,7 @@ mod dependencies;
 mod eight_bits;
 mod exact;
 mod generator;
+mod generator_file;
 mod gradient_file;
 mod graph;
 mod guidance;

@@ -85,11 +85,11 @@ pub(crate) struct GuidanceStudy {
     /// Copies of each picture that names pull at, of which each is compared; none: the picture as it is
     #[arg(long, value_name = "none|N,…", default_value = "none", help_heading = group::ATTACK)]
     guide_views: String,
-    /// How pictures are moved and names guide, of which each is compared: pixels, pyramid, latent, latent-weights
+    /// What is moved, of which each is compared: pixels, pyramid, latent, latent-weights
     ///
-    /// A naming model pulls at pixels and a pyramid. latent is that of a class-conditional generator, which is asked for the
-    /// names' classes (without names each picture's class is sought, too); latent-weights moves its weights after that. They are
-    /// attacked as by preset gias, with as many iterations in all.
+    /// Pixels and a pyramid are drawn to names by a naming model. latent is the latent of a class-conditional generator, for
+    /// which names say the class; without names the class is sought, too. latent-weights moves the generator's weights after
+    /// that. Both are attacks of preset gias, with as many iterations in all.
     #[arg(long, value_name = "P,P", default_value = "pixels", help_heading = group::ATTACK)]
     parameterisations: String,
     /// How the pull falls, as for `run --guide`

@@ -38,7 +38,7 @@ pub struct OfBatch {
     pub named: f64,
     /// The same of one that does not.
     pub judged: Option<f64>,
-    /// Share that this one calls by the name that pulled; absent where nothing pulls.
+    /// Share that this one calls by the name that guided; absent where none did.
     pub judged_as_told: Option<f64>,
     /// Lowest gradient-matching objective.
     pub objective: f64,
@@ -61,7 +61,7 @@ pub struct Row {
     pub named: Estimate,
     /// The same of one that does not.
     pub judged: Option<Estimate>,
-    /// Share that this one calls by the name that pulled: where other names are read as readily as true ones, reading is no evidence.
+    /// Share that this one calls by the name that guided: where other names are read as readily as true ones, reading is no evidence.
     pub judged_as_told: Option<Estimate>,
     /// Lowest gradient-matching objective.
     pub objective: Estimate,
@@ -202,7 +202,7 @@ impl GuidanceReport {
                 let share = shown(told, false);
                 let _ = write!(
                     text,
-                    "\n{}: the judge calls {share} of the indices by the name that pulled",
+                    "\n{}: the judge calls {share} of the indices by the name that guided",
                     row.arm
                 );
             }
