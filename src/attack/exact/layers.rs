@@ -44,7 +44,8 @@ pub fn linear_layers(victim: &Victim) -> Vec<Linear> {
         let Some(weight) = weight.filter(|weight| bias.is_none_or(|bias| bias == weight + 1)) else {
             continue;
         };
-        let shape = [specs[weight].shape[0], specs[weight].shape[1]];
+        let [rows, columns @ ..] = &specs[weight].shape[..] else { continue };
+        let shape = [*rows, columns.iter().product()];
         layers.push(Linear {
             bias: bias.is_some(),
             activation: layer.activated.map(|(activation, _)| activation),

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
-    Graph, Last, Node, Tensor,
+    Graph, Node, Tensor,
     constants::HIDDEN,
     extent::{self, BATCH, Extent, show},
     op::{Constant, Op},
@@ -228,51 +228,9 @@ impl Assembly {
         };
         self.prune(output);
         let output = self.nodes.len() - 1;
-        let last = self.last_of(self.last(output)?)?;
+        let last = self.last(output)?;
         let Assembly { nodes, tensors, notes, weightless, .. } = self;
         Ok(Graph { name, image, classes, tensors, weightless, notes, nodes, output, last })
-    }
-
-    /// The linear layer that the logits come from.
-    fn last(&self, output: usize) -> Result<usize, String> {
-        let mut node = output;
-        loop {
-            match &self.nodes[node].op {
-                Op::Linear => return Ok(node),
-                Op::Reshape(_) | Op::Slice { .. } | Op::Mean { .. }
-                    if self.shape(node) == self.shape(output) =>
-                {
-                    node = self.input(node, 0).expect("has an operand");
-                }
-                Op::Softmax { .. } => {
-                    return Err(
-                        "it ends in a softmax: export the network without it, so that it gives logits".into(),
-                    );
-                }
-                other => {
-                    return Err(format!(
-                        "it ends in '{}', expected a linear layer with a row a class",
-                        other.name()
-                    ));
-                }
-            }
-        }
-    }
-
-    fn last_of(&self, node: usize) -> Result<Last, String> {
-        let tensor = |operand| match self.input(node, operand).map(|input| &self.nodes[input].op) {
-            Some(Op::Parameter(at)) if self.tensors[*at].trainable => Some(*at),
-            _ => None,
-        };
-        let weight = tensor(1).ok_or("the weight of its last linear layer is no parameter of its own")?;
-        if self.shape(node).len() != 2 {
-            return Err(format!("its last linear layer gives {}, expected (B, K)", show(self.shape(node))));
-        }
-        let bias = tensor(2);
-        match (bias, self.input(node, 2)) {
-            (None, Some(_)) => Err("the bias of its last linear layer is no parameter of its own".into()),
-            _ => Ok(Last { node, weight, bias }),
-        }
     }
 
     /// Drops the nodes that the output does not need; it becomes the last.

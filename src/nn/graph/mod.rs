@@ -8,6 +8,7 @@ mod compose;
 mod constants;
 mod error;
 mod extent;
+mod last;
 mod onnx;
 mod op;
 mod patches;
@@ -66,9 +67,10 @@ pub struct Graph {
     last: Last,
 }
 
-/// The last linear layer.
+/// The last layer, which is linear in a picture's features.
 #[derive(Clone, Debug, PartialEq)]
 struct Last {
+    /// `Linear`, or a `Conv2d` that is one.
     node: usize,
     /// Which tensors are its weight and bias.
     weight: usize,

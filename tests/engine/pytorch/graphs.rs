@@ -39,6 +39,8 @@ fn networks_that_users_write() {
     check("graph_masks", Mode::Eval, ALL);
     check("graph_functions", Mode::Eval, ALL);
     check("graph_pixels", Mode::Eval, ALL);
+    check("graph_averaged", Mode::Eval, ALL);
+    check("graph_whole", Mode::Eval, ALL);
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn networks_from_onnx() {
         "regnet_y",
     ];
     normed.into_iter().for_each(|name| check_file(name, &format!("{name}.onnx"), BOTH_MODES, ALL));
-    for name in ["vit", "quickstart", "masks"] {
+    for name in ["vit", "quickstart", "masks", "averaged", "whole"] {
         check_file(name, &format!("{name}.onnx"), &[Mode::Eval], ALL);
     }
     check_file("custom", "custom.onnx", BOTH_MODES, ALL);

@@ -1,6 +1,7 @@
 //! Networks from files: what is read of them, and what is refused.
 
 mod damage;
+mod last_layer;
 mod reading;
 mod refused;
 

@@ -78,7 +78,7 @@ fn a_network_that_does_not_end_in_a_linear_layer_is_refused() {
         program["graph_module"]["signature"]["output_specs"][0]["user_output"]["arg"]["as_tensor"]["name"] =
             json!("relu_2");
     };
-    edited("quickstart.pt2", end, &["ends in 'pointwise'", "linear layer"]);
+    edited("quickstart.pt2", end, &["relu of its last layer's results", "linear in its features"]);
 }
 
 #[test]

@@ -49,6 +49,10 @@ impl Architecture for GraphNetwork {
             values.push(value);
             graph.record(net, i, &values);
         }
+        if let Op::Conv2d(_) = graph.nodes[graph.last.node].op {
+            let layer = graph.convolution_as_linear(net, &values);
+            net.linear.push(layer);
+        }
         // The last layer is the last of the list, in whatever order the graph has them.
         let logits = values[graph.last.node];
         if let Some(last) = net.linear.iter().position(|layer| layer.output == logits) {
@@ -80,6 +84,18 @@ impl Architecture for GraphNetwork {
 }
 
 impl Graph {
+    /// The last convolution as what it is, a linear layer: of averages over positions if its kernel has one, else of all numbers.
+    fn convolution_as_linear(&self, net: &mut Network, values: &[Var]) -> LinearLayer {
+        let weight = &self.tensors[self.last.weight];
+        let input = values[self.nodes[self.last.node].inputs[0].expect("has an operand")];
+        let [trials, batch] = [0, 1].map(|axis| net.tape.shape(input)[axis]);
+        let features = if weight.shape[2..] == [1, 1] { net.tape.mean(input, &[3, 4]) } else { input };
+        let width = weight.shape[1..].iter().product();
+        let input = net.tape.reshape(features, &[trials, batch, width]);
+        let name = weight.name.strip_suffix(".weight").unwrap_or(&weight.name).to_string();
+        LinearLayer { name, input, output: values[self.output], activated: None }
+    }
+
     /// Linear layers of pictures, and what they go straight into, as the registry's networks keep them.
     fn record(&self, net: &mut Network, at: usize, values: &[Var]) {
         let node = &self.nodes[at];
