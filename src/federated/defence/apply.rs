@@ -48,6 +48,11 @@ impl<'a> Defended<'a> {
         Ok(Defended { victim, protocol, defences, client, pruning, batch })
     }
 
+    /// Floating-point operations of what a client's defences derive beside its gradient: Soteria's scores.
+    pub fn flops(&self) -> u64 {
+        self.pruning.as_ref().map_or(0, |scores| scores.flops)
+    }
+
     /// What the client sends as a mean gradient, for the eavesdropper to work on: [`Update::gradient`] holds
     /// it after the defences. `number` tells the noise of one batch from another's.
     pub fn update(

@@ -11,17 +11,23 @@ use crate::{
 /// Keeps the score defined for a feature of 0, as in the authors' code.
 const OFFSET: f64 = 0.1;
 
-/// ‖∂r_f/∂x‖ / (r_f + 0.1) of every feature f, summed over the batch; one replay a feature.
+/// Features whose scores are computed at once, as trials.
+const AT_ONCE: usize = 16;
+
+/// ‖∂r_f/∂x‖ / (r_f + 0.1) of every feature f, summed over the batch.
 pub(crate) struct Scores {
     executable: Box<dyn Executable>,
     x: Var,
     /// The model's tensors, in `state_dict` order.
     tensors: Vec<Var>,
-    /// `(1,1,d)`
+    /// `(T,1,d)`
     chosen: Var,
-    /// `(1)`
+    /// `(T)`
     score: Var,
     features: usize,
+    at_once: usize,
+    /// Floating-point operations of all scores of one batch.
+    pub(crate) flops: u64,
 }
 
 impl Scores {
@@ -31,27 +37,40 @@ impl Scores {
         protocol: &Protocol,
         batch: usize,
     ) -> Result<Scores, ClientError> {
+        Scores::several(device, victim, protocol, batch, AT_ONCE)
+    }
+
+    fn several(
+        device: &dyn Device,
+        victim: &Victim,
+        protocol: &Protocol,
+        batch: usize,
+        at_once: usize,
+    ) -> Result<Scores, ClientError> {
+        let features = victim.last_layer().0.len() / victim.model.classes;
+        let at_once = features.min(at_once);
         let mut tape = Tape::new();
         let [c, h, w] = victim.model.image;
-        let x = tape.input(&[1, batch, c, h, w]);
+        let x = tape.input(&[at_once, batch, c, h, w]);
         let pass = victim.model.apply(&mut tape, x, protocol.mode);
-        let features = tape.shape(pass.features)[2];
-        let chosen = tape.input(&[1, 1, features]);
+        let chosen = tape.input(&[at_once, 1, features]);
         let picked = tape.mul(pass.features, chosen);
         let gradient = tape.grad(picked, &[x])[0];
         let square = tape.mul(gradient, gradient);
         let square = tape.sum(square, &[2, 3, 4]);
         let length = tape.sqrt(square);
-        let length = tape.reshape(length, &[1, batch]);
+        let length = tape.reshape(length, &[at_once, batch]);
         let value = tape.sum(picked, &[2]);
-        let value = tape.reshape(value, &[1, batch]);
+        let value = tape.reshape(value, &[at_once, batch]);
         let value = tape.abs(value);
         let value = tape.add_scalar(value, OFFSET);
         let ratio = tape.div(length, value);
         let score = tape.sum_per_trial(ratio);
-        let executable = device.compile(&Plan::new(&tape, &[score], &[]))?;
+        let plan = Plan::new(&tape, &[score], &[]);
+        let flops = plan.totals().flops * features.div_ceil(at_once) as u64;
+        let executable = device.compile(&plan)?;
         let tensors = pass.parameters.iter().map(|p| p.stored).collect();
-        let mut scores = Scores { executable, x, tensors, chosen, score, features };
+        let mut scores = Scores { executable, x, tensors, chosen, score, features, at_once, flops };
         scores.set_tensors(&victim.tensors)?;
         Ok(scores)
     }
@@ -63,19 +82,47 @@ impl Scores {
 
     /// Which features are pruned: the share with the lowest scores.
     pub(crate) fn pruned(&mut self, images: &[f32], share: f64) -> Result<Vec<bool>, ClientError> {
-        self.executable.write(self.x, images)?;
-        let mut scores = Vec::with_capacity(self.features);
-        for f in 0..self.features {
-            let mut chosen = vec![0.0; self.features];
-            chosen[f] = 1.0;
-            self.executable.write(self.chosen, &chosen)?;
-            self.executable.run(1)?;
-            scores.push((self.executable.read(self.score)?[0], f));
-        }
+        let mut scores: Vec<(f32, usize)> = self.of(images)?.into_iter().zip(0..).collect();
         scores.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut pruned = vec![false; self.features];
         let count = (self.features as f64 * share).round() as usize;
         scores.iter().take(count).for_each(|&(_, f)| pruned[f] = true);
         Ok(pruned)
+    }
+
+    /// The score of every feature.
+    fn of(&mut self, images: &[f32]) -> Result<Vec<f32>, ClientError> {
+        self.executable.write(self.x, &images.repeat(self.at_once))?;
+        let mut scores = Vec::with_capacity(self.features);
+        for first in (0..self.features).step_by(self.at_once) {
+            let these = first..self.features.min(first + self.at_once);
+            let mut chosen = vec![0.0; self.at_once * self.features];
+            these.clone().for_each(|f| chosen[(f - first) * self.features + f] = 1.0);
+            self.executable.write(self.chosen, &chosen)?;
+            self.executable.run(1)?;
+            scores.extend(&self.executable.read(self.score)?[..these.len()]);
+        }
+        Ok(scores)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{device::cpu::Cpu, federated::Request, random};
+
+    #[test]
+    fn scores_at_once_are_those_of_one_feature_after_the_other() {
+        let victim = Victim::from_seed(&Request::named("lenet5"), 4).unwrap();
+        let x = random::normal(&mut random::generator(1, "x"), 2 * 3 * 32 * 32);
+        let [several, one] = [AT_ONCE, 1].map(|at_once| {
+            let (device, protocol) = (Cpu::<f64>::new(), Protocol::default());
+            let mut scores = Scores::several(&device, &victim, &protocol, 2, at_once).unwrap();
+            assert!(scores.flops > 0);
+            scores.of(&x).unwrap()
+        });
+        assert_eq!((several.len(), one.len()), (84, 84));
+        let largest = one.iter().fold(0f32, |m, v| m.max(*v));
+        assert!(largest > 0.0 && several.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-5 * largest));
     }
 }

@@ -3,7 +3,10 @@
 use super::Advisor;
 use crate::{
     audit::AuditError,
-    federated::{Victim, defence::Defence},
+    federated::{
+        Protocol, Victim,
+        defence::{Defence, Defended},
+    },
     nn::Mode,
     report::{Accuracy, Advice, Cost},
     statistics::share_interval_95,
@@ -21,6 +24,9 @@ const RATES: [f64; 4] = [0.1, 0.03, 0.01, 0.001];
 const PART: usize = 8;
 /// Rounds without which a part says nothing.
 const FEWEST_ROUNDS: usize = 4;
+/// Floating-point operations of a defence's own in a training, above which its cost is not measured: some minutes of a processor.
+/// Soteria derives every feature of every client by the pictures.
+const MOST_FLOPS: u64 = 30_000_000_000_000;
 /// Held-out pictures below which accuracy says little.
 pub(super) const FEW: usize = 200;
 
@@ -70,6 +76,15 @@ impl Advisor<'_> {
             }
             let names: Vec<String> = defences.iter().map(ToString::to_string).collect();
             let defence = names.join(",");
+            let flops = self.own_flops(defences, &sets)?;
+            if flops > MOST_FLOPS {
+                advice.notes.push(format!(
+                    "what {defence} costs was not measured: its scores of all features of all clients take {} TFLOP; \
+                     --advise-limit with fewer pictures measures it, or train victim --defence {defence}",
+                    flops / 1_000_000_000_000
+                ));
+                continue;
+            }
             stage.part(&defence, 1 + done, total, None);
             let (accuracy, recipe) = self.accuracy(defences, &sets, watch)?;
             let Some(accuracy) = accuracy else {
@@ -90,6 +105,15 @@ impl Advisor<'_> {
             advice.frontier.push(Cost { defence, protects: *protects, accuracy, privacy, note });
         }
         Ok(())
+    }
+
+    /// Of all clients of all trainings that tell what the defences cost.
+    fn own_flops(&self, defences: &[Defence], sets: &Sets) -> Result<u64, AuditError> {
+        let (victim, batch) = (&self.audit.victim, self.clients.batch());
+        let protocol = Protocol { mode: self.defending(defences).mode(victim), ..Protocol::default() };
+        let client = Defended::new(self.device, victim, &protocol, defences, batch)?.flops();
+        let pictures = RATES.len() * sets.part.len() + self.epochs * sets.all.len();
+        Ok(client.saturating_mul((pictures / batch) as u64))
     }
 
     fn sets(&self) -> Result<Sets, AuditError> {
