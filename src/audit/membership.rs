@@ -17,6 +17,7 @@ use crate::{
     },
     data::Picture,
     device::Device,
+    federated::defence::Defence,
     nn::Mode,
 };
 
@@ -95,10 +96,12 @@ impl Audit {
         let layer = &layers[at];
         let gradient = &target.gradient[layer.weight];
         let span = Span::of(&layer.name, gradient, layer.shape, batch, self.seed)?;
+        let left = self.left_of_inputs(gradient, layer.shape[1], at + 1 == layers.len(), batch);
 
         let pictures: Vec<&Picture> = of.candidates.iter().map(|(_, picture)| picture).collect();
-        let own = self.distances(device, at, &span, &pictures)?;
-        let strangers = self.distances(device, at, &span, &of.outsiders.iter().collect::<Vec<_>>())?;
+        let outsiders: Vec<&Picture> = of.outsiders.iter().collect();
+        let own = self.distances(device, at, (&span, &left), &pictures)?;
+        let strangers = self.distances(device, at, (&span, &left), &outsiders)?;
         let judged = verdicts(&own, &strangers, of.alpha);
         let candidates = of.candidates.iter().zip(judged);
         Ok(Membership {
@@ -132,12 +135,23 @@ impl Audit {
         Ok(())
     }
 
+    /// What the client's defences leave of a layer's inputs in its gradient `(m, columns)`, if the eavesdropper knows them.
+    fn left_of_inputs(&self, gradient: &[f32], columns: usize, is_last: bool, batch: usize) -> Left {
+        let known = |is: fn(&Defence) -> bool| self.adaptive && self.defences.iter().any(is);
+        let prunes = is_last && known(|defence| matches!(defence, Defence::Soteria(_)));
+        let is_left = |j: usize| gradient[j..].iter().step_by(columns).any(|&g| g != 0.0);
+        Left {
+            columns: prunes.then(|| (0..columns).map(is_left).collect()),
+            signs: batch == 1 && known(|defence| matches!(defence, Defence::Sign)),
+        }
+    }
+
     /// Distances of pictures from the span, by what the layer is given for them.
     fn distances(
         &self,
         device: &dyn Device,
         layer: usize,
-        span: &Span,
+        (span, left): (&Span, &Left),
         pictures: &[&Picture],
     ) -> Result<Vec<f64>, AuditError> {
         if pictures.is_empty() {
@@ -148,8 +162,27 @@ impl Audit {
         let fitted = pictures.iter().map(|&picture| picture.clone().fitted(shape));
         let images = self.normalisation.normalise(&fitted.collect::<Result<Vec<_>, _>>()?)?;
         let inputs = LayerInputs::new(device, victim, layer, pictures.len())?.of(&images)?;
-        let distance = |v: &Vec<f32>| span.distance(&v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
-        Ok(inputs.iter().map(distance).collect())
+        Ok(inputs.iter().map(|input| span.distance(&left.of(input))).collect())
+    }
+}
+
+/// What a defence leaves of a layer's inputs: their span is that of what is left of each.
+struct Left {
+    /// Columns that are not pruned.
+    columns: Option<Vec<bool>>,
+    /// Of one picture, whose gradient is a product of two vectors: the signs of each.
+    signs: bool,
+}
+
+impl Left {
+    fn of(&self, input: &[f32]) -> Vec<f64> {
+        let is_left = |j: usize| self.columns.as_ref().is_none_or(|columns| columns[j]);
+        let sign = |v: f32| if v == 0.0 { 0.0 } else { v.signum() };
+        let left = |(j, &v): (usize, &f32)| match is_left(j) {
+            true => f64::from(if self.signs { sign(v) } else { v }),
+            false => 0.0,
+        };
+        input.iter().enumerate().map(left).collect()
     }
 }
 

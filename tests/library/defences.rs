@@ -8,6 +8,7 @@ use gia_gpu::{
         pixels::Pixels,
         problem::{Problem, Scene, Sizes},
     },
+    audit::Audit,
     data::{Normalisation, samples},
     device::{Device, cpu::Cpu},
     federated::{
@@ -15,6 +16,7 @@ use gia_gpu::{
         defence::{Defended, adapt, parse},
     },
     nn::{Depth, loss::one_hot},
+    watch::Silent,
 };
 
 const LABELS: [usize; 2] = [2, 9];
@@ -83,4 +85,19 @@ fn a_clipped_update_is_matched_in_its_own_scale() {
     let protocol = Protocol { local: Some(local), ..Protocol::default() };
     let [unaware, adaptive] = [false, true].map(|a| objective("clip:0.01", Objective::L2, &protocol, a));
     assert!(adaptive < 1e-4 && unaware > 0.01, "unaware {unaware}, adaptive {adaptive}");
+}
+
+#[test]
+fn who_knows_of_pruned_or_signed_gradients_finds_the_members_in_them() {
+    let (dataset, device) = (samples(), Cpu::<f32>::new());
+    // Signs of features tell pictures apart where ReLU leaves some of them 0.
+    for (defence, architecture) in [("soteria:0.4", "lenet-zhu"), ("sign", "lenet5")] {
+        let [unaware, adaptive] = [false, true].map(|adaptive| {
+            let audit = Audit::untrained(architecture, "ig", &dataset, 5).unwrap();
+            let mut audit = Audit { defences: parse(defence).unwrap(), adaptive, ..audit };
+            let clients = audit.clients(&dataset, 1, 6).unwrap();
+            audit.membership(&device, &clients, &Silent).unwrap().unwrap().estimate
+        });
+        assert!(unaware < 0.7 && adaptive == 1.0, "{defence}: unaware {unaware}, adaptive {adaptive}");
+    }
 }

@@ -1,6 +1,6 @@
 //! What defences cost: accuracy after so many epochs of federated rounds, beside the same rounds undefended.
 
-use super::Advisor;
+use super::{Advisor, Trial, frontier};
 use crate::{
     audit::AuditError,
     federated::{
@@ -47,17 +47,34 @@ struct Sets {
 }
 
 impl Advisor<'_> {
-    /// Of the frontier's defences, into the advice.
+    /// Of the frontier's defences, into the advice; of those whose cost takes too long to measure a note says so, and the
+    /// frontier is that of the others.
     pub(super) fn costs(
         &self,
-        frontier: &[(Vec<Defence>, bool)],
+        trials: &[Trial],
         advice: &mut Advice,
         watch: &dyn Watch,
     ) -> Result<(), AuditError> {
-        if frontier.is_empty() {
+        let all: Vec<&Trial> = trials.iter().collect();
+        if frontier::of(&all, &advice.target).is_empty() {
             return Ok(());
         }
         let sets = self.sets()?;
+        let mut measurable = vec![];
+        for trial in all {
+            let flops = self.own_flops(&trial.defences, &sets)?;
+            if flops <= MOST_FLOPS {
+                measurable.push(trial);
+                continue;
+            }
+            let defence = &trial.tried.defence;
+            advice.notes.push(format!(
+                "what {defence} costs was not measured: its scores of all features of all clients take {} TFLOP; \
+                 --advise-limit with fewer pictures measures it, or train victim --defence {defence}",
+                flops / 1_000_000_000_000
+            ));
+        }
+        let frontier = frontier::of(&measurable, &advice.target);
         if sets.held_out.len() < FEW {
             advice.notes.push(format!(
                 "{} held-out pictures are too few to say what a defence costs: --data with some thousand would",
@@ -76,15 +93,6 @@ impl Advisor<'_> {
             }
             let names: Vec<String> = defences.iter().map(ToString::to_string).collect();
             let defence = names.join(",");
-            let flops = self.own_flops(defences, &sets)?;
-            if flops > MOST_FLOPS {
-                advice.notes.push(format!(
-                    "what {defence} costs was not measured: its scores of all features of all clients take {} TFLOP; \
-                     --advise-limit with fewer pictures measures it, or train victim --defence {defence}",
-                    flops / 1_000_000_000_000
-                ));
-                continue;
-            }
             stage.part(&defence, 1 + done, total, None);
             let (accuracy, recipe) = self.accuracy(defences, &sets, watch)?;
             let Some(accuracy) = accuracy else {

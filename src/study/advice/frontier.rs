@@ -26,9 +26,9 @@ fn says(tried: &Tried, target: &[What]) -> bool {
 
 /// The defences on the frontier, from the most protective on; the first protects, if any does. Of many, three: both ends
 /// and the one between them that leaks least.
-pub(crate) fn of(trials: &[Trial], target: &[What]) -> Vec<(Vec<Defence>, bool)> {
+pub(crate) fn of(trials: &[&Trial], target: &[What]) -> Vec<(Vec<Defence>, bool)> {
     let defended = trials.iter().filter(|t| !t.defences.is_empty() && says(&t.tried, target));
-    let mut all: Vec<(&Trial, f64)> = defended.map(|t| (t, leak(&t.tried, target))).collect();
+    let mut all: Vec<(&Trial, f64)> = defended.map(|t| (*t, leak(&t.tried, target))).collect();
     all.sort_by(|(a, x), (b, y)| x.total_cmp(y).then(b.tried.similarity.total_cmp(&a.tried.similarity)));
     let mut front: Vec<&Trial> = vec![];
     for (trial, _) in all {
@@ -68,14 +68,14 @@ mod tests {
             trial("sign", 0.7, 0.6),
         ];
         let found: Vec<String> =
-            of(&trials, &[What::Pictures]).iter().map(|(d, _)| d[0].to_string()).collect();
+            of(&trials.each_ref(), &[What::Pictures]).iter().map(|(d, _)| d[0].to_string()).collect();
         assert_eq!(found, ["noise:1", "top-k:0.1", "noise:0.1"]);
-        assert!(of(&trials, &[What::Pictures])[0].1);
+        assert!(of(&trials.each_ref(), &[What::Pictures])[0].1);
         // An attack that failed proves nothing, with a figure or without one.
         let mut failed = [trial("sign", 0.0, 0.9), trial("top-k:0.001", 0.0, 0.9)];
         failed.iter_mut().for_each(|t| (t.tried.answer, t.tried.protects) = (Answer::Failed, false));
         failed[0].tried.findings.clear();
         failed[1].tried.findings[0].answer = Answer::Failed;
-        assert!(of(&failed, &[What::Pictures]).is_empty());
+        assert!(of(&failed.each_ref(), &[What::Pictures]).is_empty());
     }
 }

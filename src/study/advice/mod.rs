@@ -106,9 +106,8 @@ impl Advisor<'_> {
             done = next;
         }
         drop(stage);
-        let chosen = frontier::of(&trials, &advice.target);
         if !watch.is_stopped() {
-            self.costs(&chosen, &mut advice, watch)?;
+            self.costs(&trials, &mut advice, watch)?;
         }
         advice.tried = trials.into_iter().map(|trial| trial.tried).collect();
         advice.sentence = words::sentence(&advice);

@@ -1,7 +1,7 @@
 //! Advice in a sentence.
 
 use super::cost::FEW;
-use crate::report::{Advice, Cost, What};
+use crate::report::{Advice, Cost, Tried, What};
 
 pub(crate) fn sentence(advice: &Advice) -> String {
     if advice.target.is_empty() {
@@ -20,7 +20,7 @@ pub(crate) fn sentence(advice: &Advice) -> String {
             price(advice, best),
             promise(best)
         ),
-        None => match advice.tried.iter().skip(1).find(|tried| tried.protects) {
+        None => match least(advice) {
             Some(tried) => format!(
                 "--defence {} brings {what} to what is known without the update; what it costs was not measured.",
                 tried.defence
@@ -31,6 +31,12 @@ pub(crate) fn sentence(advice: &Advice) -> String {
             ),
         },
     }
+}
+
+/// Of the defences that protect the one that leaves most of the gradient.
+fn least(advice: &Advice) -> Option<&Tried> {
+    let protecting = advice.tried.iter().skip(1).filter(|tried| tried.protects);
+    protecting.max_by(|a, b| a.similarity.total_cmp(&b.similarity))
 }
 
 fn price(advice: &Advice, cost: &Cost) -> String {
