@@ -56,7 +56,8 @@ impl Advisor<'_> {
         watch: &dyn Watch,
     ) -> Result<(), AuditError> {
         let all: Vec<&Trial> = trials.iter().collect();
-        if frontier::of(&all, &advice.target).is_empty() {
+        let on_it = frontier::of(&all, &advice.target);
+        if on_it.is_empty() {
             return Ok(());
         }
         let sets = self.sets()?;
@@ -67,12 +68,14 @@ impl Advisor<'_> {
                 measurable.push(trial);
                 continue;
             }
-            let defence = &trial.tried.defence;
-            advice.notes.push(format!(
-                "what {defence} costs was not measured: its scores of all features of all clients take {} TFLOP; \
-                 --advise-limit with fewer pictures measures it, or train victim --defence {defence}",
-                flops / 1_000_000_000_000
-            ));
+            if on_it.iter().any(|(defences, _)| *defences == trial.defences) {
+                let defence = &trial.tried.defence;
+                advice.notes.push(format!(
+                    "what {defence} costs was not measured: its scores of all features of all clients take {} TFLOP; \
+                     --advise-limit with fewer pictures measures it, or train victim --defence {defence}",
+                    flops / 1_000_000_000_000
+                ));
+            }
         }
         let frontier = frontier::of(&measurable, &advice.target);
         if sets.held_out.len() < FEW {
