@@ -90,6 +90,7 @@ impl Assembly {
         ))
     }
 
+    /// The layer at this node; its weight, and its bias if it has one, must be trained parameters.
     fn last_of(&self, node: usize) -> Result<Last, String> {
         let tensor = |operand| match self.input(node, operand).map(|input| self.op(input)) {
             Some(Op::Parameter(at)) if self.tensors[*at].trainable => Some(*at),
