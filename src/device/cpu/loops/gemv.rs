@@ -35,7 +35,7 @@ pub(crate) struct Gemv {
 enum Order {
     /// Each element is the product of a row of A with a column of B, both side by side in memory.
     Dots,
-    /// Each row of C is a sum of multiples of rows of B, [`gemm::KC`] of them at a time.
+    /// Each row of C is a sum of multiples of rows of B, [`gemm::depth_of`] them at a time.
     Rows,
 }
 
@@ -140,10 +140,11 @@ impl Gemv {
                         );
                     }
                 };
-                add(0..k.min(gemm::KC), out);
+                let depth = gemm::depth_of(k);
+                add(0..k.min(depth), out);
                 let sums = &mut scratch[..out.len()];
-                for start in (gemm::KC..k).step_by(gemm::KC) {
-                    add(start..k.min(start + gemm::KC), sums);
+                for start in (depth..k).step_by(depth) {
+                    add(start..k.min(start + depth), sums);
                     add_multiple(isa, R::one(), sums, out);
                 }
             }

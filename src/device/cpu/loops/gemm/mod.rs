@@ -7,9 +7,11 @@
 //! Every element of C adds its products in one order, given by K alone: neither the cut into tasks nor the number of
 //! threads changes a bit. All memory comes from the workspace.
 
+mod ahead;
 mod layout;
 mod operand;
 mod pack;
+mod sizes;
 mod tile;
 
 use std::ops::Range;
@@ -17,10 +19,12 @@ use std::ops::Range;
 pub(crate) use layout::Layout;
 pub(crate) use operand::{Operand, Strided, Transposed, copy_rows};
 
+pub(crate) use sizes::depth_of;
 pub(crate) use tile::{Block, Panels, Place, multiply as multiply_panels};
 
 use self::{
     pack::{Packed, TURNED},
+    sizes::{FEW, KC, MC, NC, block_sizes, grid, task_rows},
     tile::COLS,
 };
 use crate::device::cpu::{
@@ -28,26 +32,9 @@ use crate::device::cpu::{
     vectors::{Isa, Real},
 };
 
-/// Depth of a block.
-pub(crate) const KC: usize = 256;
-/// Rows of a block of A, which stays in the second-level cache.
-const MC: usize = 96;
-/// Columns of a block of B.
-const NC: usize = 64;
-/// Rows, or products of a sum, so few that moving B and C is most of the work; and columns of a block then: longer runs are
-/// moved faster.
-const FEW: usize = 64;
-const FEW_NC: usize = 256;
-/// Most columns of a task.
-const TASK_COLS: usize = 512;
 /// Rows from which on several tasks share B, and most elements of B that is packed once for all of them.
 const SHARED_ROWS: usize = 64;
 const SHARED_LEN: usize = 1 << 21;
-/// Fewest rows of a task that shares B.
-const TASK_ROWS: usize = 24;
-/// Numbers of tasks a thread that are tried for a product that shares B.
-const TASKS: usize = 8;
-
 /// One product of `count` equal ones.
 pub(crate) struct Problem<A, B> {
     /// `(M,K)`
@@ -69,11 +56,6 @@ pub(crate) fn scratch_len([m, k, n]: [usize; 3]) -> usize {
 pub(crate) fn packed_len(count: usize, [m, k, n]: [usize; 3]) -> usize {
     let len = pack::packed_len([m, k, n]);
     if count == 1 && m >= SHARED_ROWS && len <= SHARED_LEN { len } else { 0 }
-}
-
-/// Sizes of a block of a product of these sizes.
-fn block_sizes([m, k, n]: [usize; 3]) -> [usize; 3] {
-    [m.min(MC), k.min(KC), n.min(if m.min(k) <= FEW { FEW_NC } else { NC })]
 }
 
 /// `C = A·B` for `count` problems of one size `[M, K, N]`, into disjoint elements of `out`. Elements of `out` that belong to
@@ -137,8 +119,8 @@ pub(crate) fn multiply_packed<R: Real>(
     let (isa, out) = (workers.isa(), Output::new(out));
     workers.each_task(m.div_ceil(rows), work, |workspace, task| {
         let rows = task * rows..m.min((task + 1) * rows);
-        let (a_scratch, c_scratch) = workspace.scratch.split_at_mut(rows.len() * k.min(KC));
-        for depth in chunks(0..k, KC) {
+        let (a_scratch, c_scratch) = workspace.scratch.split_at_mut(rows.len() * depth_of(k));
+        for depth in chunks(0..k, depth_of(k)) {
             let left = pack::left(isa, a, rows.clone(), depth.clone(), a_scratch);
             for cols in chunks(0..n, if c.is_regular(n) { n } else { NC }) {
                 let right = packed.block(&depth, cols.start);
@@ -149,39 +131,9 @@ pub(crate) fn multiply_packed<R: Real>(
     });
 }
 
-/// Rows of one task, where `threads` threads share `m` rows: of [`TASKS`] multiples of `step`, which divides 24, the one with
-/// which the last thread is done first. Of equal ones it is the smallest: where a thread is held up, the others take over more
-/// of its work.
-fn task_rows(m: usize, threads: usize, step: usize) -> usize {
-    let size = |tasks: usize| m.div_ceil(threads * tasks).next_multiple_of(step).clamp(TASK_ROWS, MC);
-    let last = |rows: &usize| {
-        let whole = (m.div_ceil(*rows) - 1) / threads;
-        let is_even = (m.div_ceil(*rows) - 1).is_multiple_of(threads);
-        whole * rows + if is_even { m - whole * threads * rows } else { *rows }
-    };
-    let fewest = m.div_ceil(threads * MC).max(1);
-    (fewest..fewest + TASKS).rev().map(size).min_by_key(last).unwrap_or(TASK_ROWS)
-}
-
 /// Estimated nanoseconds for so many multiplications, on one thread.
 pub(crate) fn work(multiplications: usize) -> usize {
     multiplications / 40
-}
-
-/// Rows and columns of a task: as large as packing likes them, unless threads would go without.
-fn grid([m, n]: [usize; 2], count: usize, threads: usize) -> [usize; 2] {
-    let (mut rows, mut cols) = (m.max(1), n.clamp(1, TASK_COLS));
-    if threads > 1 {
-        // Four tasks a thread keep all of them busy to the end.
-        let tasks = |rows: usize, cols: usize| count * m.div_ceil(rows) * n.div_ceil(cols);
-        while tasks(rows, cols) < 4 * threads && cols > 128 {
-            cols = (cols / 2).next_multiple_of(64);
-        }
-        while tasks(rows, cols) < 2 * threads && rows > 24 {
-            rows = (rows / 2).next_multiple_of(12);
-        }
-    }
-    [rows, cols]
 }
 
 /// One thread's product of `rows` of A and `cols` of B.
@@ -256,47 +208,12 @@ unsafe fn put<R: Real>(
 
 /// Blocks of `len` of a range, each with all its depths in order.
 fn blocks(range: Range<usize>, len: usize, k: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
-    chunks(range, len).flat_map(move |block| chunks(0..k, KC).map(move |depth| (block.clone(), depth)))
+    chunks(range, len)
+        .flat_map(move |block| chunks(0..k, depth_of(k)).map(move |depth| (block.clone(), depth)))
 }
 
 /// Cuts a range into pieces of `len`.
 fn chunks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(len.max(1)).map(move |start| start..end.min(start + len))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// When the last of the threads is done, each of which takes the next task when it is free.
-    fn done(m: usize, rows: usize, threads: usize) -> usize {
-        let mut busy = vec![0; threads];
-        for task in chunks(0..m, rows) {
-            *busy.iter_mut().min().unwrap() += task.len();
-        }
-        busy.into_iter().max().unwrap()
-    }
-
-    #[test]
-    fn rows_are_shared_so_that_no_thread_waits_for_long() {
-        // Of 260 rows two threads have 130 each at best, of 1,024 512.
-        assert_eq!(task_rows(260, 2, 4), 44);
-        assert_eq!(task_rows(260, 2, 6), 66);
-        assert_eq!(task_rows(1024, 2, 4), 64);
-        assert_eq!(task_rows(64, 64, 4), TASK_ROWS);
-        for (m, threads) in [64, 65, 100, 197, 260, 788, 5000]
-            .into_iter()
-            .flat_map(|m| [2, 3, 4, 8, 16].map(|threads| (m, threads)))
-        {
-            for step in [4, 6] {
-                let rows = task_rows(m, threads, step);
-                assert!(
-                    (TASK_ROWS..=MC).contains(&rows) && rows.is_multiple_of(step),
-                    "{m} {threads}: {rows}"
-                );
-                assert!(100 * done(m, rows, threads) <= 101 * done(m, 48, threads), "{m} {threads}: {rows}");
-            }
-        }
-    }
 }

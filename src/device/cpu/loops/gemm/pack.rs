@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Block, COLS, KC, Operand, chunks};
+use super::{Block, COLS, KC, Operand, chunks, depth_of};
 use crate::device::cpu::{
     loops::transpose::transpose,
     memory::{output::Output, prefetch::prefetch, workers::Workers},
@@ -70,7 +70,7 @@ pub(crate) fn right<R: Real>(
     }
 }
 
-/// All of B `(K,N)`, packed once for all tasks that multiply it: blocks of [`KC`] rows, each of them panels.
+/// All of B `(K,N)`, packed once for all tasks that multiply it: blocks of [`depth_of`] rows, each of them panels.
 #[derive(Clone, Copy)]
 pub(crate) struct Packed<'a, R> {
     data: &'a [R],
@@ -86,12 +86,13 @@ impl<'a, R: Real> Packed<'a, R> {
     /// Packs it, by all threads.
     pub(crate) fn pack(b: &impl Operand<R>, [m, k, n]: [usize; 3], to: &mut [R], workers: &mut Workers<R>) {
         let (isa, cols) = (workers.isa(), n.next_multiple_of(COLS));
-        let blocks = k.div_ceil(KC);
+        let depth = depth_of(k);
+        let blocks = k.div_ceil(depth);
         let panels = n.div_ceil(COLS);
         let out = Output::new(&mut to[..packed_len([m, k, n])]);
         workers.each_task(blocks * panels, k * n, |workspace, task| {
             let (block, panel) = (task / panels, task % panels);
-            let depth = block * KC..k.min((block + 1) * KC);
+            let depth = block * depth..k.min((block + 1) * depth);
             let first = depth.start * cols + panel * COLS * depth.len();
             // SAFETY: every task has a panel of its own.
             let to = unsafe { out.slice(first..first + COLS * depth.len()) };
