@@ -167,7 +167,7 @@ def describe(result, rivals, isa, at_widest):
 
 def compare_memory(engine, args):
     attack = ["--arch", "resnet18", "--batch", 4, "--iterations", MEMORY_ITERATIONS]
-    ours = [engine.program, "run", *attack, "--stem", "cifar", "--device", "cpu", *engine.isa, "--labels", "given"]
+    ours = [engine.program, "run", *attack, "--batches", 1, "--stem", "cifar", "--device", "cpu", *engine.isa, "--labels", "given"]
     theirs = [sys.executable, ROOT / "benches/rival.py", *attack, "--threads", args.threads]
     sides = []
     for _ in range(3):

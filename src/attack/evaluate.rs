@@ -15,6 +15,9 @@ use crate::{
     plan::Plan,
 };
 
+/// Memory beyond which candidates are evaluated one after the other rather than at once: no more than the attacks of most networks take.
+const MOST_BYTES: u64 = 192 << 20;
+
 /// A batch whose gradient is compared with an observed one.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -42,7 +45,7 @@ pub struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    /// For any of these targets, of up to `at_once` candidates together, fewer where memory is short.
+    /// For any of these targets, of up to `at_once` candidates together, fewer where they would take much memory.
     ///
     /// # Errors
     /// Not even one fits.
@@ -62,11 +65,15 @@ impl<'a> Evaluation<'a> {
             );
             let keep = [problem.objective, problem.norm_ratio];
             let plan = Plan::evaluation(&problem.tape, &keep, &[problem.x, problem.labels]);
-            match device.compile(&plan) {
-                Ok(exe) => return Ok(Evaluation { setting: *setting, pixels, problem, exe }),
-                Err(DeviceError::TooLarge { .. }) if trials > 1 => trials = trials.div_ceil(2),
+            let compile =
+                |bytes| (bytes <= MOST_BYTES || trials == 1).then(|| device.compile(&plan)).transpose();
+            match device.required(&plan).and_then(compile) {
+                Ok(Some(exe)) => return Ok(Evaluation { setting: *setting, pixels, problem, exe }),
+                Ok(None) => {}
+                Err(DeviceError::TooLarge { .. }) if trials > 1 => {}
                 Err(error) => return Err(error.into()),
             }
+            trials = trials.div_ceil(2);
         }
     }
 
