@@ -17,9 +17,10 @@ use crate::{
     plan::kernel::MapKernel,
 };
 
-/// Blocks that one task computes: enough to hide the cost of taking it, few enough to share small maps evenly.
+/// Blocks that one task computes, at least and at most: enough to hide the cost of taking it, few enough to share small maps evenly.
+const FEWEST_BLOCKS: usize = 2;
 const BLOCKS: usize = 4;
-/// Blocks of a task of a large map, of which only the first is not asked for ahead.
+/// At most for a task of a large map, of which only the first is not asked for ahead.
 const MANY_BLOCKS: usize = 16;
 /// Elements from which on a map is large: its operands may have left the caches.
 const LARGE: usize = 1 << 15;
@@ -141,8 +142,9 @@ impl<R: Real> Prepared<R> for Map<R> {
         }
         let isa = workers.isa();
         let is_large = self.len >= LARGE;
-        let block = self.program.block_len();
-        let task_len = BLOCK.next_multiple_of(block) * if is_large { MANY_BLOCKS } else { BLOCKS };
+        let block = BLOCK.next_multiple_of(self.program.block_len());
+        let most = block * if is_large { MANY_BLOCKS } else { BLOCKS };
+        let task_len = workers.piece_len(self.len, most, block).max(block * FEWEST_BLOCKS);
         workers.for_each(out, task_len, self.program.work(self.len), |workspace, task, out| {
             let registers = &mut workspace.registers;
             self.program.begin(reads, registers);

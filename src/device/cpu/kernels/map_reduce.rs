@@ -222,9 +222,9 @@ impl<R: Real> Prepared<R> for MapReduce<R> {
         let isa = workers.isa();
         let work = self.program.work(self.outer * self.inner);
         if self.parts == 1 {
-            let length = (TASK / self.inner).clamp(1, TASK);
-            // Columns are taken in whole blocks.
-            let length = if self.order == Order::Columns { length.next_multiple_of(BLOCK) } else { length };
+            // Rows and columns are taken in whole blocks.
+            let step = if self.order == Order::Columns { BLOCK } else { (BLOCK / self.inner).max(1) };
+            let length = workers.piece_len(self.outer, TASK / self.inner, step);
             return workers.for_each(out, length, work, |workspace, task, out| {
                 self.whole(isa, reads, task * length, out, workspace)
             });

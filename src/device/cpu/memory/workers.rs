@@ -101,6 +101,13 @@ impl<R: Real> Workers<R> {
         if work < PARALLEL_WORK { 1 } else { self.workspaces.len() }
     }
 
+    /// Length of the pieces of `total` elements, multiples of `step` of about `most` at most, of which every thread takes as many.
+    pub fn piece_len(&self, total: usize, most: usize, step: usize) -> usize {
+        let threads = self.workspaces.len().max(1);
+        let rounds = total.div_ceil(threads * most.max(1)).max(1);
+        total.div_ceil(threads * rounds).next_multiple_of(step.max(1)).max(1)
+    }
+
     /// Cuts `out` into blocks of `length` and calls `body(workspace, index of the block, block)` for each.
     /// `work` is the estimated time of all of them in nanoseconds: long steps are spread over the threads.
     ///
