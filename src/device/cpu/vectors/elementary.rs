@@ -3,7 +3,7 @@
 //! Polynomials: Cephes (Moshier) for exp, log and tanh; Juffa for erf. Each is good to a few units in
 //! the last place over its whole range, denormals, infinities and NaN included.
 
-use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdCvtFloat, SimdFloat};
+use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdCvtFloat, SimdFloat, SimdMask};
 
 const LN2_HIGH: f32 = 0.693_359_4;
 const LN2_LOW: f32 = -2.121_944_4e-4;
@@ -88,9 +88,13 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let p =
         polynomial(simd, [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1], z);
     let near = (p * z).mul_add(x, x);
-    let far = (one - (one + one) / (exp(simd, x.abs() * 2.0) + 1.0)).copysign(x);
     // NaN compares false and takes `far`, which is NaN.
-    x.abs().simd_lt(0.625).select(near, far)
+    let is_near = x.abs().simd_lt(0.625);
+    if is_near.all_true() {
+        return near;
+    }
+    let far = (one - (one + one) / (exp(simd, x.abs() * 2.0) + 1.0)).copysign(x);
+    is_near.select(near, far)
 }
 
 #[inline(always)]
@@ -106,6 +110,17 @@ pub(crate) fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let one = S::f32s::splat(simd, 1.0);
     let t = x.abs();
     let s = x * x;
+    let p = polynomial(
+        simd,
+        [-5.967_617e-4, 4.991_194_2e-3, -2.676_813_5e-2, 1.128_199_3e-1, -3.761_253_4e-1, 1.283_791_7e-1],
+        s,
+    );
+    let near = p.mul_add(x, x);
+    let is_far = t.simd_gt(0.927_734_4);
+    // Most of what networks compute is near 0.
+    if is_far.all_false() {
+        return near;
+    }
     let tail = polynomial(
         simd,
         [
@@ -120,11 +135,5 @@ pub(crate) fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         t,
     );
     let far = (one - exp(simd, tail.mul_add(t, -t))).copysign(x);
-    let p = polynomial(
-        simd,
-        [-5.967_617e-4, 4.991_194_2e-3, -2.676_813_5e-2, 1.128_199_3e-1, -3.761_253_4e-1, 1.283_791_7e-1],
-        s,
-    );
-    let near = p.mul_add(x, x);
-    t.simd_gt(0.927_734_4).select(far, near)
+    is_far.select(far, near)
 }
