@@ -6,6 +6,7 @@ use gia_gpu::{
     attack::{
         AttackError, GO_ON, Hooks,
         config::AttackConfig,
+        evaluate::{Candidate, Evaluation},
         invert::{Reconstruction, Setting, Target, invert},
         threat::ThreatModel,
     },
@@ -103,4 +104,44 @@ fn a_limit_below_one_trial_is_an_error_that_names_both_numbers() {
     let message = found.unwrap_err().to_string();
     assert_eq!(plans, 0);
     assert!(message.contains("memory limit of 1000 bytes"), "{message}");
+}
+
+#[test]
+fn candidates_of_a_large_network_are_evaluated_a_few_at_a_time() {
+    let victim = Victim::from_seed(&Request::named("resnet18"), 4).unwrap();
+    let (protocol, normalisation) = (Protocol::default(), Normalisation::default());
+    let config = AttackConfig::preset("ig", Depth::Deep).unwrap();
+    let setting = Setting {
+        generator: None,
+        first: 0,
+        victim: &victim,
+        protocol: &protocol,
+        views: &[],
+        batch: 1,
+        normalisation: &normalisation,
+        config: &config,
+        threat: &ThreatModel::insider(),
+        restarts: 1,
+        seed: 1,
+    };
+    let len = victim.image_shape().iter().product();
+    let candidate = |i: usize| Candidate {
+        pictures: random::normal(&mut random::generator(i as u64, "rounds"), len),
+        labels: vec![i],
+    };
+    let candidates: Vec<Candidate> = (0..3).map(candidate).collect();
+    let truth = &candidates[0];
+    let update =
+        client::update(&Cpu::<f32>::new(), &victim, &protocol, &truth.pictures, &truth.labels).unwrap();
+    let target = Target { gradient: update.gradient, labels: Some(vec![0]), ..Target::default() };
+    let [(several, bytes), (one, _)] = [20, 1].map(|at_once| {
+        let device = Watched::default();
+        let targets = std::slice::from_ref(&target);
+        let mut evaluation = Evaluation::new(&device, &setting, targets, at_once).unwrap();
+        (evaluation.of(&target, &candidates).unwrap(), device.bytes())
+    });
+    // Twenty gradients alone are 20 · 45 MB.
+    assert!(bytes < 400 << 20, "{bytes} bytes");
+    assert_eq!(several, one);
+    assert!(one[0].objective < 1e-5 && one[1].objective > 0.1, "{one:?}");
 }
