@@ -74,6 +74,22 @@ pub(crate) fn for_each_window(spec: &WindowSpec, mut body: impl FnMut(usize, Win
     }
 }
 
+/// Calls `body(row of the input, row of the output)` for every row of a plane whose windows are single elements of the input, a
+/// stride of the input's row apart; false where they are not.
+#[inline]
+pub(crate) fn for_each_row_of_points(
+    spec: &WindowSpec,
+    mut body: impl FnMut(Range<usize>, Range<usize>),
+) -> bool {
+    let ([oh, ow], width) = (spec.output_size(), spec.size[1]);
+    let is_points = spec.kernel == [1, 1] && spec.padding == [0, 0];
+    for oy in 0..if is_points { oh } else { 0 } {
+        let start = oy * spec.stride[0] * width;
+        body(start..start + width, oy * ow..(oy + 1) * ow);
+    }
+    is_points
+}
+
 /// Elements of a task's planes at least: enough to hide the cost of taking it.
 const TASK: usize = 8192;
 

@@ -34,6 +34,13 @@ impl<R: Real> Prepared<R> for WindowSpread {
             }
             out.fill(R::zero());
             for (g, out) in g.chunks(output).zip(out.chunks_mut(input)) {
+                let is_done = window::for_each_row_of_points(spec, |to, from| {
+                    let points = out[to].iter_mut().step_by(spec.stride[1]);
+                    points.zip(&g[from]).for_each(|(value, &g)| *value += g);
+                });
+                if is_done {
+                    continue;
+                }
                 window::for_each_window(spec, |i, window| {
                     for row in window.rows() {
                         for value in &mut out[row * spec.size[1]..][window.cols()] {
