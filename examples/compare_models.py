@@ -194,7 +194,7 @@ class Case:
 
     def write(self, x, target):
         tensors = {"x": x, "labels": torch.tensor(LABELS[: len(x)]).float()}
-        tensors |= {f"target.{name}": t.clone() for name, t in zip(self.names, target)}
+        tensors |= {f"target.{name}": t.clone().contiguous() for name, t in zip(self.names, target)}
         save_file(tensors, os.path.join(self.folder, "input.safetensors"))
 
     def ours(self, path, device):

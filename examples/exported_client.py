@@ -74,7 +74,7 @@ def main(out, name, *pictures):
     x = (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     labels = torch.arange(len(pictures)) % CLASSES
     F.cross_entropy(model(x), labels).backward()
-    save_file({name: p.grad for name, p in model.named_parameters()}, f"{out}/gradient.safetensors")
+    save_file({name: p.grad.contiguous() for name, p in model.named_parameters()}, f"{out}/gradient.safetensors")
 
 
 if __name__ == "__main__":

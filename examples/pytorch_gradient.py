@@ -34,7 +34,7 @@ def main(out):
     loss.backward()
 
     # These lines are what your own training loop needs.
-    gradient = {name: p.grad for name, p in model.named_parameters()}
+    gradient = {name: p.grad.contiguous() for name, p in model.named_parameters()}
     save_file(gradient, f"{out}/gradient.safetensors")
     save_file(model.state_dict(), f"{out}/weights.safetensors")
 
