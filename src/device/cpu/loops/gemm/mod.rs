@@ -35,6 +35,7 @@ use crate::device::cpu::{
 /// Rows from which on several tasks share B, and most elements of B that is packed once for all of them.
 const SHARED_ROWS: usize = 64;
 const SHARED_LEN: usize = 1 << 21;
+
 /// One product of `count` equal ones.
 pub(crate) struct Problem<A, B> {
     /// `(M,K)`
