@@ -29,6 +29,7 @@ cluster:
 lint:
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release
 
 # What PyTorch and Flower save is what gia-gpu reads, and the reverse; CLIP as transformers and open_clip compute it.
 # Downloads PyTorch (large) the first time.

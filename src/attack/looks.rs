@@ -1,7 +1,7 @@
 //! Copies of a picture that are moved, mirrored, made noisy and partly covered, of which names pull at the mean: what only
 //! one copy shows, an adversarial pattern, moves little.
 //!
-//! A run draws [`DRAWN`] such looks by its seed, and which of them each iteration takes. They are tables on the tape, so
+//! A run draws `DRAWN` such looks by its seed, and which of them each iteration takes. They are tables on the tape, so
 //! that an iteration is the same plan as any other, and one that goes on from a checkpoint takes the looks that it would
 //! have taken. All trials and pictures of an iteration are looked at alike: hypotheses are compared by what they say.
 
@@ -41,7 +41,7 @@ pub(super) fn looks_after(tape: &mut Tape, look: Var) -> Var {
 }
 
 /// Pictures `(P,C,H,W)` in [0, 1] as `views` copies `(views·P,C,H,W)`, copy by copy, with the looks of iteration `now (1)`, which
-/// is below [`PERIOD`]. Pictures `i` and `i + batch` get the same noise.
+/// is below `PERIOD`. Pictures `i` and `i + batch` get the same noise.
 pub fn looks(tape: &mut Tape, pixels: Var, batch: usize, views: usize, seed: u64, now: Var) -> Var {
     let [count, channels, height, width] = tape.shape(pixels)[..] else { panic!("(P,C,H,W)") };
     let mut generator = random::generator(seed, "views of guidance");
