@@ -15,7 +15,7 @@ use crate::{
     plan::Plan,
 };
 
-/// Memory beyond which candidates are evaluated one after the other rather than at once: no more than the attacks of most networks take.
+/// Bytes beyond which fewer candidates are evaluated at once, so that this takes no more memory than an attack on a large network.
 const MOST_BYTES: u64 = 192 << 20;
 
 /// A batch whose gradient is compared with an observed one.

@@ -20,6 +20,29 @@ use gia_gpu::{
 const TARGETS: usize = 3;
 const RESTARTS: usize = 3;
 
+/// An attack on one picture at a time.
+fn setting<'a>(
+    victim: &'a Victim,
+    protocol: &'a Protocol,
+    normalisation: &'a Normalisation,
+    config: &'a AttackConfig,
+    threat: &'a ThreatModel,
+) -> Setting<'a> {
+    Setting {
+        generator: None,
+        first: 0,
+        victim,
+        protocol,
+        views: &[],
+        batch: 1,
+        normalisation,
+        config,
+        threat,
+        restarts: RESTARTS,
+        seed: 1,
+    }
+}
+
 /// A few iterations against a few pictures of noise, under this limit; the plans it took and the largest's bytes.
 fn attacked(
     victim: &str,
@@ -39,19 +62,8 @@ fn attacked(
     let mut config = AttackConfig::preset("ig", Depth::Shallow).unwrap();
     config.iterations = 12;
     change(&mut config);
-    let setting = Setting {
-        generator: None,
-        first: 0,
-        victim: &victim,
-        protocol: &protocol,
-        views: &[],
-        batch: 1,
-        normalisation: &normalisation,
-        config: &config,
-        threat: &ThreatModel::insider(),
-        restarts: RESTARTS,
-        seed: 1,
-    };
+    let threat = ThreatModel::insider();
+    let setting = setting(&victim, &protocol, &normalisation, &config, &threat);
     let device = Watched::default();
     let limited = Limited::new(device.clone(), limit);
     // Every thread takes memory of its own, however few trials there are: with many, no share of it would do.
@@ -111,19 +123,8 @@ fn candidates_of_a_large_network_are_evaluated_a_few_at_a_time() {
     let victim = Victim::from_seed(&Request::named("resnet18"), 4).unwrap();
     let (protocol, normalisation) = (Protocol::default(), Normalisation::default());
     let config = AttackConfig::preset("ig", Depth::Deep).unwrap();
-    let setting = Setting {
-        generator: None,
-        first: 0,
-        victim: &victim,
-        protocol: &protocol,
-        views: &[],
-        batch: 1,
-        normalisation: &normalisation,
-        config: &config,
-        threat: &ThreatModel::insider(),
-        restarts: 1,
-        seed: 1,
-    };
+    let threat = ThreatModel::insider();
+    let setting = Setting { restarts: 1, ..setting(&victim, &protocol, &normalisation, &config, &threat) };
     let len = victim.image_shape().iter().product();
     let candidate = |i: usize| Candidate {
         pictures: random::normal(&mut random::generator(i as u64, "rounds"), len),

@@ -17,10 +17,11 @@ use crate::{
     plan::kernel::MapKernel,
 };
 
-/// Blocks that one task computes, at least and at most: enough to hide the cost of taking it, few enough to share small maps evenly.
+/// Blocks that one task computes at least: enough to hide the cost of taking it.
 const FEWEST_BLOCKS: usize = 2;
+/// Blocks that a task of a small map computes at most: few enough to share it evenly.
 const BLOCKS: usize = 4;
-/// At most for a task of a large map, of which only the first is not asked for ahead.
+/// Blocks that a task of a large map computes at most. Of its blocks only the first is not asked for ahead.
 const MANY_BLOCKS: usize = 16;
 /// Elements from which on a map is large: its operands may have left the caches.
 const LARGE: usize = 1 << 15;

@@ -20,7 +20,7 @@ use crate::{
 const ROW_PART: usize = 32 * BLOCK;
 /// Points of one part of a long column.
 const COLUMN_PART: usize = 64;
-/// Points that a task evaluates at least.
+/// Points that a task evaluates at most, about: every thread gets as many tasks.
 const TASK: usize = 16 * BLOCK;
 
 pub(crate) struct MapReduce<R> {

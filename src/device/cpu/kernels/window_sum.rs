@@ -30,6 +30,7 @@ impl<R: Real> Prepared<R> for WindowSum {
                 return planes.for_each(|(x, out)| window_tiles::sum(isa, &tiles, x, out));
             }
             for (x, out) in x.chunks(input).zip(out.chunks_mut(output)) {
+                // A sum of one number, which makes a 0 of −0, as all sums do.
                 let is_done = window::for_each_row_of_points(spec, |from, to| {
                     let points = x[from].iter().step_by(spec.stride[1]);
                     out[to].iter_mut().zip(points).for_each(|(sum, &x)| *sum = x + R::zero());

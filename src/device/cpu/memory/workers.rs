@@ -101,7 +101,8 @@ impl<R: Real> Workers<R> {
         if work < PARALLEL_WORK { 1 } else { self.workspaces.len() }
     }
 
-    /// Length of the pieces of `total` elements, multiples of `step` of about `most` at most, of which every thread takes as many.
+    /// Length of pieces that share `total` elements evenly among all threads: a multiple of `step`, and of `most` elements at most
+    /// but for rounding up.
     pub fn piece_len(&self, total: usize, most: usize, step: usize) -> usize {
         let threads = self.workspaces.len().max(1);
         let rounds = total.div_ceil(threads * most.max(1)).max(1);
