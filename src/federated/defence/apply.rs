@@ -10,6 +10,15 @@ use crate::{
     random,
 };
 
+/// Floating-point operations of what a client of `batch` pictures derives for its defences beside its gradient: Soteria's scores.
+pub fn flops(victim: &Victim, protocol: &Protocol, defences: &[Defence], batch: usize) -> u64 {
+    if prunes(defences) { soteria::flops(victim, protocol, batch) } else { 0 }
+}
+
+fn prunes(defences: &[Defence]) -> bool {
+    defences.iter().any(|d| matches!(d, Defence::Soteria(_)))
+}
+
 /// A client that defends itself.
 pub struct Defended<'a> {
     victim: &'a Victim,
@@ -43,14 +52,9 @@ impl<'a> Defended<'a> {
     ) -> Result<Defended<'a>, ClientError> {
         let protocol = client_protocol(protocol, defences)?;
         let client = Client::several(device, victim, &protocol, batch, at_once)?;
-        let prunes = defences.iter().any(|d| matches!(d, Defence::Soteria(_)));
-        let pruning = prunes.then(|| soteria::Scores::new(device, victim, &protocol, batch)).transpose()?;
+        let pruning =
+            prunes(defences).then(|| soteria::Scores::new(device, victim, &protocol, batch)).transpose()?;
         Ok(Defended { victim, protocol, defences, client, pruning, batch })
-    }
-
-    /// Floating-point operations of what a client's defences derive beside its gradient: Soteria's scores.
-    pub fn flops(&self) -> u64 {
-        self.pruning.as_ref().map_or(0, |scores| scores.flops)
     }
 
     /// What the client sends as a mean gradient, for the eavesdropper to work on: [`Update::gradient`] holds

@@ -12,7 +12,7 @@ use std::{fmt, str::FromStr};
 use super::{Protocol, ProtocolError};
 use crate::spelling::{Form, Spelled, as_text, expected};
 
-pub use apply::Defended;
+pub use apply::{Defended, flops};
 pub use last_layer::LastLayerClient;
 pub use rounds::epsilon_of_steps;
 

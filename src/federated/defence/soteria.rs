@@ -26,27 +26,21 @@ pub(crate) struct Scores {
     score: Var,
     features: usize,
     at_once: usize,
-    /// Floating-point operations of all scores of one batch.
-    pub(crate) flops: u64,
 }
 
-impl Scores {
-    pub(crate) fn new(
-        device: &dyn Device,
-        victim: &Victim,
-        protocol: &Protocol,
-        batch: usize,
-    ) -> Result<Scores, ClientError> {
-        Scores::several(device, victim, protocol, batch, AT_ONCE)
-    }
+/// What computes the scores of some features of one batch.
+struct Graph {
+    plan: Plan,
+    x: Var,
+    tensors: Vec<Var>,
+    chosen: Var,
+    score: Var,
+    features: usize,
+    at_once: usize,
+}
 
-    fn several(
-        device: &dyn Device,
-        victim: &Victim,
-        protocol: &Protocol,
-        batch: usize,
-        at_once: usize,
-    ) -> Result<Scores, ClientError> {
+impl Graph {
+    fn new(victim: &Victim, protocol: &Protocol, batch: usize, at_once: usize) -> Graph {
         let features = victim.last_layer().0.len() / victim.model.classes;
         let at_once = features.min(at_once);
         let mut tape = Tape::new();
@@ -67,10 +61,38 @@ impl Scores {
         let ratio = tape.div(length, value);
         let score = tape.sum_per_trial(ratio);
         let plan = Plan::new(&tape, &[score], &[]);
-        let flops = plan.totals().flops * features.div_ceil(at_once) as u64;
-        let executable = device.compile(&plan)?;
         let tensors = pass.parameters.iter().map(|p| p.stored).collect();
-        let mut scores = Scores { executable, x, tensors, chosen, score, features, at_once, flops };
+        Graph { plan, x, tensors, chosen, score, features, at_once }
+    }
+}
+
+/// Floating-point operations of all scores of one batch.
+pub(super) fn flops(victim: &Victim, protocol: &Protocol, batch: usize) -> u64 {
+    let graph = Graph::new(victim, protocol, batch, AT_ONCE);
+    graph.plan.totals().flops * graph.features.div_ceil(graph.at_once) as u64
+}
+
+impl Scores {
+    pub(crate) fn new(
+        device: &dyn Device,
+        victim: &Victim,
+        protocol: &Protocol,
+        batch: usize,
+    ) -> Result<Scores, ClientError> {
+        Scores::several(device, victim, protocol, batch, AT_ONCE)
+    }
+
+    fn several(
+        device: &dyn Device,
+        victim: &Victim,
+        protocol: &Protocol,
+        batch: usize,
+        at_once: usize,
+    ) -> Result<Scores, ClientError> {
+        let Graph { plan, x, tensors, chosen, score, features, at_once } =
+            Graph::new(victim, protocol, batch, at_once);
+        let executable = device.compile(&plan)?;
+        let mut scores = Scores { executable, x, tensors, chosen, score, features, at_once };
         scores.set_tensors(&victim.tensors)?;
         Ok(scores)
     }
@@ -118,11 +140,20 @@ mod tests {
         let [several, one] = [AT_ONCE, 1].map(|at_once| {
             let (device, protocol) = (Cpu::<f64>::new(), Protocol::default());
             let mut scores = Scores::several(&device, &victim, &protocol, 2, at_once).unwrap();
-            assert!(scores.flops > 0);
             scores.of(&x).unwrap()
         });
         assert_eq!((several.len(), one.len()), (84, 84));
         let largest = one.iter().fold(0f32, |m, v| m.max(*v));
         assert!(largest > 0.0 && several.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-5 * largest));
+    }
+
+    #[test]
+    fn flops_are_those_of_all_features_and_pictures() {
+        let victim = Victim::from_seed(&Request::named("lenet5"), 4).unwrap();
+        let protocol = Protocol::default();
+        let [one, four] = [1, 4].map(|batch| flops(&victim, &protocol, batch));
+        let few = Graph::new(&victim, &protocol, 1, AT_ONCE).plan.totals().flops;
+        assert!(one >= 84 / AT_ONCE as u64 * few);
+        assert!((4 * one).abs_diff(four) < one / 10, "{one} {four}");
     }
 }

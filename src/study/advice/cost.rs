@@ -5,7 +5,7 @@ use crate::{
     audit::AuditError,
     federated::{
         Protocol, Victim,
-        defence::{Defence, Defended},
+        defence::{self, Defence},
     },
     nn::Mode,
     report::{Accuracy, Advice, Cost},
@@ -63,7 +63,7 @@ impl Advisor<'_> {
         let sets = self.sets()?;
         let mut measurable = vec![];
         for trial in all {
-            let flops = self.own_flops(&trial.defences, &sets)?;
+            let flops = self.own_flops(&trial.defences, &sets);
             if flops <= MOST_FLOPS {
                 measurable.push(trial);
                 continue;
@@ -119,12 +119,12 @@ impl Advisor<'_> {
     }
 
     /// Of all clients of all trainings that tell what the defences cost.
-    fn own_flops(&self, defences: &[Defence], sets: &Sets) -> Result<u64, AuditError> {
+    fn own_flops(&self, defences: &[Defence], sets: &Sets) -> u64 {
         let (victim, batch) = (&self.audit.victim, self.clients.batch());
         let protocol = Protocol { mode: self.defending(defences).mode(victim), ..Protocol::default() };
-        let client = Defended::new(self.device, victim, &protocol, defences, batch)?.flops();
+        let client = defence::flops(victim, &protocol, defences, batch);
         let pictures = RATES.len() * sets.part.len() + self.epochs * sets.all.len();
-        Ok(client.saturating_mul((pictures / batch) as u64))
+        client.saturating_mul((pictures / batch) as u64)
     }
 
     fn sets(&self) -> Result<Sets, AuditError> {
