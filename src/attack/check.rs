@@ -107,6 +107,7 @@ impl AttackConfig {
                 let found = format!("{:?}", self.scales);
                 return Err(ConfigError::new("scales", "none where pixels are not what is moved", found));
             }
+            self.weights_rate.map_or(Ok(()), |rate| positive("weights_rate", rate))?;
             self.radii.iter().try_for_each(|&radius| weight("radii", radius))?;
             if self.sought == Sought::Features && self.radii.is_empty() {
                 return Err(ConfigError::new("radii", "1 or more", 0));

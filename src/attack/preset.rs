@@ -69,6 +69,7 @@ impl AttackConfig {
             resize: false,
             generator_class: None,
             radii: vec![],
+            weights_rate: None,
             latent_kl: 0.0,
             start: Start::NormalPixels,
             scales: vec![],

@@ -105,7 +105,10 @@ impl<'a> Seeking<'a> {
                 match config.sought {
                     Sought::LatentWeights => {
                         let first = Part { name: Some("latent".into()), ..first };
-                        vec![first, weights_after(batch, source, tensors, optimiser)]
+                        vec![
+                            first,
+                            weights_after(batch, source, tensors, of_weights(optimiser, config.weights_rate)),
+                        ]
                     }
                     Sought::Features => {
                         let stages = source().generator.stages();
@@ -223,7 +226,6 @@ fn weights_after<'a>(
     let unknown = move || -> Box<dyn Unknown> {
         Box::new(Weights::starting_from(batch, source(), Arc::clone(&tensors)))
     };
-    let optimiser = of_weights(optimiser);
     Part { name: Some("weights".into()), unknown: Box::new(unknown), begin, optimiser }
 }
 
@@ -244,10 +246,11 @@ fn features_of<'a>(
     Part { name: Some(format!("features {stage}")), unknown: Box::new(unknown), begin, optimiser }
 }
 
-fn of_weights(optimiser: Optimiser) -> Optimiser {
+fn of_weights(optimiser: Optimiser, rate: Option<f64>) -> Optimiser {
     match optimiser {
         Optimiser::Adam { learning_rate, sign, schedule, warm_up, langevin } => {
-            Optimiser::Adam { learning_rate: OF_WEIGHTS * learning_rate, sign, schedule, warm_up, langevin }
+            let learning_rate = rate.unwrap_or(OF_WEIGHTS * learning_rate);
+            Optimiser::Adam { learning_rate, sign, schedule, warm_up, langevin }
         }
         lbfgs @ Optimiser::Lbfgs { .. } => lbfgs,
     }

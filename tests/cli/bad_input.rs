@@ -40,6 +40,12 @@ fn wrong_options_are_misuse() {
     run("--preset gias --sought features", &["expected latent or latent-weights", "features"]);
     run("--preset gifd --sought latent", &["--sought is for gias", "gifd"]);
     run("--preset gias --radii 1", &["--radii is for gifd", "gias"]);
+    run("--preset gifd --weights-rate 1e-3", &["--weights-rate is for gias", "gifd"]);
+    run(
+        "--preset gias --sought latent --weights-rate 1e-3",
+        &["--weights-rate is for gias that moves weights"],
+    );
+    run("--preset gias --weights-rate -1", &["weights_rate", "a number > 0", "-1"]);
     run("--preset gifd --radii 1,-2", &["radii", "-2"]);
     run("--preset gifd --radii 1,x", &["--radii", "'x'"]);
     run("--preset decoder --generator-class open", &["--generator-class is for gias and gifd", "decoder"]);

@@ -130,6 +130,21 @@ fn what_a_generator_made_is_found_by_its_numbers_and_then_by_its_weights() {
     assert!(own < without, "{own} with the generator that made them, {without} with another");
 }
 
+#[test]
+fn the_rate_of_the_weights_is_a_thousandth_or_what_is_given() {
+    let scene = Scene::new();
+    let histories = |weights_rate: Option<f64>| {
+        let config = AttackConfig { weights_rate, ..config(Sought::LatentWeights, 20) };
+        let found = scene.attack(&config, Some(&scene.generator), &ThreatModel::insider()).unwrap();
+        found.trials.into_iter().map(|trial| trial.history).collect::<Vec<_>>()
+    };
+    let [own, thousandth, faster] = [None, Some(1e-4), Some(1e-3)].map(histories);
+    assert_eq!(own, thousandth);
+    assert_eq!(own[0][0], faster[0][0], "the same start");
+    let lowest = |history: &[f32]| history.iter().copied().fold(f32::INFINITY, f32::min);
+    assert!(lowest(&faster[0]) < lowest(&own[0]));
+}
+
 /// Each stage begins where the one before ended, keeps to its ball, and the lowest of all is the result.
 #[test]
 fn features_are_sought_stage_after_stage_and_the_lowest_objective_is_the_result() {
