@@ -211,7 +211,7 @@ pub struct AttackConfig {
     /// also that of all further stages.
     #[serde(default)]
     pub radii: Vec<f64>,
-    /// Of the stage that moves a generator's weights, in place of a thousandth of the optimiser's.
+    /// Learning rate of the stage that moves a generator's weights; without it a thousandth of the optimiser's (Jeon 2021).
     #[serde(default)]
     pub weights_rate: Option<f64>,
     /// Weight of the KL divergence of a picture's latent from N(0, 1).

@@ -17,6 +17,11 @@ const AT_ONCE: usize = 16;
 /// ‖∂r_f/∂x‖ / (r_f + 0.1) of every feature f, summed over the batch.
 pub(crate) struct Scores {
     executable: Box<dyn Executable>,
+    graph: Graph,
+}
+
+/// What computes the scores of some features of one batch.
+struct Graph {
     x: Var,
     /// The model's tensors, in `state_dict` order.
     tensors: Vec<Var>,
@@ -24,23 +29,14 @@ pub(crate) struct Scores {
     chosen: Var,
     /// `(T)`
     score: Var,
+    /// d
     features: usize,
-    at_once: usize,
-}
-
-/// What computes the scores of some features of one batch.
-struct Graph {
-    plan: Plan,
-    x: Var,
-    tensors: Vec<Var>,
-    chosen: Var,
-    score: Var,
-    features: usize,
+    /// T
     at_once: usize,
 }
 
 impl Graph {
-    fn new(victim: &Victim, protocol: &Protocol, batch: usize, at_once: usize) -> Graph {
+    fn new(victim: &Victim, protocol: &Protocol, batch: usize, at_once: usize) -> (Graph, Plan) {
         let features = victim.last_layer().0.len() / victim.model.classes;
         let at_once = features.min(at_once);
         let mut tape = Tape::new();
@@ -62,14 +58,14 @@ impl Graph {
         let score = tape.sum_per_trial(ratio);
         let plan = Plan::new(&tape, &[score], &[]);
         let tensors = pass.parameters.iter().map(|p| p.stored).collect();
-        Graph { plan, x, tensors, chosen, score, features, at_once }
+        (Graph { x, tensors, chosen, score, features, at_once }, plan)
     }
 }
 
 /// Floating-point operations of all scores of one batch.
 pub(super) fn flops(victim: &Victim, protocol: &Protocol, batch: usize) -> u64 {
-    let graph = Graph::new(victim, protocol, batch, AT_ONCE);
-    graph.plan.totals().flops * graph.features.div_ceil(graph.at_once) as u64
+    let (graph, plan) = Graph::new(victim, protocol, batch, AT_ONCE);
+    plan.totals().flops * graph.features.div_ceil(graph.at_once) as u64
 }
 
 impl Scores {
@@ -89,40 +85,38 @@ impl Scores {
         batch: usize,
         at_once: usize,
     ) -> Result<Scores, ClientError> {
-        let Graph { plan, x, tensors, chosen, score, features, at_once } =
-            Graph::new(victim, protocol, batch, at_once);
-        let executable = device.compile(&plan)?;
-        let mut scores = Scores { executable, x, tensors, chosen, score, features, at_once };
+        let (graph, plan) = Graph::new(victim, protocol, batch, at_once);
+        let mut scores = Scores { executable: device.compile(&plan)?, graph };
         scores.set_tensors(&victim.tensors)?;
         Ok(scores)
     }
 
     /// Parameters and buffers in place of the victim's, in `state_dict` order.
     pub(crate) fn set_tensors(&mut self, tensors: &[Vec<f32>]) -> Result<(), DeviceError> {
-        write_all(&mut *self.executable, &self.tensors, tensors)
+        write_all(&mut *self.executable, &self.graph.tensors, tensors)
     }
 
     /// Which features are pruned: the share with the lowest scores.
     pub(crate) fn pruned(&mut self, images: &[f32], share: f64) -> Result<Vec<bool>, ClientError> {
         let mut scores: Vec<(f32, usize)> = self.of(images)?.into_iter().zip(0..).collect();
         scores.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut pruned = vec![false; self.features];
-        let count = (self.features as f64 * share).round() as usize;
+        let mut pruned = vec![false; self.graph.features];
+        let count = (self.graph.features as f64 * share).round() as usize;
         scores.iter().take(count).for_each(|&(_, f)| pruned[f] = true);
         Ok(pruned)
     }
 
     /// The score of every feature.
     fn of(&mut self, images: &[f32]) -> Result<Vec<f32>, ClientError> {
-        self.executable.write(self.x, &images.repeat(self.at_once))?;
-        let mut scores = Vec::with_capacity(self.features);
-        for first in (0..self.features).step_by(self.at_once) {
-            let these = first..self.features.min(first + self.at_once);
-            let mut chosen = vec![0.0; self.at_once * self.features];
-            these.clone().for_each(|f| chosen[(f - first) * self.features + f] = 1.0);
-            self.executable.write(self.chosen, &chosen)?;
+        self.executable.write(self.graph.x, &images.repeat(self.graph.at_once))?;
+        let mut scores = Vec::with_capacity(self.graph.features);
+        for first in (0..self.graph.features).step_by(self.graph.at_once) {
+            let these = first..self.graph.features.min(first + self.graph.at_once);
+            let mut chosen = vec![0.0; self.graph.at_once * self.graph.features];
+            these.clone().for_each(|f| chosen[(f - first) * self.graph.features + f] = 1.0);
+            self.executable.write(self.graph.chosen, &chosen)?;
             self.executable.run(1)?;
-            scores.extend(&self.executable.read(self.score)?[..these.len()]);
+            scores.extend(&self.executable.read(self.graph.score)?[..these.len()]);
         }
         Ok(scores)
     }
@@ -152,7 +146,7 @@ mod tests {
         let victim = Victim::from_seed(&Request::named("lenet5"), 4).unwrap();
         let protocol = Protocol::default();
         let [one, four] = [1, 4].map(|batch| flops(&victim, &protocol, batch));
-        let few = Graph::new(&victim, &protocol, 1, AT_ONCE).plan.totals().flops;
+        let few = Graph::new(&victim, &protocol, 1, AT_ONCE).1.totals().flops;
         assert!(one >= 84 / AT_ONCE as u64 * few);
         assert!((4 * one).abs_diff(four) < one / 10, "{one} {four}");
     }
